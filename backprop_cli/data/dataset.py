@@ -1,0 +1,46 @@
+"""What every data source hands over: named splits of arrays.
+
+An example is a row: `x[i]` goes in, `y[i]` should come out. Arrays may be memory maps; nothing
+here reads them whole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Split:
+    """One part of a dataset: x (N, …) and y (N,) class ids, (N, K) values, or (N, T) per-step targets."""
+
+    x: Array
+    y: Array
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Named splits with what is known about them. `source` is the one really used (a fallback, say)."""
+
+    name: str
+    source: str
+    splits: dict[str, Split]
+    classes: list[str] | None = None  # the names of class ids 0, 1, …; None for regression
+    features: list[str] | None = None  # column names of x, where they have any
+    origin: dict[str, Any] = field(default_factory=dict)  # version, files, fallback reason: goes to run.json
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        return tuple(next(iter(self.splits.values())).x.shape[1:])
+
+    @property
+    def input_dtype(self) -> np.dtype[Any]:
+        return next(iter(self.splits.values())).x.dtype

@@ -1,0 +1,29 @@
+"""The base of every data source: a dataclass whose fields are the keys under `dataset:`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from backprop_cli.data.dataset import Dataset
+from backprop_cli.registry import Component, Registered, register
+
+
+def source(name: str, *aliases: str) -> Any:
+    """Class decorator: files a data source under `dataset.source: name`."""
+    return register("source", name, *aliases)
+
+
+@dataclass(kw_only=True)
+class Source(Component):
+    """Where examples come from. Subclasses add their own keys and implement `load`."""
+
+    splits: dict[str, str] | None = None
+    transforms: Annotated[list[Any], Registered("transform")] | None = None
+    fallback: Annotated[Any, Registered("source", key="source")] | None = None
+
+    def load(self, seed: int, folder: Path) -> Dataset:
+        """Read the splits. `folder` is what relative paths start from (the config's folder, then the
+        working directory). Raises DataError; DownloadError where only the network is missing."""
+        raise NotImplementedError

@@ -1,0 +1,98 @@
+"""Every exception `bp` raises on purpose, and the exit code each one stands for.
+
+A `BpError` is a message for the person who typed the command: where, what was expected,
+what came, what to do. Anything else that escapes is a bug in `bp` and shows a traceback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+
+class BpError(Exception):
+    """Base of everything `bp` raises on purpose; it ran and failed (exit code 1)."""
+
+    exit_code = 1
+
+
+class UsageError(BpError):
+    """Wrong command line: an unknown run, option or file (exit code 2)."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake in a config: `file:line:column: path: message`, lines counted from 1."""
+
+    file: str | None
+    line: int | None
+    column: int | None
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        place = ":".join(str(part) for part in (self.file, self.line, self.column) if part is not None)
+        return ": ".join(part for part in (place, self.path, self.message) if part)
+
+    def as_dict(self) -> dict[str, str | int | None]:
+        return asdict(self)
+
+
+class ConfigError(BpError):
+    """The config is wrong; carries every problem found, not only the first (exit code 2)."""
+
+    exit_code = 2
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = list(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class UnknownNameError(BpError):
+    """A name that no registered class carries (exit code 2)."""
+
+    exit_code = 2
+
+
+class BuildError(BpError):
+    """A network that cannot be built: shapes that do not fit, a missing input (exit code 2).
+
+    `node` names the layer; the builder adds the line of the config to it.
+    """
+
+    exit_code = 2
+
+    def __init__(self, message: str, node: str | None = None) -> None:
+        self.node = node
+        self.message = message
+        super().__init__(f"{node}: {message}" if node else message)
+
+
+class DataError(BpError):
+    """Data that cannot be had or cannot be read (exit code 1)."""
+
+
+class DownloadError(DataError):
+    """Data that would have to be downloaded and cannot be; a `fallback` may step in."""
+
+
+class CheckpointError(BpError):
+    """A checkpoint that is missing, damaged or does not fit the network (exit code 1)."""
+
+
+class RunError(BpError):
+    """A run directory that cannot be written, or is in use by another process (exit code 1)."""
+
+
+class DivergedError(BpError):
+    """A loss, gradient or weight that is no longer finite (exit code 1)."""
+
+
+class InterruptedRunError(BpError):
+    """Stopped by a signal after a checkpoint was written (exit code 128 + signal)."""
+
+    def __init__(self, message: str, signal_number: int) -> None:
+        self.exit_code = 128 + signal_number
+        super().__init__(message)
