@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from backprop_cli.data.dataset import Array
+from backprop_cli.data.dataset import Array, Split
 from backprop_cli.errors import DataError
 from backprop_cli.registry import expected
 
@@ -160,3 +160,15 @@ def take(arrays: Mapping[str, Array], parts: Sequence[Part]) -> Array:
             runs.append(part)
     rows = [arrays[base][start:stop] for base, start, stop in runs]
     return rows[0] if len(rows) == 1 else np.concatenate(rows)
+
+
+def cut(
+    x: Mapping[str, Array],
+    y: Mapping[str, Array],
+    splits: Mapping[str, str] | None,
+    shards: Mapping[str, Sequence[int]] | None = None,
+) -> dict[str, Split]:
+    """The splits of a config (or the default ones) from the arrays of the base splits. Raises DataError."""
+    sizes = {base: len(rows) for base, rows in x.items()}
+    resolved = resolve(splits or default(sizes), sizes, shards)
+    return {name: Split(take(x, parts), take(y, parts)) for name, parts in resolved.items()}

@@ -68,6 +68,22 @@ def test_the_rows_are_those_of_tfds(expression: str, lengths: list[int]) -> None
         assert splits.parse(expression, sizes, shards) == right
 
 
+def test_slices_of_shards() -> None:
+    shards = {"train": [3, 4]}
+    for low in range(-4, 4):
+        for high in range(-4, 4):
+            for expression in (
+                f"train[{low}shard:{high}shard]",
+                f"train[:{high}shard]",
+                f"train[{low}shard]",
+            ):
+                try:
+                    right = by_tfds(expression, shards)
+                except ValueError:
+                    continue
+                assert splits.parse(expression, {"train": 7}, shards) == right, expression
+
+
 @pytest.mark.parametrize(
     "expression", ["train[:80%]", "train[80%:]+test", "train[:100]", "train[-50:]", "all"]
 )

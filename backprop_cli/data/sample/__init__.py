@@ -1,0 +1,70 @@
+"""Small real datasets that ship with bp, so that every example runs without a network.
+
+README.md beside the files names the origin and the licence of each.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from backprop_cli.data import splits
+from backprop_cli.data.dataset import Array, Dataset
+from backprop_cli.data.source import Source, source
+from backprop_cli.errors import UnknownNameError
+from backprop_cli.registry import expected
+
+FOLDER = Path(__file__).parent
+
+
+def names() -> list[str]:
+    """The samples of arrays that ship, sorted."""
+    return sorted(path.stem for path in FOLDER.glob("*.npz"))
+
+
+def text_names() -> list[str]:
+    """The samples of text that ship, sorted."""
+    return sorted(path.stem for path in FOLDER.glob("*.txt"))
+
+
+def sample_path(name: str) -> Path:
+    """The file of a sample. Raises UnknownNameError with the nearest name."""
+    for path in (FOLDER / f"{name}.npz", FOLDER / f"{name}.txt"):
+        if path.is_file():
+            return path
+    raise UnknownNameError(f"unknown sample {name!r}; {expected(name, names() + text_names())}")
+
+
+@source("sample")
+class Sample(Source):
+    """A dataset that ships with bp: mnist5k, iris, wine, breast_cancer, digits or diabetes.
+
+    mnist5k has the splits train (4,000 rows), validation (500) and test (500). The others have one,
+    `train`, whose every slice holds the classes in nearly equal proportion; unless `splits` says
+    otherwise, 70 % of it trains, 15 % validates and 15 % tests.
+    """
+
+    name: str
+
+    def load(self, seed: int, folder: Path) -> Dataset:
+        path = sample_path(self.name)
+        if path.suffix == ".txt":
+            raise UnknownNameError(
+                f"sample {self.name!r} is a text, not a table of arrays; expected one of {', '.join(names())}"
+            )
+        with np.load(path, allow_pickle=False) as file:
+            arrays: dict[str, Array] = dict(file)
+        x, y = (
+            {key.removesuffix(end): rows for key, rows in arrays.items() if key.endswith(end)}
+            for end in ("_x", "_y")
+        )
+        return Dataset(
+            name=self.name,
+            source="sample",
+            splits=splits.cut(x, y, self.splits),
+            classes=arrays["classes"].tolist() if "classes" in arrays else None,
+            features=arrays["features"].tolist() if "features" in arrays else None,
+            origin={"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()},
+        )
