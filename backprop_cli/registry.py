@@ -68,9 +68,7 @@ class Component:
     def __post_init__(self) -> None:
         cls: Any = type(self)
         for name, marker in registered_fields(cls).items():
-            setattr(
-                self, name, make(marker.kind, getattr(self, name), key=marker.key, default=marker.default)
-            )
+            setattr(self, name, make(marker.kind, getattr(self, name), key=marker.key, default=marker.default))
 
 
 def slot() -> Any:

@@ -23,9 +23,7 @@ def main() -> None:
     x = pixels[order].astype(np.uint8).reshape(-1, 28, 28, 1)
     y = labels[order].astype(np.int64)
     parts = {"train": slice(0, 4000), "validation": slice(4000, 4500), "test": slice(4500, 5000)}
-    arrays = {
-        f"{name}_{what}": rows[part] for name, part in parts.items() for what, rows in (("x", x), ("y", y))
-    }
+    arrays = {f"{name}_{what}": rows[part] for name, part in parts.items() for what, rows in (("x", x), ("y", y))}
     path = SAMPLE / "mnist5k.npz"
     np.savez_compressed(path, classes=np.array([str(digit) for digit in range(10)]), **arrays)
     print(f"{path}: {path.stat().st_size:,} bytes")

@@ -38,9 +38,7 @@ class Part(NamedTuple):
         return f"{self.base}[{self.start}:{self.stop}]"
 
 
-def parse(
-    expression: str, sizes: Mapping[str, int], shards: Mapping[str, Sequence[int]] | None = None
-) -> list[Part]:
+def parse(expression: str, sizes: Mapping[str, int], shards: Mapping[str, Sequence[int]] | None = None) -> list[Part]:
     """The parts that an expression names, given the rows of each base split (and of its shards).
 
     Raises DataError, naming the expression: wrong syntax, an unknown base split, a bound outside it.
@@ -73,9 +71,7 @@ def _bounds(expression: str, text: str | None, size: int, shards: Sequence[int] 
         raise DataError(f"split {expression!r}: cannot read the slice [{text}]; {_SYNTAX}")
     unit = low["unit"] or high["unit"]
     if len(matches) == 1 and unit != "shard":
-        raise DataError(
-            f"split {expression!r}: [{text}] is one row; write a slice such as [{text}:] or [:{text}]"
-        )
+        raise DataError(f"split {expression!r}: [{text}] is one row; write a slice such as [{text}:] or [:{text}]")
     try:
         ends = [None if bound["value"] is None else _number(bound["value"], unit) for bound in (low, high)]
     except ValueError:

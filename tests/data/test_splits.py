@@ -84,9 +84,7 @@ def test_slices_of_shards() -> None:
                 assert splits.parse(expression, {"train": 7}, shards) == right, expression
 
 
-@pytest.mark.parametrize(
-    "expression", ["train[:80%]", "train[80%:]+test", "train[:100]", "train[-50:]", "all"]
-)
+@pytest.mark.parametrize("expression", ["train[:80%]", "train[80%:]+test", "train[:100]", "train[-50:]", "all"])
 def test_the_documented_forms(expression: str) -> None:
     shards = {"train": [100, 51], "test": [10]}
     assert splits.parse(expression, {"train": 151, "test": 10}, shards) == by_tfds(expression, shards)
@@ -113,9 +111,7 @@ def test_a_wrong_expression_is_named(expression: str, message: str) -> None:
 def test_splits_may_not_share_rows() -> None:
     with pytest.raises(DataError, match=r"share 15 rows of 'train', from row 120"):
         splits.resolve({"train": "train[:90%]", "validation": "train[80%:]"}, {"train": 150})
-    resolved = splits.resolve(
-        {"train": "train[:80%]", "validation": "train[80%:]+test"}, {"train": 150, "test": 5}
-    )
+    resolved = splits.resolve({"train": "train[:80%]", "validation": "train[80%:]+test"}, {"train": 150, "test": 5})
     assert resolved == {
         "train": [Part("train", 0, 120)],
         "validation": [Part("train", 120, 150), Part("test", 0, 5)],

@@ -57,8 +57,7 @@ class Sample(Source):
         with np.load(path, allow_pickle=False) as file:
             arrays: dict[str, Array] = dict(file)
         x, y = (
-            {key.removesuffix(end): rows for key, rows in arrays.items() if key.endswith(end)}
-            for end in ("_x", "_y")
+            {key.removesuffix(end): rows for key, rows in arrays.items() if key.endswith(end)} for end in ("_x", "_y")
         )
         return Dataset(
             name=self.name,

@@ -1,0 +1,171 @@
+"""The gradient battery: every registered layer and loss, over its own examples.
+
+A layer brings `examples`: options and the shapes of its inputs. Each is checked with a batch of
+three, a batch of one, a short batch after a long one, in training and inference, with dx asked for
+and not. A plugin's layers are checked the same way, by being registered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from backprop_cli.engine.gradcheck import TOLERANCE, Check, check_network
+from backprop_cli.engine.graph import INPUT, Network, Node
+from backprop_cli.engine.layer import Array, Layer, Shape
+from backprop_cli.engine.losses.base import Loss
+from backprop_cli.registry import classes, make, slot
+
+INTEGERS = 4  # token ids drawn for layers that take integers
+
+
+class Part(Layer):
+    """A piece of a flat input, in a shape of its own: gives a layer with several inputs its inputs."""
+
+    start: int = slot()
+    shape: Shape = slot()
+
+    def __init__(self, start: int, shape: Shape) -> None:
+        super().__init__()
+        self.start, self.shape = start, shape
+
+    def build(self, *shapes: Shape) -> Shape:
+        return self.shape
+
+    @property
+    def needs_output(self) -> bool:
+        return False
+
+    def forward(self, x: Array, y: Array, training: bool) -> None:
+        np.copyto(y, x[:, self.start : self.start + int(np.prod(self.shape))].reshape(y.shape))
+
+    def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
+        if dx is not None:
+            dx[...] = 0
+            dx[:, self.start : self.start + int(np.prod(self.shape))] = dy.reshape(len(dy), -1)
+
+
+class Projection(Loss):
+    """L = Σ r ⊙ y with fixed random r: every output takes part, each with a weight of its own."""
+
+    def forward(self, z: Array, y: Array, target: Array, weight: Array | None) -> float:
+        return float(np.vdot(target, y))
+
+    def backward(self, z: Array, y: Array, target: Array, weight: Array | None, dz: Array) -> None:
+        np.copyto(dz, target)
+
+
+def run(only: str | None = None, tolerance: float = TOLERANCE) -> Iterator[Check]:
+    """Check every registered layer and loss, or the one named."""
+    for name, cls in classes("layer").items():
+        if only in (None, name, *cls.aliases):  # type: ignore[attr-defined]  # a Component's
+            yield from check_layer(cls, tolerance)
+    for name, cls in classes("loss").items():
+        if only in (None, name, *cls.aliases):  # type: ignore[attr-defined]  # likewise
+            yield from check_loss(cls, tolerance)
+
+
+def check_layer(cls: Any, tolerance: float = TOLERANCE) -> Iterator[Check]:
+    """Every example of a layer class, in every circumstance."""
+    for example in cls.examples:
+        options, shapes = example.get("options", {}), [tuple(shape) for shape in example["inputs"]]
+        label = ", ".join(f"{key}={value}" for key, value in options.items()) or "defaults"
+        for batch, reserved, training in ((3, 3, True), (1, 1, True), (2, 5, True), (3, 3, False)):
+            case = f"{label}; x {' '.join(map(str, shapes))}; N={batch}" + ("" if training else "; inference")
+            network, x, r = _around(cls(**options), shapes, batch)
+            network.reserve(reserved)
+            yield check_network(network, x, r, name=cls.type_name, case=case, training=training, tolerance=tolerance)
+        yield _without_dx(cls, options, shapes, label)
+
+
+def _around(layer: Layer, shapes: list[Shape], batch: int, input_gradient: bool = True) -> tuple[Network, Array, Array]:
+    """A network of just this layer, with data and a projection to go with it."""
+    rng = np.random.default_rng(batch)
+    if layer.integer_input:
+        nodes, shape = [Node("layer", layer, (INPUT,))], shapes[0]
+        x: Array = rng.integers(0, INTEGERS, (batch, *shape))
+        input_gradient = False
+    elif len(shapes) == 1 and not layer.merges:
+        nodes, shape = [Node("layer", layer, (INPUT,))], shapes[0]
+        x = rng.normal(size=(batch, *shape))
+    else:
+        sizes = [int(np.prod(each)) for each in shapes]
+        starts = [sum(sizes[:i]) for i in range(len(sizes))]
+        nodes = [
+            Node(f"part{i}", Part(start, each), (INPUT,))
+            for i, (start, each) in enumerate(zip(starts, shapes, strict=True))
+        ]
+        nodes.append(Node("layer", layer, tuple(node.name for node in nodes)))
+        shape = (sum(sizes),)
+        x = rng.normal(size=(batch, *shape))
+    network = Network(
+        nodes,
+        shape,
+        Projection(),
+        seed=1,
+        dtype="float64",
+        integer_input=layer.integer_input,
+        input_gradient=input_gradient,
+    )
+    network.store.values += 0.1 * rng.normal(size=network.store.values.shape)  # zeros and ones hide mistakes
+    return network, x, rng.normal(size=(batch, *network.output_shape))
+
+
+def _without_dx(cls: Any, options: dict[str, Any], shapes: list[Shape], label: str) -> Check:
+    """Parameters get the same gradients when nobody asks for dx."""
+    gradients = []
+    for asked in (True, False):
+        network, x, r = _around(cls(**options), shapes, 3, input_gradient=asked)
+        network.store.gradients[...] = np.nan
+        network.loss(network.forward(x, training=True), r)
+        if asked or network.parameters:
+            network.backward()
+        gradients.append({name: view.copy() for name, view in network.gradients.items()})
+    with_dx, without = gradients
+    differing = [name for name in with_dx if not np.array_equal(with_dx[name], without[name])]
+    worst = f"{differing[0]} differs when dx is None" if differing else ""
+    return Check(cls.type_name, f"{label}; dx=None", float("inf") if differing else 0.0, worst, not differing)
+
+
+def check_loss(cls: Any, tolerance: float = TOLERANCE) -> Iterator[Check]:
+    """Every example of a loss, alone, fused with its activation, and with weighed examples."""
+    for example in cls.examples:
+        options, shape = example.get("options", {}), tuple(example["output"])
+        label = ", ".join(f"{key}={value}" for key, value in options.items()) or "defaults"
+        for activation, weighed in ((None, False), (None, True), *((name, True) for name in cls.fuses)):
+            rng = np.random.default_rng(len(shape))
+            nodes = [Node("layer", make("layer", example.get("activation", "linear")), (INPUT,))]
+            if activation is None:
+                nodes.append(Node("end", make("layer", "linear"), ("layer",)))
+            network = Network(nodes, shape, cls(**options), dtype="float64", input_gradient=True)
+            if activation is not None:
+                nodes = [
+                    Node("start", make("layer", "linear"), (INPUT,)),
+                    Node("layer", make("layer", activation), ("start",)),
+                ]
+                network = Network(nodes, shape, cls(**options), dtype="float64", input_gradient=True)
+                assert network.head is not None
+            x = rng.normal(size=(3, *shape))
+            target = _target(example["target"], shape, rng)
+            weight = rng.uniform(0.5, 2, 3) if weighed else None
+            case = f"{label}; y {shape}" + (f"; fused with {activation}" if activation else "")
+            case += "; weighed" if weighed else ""
+            yield check_network(network, x, target, name=cls.type_name, case=case, weight=weight, tolerance=tolerance)
+
+
+def _target(kind: str, shape: Shape, rng: np.random.Generator) -> Array:
+    """Targets of the sort a loss takes, for three examples."""
+    if kind == "classes":
+        return rng.integers(0, shape[-1], (3, *shape[:-1]))
+    if kind == "distribution":
+        raw = rng.uniform(0.1, 1, (3, *shape))
+        return np.asarray(raw / raw.sum(axis=-1, keepdims=True))
+    if kind == "binary":
+        return rng.integers(0, 2, (3, *shape)).astype(float)
+    if kind == "signs":
+        return rng.choice([-1.0, 1.0], (3, *shape))
+    if kind == "positive":
+        return rng.uniform(0.5, 2, (3, *shape))
+    return rng.normal(size=(3, *shape))

@@ -1,0 +1,25 @@
+"""The few loops that NumPy cannot do in one pass.
+
+`reference/` holds a NumPy version of each, always there and what the tests compare with;
+`compiled/` holds a Numba version of the same name where one pays. A network runs with one
+namespace: `load("numpy")` or `load("numba")`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from functools import cache
+from types import SimpleNamespace
+
+
+@cache
+def load(which: str) -> SimpleNamespace:
+    """All kernels by name: the NumPy ones, replaced by their Numba versions where `which` is numba."""
+    found: dict[str, object] = {"which": which}
+    for package in ["reference"] if which == "numpy" else ["reference", "compiled"]:
+        parent = importlib.import_module(f"{__name__}.{package}")
+        for info in pkgutil.iter_modules(parent.__path__):
+            module = importlib.import_module(f"{parent.__name__}.{info.name}")
+            found.update({name: getattr(module, name) for name in module.__all__})
+    return SimpleNamespace(**found)

@@ -1,0 +1,167 @@
+"""The base of every layer, and what a layer may ask of the graph.
+
+The law: layers write, the graph adds. `forward(x, y, training)` writes y; `backward(x, y, dy, dx)`
+writes the gradients of the layer's parameters and, unless it is None, dx. A layer allocates nothing
+and accumulates nothing; `dy` is its to overwrite, so that δ = dL/dz can be formed in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from annotated_types import Ge, Gt
+
+from backprop_cli.registry import Component, Registered, make, register, registered_fields, slot
+
+Array = npt.NDArray[Any]
+Shape = tuple[int, ...]
+
+PositiveInt = Annotated[int, Gt(0)]
+NonNegative = Annotated[float, Ge(0)]
+Initializer = Annotated[Any, Registered("initializer")]
+ActivationOption = Annotated[Any, Registered("activation")]
+
+
+def layer(name: str, *aliases: str) -> Any:
+    """Class decorator: files a layer under `architecture: [{type: name, …}]`."""
+    return register("layer", name, *aliases)
+
+
+def activation(name: str, *aliases: str) -> Any:
+    """Class decorator: files an elementwise layer that also serves as an `activation:` option."""
+
+    def decorate(cls: type) -> type:
+        return register("activation", name, *aliases)(register("layer", name, *aliases)(cls))
+
+    return decorate
+
+
+@dataclass(frozen=True)
+class ParameterSpec:
+    """A trained array of a layer: `self.<name>` and its gradient `self.d<name>`."""
+
+    name: str
+    shape: Shape
+    initializer: Any
+    decay: bool  # weight decay and l1/l2 apply to kernels, not to biases and norms
+
+
+@dataclass(frozen=True)
+class StateSpec:
+    """A non-trained array that belongs to the model (running statistics)."""
+
+    name: str
+    shape: Shape
+    value: float
+
+
+@dataclass(frozen=True)
+class WorkspaceSpec:
+    """Memory a layer needs for a batch; the graph owns it. Temporary ones share one arena."""
+
+    name: str
+    shape: Shape
+    dtype: Any
+    per_sample: bool  # (n, *shape) rather than shape
+    temporary: bool  # contents need not survive the call
+
+
+@dataclass
+class Needs:
+    """What a layer asked for while it was built."""
+
+    parameters: list[ParameterSpec] = field(default_factory=list)
+    states: list[StateSpec] = field(default_factory=list)
+    workspaces: list[WorkspaceSpec] = field(default_factory=list)
+
+
+@dataclass(kw_only=True)
+class Layer(Component):
+    """One node's function. The fields below are options that every layer takes."""
+
+    name: str | None = None
+    inputs: list[str] | None = None
+    frozen: bool | list[str] = False
+    shared: str | None = None
+    l1: NonNegative = 0.0
+    l2: NonNegative = 0.0
+
+    merges: ClassVar[bool] = False  # takes several inputs: x, dx and build's shapes are sequences
+    view: ClassVar[bool] = False  # y is x in another shape; no data move
+    in_place: ClassVar[bool] = False  # elementwise, and backward needs y only: y may be x, dx may be dy
+    stochastic: ClassVar[bool] = False  # draws from self.rng
+    integer_input: ClassVar[bool] = False  # takes token ids
+    examples: ClassVar[list[dict[str, Any]]] = []  # {"options": {…}, "inputs": [shape, …]} for the gradient battery
+
+    needs: Needs = slot()
+    rng: np.random.Generator = slot()
+    kernels: Any = slot()  # the namespace of kernels the network runs with
+
+    @property
+    def needs_output(self) -> bool:
+        """Whether backward reads y; if not, the next layer may overwrite it."""
+        return True
+
+    def build(self, *shapes: Shape) -> Shape:
+        """Declare parameters and memory for inputs of these shapes (N left out); return y's shape.
+
+        Raises BuildError where the shapes do not fit.
+        """
+        raise NotImplementedError
+
+    def forward(self, x: Any, y: Array, training: bool) -> None:
+        """Write y = f(x)."""
+        raise NotImplementedError
+
+    def backward(self, x: Any, y: Array, dy: Array, dx: Any) -> None:
+        """Write dL/dW into self.dW, and dL/dx into dx unless it is None. dy may be overwritten."""
+        raise NotImplementedError
+
+    def flops(self, *shapes: Shape) -> int:
+        """Floating-point operations of one forward pass of one example (a multiply-add counts 2)."""
+        return 0
+
+    def parameter(self, name: str, shape: Shape, initializer: Any, *, decay: bool = True) -> None:
+        """Ask for a trained array."""
+        self.needs.parameters.append(ParameterSpec(name, shape, make("initializer", initializer), decay))
+
+    def state(self, name: str, shape: Shape, value: float = 0.0) -> None:
+        """Ask for a non-trained array that is saved with the model."""
+        self.needs.states.append(StateSpec(name, shape, value))
+
+    def workspace(
+        self, name: str, shape: Shape, dtype: Any = None, *, per_sample: bool = True, temporary: bool = False
+    ) -> None:
+        """Ask for memory: self.<name> of shape (n, *shape), in the network's dtype unless given."""
+        self.needs.workspaces.append(WorkspaceSpec(name, shape, dtype, per_sample, temporary))
+
+    def parts(self) -> dict[str, Layer]:
+        """The layers inside this one (an activation option, a wrapped layer), by field name."""
+        cls: Any = type(self)
+        kinds = {name for name, marker in registered_fields(cls).items() if marker.kind in ("layer", "activation")}
+        return {name: getattr(self, name) for name in sorted(kinds) if isinstance(getattr(self, name), Layer)}
+
+    def walk(self, prefix: str = "") -> Iterator[tuple[str, Layer]]:
+        """This layer and those inside it, each with the prefix of its parameters' names."""
+        yield prefix, self
+        for name, part in self.parts().items():
+            yield from part.walk(f"{prefix}{name}.")
+
+
+@dataclass(kw_only=True)
+class Activation(Layer):
+    """An elementwise (or row-wise) function. `in_place`: forward may get y = x. backward may get dx = dy."""
+
+    def build(self, *shapes: Shape) -> Shape:
+        return shapes[0]
+
+    def inverse(self, y: Array, x: Array) -> None:
+        """Write an x with f(x) = y; only those that a loss fuses need it."""
+        raise NotImplementedError
+
+    def flops(self, *shapes: Shape) -> int:
+        return int(np.prod(shapes[0]))

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from backprop_cli.engine.layer import Array, Layer, Shape, layer
+from backprop_cli.errors import BuildError
+
+
+@layer("concat", "concatenate")
+class Concat(Layer):
+    """Inputs side by side along one axis (of an example; -1 is the last: channels or features).
+
+    y = [x₁, x₂, …]          dxᵢ = its part of dy
+    """
+
+    axis: int = -1
+
+    merges = True
+
+    examples = [
+        {"options": {}, "inputs": [(3,), (2,)]},
+        {"options": {"axis": 0}, "inputs": [(2, 2), (1, 2), (3, 2)]},
+    ]
+
+    @property
+    def needs_output(self) -> bool:
+        return False
+
+    def build(self, *shapes: Shape) -> Shape:
+        rank = len(shapes[0])
+        if not -rank <= self.axis < rank:
+            raise BuildError(f"axis {self.axis} does not exist in inputs of shape {shapes[0]}")
+        self._axis = self.axis % rank
+        others = {(*shape[: self._axis], *shape[self._axis + 1 :]) for shape in shapes}
+        if len(others) != 1 or len({len(shape) for shape in shapes}) != 1:
+            raise BuildError(
+                f"concat takes inputs that differ along axis {self.axis} only, got {', '.join(map(str, shapes))}"
+            )
+        total = sum(shape[self._axis] for shape in shapes)
+        return (*shapes[0][: self._axis], total, *shapes[0][self._axis + 1 :])
+
+    def forward(self, x: Sequence[Array], y: Array, training: bool) -> None:
+        np.concatenate(x, axis=self._axis + 1, out=y)
+
+    def backward(self, x: Sequence[Array], y: Array, dy: Array, dx: Sequence[Array | None]) -> None:
+        start = 0
+        before = (slice(None),) * (self._axis + 1)
+        for each, source in zip(dx, x, strict=True):
+            stop = start + source.shape[self._axis + 1]
+            if each is not None:
+                np.copyto(each, dy[(*before, slice(start, stop))])
+            start = stop

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import numpy as np
+
+from backprop_cli.engine.layer import ActivationOption, Array, Initializer, Layer, PositiveInt, Shape, layer
+from backprop_cli.registry import slot
+
+
+@layer("dense")
+class Dense(Layer):
+    """Affine map of the last axis, then an optional activation.
+
+    y = f(z),  z = x W + b          x (..., I)   W (I, O)   b (O,)   y (..., O)
+    δ = dy ⊙ f'(z)    dW = xᵀ δ    db = Σ δ    dx = δ Wᵀ
+    Rumelhart, Hinton & Williams 1986, doi:10.1038/323533a0
+    """
+
+    units: PositiveInt
+    activation: ActivationOption | None = None
+    bias: bool = True
+    kernel_initializer: Initializer = "glorot_uniform"
+    bias_initializer: Initializer = "zeros"
+
+    W: Array = slot()
+    b: Array = slot()
+    dW: Array = slot()
+    db: Array = slot()
+    z: Array = slot()
+
+    examples = [
+        {"options": {"units": 3}, "inputs": [(4,)]},
+        {"options": {"units": 1, "bias": False, "activation": "tanh"}, "inputs": [(3, 2)]},
+        {"options": {"units": 5, "activation": "softmax"}, "inputs": [(1,)]},
+    ]
+
+    def build(self, *shapes: Shape) -> Shape:
+        (shape,) = shapes
+        y = (*shape[:-1], self.units)
+        self.parameter("W", (shape[-1], self.units), self.kernel_initializer)
+        if self.bias:
+            self.parameter("b", (self.units,), self.bias_initializer, decay=False)
+        if self.activation is not None:
+            self.activation.build(y)
+            if not self.activation.in_place:
+                self.workspace("z", y)
+        return y
+
+    @property
+    def needs_output(self) -> bool:
+        return self.activation is not None
+
+    def forward(self, x: Array, y: Array, training: bool) -> None:
+        z = y if self.activation is None or self.activation.in_place else self.z
+        rows = z.reshape(-1, self.units)
+        np.dot(x.reshape(-1, x.shape[-1]), self.W, out=rows)
+        if self.bias:
+            np.add(rows, self.b, out=rows)
+        if self.activation is not None:
+            self.activation.forward(z, y, training)
+
+    def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
+        if self.activation is not None:
+            self.activation.backward(y if self.activation.in_place else self.z, y, dy, dy)
+        inputs, delta = x.reshape(-1, x.shape[-1]), dy.reshape(-1, self.units)
+        np.dot(inputs.T, delta, out=self.dW)
+        if self.bias:
+            np.sum(delta, axis=0, out=self.db)
+        if dx is not None:
+            np.dot(delta, self.W.T, out=dx.reshape(-1, x.shape[-1]))
+
+    def flops(self, *shapes: Shape) -> int:
+        (shape,) = shapes
+        return 2 * int(np.prod(shape)) * self.units

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import numpy as np
+
+from backprop_cli.engine.layer import Array, Layer, Shape, layer
+
+
+@layer("flatten")
+class Flatten(Layer):
+    """All axes of an example in one.
+
+    y = x as (N, H·W·C)          x (N, H, W, C)   y (N, H·W·C)
+    dx = dy as (N, H, W, C)
+    """
+
+    view = True
+
+    examples = [{"options": {}, "inputs": [(2, 3)]}, {"options": {}, "inputs": [(1, 2, 1)]}]
+
+    def build(self, *shapes: Shape) -> Shape:
+        return (int(np.prod(shapes[0])),)
+
+    def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
+        if dx is not None:
+            np.copyto(dx, dy.reshape(dx.shape))

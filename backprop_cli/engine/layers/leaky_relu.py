@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+from annotated_types import Interval
+
+from backprop_cli.engine.layer import Activation, Array, Shape, activation
+from backprop_cli.registry import slot
+
+
+@activation("leaky_relu")
+class LeakyReLU(Activation):
+    """Leaky rectified linear unit.
+
+    y = x where x > 0, else α x          dx = dy where y > 0, else α dy
+    Maas, Hannun & Ng 2013, ICML. α = 0.01, as in PyTorch.
+    """
+
+    negative_slope: Annotated[float, Interval(ge=0, lt=1)] = 0.01
+
+    in_place = True
+
+    slope: Array = slot()
+
+    examples = [{"options": {}, "inputs": [(4,)]}, {"options": {"negative_slope": 0.3}, "inputs": [(2, 3)]}]
+
+    def build(self, *shapes: Shape) -> Shape:
+        self.workspace("slope", shapes[0], temporary=True)
+        return shapes[0]
+
+    def forward(self, x: Array, y: Array, training: bool) -> None:
+        np.multiply(x, self.negative_slope, out=self.slope)
+        np.maximum(x, self.slope, out=y)
+
+    def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
+        if dx is not None:
+            np.greater(y, 0, out=self.slope)
+            np.maximum(self.slope, self.negative_slope, out=self.slope)
+            np.multiply(dy, self.slope, out=dx)

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import numpy as np
+
+from backprop_cli.engine.layer import Activation, Array, Shape, activation
+from backprop_cli.registry import slot
+
+
+@activation("relu")
+class ReLU(Activation):
+    """Rectified linear unit.
+
+    y = max(0, x)          dx = dy where y > 0, else 0 (the derivative at 0 is taken as 0)
+    Nair & Hinton 2010, ICML
+    """
+
+    in_place = True
+
+    positive: Array = slot()
+
+    examples = [{"options": {}, "inputs": [(4,)]}]
+
+    def build(self, *shapes: Shape) -> Shape:
+        self.workspace("positive", shapes[0], bool, temporary=True)
+        return shapes[0]
+
+    def forward(self, x: Array, y: Array, training: bool) -> None:
+        np.maximum(x, 0, out=y)
+
+    def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
+        if dx is not None:
+            np.greater(y, 0, out=self.positive)
+            np.multiply(dy, self.positive, out=dx)

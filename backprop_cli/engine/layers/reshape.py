@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+from annotated_types import Ge, MinLen
+
+from backprop_cli.engine.layer import Array, Layer, Shape, layer
+from backprop_cli.errors import BuildError
+
+
+@layer("reshape")
+class Reshape(Layer):
+    """The same numbers in another shape; one axis may be -1 and is then worked out.
+
+    y = x as (N, *shape)          dx = dy as x's shape
+    """
+
+    shape: Annotated[list[Annotated[int, Ge(-1)]], MinLen(1)]
+
+    view = True
+
+    examples = [
+        {"options": {"shape": [3, 2]}, "inputs": [(6,)]},
+        {"options": {"shape": [-1]}, "inputs": [(2, 2)]},
+    ]
+
+    def build(self, *shapes: Shape) -> Shape:
+        size = int(np.prod(shapes[0]))
+        known = int(np.prod([n for n in self.shape if n != -1]))
+        unknown = self.shape.count(-1)
+        if unknown > 1 or known == 0 or (size % known if unknown else size != known):
+            raise BuildError(f"cannot reshape {shapes[0]} ({size} numbers) to {tuple(self.shape)}")
+        return tuple(size // known if n == -1 else n for n in self.shape)
+
+    def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
+        if dx is not None:
+            np.copyto(dx, dy.reshape(dx.shape))

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import numpy as np
+
+from backprop_cli.engine.layer import Activation, Array, Shape, activation
+from backprop_cli.registry import slot
+
+
+@activation("sigmoid", "logistic")
+class Sigmoid(Activation):
+    """Logistic function.
+
+    y = 1 / (1 + e⁻ˣ) = (1 + tanh(x/2)) / 2          dx = dy ⊙ y (1 − y)
+    The form with tanh cannot overflow.
+    """
+
+    in_place = True
+
+    slope: Array = slot()
+
+    examples = [{"options": {}, "inputs": [(4,)]}]
+
+    def build(self, *shapes: Shape) -> Shape:
+        self.workspace("slope", shapes[0], temporary=True)
+        return shapes[0]
+
+    def forward(self, x: Array, y: Array, training: bool) -> None:
+        np.multiply(x, 0.5, out=y)
+        np.tanh(y, out=y)
+        np.multiply(y, 0.5, out=y)
+        np.add(y, 0.5, out=y)
+
+    def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
+        if dx is not None:
+            np.subtract(1, y, out=self.slope)
+            np.multiply(self.slope, y, out=self.slope)
+            np.multiply(dy, self.slope, out=dx)
+
+    def inverse(self, y: Array, x: Array) -> None:
+        """Write x with sigmoid(x) = y: log(y / (1 − y)), kept finite at 0 and 1."""
+        tiny = np.finfo(y.dtype).tiny
+        x[...] = np.log(np.maximum(y, tiny)) - np.log(np.maximum(1 - y, tiny))

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import numpy as np
+
+from backprop_cli.engine.layer import Activation, Array, Shape, activation
+from backprop_cli.registry import slot
+
+
+@activation("softmax")
+class Softmax(Activation):
+    """Exponentials of the last axis, normalised to sum to one.
+
+    y_i = e^(x_i − max x) / Σ_j e^(x_j − max x)          dx = y ⊙ (dy − Σ_j dy_j y_j)
+    The largest x is subtracted first, so e can overflow nowhere. Bridle 1990, doi:10.1007/978-3-642-76153-9_28
+    """
+
+    in_place = True
+
+    row: Array = slot()
+    product: Array = slot()
+
+    examples = [{"options": {}, "inputs": [(4,)]}, {"options": {}, "inputs": [(3, 2)]}]
+
+    def build(self, *shapes: Shape) -> Shape:
+        self.workspace("row", (*shapes[0][:-1], 1))
+        self.workspace("product", shapes[0], temporary=True)
+        return shapes[0]
+
+    def forward(self, x: Array, y: Array, training: bool) -> None:
+        np.max(x, axis=-1, keepdims=True, out=self.row)
+        np.subtract(x, self.row, out=y)
+        np.exp(y, out=y)
+        np.sum(y, axis=-1, keepdims=True, out=self.row)
+        np.divide(y, self.row, out=y)
+
+    def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
+        if dx is not None:
+            np.multiply(dy, y, out=self.product)
+            np.sum(self.product, axis=-1, keepdims=True, out=self.row)
+            np.subtract(dy, self.row, out=dx)
+            np.multiply(dx, y, out=dx)
+
+    def inverse(self, y: Array, x: Array) -> None:
+        """Write x with softmax(x) = y: log y, kept finite at 0."""
+        np.log(np.maximum(y, np.finfo(y.dtype).tiny), out=x)

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import numpy as np
+
+from backprop_cli.engine.layer import Activation, Array, Shape, activation
+from backprop_cli.registry import slot
+
+
+@activation("tanh")
+class Tanh(Activation):
+    """Hyperbolic tangent.
+
+    y = tanh x          dx = dy ⊙ (1 − y²)
+    """
+
+    in_place = True
+
+    slope: Array = slot()
+
+    examples = [{"options": {}, "inputs": [(4,)]}]
+
+    def build(self, *shapes: Shape) -> Shape:
+        self.workspace("slope", shapes[0], temporary=True)
+        return shapes[0]
+
+    def forward(self, x: Array, y: Array, training: bool) -> None:
+        np.tanh(x, out=y)
+
+    def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
+        if dx is not None:
+            np.multiply(y, y, out=self.slope)
+            np.subtract(1, self.slope, out=self.slope)
+            np.multiply(dy, self.slope, out=dx)

@@ -1,0 +1,241 @@
+"""Where the graph keeps its arrays: planned once for the largest batch, views for shorter ones.
+
+A view layer's y is its x in another shape. An in-place layer's y is its x, when nobody else reads
+it and the producer does not need it back; the gradients then share memory too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from backprop_cli.engine.layer import Layer, WorkspaceSpec
+from backprop_cli.engine.parameters import aligned_zeros
+
+if TYPE_CHECKING:
+    from backprop_cli.engine.graph import Network, Node
+
+Array = npt.NDArray[Any]
+INPUT = "input"
+KEPT = 4  # batch sizes whose views are kept: the full one, the last of an epoch, those of evaluation
+
+
+@dataclass
+class Bindings:
+    """Everything bound to one batch size n."""
+
+    n: int
+    input: Array
+    z: Array  # what the last node wrote
+    output: Array  # z, or the fused activation of z
+    dz: Array
+    dinput: Array | None
+    values: dict[str, Array]  # y by node name
+    deltas: dict[str, Array]  # dL/dy by node name; after backward, dL/dz where a layer has an activation
+    forward: list[tuple[Callable[..., None], Any, Array]]
+    backward: list[tuple[Callable[..., None], Any, Array, Array, Any, list[tuple[Array, Array]]]]
+    workspaces: list[tuple[Any, str, Array]]
+
+
+class Plan:
+    """Decides which arrays exist, allocates them, and hands out views for a batch of n."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.capacity = 0
+        self._full: dict[str, Array] = {}
+        self._bindings: dict[int, Bindings] = {}
+        self._arena = np.zeros(0, np.uint8)
+        self._values, self._deltas = self._aliases()
+
+    def _aliases(self) -> tuple[dict[str, str], dict[str, str]]:
+        """node name -> the name of the array that holds its y, and its dy."""
+        values, deltas = {INPUT: INPUT}, {INPUT: INPUT}
+        by_name = {node.name: node for node in self.network.nodes}
+        readers = sum(node.inputs.count(INPUT) for node in self.network.nodes)
+        for node in self.network.nodes:
+            values[node.name] = deltas[node.name] = node.name
+            source = by_name.get(node.inputs[0])
+            if node.layer.view:
+                values[node.name] = values[node.inputs[0]]
+                if source.consumers == 1 if source else readers == 1 and self.network.input_gradient:
+                    deltas[node.name] = deltas[node.inputs[0]]
+            elif node.layer.in_place and source and source.consumers == 1 and not self._read_back(source, by_name):
+                values[node.name] = values[source.name]
+                if source.needs_gradient:
+                    deltas[node.name] = deltas[source.name]
+        return values, deltas
+
+    def _read_back(self, node: Node, by_name: dict[str, Node]) -> bool:
+        """Whether overwriting the node's y would hurt: its own backward reads it, or it is the data."""
+        if node.layer.needs_output:
+            return True
+        if not node.layer.view:
+            return False
+        source = by_name.get(node.inputs[0])
+        return source is None or source.consumers > 1 or self._read_back(source, by_name)
+
+    @property
+    def bytes(self) -> int:
+        return sum(array.nbytes for array in self._full.values()) + self._arena.nbytes
+
+    def reserve(self, batch: int) -> None:
+        """Allocate for batches of up to `batch` examples; what was handed out before is stale then."""
+        if batch <= self.capacity:
+            return
+        network, self.capacity = self.network, batch
+        self._full.clear()
+        self._bindings.clear()
+        network._bound = None
+        self._new(INPUT, network.input_shape, network.input_dtype)
+        for node in network.nodes:
+            if self._values[node.name] == node.name:
+                self._new(node.name, node.shape, network.dtype)
+            if self._deltas[node.name] == node.name and self._wanted(node):
+                self._new(f"d:{node.name}", node.shape, network.dtype)
+        for layer in self._layers():
+            for part, spec in _asked(layer):
+                if not spec.temporary:
+                    shape = spec.shape if spec.per_sample else (-1, *spec.shape)
+                    self._new(f"w:{id(part)}:{spec.name}", shape, spec.dtype or network.dtype)
+        if network.input_gradient:
+            self._new(f"d:{INPUT}", network.input_shape, network.dtype)
+        if network.head is not None:
+            self._new("p", network.output_shape, network.dtype)
+        self._arena = aligned_zeros(self._arena_size(batch), np.uint8)
+
+    def _wanted(self, node: Node) -> bool:
+        return node.needs_gradient or node is self.network.nodes[-1]
+
+    def _new(self, key: str, shape: tuple[int, ...], dtype: Any) -> None:
+        """An array for `capacity` rows of this shape; a leading -1 means no rows at all."""
+        full = shape[1:] if shape[:1] == (-1,) else (self.capacity, *shape)
+        self._full[key] = aligned_zeros(int(np.prod(full)), dtype).reshape(full)
+
+    def _arena_size(self, n: int) -> int:
+        return max(
+            sum(_rounded(self._temporary_bytes(spec, n)) for _, spec in _asked(layer) if spec.temporary)
+            for layer in self._layers()
+        )
+
+    def _layers(self) -> list[Layer]:
+        layers = [node.layer for node in self.network.nodes]
+        return layers if self.network.head is None else [*layers, self.network.head]
+
+    def _temporary_bytes(self, spec: WorkspaceSpec, n: int) -> int:
+        shape = (n, *spec.shape) if spec.per_sample else spec.shape
+        return int(np.prod(shape)) * np.dtype(spec.dtype or self.network.dtype).itemsize
+
+    def bind(self, n: int) -> Bindings:
+        """The views for n examples, with every layer's workspaces set to them."""
+        self.reserve(n)
+        found = self._bindings.pop(n, None) or self._make(n)
+        self._bindings[n] = found  # last in, last out
+        if len(self._bindings) > KEPT:
+            del self._bindings[next(iter(self._bindings))]
+        for part, name, view in found.workspaces:
+            setattr(part, name, view)
+        return found
+
+    def _make(self, n: int) -> Bindings:
+        network = self.network
+        values = {INPUT: self._full[INPUT][:n]}
+        deltas: dict[str, Array] = {}
+        if network.input_gradient:
+            deltas[INPUT] = self._full[f"d:{INPUT}"][:n]
+        for node in network.nodes:
+            owner = self._values[node.name]
+            values[node.name] = self._full[owner][:n].reshape(n, *node.shape)
+        for node in network.nodes:
+            if self._wanted(node):
+                owner = self._deltas[node.name]
+                deltas[node.name] = self._full[f"d:{owner}"][:n].reshape(n, *node.shape)
+        last = network.nodes[-1].name
+        z = values[last]
+        output = self._full["p"][:n] if network.head is not None else z
+        forward = [
+            (node.layer.forward, self._source(node, values), values[node.name])
+            for node in network.nodes
+            if not node.layer.view
+        ]
+        backward, dz = self._backward(n, values, deltas), deltas[last]
+        workspaces = self._workspaces(n)
+        return Bindings(
+            n, values[INPUT], z, output, dz, deltas.get(INPUT), values, deltas, forward, backward, workspaces
+        )
+
+    @staticmethod
+    def _source(node: Node, arrays: dict[str, Array]) -> Any:
+        found = [arrays[name] for name in node.inputs]
+        return found if node.layer.merges else found[0]
+
+    def _backward(self, n: int, values: dict[str, Array], deltas: dict[str, Array]) -> list[Any]:
+        """The calls of the backward pass, in order. The first to reach a node's dy writes it, later
+        ones write beside it and are added."""
+        network = self.network
+        wanted = {node.name for node in network.nodes if node.needs_gradient}
+        if network.input_gradient:
+            wanted.add(INPUT)
+        written: set[str] = set()
+        calls = []
+        for node in reversed(network.nodes):
+            if not node.needs_gradient:
+                continue
+            sums = list(network._shared_sums.get(node.name, []))
+            dxs: list[Array | None] = []
+            aliased = self._deltas[node.name] != node.name
+            for name in node.inputs:
+                if name not in wanted:
+                    dxs.append(None)
+                elif name in written:
+                    beside = np.zeros_like(deltas[name])
+                    sums.append((beside, deltas[name]))
+                    dxs.append(beside)
+                else:
+                    written.add(name)
+                    dxs.append(deltas[name])
+            if node.layer.view and aliased:
+                continue
+            dx = dxs if node.layer.merges else dxs[0]
+            calls.append(
+                (
+                    node.layer.backward,
+                    self._source(node, values),
+                    values[node.name],
+                    deltas[node.name],
+                    dx,
+                    sums,
+                )
+            )
+        return calls
+
+    def _workspaces(self, n: int) -> list[tuple[Any, str, Array]]:
+        found = []
+        for layer in self._layers():
+            offset = 0
+            for part, spec in _asked(layer):
+                if not spec.temporary:
+                    full = self._full[f"w:{id(part)}:{spec.name}"]
+                    found.append((part, spec.name, full[:n] if spec.per_sample else full))
+                    continue
+                size = self._temporary_bytes(spec, n)
+                shape = (n, *spec.shape) if spec.per_sample else spec.shape
+                raw = self._arena[offset : offset + size]
+                found.append((part, spec.name, raw.view(spec.dtype or self.network.dtype).reshape(shape)))
+                offset += _rounded(size)
+        return found
+
+
+def _asked(layer: Layer) -> Iterator[tuple[Layer, WorkspaceSpec]]:
+    """What a layer and those inside it asked for."""
+    for _, part in layer.walk():
+        for spec in part.needs.workspaces:
+            yield part, spec
+
+
+def _rounded(size: int) -> int:
+    return -(-size // 64) * 64

@@ -1,0 +1,104 @@
+"""All parameters in one flat vector, their gradients in a second, non-trained state in a third.
+
+Order in the vector: trained and decayed | trained | frozen. So an optimizer walks one slice, and
+weight decay is a slice of that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from backprop_cli.engine.initializers import InitializerBase
+from backprop_cli.errors import BuildError
+
+Array = npt.NDArray[Any]
+ALIGN = 16  # numbers; every parameter starts at a whole cache line, which BLAS and SIMD loops like
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One parameter of the network, under its full name `<node>.<parameter>`."""
+
+    name: str
+    shape: tuple[int, ...]
+    initializer: InitializerBase
+    decay: bool
+    frozen: bool
+
+
+class ParameterStore:
+    """The flat vectors and the views into them.
+
+    `values[:trainable]` is what an optimizer may change, `values[:decayed]` what decays.
+    """
+
+    def __init__(self, entries: Sequence[Entry], states: Mapping[str, tuple[tuple[int, ...], float]], dtype: Any):
+        ordered = sorted(entries, key=lambda entry: (entry.frozen, not entry.decay))  # stable: node order within
+        self.entries = {entry.name: entry for entry in ordered}
+        self.spans: dict[str, slice] = {}
+        end = 0
+        self.decayed = self.trainable = 0
+        for entry in ordered:
+            size = int(np.prod(entry.shape))
+            self.spans[entry.name] = slice(end, end + size)
+            end = -(-(end + size) // ALIGN) * ALIGN
+            if not entry.frozen:
+                self.trainable = end
+                if entry.decay:
+                    self.decayed = end
+        self.values = aligned_zeros(end, dtype)
+        self.gradients = aligned_zeros(end, dtype)
+        self.parameters = self._views(self.values)
+        self.gradient_views = self._views(self.gradients)
+        sizes = [int(np.prod(shape)) for shape, _ in states.values()]
+        self.state = np.zeros(sum(sizes), dtype)
+        self.states: dict[str, Array] = {}
+        start = 0
+        for (name, (shape, value)), size in zip(states.items(), sizes, strict=True):
+            self.states[name] = self.state[start : start + size].reshape(shape)
+            self.states[name][...] = value
+            start += size
+
+    def _views(self, vector: Array) -> dict[str, Array]:
+        return {name: vector[span].reshape(self.entries[name].shape) for name, span in self.spans.items()}
+
+    @property
+    def count(self) -> int:
+        """How many numbers are parameters, alignment gaps left out."""
+        return sum(view.size for view in self.parameters.values())
+
+    def initialize(self, rng: np.random.Generator, order: Sequence[str]) -> None:
+        """Draw first values, in the order of the nodes, so that a frozen flag changes no other weight."""
+        for name in order:
+            self.entries[name].initializer.fill(self.parameters[name], rng)
+
+    def load(self, values: Mapping[str, Any], into: Mapping[str, Array], *, complete: bool = False) -> None:
+        """Copy arrays in by name. Raises BuildError for an unknown name, a wrong shape, or, if
+        `complete`, a missing one; nothing is changed then."""
+        checked = {}
+        for name, value in values.items():
+            if name not in into:
+                known = ", ".join(into)
+                raise BuildError(f"there is no parameter {name!r}; expected one of {known}")
+            array = np.asarray(value, dtype=into[name].dtype)
+            if array.shape != into[name].shape:
+                raise BuildError(f"parameter {name} has shape {into[name].shape}, got {array.shape}")
+            checked[name] = array
+        missing = set(into) - set(checked)
+        if complete and missing:
+            raise BuildError(f"parameters missing: {', '.join(sorted(missing))}")
+        for name, array in checked.items():
+            into[name][...] = array
+
+
+def aligned_zeros(size: int, dtype: Any, boundary: int = 64) -> Array:
+    """A zeroed vector whose first byte lies on a cache line."""
+    itemsize = np.dtype(dtype).itemsize
+    raw = np.zeros(size + boundary // itemsize, dtype)
+    offset = (-raw.ctypes.data % boundary) // itemsize
+    return raw[offset : offset + size]

@@ -1,0 +1,41 @@
+"""The checker itself: a wrong gradient is caught and named."""
+
+import numpy as np
+import pytest
+
+from backprop_cli.engine.battery import check_layer
+from backprop_cli.engine.layer import Array
+from backprop_cli.engine.layers.dense import Dense
+from backprop_cli.engine.layers.tanh import Tanh
+
+
+class Doubled(Dense):
+    """A dense layer whose weight gradient is twice too large."""
+
+    def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
+        super().backward(x, y, dy, dx)
+        np.multiply(self.dW, 2, out=self.dW)
+
+
+class Forgetful(Dense):
+    """A dense layer that never writes its bias gradient."""
+
+    def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
+        kept = self.db.copy()
+        super().backward(x, y, dy, dx)
+        self.db[...] = kept
+
+
+class Slanted(Tanh):
+    """tanh with the derivative of another function."""
+
+    def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
+        if dx is not None:
+            np.multiply(dy, 1 - y, out=dx)
+
+
+@pytest.mark.parametrize(("layer", "culprit"), [(Doubled, ".W["), (Forgetful, ".b["), (Slanted, "input[")])
+def test_a_wrong_gradient_is_caught_and_named(layer: type, culprit: str) -> None:
+    failed = [check for check in check_layer(layer) if not check.passed]
+    assert failed
+    assert any(culprit in check.worst for check in failed)
