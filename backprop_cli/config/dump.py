@@ -1,0 +1,125 @@
+"""A Config back to YAML with every default written out, and the difference between two of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import PurePath
+from typing import Any
+
+import yaml
+
+from backprop_cli import registry
+from backprop_cli.config.interpolate import escape
+from backprop_cli.config.nodes import Keys, dotted
+from backprop_cli.config.schema import Config, Options
+from backprop_cli.config.text import resolve
+from backprop_cli.registry import Registered
+
+
+def dump(cfg: Config) -> str:
+    """The fully resolved config as YAML. Loading it gives an equal Config, from any directory."""
+    text: str = yaml.dump(
+        resolved(cfg), Dumper=_Dumper, default_flow_style=None, sort_keys=False, width=110, allow_unicode=True
+    )
+    return text
+
+
+def resolved(cfg: Config) -> dict[str, Any]:
+    """The config as plain data with every default written out; options that are None are left out."""
+    return _options(cfg, Options)
+
+
+def diff(a: Config, b: Config) -> list[tuple[str, Any, Any]]:
+    """Where two configs differ: (dotted path, value in a, value in b), None for what one leaves out."""
+    ours, theirs = ({dotted(path): value for path, value in _flat(resolved(cfg))} for cfg in (a, b))
+    paths = dict.fromkeys([*ours, *theirs])
+    return [(path, ours.get(path), theirs.get(path)) for path in paths if ours.get(path) != theirs.get(path)]
+
+
+def origins(cfg: Config) -> list[tuple[str, Any, str]]:
+    """Every resolved value with where it came from: `file:line:column`, `--set …` or `default`."""
+    found = []
+    for path, value in _flat(resolved(cfg)):
+        exact = next((path[:end] for end in (len(path), len(path) - 1) if path[:end] in cfg.marks), None)
+        inside_list = exact is not None and isinstance(path[-1], int)
+        mark = cfg.marks[exact] if exact is not None and (exact == path or inside_list) else "default"
+        found.append((dotted(path), value, str(mark)))
+    return found
+
+
+def _flat(value: Any, path: Keys = ()) -> Iterator[tuple[Keys, Any]]:
+    """Leaves by path; a list without mappings inside is a leaf."""
+    if isinstance(value, dict) and value:
+        for key, child in value.items():
+            yield from _flat(child, (*path, key))
+    elif isinstance(value, list) and any(isinstance(each, dict | list) for each in value):
+        for index, child in enumerate(value):
+            yield from _flat(child, (*path, index))
+    else:
+        yield path, value
+
+
+def _options(instance: Any, cls: type, short: bool = False) -> dict[str, Any]:
+    """Options by name, the class's own first; `short` leaves out inherited ones that are off."""
+    markers, fields = registry.registered_fields(cls), registry.options(cls)
+    own = vars(cls).get("__annotations__", {})
+    options = {}
+    for name in sorted(fields, key=lambda name: name not in own):
+        value, default = getattr(instance, name), fields[name].default
+        off = value is None or (short and name not in own and not value)
+        if not (off and value == default):
+            options[name] = _plain(value, markers.get(name))
+    return options
+
+
+def _plain(value: Any, marker: Registered | None = None) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(child, marker) for key, child in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(child, marker) for child in value]
+    if isinstance(value, PurePath):
+        return str(value)
+    if dataclasses.is_dataclass(value):
+        return _spec(value, marker) if marker else _options(value, type(value))
+    return value
+
+
+def _spec(instance: Any, marker: Registered) -> dict[str, Any]:
+    """`{type: dense, …}`, `{residual: {…}}` or `{source: synthetic, name: moons, …}`."""
+    cls = type(instance)
+    options = _options(instance, cls, short=marker.kind in ("layer", "activation"))
+    if marker.kind == "section":
+        return options
+    if registry.classes(marker.kind).get(cls.type_name) is cls:
+        return {marker.key: cls.type_name, **options} if options else _Bare({marker.key: cls.type_name})
+    if marker.kind == "layer":
+        return {cls.type_name: options}
+    for name, dispatcher in registry.classes(marker.kind).items():
+        kind, key = getattr(dispatcher, "dispatch", ("", ""))
+        if kind and registry.classes(kind).get(cls.type_name) is cls:
+            return {marker.key: name, key: cls.type_name, **options}
+    raise TypeError(f"{cls.__name__} is registered under no {marker.kind}")
+
+
+class _Bare(dict[str, Any]):
+    """`{type: relu}`, written as `relu`."""
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes the text that this package's reader would take for something else."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+    def text(self, data: str) -> yaml.ScalarNode:
+        data = escape(data)
+        style = None if isinstance(resolve(data), str) else "'"
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style)
+
+    def bare(self, data: _Bare) -> yaml.ScalarNode:
+        return self.text(*data.values())
+
+
+_Dumper.add_representer(str, _Dumper.text)
+_Dumper.add_representer(_Bare, _Dumper.bare)

@@ -1,0 +1,131 @@
+"""`${…}`: values taken from the environment or from other keys, resolved once.
+
+    ${env:HOME}   ${env:LR,0.01}       an environment variable, and a default for when it is unset
+    ${seed}   ${optimizer.learning_rate}   ${architecture.hidden.units}       another key
+    $${                                 a literal ${
+
+A value that is nothing but one `${…}` keeps the type of what it names; inside other text it is
+written out.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from backprop_cli.config.nodes import MAX_NODES, Keys, Node, copy, problem, size
+from backprop_cli.config.overrides import item_names
+from backprop_cli.config.text import resolve
+from backprop_cli.errors import ConfigError, Problem
+from backprop_cli.registry import suggest
+
+REFERENCE = re.compile(r"\$\$\{|\$\{([^{}]*)\}")
+MAX_NESTED = 150  # calls inside calls: levels of the tree and references that follow one another
+MAX_TEXT = 65_536
+
+
+def escape(text: str) -> str:
+    """Text that interpolates to itself."""
+    return text.replace("${", "$${")
+
+
+def interpolate(root: Node, defaults: Mapping[str, Any], problems: list[Problem]) -> None:
+    """Replace every `${…}` in place. `defaults` stand in for keys that the config leaves out."""
+    _Interpolation(root, defaults, problems).visit(root, (), 0)
+
+
+class _RefusedError(Exception):
+    pass
+
+
+class _Interpolation:
+    def __init__(self, root: Node, defaults: Mapping[str, Any], problems: list[Problem]) -> None:
+        self.root = root
+        self.defaults = defaults
+        self.problems = problems
+        self.done: set[int] = set()
+        self.active: list[int] = []
+        self.copied = 0
+
+    def visit(self, node: Node, path: Keys, nested: int) -> None:
+        if id(node) in self.done:
+            return
+        if nested > MAX_NESTED:
+            raise _RefusedError("too many references that follow one another")
+        self.active.append(id(node))
+        if isinstance(node.value, str):
+            if "${" in node.value:
+                try:
+                    node.value = self.text(node, path, nested)
+                except _RefusedError as error:
+                    self.problems.append(problem(node.mark, path, str(error)))
+        else:
+            for key, child in node.children():
+                self.visit(child, (*path, key), nested + 1)
+        self.active.pop()
+        self.done.add(id(node))
+
+    def text(self, node: Node, path: Keys, nested: int) -> Any:
+        whole = REFERENCE.fullmatch(node.value)
+        if whole and whole.group(1) is not None:
+            found = self.find(whole.group(1).strip(), nested)
+            self.copied += size(found)
+            if self.copied > MAX_NODES // 10:
+                raise _RefusedError("references that expand to too many values")
+            try:
+                return copy(found, len(path)).value
+            except ConfigError as error:
+                raise _RefusedError(error.problems[0].message) from None
+
+        def written(match: re.Match[str]) -> str:
+            if match.group(1) is None:
+                return "${"
+            value = self.find(match.group(1).strip(), nested).value
+            if isinstance(value, dict | list):
+                raise _RefusedError(f"{match.group()} is a list or mapping; only a single value fits inside text")
+            if isinstance(value, bool):
+                return str(value).lower()
+            return "" if value is None else str(value)
+
+        result = REFERENCE.sub(written, node.value)
+        if len(result) > MAX_TEXT:
+            raise _RefusedError(f"text of {len(result)} characters; expected at most {MAX_TEXT}")
+        return result
+
+    def find(self, name: str, nested: int) -> Node:
+        if name.startswith("env:"):
+            variable, comma, default = name.removeprefix("env:").partition(",")
+            value = os.environ.get(variable)
+            if value is None and not comma:
+                raise _RefusedError(
+                    f"the environment variable {variable} is not set; set it, or give a default: "
+                    f"${{env:{variable},default}}"
+                )
+            return Node(resolve(default.strip() if value is None else value), self.root.mark)
+        node = self.root
+        for depth, key in enumerate(name.split(".")):
+            child = _child(node, key)
+            if child is None and depth == 0 and "." not in name and key in self.defaults:
+                return Node(self.defaults[key], self.root.mark)
+            if child is None:
+                near = suggest(key, node.value) if isinstance(node.value, dict) else None
+                hint = f"; did you mean {near!r}?" if near else ""
+                raise _RefusedError(f"${{{name}}} names no key of this config{hint}")
+            node = child
+        if id(node) in self.active:
+            raise _RefusedError(f"${{{name}}} leads back to itself")
+        self.visit(node, tuple(name.split(".")), nested + 1)
+        return node
+
+
+def _child(node: Node, key: str) -> Node | None:
+    if isinstance(node.value, dict):
+        found: Node | None = node.value.get(key)
+        return found
+    if isinstance(node.value, list):
+        names = item_names(node)
+        index = int(key) if key.isdecimal() and len(key) < 10 else names.index(key) if key in names else -1
+        return node.value[index] if 0 <= index < len(names) else None
+    return None

@@ -1,0 +1,101 @@
+"""`load`: a YAML file and overrides to a Config, or every problem at once.
+
+read and merge (`text`, `extends`) -> `--set` (`overrides`) -> `${…}` (`interpolate`) -> plugins
+-> types (`validate`) -> what types cannot say (`checks`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from backprop_cli import registry
+from backprop_cli.config.checks import check
+from backprop_cli.config.extends import read_extended
+from backprop_cli.config.interpolate import interpolate
+from backprop_cli.config.nodes import DEFAULT, Keys, Node, marks
+from backprop_cli.config.overrides import apply
+from backprop_cli.config.schema import Config, Options
+from backprop_cli.config.spelling import choices, example, nearest_key
+from backprop_cli.config.validate import INVALID, MAX_UNKNOWN, Validator
+from backprop_cli.errors import ConfigError, Problem, UsageError
+
+SECTIONS = {"trainer": ("section", "trainer"), "optimizer": ("optimizer", "adam")}
+
+
+def load(path: str | Path, overrides: Sequence[str] = ()) -> Config:
+    """The checked config of a file, with `--set` style overrides applied.
+
+    Raises ConfigError with all the problems found.
+    """
+    path = Path(path)
+    problems: list[Problem] = []
+    root = read_extended(path, problems)
+    return _finish(root, path, overrides, problems)
+
+
+def _finish(root: Node, path: Path, overrides: Sequence[str], problems: list[Problem]) -> Config:
+    apply(root, overrides, problems)
+    interpolate(root, {"name": path.stem, "seed": 0, "dtype": "float32"}, problems)
+    root.value.setdefault("name", Node(path.stem, DEFAULT, DEFAULT))
+    for section in SECTIONS:
+        root.value.setdefault(section, Node({}, DEFAULT, DEFAULT))
+    validator = Validator(path.parent, problems)
+    _load_plugins(root, validator)
+    values = _validate(root, validator)
+    where = marks(root)
+    if not problems or INVALID not in values.values():
+        problems.extend(check(values, where))
+    if problems:
+        raise ConfigError(sorted(problems, key=_reading_order))
+    return Config(
+        **values, path=path, folder=path.parent, marks=where, places=validator.places, overrides=tuple(overrides)
+    )
+
+
+def _load_plugins(root: Node, validator: Validator) -> None:
+    """Run the plugin files first: what they define, the rest of the config may name."""
+    node = root.value.get("plugins")
+    if node is None:
+        return
+    paths = validator.value(registry.hints(Options)["plugins"], node, ("plugins",))
+    for index, plugin in enumerate(paths if paths is not INVALID else ()):
+        try:
+            registry.load_plugin(plugin)
+        except UsageError as error:
+            validator.complain(node.value[index], ("plugins", index), str(error))
+
+
+def _validate(root: Node, validator: Validator) -> dict[str, Any]:
+    """Every top-level option on its own, so that one mistake hides no other."""
+    hints, options = registry.hints(Options), registry.options(Options)
+    unknown = [key for key in root.value if key not in options]
+    for key in unknown[:MAX_UNKNOWN]:
+        place = Node(None, root.value[key].key or root.value[key].mark)
+        message = f"unknown key {key!r}; {choices('', [*options, 'extends'])}"
+        near = nearest_key(key, list(options)) or _belongs(key)
+        validator.complain(place, (key,), message + (f"; did you mean {near!r}?" if near else ""))
+    if len(unknown) > MAX_UNKNOWN:
+        validator.complain(root, (), f"{len(unknown) - MAX_UNKNOWN:,} more unknown keys")
+    values: dict[str, Any] = {}
+    for name in options:
+        if name in root.value:
+            values[name] = validator.value(hints[name], root.value[name], (name,))
+        elif name in ("dataset", "architecture", "loss"):
+            text = example(Options, name)
+            values[name] = validator.complain(root, (), f"missing key {name!r}; for example `{text}`")
+    return values
+
+
+def _belongs(key: str) -> str | None:
+    """The dotted path of an option that was given one level too high: `epochs` is `trainer.epochs`."""
+    for section, (kind, name) in SECTIONS.items():
+        if key in registry.options(registry.get(kind, name)):
+            return f"{section}.{key}"
+    return None
+
+
+def _reading_order(found: Problem) -> tuple[Any, ...]:
+    path: Keys = tuple(found.path.split("."))
+    return (str(found.file).startswith("--set"), str(found.file), found.line or 0, found.column or 0, path)

@@ -1,0 +1,99 @@
+"""The tree between YAML text and Config: plain values that remember where they were written.
+
+Extending, overriding and interpolating all work on nodes, so that whatever a value has gone
+through, an error can still point at the line that a person wrote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple, TypeAlias
+
+from backprop_cli.errors import ConfigError, Problem
+
+Keys: TypeAlias = tuple[str | int, ...]  # ("architecture", 1, "units")
+
+MAX_DEPTH = 64
+MAX_NODES = 1_000_000
+
+
+class Mark(NamedTuple):
+    """Where a key or value comes from: a file with line and column from 1, `--set …`, or `default`."""
+
+    origin: str
+    line: int | None = None
+    column: int | None = None
+
+    def __str__(self) -> str:
+        return ":".join(str(part) for part in self if part is not None)
+
+
+DEFAULT = Mark("default")
+
+
+class Node:
+    """A value (scalar, `dict[str, Node]` or `list[Node]`), where it is, and where its key is."""
+
+    __slots__ = ("key", "mark", "value")
+
+    def __init__(self, value: Any, mark: Mark, key: Mark | None = None) -> None:
+        self.value = value
+        self.mark = mark
+        self.key = key
+
+    def children(self) -> Iterator[tuple[str | int, Node]]:
+        if isinstance(self.value, dict):
+            yield from self.value.items()
+        elif isinstance(self.value, list):
+            yield from enumerate(self.value)
+
+
+def dotted(path: Keys) -> str:
+    return ".".join(str(key) for key in path)
+
+
+def problem(mark: Mark, path: Keys, message: str) -> Problem:
+    return Problem(mark.origin, mark.line, mark.column, dotted(path), message)
+
+
+def plain(node: Node) -> Any:
+    """The values without their marks."""
+    if isinstance(node.value, dict):
+        return {key: plain(child) for key, child in node.value.items()}
+    if isinstance(node.value, list):
+        return [plain(child) for child in node.value]
+    return node.value
+
+
+def stamped(node: Node, mark: Mark) -> Node:
+    """The same values, all said to come from one place."""
+    value = node.value
+    if isinstance(value, dict):
+        value = {key: stamped(child, mark) for key, child in value.items()}
+    elif isinstance(value, list):
+        value = [stamped(child, mark) for child in value]
+    return Node(value, mark, mark)
+
+
+def copy(node: Node, depth: int = 0) -> Node:
+    """A deep copy that keeps its marks; `depth` is how deep it will be put."""
+    value = node.value
+    if depth > MAX_DEPTH:
+        raise ConfigError([problem(node.mark, (), f"nested more than {MAX_DEPTH} levels deep")])
+    if isinstance(value, dict):
+        value = {key: copy(child, depth + 1) for key, child in value.items()}
+    elif isinstance(value, list):
+        value = [copy(child, depth + 1) for child in value]
+    return Node(value, node.mark, node.key)
+
+
+def size(node: Node) -> int:
+    return 1 + sum(size(child) for _, child in node.children())
+
+
+def marks(node: Node, path: Keys = ()) -> dict[Keys, Mark]:
+    """Every path with the place of its key (of the item itself in a list)."""
+    found = {path: node.key or node.mark}
+    for key, child in node.children():
+        found.update(marks(child, (*path, key)))
+    return found

@@ -1,0 +1,257 @@
+"""YAML text to nodes: safe, with marks, and with the scalars that people expect.
+
+Built on the parser's event stream, so that nesting, aliases and tags are refused before
+anything is made of them. Scalars follow the YAML 1.2 core schema: `1e-3` is a float, `on`,
+`1:30` and dates are strings. Keys are always strings.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from backprop_cli.config.nodes import MAX_DEPTH, MAX_NODES, Mark, Node, copy, problem, size
+from backprop_cli.errors import ConfigError, Problem
+from backprop_cli.registry import suggest
+
+MAX_BYTES = 64 * 2**20
+MAX_ALIASED = 100_000  # values that aliases stand for, all together
+MAX_DIGITS = 100  # a 128-bit seed has 39
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C parser reads ten times faster
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_WORDS: dict[str, Any] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), float("inf")),
+    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
+}
+_PLAINER = {  # what the YAML library says -> what to do about it
+    "found character '\\t' that cannot start any token": "a tab; indent with spaces",
+    "found character that cannot start any token": "a tab or one of @ ` %; indent with spaces, quote text",
+    "mapping values are not allowed in this context": "a ':' that does not belong here; "
+    "check the indentation and the line above, or quote the text",
+    "could not find expected ':'": "a line without ':'; expected `key: value`",
+    "did not find expected key": "expected `key: value` here; check the indentation and the brackets above",
+    "did not find expected '-' indicator": "expected a list item `- …` here; check the indentation",
+    "did not find expected ',' or ']'": "expected ',' or ']' to go on or close the list",
+    "did not find expected ',' or '}'": "expected ',' or '}' to go on or close the mapping",
+    "did not find expected node content": "expected a value here",
+    "found unexpected end of stream": "a quote that is never closed",
+}
+
+
+def resolve(text: str) -> Any:
+    """The value of an unquoted scalar: null, bool, int, float, or the text itself."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if text[0] in "+-.0123456789":
+        if _INT.fullmatch(text):
+            return int(text, {"0x": 16, "0o": 8}.get(text[:2], 10))
+        if _FLOAT.fullmatch(text):
+            return float(text)
+    return text
+
+
+def read(path: Path) -> str:
+    """The text of a config file. Raises ConfigError for anything that is not UTF-8 text."""
+
+    def refuse(message: str, line: int | None = None, column: int | None = None) -> ConfigError:
+        return ConfigError([Problem(str(path), line, column, "", message)])
+
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except IsADirectoryError:
+        inside = path / "config.yaml"
+        hint = f"; did you mean {str(inside)!r}?" if inside.is_file() else ""
+        raise refuse(f"is a directory; expected a YAML file{hint}") from None
+    except FileNotFoundError:
+        here = [each.name for each in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
+        near = suggest(path.name, here)
+        hint = f"; did you mean {str(path.with_name(near))!r}?" if near else ""
+        raise refuse(f"no such file{hint}") from None
+    except (OSError, ValueError) as error:
+        raise refuse(f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    if len(data) > MAX_BYTES:
+        raise refuse(f"is larger than {MAX_BYTES >> 20} MiB; expected a config file")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = data[: error.start]
+        kind = "binary data" if b"\0" in data[:4096] else "not UTF-8 text"
+        raise refuse(
+            f"{kind} (byte 0x{data[error.start]:02x}); expected a YAML file saved as UTF-8",
+            before.count(b"\n") + 1,
+            error.start - before.rfind(b"\n"),
+        ) from None
+    if not text.strip():
+        raise refuse("is empty; expected at least dataset, architecture and loss", 1, 1)
+    return text
+
+
+def parse(text: str, origin: str, problems: list[Problem]) -> Node:
+    """YAML text to a node. Adds what can be passed over (a duplicate key, a tag) to `problems`.
+
+    Raises ConfigError, with those before it, at a mistake that ends the reading.
+    """
+    control = _CONTROL.search(text)
+    if control:
+        before = text[: control.start()]
+        mark = Mark(origin, before.count("\n") + 1, control.start() - before.rfind("\n"))
+        message = f"control character {control.group()!r}; expected plain text"
+        raise ConfigError([problem(mark, (), message)])
+    builder = _Builder(origin, problems)
+    loader = _Loader(text)
+    try:
+        while loader.check_event():
+            builder.take(loader.get_event())
+    except yaml.MarkedYAMLError as error:
+        raise ConfigError([*problems, _syntax(error, origin)]) from None
+    except yaml.YAMLError as error:
+        raise ConfigError([*problems, Problem(origin, None, None, "", f"not YAML: {error}")]) from None
+    finally:
+        loader.dispose()
+    return builder.root or Node(None, Mark(origin, 1, 1))
+
+
+def _syntax(error: yaml.MarkedYAMLError, origin: str) -> Problem:
+    at, words = error.problem_mark or error.context_mark, error.problem or "cannot be read"
+    if "expected ':'" in words and error.context_mark:
+        at = error.context_mark  # the key without a colon, not the line after it
+    message = "not YAML: " + _PLAINER.get(words, words)
+    opened = error.context_mark
+    if opened and at and opened.line != at.line and error.context:
+        message += f" ({error.context} that starts in line {opened.line + 1})"
+    return problem(Mark(origin, at.line + 1, at.column + 1) if at else Mark(origin), (), message)
+
+
+class _Builder:
+    """Takes parser events one by one and keeps a stack of the collections that are open."""
+
+    def __init__(self, origin: str, problems: list[Problem]) -> None:
+        self.origin = origin
+        self.problems = problems
+        self.root: Node | None = None
+        self.open: list[Node] = []
+        self.anchor_of: list[str | None] = []
+        self.keys: list[tuple[str, Mark] | None] = []  # the key that waits for its value, per open mapping
+        self.anchors: dict[str, Node] = {}
+        self.nodes = self.aliased = 0
+
+    def take(self, event: Any) -> None:
+        if isinstance(event, yaml.ScalarEvent):
+            mark = self.mark(event)
+            if self.wants_key():
+                self.keys[-1] = (event.value, mark)
+            else:
+                self.place(Node(self.scalar(event, mark), mark), event.anchor)
+        elif isinstance(event, yaml.CollectionStartEvent):
+            self.begin(event)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            node, anchor = self.open.pop(), self.anchor_of.pop()
+            self.keys.pop()
+            if isinstance(node.value, dict) and "<<" in node.value:
+                self.merge(node)
+            self.place(node, anchor)
+        elif isinstance(event, yaml.AliasEvent):
+            self.alias(event)
+        elif isinstance(event, yaml.DocumentStartEvent) and self.root is not None:
+            raise self.fatal(self.mark(event), "a second YAML document; expected one per file")
+
+    def begin(self, event: Any) -> None:
+        mark = self.mark(event)
+        if self.wants_key():
+            raise self.fatal(mark, "a list or mapping as a key; expected a name")
+        if len(self.open) >= MAX_DEPTH:
+            raise self.fatal(mark, f"nested more than {MAX_DEPTH} levels deep; expected a flatter file")
+        self.untagged(event, mark)
+        self.open.append(Node({} if isinstance(event, yaml.MappingStartEvent) else [], mark))
+        self.anchor_of.append(event.anchor)
+        self.keys.append(None)
+
+    def alias(self, event: Any) -> None:
+        mark = self.mark(event)
+        found = self.anchors.get(event.anchor)
+        if found is None or self.wants_key():
+            near = suggest(event.anchor, self.anchors)
+            hint = f"; did you mean '*{near}'?" if near else "; define it earlier in the file"
+            raise self.fatal(mark, f"'*{event.anchor}' is not defined before its use{hint}")
+        self.aliased += size(found)
+        if self.aliased > MAX_ALIASED:
+            raise self.fatal(mark, f"aliases that expand to more than {MAX_ALIASED:,} values")
+        made = copy(found, len(self.open))
+        made.mark = mark
+        self.place(made, None)
+
+    def place(self, node: Node, anchor: str | None) -> None:
+        self.nodes += 1
+        if self.nodes > MAX_NODES:
+            raise self.fatal(node.mark, f"more than {MAX_NODES:,} values; expected a smaller file")
+        if anchor:
+            self.anchors[anchor] = node
+        if not self.open:
+            self.root = node
+            return
+        parent, waiting = self.open[-1].value, self.keys[-1]
+        if waiting is None:
+            parent.append(node)
+            return
+        key, node.key = waiting
+        self.keys[-1] = None
+        if key in parent:
+            first = parent[key].key
+            self.add(node.key, (key,), f"duplicate key {key!r}; it is first given in line {first.line}")
+        else:
+            parent[key] = node
+
+    def merge(self, node: Node) -> None:
+        """`<<: *base` puts in the keys of another mapping that are not given here."""
+        given = node.value.pop("<<")
+        for base in given.value if isinstance(given.value, list) else [given]:
+            if not isinstance(base.value, dict):
+                raise self.fatal(base.mark, "expected an alias of a mapping after '<<:'")
+            for key, child in base.value.items():
+                node.value.setdefault(key, child)
+
+    def scalar(self, event: Any, mark: Mark) -> Any:
+        self.untagged(event, mark)
+        if event.style:
+            if "\0" in event.value:
+                raise self.fatal(mark, "a NUL character; expected plain text")
+            return event.value
+        if len(event.value) > MAX_DIGITS and (_INT.fullmatch(event.value) or _FLOAT.fullmatch(event.value)):
+            raise self.fatal(mark, f"a number of {len(event.value)} digits; expected at most {MAX_DIGITS}")
+        return resolve(event.value)
+
+    def untagged(self, event: Any, mark: Mark) -> None:
+        if event.tag is not None:
+            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+            self.add(mark, (), f"the tag {tag!r} is not allowed; write plain values, and quote text")
+
+    def wants_key(self) -> bool:
+        return bool(self.open) and isinstance(self.open[-1].value, dict) and self.keys[-1] is None
+
+    def path(self) -> tuple[str | int, ...]:
+        return tuple(
+            waiting[0] if waiting else len(node.value)
+            for node, waiting in zip(self.open, self.keys, strict=True)
+            if waiting or isinstance(node.value, list)
+        )
+
+    def mark(self, event: Any) -> Mark:
+        return Mark(self.origin, event.start_mark.line + 1, event.start_mark.column + 1)
+
+    def add(self, mark: Mark, key: tuple[str, ...], message: str) -> None:
+        if len(self.problems) < 100:  # a hostile file has more than anyone wants to read
+            self.problems.append(problem(mark, (*self.path(), *key), message))
+
+    def fatal(self, mark: Mark, message: str) -> ConfigError:
+        return ConfigError([*self.problems, problem(mark, self.path(), message)])
