@@ -21,9 +21,10 @@ class Forgetful(Dense):
     """A dense layer that never writes its bias gradient."""
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
-        kept = self.db.copy()
+        kept = self.db
+        self.db = np.zeros_like(kept) if self.bias else kept
         super().backward(x, y, dy, dx)
-        self.db[...] = kept
+        self.db = kept
 
 
 class Slanted(Tanh):

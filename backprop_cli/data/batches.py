@@ -1,0 +1,193 @@
+"""Batches of a split, in an order and with an augmentation that depend on nothing but seed and epoch."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+import numpy.typing as npt
+
+from backprop_cli.data.dataset import Split
+from backprop_cli.data.gather import LARGE_BYTES, Gather
+from backprop_cli.data.pipeline import Pipeline
+from backprop_cli.data.transform import Array, Shape, Transform
+from backprop_cli.errors import DataError
+
+#: raw bytes of a batch from which preparing it in a thread pays: a hand-over costs some 20 µs,
+#: as much as gathering and scaling 100 KB
+_THREAD_BYTES = 1 << 18
+
+
+def _generator(*key: int | bytes) -> np.random.Generator:
+    entropy = [crc32(part) if isinstance(part, bytes) else part for part in key]
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy)))
+
+
+class Batches:
+    """The batches of one split: `for x, y in batches.epoch(3): …`.
+
+    The order of an epoch is a pure function of (seed, epoch), augmentation of (seed, epoch, batch):
+    `epoch(e, start=k)` gives the very batches that `epoch(e)` gives from the k-th on.
+
+    x: floats, uint8 and bool become `dtype`; wider integers are token ids and stay integers
+    (int64), unless a transform makes them floats. y: integers (class ids, ids per step) become
+    int64, floats `dtype`.
+
+    Arrays given out are buffers: they hold until the next batch is asked for.
+
+    `balanced` draws the same number of rows of every class in each epoch: large classes are
+    sampled without repetition, small ones repeated whole before any row is drawn once more.
+    `prefetch` prepares the next batch in a thread where that is heavy work (augmentation, large
+    batches, files larger than memory); the batches are the same either way.
+
+    Raises DataError for an empty split, one with fewer rows than a batch under `drop_last`, and
+    for `balanced` without class ids.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        batch_size: int,
+        *,
+        transforms: Sequence[Transform] = (),
+        seed: int = 0,
+        shuffle: bool = True,
+        drop_last: bool = False,
+        dtype: npt.DTypeLike = np.float32,
+        balanced: bool = False,
+        augment: bool = True,
+        prefetch: bool = True,
+    ) -> None:
+        if len(split) == 0:
+            raise DataError("a split without rows; expected at least 1, check `dataset.splits`")
+        self.split, self.seed, self.shuffle, self.drop_last = split, seed, shuffle, drop_last
+        self.dtype: np.dtype[Any] = np.dtype(dtype)
+        self.transforms = [each for each in transforms if augment or not each.augments]
+        self._members = _class_members(split.y) if balanced else None
+        self.samples = self._draws()
+        self.batch_size = min(batch_size, self.samples)
+        if drop_last and self.samples < batch_size:
+            raise DataError(
+                f"{self.samples} rows are fewer than one batch of {batch_size}, and drop_last leaves nothing; "
+                "lower trainer.batch_size"
+            )
+        self.steps_per_epoch = self.samples // self.batch_size if drop_last else -(-self.samples // self.batch_size)
+        self._x = Gather(split.x)
+        self._y_dtype = np.dtype(np.int64) if split.y.dtype.kind in "iub" else self.dtype
+        self._targets = split.y
+        if split.y.size * self._y_dtype.itemsize < LARGE_BYTES:
+            self._targets = np.ascontiguousarray(split.y, self._y_dtype)
+        self._y = Gather(self._targets)
+        self._random = any(each.augments for each in self.transforms)
+        slot = self._slot()
+        self.input_shape: Shape = slot.x.shape[1:]
+        self.input_dtype: np.dtype[Any] = slot.x.dtype
+        self.target_shape, self.target_dtype = self._target_spec()
+        heavy = self._random or self._x.large or slot.raw.nbytes >= _THREAD_BYTES
+        self.threaded = prefetch and heavy and self.steps_per_epoch > 1 and (os.cpu_count() or 1) > 1
+
+    def _draws(self) -> int:
+        if self._members is None:
+            return len(self.split)
+        return max(1, len(self.split) // len(self._members)) * len(self._members)
+
+    def _slot(self) -> Pipeline:
+        x = self.split.x
+        return Pipeline(self.transforms, x.shape[1:], x.dtype, self.dtype, self.batch_size)
+
+    def _target_spec(self) -> tuple[Shape, np.dtype[Any]]:
+        shape, dtype = tuple(self.split.y.shape[1:]), self._y_dtype
+        for each in self.transforms:
+            shape, dtype = each.target_shape(shape), each.target_dtype(dtype, self.dtype)
+        return shape, dtype
+
+    def order(self, epoch: int) -> Array:
+        """The row numbers of one epoch, in the order they are drawn."""
+        rng = _generator(self.seed, b"shuffle", epoch)
+        if self._members is not None:
+            each = self.samples // len(self._members)
+            rows = np.concatenate([_draw(members, each, rng) for members in self._members])
+            return rng.permutation(rows) if self.shuffle else np.sort(rows)
+        return rng.permutation(self.samples) if self.shuffle else np.arange(self.samples)
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[Array, Array]]:
+        """Batches `start`, `start + 1`, … of an epoch as (x, y)."""
+        order = self.order(epoch)
+        steps = range(start, self.steps_per_epoch)
+        return self._in_thread(order, epoch, steps) if self.threaded else self._in_place(order, epoch, steps)
+
+    def _in_place(self, order: Array, epoch: int, steps: range) -> Iterator[tuple[Array, Array]]:
+        slot, y = self._slot(), self._target_buffer()
+        for step in steps:
+            yield self._fill(slot, y, order, epoch, step)
+
+    def _in_thread(self, order: Array, epoch: int, steps: range) -> Iterator[tuple[Array, Array]]:
+        """Two slots go round: one is being filled while the other one is in use."""
+        free: queue.SimpleQueue[tuple[Pipeline, Array] | None] = queue.SimpleQueue()
+        ready: queue.SimpleQueue[tuple[tuple[Pipeline, Array], tuple[Array, Array]] | BaseException]
+        ready = queue.SimpleQueue()
+
+        def work() -> None:
+            try:
+                for step in steps:
+                    slot = free.get()
+                    if slot is None:
+                        return
+                    ready.put((slot, self._fill(*slot, order, epoch, step)))
+            except BaseException as error:  # raised again where the batch is asked for
+                ready.put(error)
+
+        for _ in range(2):
+            free.put((self._slot(), self._target_buffer()))
+        worker = threading.Thread(target=work, name="bp-batches", daemon=True)
+        worker.start()
+        try:
+            for _ in steps:
+                made = ready.get()
+                if isinstance(made, BaseException):
+                    raise made
+                slot, batch = made
+                yield batch
+                free.put(slot)
+        finally:
+            free.put(None)
+            worker.join()
+
+    def _target_buffer(self) -> Array:
+        return np.empty((self.batch_size, *self._targets.shape[1:]), self._targets.dtype)
+
+    def _fill(self, slot: Pipeline, targets: Array, order: Array, epoch: int, step: int) -> tuple[Array, Array]:
+        first = step * self.batch_size
+        rows = order[first : first + self.batch_size]
+        n = len(rows)
+        raw, y = (slot.raw, targets) if n == self.batch_size else (slot.raw[:n], targets[:n])
+        if self.shuffle or self._members is not None:
+            self._x(rows, raw)
+            self._y(rows, y)
+        else:
+            self._x.slice(first, first + n, raw)
+            self._y.slice(first, first + n, y)
+        rng = _generator(self.seed, b"augment", epoch, step) if self._random else None
+        return slot(n, y.astype(self._y_dtype, copy=False), rng)
+
+
+def _class_members(y: Array) -> list[Array]:
+    """Row numbers by class id, for the classes that occur."""
+    if y.ndim != 1 or y.dtype.kind not in "iub":
+        raise DataError(
+            f"balanced sampling needs one class id a row, integers of shape (N,); got {y.dtype} of shape {y.shape}"
+        )
+    order = np.argsort(y, kind="stable")
+    _, starts = np.unique(np.asarray(y)[order], return_index=True)
+    return np.split(order, starts[1:])
+
+
+def _draw(members: Array, count: int, rng: np.random.Generator) -> Array:
+    """`count` members: every one as often as it goes, the rest without repetition."""
+    whole, rest = divmod(count, len(members))
+    return np.concatenate([np.tile(members, whole), rng.permutation(members)[:rest]])

@@ -1,0 +1,175 @@
+"""Decoded datasets on disk: written once, memory-mapped ever after.
+
+An entry is a folder of .npy files and an `entry.json` that names them. Every file is written
+under another name, synced, and moved into place; `entry.json` comes last and holds the size of
+each, and the size and time of the files they were made from. So an entry is either whole or absent,
+whenever a process dies, and stale as soon as its sources change.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from backprop_cli.data.dataset import Array
+from backprop_cli.data.progress import report
+from backprop_cli.errors import DataError
+
+FORMAT = 1
+
+
+def root() -> Path:
+    """The folder of all entries: $BP_CACHE, or the user's cache folder."""
+    if os.environ.get("BP_CACHE"):
+        return Path(os.environ["BP_CACHE"]).expanduser().absolute()
+    import platformdirs  # not needed where BP_CACHE is set
+
+    return Path(platformdirs.user_cache_dir("bp"))
+
+
+def stamp(files: Iterator[Path] | list[Path]) -> dict[str, list[int]]:
+    """Size and modification time (ns) by absolute path: what an entry was made from."""
+    stats = {str(path.absolute()): path.stat() for path in sorted(files)}
+    return {path: [stat.st_size, stat.st_mtime_ns] for path, stat in stats.items()}
+
+
+@dataclass
+class Entry:
+    """One dataset's folder; `key` is everything that decides which arrays belong there."""
+
+    kind: str
+    name: str
+    key: Mapping[str, Any]
+    folder: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        digest = hashlib.sha256(json.dumps([FORMAT, self.key], sort_keys=True).encode()).hexdigest()[:16]
+        self.folder = root() / self.kind / f"{self.name.replace('/', '-')}-{digest}"
+
+    def read(self) -> tuple[dict[str, Any], dict[str, Array]] | None:
+        """What `write` stored, the arrays memory-mapped; None if absent, damaged or stale."""
+        try:
+            document = json.loads((self.folder / "entry.json").read_bytes())
+            for path, (size, time) in document["sources"].items():
+                stat = os.stat(path)
+                if [stat.st_size, stat.st_mtime_ns] != [size, time]:
+                    return None
+            arrays = {}
+            for name, (file, size) in document["arrays"].items():
+                path = self.folder / file
+                if path.stat().st_size != size:
+                    return None
+                arrays[name] = np.load(path, mmap_mode="r", allow_pickle=False)
+            return document["about"], arrays
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold this entry alone, across processes; released by the system if the process dies."""
+        with _as_data_error(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                report(f"waiting for another process that prepares {self.name}", 0)
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    @contextmanager
+    def write(self) -> Iterator[Writer]:
+        """Write new contents; call within `lock`. They replace the old ones only if all goes well."""
+        before = set(self.folder.glob("*.npy"))
+        for leftover in self.folder.glob("*.part"):  # of a process that was killed
+            leftover.unlink(missing_ok=True)
+        writer = Writer(self.folder)
+        try:
+            yield writer
+        except BaseException:
+            for file, _ in writer.arrays.values():
+                (self.folder / file).unlink(missing_ok=True)
+            raise
+        for old in before - {self.folder / file for file, _ in writer.arrays.values()}:
+            old.unlink(missing_ok=True)  # processes that have it mapped keep it
+
+
+class Writer:
+    """What `Entry.write` hands out."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.arrays: dict[str, tuple[str, int]] = {}
+        self._generation = os.urandom(4).hex()
+
+    @contextmanager
+    def array(
+        self, name: str, rows: int, shape: tuple[int, ...], dtype: np.dtype[Any]
+    ) -> Iterator[Callable[[Array], None]]:
+        """Hands out a function that appends rows. Raises DataError if not `rows` of them came."""
+        file = f"{name}-{self._generation}.npy"
+        count = 0
+
+        def append(chunk: Array) -> None:
+            nonlocal count
+            with _as_data_error(self.folder / file):
+                handle.write(np.ascontiguousarray(chunk, dtype).tobytes())
+            count += len(chunk)
+
+        # Plain writes, not a memory map: a full disk is then an error and not a SIGBUS.
+        with _replacing(self.folder / file) as handle:
+            header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False}
+            np.lib.format.write_array_header_1_0(handle, {**header, "shape": (rows, *shape)})
+            start = handle.tell()
+            yield append
+            if count != rows:
+                raise DataError(f"{name}: expected {rows} rows, read {count}; prepare the dataset again")
+            size = start + rows * math.prod(shape) * dtype.itemsize
+        self.arrays[name] = (file, size)
+
+    def commit(self, about: Mapping[str, Any], sources: Mapping[str, list[int]]) -> None:
+        """Make what was written the entry's contents."""
+        document = {"format": FORMAT, "about": about, "sources": sources, "arrays": self.arrays}
+        with _replacing(self.folder / "entry.json") as handle:
+            handle.write(json.dumps(document, indent=1).encode())
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Any]:
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    with _as_data_error(path):
+        handle = part.open("wb")
+    try:
+        yield handle
+        with _as_data_error(path):
+            handle.flush()
+            os.fsync(handle.fileno())
+            os.replace(part, path)
+    finally:
+        with suppress(OSError):  # a full disk, reported already
+            handle.close()
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _as_data_error(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DataError(
+            f"cache {path}: cannot write it: {error.strerror or error}; make room, or set the environment "
+            "variable BP_CACHE to a folder on another disk"
+        ) from error

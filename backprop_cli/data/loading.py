@@ -1,0 +1,55 @@
+"""One way in: a source and its fallback -> a dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from backprop_cli.data.dataset import Dataset
+from backprop_cli.data.progress import Show, shown_by
+from backprop_cli.data.source import Source
+from backprop_cli.errors import DataError, DownloadError
+
+
+def load_dataset(
+    source: Source,
+    seed: int,
+    folder: Path,
+    warn: Callable[[str], None] | None = None,
+    progress: Show | None = None,
+) -> Dataset:
+    """The dataset of a source; of its `fallback` if only the download failed.
+
+    A dataset from a fallback says why in `origin["fallback"]`, and `warn` is told.
+    Relative paths start from `folder`. `progress(task, done, total)` is called during long work.
+    Raises DataError; DownloadError if there is no fallback.
+    """
+    with shown_by(progress):
+        try:
+            dataset = source.load(seed, folder)
+        except DownloadError as error:
+            if source.fallback is None:
+                raise
+            dataset = _fallback(source.fallback, seed, folder, str(error))
+            if warn is not None:
+                warn(
+                    f"{error}\nUsing the fallback instead: {dataset.source} {dataset.name}, "
+                    + _sizes(dataset)
+                )
+    for name, split in dataset.splits.items():
+        if len(split.x) != len(split.y):
+            raise DataError(f"{dataset.name}, split {name}: {len(split.x)} rows of x but {len(split.y)} of y")
+    return dataset
+
+
+def _fallback(source: Source, seed: int, folder: Path, reason: str) -> Dataset:
+    try:
+        dataset = load_dataset(source, seed, folder)
+    except DownloadError as error:
+        raise DownloadError(f"{reason}\nand its fallback: {error}") from error
+    return replace(dataset, origin={**dataset.origin, "fallback": reason})
+
+
+def _sizes(dataset: Dataset) -> str:
+    return ", ".join(f"{name} {len(split)}" for name, split in dataset.splits.items()) + " rows"

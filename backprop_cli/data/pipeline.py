@@ -1,0 +1,96 @@
+"""A chain of transforms with its buffers: raw rows in, what the network sees out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from backprop_cli.data.dataset import Split
+from backprop_cli.data.gather import release
+from backprop_cli.data.transform import Array, Shape, Transform
+
+_FIT_ROWS = 4096
+_FIT_BYTES = 1 << 24
+
+
+def network_dtype(dtype: np.dtype[Any], float_dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """What x becomes where no transform decides.
+
+    Images (uint8), masks (bool) and floats become the network's float dtype. Wider integers are
+    token ids and stay integers: int64, which NumPy indexes with. `{type: cast}` makes them floats.
+    """
+    return np.dtype(np.int64) if dtype.kind in "iu" and dtype != np.uint8 else float_dtype
+
+
+class Pipeline:
+    """Transforms bound to buffers for up to `rows` examples of one shape and dtype.
+
+    `raw` is where the rows go in; a call with n gives (x, y) as views of buffers that the next
+    call overwrites.
+    """
+
+    def __init__(
+        self,
+        transforms: Sequence[Transform],
+        shape: Shape,
+        dtype: np.dtype[Any],
+        float_dtype: np.dtype[Any],
+        rows: int,
+    ) -> None:
+        self.raw = np.empty((rows, *shape), dtype)
+        self._steps: list[tuple[Transform, Array, Array]] = []
+        x = self.raw
+        for each in transforms:
+            out_shape = each.output_shape(x.shape[1:])
+            out_dtype = each.output_dtype(x.dtype, float_dtype)
+            fits = x.dtype == out_dtype and x[:1].size == np.prod(out_shape, dtype=int)
+            out = x.reshape(rows, *out_shape) if each.in_place and fits else np.empty((rows, *out_shape), out_dtype)
+            self._steps.append((each, x, out))
+            x = out
+        final = network_dtype(x.dtype, float_dtype)
+        self._before_cast = x
+        self.x = x if x.dtype == final else np.empty(x.shape, final)
+
+    def __call__(self, n: int, y: Array, rng: np.random.Generator | None = None) -> tuple[Array, Array]:
+        """Transform the first n rows of `raw`, whose targets are y."""
+        for each, x, out in self._steps:
+            y = each.apply(x[:n], y, out[:n], rng if each.augments else None)
+        if self.x is not self._before_cast:
+            np.copyto(self.x[:n], self._before_cast[:n], casting="unsafe")
+        return self.x[:n], y
+
+
+def fit_transforms(transforms: Sequence[Transform], train: Split, float_dtype: np.dtype[Any]) -> None:
+    """Fit each transform on the training split as the ones before it leave it, block by block.
+
+    Augmentation is left out: statistics are those of the data itself.
+    """
+    rows = max(1, min(_FIT_ROWS, len(train), _FIT_BYTES // max(1, train.x[:1].nbytes)))
+    for i, each in enumerate(transforms):
+        before = [earlier for earlier in transforms[:i] if not earlier.augments]
+
+        def chunks(before: Sequence[Transform] = before) -> Iterator[tuple[Array, Array]]:
+            pipeline = Pipeline(before, train.x.shape[1:], train.x.dtype, float_dtype, rows)
+            for start in range(0, len(train), rows):
+                n = min(rows, len(train) - start)
+                np.copyto(pipeline.raw[:n], train.x[start : start + n])
+                x, y = pipeline(n, np.asarray(train.y[start : start + n]))
+                yield x, y
+                release(train.x)
+
+        each.fit(chunks)
+
+
+def transforms_state(transforms: Sequence[Transform]) -> dict[str, Array]:
+    """What every transform learned, as `0.mean`: position in the list, then name."""
+    return {f"{i}.{name}": value for i, each in enumerate(transforms) for name, value in each.state().items()}
+
+
+def load_transforms_state(transforms: Sequence[Transform], state: dict[str, Array]) -> None:
+    """Put back what `transforms_state` gave."""
+    for i, each in enumerate(transforms):
+        own = {name.partition(".")[2]: v for name, v in state.items() if name.partition(".")[0] == str(i)}
+        if own:
+            each.load_state(own)

@@ -1,0 +1,28 @@
+"""How long work on data tells how far it is, without knowing who shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+Show = Callable[[str, int, int | None], None]  # what is being done, done so far, of how many (None: unknown)
+_show: list[Show] = []
+
+
+@contextmanager
+def shown_by(show: Show | None) -> Iterator[None]:
+    """Within it, every `report` calls `show`; a command wraps its loading of data in it."""
+    if show is None:
+        yield
+        return
+    _show.append(show)
+    try:
+        yield
+    finally:
+        _show.remove(show)
+
+
+def report(task: str, done: int, total: int | None = None) -> None:
+    """Say how far a task is. Does nothing if nobody shows it."""
+    if _show:
+        _show[-1](task, done, total)

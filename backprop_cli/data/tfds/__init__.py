@@ -1,0 +1,102 @@
+"""Datasets by name through tensorflow-datasets (TFDS); TensorFlow itself is not needed.
+
+The first use downloads and prepares (prepare.py), decodes every base split once (decode.py) and
+caches it; every later use memory-maps the cache and does not even import TFDS.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from backprop_cli.data import splits
+from backprop_cli.data.cache import Entry
+from backprop_cli.data.dataset import Array, Dataset
+from backprop_cli.data.source import Source, source
+from backprop_cli.errors import DataError
+
+
+def default_data_dir() -> Path:
+    """Where TFDS keeps what it prepares: $TFDS_DATA_DIR, $BP_CACHE/tensorflow_datasets or TFDS's own
+    ~/tensorflow_datasets."""
+    if os.environ.get("TFDS_DATA_DIR"):
+        return Path(os.environ["TFDS_DATA_DIR"]).expanduser()
+    if os.environ.get("BP_CACHE"):
+        return Path(os.environ["BP_CACHE"]).expanduser() / "tensorflow_datasets"
+    return Path.home() / "tensorflow_datasets"
+
+
+def _locate(path: str, folder: Path) -> Path:
+    """A path of the config: from the config's folder, else from the working directory."""
+    given = Path(path).expanduser()
+    return (folder / given if (folder / given).exists() else given).resolve()
+
+
+@source("tfds")
+class Tfds(Source):
+    """A dataset of tensorflow-datasets.
+
+    name        TFDS's name, with a config where it has several: mnist, emnist/balanced, …
+    version     the exact version; by default the one that is prepared, or TFDS's current one
+    data_dir    where it is, or will be, prepared: TFDS's data_dir, or the folder of one prepared version
+    manual_dir  a folder with the raw files, used instead of downloading (size and SHA-256 are checked)
+    input       the feature that is x, or several numeric ones that become its columns;
+                by default the one that TFDS names (supervised_keys)
+    target      the feature that is y
+    """
+
+    name: str
+    version: str | None = None
+    data_dir: str | None = None
+    manual_dir: str | None = None
+    input: str | list[str] | None = None
+    target: str | None = None
+
+    def load(self, seed: int, folder: Path) -> Dataset:
+        about, arrays = self._stored(folder)
+        x, y = (
+            {base: arrays[f"{base}-{what}"] for base in about["splits"] if f"{base}-{what}" in arrays}
+            for what in "xy"
+        )
+        return Dataset(
+            name=self.name,
+            source="tfds",
+            splits=splits.cut(x, y, self.splits, about["splits"]),
+            classes=about["classes"],
+            features=about["features"],
+            origin={key: about[key] for key in ("full_name", "prepared", "input", "target")},
+        )
+
+    def _stored(self, folder: Path) -> tuple[dict[str, Any], dict[str, Array]]:
+        entry = self.entry(folder)
+        stored = entry.read()
+        if stored is None:
+            with entry.lock():
+                stored = entry.read()  # another process may have written it meanwhile
+                if stored is None:
+                    self._fill(entry, folder)
+                    stored = entry.read()
+        if stored is None:
+            raise DataError(
+                f"{self.name}: the prepared files or the cache {entry.folder} changed while they were read; "
+                "run the command again"
+            )
+        return stored
+
+    def entry(self, folder: Path) -> Entry:
+        """The cache entry that holds this dataset's decoded arrays, or will."""
+        key = [self.name, self.version, str(self._data_dir(folder)), self.input, self.target]
+        return Entry("tfds", self.name, {"tfds": key})
+
+    def _data_dir(self, folder: Path) -> Path:
+        return _locate(self.data_dir, folder) if self.data_dir else default_data_dir().absolute()
+
+    def _fill(self, entry: Entry, folder: Path) -> None:
+        from backprop_cli.data.tfds import decode, prepare  # they import TFDS: a second
+
+        manual_dir = _locate(self.manual_dir, folder) if self.manual_dir else None
+        if manual_dir is not None and not manual_dir.is_dir():
+            raise DataError(f"manual_dir {manual_dir}: no such folder; expected one with the raw files")
+        prepared = prepare.prepared(self.name, self.version, self._data_dir(folder), manual_dir)
+        decode.decode(prepared, self.name, self.input, self.target, entry)

@@ -1,0 +1,28 @@
+"""Scale: multiply by a constant and add another."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from backprop_cli.data.transform import Array, Transform, transform
+
+
+@transform("scale", "rescaling")
+class Scale(Transform):
+    """x ↦ by · x + offset, elementwise; the defaults take bytes (0 … 255) to [0, 1]."""
+
+    in_place: ClassVar[bool] = True
+
+    by: float = 1 / 255
+    offset: float = 0.0
+
+    def apply(self, x: Array, y: Array, out: Array, rng: np.random.Generator | None) -> Array:
+        if x.dtype != out.dtype:
+            np.copyto(out, x, casting="unsafe")  # faster than letting multiply convert
+            x = out
+        np.multiply(x, self.by, out=out)
+        if self.offset:
+            np.add(out, self.offset, out=out)
+        return y

@@ -1,0 +1,201 @@
+"""Batches: what an epoch draws, in which order, and that stopping in the middle changes nothing."""
+
+import os
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from backprop_cli.data.batches import Batches
+from backprop_cli.data.dataset import Split
+from backprop_cli.data.transform import Transform
+from backprop_cli.data.transforms.scale import Scale
+from backprop_cli.errors import DataError
+
+
+def numbered(n: int) -> Split:
+    """Row i holds i in every feature and as its target, so that a row can be told from its values."""
+    rows = np.arange(n)
+    return Split(np.stack([rows, rows], 1).astype(np.float32), rows)
+
+
+def rows_of(batches: Batches, epoch: int, start: int = 0) -> list[list[int]]:
+    return [y.tolist() for _, y in batches.epoch(epoch, start)]
+
+
+class Jitter(Transform):
+    """Adds noise: enough to see whether augmentation depends on anything but seed, epoch and batch."""
+
+    augments = True
+
+    def apply(self, x, y, out, rng):
+        np.add(x, rng.standard_normal(x.shape), out=out, casting="unsafe")
+        return y
+
+
+class Broken(Transform):
+    augments = True
+
+    def apply(self, x, y, out, rng):
+        raise DataError("row 3: broken")
+
+
+@given(n=st.integers(1, 60), size=st.integers(1, 70), epoch=st.integers(0, 9), seed=st.integers(0, 99))
+@settings(deadline=None)
+def test_an_epoch_draws_every_row_once(n, size, epoch, seed):
+    batches = Batches(numbered(n), size, seed=seed)
+    drawn = rows_of(batches, epoch)
+    assert len(drawn) == batches.steps_per_epoch
+    assert sorted(row for rows in drawn for row in rows) == list(range(n))
+    assert all(len(rows) == batches.batch_size for rows in drawn[:-1])
+
+
+@given(n=st.integers(1, 60), size=st.integers(1, 20), start=st.integers(0, 70), epoch=st.integers(0, 5))
+@settings(deadline=None)
+def test_a_resumed_epoch_draws_what_an_unbroken_one_would_have(n, size, start, epoch):
+    batches = Batches(numbered(n), size, seed=1)
+    assert rows_of(batches, epoch, start) == rows_of(Batches(numbered(n), size, seed=1), epoch)[start:]
+
+
+@pytest.mark.parametrize("prefetch", [False, True])
+def test_augmentation_depends_on_seed_epoch_and_batch_only(prefetch):
+    def draw(start):
+        batches = Batches(numbered(40), 8, transforms=[Jitter()], seed=5, prefetch=prefetch)
+        return [x.copy() for x, _ in batches.epoch(2, start)]
+
+    whole = draw(0)
+    for start in range(6):
+        for resumed, unbroken in zip(draw(start), whole[start:], strict=True):
+            np.testing.assert_array_equal(resumed, unbroken)
+
+
+def test_a_thread_gives_the_same_batches():
+    alone, threaded = (
+        Batches(numbered(100), 7, transforms=[Jitter()], prefetch=prefetch) for prefetch in (False, True)
+    )
+    threaded.threaded = True  # whatever this machine's cores
+    assert not alone.threaded
+    for (x, y), (other_x, other_y) in zip(alone.epoch(0), threaded.epoch(0), strict=True):
+        np.testing.assert_array_equal(x, other_x)
+        np.testing.assert_array_equal(y, other_y)
+
+
+def test_epochs_and_seeds_differ():
+    batches = Batches(numbered(50), 50)
+    assert rows_of(batches, 0) != rows_of(batches, 1)
+    assert rows_of(batches, 0) != rows_of(Batches(numbered(50), 50, seed=1), 0)
+
+
+def test_without_shuffle_rows_come_as_they_lie():
+    assert rows_of(Batches(numbered(5), 2, shuffle=False), 3) == [[0, 1], [2, 3], [4]]
+
+
+def test_drop_last_leaves_the_short_batch_out():
+    batches = Batches(numbered(5), 2, drop_last=True)
+    assert batches.steps_per_epoch == 2
+    assert [len(rows) for rows in rows_of(batches, 0)] == [2, 2]
+
+
+@given(counts=st.lists(st.integers(1, 30), min_size=1, max_size=5), epoch=st.integers(0, 3))
+@settings(deadline=None)
+def test_balanced_draws_each_class_equally_often(counts, epoch):
+    y = np.repeat(np.arange(len(counts)), counts)
+    split = Split(np.arange(len(y), dtype=np.float32)[:, None], y)
+    batches = Batches(split, 4, balanced=True)
+    x, y = (np.concatenate(part) for part in zip(*((a.copy(), b.copy()) for a, b in batches.epoch(epoch)), strict=True))
+    assert len(y) == batches.samples
+    assert set(np.bincount(y)) == {batches.samples // len(counts)}
+    for label, count in enumerate(counts):  # nothing is drawn again before all of its class was drawn
+        times = np.unique(x[y == label], return_counts=True)[1]
+        each = batches.samples // len(counts)
+        assert times.max() - (times.min() if each >= count else 0) <= 1
+
+
+@pytest.mark.parametrize(
+    ("x_dtype", "y_dtype", "expected_x", "expected_y"),
+    [
+        ("uint8", "uint8", "float32", "int64"),
+        ("float64", "float64", "float32", "float32"),
+        ("bool", "bool", "float32", "int64"),
+        ("int32", "int32", "int64", "int64"),
+        (">f4", ">i2", "float32", "int64"),
+    ],
+)
+def test_dtypes(x_dtype, y_dtype, expected_x, expected_y):
+    batches = Batches(Split(np.ones((5, 2), x_dtype), np.ones(5, y_dtype)), 2)
+    x, y = next(iter(batches.epoch(0)))
+    assert (x.dtype, y.dtype) == (batches.input_dtype, batches.target_dtype) == (expected_x, expected_y)
+    assert x.flags.c_contiguous
+    assert x.tolist() == [[1, 1], [1, 1]]
+
+
+def test_a_transform_makes_integers_floats():
+    batches = Batches(Split(np.full((4, 2), 10, np.int32), np.zeros(4, int)), 4, transforms=[Scale(by=0.5)])
+    x, _ = next(iter(batches.epoch(0)))
+    assert batches.input_dtype == x.dtype == np.float32
+    assert x.tolist() == [[5, 5]] * 4
+
+
+def test_windows_of_one_text_need_no_copy_of_all_windows():
+    ids = np.arange(1000, dtype=np.int32)
+    windows = np.lib.stride_tricks.sliding_window_view(ids, 11)
+    batches = Batches(Split(windows[:, :10], windows[:, 1:]), 16)
+    for x, y in batches.epoch(0):
+        np.testing.assert_array_equal(x + 1, y)
+
+
+def test_a_file_larger_than_the_limit_is_read_row_by_row(tmp_path, monkeypatch):
+    monkeypatch.setattr("backprop_cli.data.gather.LARGE_BYTES", 1)
+    np.save(tmp_path / "x.npy", numbered(90).x)
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")[10:]
+    np.save(tmp_path / "y.npy", np.arange(90))
+    batches = Batches(Split(mapped, np.load(tmp_path / "y.npy", mmap_mode="r")[10:]), 7)
+    assert batches.threaded or not hasattr(os, "preadv")
+    for shuffle in (True, False):
+        batches.shuffle = shuffle
+        for x, y in batches.epoch(0):
+            np.testing.assert_array_equal(x[:, 0], y)
+
+
+def test_a_file_cut_short_while_in_use_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr("backprop_cli.data.gather.LARGE_BYTES", 1)
+    path = tmp_path / "x.npy"
+    np.save(path, np.zeros((9000, 2)))
+    batches = Batches(Split(np.load(path, mmap_mode="r"), np.zeros(9000, int)), 9000)
+    with path.open("r+b") as file:
+        file.truncate(1000)
+    with pytest.raises(DataError, match=r"x\.npy: ends before"):
+        list(batches.epoch(0))
+
+
+def test_an_error_in_the_thread_reaches_the_consumer_and_the_thread_ends():
+    batches = Batches(numbered(20), 4, transforms=[Broken()])
+    batches.threaded = True
+    with pytest.raises(DataError, match="row 3: broken"):
+        list(batches.epoch(0))
+    assert not [each for each in threading.enumerate() if each.name == "bp-batches"]
+
+
+def test_closing_the_iterator_ends_the_thread():
+    batches = Batches(numbered(4000), 4, transforms=[Jitter()])
+    batches.threaded = True
+    iterator = batches.epoch(0)
+    next(iterator)
+    assert [each for each in threading.enumerate() if each.name == "bp-batches"]
+    iterator.close()
+    assert not [each for each in threading.enumerate() if each.name == "bp-batches"]
+
+
+@pytest.mark.parametrize(
+    ("split", "options", "message"),
+    [
+        (Split(np.zeros((0, 2)), np.zeros(0)), {}, "without rows"),
+        (Split(np.zeros((3, 2)), np.zeros(3)), {"drop_last": True}, "fewer than one batch of 4"),
+        (Split(np.zeros((3, 2)), np.zeros(3)), {"balanced": True}, "one class id a row"),
+    ],
+)
+def test_what_cannot_be_batched_is_refused(split, options, message):
+    with pytest.raises(DataError, match=message):
+        Batches(split, 4, **options)
