@@ -95,7 +95,7 @@ def test_every_value_says_where_it_comes_from(config):
     assert found["optimizer.clip_norm"] == (1.0, f"{cfg.path}:11:52")
     assert found["architecture.0.type"] == ("flatten", f"{cfg.path}:3:5")
     assert found["seed"] == (0, "default")
-    assert found["trainer.metrics.0.type"] == ("accuracy", f"{cfg.path}:12:31")
+    assert found["trainer.metrics.0.type"] == ("accuracy", f"{cfg.path}:13:32")
 
 
 def test_all_problems_come_at_once_in_reading_order(config):
