@@ -34,9 +34,7 @@ def parse_idx(data: bytes, name: str) -> Array:
         except (OSError, EOFError, zlib.error) as error:
             raise DataError(f"{name}: damaged gzip file: {error}; fetch it again") from error
     if len(data) < 4 or data[:2] != b"\0\0" or data[2] not in _TYPES:
-        raise DataError(
-            f"{name}: not an IDX file; expected it to begin with 00 00 and a type, got {data[:4]!r}"
-        )
+        raise DataError(f"{name}: not an IDX file; expected it to begin with 00 00 and a type, got {data[:4]!r}")
     dtype, ndim = np.dtype(_TYPES[data[2]]), data[3]
     start = 4 + 4 * ndim
     if len(data) < start:
@@ -44,7 +42,5 @@ def parse_idx(data: bytes, name: str) -> Array:
     shape = struct.unpack(f">{ndim}I", data[4:start])
     wanted = start + math.prod(shape) * dtype.itemsize
     if len(data) != wanted:
-        raise DataError(
-            f"{name}: damaged IDX file; its header {shape} asks for {wanted} bytes, it has {len(data)}"
-        )
+        raise DataError(f"{name}: damaged IDX file; its header {shape} asks for {wanted} bytes, it has {len(data)}")
     return np.frombuffer(data, dtype, offset=start).reshape(shape).astype(dtype.newbyteorder("="), copy=False)

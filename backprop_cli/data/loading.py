@@ -33,10 +33,7 @@ def load_dataset(
                 raise
             dataset = _fallback(source.fallback, seed, folder, str(error))
             if warn is not None:
-                warn(
-                    f"{error}\nUsing the fallback instead: {dataset.source} {dataset.name}, "
-                    + _sizes(dataset)
-                )
+                warn(f"{error}\nUsing the fallback instead: {dataset.source} {dataset.name}, " + _sizes(dataset))
     for name, split in dataset.splits.items():
         if len(split.x) != len(split.y):
             raise DataError(f"{dataset.name}, split {name}: {len(split.x)} rows of x but {len(split.y)} of y")

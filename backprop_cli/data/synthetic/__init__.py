@@ -1,0 +1,69 @@
+"""Problems made from a formula and a seed: nothing to download, and the answer is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar
+from zlib import crc32
+
+import numpy as np
+from annotated_types import Ge
+
+from backprop_cli.data import splits
+from backprop_cli.data.dataset import Array, Dataset
+from backprop_cli.data.source import Source, source
+
+Noise = Annotated[float, Ge(0)]
+AtLeastOne = Annotated[int, Ge(1)]
+AtLeastTwo = Annotated[int, Ge(2)]
+
+
+@source("synthetic")
+class Synthetic(Source):
+    """A problem from a formula: `{source: synthetic, name: moons, …}`; `name` brings its own options.
+
+    `seed` fixes the data; by default it is the config's. Without `splits` everything is `train`.
+    """
+
+    dispatch: ClassVar[tuple[str, str]] = ("synthetic", "name")
+
+    seed: Annotated[int, Ge(0)] | None = None
+
+    @property
+    def classes(self) -> list[str] | None:
+        """The names of the class ids in y, None where y holds values."""
+        return None
+
+    def generate(self, rng: np.random.Generator) -> tuple[Array, Array]:
+        """All rows: x (N, …), and y (N,) class ids, (N, K) values or (N, T) ids per step."""
+        raise NotImplementedError
+
+    def load(self, seed: int, folder: Path) -> Dataset:
+        seed = seed if self.seed is None else self.seed
+        key = np.random.SeedSequence([seed, crc32(b"synthetic"), crc32(self.type_name.encode())])
+        x, y = self.generate(np.random.Generator(np.random.PCG64(key)))
+        return Dataset(
+            name=self.type_name,
+            source="synthetic",
+            splits=splits.cut({"train": x}, {"train": y}, self.splits or {"train": "train"}),
+            classes=self.classes,
+            origin={"seed": seed},
+        )
+
+
+@dataclass(kw_only=True)
+class Sampled(Synthetic):
+    """A problem of `samples` rows, drawn independently, so that any slice is a fair one."""
+
+    samples: AtLeastOne = 1000
+
+
+def numbered(count: int) -> list[str]:
+    """Class names where there is nothing to call them: 0, 1, …"""
+    return [str(label) for label in range(count)]
+
+
+def labels(samples: int, classes: int, rng: np.random.Generator) -> Array:
+    """Class ids in random order, each class as often as the others (one more or less)."""
+    return rng.permutation(np.arange(samples) % classes)

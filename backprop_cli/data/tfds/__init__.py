@@ -56,8 +56,7 @@ class Tfds(Source):
     def load(self, seed: int, folder: Path) -> Dataset:
         about, arrays = self._stored(folder)
         x, y = (
-            {base: arrays[f"{base}-{what}"] for base in about["splits"] if f"{base}-{what}" in arrays}
-            for what in "xy"
+            {base: arrays[f"{base}-{what}"] for base in about["splits"] if f"{base}-{what}" in arrays} for what in "xy"
         )
         return Dataset(
             name=self.name,

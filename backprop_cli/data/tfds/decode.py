@@ -48,12 +48,7 @@ def choose(name: str, info: Any, given: str | list[str] | None, target: str | No
     keys = info.supervised_keys or (None, None)
     wanted_x, wanted_y = given or keys[0], target or keys[1]
     known = _leaves(info.features)
-    inputs = [
-        leaf
-        for wanted in _names(wanted_x)
-        for leaf in known
-        if leaf == wanted or leaf.startswith(f"{wanted}/")
-    ]
+    inputs = [leaf for wanted in _names(wanted_x) for leaf in known if leaf == wanted or leaf.startswith(f"{wanted}/")]
     outputs = [leaf for leaf in known if leaf == wanted_y]
     if not inputs or not outputs:
         raise DataError(
@@ -63,8 +58,7 @@ def choose(name: str, info: Any, given: str | list[str] | None, target: str | No
     for leaf in (*inputs, *outputs):
         if isinstance(feature(info, leaf), tfds.features.Text) or feature(info, leaf).np_dtype == np.object_:
             raise DataError(
-                f"{name}: feature {leaf!r} is text; expected numbers or images; "
-                "export it and use source files"
+                f"{name}: feature {leaf!r} is text; expected numbers or images; export it and use source files"
             )
     return inputs, outputs[0]
 

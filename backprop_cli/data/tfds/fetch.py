@@ -90,9 +90,7 @@ class Fetcher:
                 raise DownloadError(f"{error}") from error
             except requests.exceptions.ChunkedEncodingError as error:
                 if attempt == ATTEMPTS:
-                    raise DownloadError(
-                        f"{url}: the connection ended before the file did: {error}"
-                    ) from error
+                    raise DownloadError(f"{url}: the connection ended before the file did: {error}") from error
             except (requests.exceptions.RequestException, OSError) as error:
                 raise DownloadError(f"{url}: {error}") from error
         raise AssertionError("unreachable")

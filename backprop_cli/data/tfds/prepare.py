@@ -52,9 +52,7 @@ def prepared(name: str, version: str | None, data_dir: Path, manual_dir: Path | 
         builder = _builder(name, version, data_dir)
         folder = Path(builder.data_path)
         if folder.exists() and not (folder / "dataset_info.json").is_file():
-            raise DataError(
-                f"{folder}: has no dataset_info.json, so it was not prepared to the end; remove it"
-            )
+            raise DataError(f"{folder}: has no dataset_info.json, so it was not prepared to the end; remove it")
         if not folder.exists():
             _prepare(builder, name, manual_dir)
         return tfds.builder_from_directory(folder)
@@ -67,9 +65,7 @@ def _builder(name: str, version: str | None, data_dir: Path) -> Any:
     if base in BUILDERS:
         return BUILDERS[base](config=config or None, version=version, data_dir=data_dir)
     try:
-        return tfds.builder(
-            name if version is None else f"{name}:{version}", data_dir=data_dir, try_gcs=False
-        )
+        return tfds.builder(name if version is None else f"{name}:{version}", data_dir=data_dir, try_gcs=False)
     except tfds.core.registered.DatasetNotFoundError:
         nearest = suggest(base, tfds.list_builders(with_community_datasets=False))
         hint = f"; did you mean {nearest!r}?" if nearest else ""
@@ -121,9 +117,7 @@ def _translated(name: str, manual_dir: Path | None) -> Iterator[None]:
         raise _wrong_file(name, str(error), manual_dir) from error
     except Exception as error:  # TFDS raises whatever its builders and TensorFlow's absence raise
         words = " ".join(str(error).split())
-        if "tensorflow" in words.lower().replace("tensorflow_datasets", "").replace(
-            "tensorflow datasets", ""
-        ):
+        if "tensorflow" in words.lower().replace("tensorflow_datasets", "").replace("tensorflow datasets", ""):
             raise DataError(f"{name}: TFDS cannot prepare this one without TensorFlow. {BY_HAND}") from error
         if isinstance(error, OSError) and error.strerror:
             raise DataError(f"{name}: {error.filename or 'preparing it'}: {error.strerror}") from error

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import numpy as np
+
+from backprop_cli.data.dataset import Array
+from backprop_cli.data.synthetic import AtLeastOne, AtLeastTwo, Noise, Sampled, labels, numbered
+from backprop_cli.registry import register
+
+
+@register("synthetic", "blobs")
+class Blobs(Sampled):
+    """One Gaussian cloud a class, around centres drawn uniformly from [−10, 10]^features.
+
+    x (N, features)   y (N,) class ids   `std` is that of every cloud
+    """
+
+    centers: AtLeastTwo = 3
+    features: AtLeastOne = 2
+    std: Noise = 1.0
+
+    @property
+    def classes(self) -> list[str]:
+        return numbered(self.centers)
+
+    def generate(self, rng: np.random.Generator) -> tuple[Array, Array]:
+        centers = rng.uniform(-10, 10, (self.centers, self.features))
+        y = labels(self.samples, self.centers, rng)
+        return centers[y] + self.std * rng.standard_normal((self.samples, self.features)), y

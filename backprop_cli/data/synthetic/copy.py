@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import numpy as np
+
+from backprop_cli.data.dataset import Array
+from backprop_cli.data.synthetic import AtLeastOne, Sampled
+from backprop_cli.registry import register
+
+
+@register("synthetic", "copy")
+class Copy(Sampled):
+    """Repeat `length` symbols after a pause of `delay` blanks and a signal to begin.
+
+    x (N, T) token ids, T = 2 · length + delay: the symbols 1 … symbols, blanks 0 and one signal (symbols + 1)
+    y (N, T) token ids: blanks, then the symbols.  Arjovsky et al. 2016, arXiv:1511.06464, 5.1
+    """
+
+    length: AtLeastOne = 10
+    delay: AtLeastOne = 20
+    symbols: AtLeastOne = 8
+
+    @property
+    def classes(self) -> list[str]:
+        return ["blank", *(str(symbol) for symbol in range(1, self.symbols + 1))]
+
+    def generate(self, rng: np.random.Generator) -> tuple[Array, Array]:
+        shown = rng.integers(1, self.symbols + 1, size=(self.samples, self.length))
+        x = np.zeros((self.samples, 2 * self.length + self.delay), np.int64)
+        y = np.zeros_like(x)
+        x[:, : self.length] = shown
+        x[:, self.length + self.delay - 1] = self.symbols + 1
+        y[:, -self.length :] = shown
+        return x, y

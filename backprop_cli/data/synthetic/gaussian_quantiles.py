@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import numpy as np
+
+from backprop_cli.data.dataset import Array
+from backprop_cli.data.synthetic import AtLeastOne, AtLeastTwo, Sampled, numbered
+from backprop_cli.registry import register
+
+
+@register("synthetic", "gaussian_quantiles")
+class GaussianQuantiles(Sampled):
+    """One standard Gaussian cloud, cut into shells of equal size by the distance from its centre.
+
+    x (N, features)   y (N,) class ids, 0 innermost.  Hastie et al. 2009, Elements of Statistical Learning, 10.2
+    """
+
+    shells: AtLeastTwo = 3
+    features: AtLeastOne = 2
+
+    @property
+    def classes(self) -> list[str]:
+        return numbered(self.shells)
+
+    def generate(self, rng: np.random.Generator) -> tuple[Array, Array]:
+        x = rng.standard_normal((self.samples, self.features))
+        rank = np.argsort(np.argsort(np.square(x).sum(1)))
+        return x, rank * self.shells // self.samples

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import numpy as np
+
+from backprop_cli.data.dataset import Array
+from backprop_cli.data.synthetic import AtLeastOne, Noise, Sampled
+from backprop_cli.registry import register
+
+
+@register("synthetic", "linear")
+class Linear(Sampled):
+    """An affine map to recover: y = x W + b + noise, all of x, W and b standard normal.
+
+    x (N, features)   W (features, targets)   y (N, targets)
+    """
+
+    features: AtLeastOne = 10
+    targets: AtLeastOne = 1
+    noise: Noise = 0.1
+
+    def generate(self, rng: np.random.Generator) -> tuple[Array, Array]:
+        W = rng.standard_normal((self.features, self.targets))
+        b = rng.standard_normal(self.targets)
+        x = rng.standard_normal((self.samples, self.features))
+        return x, x @ W + b + self.noise * rng.standard_normal((self.samples, self.targets))

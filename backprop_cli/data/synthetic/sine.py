@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+from annotated_types import Gt
+
+from backprop_cli.data.dataset import Array
+from backprop_cli.data.synthetic import Noise, Sampled
+from backprop_cli.registry import register
+
+
+@register("synthetic", "sine")
+class Sine(Sampled):
+    """A sine wave to fit: y = sin(2π · periods · x / 2) + noise, x uniform in [−1, 1].
+
+    x (N, 1)   y (N, 1)
+    """
+
+    periods: Annotated[float, Gt(0)] = 1.0
+    noise: Noise = 0.05
+
+    def generate(self, rng: np.random.Generator) -> tuple[Array, Array]:
+        x = rng.uniform(-1, 1, (self.samples, 1))
+        return x, np.sin(np.pi * self.periods * x) + self.noise * rng.standard_normal(x.shape)
