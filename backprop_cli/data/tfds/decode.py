@@ -53,7 +53,7 @@ def choose(name: str, info: Any, given: str | list[str] | None, target: str | No
     if not inputs or not outputs:
         raise DataError(
             f"{name}: cannot tell what is input and what is target; set `input` and `target` under dataset "
-            f"to some of its features: {', '.join(known)}"
+            f"to some of its features: {', '.join(sorted(known))}"
         )
     for leaf in (*inputs, *outputs):
         if isinstance(feature(info, leaf), tfds.features.Text) or feature(info, leaf).np_dtype == np.object_:

@@ -53,9 +53,15 @@ def probe(url: str) -> None:
 class Fetcher:
     """Has the methods of TFDS's downloader that its download manager calls."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self) -> None:
+        self.pages: set[str] = set()  # URLs that gave a web page
         self._reached: set[str] = set()
+        self._folders: list[Any] = []
+
+    def clean(self) -> None:
+        """Remove what failed downloads left."""
+        for folder in self._folders:
+            shutil.rmtree(folder, ignore_errors=True)
 
     @contextmanager
     def tqdm(self) -> Iterator[None]:
@@ -69,15 +75,12 @@ class Fetcher:
         """A promise, already kept, of the file of that URL in that folder. Raises DownloadError."""
         from tensorflow_datasets.core.utils.lazy_imports_utils import promise
 
-        try:
-            host = urllib.parse.urlsplit(url).netloc
-            if host not in self._reached:
-                probe(url)
-                self._reached.add(host)
-            return promise.Promise.resolve(self._download(url, destination_path, verify))
-        except BaseException:
-            shutil.rmtree(destination_path, ignore_errors=True)
-            raise
+        self._folders.append(destination_path)
+        host = urllib.parse.urlsplit(url).netloc
+        if host not in self._reached:
+            probe(url)
+            self._reached.add(host)
+        return promise.Promise.resolve(self._download(url, destination_path, verify))
 
     def _download(self, url: str, folder: Any, verify: bool) -> Any:
         import requests
@@ -110,6 +113,8 @@ class Fetcher:
             checksum, size = hashlib.sha256(), 0
             with path.open("wb") as file:
                 for block in blocks:
+                    if size == 0 and block.lstrip().lower().startswith((b"<!doctype html", b"<html")):
+                        self.pages.add(url)
                     file.write(block)
                     checksum.update(block)
                     size += len(block)

@@ -45,7 +45,7 @@ def prepared(name: str, version: str | None, data_dir: Path, manual_dir: Path | 
     """
     logging.set_verbosity("error")
     tfds.disable_progress_bar()
-    with contextlib.redirect_stdout(sys.stderr), _translated(name, manual_dir):  # TFDS prints
+    with contextlib.redirect_stdout(sys.stderr), _translated(name):  # TFDS prints
         found = find(name, version, data_dir)
         if found is not None:
             return tfds.builder_from_directory(found)
@@ -78,11 +78,11 @@ def _builder(name: str, version: str | None, data_dir: Path) -> Any:
 def _prepare(builder: Any, name: str, manual_dir: Path | None) -> None:
     for leftover in Path(builder.data_dir_root, builder.name).glob("**/incomplete.*"):
         _remove_if_stale(leftover)  # of a process that was killed
-    make = builder._make_download_manager
+    fetcher, make = Fetcher(), builder._make_download_manager
 
     def with_fetcher(**options: Any) -> Any:
         manager = make(**options)
-        manager._DownloadManager__downloader = Fetcher(name)
+        manager._DownloadManager__downloader = fetcher
         return manager
 
     builder._make_download_manager = with_fetcher
@@ -94,6 +94,10 @@ def _prepare(builder: Any, name: str, manual_dir: Path | None) -> None:
         if not (Path(builder.data_path) / "dataset_info.json").is_file():
             raise
         # another process prepared it at the same time; its files are as good
+    except download_manager.NonMatchingChecksumError as error:
+        raise _wrong_file(name, str(error), manual_dir, fetcher.pages) from error
+    finally:
+        fetcher.clean()
 
 
 def _remove_if_stale(folder: Path) -> None:
@@ -103,7 +107,7 @@ def _remove_if_stale(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _translated(name: str, manual_dir: Path | None) -> Iterator[None]:
+def _translated(name: str) -> Iterator[None]:
     """Turn what TFDS raises into one line that says what to do."""
     try:
         yield
@@ -113,8 +117,6 @@ def _translated(name: str, manual_dir: Path | None) -> Iterator[None]:
         ) from error
     except BpError:
         raise
-    except download_manager.NonMatchingChecksumError as error:
-        raise _wrong_file(name, str(error), manual_dir) from error
     except Exception as error:  # TFDS raises whatever its builders and TensorFlow's absence raise
         words = " ".join(str(error).split())
         if "tensorflow" in words.lower().replace("tensorflow_datasets", "").replace("tensorflow datasets", ""):
@@ -124,18 +126,12 @@ def _translated(name: str, manual_dir: Path | None) -> Iterator[None]:
         raise DataError(f"{name}: {type(error).__name__}: {words[:300]}") from error
 
 
-def _wrong_file(name: str, message: str, manual_dir: Path | None) -> DataError:
+def _wrong_file(name: str, message: str, manual_dir: Path | None, pages: set[str]) -> DataError:
     match = re.search(r"Artifact (\S+), downloaded to (.+), has wrong checksum", message)
     if match is None:
         return DataError(f"{name}: {message}")
     url, path = match[1], Path(match[2])
     if manual_dir is not None and manual_dir in path.parents:
         return DataError(f"{path}: not the file that {name} needs (wrong size or SHA-256); fetch {url} again")
-    with path.open("rb") as file:
-        is_page = file.read(512).lstrip().lower().startswith((b"<!doctype", b"<html"))
-    shutil.rmtree(path.parent, ignore_errors=True)
-    what = "a web page (of a login portal?)" if is_page else "another file (wrong size or SHA-256)"
-    return DownloadError(
-        f"{name}: {url} gave {what} instead of the dataset; check the network, or put the raw files into a "
-        "folder and set manual_dir to it"
-    )
+    what = "a web page (of a login portal?)" if url in pages else "another file (wrong size or SHA-256)"
+    return DownloadError(f"{url} gave {what} instead of the dataset")

@@ -1,0 +1,34 @@
+"""The digest of a dataset: the same for the same data, another for other data, cheap."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backprop_cli.data.dataset import Dataset, Split
+from backprop_cli.data.fingerprint import fingerprint
+
+
+def dataset(x: np.ndarray, y: np.ndarray) -> Dataset:
+    return Dataset("some", "here", {"train": Split(x, y)})
+
+
+@given(st.integers(1, 200), st.integers(0, 199), st.integers(1, 255))
+def test_a_changed_value_shape_or_dtype_changes_it(rows: int, row: int, change: int) -> None:
+    x, y = np.arange(rows * 3, dtype=np.uint8).reshape(rows, 3), np.arange(rows)
+    before = fingerprint(dataset(x, y))
+    assert fingerprint(dataset(x.copy(), y.copy())) == before
+    other = x.copy()
+    other[row % rows, 1] ^= change
+    assert fingerprint(dataset(other, y)) != before
+    assert fingerprint(dataset(x, y.astype(np.int32))) != before
+    assert fingerprint(dataset(x.reshape(rows, 3, 1), y)) != before
+
+
+def test_it_reads_a_few_rows_of_a_large_map(tmp_path: Path) -> None:
+    x = np.lib.format.open_memmap(tmp_path / "x.npy", "w+", np.float32, (200_000, 1000))  # sparse, 800 MB
+    start = time.perf_counter()
+    fingerprint(dataset(x, np.zeros(200_000)))
+    assert time.perf_counter() - start < 0.5
