@@ -1,6 +1,7 @@
 """The gradient battery: every registered layer and loss, over its own examples.
 
-A layer brings `examples`: options and the shapes of its inputs. Each is checked with a batch of
+A layer brings `examples`: options and the shapes of its inputs, `padded` where they are to come with a
+mask. Each is checked with a batch of
 three, a batch of one, a short batch after a long one, in training and inference, with dx asked for
 and not. A plugin's layers are checked the same way, by being registered.
 """
@@ -47,6 +48,23 @@ class Part(Layer):
             dx[:, self.start : self.start + int(np.prod(self.shape))] = dy.reshape(len(dy), -1)
 
 
+class Padded(Layer):
+    """The identity, with a mask: of each sequence after the first another step at its end does not count."""
+
+    def build(self, *shapes: Shape) -> Shape:
+        self.makes_mask(shapes[0][0])
+        return shapes[0]
+
+    def forward(self, x: Array, y: Array, training: bool) -> None:
+        np.copyto(y, x)
+        n, steps = self.made_mask.shape
+        self.made_mask[...] = np.arange(steps) < steps - np.arange(n)[:, None] % steps
+
+    def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
+        if dx is not None:
+            np.copyto(dx, dy)
+
+
 class Projection(Loss):
     """L = Σ r ⊙ y with fixed random r: every output takes part, each with a weight of its own."""
 
@@ -72,15 +90,19 @@ def check_layer(cls: Any, tolerance: float = TOLERANCE) -> Iterator[Check]:
     for example in cls.examples:
         options, shapes = example.get("options", {}), [tuple(shape) for shape in example["inputs"]]
         label = ", ".join(f"{key}={value}" for key, value in options.items()) or "defaults"
+        padded = example.get("padded", False)
+        label += "; padded" if padded else ""
         for batch, reserved, training in ((3, 3, True), (1, 1, True), (2, 5, True), (3, 3, False)):
             case = f"{label}; x {' '.join(map(str, shapes))}; N={batch}" + ("" if training else "; inference")
-            network, x, r = _around(cls(**options), shapes, batch)
+            network, x, r = _around(cls(**options), shapes, batch, padded=padded)
             network.reserve(reserved)
             yield check_network(network, x, r, name=cls.type_name, case=case, training=training, tolerance=tolerance)
-        yield _without_dx(cls, options, shapes, label)
+        yield _without_dx(cls, options, shapes, label, padded)
 
 
-def _around(layer: Layer, shapes: list[Shape], batch: int, input_gradient: bool = True) -> tuple[Network, Array, Array]:
+def _around(
+    layer: Layer, shapes: list[Shape], batch: int, *, input_gradient: bool = True, padded: bool = False
+) -> tuple[Network, Array, Array]:
     """A network of just this layer, with data and a projection to go with it."""
     rng = np.random.default_rng(batch)
     if layer.integer_input:
@@ -100,6 +122,10 @@ def _around(layer: Layer, shapes: list[Shape], batch: int, input_gradient: bool 
         nodes.append(Node("layer", layer, tuple(node.name for node in nodes)))
         shape = (sum(sizes),)
         x = rng.normal(size=(batch, *shape))
+    if padded:
+        sources = nodes[-1].inputs
+        nodes[-1].inputs = tuple(f"padded_{name}" for name in sources)
+        nodes = [*nodes[:-1], *(Node(f"padded_{name}", Padded(), (name,)) for name in sources), nodes[-1]]
     network = Network(
         nodes,
         shape,
@@ -113,11 +139,11 @@ def _around(layer: Layer, shapes: list[Shape], batch: int, input_gradient: bool 
     return network, x, rng.normal(size=(batch, *network.output_shape))
 
 
-def _without_dx(cls: Any, options: dict[str, Any], shapes: list[Shape], label: str) -> Check:
+def _without_dx(cls: Any, options: dict[str, Any], shapes: list[Shape], label: str, padded: bool) -> Check:
     """Parameters get the same gradients when nobody asks for dx."""
     gradients = []
     for asked in (True, False):
-        network, x, r = _around(cls(**options), shapes, 3, input_gradient=asked)
+        network, x, r = _around(cls(**options), shapes, 3, input_gradient=asked, padded=padded)
         network.store.gradients[...] = np.nan
         network.loss(network.forward(x, training=True), r)
         if asked or network.parameters:

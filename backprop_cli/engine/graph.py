@@ -251,7 +251,8 @@ class Network:
     def loss(self, z: Array, target: Array, weight: Array | None = None) -> float:
         """The mean loss of outputs z (what `forward` returned) against targets, penalties included.
 
-        `weight` (N,) weighs the examples. L1/L2: Σ l1·|w| + l2·w² over the layers that ask for it.
+        `weight` (N,) weighs the examples. Steps that a mask leaves out do not count.
+        L1/L2: Σ l1·|w| + l2·w² over the layers that ask for it.
         """
         bound = self._bind(len(z))
         assert self.loss_function is not None, "this network was built without a loss"
@@ -259,9 +260,17 @@ class Network:
             np.copyto(bound.output, z)
             if self.head is not None:
                 self.head.inverse(bound.output, bound.z)
+        if bound.mask is not None:
+            weight = _masked_weight(bound.mask, weight)
         self._target, self._weight = target, weight
         value = self.loss_function.forward(bound.z, bound.output, target, weight)
         return value + self.penalty() if self._penalties else value
+
+    @property
+    def output_mask(self) -> Array | None:
+        """Which steps of the last output (N, T, …) count, as (N, T) booleans; None where all do. Metrics of
+        padded sequences are those of `y[mask]` and `target[mask]`."""
+        return self._bound.mask if self._bound is not None else None
 
     def penalty(self) -> float:
         """The L1/L2 part of the loss."""
@@ -297,6 +306,12 @@ class Network:
         """Memory held: parameters, gradients, state, activations and workspaces."""
         store = self.store
         return store.values.nbytes + store.gradients.nbytes + store.state.nbytes + self.plan.bytes
+
+
+def _masked_weight(mask: Array, weight: Array | None) -> Array:
+    """Weights (N, T) that turn a mean over all steps into one over those that count."""
+    counted = mask if weight is None else mask * weight[:, None]
+    return counted * (mask.size / max(int(np.count_nonzero(mask)), 1))
 
 
 def _sorted(nodes: Sequence[Node]) -> list[Node]:

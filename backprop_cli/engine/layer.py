@@ -7,7 +7,7 @@ and accumulates nothing; `dy` is its to overwrite, so that δ = dL/dz can be for
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
@@ -68,6 +68,7 @@ class WorkspaceSpec:
     dtype: Any
     per_sample: bool  # (n, *shape) rather than shape
     temporary: bool  # contents need not survive the call
+    axis: int = 0  # where n stands among the axes: 1 for time-major (T, n, …)
 
 
 @dataclass
@@ -95,11 +96,14 @@ class Layer(Component):
     in_place: ClassVar[bool] = False  # elementwise, and backward needs y only: y may be x, dx may be dy
     stochastic: ClassVar[bool] = False  # draws from self.rng
     integer_input: ClassVar[bool] = False  # takes token ids
+    passes_mask: ClassVar[bool] = True  # step t of y comes from step t of x, if there are as many steps
     examples: ClassVar[list[dict[str, Any]]] = []  # {"options": {…}, "inputs": [shape, …]} for the gradient battery
 
     needs: Needs = slot()
     rng: np.random.Generator = slot()
     kernels: Any = slot()  # the namespace of kernels the network runs with
+    masks: Sequence[Array | None] | None = slot()  # of each input: (n, T), True at steps that count
+    made_mask: Array = slot()  # see makes_mask
 
     @property
     def needs_output(self) -> bool:
@@ -134,10 +138,33 @@ class Layer(Component):
         self.needs.states.append(StateSpec(name, shape, value))
 
     def workspace(
-        self, name: str, shape: Shape, dtype: Any = None, *, per_sample: bool = True, temporary: bool = False
+        self,
+        name: str,
+        shape: Shape,
+        dtype: Any = None,
+        *,
+        per_sample: bool = True,
+        temporary: bool = False,
+        axis: int = 0,
     ) -> None:
-        """Ask for memory: self.<name> of shape (n, *shape), in the network's dtype unless given."""
-        self.needs.workspaces.append(WorkspaceSpec(name, shape, dtype, per_sample, temporary))
+        """Ask for memory: self.<name> of shape (n, *shape), in the network's dtype unless given.
+
+        `axis` puts n elsewhere: shape (T, H) with axis 1 gives (T, n, H), contiguous for every n.
+        """
+        self.needs.workspaces.append(WorkspaceSpec(name, shape, dtype, per_sample, temporary, axis))
+
+    @property
+    def mask(self) -> Array | None:
+        """Which steps of x (N, T, …) count, as (N, T) booleans; None where all do.
+
+        A layer that mixes steps (recurrent, attention, pooling over time) must heed it.
+        """
+        return self.masks[0] if self.masks else None
+
+    def makes_mask(self, steps: int) -> None:
+        """Ask for self.made_mask (n, steps): forward writes it, and the layers after this one have it as
+        `self.mask`, as far as the steps are the same ones. The loss then counts only those steps."""
+        self.workspace("made_mask", (steps,), np.bool_)
 
     def parts(self) -> dict[str, Layer]:
         """The layers inside this one (an activation option, a wrapped layer), by field name."""

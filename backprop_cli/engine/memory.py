@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from backprop_cli.engine.layer import Layer, WorkspaceSpec
+from backprop_cli.engine.layer import Layer, Shape, WorkspaceSpec
 from backprop_cli.engine.parameters import aligned_zeros
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ class Bindings:
     deltas: dict[str, Array]  # dL/dy by node name; after backward, dL/dz where a layer has an activation
     forward: list[tuple[Callable[..., None], Any, Array]]
     backward: list[tuple[Callable[..., None], Any, Array, Array, Any, list[tuple[Array, Array]]]]
-    workspaces: list[tuple[Any, str, Array]]
+    workspaces: list[tuple[Any, str, Any]]  # what is set on each layer: its memory, and its inputs' masks
+    mask: Array | None  # which steps of the output count
 
 
 class Plan:
@@ -62,7 +63,11 @@ class Plan:
             source = by_name.get(node.inputs[0])
             if node.layer.view:
                 values[node.name] = values[node.inputs[0]]
-                if source.consumers == 1 if source else readers == 1 and self.network.input_gradient:
+                if (
+                    source.consumers == 1 and source.needs_gradient
+                    if source
+                    else readers == 1 and self.network.input_gradient
+                ):
                     deltas[node.name] = deltas[node.inputs[0]]
             elif node.layer.in_place and source and source.consumers == 1 and not self._read_back(source, by_name):
                 values[node.name] = values[source.name]
@@ -127,8 +132,7 @@ class Plan:
         return layers if self.network.head is None else [*layers, self.network.head]
 
     def _temporary_bytes(self, spec: WorkspaceSpec, n: int) -> int:
-        shape = (n, *spec.shape) if spec.per_sample else spec.shape
-        return int(np.prod(shape)) * np.dtype(spec.dtype or self.network.dtype).itemsize
+        return int(np.prod(_shape(spec, n))) * np.dtype(spec.dtype or self.network.dtype).itemsize
 
     def bind(self, n: int) -> Bindings:
         """The views for n examples, with every layer's workspaces set to them."""
@@ -164,8 +168,10 @@ class Plan:
         ]
         backward, dz = self._backward(n, values, deltas), deltas[last]
         workspaces = self._workspaces(n)
+        masks, mask = self._masks(workspaces)
+        attributes = [*workspaces, *masks]
         return Bindings(
-            n, values[INPUT], z, output, dz, deltas.get(INPUT), values, deltas, forward, backward, workspaces
+            n, values[INPUT], z, output, dz, deltas.get(INPUT), values, deltas, forward, backward, attributes, mask
         )
 
     @staticmethod
@@ -218,16 +224,34 @@ class Plan:
         for layer in self._layers():
             offset = 0
             for part, spec in _asked(layer):
+                shape = _shape(spec, n)
                 if not spec.temporary:
                     full = self._full[f"w:{id(part)}:{spec.name}"]
-                    found.append((part, spec.name, full[:n] if spec.per_sample else full))
+                    found.append((part, spec.name, full[:n].reshape(shape) if spec.per_sample else full))
                     continue
                 size = self._temporary_bytes(spec, n)
-                shape = (n, *spec.shape) if spec.per_sample else spec.shape
                 raw = self._arena[offset : offset + size]
                 found.append((part, spec.name, raw.view(spec.dtype or self.network.dtype).reshape(shape)))
                 offset += _rounded(size)
         return found
+
+    def _masks(self, workspaces: list[tuple[Any, str, Array]]) -> tuple[list[tuple[Any, str, Any]], Array | None]:
+        """Which mask each layer sees, and that of the output. A mask goes on through a layer for as long as
+        its steps are the same ones."""
+        made = {id(part): view for part, name, view in workspaces if name == "made_mask"}
+        masks: dict[str, Array | None] = {INPUT: None}
+        found = []
+        for node in self.network.nodes:
+            incoming = [masks[name] for name in node.inputs]
+            kept = node.layer.passes_mask and len(node.shape) > 1 and node.shape[0] == node.input_shapes[0][0]
+            passed = next((mask for mask in incoming if mask is not None), None) if kept else None
+            masks[node.name] = made.get(id(node.layer), passed)
+            found += [(part, "masks", incoming) for _, part in node.layer.walk()]
+        return found, masks[self.network.nodes[-1].name]
+
+
+def _shape(spec: WorkspaceSpec, n: int) -> Shape:
+    return (*spec.shape[: spec.axis], n, *spec.shape[spec.axis :]) if spec.per_sample else spec.shape
 
 
 def _asked(layer: Layer) -> Iterator[tuple[Layer, WorkspaceSpec]]:

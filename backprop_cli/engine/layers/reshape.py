@@ -19,6 +19,7 @@ class Reshape(Layer):
     shape: Annotated[list[Annotated[int, Ge(-1)]], MinLen(1)]
 
     view = True
+    passes_mask = False
 
     examples = [
         {"options": {"shape": [3, 2]}, "inputs": [(6,)]},

@@ -26,7 +26,7 @@ class Loss(Component):
 
     `forward` and `backward` get z and y: the same array, or, where the builder fused a final
     activation (one named in `fuses`), the logits z and the activated outputs y; `backward` then
-    writes dL/dz. Without fusion z is y. `weight` (N,) weighs examples; the mean is still over N.
+    writes dL/dz. Without fusion z is y. `weight` (N,) weighs examples, (N, T) their steps; the mean is still over all.
     """
 
     fuses: ClassVar[tuple[str, ...]] = ()
@@ -64,7 +64,7 @@ class Loss(Component):
 def mean(per_element: Array, weight: Array | None) -> float:
     """The mean of an (N, …) array, examples weighed."""
     if weight is not None:
-        per_element = per_element * weight.reshape(-1, *[1] * (per_element.ndim - 1))
+        per_element = per_element * weight.reshape(*weight.shape, *[1] * (per_element.ndim - weight.ndim))
     return float(per_element.mean())
 
 
@@ -72,4 +72,4 @@ def weigh(dz: Array, weight: Array | None, count: int) -> None:
     """Turn the gradient of a sum into that of the weighed mean, in place."""
     np.multiply(dz, 1.0 / count, out=dz)
     if weight is not None:
-        np.multiply(dz, weight.reshape(-1, *[1] * (dz.ndim - 1)), out=dz)
+        np.multiply(dz, weight.reshape(*weight.shape, *[1] * (dz.ndim - weight.ndim)), out=dz)

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import numpy as np
+
+from backprop_cli.engine.layer import Array, Layer, Shape, layer
+from backprop_cli.errors import BuildError
+from backprop_cli.registry import slot
+
+
+@layer("masking")
+class Masking(Layer):
+    """Finds padding: a step does not count where all its features equal `mask_value`.
+
+    y = x at steps that count, else 0          dx = dy there, else 0          x, y (N, T, F)
+    Recurrent layers hold their state over the other steps, attention and pooling do not look at them,
+    and the loss of a sequence is the mean over the steps that count.
+    """
+
+    mask_value: float = 0.0
+
+    in_place = True
+
+    differs: Array = slot()
+
+    examples = [{"options": {}, "inputs": [(3, 2)]}, {"options": {"mask_value": -1.0}, "inputs": [(1, 1)]}]
+
+    @property
+    def needs_output(self) -> bool:
+        return False
+
+    def build(self, *shapes: Shape) -> Shape:
+        if len(shapes[0]) != 2:
+            raise BuildError(f"masking takes sequences of shape (T, F), got {shapes[0]}")
+        self.makes_mask(shapes[0][0])
+        self.workspace("differs", shapes[0], np.bool_, temporary=True)
+        return shapes[0]
+
+    def forward(self, x: Array, y: Array, training: bool) -> None:
+        np.not_equal(x, self.mask_value, out=self.differs)
+        np.any(self.differs, axis=-1, out=self.made_mask)
+        np.multiply(x, self.made_mask[..., None], out=y)
+
+    def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
+        if dx is not None:
+            np.multiply(dy, self.made_mask[..., None], out=dx)

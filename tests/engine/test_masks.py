@@ -1,0 +1,78 @@
+"""Padding is found, travels through the graph, and does not count."""
+
+import numpy as np
+
+from backprop_cli.engine.graph import INPUT, Network, Node
+from backprop_cli.registry import make
+
+T, F = 4, 2
+
+
+def chain(*layers: object, shape: tuple[int, ...] = (T, F), loss: object = None, **options: object) -> Network:
+    """A network of these layers, one after the other."""
+    nodes, before = [], INPUT
+    for index, spec in enumerate(layers):
+        nodes.append(Node(f"l{index}", make("layer", spec), (before,)))
+        before = f"l{index}"
+    return Network(nodes, shape, make("loss", loss), dtype="float64", **options)  # type: ignore[arg-type]
+
+
+def padded(rng: np.random.Generator, lengths: list[int], value: float = 0.0) -> np.ndarray:
+    """Random sequences with `value` after their ends."""
+    x = rng.normal(size=(len(lengths), T, F))
+    for row, length in enumerate(lengths):
+        x[row, length:] = value
+    return x
+
+
+def test_masking_finds_the_padding_and_passes_it_on() -> None:
+    network = chain({"type": "masking", "mask_value": -1.0}, {"type": "dense", "units": 3}, "tanh")
+    network.forward(padded(np.random.default_rng(0), [4, 1, 0], -1.0))
+    expected = [[True] * 4, [True, False, False, False], [False] * 4]
+    assert network.output_mask is not None
+    np.testing.assert_array_equal(network.output_mask, expected)
+
+
+def test_a_layer_that_rearranges_steps_ends_the_mask() -> None:
+    for end in ("flatten", {"type": "reshape", "shape": [T, F, 1]}):
+        network = chain("masking", end)
+        network.forward(padded(np.random.default_rng(0), [2, 3]))
+        assert network.output_mask is None
+
+
+def test_the_loss_is_the_mean_over_the_steps_that_count() -> None:
+    rng, lengths = np.random.default_rng(1), [4, 2, 1]
+    network = chain("masking", {"type": "dense", "units": 3, "activation": "softmax"}, loss="cross_entropy")
+    x, target = padded(rng, lengths), rng.integers(0, 3, (3, T))
+    y = network.forward(x, training=True)
+    value = network.loss(y, target)
+    network.backward()
+    losses = [-np.log(y[n, t, target[n, t]]) for n in range(3) for t in range(lengths[n])]
+    np.testing.assert_allclose(value, np.mean(losses))
+
+    rows = np.concatenate([x[n, :length] for n, length in enumerate(lengths)])
+    ids = np.concatenate([target[n, :length] for n, length in enumerate(lengths)])
+    alone = chain({"type": "dense", "units": 3, "activation": "softmax"}, shape=(F,), loss="cross_entropy")
+    alone.load_parameters({name.replace("l1", "l0"): view for name, view in network.parameters.items()})
+    alone.loss(alone.forward(rows, training=True), ids)
+    alone.backward()
+    np.testing.assert_allclose(network.gradients["l1.W"], alone.gradients["l0.W"])
+    np.testing.assert_allclose(network.gradients["l1.b"], alone.gradients["l0.b"])
+
+
+def test_masked_steps_do_not_count_beside_weights_of_examples() -> None:
+    rng = np.random.default_rng(2)
+    network = chain("masking", {"type": "dense", "units": 2}, loss="mse")
+    x, target, weight = padded(rng, [4, 1]), rng.normal(size=(2, T, 2)), np.array([0.5, 3.0])
+    y = network.forward(x)
+    error = ((y - target) ** 2).mean(axis=-1)
+    expected = (0.5 * error[0].sum() + 3.0 * error[1, 0]) / 5
+    np.testing.assert_allclose(network.loss(y, target, weight), expected)
+
+
+def test_a_batch_of_padding_alone_is_finite() -> None:
+    network = chain("masking", {"type": "dense", "units": 2}, loss="mse")
+    value = network.loss(network.forward(np.zeros((2, T, F)), training=True), np.ones((2, T, 2)))
+    network.backward()
+    assert value == 0
+    assert np.isfinite(network.gradients["l1.W"]).all()
