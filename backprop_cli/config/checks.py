@@ -2,13 +2,150 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from backprop_cli.config.nodes import Keys, Mark
+from backprop_cli import registry
+from backprop_cli.config.nodes import Keys, Mark, nearest, problem
 from backprop_cli.errors import Problem
+from backprop_cli.registry import Component, suggest
+
+DATA = "input"  # the name that stands for the data in a layer's `inputs`
+LAYER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+MAX_LAYERS = 10_000  # after `repeat` is written out
+KERAS_PREFIX = {"val_": "validation/", "val/": "validation/", "training/": "train/", "": "train/"}
 
 
-def check(values: Mapping[str, Any], marks: Mapping[Keys, Mark]) -> list[Problem]:
-    """Every disagreement between parts of a config whose types are right."""
-    return []
+def check(values: Mapping[str, Any], places: Mapping[int, Keys], marks: Mapping[Keys, Mark]) -> list[Problem]:
+    """Every disagreement between the parts of a config whose types are right."""
+    found: list[tuple[Keys, str]] = []
+    if isinstance(values.get("architecture"), list):
+        layers = list(_walk(values["architecture"], ("architecture",)))
+        found += _names(layers)
+        found += _references(layers)
+        found += _circles(values["architecture"])
+        if sum(times for _, _, times in layers) > MAX_LAYERS:
+            found.append((("architecture",), f"more than {MAX_LAYERS:,} layers once `repeat` is written out"))
+    if isinstance(values.get("trainer"), Component):
+        found += _monitors(values, places)
+    return [problem(nearest(marks, path), path, message) for path, message in found]
+
+
+def _walk(items: list[Any], path: Keys, times: int = 1) -> Iterator[tuple[Any, Keys, int]]:
+    """Every entry of the architecture, those inside sugar too, with how often it will be there."""
+    for index, item in enumerate(items):
+        sugar = registry.classes("sugar").get(item.type_name) is type(item)
+        here: Keys = (*path, index, item.type_name) if sugar else (*path, index)
+        yield item, here, times
+        if sugar:
+            inner = times * getattr(item, "times", 1)
+            yield from _walk(getattr(item, "layers", []), (*here, "layers"), inner)
+            for number, branch in enumerate(getattr(item, "branches", [])):
+                yield from _walk(branch, (*here, "branches", number), inner)
+
+
+def _names(layers: list[tuple[Any, Keys, int]]) -> Iterator[tuple[Keys, str]]:
+    first: dict[str, Keys] = {}
+    for item, path, _ in layers:
+        if item.name is None:
+            continue
+        place = (*path, "name")
+        if not LAYER_NAME.fullmatch(item.name) or item.name == DATA:
+            taken = f"; {DATA!r} means the data" if item.name == DATA else ""
+            yield place, f"expected a name of letters, digits, _ and -, got {item.name!r}{taken}"
+        elif item.name in first:
+            other = ".".join(map(str, first[item.name]))
+            yield place, f"the layer name {item.name!r} is taken by {other}; choose another"
+        first.setdefault(item.name, path)
+
+
+def _references(layers: list[tuple[Any, Keys, int]]) -> Iterator[tuple[Keys, str]]:
+    """`inputs` and `shared` that name no layer. Without a name a layer is `dense_1`, `dense_2`, …"""
+    counts: Counter[str] = Counter()
+    for item, _, times in layers:
+        counts[item.type_name] += times
+    automatic = {f"{kind}_{number + 1}" for kind, count in counts.items() for number in range(min(count, MAX_LAYERS))}
+    known = {DATA, *automatic, *(item.name for item, _, _ in layers if item.name)}
+    for item, path, _ in layers:
+        wanted = [((*path, "inputs", index), name) for index, name in enumerate(item.inputs or [])]
+        if getattr(item, "shared", None):
+            wanted.append(((*path, "shared"), item.shared))
+        for place, name in wanted:
+            if name not in known:
+                given = sorted(known - automatic)
+                near = suggest(name, given) or suggest(name, known)
+                hint = f"; did you mean {near!r}?" if near else ""
+                yield place, f"there is no layer {name!r}; expected one of {', '.join(given)}{hint}"
+
+
+def _circles(items: list[Any]) -> Iterator[tuple[Keys, str]]:
+    """Layers of the outermost list that need their own output."""
+    numbers = {item.name: index for index, item in enumerate(items) if item.name}
+    feeds: dict[int, list[int]] = {}
+    for index, item in enumerate(items):
+        before = [index - 1] if index else []
+        feeds[index] = before if item.inputs is None else [numbers[name] for name in item.inputs if name in numbers]
+    state: dict[int, bool] = {}  # False while being followed, True when done
+    for start in feeds:
+        trail = [(start, iter(feeds[start]))]
+        while start not in state or trail:
+            state.setdefault(trail[-1][0], False)
+            following = next(trail[-1][1], None)
+            if following is None:
+                state[trail.pop()[0]] = True
+            elif following not in state:
+                trail.append((following, iter(feeds[following])))
+            elif state[following] is False:
+                loop = [index for index, _ in trail]
+                loop = loop[loop.index(following) :]
+                closing = next(index for index in loop if items[index].inputs is not None)
+                names = " -> ".join(
+                    items[index].name or f"architecture.{index}" for index in reversed([*loop, loop[0]])
+                )
+                yield ("architecture", closing, "inputs"), f"these inputs run in a circle: {names}"
+                return
+
+
+def _monitors(values: Mapping[str, Any], places: Mapping[int, Keys]) -> Iterator[tuple[Keys, str]]:
+    """`monitor` must name a number that is computed."""
+    metrics = [metric.type_name for metric in values["trainer"].metrics]
+    splits = getattr(values.get("dataset"), "splits", None)
+    validated = not splits or "validation" in splits
+    parts = ("train", "validation") if validated else ("train",)
+    known = [f"{part}/{name}" for part in parts for name in ("loss", *metrics)]
+    watchers = [*_holders(values["trainer"]), *_holders(values.get("optimizer"))]
+    for watcher in watchers:
+        monitor = watcher.monitor
+        if monitor is None or monitor in known:
+            continue
+        place = (*places.get(id(watcher), ("trainer",)), "monitor")
+        part, _, name = monitor.rpartition("/")
+        if part == "validation" and not validated:
+            yield place, f"{monitor!r} needs a validation split; add one to dataset.splits, or monitor train/{name}"
+        elif part in parts and name in registry.names("metric"):
+            kind = registry.get("metric", name).type_name  # type: ignore[attr-defined]  # Component's
+            remedy = f"did you mean '{part}/{kind}'?" if kind in metrics else f"add it: --set trainer.metrics+={kind}"
+            yield place, f"{monitor!r} is not computed; expected one of {', '.join(known)}; {remedy}"
+        else:
+            near = _respelled(monitor, known) or suggest(monitor, known)
+            hint = f"; did you mean {near!r}?" if near else ""
+            yield place, f"{monitor!r} is not computed; expected one of {', '.join(known)}{hint}"
+
+
+def _respelled(monitor: str, known: list[str]) -> str | None:
+    """`val_loss` and `loss` as this package spells them."""
+    spellings = (new + monitor.removeprefix(old) for old, new in KERAS_PREFIX.items() if monitor.startswith(old))
+    return next((each for each in spellings if each in known), None)
+
+
+def _holders(instance: Any) -> Iterator[Any]:
+    """The dataclass instances inside one, itself included, that have a `monitor`."""
+    if not dataclasses.is_dataclass(instance):
+        return
+    if hasattr(instance, "monitor"):
+        yield instance
+    for field in dataclasses.fields(instance):
+        yield from _holders(getattr(instance, field.name))

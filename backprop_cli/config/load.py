@@ -37,16 +37,16 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Config:
 
 def _finish(root: Node, path: Path, overrides: Sequence[str], problems: list[Problem]) -> Config:
     apply(root, overrides, problems)
-    interpolate(root, {"name": path.stem, "seed": 0, "dtype": "float32"}, problems)
-    root.value.setdefault("name", Node(path.stem, DEFAULT, DEFAULT))
+    name = path.stem.strip(". ")[:50] or "run"
+    interpolate(root, {"name": name, "seed": 0, "dtype": "float32"}, problems)
+    root.value.setdefault("name", Node(name, DEFAULT, DEFAULT))
     for section in SECTIONS:
         root.value.setdefault(section, Node({}, DEFAULT, DEFAULT))
     validator = Validator(path.parent, problems)
-    _load_plugins(root, validator)
-    values = _validate(root, validator)
+    plugins = _load_plugins(root, validator)
+    values = {**_validate(root, validator), "plugins": plugins}
     where = marks(root)
-    if not problems or INVALID not in values.values():
-        problems.extend(check(values, where))
+    problems.extend(check(values, validator.places, where))
     if problems:
         raise ConfigError(sorted(problems, key=_reading_order))
     return Config(
@@ -54,17 +54,18 @@ def _finish(root: Node, path: Path, overrides: Sequence[str], problems: list[Pro
     )
 
 
-def _load_plugins(root: Node, validator: Validator) -> None:
+def _load_plugins(root: Node, validator: Validator) -> Any:
     """Run the plugin files first: what they define, the rest of the config may name."""
     node = root.value.get("plugins")
     if node is None:
-        return
+        return []
     paths = validator.value(registry.hints(Options)["plugins"], node, ("plugins",))
     for index, plugin in enumerate(paths if paths is not INVALID else ()):
         try:
             registry.load_plugin(plugin)
         except UsageError as error:
             validator.complain(node.value[index], ("plugins", index), str(error))
+    return paths
 
 
 def _validate(root: Node, validator: Validator) -> dict[str, Any]:
@@ -80,7 +81,7 @@ def _validate(root: Node, validator: Validator) -> dict[str, Any]:
         validator.complain(root, (), f"{len(unknown) - MAX_UNKNOWN:,} more unknown keys")
     values: dict[str, Any] = {}
     for name in options:
-        if name in root.value:
+        if name in root.value and name != "plugins":
             values[name] = validator.value(hints[name], root.value[name], (name,))
         elif name in ("dataset", "architecture", "loss"):
             text = example(Options, name)

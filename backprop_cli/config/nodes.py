@@ -6,7 +6,7 @@ through, an error can still point at the line that a person wrote.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 from backprop_cli.errors import ConfigError, Problem
@@ -97,3 +97,8 @@ def marks(node: Node, path: Keys = ()) -> dict[Keys, Mark]:
     for key, child in node.children():
         found.update(marks(child, (*path, key)))
     return found
+
+
+def nearest(marks: Mapping[Keys, Mark], path: Keys) -> Mark:
+    """The place of a path, else of the nearest one that holds it."""
+    return next((marks[path[:end]] for end in range(len(path), -1, -1) if path[:end] in marks), DEFAULT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -9,7 +10,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, MinLen
 from pydantic import AfterValidator, WithJsonSchema
 
-from backprop_cli.config.nodes import DEFAULT, Keys, Mark, problem
+from backprop_cli.config.nodes import Keys, Mark, nearest, problem
 from backprop_cli.errors import Problem
 from backprop_cli.registry import Registered
 
@@ -23,6 +24,17 @@ def _numbers(value: Any) -> Any:
     return value
 
 
+def _name(value: str) -> str:
+    """A name that can be part of a directory's name anywhere. Raises ValueError."""
+    if not re.fullmatch(NAME, value) or len(value.encode()) > 100:
+        raise ValueError(f"expected at most 100 letters, digits and signs other than / and \\, got {value!r:.60}")
+    return value
+
+
+NAME = r"[^./\\\x00-\x1f\x7f-\x9f ][^/\\\x00-\x1f\x7f-\x9f]*"
+Name = Annotated[
+    str, AfterValidator(_name), WithJsonSchema({"type": "string", "maxLength": 100, "pattern": f"^{NAME}$"})
+]
 Numbers = Annotated[
     Any, AfterValidator(_numbers), WithJsonSchema({"type": ["number", "array"], "description": "lists of numbers"})
 ]
@@ -32,7 +44,7 @@ Numbers = Annotated[
 class Options:
     """A training run: data, network, loss, optimizer, and how long and how often."""
 
-    name: Annotated[str, MinLen(1)]
+    name: Name
     seed: Annotated[int, Ge(0)] = 0
     dtype: Literal["float32", "float64"] = "float32"
     dataset: Annotated[Any, Registered("source", key="source")]
@@ -60,10 +72,7 @@ class Config(Options):
 
     def mark(self, path: Keys) -> Mark:
         """Where a path was written: the path itself, else the nearest one that holds it."""
-        for end in range(len(path), -1, -1):
-            if path[:end] in self.marks:
-                return self.marks[path[:end]]
-        return DEFAULT
+        return nearest(self.marks, path)
 
     def problem(self, of: Any, message: str) -> Problem:
         """A problem with a path such as ("architecture", 1), or with an instance that the config holds."""

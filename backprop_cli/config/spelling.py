@@ -59,6 +59,10 @@ def choices(word: str, known: Iterable[str]) -> str:
     return f"{text}; did you mean {near!r}?" if near else text
 
 
+def one(kind: str) -> str:
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+
+
 def flow(value: Any) -> str:
     """A value as one line of YAML: `{type: dense, units: 3}`."""
     text: str = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=10_000, allow_unicode=True)

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Union
 from backprop_cli import registry
 from backprop_cli.config import leaves
 from backprop_cli.config.nodes import DEFAULT, Keys, Node, plain, problem
-from backprop_cli.config.spelling import choices, example, flow, nearest_key
+from backprop_cli.config.spelling import choices, example, flow, nearest_key, one
 from backprop_cli.errors import BpError, Problem, UnknownNameError
 from backprop_cli.registry import Registered
 
@@ -106,7 +106,7 @@ class Validator:
         if simple and not isinstance(given, dict | list):
             wanted = " or ".join(leaves.describe(arm) for arm in simple)
             kinds = [found.kind for arm in deep if (found := registry.marker_of(arm))]
-            wanted += "".join(f" or the name of a {kind}" for kind in kinds)
+            wanted += "".join(f" or the name of {one(kind)}" for kind in kinds)
             return self.complain(node, path, f"expected {wanted}, got {leaves.got(given)}")
         return self.value(deep[0], node, path, marker)
 
@@ -131,7 +131,7 @@ class Validator:
         elif node.value is None and marker.default:
             node.value = {}
         if not isinstance(node.value, dict):
-            wanted = "a mapping" if kind == "section" else f"the name of a {kind}, or a mapping with its options"
+            wanted = "a mapping" if kind == "section" else f"the name of {one(kind)}, or a mapping with its options"
             return self.complain(node, path, f"expected {wanted}, got {leaves.got(plain(node))}")
         if kind == "layer" and key not in node.value:
             word = next((word for word in node.value if word in registry.names("sugar")), None)
@@ -161,7 +161,7 @@ class Validator:
     def lookup(self, kind: str, named: Node, path: Keys) -> type | None:
         known = registry.names(kind)
         if not isinstance(named.value, str):
-            self.complain(named, path, f"expected the name of a {kind}, got {leaves.got(plain(named))}")
+            self.complain(named, path, f"expected the name of {one(kind)}, got {leaves.got(plain(named))}")
             return None
         try:
             found = registry.get(kind, named.value)

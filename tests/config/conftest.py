@@ -3,7 +3,8 @@
 import importlib.util
 import sys
 import types
-from typing import Annotated, Any
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
 
 from annotated_types import Gt
 
@@ -14,14 +15,14 @@ if importlib.util.find_spec("backprop_cli.training.options") is None:
     sys.modules["toy_options"] = types.ModuleType("toy_options")
     registry.PACKAGES["section"] = "toy_options"
 
-    @register("section", "early_stopping")
-    class EarlyStopping(Component):
-        monitor: str = "validation/loss"
+    @dataclass(kw_only=True)
+    class EarlyStopping:
+        monitor: str | None = None
         patience: Annotated[int, Gt(0)] = 5
 
     @register("section", "trainer")
     class Trainer(Component):
         epochs: Annotated[int, Gt(0)] = 10
-        batch_size: Annotated[int, Gt(0)] = 32
-        metrics: Annotated[list[Any], Registered("metric")] | None = None
-        early_stopping: Annotated[Any, Registered("section", default="early_stopping")] | None = None
+        batch_size: Annotated[int, Gt(0)] | Literal["full"] = 32
+        metrics: Annotated[list[Any], Registered("metric")] = field(default_factory=list)
+        early_stopping: EarlyStopping | None = None
