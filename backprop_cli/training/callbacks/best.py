@@ -1,0 +1,79 @@
+"""Keeps the weights of the best epoch, and stops when no better one comes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from backprop_cli.errors import DivergedError
+from backprop_cli.registry import classes
+from backprop_cli.training.loop import Callback, Loop, Row
+from backprop_cli.training.options import EarlyStopping
+
+Array = npt.NDArray[Any]
+
+
+class Best(Callback):
+    """Watches one column of the metrics. Smaller is better, unless the metric says otherwise.
+
+    `values` and `state` are copies of the network's vectors at the best epoch so far.
+    """
+
+    def __init__(self, monitor: str, stopping: EarlyStopping | None = None) -> None:
+        self.monitor, self.stopping = monitor, stopping
+        metric = classes("metric").get(monitor.rpartition("/")[2])
+        self.sign = -1.0 if getattr(metric, "maximize", False) else 1.0
+        self.value: float | None = None
+        self.epoch_number = self.step_number = self.waited = 0
+        self.values: Array = np.zeros(0)
+        self.state: Array = np.zeros(0)
+
+    @property
+    def summary(self) -> dict[str, float] | None:
+        """{"epoch", "step", monitored name: value} of the best epoch, or None before the first."""
+        if self.value is None:
+            return None
+        return {"epoch": self.epoch_number, "step": self.step_number, self.monitor: self.value}
+
+    def epoch(self, loop: Loop, row: Row) -> None:
+        value = row[self.monitor]
+        margin = self.stopping.min_delta if self.stopping else 0.0
+        if self.value is None or self.sign * value < self.sign * self.value - margin:
+            self.value, self.epoch_number, self.step_number = value, int(row["epoch"]), int(row["step"])
+            self.waited = 0
+            self._copy(loop)
+            return
+        self.waited += 1
+        if self.stopping and self.waited > self.stopping.patience:
+            loop.stop_reason = (
+                f"{self.monitor} has not improved for {self.waited} epochs; best {self.value:.6g} "
+                f"at epoch {self.epoch_number}"
+            )
+
+    def _copy(self, loop: Loop) -> None:
+        store = loop.network.store
+        if self.values.shape != store.values.shape:
+            self.values, self.state = np.empty_like(store.values), np.empty_like(store.state)
+        np.copyto(self.values, store.values)
+        np.copyto(self.state, store.state)
+
+    def end(self, loop: Loop, error: BaseException | None) -> None:
+        """Bring the best weights back, where early stopping asks for it."""
+        if error is None and self.stopping and self.stopping.restore_best and self.value is not None:
+            np.copyto(loop.network.store.values, self.values)
+            np.copyto(loop.network.store.state, self.state)
+        if isinstance(error, DivergedError):
+            return
+
+    def state_dict(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        plain = {"value": self.value, "epoch": self.epoch_number, "step": self.step_number, "waited": self.waited}
+        return {"values": self.values, "state": self.state} if self.value is not None else {}, plain
+
+    def load_state_dict(self, arrays: Mapping[str, Array], values: Mapping[str, Any]) -> None:
+        self.value, self.waited = values["value"], values["waited"]
+        self.epoch_number, self.step_number = values["epoch"], values["step"]
+        if self.value is not None:
+            self.values, self.state = arrays["values"].copy(), arrays["state"].copy()

@@ -1,0 +1,208 @@
+"""The training loop, and all it has to remember to go on as if never stopped.
+
+Data pass through like this: `Batches` yields (x, y); forward, loss, backward and one update; the
+epoch's sums become a row, the row goes to the callbacks. Everything that a resumed run needs is in
+`state_dict`: arrays by name, and plain values.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from backprop_cli.engine.graph import Network
+from backprop_cli.engine.metrics.base import Metric
+from backprop_cli.engine.optimizers.base import Optimizer
+from backprop_cli.errors import BpError, DivergedError
+from backprop_cli.training.options import Trainer
+
+Array = npt.NDArray[Any]
+Row = dict[str, float]
+
+
+class Batches(Protocol):
+    """What the loop needs of the data room."""
+
+    steps_per_epoch: int
+    samples: int
+    batch_size: int
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[Array, Array]]: ...
+
+
+class Callback:
+    """Four moments at which something else may happen. Subclasses take the ones they need."""
+
+    def start(self, loop: Loop) -> None:
+        """Training begins, or goes on."""
+
+    def step(self, loop: Loop, loss: float) -> None:
+        """A step has been made; `loop.step` counts it."""
+
+    def epoch(self, loop: Loop, row: Row) -> None:
+        """An epoch has been measured; `loop.epoch` is the next one."""
+
+    def end(self, loop: Loop, error: BaseException | None) -> None:
+        """Training is over: complete, or ended by an error."""
+
+    def state_dict(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        """(arrays, plain values) to come back to."""
+        return {}, {}
+
+    def load_state_dict(self, arrays: Mapping[str, Array], values: Mapping[str, Any]) -> None:
+        """Put back what `state_dict` gave."""
+
+
+class Loop:
+    """One training. `epoch` and `step` count from 1; `batch` is the next batch within the epoch, from 0."""
+
+    def __init__(
+        self,
+        network: Network,
+        optimizer: Optimizer,
+        train: Batches,
+        validation: Batches | None,
+        options: Trainer,
+        callbacks: Sequence[Callback] = (),
+    ) -> None:
+        self.network, self.optimizer, self.options = network, optimizer, options
+        self.train, self.validation = train, validation
+        self.callbacks = list(callbacks)
+        self.metrics: list[Metric] = list(options.metrics)
+        self.epoch, self.batch, self.step = 1, 0, 0
+        self.seconds = 0.0
+        self.row: Row = {}
+        self.stop_reason: str | None = None  # why training ends before its last epoch
+        self._sums = np.zeros(2)  # loss × samples, samples
+        optimizer.bind(network.store, self.total_steps)
+
+    @property
+    def total_steps(self) -> int:
+        return self.options.epochs * self.train.steps_per_epoch
+
+    def run(self) -> None:
+        """Train to the end. Raises DivergedError, or what a callback raises to stop."""
+        self._clock = time.perf_counter() - self.seconds
+        for callback in self.callbacks:
+            callback.start(self)
+        error: BaseException | None = None
+        try:
+            while self.epoch <= self.options.epochs and self.stop_reason is None:
+                self._run_epoch()
+        except (BpError, KeyboardInterrupt, OSError, MemoryError) as caught:
+            error = caught
+            raise
+        finally:
+            for callback in self.callbacks:
+                callback.end(self, error)
+
+    def _run_epoch(self) -> None:
+        for x, y in self.train.epoch(self.epoch, self.batch):
+            loss = self._train_step(x, y)
+            self.batch += 1
+            self.step += 1
+            for callback in self.callbacks:
+                callback.step(self, loss)
+        self.row = self._close_epoch()
+        self.epoch += 1
+        self.batch = 0
+        for callback in self.callbacks:
+            callback.epoch(self, self.row)
+
+    def _train_step(self, x: Array, y: Array) -> float:
+        network = self.network
+        z = network.forward(x, training=True)
+        loss = network.loss(z, y)
+        if not math.isfinite(loss):
+            raise DivergedError(f"the loss is {loss} at step {self.step + 1} (epoch {self.epoch})")
+        self._sums += loss * len(x), len(x)
+        for metric in self.metrics:
+            metric.update(z, y)
+        network.backward()
+        self.rate = self.optimizer.current_rate
+        self.optimizer.step()
+        return loss
+
+    def _close_epoch(self) -> Row:
+        row: Row = {
+            "epoch": self.epoch,
+            "step": self.step,
+            "time": 0.0,
+            "learning_rate": self.rate,
+            "train/loss": float(self._sums[0] / self._sums[1]),
+        }
+        row.update({f"train/{metric.type_name}": metric.result() for metric in self.metrics})
+        self._sums[...] = 0
+        for metric in self.metrics:
+            metric.reset()
+        if self.validation is not None:
+            measured = evaluate(self.network, self.validation.epoch(0), self.metrics)
+            row.update({f"validation/{name}": value for name, value in measured.items()})
+            for metric in self.metrics:
+                metric.reset()
+        self.seconds = time.perf_counter() - self._clock
+        row["time"] = round(self.seconds, 6)
+        return row
+
+    def state_dict(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        """All that training depends on: arrays by name, and plain values for JSON."""
+        self.seconds = time.perf_counter() - self._clock
+        arrays: dict[str, Array] = {**self.network.parameters, **self.network.states}
+        arrays |= {f"optimizer/{name}": vector for name, vector in self.optimizer.memory.items()}
+        arrays["loop/sums"] = self._sums
+        arrays |= {f"metric/{i}": metric.totals for i, metric in enumerate(self.metrics)}
+        values: dict[str, Any] = {
+            "epoch": self.epoch,
+            "batch": self.batch,
+            "step": self.step,
+            "seconds": self.seconds,
+            "row": self.row,
+            "stop_reason": self.stop_reason,
+            "iteration": self.optimizer.iteration,
+            "rate": getattr(self, "rate", 0.0),
+            "rng": {"dropout": self.network.rng.bit_generator.state},
+        }
+        for callback in self.callbacks:
+            more, plain = callback.state_dict()
+            key = type(callback).__name__
+            arrays |= {f"{key}/{name}": array for name, array in more.items()}
+            values[key] = plain
+        return arrays, values
+
+    def load_state_dict(self, arrays: Mapping[str, Array], values: Mapping[str, Any]) -> None:
+        """Put back what `state_dict` gave."""
+        network, store = self.network, self.network.store
+        store.load({name: arrays[name] for name in network.parameters}, network.parameters, complete=True)
+        store.load({name: arrays[name] for name in network.states}, network.states, complete=True)
+        for name, vector in self.optimizer.memory.items():
+            vector[...] = arrays[f"optimizer/{name}"]
+        self._sums[...] = arrays["loop/sums"]
+        for i, metric in enumerate(self.metrics):
+            metric.totals[...] = arrays[f"metric/{i}"]
+        self.epoch, self.batch, self.step = values["epoch"], values["batch"], values["step"]
+        self.seconds, self.row, self.stop_reason = values["seconds"], values["row"], values["stop_reason"]
+        self.optimizer.iteration, self.rate = values["iteration"], values["rate"]
+        network.rng.bit_generator.state = values["rng"]["dropout"]
+        for callback in self.callbacks:
+            prefix = f"{type(callback).__name__}/"
+            own = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+            callback.load_state_dict(own, values.get(type(callback).__name__, {}))
+
+
+def evaluate(network: Network, batches: Iterable[tuple[Array, Array]], metrics: Sequence[Metric]) -> dict[str, float]:
+    """Loss and metrics over batches, in inference mode, each example counted once."""
+    total, samples = 0.0, 0
+    for metric in metrics:
+        metric.reset()
+    for x, y in batches:
+        z = network.forward(x, training=False)
+        total += network.loss(z, y) * len(x)
+        samples += len(x)
+        for metric in metrics:
+            metric.update(z, y)
+    return {"loss": total / samples} | {metric.type_name: metric.result() for metric in metrics}

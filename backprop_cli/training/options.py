@@ -1,0 +1,58 @@
+"""The keys under `trainer:`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Gt
+
+from backprop_cli.registry import Component, Registered, register
+
+PositiveInt = Annotated[int, Gt(0)]
+
+
+@dataclass(kw_only=True)
+class EarlyStopping:
+    """Stop when the monitored number has not improved by `min_delta` for `patience` epochs.
+
+    `monitor` is a column of metrics.jsonl; by default validation/loss, or train/loss without a
+    validation split. The weights of the best epoch come back unless `restore_best` is false.
+    """
+
+    monitor: str | None = None
+    patience: Annotated[int, Ge(0)] = 5
+    min_delta: Annotated[float, Ge(0)] = 0.0
+    restore_best: bool = True
+
+
+@dataclass(kw_only=True)
+class CheckpointPolicy:
+    """When a checkpoint is written: at whichever of these comes first, and always at the end.
+
+    Epochs that follow each other faster than one a second share a checkpoint, unless
+    `every_epochs` was given.
+    """
+
+    every_steps: PositiveInt | None = None
+    every_epochs: PositiveInt | None = None
+    every_minutes: Annotated[float, Gt(0)] | None = None
+    keep_last: Annotated[int, Ge(1)] = 2
+    keep_best: bool = True
+    monitor: str | None = None
+
+
+@register("section", "trainer")
+class Trainer(Component):
+    """How long, in which batches, and what is measured."""
+
+    epochs: PositiveInt = 10
+    batch_size: PositiveInt | Literal["full"] = 32
+    metrics: Annotated[list[Any], Registered("metric")] = field(default_factory=list)
+    shuffle: bool = True
+    drop_last: bool = False
+    balanced: bool = False
+    early_stopping: EarlyStopping | None = None
+    checkpoint: CheckpointPolicy = field(default_factory=CheckpointPolicy)
+    kernels: Literal["auto", "numpy", "numba"] = "auto"
+    diagnostics: bool = False

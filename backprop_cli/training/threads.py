@@ -1,0 +1,28 @@
+"""How many threads the matrix products use.
+
+A small network's products are over before a second thread has woken up, and where other processes
+share the cores two BLAS threads can be ten times slower than one. The number depends on the network
+and the batch alone, so that a resumed run computes the very same bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from threadpoolctl import threadpool_limits
+
+from backprop_cli.engine.graph import Network
+
+SMALL = 200_000_000  # floating-point operations of a forward pass below which one thread is as fast
+
+
+@contextmanager
+def limited(network: Network, batch: int) -> Iterator[None]:
+    """Within it, BLAS uses one thread if the network is small."""
+    flops = batch * sum(node.layer.flops(*node.input_shapes) for node in network.nodes)
+    if flops >= SMALL:
+        yield
+        return
+    with threadpool_limits(limits=1):
+        yield
