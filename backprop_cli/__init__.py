@@ -1,20 +1,26 @@
-"""bp: train neural networks from YAML files with a NumPy backpropagation engine."""
+"""bp: train neural networks from YAML files.
+
+>>> from backprop_cli import load_config, build, train
+>>> cfg = load_config("configs/xor.yaml", overrides=["seed=3"])
+>>> net = build.network(cfg)
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 __version__ = "0.1.0"
-_LAZY = {"load_config": ("config", "load"), "train": ("training", "train")}
+__all__ = ["__version__", "load_config", "train"]
+
+load_config: Any  # backprop_cli.config.load
+train: Any  # backprop_cli.build.train
+_LAZY = {"load_config": ("backprop_cli.config", "load"), "train": ("backprop_cli.build", "train")}
 
 
 def __getattr__(name: str) -> Any:
-    """What notebooks use, imported on first use, so that `import backprop_cli` stays light."""
-    import importlib
-
-    if name in _LAZY:
-        module, attribute = _LAZY[name]
-        return getattr(importlib.import_module(f"backprop_cli.{module}"), attribute)
-    if name == "build":
-        return importlib.import_module("backprop_cli.build")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    """Import what is asked for only then: `bp --help` needs none of it."""
+    if name not in _LAZY:
+        raise AttributeError(f"module 'backprop_cli' has no attribute {name!r}")
+    module, attribute = _LAZY[name]
+    return getattr(import_module(module), attribute)

@@ -292,6 +292,12 @@ class Network:
             gradient += l1 * np.sign(w) + 2 * l2 * w
 
     @property
+    def output(self) -> Array:
+        """What the last `forward` returned."""
+        assert self._bound is not None, "call forward first"
+        return self._bound.output
+
+    @property
     def input_gradients(self) -> Array:
         """dL/dx of the last backward pass; for networks built with `input_gradient=True`."""
         assert self._bound is not None and self._bound.dinput is not None, "built without input_gradient"

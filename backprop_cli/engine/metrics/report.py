@@ -1,0 +1,39 @@
+"""Who is taken for whom: the confusion matrix and a row per class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+def confusion_matrix(predicted: Array, truth: Array, classes: int) -> Array:
+    """C[i, j] = how many of true class i were predicted to be j.  (classes, classes)"""
+    return np.bincount(truth * classes + predicted, minlength=classes * classes).reshape(classes, classes)
+
+
+def class_report(predicted: Sequence[Array], truth: Sequence[Array], names: Sequence[str] | None) -> dict[str, Any]:
+    """The confusion matrix, the names of its rows, and precision, recall, F1 and support of each class.
+
+    precision = C[k, k] / Σ_i C[i, k]    recall = C[k, k] / Σ_j C[k, j]    F1 = their harmonic mean;
+    null where the denominator is 0. All empty without classes.
+    """
+    if not names or not predicted:
+        return {"confusion_matrix": [], "classes": [], "per_class": []}
+    matrix = confusion_matrix(np.concatenate(predicted), np.concatenate(truth), len(names))
+    right, guessed, actual = matrix.diagonal(), matrix.sum(axis=0), matrix.sum(axis=1)
+    rows = [
+        {
+            "class": name,
+            "precision": float(right[k] / guessed[k]) if guessed[k] else None,
+            "recall": float(right[k] / actual[k]) if actual[k] else None,
+            "f1": float(2 * right[k] / (guessed[k] + actual[k])) if guessed[k] + actual[k] else None,
+            "support": int(actual[k]),
+        }
+        for k, name in enumerate(names)
+    ]
+    return {"confusion_matrix": matrix.tolist(), "classes": list(names), "per_class": rows}
