@@ -1,0 +1,45 @@
+"""`bp eval`"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from backprop_cli.cli.options import RUNS, Json, RunName, Runs, print_json
+
+
+def evaluate(
+    run: RunName,
+    split: Annotated[str | None, typer.Option(metavar="SPLIT", help="Default: test, else validation.")] = None,
+    checkpoint: Annotated[str, typer.Option(metavar="best|last|FILE", help="Which weights.")] = "best",
+    runs: Runs = RUNS,
+    json: Json = False,
+) -> None:
+    """Measure a run on a split: loss, metrics, confusion matrix, a row per class.
+
+    bp eval latest --split test
+    """
+    from backprop_cli import build
+    from backprop_cli.cli import ui
+
+    result = build.evaluate_run(
+        build.find(run, runs), split, checkpoint, warn=None if json else ui.warn, progress=None if json else ui.loading
+    )
+    if json:
+        print_json(result)
+        return
+    typer.echo(f"{result['run_id']}  {result['split']}: {result['samples']:,} samples")
+    ui.table(["metric", "value"], list(result["metrics"].items()), right=["value"])
+    if result["per_class"]:
+        keys = list(result["per_class"][0])
+        ui.table(keys, [list(row.values()) for row in result["per_class"]], right=keys[1:])
+    if result["confusion_matrix"] and len(result["classes"]) <= 20:
+        typer.echo("confusion matrix: rows are true classes, columns predicted ones")
+        names = [str(name) for name in result["classes"]]
+        rows = [[name, *map(str, row)] for name, row in zip(names, result["confusion_matrix"], strict=True)]
+        ui.table(["", *names], rows, right=names)
+
+
+def register(app: typer.Typer) -> None:
+    app.command("eval")(evaluate)

@@ -1,0 +1,51 @@
+"""`bp gradcheck`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from backprop_cli.cli.options import Json, Set, print_json
+
+
+def gradcheck(
+    config: Annotated[Path | None, typer.Argument(metavar="[CONFIG]", help="Check this network.")] = None,
+    set_: Set = None,
+    layer: Annotated[str | None, typer.Option(metavar="NAME", help="Only this layer or loss.")] = None,
+    plugin: Annotated[Path | None, typer.Option(metavar="FILE", help="Check what this plugin defines.")] = None,
+    json: Json = False,
+) -> None:
+    """Compare analytic with numeric gradients; exit 1 on a mismatch.
+
+    With nothing, every registered layer and loss; with CONFIG, that very network.
+    """
+    from backprop_cli import check
+    from backprop_cli.cli import ui
+
+    if config is not None:
+        result = check.config_gradients(config, set_ or [], warn=None if json else ui.warn)
+    else:
+        result = check.registered_gradients(layer, plugin)
+    if json:
+        print_json(result)
+    else:
+        rows = [summary(name, result["checks"]) for name in dict.fromkeys(each["name"] for each in result["checks"])]
+        ui.table(["", "name", "worst error", "where"], rows, right=["worst error"])
+        wrong = sum(not each["passed"] for each in result["checks"])
+        total = len(result["checks"])
+        typer.echo(f"{total - wrong} of {total} checks passed (relative error < {result['tolerance']:g})")
+    if not result["passed"]:
+        raise typer.Exit(1)
+
+
+def summary(name: str, checks: list[dict[str, Any]]) -> list[str]:
+    """One row for all the cases of a layer or loss: its worst."""
+    worst = max((each for each in checks if each["name"] == name), key=lambda each: each["max_relative_error"])
+    where = "" if worst["passed"] else f"{worst['worst']}  ({worst['case']})"
+    return ["ok" if worst["passed"] else "WRONG", name, f"{worst['max_relative_error']:.1e}", where]
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(gradcheck)

@@ -1,0 +1,125 @@
+"""What a person sees: progress, tables, warnings. The only importer of rich."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from backprop_cli.training.loop import Callback, Loop, Row
+
+err = Console(stderr=True, highlight=False)
+out = Console(highlight=False)
+LINES_EVERY = 1.0  # seconds between two plain lines where epochs are short
+
+
+def warn(message: str) -> None:
+    """A warning nobody can overlook."""
+    err.print(Panel.fit(Text(message), title="WARNING", border_style="bold yellow"))
+
+
+def note(message: str) -> None:
+    """A line to stderr."""
+    err.print(message, markup=False, soft_wrap=True)
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], right: Sequence[str] = ()) -> None:
+    """A table on stdout."""
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        made.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        made.add_row(*[cell if isinstance(cell, str) else number(cell) for cell in row])
+    out.print(made)
+
+
+def number(value: Any) -> str:
+    """A number as people read it."""
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:.4g}" if abs(value) < 1e5 else f"{value:,.0f}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def loading(task: str, done: int, total: int | None) -> None:
+    """A line for long work on data, at most one a second."""
+    moment = time.monotonic()
+    if moment - _last.get(task, 0.0) >= 1.0 or (total is not None and done >= total > 0):
+        _last[task] = moment
+        share = f" {100 * done / total:.0f} %" if total else f" {done:,}"
+        err.print(f"{task}{share}", markup=False, end="\r" if err.is_terminal else "\n")
+
+
+_last: dict[str, float] = {}
+
+
+class Lines(Callback):
+    """Progress without a terminal: a line an epoch, at most one a second."""
+
+    def start(self, loop: Loop) -> None:
+        self._printed = 0.0
+
+    def epoch(self, loop: Loop, row: Row) -> None:
+        last = loop.epoch > loop.options.epochs or loop.stop_reason is not None
+        if last or time.monotonic() - self._printed >= LINES_EVERY:
+            self._printed = time.monotonic()
+            note(f"epoch {loop.epoch - 1}/{loop.options.epochs}  step {loop.step}  {summary(row)}")
+
+    def end(self, loop: Loop, error: BaseException | None) -> None:
+        if loop.stop_reason:
+            note(f"stopped early: {loop.stop_reason}")
+
+
+class Bar(Lines):
+    """Progress on a terminal: a bar with steps, loss, samples a second and time left."""
+
+    def start(self, loop: Loop) -> None:
+        super().start(loop)
+        self._progress = Progress(
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[numbers]}"),
+            TimeRemainingColumn(),
+            console=err,
+            transient=True,
+            refresh_per_second=8,
+        )
+        self._task = self._progress.add_task(
+            "", total=loop.total_steps, completed=loop.step, epoch=f"{loop.epoch}/{loop.options.epochs}", numbers=""
+        )
+        self._shown, self._began, self._first = 0.0, time.monotonic(), loop.step
+        self._progress.start()
+
+    def step(self, loop: Loop, loss: float) -> None:
+        moment = time.monotonic()
+        if moment - self._shown < 0.1:
+            return
+        self._shown = moment
+        speed = (loop.step - self._first) * loop.train.batch_size / max(moment - self._began, 1e-9)
+        numbers = [f"loss {loss:.4f}", *(f"{m.type_name} {m.result():.4f}" for m in loop.metrics)]
+        epoch = f"{loop.epoch}/{loop.options.epochs}"
+        text = f"{' '.join(numbers)}  {speed:,.0f} samples/s"
+        self._progress.update(self._task, completed=loop.step, epoch=epoch, numbers=text)
+
+    def end(self, loop: Loop, error: BaseException | None) -> None:
+        self._progress.stop()
+        super().end(loop, error)
+
+
+def summary(row: Row) -> str:
+    """The numbers of an epoch in one line."""
+    return "  ".join(f"{name} {number(value)}" for name, value in row.items() if "/" in name)
+
+
+def progress() -> Callback:
+    """The progress display that suits where stderr goes."""
+    return Bar() if sys.stderr.isatty() else Lines()

@@ -1,0 +1,60 @@
+"""What every test may use: bp as a real process, caches of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+_UNSHARE = ["unshare", "--map-root-user", "--net"]
+_ALLOWED = subprocess.run([*_UNSHARE, "true"], capture_output=True, check=False).returncode == 0
+NO_NETWORK = _UNSHARE if _ALLOWED else []
+
+
+@dataclass
+class Finished:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def bp(tmp_path: Path, cache: Path) -> Callable[..., Finished]:
+    """Run `bp` as a process in a directory of its own; the repository's configs are under configs/."""
+    if not (tmp_path / "configs").exists():
+        (tmp_path / "configs").symlink_to(ROOT / "configs")
+
+    def run(*arguments: str | Path, timeout: float = 120, unshared: bool = False, **environment: str) -> Finished:
+        """`unshared` cuts the network off, where the system lets us."""
+        env = os.environ | {"BP_CACHE": str(cache), "PYTHONPATH": str(ROOT), "COLUMNS": "120"} | environment
+        done = subprocess.run(
+            [*(NO_NETWORK if unshared else []), sys.executable, "-m", "backprop_cli", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env=env,
+            timeout=timeout,
+            check=False,
+        )
+        return Finished(done.returncode, done.stdout, done.stderr)
+
+    return run
