@@ -1,0 +1,26 @@
+"""One number per channel against an array of (n, S, C): C is often small, so that a loop over it
+alone would be all overhead. `tile` (S, C) is scratch memory that makes the inner loops long.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["add_channels", "sum_channels"]
+
+Array = npt.NDArray[Any]
+
+
+def add_channels(y: Array, b: Array, tile: Array) -> None:
+    """y += b, for y (n, S, C) and b (C,)."""
+    np.copyto(tile, b)
+    np.add(y, tile, out=y)
+
+
+def sum_channels(y: Array, out: Array, tile: Array) -> None:
+    """out = Σ y over all but the last axis, for y (n, S, C) and out (C,)."""
+    np.sum(y, axis=0, out=tile)
+    np.sum(tile, axis=0, out=out)

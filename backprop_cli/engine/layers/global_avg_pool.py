@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import numpy as np
+
+from backprop_cli.engine.layer import Array, Layer, Shape, layer
+from backprop_cli.errors import BuildError
+
+
+@layer(
+    "global_avg_pool",
+    "global_average_pooling",
+    "global_avg_pool1d",
+    "global_avg_pool2d",
+    "global_average_pooling1d",
+    "global_average_pooling2d",
+)
+class GlobalAvgPool(Layer):
+    """The mean of each channel over all places: steps of a sequence, pixels of an image.
+
+    y = Σ x / m          x (N, T, F) or (N, H, W, C)   y (N, F) or (N, C)   m = T or H·W
+    dx = dy / m
+    Lin, Chen & Yan 2013, arXiv:1312.4400
+    """
+
+    examples = [
+        {"options": {}, "inputs": [(3, 4, 2)]},
+        {"options": {}, "inputs": [(5, 2)]},
+        {"options": {}, "inputs": [(1, 1)]},
+    ]
+
+    def build(self, *shapes: Shape) -> Shape:
+        (shape,) = shapes
+        if len(shape) < 2:
+            raise BuildError(f"global_avg_pool takes sequences (T, F) or images (H, W, C), got {shape}; leave it out")
+        return shape[-1:]
+
+    @property
+    def needs_output(self) -> bool:
+        return False
+
+    def forward(self, x: Array, y: Array, training: bool) -> None:
+        np.mean(x.reshape(len(x), -1, x.shape[-1]), axis=1, out=y)
+
+    def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
+        if dx is not None:
+            places = dx.reshape(len(dx), -1, dx.shape[-1])
+            np.multiply(dy[:, None], 1 / places.shape[1], out=places)
+
+    def flops(self, *shapes: Shape) -> int:
+        return int(np.prod(shapes[0]))

@@ -1,0 +1,50 @@
+"""What pooling layers have in common: options, geometry, shapes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from backprop_cli.engine.layer import Array, Layer, Shape
+from backprop_cli.engine.window import Padding, Sizes, axes, checked, sizes_of
+from backprop_cli.errors import BuildError
+from backprop_cli.registry import slot
+
+
+@dataclass(kw_only=True)
+class Pooling(Layer):
+    """A window that slides over each channel by itself; strides are the window's size unless given."""
+
+    pool_size: Sizes = 2
+    strides: Sizes | None = None
+    padding: Padding = "valid"
+
+    rank: ClassVar[int] = 2
+
+    middle: Array = slot()
+    dmiddle: Array = slot()
+
+    def build(self, *shapes: Shape) -> Shape:
+        sizes, channels = checked(shapes[0], self.rank, self.type_name)
+        strides = self.pool_size if self.strides is None else self.strides
+        self._rows, self._columns = axes(sizes, self.pool_size, strides, self.padding)
+        for axis in (self._rows, self._columns):
+            if max(axis.before, axis.after) >= axis.kernel:
+                raise BuildError(
+                    f"padding {self.padding} of a window of {axis.kernel} leaves windows of nothing but padding; "
+                    "pad by less than the window"
+                )
+        self.memory((self._rows.size, self._columns.out, channels))
+        return (*sizes_of((self._rows, self._columns), self.rank), channels)
+
+    def memory(self, middle: Shape) -> None:
+        """Ask for workspaces; `middle` is the shape between the pass along W and that along H."""
+        raise NotImplementedError
+
+    def images(self, x: Array, height: int) -> Array:
+        """Sequences as images of one row."""
+        return x.reshape(len(x), height, -1, x.shape[-1])
+
+    def flops(self, *shapes: Shape) -> int:
+        sizes, (rows, columns) = shapes[0], (self._rows, self._columns)
+        return rows.out * columns.out * rows.kernel * columns.kernel * sizes[-1]
