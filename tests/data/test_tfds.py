@@ -20,6 +20,7 @@ import pytest
 from loopback import TEST, TRAIN, Server
 
 from backprop_cli import registry
+from backprop_cli.data import catalogue
 from backprop_cli.data.dataset import Dataset
 from backprop_cli.data.fingerprint import fingerprint
 from backprop_cli.data.loading import load_dataset
@@ -159,6 +160,22 @@ class TestUse:
             (tmp_path / name).write_bytes(data)
         assert len(load("loopback_missing", manual_dir=str(tmp_path)).splits["train"]) == TRAIN
         assert not server.hits
+
+    def test_nothing_is_printed_to_stdout(self, capsys: pytest.CaptureFixture[str]) -> None:
+        load("loopback_good")
+        assert capsys.readouterr().out == ""
+
+    def test_get_prepares_and_the_catalogue_knows(self) -> None:
+        before = catalogue.describe("loopback_good")
+        assert not before["prepared"]
+        assert before["features"]["image"] == {"shape": [28, 28, 1], "dtype": "uint8"}
+        assert "loopback_good" not in {row["name"] for row in catalogue.listing()}
+        tasks: set[str] = set()
+        got = catalogue.get("loopback_good", progress=lambda task, done, total: tasks.add(task.split()[0]))
+        assert tasks == {"downloading", "preparing", "decoding"}
+        assert got["splits"] == {"train": TRAIN, "test": TEST}
+        assert catalogue.describe("loopback_good") == got
+        assert {"name": "loopback_good", "source": "tfds", "prepared": True} in catalogue.listing()
 
     def test_it_is_a_source_with_options(self) -> None:
         made = registry.make(

@@ -6,6 +6,7 @@ README.md beside the files names the origin and the licence of each.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,7 @@ def sample_path(name: str) -> Path:
 
 
 @source("sample")
+@dataclass(kw_only=True)
 class Sample(Source):
     """A dataset that ships with bp: mnist5k, iris, wine, breast_cancer, digits or diabetes.
 

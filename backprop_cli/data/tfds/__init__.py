@@ -7,6 +7,8 @@ caches it; every later use memory-maps the cache and does not even import TFDS.
 from __future__ import annotations
 
 import os
+import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,18 @@ def default_data_dir() -> Path:
     return Path.home() / "tensorflow_datasets"
 
 
+def find(name: str, version: str | None, data_dir: Path) -> Path | None:
+    """The folder of a prepared version: `data_dir` itself, or the newest of data_dir/name/VERSION."""
+    if (data_dir / "dataset_info.json").is_file():
+        return data_dir
+    folders = [path.parent for path in (data_dir / name).glob("*/dataset_info.json")]
+    versions = {folder.name: folder for folder in folders if re.fullmatch(r"\d+\.\d+\.\d+", folder.name)}
+    if version is not None:
+        return versions.get(version)
+    newest = max(versions, key=lambda text: [int(part) for part in text.split(".")], default=None)
+    return versions[newest] if newest else None
+
+
 def _locate(path: str, folder: Path) -> Path:
     """A path of the config: from the config's folder, else from the working directory."""
     given = Path(path).expanduser()
@@ -34,6 +48,7 @@ def _locate(path: str, folder: Path) -> Path:
 
 
 @source("tfds")
+@dataclass(kw_only=True)
 class Tfds(Source):
     """A dataset of tensorflow-datasets.
 
@@ -82,6 +97,10 @@ class Tfds(Source):
                 "run the command again"
             )
         return stored
+
+    def find(self, folder: Path) -> Path | None:
+        """The folder of the prepared version that `load` reads, None if it is yet to be prepared."""
+        return find(self.name, self.version, self._data_dir(folder))
 
     def entry(self, folder: Path) -> Entry:
         """The cache entry that holds this dataset's decoded arrays, or will."""

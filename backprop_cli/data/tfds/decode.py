@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +45,7 @@ def choose(name: str, info: Any, given: str | list[str] | None, target: str | No
     """The paths (`a`, `a/b`) of the features that are x, and of the one that is y. Raises DataError."""
     keys = info.supervised_keys or (None, None)
     wanted_x, wanted_y = given or keys[0], target or keys[1]
-    known = _leaves(info.features)
+    known = leaves(info.features)
     inputs = [leaf for wanted in _names(wanted_x) for leaf in known if leaf == wanted or leaf.startswith(f"{wanted}/")]
     outputs = [leaf for leaf in known if leaf == wanted_y]
     if not inputs or not outputs:
@@ -71,11 +69,12 @@ def _names(keys: Any) -> list[str]:
     return [] if keys is None else [keys]
 
 
-def _leaves(features: Any, prefix: str = "") -> list[str]:
+def leaves(features: Any, prefix: str = "") -> list[str]:
+    """The paths (`a`, `a/b`) of all features."""
     found: list[str] = []
     for name, each in features.items():
         nested = isinstance(each, tfds.features.FeaturesDict)
-        found += _leaves(each, f"{prefix}{name}/") if nested else [prefix + name]
+        found += leaves(each, f"{prefix}{name}/") if nested else [prefix + name]
     return found
 
 
@@ -110,7 +109,7 @@ def _decode_split(
         records = _read(builder, name, source, range(start, stop))
         columns = [_stack(name, split, path, [_value(each, path) for each in records]) for path in inputs]
         if len(columns) > 1:
-            columns = [np.stack(columns, axis=-1)]
+            columns = [np.stack(columns, axis=-1).astype(np.float32)]  # a table: values, not token ids
         target = _stack(name, split, output, [_value(each, output) for each in records])
         if target.ndim == 1 and target.dtype.kind == "f":
             target = target[:, None]  # values to regress on are (N, 1)
@@ -140,8 +139,7 @@ def _decode_split(
 
 def _open(builder: Any, name: str, split: str) -> Any:
     try:
-        with contextlib.redirect_stdout(sys.stderr):
-            return builder.as_data_source(split=split)
+        return builder.as_data_source(split=split)
     except NotImplementedError as error:
         raise DataError(
             f"{name}: {builder.data_path} was prepared as {builder.info.file_format.value}; expected "

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import re
 import shutil
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow_datasets as tfds
 from absl import logging
 from tensorflow_datasets.core.download import download_manager
 
+from backprop_cli.data.tfds import find
+from backprop_cli.data.tfds.decode import feature, leaves
 from backprop_cli.data.tfds.fetch import Fetcher
 from backprop_cli.errors import BpError, DataError, DownloadError
 from backprop_cli.registry import suggest
@@ -26,26 +29,12 @@ BY_HAND = (
 )
 
 
-def find(name: str, version: str | None, data_dir: Path) -> Path | None:
-    """The folder of a prepared version: `data_dir` itself, or the newest of data_dir/name/VERSION."""
-    if (data_dir / "dataset_info.json").is_file():
-        return data_dir
-    folders = [path.parent for path in (data_dir / name).glob("*/dataset_info.json")]
-    versions = {folder.name: folder for folder in folders if re.fullmatch(r"\d+\.\d+\.\d+", folder.name)}
-    if version is not None:
-        return versions.get(version)
-    newest = max(versions, key=lambda text: [int(part) for part in text.split(".")], default=None)
-    return versions[newest] if newest else None
-
-
 def prepared(name: str, version: str | None, data_dir: Path, manual_dir: Path | None) -> Any:
     """A TFDS builder whose records can be read, prepared now if need be.
 
     Raises DownloadError if it must be downloaded and cannot be, DataError for all else.
     """
-    logging.set_verbosity("error")
-    tfds.disable_progress_bar()
-    with contextlib.redirect_stdout(sys.stderr), _translated(name):  # TFDS prints
+    with _quiet(), _translated(name):
         found = find(name, version, data_dir)
         if found is not None:
             return tfds.builder_from_directory(found)
@@ -56,6 +45,22 @@ def prepared(name: str, version: str | None, data_dir: Path, manual_dir: Path | 
         if not folder.exists():
             _prepare(builder, name, manual_dir)
         return tfds.builder_from_directory(folder)
+
+
+def announced(name: str, data_dir: Path) -> dict[str, Any]:
+    """What TFDS's builder says of a dataset that is not prepared. Nothing is downloaded. Raises DataError."""
+    with _quiet(), _translated(name):
+        info = _builder(name, None, data_dir).info
+        about = {"name": name, "source": "tfds", "prepared": False, "splits": None, "bytes": None}
+        about |= {"full_name": info.full_name, "homepage": info.homepage}
+        features = {path: feature(info, path) for path in leaves(info.features)}
+        about["features"] = {
+            path: {"shape": list(each.shape), "dtype": np.dtype(each.np_dtype).name} for path, each in features.items()
+        }
+        about["classes"] = {
+            path: each.names for path, each in features.items() if isinstance(each, tfds.features.ClassLabel)
+        }
+        return about
 
 
 def _builder(name: str, version: str | None, data_dir: Path) -> Any:
@@ -107,6 +112,15 @@ def _remove_if_stale(folder: Path) -> None:
 
 
 @contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep TFDS from printing to stdout and logging what `report` and our errors say."""
+    logging.set_verbosity("error")
+    tfds.disable_progress_bar()
+    with contextlib.redirect_stdout(io.StringIO()):
+        yield
+
+
+@contextlib.contextmanager
 def _translated(name: str) -> Iterator[None]:
     """Turn what TFDS raises into one line that says what to do."""
     try:
@@ -121,6 +135,8 @@ def _translated(name: str) -> Iterator[None]:
         words = " ".join(str(error).split())
         if "tensorflow" in words.lower().replace("tensorflow_datasets", "").replace("tensorflow datasets", ""):
             raise DataError(f"{name}: TFDS cannot prepare this one without TensorFlow. {BY_HAND}") from error
+        if re.search("no space left|file too large|quota exceeded", words, re.IGNORECASE):
+            raise DataError(f"{name}: {words[:300]}; make room, or set data_dir to a folder on another disk") from error
         if isinstance(error, OSError) and error.strerror:
             raise DataError(f"{name}: {error.filename or 'preparing it'}: {error.strerror}") from error
         raise DataError(f"{name}: {type(error).__name__}: {words[:300]}") from error

@@ -1,0 +1,133 @@
+"""What can be loaded by name: the samples that ship, the synthetic problems, TFDS. For `bp data`."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from backprop_cli import registry
+from backprop_cli.data import sample
+from backprop_cli.data.dataset import Dataset
+from backprop_cli.data.loading import load_dataset
+from backprop_cli.data.progress import Show
+from backprop_cli.data.source import Source
+from backprop_cli.data.tfds import Tfds, default_data_dir
+from backprop_cli.errors import DataError, UnknownNameError
+
+#: TFDS's datasets that bp prepares with builders of its own
+OWN_TFDS = ("cifar10", "cifar100", "emnist", "fashion_mnist", "kmnist", "mnist")
+HERE = Path()
+
+
+def listing(every: bool = False) -> list[dict[str, Any]]:
+    """Each dataset as {"name", "source", "prepared"}; with `every`, all names that TFDS knows.
+
+    `prepared` is True where it loads without a download.
+    """
+    rows = [{"name": name, "source": "sample", "prepared": True} for name in sample.names() + sample.text_names()]
+    rows += [{"name": name, "source": "synthetic", "prepared": True} for name in _problems()]
+    on_disk = _prepared_tfds()
+    names = {*OWN_TFDS, *on_disk}
+    if every:
+        import tensorflow_datasets as tfds
+
+        names.update(tfds.list_builders(with_community_datasets=False))
+    return rows + [{"name": name, "source": "tfds", "prepared": name in on_disk} for name in sorted(names)]
+
+
+def _problems() -> list[str]:
+    """The synthetic problems that are whole without options (`points` needs its points)."""
+    missing = dataclasses.MISSING
+    return [
+        name
+        for name, cls in registry.classes("synthetic").items()
+        if all((each.default, each.default_factory) != (missing, missing) for each in registry.options(cls).values())
+    ]
+
+
+def _prepared_tfds() -> set[str]:
+    root = default_data_dir()
+    found = [*root.glob("*/*/dataset_info.json"), *root.glob("*/*/*/dataset_info.json")]
+    return {str(path.parent.parent.relative_to(root)) for path in found}
+
+
+def find(name: str, source: str | None = None) -> Source:
+    """The source of a name; a sample before a synthetic problem before TFDS, unless `source` says which.
+
+    Raises UnknownNameError, DataError.
+    """
+    if source in (None, "sample") and name in sample.names() + sample.text_names():
+        return sample.Sample(name=name)
+    if source in (None, "synthetic") and name in _problems():
+        made = registry.get("synthetic", name)()
+        assert isinstance(made, Source)
+        return made
+    if source in (None, "tfds"):
+        return Tfds(name=name)
+    if source in ("sample", "synthetic"):
+        known = sample.names() + sample.text_names() if source == "sample" else _problems()
+        raise UnknownNameError(f"unknown {source} dataset {name!r}; {registry.expected(name, known)}")
+    raise UnknownNameError(
+        f"unknown source {source!r}; {registry.expected(str(source), ['sample', 'synthetic', 'tfds'])}"
+    )
+
+
+def describe(name: str, source: str | None = None) -> dict[str, Any]:
+    """What a dataset holds; of one that is yet to be prepared, what TFDS tells beforehand.
+
+    Nothing is downloaded. Raises DataError.
+    """
+    found = find(name, source)
+    if isinstance(found, Tfds) and found.entry(HERE).read() is None and found.find(HERE) is None:
+        from backprop_cli.data.tfds import prepare  # imports TFDS: a second
+
+        return prepare.announced(name, default_data_dir())
+    return _summary(name, found)
+
+
+def get(
+    name: str,
+    source: str | None = None,
+    *,
+    data_dir: str | None = None,
+    manual_dir: str | None = None,
+    progress: Show | None = None,
+) -> dict[str, Any]:
+    """Download, prepare and decode a dataset now. Returns its summary. Raises DataError, DownloadError."""
+    found = find(name, source)
+    if isinstance(found, Tfds):
+        found = Tfds(name=name, data_dir=data_dir, manual_dir=manual_dir)
+    elif data_dir or manual_dir:
+        raise DataError(f"{name} is of source {_name(found)}; data_dir and manual_dir are for source tfds")
+    return _summary(name, found, progress)
+
+
+def _summary(name: str, source: Source, progress: Show | None = None) -> dict[str, Any]:
+    if isinstance(source, sample.Sample) and name in sample.text_names():
+        path = sample.sample_path(name)
+        text = path.read_text(encoding="utf-8")
+        size = {"characters": len(text), "different_characters": len(set(text)), "bytes": path.stat().st_size}
+        return {"name": name, "source": "sample", "prepared": True, "splits": None, **size, "path": str(path)}
+    return summary(load_dataset(source, 0, HERE, progress=progress))
+
+
+def summary(dataset: Dataset) -> dict[str, Any]:
+    """Rows, shapes, dtypes, classes and bytes of a loaded dataset."""
+    first = next(iter(dataset.splits.values()))
+    return {
+        "name": dataset.name,
+        "source": dataset.source,
+        "prepared": True,
+        "splits": {name: len(split) for name, split in dataset.splits.items()},
+        "x": {"shape": list(first.x.shape[1:]), "dtype": str(first.x.dtype)},
+        "y": {"shape": list(first.y.shape[1:]), "dtype": str(first.y.dtype)},
+        "classes": dataset.classes,
+        "features": dataset.features,
+        "bytes": sum(split.x.nbytes + split.y.nbytes for split in dataset.splits.values()),
+        "origin": dataset.origin,
+    }
+
+
+def _name(source: Source) -> str:
+    return next(name for name, cls in registry.classes("source").items() if isinstance(source, cls))
