@@ -175,7 +175,7 @@ def check_loss(cls: Any, tolerance: float = TOLERANCE) -> Iterator[Check]:
                 assert network.head is not None
             x = rng.normal(size=(3, *shape))
             target = _target(example["target"], shape, rng)
-            weight = rng.uniform(0.5, 2, 3) if weighed else None
+            weight = rng.uniform(0.5, 2, (3, *shape[:-1])) if weighed else None
             case = f"{label}; y {shape}" + (f"; fused with {activation}" if activation else "")
             case += "; weighed" if weighed else ""
             yield check_network(network, x, target, name=cls.type_name, case=case, weight=weight, tolerance=tolerance)

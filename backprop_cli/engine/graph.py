@@ -251,7 +251,7 @@ class Network:
     def loss(self, z: Array, target: Array, weight: Array | None = None) -> float:
         """The mean loss of outputs z (what `forward` returned) against targets, penalties included.
 
-        `weight` (N,) weighs the examples. Steps that a mask leaves out do not count.
+        `weight` (N,) weighs the examples, (N, T) their steps. Steps that a mask leaves out do not count.
         L1/L2: Σ l1·|w| + l2·w² over the layers that ask for it.
         """
         bound = self._bind(len(z))
@@ -316,7 +316,7 @@ class Network:
 
 def _masked_weight(mask: Array, weight: Array | None) -> Array:
     """Weights (N, T) that turn a mean over all steps into one over those that count."""
-    counted = mask if weight is None else mask * weight[:, None]
+    counted = mask if weight is None else mask * weight.reshape(len(mask), -1)
     return counted * (mask.size / max(int(np.count_nonzero(mask)), 1))
 
 

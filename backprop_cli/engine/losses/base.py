@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from backprop_cli.engine.layer import Shape
+from backprop_cli.engine.scratch import Scratch
 from backprop_cli.errors import BuildError
-from backprop_cli.registry import Component, register
+from backprop_cli.registry import register
 
 Array = npt.NDArray[Any]
 
@@ -20,19 +21,36 @@ def loss(name: str, *aliases: str) -> Any:
     return register("loss", name, *aliases)
 
 
+@dataclass(frozen=True)
+class Reading:
+    """How metrics are to read a network's outputs; the loss knows."""
+
+    logits: bool = False  # scores of any size, where yes is above 0; else probabilities, where it is above ½
+    independent: bool = False  # every output answers a yes/no question of its own; else classes compete
+
+
 @dataclass(kw_only=True)
-class Loss(Component):
+class Loss(Scratch):
     """L = mean over the examples (and steps, and outputs) of a batch.
 
     `forward` and `backward` get z and y: the same array, or, where the builder fused a final
     activation (one named in `fuses`), the logits z and the activated outputs y; `backward` then
-    writes dL/dz. Without fusion z is y. `weight` (N,) weighs examples, (N, T) their steps; the mean is still over all.
+    writes dL/dz. Without fusion z is y. `backward` follows a `forward` of the same arguments.
+
+    `weight`, of shape (N,) or, for outputs with steps, (N, T), weighs the terms of the sum; the
+    mean is still over their number, Σ w L / count, as Keras has it. Steps that a mask leaves out do
+    not count (the network weighs them 0, and the others up).
     """
 
     fuses: ClassVar[tuple[str, ...]] = ()
     targets: ClassVar[Literal["values", "classes", "either"]] = "values"
     # {"options": {…}, "output": shape, "target": kind, "activation": name} for the gradient battery
     examples: ClassVar[list[dict[str, Any]]] = []
+
+    @property
+    def reading(self) -> Reading:
+        """What the outputs mean, for metrics."""
+        return Reading()
 
     def check(self, output: Shape, target: Shape, target_dtype: np.dtype[Any], classes: int | None) -> None:
         """Raise BuildError where outputs of this shape cannot meet targets of that (N left out)."""
@@ -45,13 +63,16 @@ class Loss(Component):
             if classes is not None and target_dtype.kind in "iub":
                 raise BuildError(
                     f"{self.type_name} takes real-valued targets, got integer class ids of {classes} classes; "
-                    "use sparse_categorical_crossentropy, or add the transform {type: one_hot}"
+                    "use categorical_crossentropy, or add the transform {type: one_hot}"
                 )
             if output != target and (*output,) != (*target, 1):
                 raise BuildError(
                     f"{self.type_name} compares outputs of shape {output} with targets of shape {target}; "
                     "they must be equal"
                 )
+
+    def check_activation(self, last: str | None) -> None:
+        """Raise BuildError where outputs of this activation make no sense here; None is unknown."""
 
     def forward(self, z: Array, y: Array, target: Array, weight: Array | None) -> float:
         raise NotImplementedError
@@ -61,15 +82,42 @@ class Loss(Component):
         raise NotImplementedError
 
 
-def mean(per_element: Array, weight: Array | None) -> float:
-    """The mean of an (N, …) array, examples weighed."""
+@dataclass(kw_only=True)
+class Elementwise(Loss):
+    """L = 1/(N K) Σ f(y, t), the mean over every output of a function of it and its target."""
+
+    def values(self, y: Array, t: Array, out: Array) -> None:
+        """Write f(y, t)."""
+        raise NotImplementedError
+
+    def slopes(self, y: Array, t: Array, out: Array) -> None:
+        """Write df/dy."""
+        raise NotImplementedError
+
+    def forward(self, z: Array, y: Array, target: Array, weight: Array | None) -> float:
+        out = self.scratch("values", y.shape, y.dtype)
+        self.values(y, target.reshape(y.shape), out)
+        return mean(out, weight)
+
+    def backward(self, z: Array, y: Array, target: Array, weight: Array | None, dz: Array) -> None:
+        self.slopes(y, target.reshape(y.shape), dz)
+        weigh(dz, weight, y.size)
+
+
+def mean(terms: Array, weight: Array | None) -> float:
+    """Σ w L / count of an (N, …) array, which is overwritten."""
     if weight is not None:
-        per_element = per_element * weight.reshape(*weight.shape, *[1] * (per_element.ndim - weight.ndim))
-    return float(per_element.mean())
+        np.multiply(terms, spread(weight, terms.ndim), out=terms)
+    return float(np.add.reduce(terms, axis=None)) / terms.size
 
 
 def weigh(dz: Array, weight: Array | None, count: int) -> None:
     """Turn the gradient of a sum into that of the weighed mean, in place."""
     np.multiply(dz, 1.0 / count, out=dz)
     if weight is not None:
-        np.multiply(dz, weight.reshape(*weight.shape, *[1] * (dz.ndim - weight.ndim)), out=dz)
+        np.multiply(dz, spread(weight, dz.ndim), out=dz)
+
+
+def spread(weight: Array, rank: int) -> Array:
+    """Weights (N,) or (N, T) with the axes that let them meet (N, T, K)."""
+    return weight.reshape(weight.shape + (1,) * (rank - weight.ndim))

@@ -1,54 +1,230 @@
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import numpy as np
+from annotated_types import Interval
 
-from backprop_cli.engine.layer import Shape
-from backprop_cli.engine.losses.base import Array, Loss, loss, mean, weigh
-from backprop_cli.errors import BuildError
+from backprop_cli.engine.layer import NonNegative, Shape
+from backprop_cli.engine.losses.base import Array, Loss, Reading, loss, mean, spread, weigh
+from backprop_cli.errors import BuildError, DataError
 
 
-@loss("categorical_crossentropy")
-class CategoricalCrossentropy(Loss):
-    """Cross-entropy of one distribution over K classes, targets as rows that sum to one.
+@dataclass(kw_only=True)
+class Categorical(Loss):
+    """What losses on one distribution over K classes share: reading p, log p and the targets."""
 
-    L = −1/N Σ_n Σ_k t_k log y_k          dy = −t / (y N)          y, t (N, K) or (N, T, K)
-    After a final softmax the two are fused: L = mean(logsumexp z − Σ t z), dz = (y − t)/N.
-    """
+    from_logits: bool = False
+    label_smoothing: Annotated[float, Interval(ge=0, lt=1)] = 0.0
+    class_weights: list[NonNegative] | dict[int, NonNegative] | None = None
 
     fuses = ("softmax",)
+    targets = "either"
 
-    examples = [{"output": (4,), "target": "distribution", "activation": "softmax"}]
+    @property
+    def reading(self) -> Reading:
+        return Reading(logits=self.from_logits)
 
     def check(self, output: Shape, target: Shape, target_dtype: np.dtype[Any], classes: int | None) -> None:
-        if target == output[:-1] and target_dtype.kind in "iub":
+        rows = output[:-1]
+        if target in (rows, (*rows, 1)) and target != output:
+            if target_dtype.kind not in "iub":
+                raise BuildError(
+                    f"{self.type_name} takes integer class ids or one-hot rows, got {target_dtype} targets of "
+                    f"shape {target}; use mean_squared_error for values"
+                )
+            if classes is not None and classes > output[-1]:
+                raise BuildError(
+                    f"the network ends with {output[-1]} units, but the data have {classes} classes; "
+                    f"end with {{type: dense, units: {classes}, activation: softmax}}"
+                )
+        elif target != output:
             raise BuildError(
-                "categorical_crossentropy takes one-hot rows, got integer class ids; "
-                "use sparse_categorical_crossentropy, or add the transform {type: one_hot}"
+                f"{self.type_name} takes one class id, or one row of {output[-1]} numbers, per row of the output "
+                f"{output}, got targets of shape {target}"
             )
-        if output != target:
+        if self.class_weights is not None:
+            self._class_weights(output[-1], np.dtype(float))
+
+    def check_activation(self, last: str | None) -> None:
+        if last is None:
+            return
+        if self.from_logits and last != "linear":
             raise BuildError(
-                f"categorical_crossentropy compares outputs of shape {output} with targets of shape {target}; "
-                "they must be equal"
+                f"from_logits: true takes outputs without an activation, but the network ends with {last}; "
+                "leave from_logits out and end with softmax, which is fused with the loss"
             )
+        if not self.from_logits and last != "softmax":
+            remedy = {
+                "linear": "end with activation: softmax (it is fused with the loss, as stable as logits), "
+                "or set from_logits: true",
+                "log_softmax": "end with softmax instead: it is fused with the loss, which takes the logarithm itself",
+                "sigmoid": "use softmax where one class is right, or binary_crossentropy where each output is "
+                "a yes/no of its own",
+            }.get(last, "end with activation: softmax")
+            raise BuildError(f"{self.type_name} takes probabilities that sum to one, got outputs of {last}; {remedy}")
+
+    def _probabilities(self, z: Array, y: Array) -> tuple[Array, Array | None]:
+        """p, and the logits where there are any."""
+        if z is not y:
+            return y, z
+        if not self.from_logits:
+            return y, None
+        p, row = self.scratch("p", z.shape, z.dtype), self.scratch("row", (*z.shape[:-1], 1), z.dtype)
+        np.max(z, axis=-1, keepdims=True, out=row)
+        np.subtract(z, row, out=p)
+        np.exp(p, out=p)
+        np.sum(p, axis=-1, keepdims=True, out=row)
+        np.divide(p, row, out=p)
+        return p, z
+
+    def _log(self, p: Array, logits: Array | None) -> Array:
+        """log p; from the logits z where there are any, as z − z_k + log p_k for the likeliest k, which
+        no underflow of p can touch."""
+        out = self.scratch("log", p.shape, p.dtype)
+        if logits is None:
+            np.maximum(p, np.finfo(p.dtype).tiny, out=out)
+            np.log(out, out=out)
+            return out
+        row = self.scratch("row", (*p.shape[:-1], 1), p.dtype)
+        np.max(logits, axis=-1, keepdims=True, out=row)
+        np.subtract(logits, row, out=out)
+        np.max(p, axis=-1, keepdims=True, out=row)
+        np.log(row, out=row)
+        np.add(out, row, out=out)
+        return out
+
+    def _flat(self, target: Array, classes: int) -> Array:
+        """The place of each row's class in the flattened (rows, K)."""
+        ids = self.scratch("ids", (target.size,), np.int64)
+        np.copyto(ids, target.reshape(-1), casting="same_kind")
+        if np.maximum.reduce(ids.view(np.uint64)) >= classes:  # a negative id is huge here
+            wrong = ids[(ids < 0) | (ids >= classes)][0]
+            raise DataError(f"class id {wrong} among the targets; expected 0 … {classes - 1}")
+        if "starts" not in self.views or self.views["starts"].size != ids.size:
+            self.scratch("starts", ids.shape, np.int64)[:] = np.arange(ids.size)
+            np.multiply(self.views["starts"], classes, out=self.views["starts"])
+        np.add(ids, self.views["starts"], out=ids)
+        return ids
+
+    def _rows(self, target: Array, shape: Shape, dtype: Any) -> Array:
+        """Targets as rows of K, smoothed: (1 − ε) t + ε/K."""
+        smoothing = self.label_smoothing
+        if target.shape == shape and not smoothing:
+            return target
+        rows = self.scratch("rows", shape, dtype)
+        if target.shape == shape:
+            np.multiply(target, 1 - smoothing, out=rows)
+            np.add(rows, smoothing / shape[-1], out=rows)
+        else:
+            rows[...] = smoothing / shape[-1]
+            rows.reshape(-1)[self._flat(target, shape[-1])] = 1 - smoothing + smoothing / shape[-1]
+        return rows
+
+    def _weight(self, target: Array, shape: Shape, dtype: Any, weight: Array | None) -> Array | None:
+        """The weight of every row: the example's (or step's) times its class's."""
+        if self.class_weights is None:
+            return weight
+        each = self._class_weights(shape[-1], np.dtype(dtype))
+        found = target @ each if target.shape == shape else each[target.reshape(shape[:-1])]
+        return found if weight is None else found * spread(weight, found.ndim)
+
+    def _class_weights(self, classes: int, dtype: np.dtype[Any]) -> Array:
+        given = self.class_weights
+        assert given is not None
+        pairs = dict(enumerate(given)) if isinstance(given, list) else given
+        if set(pairs) - set(range(classes)) or (isinstance(given, list) and len(given) != classes):
+            raise BuildError(
+                f"class_weights names the classes {', '.join(map(str, pairs))}, but the network has outputs for "
+                f"0 … {classes - 1}; give one number per class, or {{class: weight}} for some of them"
+            )
+        return np.array([pairs.get(k, 1.0) for k in range(classes)], dtype)
+
+
+@loss(
+    "categorical_crossentropy",
+    "sparse_categorical_crossentropy",
+    "categorical_cross_entropy",
+    "sparse_categorical_cross_entropy",
+    "crossentropy",
+    "cross_entropy",
+    "cross_entropy_loss",
+    "nll",
+    "nll_loss",
+)
+class CategoricalCrossentropy(Categorical):
+    """Cross-entropy of one distribution over K classes; targets are class ids or rows that sum to one.
+
+    L = −1/N Σ_n Σ_k t_k log y_k          dy = −t / (y N)          y (N, K)   t (N,) or (N, K)
+    or y (N, T, K) with t (N, T) or (N, T, K), the mean then over steps too.
+    After a final softmax, or with `from_logits`, the two are fused: L = mean(logsumexp z − Σ t z),
+    dz = (y − t)/N. `label_smoothing` ε turns t into (1 − ε) t + ε/K (Szegedy et al. 2016,
+    arXiv:1512.00567). `class_weights`, a list or {class: weight}, weighs each example by Σ_k w_k t_k;
+    the mean is over N all the same, as in Keras (PyTorch divides by the sum of the weights).
+    Raises DataError for a class id outside 0 … K − 1.
+    """
+
+    examples = [
+        {"output": (4,), "target": "classes", "activation": "softmax"},
+        {"output": (3, 5), "target": "classes", "activation": "softmax"},
+        {"output": (4,), "target": "distribution", "activation": "softmax"},
+        {"options": {"from_logits": True}, "output": (4,), "target": "classes"},
+        {"options": {"from_logits": True}, "output": (2, 3), "target": "distribution"},
+        {"options": {"label_smoothing": 0.1}, "output": (4,), "target": "classes", "activation": "softmax"},
+        {"options": {"label_smoothing": 0.3}, "output": (3,), "target": "distribution", "activation": "softmax"},
+        {"options": {"class_weights": [1, 2, 0.5]}, "output": (3,), "target": "classes", "activation": "softmax"},
+        {"options": {"class_weights": {1: 3}}, "output": (2, 3), "target": "distribution", "activation": "softmax"},
+        {
+            "options": {"class_weights": {0: 3}, "label_smoothing": 0.2, "from_logits": True},
+            "output": (2, 3),
+            "target": "classes",
+        },
+    ]
 
     def forward(self, z: Array, y: Array, target: Array, weight: Array | None) -> float:
-        return mean(-(target * log_probabilities(z, y)).sum(axis=-1), weight)
+        p, logits = self._probabilities(z, y)
+        losses = self.scratch("losses", y.shape[:-1], y.dtype)
+        if logits is not None and target.shape != y.shape and not self.label_smoothing:
+            self._log_chosen(p, logits, target, losses.reshape(-1))
+        else:
+            terms = self._log(p, logits)
+            np.multiply(terms, self._rows(target, y.shape, y.dtype), out=terms)
+            np.sum(terms, axis=-1, out=losses)
+        return -mean(losses, self._weight(target, y.shape, y.dtype, weight))
 
     def backward(self, z: Array, y: Array, target: Array, weight: Array | None, dz: Array) -> None:
-        if z is not y:
-            np.multiply(y, target.sum(axis=-1, keepdims=True), out=dz)
-            np.subtract(dz, target, out=dz)
-        else:
-            np.divide(target, np.maximum(y, np.finfo(y.dtype).tiny), out=dz)
+        weight = self._weight(target, y.shape, y.dtype, weight)
+        count = y.size // y.shape[-1]
+        if z is y and not self.from_logits:
+            np.maximum(y, np.finfo(y.dtype).tiny, out=dz)
+            np.divide(self._rows(target, y.shape, y.dtype), dz, out=dz)
             np.negative(dz, out=dz)
-        weigh(dz, weight, y.size // y.shape[-1])
+            weigh(dz, weight, count)
+            return
+        p = y if z is not y else self.views["p"]
+        if target.shape != y.shape and not self.label_smoothing:
+            np.multiply(p, 1.0 / count, out=dz)
+            chosen = self.scratch("slopes", (count,), y.dtype)
+            np.subtract(self.views["chosen"], 1, out=chosen)
+            np.multiply(chosen, 1.0 / count, out=chosen)
+            dz.put(self.views["ids"], chosen)
+            if weight is not None:
+                np.multiply(dz, spread(weight, dz.ndim), out=dz)
+            return
+        t = self._rows(target, y.shape, y.dtype)
+        row = self.scratch("row", (*y.shape[:-1], 1), y.dtype)
+        np.sum(t, axis=-1, keepdims=True, out=row)
+        np.multiply(p, row, out=dz)
+        np.subtract(dz, t, out=dz)
+        weigh(dz, weight, count)
 
-
-def log_probabilities(z: Array, y: Array) -> Array:
-    """log y, from the logits where there are any: z − logsumexp z, which no underflow of y can touch."""
-    if z is y:
-        return np.log(np.maximum(y, np.finfo(y.dtype).tiny))  # type: ignore[no-any-return]  # a NumPy stub gap
-    shifted = z - z.max(axis=-1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))  # type: ignore[no-any-return]  # likewise
+    def _log_chosen(self, p: Array, logits: Array, target: Array, out: Array) -> None:
+        """log p of each row's class. The probabilities chosen stay in scratch for `backward`."""
+        flat, smallest = self._flat(target, p.shape[-1]), 1e-25
+        chosen = self.scratch("chosen", out.shape, out.dtype)
+        np.take(p.reshape(-1), flat, out=chosen, mode="clip")
+        if np.minimum.reduce(chosen) > smallest:
+            np.log(chosen, out=out)
+        else:  # p has lost digits on its way to 0; the logits have not
+            np.take(self._log(p, logits).reshape(-1), flat, out=out, mode="clip")

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from backprop_cli.engine.losses.base import Array, Loss, loss, mean, weigh
+from backprop_cli.engine.losses.base import Array, Elementwise, loss
 
 
-@loss("mean_squared_error", "mse", "squared_error")
-class MeanSquaredError(Loss):
+@loss("mean_squared_error", "mse", "squared_error", "l2", "l2_loss")
+class MeanSquaredError(Elementwise):
     """Mean of squared differences, over examples and outputs.
 
     L = 1/(N K) Σ (y − t)²          dy = 2 (y − t) / (N K)          y, t (N, K)
@@ -15,11 +15,10 @@ class MeanSquaredError(Loss):
 
     examples = [{"output": (2,), "target": "values"}, {"output": (3, 1), "target": "values"}]
 
-    def forward(self, z: Array, y: Array, target: Array, weight: Array | None) -> float:
-        difference = y - target.reshape(y.shape)
-        return mean(difference * difference, weight)
+    def values(self, y: Array, t: Array, out: Array) -> None:
+        np.subtract(y, t, out=out)
+        np.multiply(out, out, out=out)
 
-    def backward(self, z: Array, y: Array, target: Array, weight: Array | None, dz: Array) -> None:
-        np.subtract(y, target.reshape(y.shape), out=dz)
-        np.multiply(dz, 2, out=dz)
-        weigh(dz, weight, y.size)
+    def slopes(self, y: Array, t: Array, out: Array) -> None:
+        np.subtract(y, t, out=out)
+        np.multiply(out, 2, out=out)

@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+import numpy as np
+
+from backprop_cli.engine.losses.base import Array, Elementwise, loss
+
+
+@loss("mean_absolute_error", "mae", "absolute_error", "l1", "l1_loss")
+class MeanAbsoluteError(Elementwise):
+    """Mean of absolute differences, over examples and outputs.
+
+    L = 1/(N K) Σ |y − t|          dy = sign(y − t) / (N K)          y, t (N, K)
+    The derivative at y = t is taken as 0.
+    """
+
+    examples = [{"output": (2,), "target": "values"}, {"output": (3, 1), "target": "values"}]
+
+    def values(self, y: Array, t: Array, out: Array) -> None:
+        np.subtract(y, t, out=out)
+        np.abs(out, out=out)
+
+    def slopes(self, y: Array, t: Array, out: Array) -> None:
+        np.subtract(y, t, out=out)
+        np.sign(out, out=out)
