@@ -121,6 +121,7 @@ def _network(cfg: Config, sample: Batches, dataset: Dataset, **options: Any) -> 
     classes = len(dataset.classes) if dataset.classes else None
     try:
         cfg.loss.check(built.output_shape, sample.target_shape, sample.target_dtype, classes)
+        cfg.loss.check_activation(built.last_activation)
     except BuildError as error:
         raise ConfigError([cfg.problem(("loss",), str(error))]) from None
     _load_given(cfg, built)

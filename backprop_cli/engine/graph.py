@@ -222,6 +222,21 @@ class Network:
         """The shape of one example's output."""
         return self.nodes[-1].shape
 
+    @property
+    def last_activation(self) -> str | None:
+        """The activation that outputs pass last, `linear` where a layer leaves it out; None if that is unknown."""
+        if self.head is not None:
+            return self.head.type_name
+        node = self.nodes[-1]
+        while node.layer.view and node.inputs[0] != INPUT:
+            node = self._by_name(node.inputs[0])
+        if isinstance(node.layer, Activation):
+            return node.layer.type_name
+        if not hasattr(node.layer, "activation"):
+            return None
+        inner = node.layer.activation
+        return "linear" if inner is None else str(inner.type_name)
+
     def reserve(self, batch: int) -> None:
         """Plan memory for batches of up to this many examples."""
         self.plan.reserve(batch)
