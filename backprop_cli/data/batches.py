@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from backprop_cli.data.dataset import Split
 from backprop_cli.data.gather import LARGE_BYTES, Gather
-from backprop_cli.data.pipeline import Pipeline
+from backprop_cli.data.pipeline import Pipeline, outside_training
 from backprop_cli.data.transform import Array, Shape, Transform
 from backprop_cli.errors import DataError
 
@@ -67,7 +67,7 @@ class Batches:
             raise DataError("a split without rows; expected at least 1, check `dataset.splits`")
         self.split, self.seed, self.shuffle, self.drop_last = split, seed, shuffle, drop_last
         self.dtype: np.dtype[Any] = np.dtype(dtype)
-        self.transforms = [each for each in transforms if augment or not each.augments]
+        self.transforms = list(transforms) if augment else outside_training(transforms)
         self._members = _class_members(split.y) if balanced else None
         self.samples = self._draws()
         self.batch_size = min(batch_size, self.samples)
@@ -83,7 +83,7 @@ class Batches:
         if split.y.size * self._y_dtype.itemsize < LARGE_BYTES:
             self._targets = np.ascontiguousarray(split.y, self._y_dtype)
         self._y = Gather(self._targets)
-        self._random = any(each.augments for each in self.transforms)
+        self._random = augment and any(each.augments for each in self.transforms)
         slot = self._slot()
         self.input_shape: Shape = slot.x.shape[1:]
         self.input_dtype: np.dtype[Any] = slot.x.dtype
@@ -103,7 +103,7 @@ class Batches:
     def _target_spec(self) -> tuple[Shape, np.dtype[Any]]:
         shape, dtype = tuple(self.split.y.shape[1:]), self._y_dtype
         for each in self.transforms:
-            shape, dtype = each.target_shape(shape), each.target_dtype(dtype, self.dtype)
+            shape, dtype = each.output_target(shape, dtype, self.dtype)
         return shape, dtype
 
     def order(self, epoch: int) -> Array:

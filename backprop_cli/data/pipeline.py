@@ -10,6 +10,7 @@ import numpy as np
 from backprop_cli.data.dataset import Split
 from backprop_cli.data.gather import release
 from backprop_cli.data.transform import Array, Shape, Transform
+from backprop_cli.errors import BuildError
 
 _FIT_ROWS = 4096
 _FIT_BYTES = 1 << 24
@@ -20,7 +21,10 @@ def network_dtype(dtype: np.dtype[Any], float_dtype: np.dtype[Any]) -> np.dtype[
 
     Images (uint8), masks (bool) and floats become the network's float dtype. Wider integers are
     token ids and stay integers: int64, which NumPy indexes with. `{type: cast}` makes them floats.
+    Raises BuildError for text.
     """
+    if dtype.kind not in "biuf":
+        raise BuildError(f"expected numbers, got values of dtype {dtype}; text needs {{type: tokenize}}", "transforms")
     return np.dtype(np.int64) if dtype.kind in "iu" and dtype != np.uint8 else float_dtype
 
 
@@ -28,7 +32,7 @@ class Pipeline:
     """Transforms bound to buffers for up to `rows` examples of one shape and dtype.
 
     `raw` is where the rows go in; a call with n gives (x, y) as views of buffers that the next
-    call overwrites.
+    call overwrites. Without `cast`, x stays what the last transform made of it.
     """
 
     def __init__(
@@ -38,6 +42,7 @@ class Pipeline:
         dtype: np.dtype[Any],
         float_dtype: np.dtype[Any],
         rows: int,
+        cast: bool = True,
     ) -> None:
         self.raw = np.empty((rows, *shape), dtype)
         self._steps: list[tuple[Transform, Array, Array]] = []
@@ -49,7 +54,7 @@ class Pipeline:
             out = x.reshape(rows, *out_shape) if each.in_place and fits else np.empty((rows, *out_shape), out_dtype)
             self._steps.append((each, x, out))
             x = out
-        final = network_dtype(x.dtype, float_dtype)
+        final = network_dtype(x.dtype, float_dtype) if cast else x.dtype
         self._before_cast = x
         self.x = x if x.dtype == final else np.empty(x.shape, final)
 
@@ -62,6 +67,11 @@ class Pipeline:
         return self.x[:n], y
 
 
+def outside_training(transforms: Sequence[Transform]) -> list[Transform]:
+    """The transforms that also run in evaluation and prediction."""
+    return [each for each in transforms if each.always or not each.augments]
+
+
 def fit_transforms(transforms: Sequence[Transform], train: Split, float_dtype: np.dtype[Any]) -> None:
     """Fit each transform on the training split as the ones before it leave it, block by block.
 
@@ -69,10 +79,10 @@ def fit_transforms(transforms: Sequence[Transform], train: Split, float_dtype: n
     """
     rows = max(1, min(_FIT_ROWS, len(train), _FIT_BYTES // max(1, train.x[:1].nbytes)))
     for i, each in enumerate(transforms):
-        before = [earlier for earlier in transforms[:i] if not earlier.augments]
+        before = outside_training(transforms[:i])
 
         def chunks(before: Sequence[Transform] = before) -> Iterator[tuple[Array, Array]]:
-            pipeline = Pipeline(before, train.x.shape[1:], train.x.dtype, float_dtype, rows)
+            pipeline = Pipeline(before, train.x.shape[1:], train.x.dtype, float_dtype, rows, cast=False)
             for start in range(0, len(train), rows):
                 n = min(rows, len(train) - start)
                 np.copyto(pipeline.raw[:n], train.x[start : start + n])
@@ -80,7 +90,7 @@ def fit_transforms(transforms: Sequence[Transform], train: Split, float_dtype: n
                 yield x, y
                 release(train.x)
 
-        each.fit(chunks)
+        each.fit(chunks, train.y)
 
 
 def transforms_state(transforms: Sequence[Transform]) -> dict[str, Array]:

@@ -9,7 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from backprop_cli.errors import BuildError
 from backprop_cli.registry import Component, register
+from backprop_cli.registry import slot as slot
 
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
@@ -34,10 +36,12 @@ class Transform(Component):
     """
 
     augments: ClassVar[bool] = False
+    always: ClassVar[bool] = False  # augments, and outside training runs without a generator
     in_place: ClassVar[bool] = False  # `apply` works when `out` is the memory of x itself
 
-    def fit(self, chunks: Chunks) -> None:
-        """Learn from the training split, already through the transforms before this one."""
+    def fit(self, chunks: Chunks, y: Array) -> None:
+        """Learn from the training split: x and y in blocks of rows, already through the transforms
+        before this one, or the raw targets y (N, …) alone. Raises DataError."""
 
     def state(self) -> dict[str, Array]:
         """What `fit` learned, by name."""
@@ -54,17 +58,44 @@ class Transform(Component):
         """The dtype of x after the transform; `float_dtype` is the network's."""
         return float_dtype
 
-    def target_shape(self, shape: Shape) -> Shape:
-        """The shape of one target after the transform: () for class ids."""
-        return shape
-
-    def target_dtype(self, dtype: np.dtype[Any], float_dtype: np.dtype[Any]) -> np.dtype[Any]:
-        """The dtype of targets after the transform."""
-        return dtype
+    def output_target(
+        self, shape: Shape, dtype: np.dtype[Any], float_dtype: np.dtype[Any]
+    ) -> tuple[Shape, np.dtype[Any]]:
+        """Shape (() for class ids) and dtype of one target after the transform."""
+        return shape, dtype
 
     def apply(self, x: Array, y: Array, out: Array, rng: np.random.Generator | None) -> Array:
         """Write the transformed batch x (n, …) into `out` and return the targets (y, or new ones).
 
-        `rng` is None unless the transform augments.
+        `rng` is None unless the transform augments and this is training. Raises DataError.
         """
         raise NotImplementedError
+
+
+def as_float(x: Array, out: Array) -> Array:
+    """x in the dtype of `out`: x itself, or `out` holding a copy (faster than a ufunc that converts)."""
+    if x.dtype == out.dtype:
+        return x
+    np.copyto(out, x, casting="unsafe")
+    return out
+
+
+def minus(x: Array, mean: Array, out: Array) -> None:
+    """out = x − mean, in float64 where x is wider than `out`: a date in seconds keeps its hours."""
+    if x.dtype.itemsize > out.dtype.itemsize:
+        np.subtract(x, mean, out=out, dtype=np.float64, casting="unsafe")
+    else:
+        np.subtract(as_float(x, out), mean.astype(out.dtype, copy=False), out=out)
+
+
+def check_value(name: str, value: float, dtype: np.dtype[Any]) -> None:
+    """Raise BuildError if x of this dtype cannot hold the value that fills gaps."""
+    if dtype.kind in "iu" and not (np.iinfo(dtype).min <= value <= np.iinfo(dtype).max and value == int(value)):
+        raise BuildError(f"value {value} does not fit into x of dtype {dtype}; put scale or cast before it", name)
+
+
+def image_size(name: str, shape: Shape) -> tuple[int, int]:
+    """Height and width of an image (H, W) or (H, W, C). Raises BuildError for anything else."""
+    if len(shape) not in (2, 3):
+        raise BuildError(f"expected images of shape (H, W) or (H, W, C), got rows of shape {shape}", name)
+    return shape[0], shape[1]

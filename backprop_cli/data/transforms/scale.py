@@ -1,12 +1,10 @@
-"""Scale: multiply by a constant and add another."""
-
 from __future__ import annotations
 
 from typing import ClassVar
 
 import numpy as np
 
-from backprop_cli.data.transform import Array, Transform, transform
+from backprop_cli.data.transform import Array, Transform, as_float, transform
 
 
 @transform("scale", "rescaling")
@@ -19,10 +17,7 @@ class Scale(Transform):
     offset: float = 0.0
 
     def apply(self, x: Array, y: Array, out: Array, rng: np.random.Generator | None) -> Array:
-        if x.dtype != out.dtype:
-            np.copyto(out, x, casting="unsafe")  # faster than letting multiply convert
-            x = out
-        np.multiply(x, self.by, out=out)
+        np.multiply(as_float(x, out), self.by, out=out)
         if self.offset:
             np.add(out, self.offset, out=out)
         return y

@@ -1,0 +1,45 @@
+"""Finding the value that is not a number before it turns every weight into one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from backprop_cli.data.dataset import Array, Dataset
+from backprop_cli.data.gather import release
+from backprop_cli.errors import DataError
+
+_BLOCK_BYTES = 1 << 24
+
+
+def check_finite(dataset: Dataset) -> None:
+    """Look through every float array once, block by block. Raises DataError with split, row and column."""
+    for name, split in dataset.splits.items():
+        _check(f"{dataset.name}, split {name}: x", split.x, dataset.features)
+        _check(f"{dataset.name}, split {name}: y", split.y, None)
+
+
+def _check(place: str, array: Array, features: list[str] | None) -> None:
+    if array.dtype.kind != "f" or array.size == 0:
+        return
+    rows = max(1, _BLOCK_BYTES // max(1, array[:1].nbytes))
+    for start in range(0, len(array), rows):
+        block = array[start : start + rows]
+        # a sum is NaN or infinite if any value is, and costs a third of looking at each
+        with np.errstate(over="ignore", invalid="ignore"):
+            suspicious = not np.isfinite(np.sum(block))
+        if suspicious and not np.isfinite(block).all():
+            where = np.argwhere(~np.isfinite(block))[0]
+            row, inner = start + int(where[0]), tuple(int(i) for i in where[1:])
+            raise DataError(
+                f"{place} has {array[(row, *inner)]} in row {row}{_column(inner, features)}; expected finite "
+                "numbers; repair or drop the row"
+            )
+        release(array)
+
+
+def _column(inner: tuple[int, ...], features: list[str] | None) -> str:
+    if len(inner) == 1 and features:
+        return f", column {features[inner[0]]!r}"
+    if not inner:
+        return ""
+    return f", column {inner[0]}" if len(inner) == 1 else f" at {inner}"

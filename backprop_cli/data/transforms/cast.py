@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from backprop_cli.data.transform import Array, Shape, Transform, slot, transform
+
+
+@transform("cast")
+class Cast(Transform):
+    """Whole numbers as real ones: integer columns of x that are quantities and not token ids, or
+    (`of: target`) class ids as the values 0.0, 1.0, … in one column, for a squared error."""
+
+    in_place: ClassVar[bool] = True
+
+    of: Literal["input", "target"] = "input"
+
+    floats: np.dtype[Any] = slot()
+
+    def output_dtype(self, dtype: np.dtype[Any], float_dtype: np.dtype[Any]) -> np.dtype[Any]:
+        self.floats = float_dtype
+        return float_dtype if self.of == "input" else dtype
+
+    def output_target(
+        self, shape: Shape, dtype: np.dtype[Any], float_dtype: np.dtype[Any]
+    ) -> tuple[Shape, np.dtype[Any]]:
+        return (shape or (1,), float_dtype) if self.of == "target" else (shape, dtype)
+
+    def apply(self, x: Array, y: Array, out: Array, rng: np.random.Generator | None) -> Array:
+        if not np.may_share_memory(x, out):
+            np.copyto(out, x, casting="unsafe")
+        if self.of == "input":
+            return y
+        values = y.astype(self.floats)
+        return values[:, None] if y.ndim == 1 else values

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from annotated_types import Ge
+
+from backprop_cli.data.transform import Array, Shape, Transform, check_value, transform
+from backprop_cli.errors import BuildError
+
+
+@transform("pad", "truncate", "pad_sequences")
+class Pad(Transform):
+    """Sequences (N, T, …) at exactly `length` steps: short ones filled with `value`, long ones cut.
+
+    `fill` is the end that is filled, `keep` the end that survives a cut.
+    """
+
+    length: Annotated[int, Ge(1)]
+    value: float = 0.0
+    fill: Literal["start", "end"] = "end"
+    keep: Literal["start", "end"] = "start"
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if not shape:
+            raise BuildError("expected sequences (T, …), got one value a row", "pad")
+        return (self.length, *shape[1:])
+
+    def output_dtype(self, dtype: np.dtype[Any], float_dtype: np.dtype[Any]) -> np.dtype[Any]:
+        check_value(self.type_name, self.value, dtype)
+        return dtype
+
+    def apply(self, x: Array, y: Array, out: Array, rng: np.random.Generator | None) -> Array:
+        steps = min(self.length, x.shape[1])
+        kept = x[:, :steps] if self.keep == "start" else x[:, x.shape[1] - steps :]
+        gap = self.length - steps
+        out[:, : gap if self.fill == "start" else 0] = self.value
+        out[:, self.length - gap if self.fill == "end" else self.length :] = self.value
+        first = gap if self.fill == "start" else 0
+        np.copyto(out[:, first : first + steps], kept)
+        return y

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+import numpy as np
+
+from backprop_cli.data.transform import Array, Shape, Transform, transform
+from backprop_cli.errors import BuildError
+
+
+@transform("reshape")
+class Reshape(Transform):
+    """The same values in another shape: `{type: reshape, shape: [28, 28, 1]}`; one −1 is worked out."""
+
+    in_place: ClassVar[bool] = True
+
+    shape: list[int]
+
+    def output_shape(self, shape: Shape) -> Shape:
+        size, wanted = math.prod(shape), math.prod(side for side in self.shape if side != -1)
+        unknown = self.shape.count(-1)
+        if (
+            unknown > 1
+            or min(self.shape, default=1) < -1
+            or wanted == 0
+            or (size % wanted or (unknown == 0 and size != wanted))
+        ):
+            raise BuildError(f"rows of shape {shape} hold {size} values and cannot become {self.shape}", "reshape")
+        return tuple(size // wanted if side == -1 else side for side in self.shape)
+
+    def output_dtype(self, dtype: np.dtype[Any], float_dtype: np.dtype[Any]) -> np.dtype[Any]:
+        return dtype
+
+    def apply(self, x: Array, y: Array, out: Array, rng: np.random.Generator | None) -> Array:
+        if not np.may_share_memory(x, out):
+            np.copyto(out, x.reshape(out.shape))
+        return y

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+from annotated_types import Ge
+
+from backprop_cli.data.transform import Array, Shape, Transform, check_value, image_size, transform
+from backprop_cli.errors import BuildError
+
+
+@transform("shift", "random_shift")
+class Shift(Transform):
+    """Move each image by up to `pixels` in each direction; what comes into view is `value`."""
+
+    augments: ClassVar[bool] = True
+
+    pixels: Annotated[int, Ge(0)] = 2
+    value: float = 0.0
+
+    def output_shape(self, shape: Shape) -> Shape:
+        height, width = image_size(self.type_name, shape)
+        if self.pixels >= min(height, width):
+            raise BuildError(f"{self.pixels} pixels move images of {height} × {width} out of view", "shift")
+        return shape
+
+    def output_dtype(self, dtype: np.dtype[Any], float_dtype: np.dtype[Any]) -> np.dtype[Any]:
+        check_value(self.type_name, self.value, dtype)
+        return dtype
+
+    def apply(self, x: Array, y: Array, out: Array, rng: np.random.Generator | None) -> Array:
+        assert rng is not None
+        height, width = x.shape[1:3]
+        out[...] = self.value
+        for i, (down, right) in enumerate(rng.integers(-self.pixels, self.pixels + 1, (len(x), 2)).tolist()):
+            rows = slice(max(0, down), height + min(0, down))
+            columns = slice(max(0, right), width + min(0, right))
+            out[i, rows, columns] = x[
+                i, rows.start - down : rows.stop - down, columns.start - right : columns.stop - right
+            ]
+        return y

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from backprop_cli.data.transform import Array, Chunks, Shape, Transform, minus, slot, transform
+from backprop_cli.errors import BuildError
+
+
+_ROUNDING = 1e-14  # a std smaller than this share of the mean is rounding, not spread
+
+
+@transform("standardize", "normalization")
+class Standardize(Transform):
+    """x ↦ (x − mean) / std, both learned from the training split, or given.
+
+    `per: channel` has one mean and std for each index of the last axis (a column of a table, a colour,
+    a feature of a sequence), `position` one for each value of a row, `all` a single one.
+    The std of a constant counts as 1. Keras calls this Normalization, torchvision Normalize.
+    """
+
+    in_place: ClassVar[bool] = True
+
+    per: Literal["channel", "position", "all"] = "channel"
+    mean: list[float] | float | None = None
+    std: list[float] | float | None = None
+
+    learned_mean: Array = slot()
+    learned_std: Array = slot()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.mean is not None and self.std is not None:
+            self._learn(np.array(self.mean, np.float64), np.array(self.std, np.float64))
+
+    def fit(self, chunks: Chunks, y: Array) -> None:
+        if self.mean is not None and self.std is not None:
+            return
+        rows, mean, squares = 0, np.float64(0), np.float64(0)
+        for x, _ in chunks():  # Chan, Golub & LeVeque 1983: blocks merged without cancellation
+            axes = statistics_axes(self.per, x.ndim)
+            n = x.size // max(1, x.mean(axis=axes, dtype=np.float64).size)
+            block_mean = x.mean(axis=axes, dtype=np.float64)
+            spread = np.square(x - block_mean, dtype=np.float64).sum(axis=axes)
+            delta = block_mean - mean
+            squares = squares + spread + delta**2 * (rows * n / (rows + n))
+            mean = mean + delta * (n / (rows + n))
+            rows += n
+        self._learn(
+            np.asarray(mean if self.mean is None else self.mean, np.float64),
+            np.sqrt(squares / rows) if self.std is None else np.asarray(self.std, np.float64),
+        )
+
+    def _learn(self, mean: Array, std: Array) -> None:
+        self.learned_mean, self.learned_std = mean, np.where(std > _ROUNDING * np.abs(mean), std, 1.0)
+
+    def state(self) -> dict[str, Array]:
+        return {"mean": self.learned_mean, "std": self.learned_std}
+
+    def load_state(self, state: dict[str, Array]) -> None:
+        self.learned_mean, self.learned_std = state["mean"], state["std"]
+
+    def output_shape(self, shape: Shape) -> Shape:
+        check_statistics(self.type_name, self.learned_mean, shape)
+        check_statistics(self.type_name, self.learned_std, shape)
+        return shape
+
+    def apply(self, x: Array, y: Array, out: Array, rng: np.random.Generator | None) -> Array:
+        minus(x, self.learned_mean, out)
+        np.multiply(out, (1 / self.learned_std).astype(out.dtype), out=out)
+        return y
+
+
+def statistics_axes(per: str, ndim: int) -> tuple[int, ...]:
+    """The axes of a batch that one statistic runs over."""
+    return {"channel": tuple(range(max(1, ndim - 1))), "position": (0,), "all": tuple(range(ndim))}[per]
+
+
+def check_statistics(name: str, values: Array | None, shape: Shape) -> None:
+    """Raise BuildError unless the statistics fit rows of this shape."""
+    if values is not None and values.ndim and shape[-values.ndim :] != values.shape:
+        raise BuildError(f"statistics of shape {values.shape} do not fit rows of shape {shape}", name)
