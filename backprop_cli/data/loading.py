@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from backprop_cli.data.dataset import Dataset
+from backprop_cli.data.finite import check_finite
 from backprop_cli.data.progress import Show, shown_by
 from backprop_cli.data.source import Source
 from backprop_cli.errors import DataError, DownloadError
@@ -37,6 +38,7 @@ def load_dataset(
     for name, split in dataset.splits.items():
         if len(split.x) != len(split.y):
             raise DataError(f"{dataset.name}, split {name}: {len(split.x)} rows of x but {len(split.y)} of y")
+    check_finite(dataset)
     return dataset
 
 

@@ -7,7 +7,6 @@ import numpy as np
 from backprop_cli.data.transform import Array, Chunks, Shape, Transform, minus, slot, transform
 from backprop_cli.errors import BuildError
 
-
 _ROUNDING = 1e-14  # a std smaller than this share of the mean is rounding, not spread
 
 
