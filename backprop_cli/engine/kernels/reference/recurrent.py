@@ -1,0 +1,99 @@
+"""The gates of recurrent layers, one time step each.
+
+Projections come as rows, (N, G H), the way the matrix products give them; gates are kept apart,
+(G, N, H), so that every pass runs over contiguous memory. σ(a) = (1 + tanh(a/2)) / 2 throughout.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["gru_gates", "gru_mix", "gru_unmix", "lstm_backward", "lstm_forward"]
+
+Array = npt.NDArray[Any]
+
+# what turns tanh into σ for i, f and o, and leaves g alone
+_SCALE = {np.dtype(t): np.array([0.5, 0.5, 1.0, 0.5], t).reshape(4, 1, 1) for t in (np.float32, np.float64)}
+_SHIFT = {np.dtype(t): np.array([0.5, 0.5, 0.0, 0.5], t).reshape(4, 1, 1) for t in (np.float32, np.float64)}
+
+
+def by_gate(rows: Array, gates: int) -> Array:
+    """(N, G H) seen as (G, N, H)."""
+    return rows.reshape(len(rows), gates, -1).transpose(1, 0, 2)
+
+
+def lstm_forward(zx: Array, zh: Array, c_before: Array, gates: Array, c: Array, tanh_c: Array, h: Array) -> None:
+    """i, f, o = σ(z), g = tanh(z) into gates (4, N, H) in the order i, f, g, o;
+    c = f ⊙ c_before + i ⊙ g,  h = o ⊙ tanh c,  where z = zx + zh."""
+    scale = _SCALE[gates.dtype]
+    np.add(by_gate(zx, 4), by_gate(zh, 4), out=gates)
+    np.multiply(gates, scale, out=gates)
+    np.tanh(gates, out=gates)
+    np.multiply(gates, scale, out=gates)
+    np.add(gates, _SHIFT[gates.dtype], out=gates)
+    i, f, g, o = gates
+    np.multiply(i, g, out=h)  # h is scratch until the last line
+    np.multiply(f, c_before, out=c)
+    np.add(c, h, out=c)
+    np.tanh(c, out=tanh_c)
+    np.multiply(o, tanh_c, out=h)
+
+
+def lstm_backward(
+    dh: Array, dc: Array, gates: Array, c_before: Array, tanh_c: Array, dz: Array, work: Array, slopes: Array
+) -> None:
+    """dL/dz (N, 4H) of one step into dz; dc becomes dL/dc of the step before. work, slopes (4, N, H)."""
+    i, f, g, o = gates
+    di, df, dg, do = work
+    np.multiply(tanh_c, tanh_c, out=di)
+    np.subtract(1, di, out=di)
+    np.multiply(di, o, out=di)
+    np.multiply(di, dh, out=di)
+    np.add(dc, di, out=dc)
+    np.multiply(dc, g, out=di)
+    np.multiply(dc, c_before, out=df)
+    np.multiply(dc, i, out=dg)
+    np.multiply(dh, tanh_c, out=do)
+    np.multiply(dc, f, out=dc)
+    np.multiply(gates, gates, out=slopes)
+    np.subtract(gates[:2], slopes[:2], out=slopes[:2])
+    np.subtract(1, slopes[2], out=slopes[2])
+    np.subtract(o, slopes[3], out=slopes[3])
+    np.multiply(work, slopes, out=by_gate(dz, 4))
+
+
+def gru_gates(zx: Array, zh: Array, gates: Array) -> None:
+    """z, r = σ(zx + zh) of the first 2H columns, into gates (2, N, H)."""
+    width = 2 * gates.shape[-1]
+    np.add(by_gate(zx[:, :width], 2), by_gate(zh[:, :width], 2), out=gates)
+    np.multiply(gates, 0.5, out=gates)
+    np.tanh(gates, out=gates)
+    np.multiply(gates, 0.5, out=gates)
+    np.add(gates, 0.5, out=gates)
+
+
+def gru_mix(z: Array, candidate: Array, h_before: Array, h: Array) -> None:
+    """candidate = tanh(candidate) in place;  h = z ⊙ h_before + (1 − z) ⊙ candidate."""
+    np.tanh(candidate, out=candidate)
+    np.subtract(h_before, candidate, out=h)
+    np.multiply(h, z, out=h)
+    np.add(h, candidate, out=h)
+
+
+def gru_unmix(dh: Array, gates: Array, h_before: Array, dgates: Array, work: Array) -> None:
+    """The gradient of `gru_mix`: dL/d(argument) of z and of the candidate into the first and the last of
+    dgates (3, N, H); dh becomes dh ⊙ z, what goes straight on to the step before."""
+    z, _, candidate = gates
+    dz, _, dcandidate = dgates
+    np.subtract(1, z, out=work)
+    np.multiply(work, dh, out=dcandidate)
+    np.subtract(h_before, candidate, out=dz)
+    np.multiply(dz, z, out=dz)
+    np.multiply(dz, dcandidate, out=dz)
+    np.multiply(candidate, candidate, out=work)
+    np.subtract(1, work, out=work)
+    np.multiply(dcandidate, work, out=dcandidate)
+    np.multiply(dh, z, out=dh)

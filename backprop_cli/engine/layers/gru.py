@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import numpy as np
+
+from backprop_cli.engine.kernels.reference.recurrent import by_gate
+from backprop_cli.engine.layer import Array, Shape, layer
+from backprop_cli.engine.layers.recurrent import Recurrent
+from backprop_cli.registry import slot
+
+
+@layer("gru")
+class GRU(Recurrent):
+    """Gated recurrent unit.
+
+    z, r = σ(x_t W_zr + h_{t−1} U_zr + b_zr)    update and reset gate
+    n = tanh(x_t W_n + b_n + r ⊙ (h_{t−1} U_n + bU_n))   with reset_after (Keras, PyTorch, cuDNN; default)
+    n = tanh(x_t W_n + b_n + (r ⊙ h_{t−1}) U_n)          without (the paper)
+    h_t = z ⊙ h_{t−1} + (1 − z) ⊙ n    h_0 = 0
+    x (N, T, F)   W (F, 3H)   U (H, 3H)   b (3H,), blocks in the order z, r, n (that of Keras)
+    bU (3H,), with reset_after only: the bias of h U; y = h_T (N, H), or every h_t (N, T, H) with return_sequences
+    Back through time, with δ the gradient of a gate's argument:
+    δ_n = dh ⊙ (1 − z) ⊙ (1 − n²)    δ_z = dh ⊙ (h_{t−1} − n) ⊙ z(1 − z)
+    after:   δ_r = δ_n ⊙ (h U_n + bU_n) ⊙ r(1 − r)    dh_{t−1} = dh ⊙ z + [δ_z δ_r δ_n ⊙ r] Uᵀ
+    without: δ_r = δ_n U_nᵀ ⊙ h_{t−1} ⊙ r(1 − r)      dh_{t−1} = dh ⊙ z + [δ_z δ_r] U_zrᵀ + δ_n U_nᵀ ⊙ r
+    Steps that the mask leaves out keep h. go_backwards reads from T to 1, y stays aligned with x.
+    Cho et al. 2014, arXiv:1406.1078
+    """
+
+    reset_after: bool = True
+
+    gates = 3
+
+    bU: Array = slot()
+    dbU: Array = slot()
+    zrn: Array = slot()  # (T, 3, N, H)
+    inner: Array = slot()  # what stands beside U_n's product: h U_n + bU_n with reset_after, else r ⊙ h
+    dzrn: Array = slot()
+    dzh: Array = slot()  # dL/d(h U), with reset_after
+    work: Array = slot()
+    product: Array = slot()
+
+    examples = [
+        {"options": {"units": units, **options, "reset_after": after}, "inputs": [shape], "padded": padded}
+        for after in (True, False)
+        for units, options, shape, padded in (
+            (3, {}, (4, 2), False),
+            (2, {"return_sequences": True}, (3, 2), False),
+            (1, {"go_backwards": True, "bias": False}, (1, 1), False),
+            (2, {"return_sequences": True, "go_backwards": True}, (3, 1), True),
+            (2, {}, (3, 2), True),
+        )
+    ]
+
+    def build(self, *shapes: Shape) -> Shape:
+        shape = super().build(*shapes)
+        steps, units = shapes[0][0], self.units
+        if self.bias and self.reset_after:
+            self.parameter("bU", (3 * units,), self.bias_initializer, decay=False)
+        self.workspace("zrn", (steps, 3, units), axis=2)
+        self.workspace("inner", (steps, units), axis=1)
+        self.workspace("dzrn", (3, units), axis=1, temporary=True)
+        if self.reset_after:
+            self.workspace("dzh", (steps, 3 * units), axis=1, temporary=True)
+        self.workspace("work", (units,), temporary=True)
+        self.workspace("product", (units,), temporary=True)
+        return shape
+
+    def step(self, t: int) -> None:
+        h, zx, inner, width = self.h[t], self.z[t], self.inner[t], 2 * self.units
+        z, r, n = self.zrn[t]
+        if self.reset_after:
+            np.dot(h, self.U, out=self.zh)
+            self.kernels.gru_gates(zx, self.zh, self.zrn[t, :2])
+            np.copyto(inner, self.zh[:, width:])
+            if self.bias:
+                np.add(inner, self.bU[width:], out=inner)
+            np.multiply(r, inner, out=n)
+        else:
+            np.matmul(h, self.U[:, :width], out=self.zh[:, :width])
+            self.kernels.gru_gates(zx, self.zh, self.zrn[t, :2])
+            np.multiply(r, h, out=inner)
+            np.dot(inner, self.U[:, width:], out=n)
+        np.add(n, zx[:, width:], out=n)
+        self.kernels.gru_mix(z, n, h, self.h[t + 1])
+
+    def step_back(self, t: int) -> None:
+        h, dh, inner, width = self.h[t], self.carry[0], self.inner[t], 2 * self.units
+        r = self.zrn[t, 1]
+        _, dr, dn = self.dzrn
+        self.kernels.gru_unmix(dh, self.zrn[t], h, self.dzrn, self.work)
+        if self.reset_after:
+            np.multiply(dn, inner, out=dr)
+        else:
+            np.dot(dn, self.Ut[width:], out=self.product)
+            np.multiply(self.product, h, out=dr)
+            np.multiply(self.product, r, out=self.product)
+            np.add(dh, self.product, out=dh)
+        np.subtract(1, r, out=self.work)
+        np.multiply(self.work, r, out=self.work)
+        np.multiply(dr, self.work, out=dr)
+        np.copyto(by_gate(self.z[t], 3), self.dzrn)
+        if self.reset_after:
+            np.copyto(self.dzh[t, :, :width], self.z[t, :, :width])
+            np.multiply(dn, r, out=self.dzh[t, :, width:])
+            np.dot(self.dzh[t], self.Ut, out=self.product)
+        else:
+            np.dot(self.z[t, :, :width], self.Ut[:width], out=self.product)
+        np.add(dh, self.product, out=dh)
+
+    def _bias_row(self, out: Array) -> None:
+        """b, with bU of the gates: only n's part of bU must stay apart."""
+        super()._bias_row(out)
+        if self.reset_after:
+            width = 2 * self.units
+            np.add(out[:width], self.bU[:width], out=out[:width])
+
+    def _recurrent_gradients(self) -> None:
+        width, rows = 2 * self.units, len(self.h[1:]) * self.h.shape[1]
+        h = self.h[:-1].reshape(rows, -1)
+        if self.reset_after:
+            dzh = self.dzh.reshape(rows, -1)
+            np.dot(h.T, dzh, out=self.dU)
+            if self.bias:
+                np.copyto(self.dbU, self.db)
+                np.sum(dzh[:, width:], axis=0, out=self.dbU[width:])
+        else:
+            dz = self.z.reshape(rows, -1)
+            np.matmul(h.T, dz[:, :width], out=self.dU[:, :width])
+            np.matmul(self.inner.reshape(rows, -1).T, dz[:, width:], out=self.dU[:, width:])

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from backprop_cli.engine.initializers import InitializerBase
+from backprop_cli.engine.layer import Array, Shape, layer
+from backprop_cli.engine.layers.recurrent import Recurrent
+from backprop_cli.registry import slot
+
+
+@dataclass(kw_only=True)
+class ForgetGateOpen(InitializerBase):
+    """One added to the forget gate's quarter of the bias, so that the cell remembers at first."""
+
+    inner: Any
+
+    def fill(self, out: Array, rng: np.random.Generator) -> None:
+        self.inner.fill(out, rng)
+        units = len(out) // 4
+        out[units : 2 * units] += 1
+
+
+@layer("lstm")
+class LSTM(Recurrent):
+    """Long short-term memory.
+
+    [i f g o]_t = [σ σ tanh σ](x_t W + h_{t−1} U + b)
+    c_t = f_t ⊙ c_{t−1} + i_t ⊙ g_t    h_t = o_t ⊙ tanh c_t    h_0 = c_0 = 0
+    x (N, T, F)   W (F, 4H)   U (H, 4H)   b (4H,), blocks in the order i, f, g, o (that of Keras and PyTorch)
+    y = h_T (N, H), or every h_t (N, T, H) with return_sequences
+    Back through time, with δ the gradient of the gates' arguments:
+    dc_t += dh_t ⊙ o ⊙ (1 − tanh² c_t)    dc_{t−1} = dc_t ⊙ f    dh_{t−1} = δ_t Uᵀ
+    δ_i = dc ⊙ g ⊙ i(1 − i)   δ_f = dc ⊙ c_{t−1} ⊙ f(1 − f)   δ_g = dc ⊙ i ⊙ (1 − g²)   δ_o = dh ⊙ tanh c ⊙ o(1 − o)
+    dW = Σ_t x_tᵀ δ_t    dU = Σ_t h_{t−1}ᵀ δ_t    db = Σ δ_t    dx_t = δ_t Wᵀ
+    Steps that the mask leaves out keep h and c. go_backwards reads from T to 1, y stays aligned with x.
+    Hochreiter & Schmidhuber 1997, doi:10.1162/neco.1997.9.8.1735; forget gate and its bias of 1:
+    Gers, Schmidhuber & Cummins 2000, doi:10.1162/089976600300015015; Jozefowicz et al. 2015, ICML
+    """
+
+    unit_forget_bias: bool = True
+
+    gates = 4
+    states = ("h", "c")
+
+    c: Array = slot()
+    tanh_c: Array = slot()
+    ifgo: Array = slot()  # (T, 4, N, H)
+    work: Array = slot()
+    slopes: Array = slot()
+
+    examples = [
+        {"options": {"units": 3}, "inputs": [(4, 2)]},
+        {"options": {"units": 2, "return_sequences": True, "unit_forget_bias": False}, "inputs": [(3, 2)]},
+        {"options": {"units": 1, "go_backwards": True, "bias": False}, "inputs": [(1, 1)]},
+        {"options": {"units": 2, "return_sequences": True, "go_backwards": True}, "inputs": [(3, 1)], "padded": True},
+        {"options": {"units": 2}, "inputs": [(3, 2)], "padded": True},
+    ]
+
+    def build(self, *shapes: Shape) -> Shape:
+        shape = super().build(*shapes)
+        steps = shapes[0][0]
+        self.workspace("tanh_c", (steps, self.units), axis=1)
+        self.workspace("ifgo", (steps, 4, self.units), axis=2)
+        self.workspace("work", (4, self.units), axis=1, temporary=True)
+        self.workspace("slopes", (4, self.units), axis=1, temporary=True)
+        return shape
+
+    def first_bias(self) -> Any:
+        return ForgetGateOpen(inner=self.bias_initializer) if self.unit_forget_bias else self.bias_initializer
+
+    def step(self, t: int) -> None:
+        np.dot(self.h[t], self.U, out=self.zh)
+        self.kernels.lstm_forward(
+            self.z[t], self.zh, self.c[t], self.ifgo[t], self.c[t + 1], self.tanh_c[t], self.h[t + 1]
+        )
+
+    def step_back(self, t: int) -> None:
+        dh, dc = self.carry
+        self.kernels.lstm_backward(dh, dc, self.ifgo[t], self.c[t], self.tanh_c[t], self.z[t], self.work, self.slopes)
+        np.dot(self.z[t], self.Ut, out=dh)

@@ -1,0 +1,179 @@
+"""What rnn, lstm and gru have in common: projections, the walk through time, masks.
+
+Inside, time comes first, (T, N, …), so that every step works on contiguous memory. The inputs of all
+steps are projected by one matrix product before the walk, and the kernels' gradients are one product
+over all steps after it. A column of ones beside x lets that product add the bias and sum its gradient.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from backprop_cli.engine.layer import Array, Initializer, Layer, PositiveInt, Shape
+from backprop_cli.errors import BuildError
+from backprop_cli.registry import slot
+
+
+@dataclass(kw_only=True)
+class Recurrent(Layer):
+    """A state carried from step to step, zero at the start.
+
+    A subclass writes `step(t)`, from h[t] and z[t] = x̃_t W̃ to h[t + 1], and `step_back(t)`, from the
+    gradient of the state after step t (`carry`) to z[t] = dL/dz and the gradient of the state before.
+    Where the mask leaves a step out, the state and the output stay as they were.
+    `go_backwards` reads from the last step to the first; y[:, t] is the state after step t was read.
+    """
+
+    units: PositiveInt
+    return_sequences: bool = False
+    go_backwards: bool = False
+    bias: bool = True
+    kernel_initializer: Initializer = "glorot_uniform"
+    recurrent_initializer: Initializer = "glorot_uniform"
+    bias_initializer: Initializer = "zeros"
+
+    gates: ClassVar[int] = 1  # blocks of H columns in W, U and b
+    states: ClassVar[tuple[str, ...]] = ("h",)  # each (T + 1, N, H)
+
+    W: Array = slot()
+    U: Array = slot()
+    b: Array = slot()
+    dW: Array = slot()
+    dU: Array = slot()
+    db: Array = slot()
+    rows: Array = slot()  # x̃ = [x, 1], time first
+    kernel: Array = slot()  # W̃ = [W; b]
+    dkernel: Array = slot()
+    Ut: Array = slot()  # Uᵀ, contiguous: products with it are a quarter faster
+    z: Array = slot()  # forward: x̃ W̃; backward: dL/dz
+    zh: Array = slot()
+    h: Array = slot()
+    carry: Array = slot()  # dL/dstate, one for each of `states`
+    kept: Array = slot()
+    held: Array = slot()  # (T, N): steps that the mask leaves out, in the order they are read
+    dxs: Array = slot()
+
+    def build(self, *shapes: Shape) -> Shape:
+        (shape,) = shapes
+        if len(shape) != 2:
+            raise BuildError(
+                f"{self.type_name} takes sequences of shape (T, F), got {shape}; "
+                "for token ids put an embedding layer first, for other shapes a reshape layer"
+            )
+        steps, features = shape
+        width, augmented = self.gates * self.units, features + self.bias
+        self.parameter("W", (features, width), self.kernel_initializer)
+        self.parameter("U", (self.units, width), self.recurrent_initializer)
+        if self.bias:
+            self.parameter("b", (width,), self.first_bias(), decay=False)
+        self.workspace("rows", (steps, augmented), axis=1, temporary=True)
+        self.workspace("kernel", (augmented, width), per_sample=False, temporary=True)
+        self.workspace("dkernel", (augmented, width), per_sample=False, temporary=True)
+        self.workspace("Ut", (width, self.units), per_sample=False, temporary=True)
+        self.workspace("z", (steps, width), axis=1, temporary=True)
+        self.workspace("zh", (width,), temporary=True)
+        for state in self.states:
+            self.workspace(state, (steps + 1, self.units), axis=1)
+        self.workspace("carry", (len(self.states), self.units), axis=1, temporary=True)
+        self.workspace("kept", (len(self.states), self.units), axis=1, temporary=True)
+        self.workspace("held", (steps,), np.bool_, axis=1)
+        self.workspace("dxs", (steps, features), axis=1, temporary=True)
+        return (steps, self.units) if self.return_sequences else (self.units,)
+
+    def first_bias(self) -> Any:
+        """The initializer of b."""
+        return self.bias_initializer
+
+    @property
+    def needs_output(self) -> bool:
+        return False
+
+    def step(self, t: int) -> None:
+        """Write h[t + 1] (and the other states) from h[t] and z[t]."""
+        raise NotImplementedError
+
+    def step_back(self, t: int) -> None:
+        """Write z[t] = dL/dz, and turn `carry` from the gradient after step t into that before it."""
+        raise NotImplementedError
+
+    def forward(self, x: Array, y: Array, training: bool) -> None:
+        states = [getattr(self, name) for name in self.states]
+        for state in states:
+            state[0] = 0
+        self._project(x)
+        if self.mask is not None:
+            np.logical_not(self._in_order(self.mask), out=self.held)
+        for t in range(x.shape[1]):
+            self.step(t)
+            if self.mask is not None:
+                for state in states:
+                    np.copyto(state[t + 1], state[t], where=self.held[t, :, None])
+        if self.return_sequences:
+            np.copyto(self._in_order(y), self.h[1:])
+        else:
+            np.copyto(y, self.h[-1])
+
+    def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
+        np.copyto(self.Ut, self.U.T)
+        self.carry[...] = 0
+        dh = self.carry[0]
+        for t in reversed(range(x.shape[1])):
+            if self.return_sequences:
+                np.add(dh, self._in_order(dy)[t], out=dh)
+            elif t == x.shape[1] - 1:
+                np.copyto(dh, dy)
+            if self.mask is not None:
+                np.multiply(self.carry, self.held[t, :, None], out=self.kept)
+                np.subtract(self.carry, self.kept, out=self.carry)
+            self.step_back(t)
+            if self.mask is not None:
+                np.add(self.carry, self.kept, out=self.carry)
+        self._kernel_gradients(x)
+        self._recurrent_gradients()
+        if dx is not None:
+            np.dot(_flat(self.z), self.W.T, out=_flat(self.dxs))
+            np.copyto(self._in_order(dx), self.dxs)
+
+    def _in_order(self, a: Array) -> Array:
+        """(N, T, …) as (T, N, …), the steps in the order they are read."""
+        return a.swapaxes(0, 1)[:: -1 if self.go_backwards else 1]
+
+    def _augment(self, x: Array) -> None:
+        np.copyto(self.rows[..., : x.shape[-1]], self._in_order(x))
+        if self.bias:
+            self.rows[..., -1] = 1
+
+    def _project(self, x: Array) -> None:
+        """z = x̃ W̃ for all steps."""
+        self._augment(x)
+        np.copyto(self.kernel[: len(self.W)], self.W)
+        if self.bias:
+            self._bias_row(self.kernel[-1])
+        np.dot(_flat(self.rows), self.kernel, out=_flat(self.z))
+
+    def _bias_row(self, out: Array) -> None:
+        np.copyto(out, self.b)
+
+    def _kernel_gradients(self, x: Array) -> None:
+        """dW = Σ_t x_tᵀ dz_t,  db = Σ dz."""
+        self._augment(x)
+        np.dot(_flat(self.rows).T, _flat(self.z), out=self.dkernel)
+        np.copyto(self.dW, self.dkernel[: len(self.W)])
+        if self.bias:
+            np.copyto(self.db, self.dkernel[-1])
+
+    def _recurrent_gradients(self) -> None:
+        """dU = Σ_t h_{t−1}ᵀ dz_t."""
+        np.dot(_flat(self.h[:-1]).T, _flat(self.z), out=self.dU)
+
+    def flops(self, *shapes: Shape) -> int:
+        (steps, features), width = shapes[0], self.gates * self.units
+        return steps * (2 * (features + self.units) * width + 4 * width)
+
+
+def _flat(a: Array) -> Array:
+    """(T, N, K) as (T N, K)."""
+    return a.reshape(-1, a.shape[-1])
