@@ -15,7 +15,7 @@ import numpy as np
 
 from backprop_cli.engine.gradcheck import TOLERANCE, Check, check_network
 from backprop_cli.engine.graph import INPUT, Network, Node
-from backprop_cli.engine.layer import Array, Layer, Shape
+from backprop_cli.engine.layer import Activation, Array, Layer, Shape
 from backprop_cli.engine.losses.base import Loss
 from backprop_cli.registry import classes, make, slot
 
@@ -98,6 +98,11 @@ def check_layer(cls: Any, tolerance: float = TOLERANCE) -> Iterator[Check]:
             network.reserve(reserved)
             yield check_network(network, x, r, name=cls.type_name, case=case, training=training, tolerance=tolerance)
         yield _without_dx(cls, options, shapes, label, padded)
+        if issubclass(cls, Activation):
+            network, x, r = _around(
+                make("layer", {"type": "dense", "units": 3, "activation": cls(**options)}), [(4,)], 3
+            )
+            yield check_network(network, x, r, name=cls.type_name, case=f"{label}; of dense", tolerance=tolerance)
 
 
 def _around(

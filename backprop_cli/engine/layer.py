@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from annotated_types import Ge, Gt
 
+from backprop_cli.errors import BuildError
 from backprop_cli.registry import Component, Registered, make, register, registered_fields, slot
 
 Array = npt.NDArray[Any]
@@ -192,3 +193,20 @@ class Activation(Layer):
 
     def flops(self, *shapes: Shape) -> int:
         return int(np.prod(shapes[0]))
+
+
+@dataclass(kw_only=True)
+class Merge(Layer):
+    """A function of two or more inputs of one shape."""
+
+    merges = True
+
+    def build(self, *shapes: Shape) -> Shape:
+        if len(set(shapes)) != 1 or len(shapes) < 2:
+            raise BuildError(
+                f"{self.type_name} takes two or more inputs of one shape, got {', '.join(map(str, shapes))}"
+            )
+        return shapes[0]
+
+    def flops(self, *shapes: Shape) -> int:
+        return (len(shapes) - 1) * int(np.prod(shapes[0]))

@@ -4,29 +4,21 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from backprop_cli.engine.layer import Array, Layer, Shape, layer
-from backprop_cli.errors import BuildError
+from backprop_cli.engine.layer import Array, Merge, layer
 
 
 @layer("add")
-class Add(Layer):
+class Add(Merge):
     """Elementwise sum of its inputs.
 
     y = x₁ + x₂ + …          dxᵢ = dy
     """
-
-    merges = True
 
     examples = [{"options": {}, "inputs": [(3,), (3,)]}, {"options": {}, "inputs": [(2, 1), (2, 1), (2, 1)]}]
 
     @property
     def needs_output(self) -> bool:
         return False
-
-    def build(self, *shapes: Shape) -> Shape:
-        if len(set(shapes)) != 1 or len(shapes) < 2:
-            raise BuildError(f"add takes two or more inputs of one shape, got {', '.join(map(str, shapes))}")
-        return shapes[0]
 
     def forward(self, x: Sequence[Array], y: Array, training: bool) -> None:
         np.add(x[0], x[1], out=y)
@@ -37,6 +29,3 @@ class Add(Layer):
         for each in dx:
             if each is not None:
                 np.copyto(each, dy)
-
-    def flops(self, *shapes: Shape) -> int:
-        return (len(shapes) - 1) * int(np.prod(shapes[0]))

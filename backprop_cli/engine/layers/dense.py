@@ -47,7 +47,7 @@ class Dense(Layer):
 
     @property
     def needs_output(self) -> bool:
-        return self.activation is not None
+        return self.activation is not None and self.activation.needs_output
 
     def forward(self, x: Array, y: Array, training: bool) -> None:
         z = y if self.activation is None or self.activation.in_place else self.z

@@ -22,7 +22,7 @@ class Softmax(Activation):
     examples = [{"options": {}, "inputs": [(4,)]}, {"options": {}, "inputs": [(3, 2)]}]
 
     def build(self, *shapes: Shape) -> Shape:
-        self.workspace("row", (*shapes[0][:-1], 1))
+        self.workspace("row", (*shapes[0][:-1], 1), temporary=True)
         self.workspace("product", shapes[0], temporary=True)
         return shapes[0]
 

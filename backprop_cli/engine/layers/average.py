@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from backprop_cli.engine.layer import Array, Merge, layer
+
+
+@layer("average")
+class Average(Merge):
+    """Elementwise mean of its k inputs.
+
+    y = (x₁ + x₂ + …)/k          dxᵢ = dy/k
+    """
+
+    examples = [{"options": {}, "inputs": [(3,), (3,)]}, {"options": {}, "inputs": [(2, 1), (2, 1), (2, 1)]}]
+
+    @property
+    def needs_output(self) -> bool:
+        return False
+
+    def forward(self, x: Sequence[Array], y: Array, training: bool) -> None:
+        np.add(x[0], x[1], out=y)
+        for more in x[2:]:
+            np.add(y, more, out=y)
+        np.multiply(y, 1 / len(x), out=y)
+
+    def backward(self, x: Sequence[Array], y: Array, dy: Array, dx: Sequence[Array | None]) -> None:
+        for each in dx:
+            if each is not None:
+                np.multiply(dy, 1 / len(x), out=each)

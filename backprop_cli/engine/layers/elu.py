@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import numpy as np
+
+from backprop_cli.engine.layer import Activation, Array, NonNegative, Shape, activation
+from backprop_cli.registry import slot
+
+
+@activation("elu")
+class ELU(Activation):
+    """Exponential linear unit.
+
+    y = x where x > 0, else α (eˣ − 1)          dx = dy where y > 0, else dy ⊙ (y + α)
+    Clevert, Unterthiner & Hochreiter 2016, arXiv:1511.07289
+    """
+
+    alpha: NonNegative = 1.0
+
+    in_place = True
+
+    part: Array = slot()
+    positive: Array = slot()
+
+    examples = [{"options": {}, "inputs": [(4,)]}, {"options": {"alpha": 2.5}, "inputs": [(2, 3)]}]
+
+    def build(self, *shapes: Shape) -> Shape:
+        self.workspace("part", shapes[0], temporary=True)
+        self.workspace("positive", shapes[0], bool, temporary=True)
+        return shapes[0]
+
+    def forward(self, x: Array, y: Array, training: bool) -> None:
+        np.minimum(x, 0, out=self.part)
+        np.expm1(self.part, out=self.part)
+        np.multiply(self.part, self.alpha, out=self.part)
+        np.maximum(x, 0, out=y)
+        np.add(y, self.part, out=y)
+
+    def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
+        if dx is not None:
+            np.add(y, self.alpha, out=self.part)
+            np.greater(y, 0, out=self.positive)
+            np.copyto(self.part, 1, where=self.positive)
+            np.multiply(dy, self.part, out=dx)

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import numpy as np
+
+from backprop_cli.engine.layer import Array, Layer, NonNegative, Shape, layer
+from backprop_cli.registry import slot
+
+
+@layer("gaussian_noise")
+class GaussianNoise(Layer):
+    """Normal noise added while training.
+
+    y = x + stddev · ε,  ε ~ N(0, 1)          y = x in inference
+    dx = dy
+    Bishop 1995, doi:10.1162/neco.1995.7.1.108
+    """
+
+    stddev: NonNegative
+
+    in_place = True
+    stochastic = True
+
+    noise: Array = slot()
+
+    examples = [{"options": {"stddev": 0.5}, "inputs": [(4,)]}, {"options": {"stddev": 0.0}, "inputs": [(2, 3)]}]
+
+    def build(self, *shapes: Shape) -> Shape:
+        self.workspace("noise", shapes[0], temporary=True)
+        return shapes[0]
+
+    @property
+    def needs_output(self) -> bool:
+        return False
+
+    def forward(self, x: Array, y: Array, training: bool) -> None:
+        if training and self.stddev:
+            self.rng.standard_normal(out=self.noise, dtype=self.noise.dtype)
+            np.multiply(self.noise, self.stddev, out=self.noise)
+            np.add(x, self.noise, out=y)
+        elif y is not x:
+            np.copyto(y, x)
+
+    def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
+        if dx is not None and dx is not dy:
+            np.copyto(dx, dy)

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import numpy as np
+
+from backprop_cli.engine.layer import Activation, Array, Shape, activation
+from backprop_cli.registry import slot
+
+
+@activation("gelu")
+class GELU(Activation):
+    """Gaussian error linear unit.
+
+    y = x Φ(x)          dx = dy ⊙ (Φ(x) + x φ(x)),  φ(x) = e^(−x²/2) / √(2π)
+    with `approximate: tanh` instead
+    y = x (1 + tanh u)/2,  u = √(2/π) (x + 0.044715 x³)
+    dx = dy ⊙ ((1 + tanh u)/2 + x (1 − tanh² u)/2 · √(2/π) (1 + 3 · 0.044715 x²))
+    Hendrycks & Gimpel 2016, arXiv:1606.08415
+    """
+
+    approximate: Literal["none", "tanh"] = "none"
+
+    share: Array = slot()  # y/x: Φ(x), or (1 + tanh u)/2
+    part: Array = slot()
+    other: Array = slot()
+    bell: Array = slot()
+
+    examples = [
+        {"options": {}, "inputs": [(4,)]},
+        {"options": {}, "inputs": [(2, 1)]},
+        {"options": {"approximate": "tanh"}, "inputs": [(2, 3)]},
+    ]
+
+    def build(self, *shapes: Shape) -> Shape:
+        self.workspace("share", shapes[0])
+        for name in ("part", "other", "bell"):
+            self.workspace(name, shapes[0], temporary=True)
+        return shapes[0]
+
+    @property
+    def needs_output(self) -> bool:
+        return False
+
+    def forward(self, x: Array, y: Array, training: bool) -> None:
+        if self.approximate == "tanh":
+            np.multiply(x, x, out=self.share)
+            np.multiply(self.share, 0.044715, out=self.share)
+            np.add(self.share, 1, out=self.share)
+            np.multiply(self.share, x, out=self.share)
+            np.multiply(self.share, math.sqrt(2 / math.pi), out=self.share)
+            np.tanh(self.share, out=self.share)
+            np.multiply(self.share, 0.5, out=self.share)
+            np.add(self.share, 0.5, out=self.share)
+        else:
+            self.kernels.normal_cdf(x, self.share, self.part, self.other, self.bell)
+        np.multiply(x, self.share, out=y)
+
+    def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
+        if dx is None:
+            return
+        np.multiply(x, x, out=self.part)
+        if self.approximate == "tanh":  # (1 − tanh²)/2 = 2 s (1 − s), s the share
+            np.multiply(self.part, 3 * 0.044715, out=self.part)
+            np.add(self.part, 1, out=self.part)
+            np.multiply(self.part, 2 * math.sqrt(2 / math.pi), out=self.part)
+            np.subtract(1, self.share, out=self.other)
+            np.multiply(self.other, self.share, out=self.other)
+            np.multiply(self.part, self.other, out=self.part)
+        else:
+            np.multiply(self.part, -0.5, out=self.part)
+            np.exp(self.part, out=self.part)
+            np.multiply(self.part, 1 / math.sqrt(2 * math.pi), out=self.part)
+        np.multiply(self.part, x, out=self.part)
+        np.add(self.part, self.share, out=self.part)
+        np.multiply(dy, self.part, out=dx)

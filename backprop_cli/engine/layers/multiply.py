@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from backprop_cli.engine.layer import Array, Merge, layer
+
+
+@layer("multiply")
+class Multiply(Merge):
+    """Elementwise product of its inputs.
+
+    y = x₁ ⊙ x₂ ⊙ …          dxᵢ = dy ⊙ the product of the other inputs
+    """
+
+    examples = [{"options": {}, "inputs": [(3,), (3,)]}, {"options": {}, "inputs": [(2, 1), (2, 1), (2, 1)]}]
+
+    @property
+    def needs_output(self) -> bool:
+        return False
+
+    def forward(self, x: Sequence[Array], y: Array, training: bool) -> None:
+        np.multiply(x[0], x[1], out=y)
+        for more in x[2:]:
+            np.multiply(y, more, out=y)
+
+    def backward(self, x: Sequence[Array], y: Array, dy: Array, dx: Sequence[Array | None]) -> None:
+        for i, each in enumerate(dx):
+            if each is None:
+                continue
+            others = [source for j, source in enumerate(x) if j != i]
+            np.multiply(dy, others[0], out=each)
+            for other in others[1:]:
+                np.multiply(each, other, out=each)

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import numpy as np
+
+from backprop_cli.engine.layer import Activation, Array, Shape, activation
+from backprop_cli.registry import slot
+
+SCALE, ALPHA = 1.0507009873554805, 1.6732632423543772
+
+
+@activation("selu")
+class SELU(Activation):
+    """Scaled exponential linear unit: keeps mean 0 and variance 1 from layer to layer, with lecun_normal kernels.
+
+    y = λ x where x > 0, else λ α (eˣ − 1)          dx = λ dy where y > 0, else dy ⊙ (y + λ α)
+    λ = 1.0507…, α = 1.6733… . Klambauer et al. 2017, arXiv:1706.02515
+    """
+
+    in_place = True
+
+    part: Array = slot()
+    positive: Array = slot()
+
+    examples = [{"options": {}, "inputs": [(4,)]}]
+
+    def build(self, *shapes: Shape) -> Shape:
+        self.workspace("part", shapes[0], temporary=True)
+        self.workspace("positive", shapes[0], bool, temporary=True)
+        return shapes[0]
+
+    def forward(self, x: Array, y: Array, training: bool) -> None:
+        np.minimum(x, 0, out=self.part)
+        np.expm1(self.part, out=self.part)
+        np.multiply(self.part, SCALE * ALPHA, out=self.part)
+        np.maximum(x, 0, out=y)
+        np.multiply(y, SCALE, out=y)
+        np.add(y, self.part, out=y)
+
+    def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
+        if dx is not None:
+            np.add(y, SCALE * ALPHA, out=self.part)
+            np.greater(y, 0, out=self.positive)
+            np.copyto(self.part, SCALE, where=self.positive)
+            np.multiply(dy, self.part, out=dx)
