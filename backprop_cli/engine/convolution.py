@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from backprop_cli.engine.layer import ActivationOption, Array, Initializer, Layer, Shape
 from backprop_cli.engine.window import Axis, Padding, Sizes, axes, checked, sizes_of
@@ -42,20 +43,10 @@ class Convolution(Layer):
     patches: Array = slot()
     padded: Array = slot()
     partial: Array = slot()
+    product: Array = slot()
     tile: Array = slot()
 
-    def build(self, *shapes: Shape) -> Shape:
-        sizes, channels = checked(shapes[0], self.rank, self.type_name)
-        filters, self._groups = self.split(channels)
-        self._group_in, self._group_out = channels // self._groups, filters // self._groups
-        self._rows, self._columns = self.windows(sizes)
-        self._pointwise = self._rows.pointwise and self._columns.pointwise
-        y = (*sizes_of((self._rows, self._columns), self.rank), filters)
-        taps = self._rows.kernel * self._columns.kernel
-        kernel = (self._rows.kernel, self._columns.kernel)[-self.rank :]
-        self.parameter("W", (*kernel, self._group_in, filters), self.kernel_initializer)
-        self._ask(y, filters, taps)
-        return y
+    # ---- what a kind of convolution says about itself ---------------------------------------
 
     def split(self, channels: int) -> tuple[int, int]:
         """How many filters, in how many groups. Raises BuildError where channels do not divide."""
@@ -64,73 +55,138 @@ class Convolution(Layer):
     def windows(self, sizes: Shape) -> tuple[Axis, Axis]:
         return axes(sizes, self.kernel_size, self.strides, self.padding, self.dilation)
 
-    def _ask(self, y: Shape, filters: int, taps: int) -> None:
-        """Declare the bias and memory."""
-        positions, depth = self._rows.out * self._columns.out, taps * self._group_in
+    # ---- building ---------------------------------------------------------------------------
+
+    def build(self, *shapes: Shape) -> Shape:
+        sizes, channels = checked(shapes[0], self.rank, self.type_name)
+        filters, groups = self.split(channels)
+        rows, columns = self.windows(sizes)
+        self.ask_kernel(rows, columns, channels, filters, groups)
+        return self.ask_output((*sizes_of((rows, columns), self.rank), filters))
+
+    def ask_kernel(self, rows: Axis, columns: Axis, channels: int, filters: int, groups: int) -> None:
+        """Declare W (kh, kw, channels/groups, filters) and the memory in which windows are laid out."""
+        self._rows, self._columns, self._groups = rows, columns, groups
+        self._group_in, self._group_out = channels // groups, filters // groups
+        self._pointwise = rows.pointwise and columns.pointwise
+        self._depthwise = self._group_in == 1 and groups > 1
+        positions, depth = rows.out * columns.out, rows.kernel * columns.kernel * self._group_in
+        kernel = (rows.kernel, columns.kernel)[-self.rank :]
+        self.parameter("W", (*kernel, self._group_in, filters), self.kernel_initializer)
+        if self._depthwise:
+            self.workspace("product", (rows.out, columns.out, channels, self._group_out), temporary=True)
+        elif not self._pointwise:
+            self._at_once = max(1, self.numbers_at_once // (positions * depth))
+            self._scratch("patches", (self._at_once * positions * depth,))
+            self._scratch("partial", (depth, filters))
+            if rows.padded or columns.padded:
+                high, wide = (axis.size + axis.before + axis.after for axis in (rows, columns))
+                self._scratch("padded", (self._at_once, high, wide, self._group_in))
+
+    def _scratch(self, name: str, shape: Shape) -> None:
+        self.workspace(name, shape, per_sample=False, temporary=True)
+
+    def ask_output(self, y: Shape) -> Shape:
+        """Declare the bias and what the activation needs, for outputs y."""
         if self.bias:
-            self.parameter("b", (filters,), self.bias_initializer, decay=False)
-            self.workspace("tile", (positions, filters), per_sample=False, temporary=True)
+            self.parameter("b", y[-1:], self.bias_initializer, decay=False)
+            self._scratch("tile", (int(np.prod(y[:-1])), y[-1]))
         if self.activation is not None:
             self.activation.build(y)
             if not self.activation.in_place:
                 self.workspace("z", y)
-        if self._pointwise:
-            return
-        self._at_once = max(1, self.numbers_at_once // (positions * depth))
-        self.workspace("patches", (self._at_once * positions * depth,), per_sample=False, temporary=True)
-        self.workspace("partial", (depth, filters), per_sample=False, temporary=True)
-        if self._rows.padded or self._columns.padded:
-            high, wide = (axis.size + axis.before + axis.after for axis in (self._rows, self._columns))
-            self.workspace("padded", (self._at_once, high, wide, self._group_in), per_sample=False, temporary=True)
+        return y
 
     @property
     def needs_output(self) -> bool:
         return self.activation is not None
 
+    # ---- running ----------------------------------------------------------------------------
+
     def forward(self, x: Array, y: Array, training: bool) -> None:
-        z = y if self.activation is None or self.activation.in_place else self.z
-        images, out = self._images(x, self._rows.size), z.reshape(len(x), -1, z.shape[-1])
-        self.convolve(images, out)
+        z = self.before_activation(y)
+        self.convolve(images(x, self._rows.size), places(z))
+        self.finish(z, y, training)
+
+    def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
+        self.start_backward(y, dy)
+        self.kernel_gradient(images(x, self._rows.size), places(dy))
+        if dx is not None:
+            self.scatter(places(dy), images(dx, self._rows.size))
+
+    def before_activation(self, y: Array) -> Array:
+        """Where z is to be written."""
+        return y if self.activation is None or self.activation.in_place else self.z
+
+    def finish(self, z: Array, y: Array, training: bool) -> None:
+        """Add the bias to z and write y = f(z)."""
         if self.bias:
-            self.kernels.add_channels(out, self.b, self.tile)
+            self.kernels.add_channels(places(z), self.b, self.tile)
         if self.activation is not None:
             self.activation.forward(z, y, training)
 
-    def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
+    def start_backward(self, y: Array, dy: Array) -> None:
+        """Turn dy into δ = dL/dz and write the bias's gradient."""
         if self.activation is not None:
-            self.activation.backward(y if self.activation.in_place else self.z, y, dy, dy)
-        delta = dy.reshape(len(x), -1, dy.shape[-1])
+            self.activation.backward(self.before_activation(y), y, dy, dy)
         if self.bias:
-            self.kernels.sum_channels(delta, self.db, self.tile)
-        size = self._rows.size
-        self.convolve_gradient(self._images(x, size), delta, None if dx is None else self._images(dx, size))
-
-    @staticmethod
-    def _images(x: Array, height: int) -> Array:
-        return x.reshape(len(x), height, -1, x.shape[-1])
+            self.kernels.sum_channels(places(dy), self.db, self.tile)
 
     def convolve(self, x: Array, z: Array) -> None:
         """z (n, positions, O) = the windows of x (n, H, W, C) times W."""
+        if self._depthwise:
+            z, W = z.reshape(self.product.shape), self._taps(self.W)
+            self.kernels.depthwise(x, W, z, self.product, self._rows, self._columns)
+            return
         W = self.W.reshape(-1, z.shape[-1])
         for some in self._portions(len(x)):
             for of_x, of_z in self._channel_groups():
-                patches = self._patches(x[some, :, :, of_x])
-                np.matmul(patches, W[:, of_z], out=self._matrix(z[some])[:, of_z])
+                np.matmul(self._patches(x[some, :, :, of_x]), W[:, of_z], out=_matrix(z[some])[:, of_z])
 
-    def convolve_gradient(self, x: Array, delta: Array, dx: Array | None) -> None:
-        """self.dW and dx from δ = dL/dz (n, positions, O)."""
-        filters = delta.shape[-1]
-        dW = self.dW.reshape(-1, filters)
-        W = self.W.reshape(-1, self._group_in, filters).transpose(0, 2, 1)  # (taps, O, C/groups)
+    def kernel_gradient(self, x: Array, delta: Array) -> None:
+        """dW = the windows of x (n, H, W, C), transposed, times δ (n, positions, O)."""
+        if self._depthwise:
+            delta, dW = delta.reshape(self.product.shape), self._taps(self.dW)
+            self.kernels.depthwise_kernel_gradient(x, delta, dW, self.product, self._rows, self._columns)
+            return
+        dW = self.dW.reshape(-1, delta.shape[-1])
         for some in self._portions(len(x)):
             written = dW if some.start == 0 else self.partial
             for of_x, of_z in self._channel_groups():
-                d = self._matrix(delta[some])[:, of_z]
-                np.matmul(self._patches(x[some, :, :, of_x]).T, d, out=written[:, of_z])
-                if dx is not None:
-                    self._scatter(d, W[:, of_z], dx[some, :, :, of_x])
+                np.matmul(self._patches(x[some, :, :, of_x]).T, _matrix(delta[some])[:, of_z], out=written[:, of_z])
             if some.start > 0:
                 np.add(dW, written, out=dW)
+
+    def scatter(self, delta: Array, dx: Array) -> None:
+        """dx (n, H, W, C) = δ Wᵀ (n, positions, O), each window's share summed where the window was."""
+        if self._depthwise:
+            delta, W = delta.reshape(self.product.shape), self._taps(self.W)
+            self.kernels.depthwise_input_gradient(delta, W, dx, self.product, self._rows, self._columns)
+            return
+        W = self.W.reshape(-1, self._group_in, delta.shape[-1]).transpose(0, 2, 1)  # (taps, O, C/groups)
+        for some in self._portions(len(dx)):
+            for of_x, of_z in self._channel_groups():
+                self._scatter_some(_matrix(delta[some])[:, of_z], W[:, of_z], dx[some, :, :, of_x])
+
+    def _scatter_some(self, delta: Array, W: Array, dx: Array) -> None:
+        if self._pointwise:
+            np.matmul(delta, W[0], out=_pixels(dx))
+            return
+        rows, columns = self._rows, self._columns
+        dcols = self.patches[: len(W) * len(delta) * self._group_in].reshape(len(W), len(delta), self._group_in)
+        np.matmul(delta, W, out=dcols)
+        windows = dcols.reshape(rows.kernel, columns.kernel, len(dx), rows.out, columns.out, self._group_in)
+        self.kernels.col2im(windows, dx, rows, columns)
+
+    def _patches(self, x: Array) -> Array:
+        """The windows of x as the rows of a matrix (n·oh·ow, kh·kw·C)."""
+        if self._pointwise:
+            return _pixels(x)
+        n, rows, columns = len(x), self._rows, self._columns
+        shape = (n, rows.out, columns.out, rows.kernel, columns.kernel, self._group_in)
+        cols = self.patches[: int(np.prod(shape))].reshape(shape)
+        self.kernels.im2col(x, cols, self.padded[:n] if rows.padded or columns.padded else None, rows, columns)
+        return cols.reshape(n * rows.out * columns.out, -1)
 
     def _portions(self, n: int) -> Iterator[slice]:
         """The batch, a few images at a time."""
@@ -142,48 +198,40 @@ class Convolution(Layer):
         c, o = self._group_in, self._group_out
         return ((slice(g * c, (g + 1) * c), slice(g * o, (g + 1) * o)) for g in range(self._groups))
 
-    @staticmethod
-    def _matrix(images: Array) -> Array:
-        return images.reshape(-1, images.shape[-1])
-
-    def _patches(self, x: Array) -> Array:
-        """The windows of x as the rows of a matrix (n·oh·ow, kh·kw·C)."""
-        if self._pointwise:
-            return _rows_of(x)
-        n, rows, columns = len(x), self._rows, self._columns
-        shape = (n, rows.out, columns.out, rows.kernel, columns.kernel, self._group_in)
-        cols = self.patches[: int(np.prod(shape))].reshape(shape)
-        padded = self.padded[:n] if rows.padded or columns.padded else None
-        self.kernels.im2col(x, cols, padded, rows, columns)
-        return cols.reshape(n * rows.out * columns.out, -1)
-
-    def _scatter(self, delta: Array, W: Array, dx: Array) -> None:
-        """Write into dx what δ Wᵀ puts into each window."""
-        if self._pointwise:
-            np.matmul(delta, W[0], out=_rows_of(dx))
-            return
-        rows, columns = self._rows, self._columns
-        dcols = self.patches[: len(W) * len(delta) * self._group_in].reshape(len(W), len(delta), -1)
-        np.matmul(delta, W, out=dcols)
-        windows = dcols.reshape(rows.kernel, columns.kernel, len(dx), rows.out, columns.out, -1)
-        self.kernels.col2im(windows, dx, rows, columns)
+    def _taps(self, W: Array) -> Array:
+        """A depthwise kernel as (kh, kw, C, filters per channel)."""
+        return W.reshape(self._rows.kernel, self._columns.kernel, self._groups, self._group_out)
 
     def flops(self, *shapes: Shape) -> int:
         filters, groups = self.split(shapes[0][-1])
         rows, columns = self.windows(shapes[0][:-1])
-        depth = rows.kernel * columns.kernel * shapes[0][-1] // groups
-        return 2 * rows.out * columns.out * depth * filters
+        return 2 * rows.out * columns.out * rows.kernel * columns.kernel * shapes[0][-1] // groups * filters
 
 
-def grouped(who: str, channels: int, filters: int, groups: int) -> None:
-    """Raise BuildError where groups divide neither channels nor filters."""
+def grouped(channels: int, filters: int, groups: int) -> tuple[int, int]:
+    """(filters, groups). Raises BuildError where groups do not divide channels and filters."""
     if channels % groups or filters % groups:
         raise BuildError(
-            f"{who}: {groups} groups do not divide {channels} input channels and {filters} filters; "
+            f"{groups} groups do not divide {channels} input channels and {filters} filters; "
             "both must be multiples of groups"
         )
+    return filters, groups
 
 
-def _rows_of(x: Array) -> Array:
+def images(x: Array, height: int) -> Array:
+    """Images as they are; sequences as images of one row."""
+    return x.reshape(len(x), height, -1, x.shape[-1])
+
+
+def places(x: Array) -> Array:
+    """All places of an image in one axis."""
+    return x.reshape(len(x), -1, x.shape[-1])
+
+
+def _matrix(x: Array) -> Array:
+    return x.reshape(-1, x.shape[-1])
+
+
+def _pixels(x: Array) -> Array:
     """(n, H, W, c) as (n·H·W, c) without a copy, where c may be some of the channels of a larger array."""
-    return np.lib.stride_tricks.as_strided(x, (x.size // x.shape[-1], x.shape[-1]), (x.strides[2], x.strides[3]))
+    return as_strided(x, (x.size // x.shape[-1], x.shape[-1]), (x.strides[2], x.strides[3]))

@@ -3,14 +3,15 @@ from __future__ import annotations
 from typing import Annotated
 
 import numpy as np
-from annotated_types import Gt, Interval
+from annotated_types import Interval
 
-from backprop_cli.engine.layer import Array, Initializer, Layer, Shape, layer
+from backprop_cli.engine.layer import Array, Shape, layer
+from backprop_cli.engine.normalization import Normalization
 from backprop_cli.registry import slot
 
 
 @layer("batch_norm", "batch_normalization", "batchnorm", "batch_norm1d", "batch_norm2d")
-class BatchNorm(Layer):
+class BatchNorm(Normalization):
     """Each channel shifted and scaled to the mean 0 and variance 1 of its batch, then by what is learnt.
 
     y = γ x̂ + β,  x̂ = (x − μ) / √(σ² + ε)          x, y (N, ..., C)   γ, β (C,)   m = numbers per channel
@@ -23,21 +24,10 @@ class BatchNorm(Layer):
     """
 
     momentum: Annotated[float, Interval(ge=0, le=1)] = 0.9
-    epsilon: Annotated[float, Gt(0)] = 1e-5
-    scale: bool = True
-    center: bool = True
-    gamma_initializer: Initializer = "ones"
-    beta_initializer: Initializer = "zeros"
 
-    gamma: Array = slot()
-    beta: Array = slot()
-    dgamma: Array = slot()
-    dbeta: Array = slot()
     running_mean: Array = slot()
     running_variance: Array = slot()
     factors: Array = slot()
-    tile: Array = slot()
-    scratch: Array = slot()
     batch: bool = slot()
 
     examples = [
@@ -47,24 +37,16 @@ class BatchNorm(Layer):
     ]
 
     def build(self, *shapes: Shape) -> Shape:
-        channels, places = shapes[0][-1], int(np.prod(shapes[0][:-1]))
-        if self.scale:
-            self.parameter("gamma", (channels,), self.gamma_initializer, decay=False)
-        if self.center:
-            self.parameter("beta", (channels,), self.beta_initializer, decay=False)
-        self.state("running_mean", (channels,))
-        self.state("running_variance", (channels,), 1.0)
-        self.workspace("factors", (6, channels), per_sample=False)
-        self.workspace("tile", (places, channels), per_sample=False, temporary=True)
-        self.workspace("scratch", (places, channels), temporary=True)
-        return shapes[0]
-
-    @property
-    def needs_output(self) -> bool:
-        return False
+        (shape,) = shapes
+        self.ask_affine(shape)
+        self.state("running_mean", shape[-1:])
+        self.state("running_variance", shape[-1:], 1.0)
+        self.workspace("factors", (3, shape[-1]), per_sample=False)
+        return shape
 
     def forward(self, x: Array, y: Array, training: bool) -> None:
-        mean, inverse, scale, shift, _, _ = self.factors
+        mean, inverse, scale = self.factors
+        gamma, beta = self.affine()
         x, y = self._columns(x), self._columns(y)
         self.batch = training and self.frozen is not True
         if self.batch:
@@ -79,17 +61,16 @@ class BatchNorm(Layer):
         np.add(inverse, self.epsilon, out=inverse)
         np.sqrt(inverse, out=inverse)
         np.reciprocal(inverse, out=inverse)
-        np.multiply(inverse, self.gamma if self.scale else 1, out=scale)
-        np.copyto(shift, self.beta if self.center else 0)
-        self.kernels.batch_norm(x, y, mean, scale, shift, self.tile)
+        np.multiply(inverse, gamma, out=scale)
+        self.kernels.batch_norm(x, y, mean, scale, beta, self.tile)
 
     def _follow(self, running: Array, batch: Array) -> None:
         running *= self.momentum
         running += (1 - self.momentum) * batch
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
-        mean, inverse, scale, _, dgamma, dbeta = self.factors
-        dgamma, dbeta = self.dgamma if self.scale else dgamma, self.dbeta if self.center else dbeta
+        mean, inverse, scale = self.factors
+        dgamma, dbeta = self.affine_gradients()
         x, dy, dx = self._columns(x), self._columns(dy), None if dx is None else self._columns(dx)
         self.kernels.batch_norm_gradient(
             x, dy, dx, mean, inverse, scale, dgamma, dbeta, self.tile, self.scratch, self.batch
@@ -98,6 +79,3 @@ class BatchNorm(Layer):
     @staticmethod
     def _columns(x: Array) -> Array:
         return x.reshape(len(x), -1, x.shape[-1])
-
-    def flops(self, *shapes: Shape) -> int:
-        return 3 * int(np.prod(shapes[0]))

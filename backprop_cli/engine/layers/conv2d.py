@@ -31,5 +31,4 @@ class Conv2d(Convolution):
     ]
 
     def split(self, channels: int) -> tuple[int, int]:
-        grouped(self.type_name, channels, self.filters, self.groups)
-        return self.filters, self.groups
+        return grouped(channels, self.filters, self.groups)

@@ -6,6 +6,7 @@ stands along H and W.
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from backprop_cli.engine.window import Axis
 
-__all__ = ["col2im", "depthwise", "depthwise_gradient", "im2col"]
+__all__ = ["col2im", "depthwise", "depthwise_input_gradient", "depthwise_kernel_gradient", "im2col"]
 
 Array = npt.NDArray[Any]
 WIDE = 4  # channels from which copying whole window rows beats copying cell by cell
@@ -46,44 +47,40 @@ def im2col(x: Array, cols: Array, padded: Array | None, rows: Axis, columns: Axi
 def col2im(dcols: Array, dx: Array, rows: Axis, columns: Axis) -> None:
     """Sum dcols (kh, kw, n, oh, ow, C) into dx (n, H, W, C), each number where its window took it from."""
     dx[...] = 0
-    for i in range(rows.kernel):
-        oh, h = rows.span(i)
-        for j in range(columns.kernel):
-            ow, w = columns.span(j)
-            cells = dx[:, h, w]
-            np.add(cells, dcols[i, j, :, oh, ow], out=cells)
+    for (i, oh, h), (j, ow, w) in product(_spans(rows), _spans(columns)):
+        cells = dx[:, h, w]
+        np.add(cells, dcols[i, j, :, oh, ow], out=cells)
 
 
-def depthwise(x: Array, W: Array, y: Array, product: Array, rows: Axis, columns: Axis) -> None:
-    """Filter every channel by itself: x (n, H, W, C, 1), W (kh, kw, C, M), y (n, oh, ow, C, M).
+def depthwise(x: Array, W: Array, y: Array, scratch: Array, rows: Axis, columns: Axis) -> None:
+    """Filter every channel by itself: x (n, H, W, C), W (kh, kw, C, M), y (n, oh, ow, C, M).
 
-    `product` is scratch memory like y.
+    `scratch` is scratch memory like y.
     """
     y.fill(0)
-    for i in range(rows.kernel):
-        oh, h = rows.span(i)
-        for j in range(columns.kernel):
-            ow, w = columns.span(j)
-            part, cells = product[:, oh, ow], y[:, oh, ow]
-            np.multiply(x[:, h, w], W[i, j], out=part)
-            np.add(cells, part, out=cells)
+    for (i, oh, h), (j, ow, w) in product(_spans(rows), _spans(columns)):
+        part, cells = scratch[:, oh, ow], y[:, oh, ow]
+        np.multiply(x[:, h, w, :, None], W[i, j], out=part)
+        np.add(cells, part, out=cells)
 
 
-def depthwise_gradient(
-    x: Array, W: Array, dy: Array, dW: Array, dx: Array | None, product: Array, rows: Axis, columns: Axis
-) -> None:
-    """dW and, unless it is None, dx of `depthwise`; shapes as there."""
-    if dx is not None:
-        dx.fill(0)
-    for i in range(rows.kernel):
-        oh, h = rows.span(i)
-        for j in range(columns.kernel):
-            ow, w = columns.span(j)
-            part, delta = product[:, oh, ow], dy[:, oh, ow]
-            np.multiply(x[:, h, w], delta, out=part)
-            np.sum(part, axis=(0, 1, 2), out=dW[i, j])
-            if dx is not None:
-                np.multiply(delta, W[i, j], out=part)
-                for m in range(W.shape[-1]):
-                    cells = dx[:, h, w, :, 0]
-                    np.add(cells, part[..., m], out=cells)
+def depthwise_kernel_gradient(x: Array, dy: Array, dW: Array, scratch: Array, rows: Axis, columns: Axis) -> None:
+    """dW = Σ x dy over images and places; shapes as in `depthwise`."""
+    for (i, oh, h), (j, ow, w) in product(_spans(rows), _spans(columns)):
+        part = scratch[:, oh, ow]
+        np.multiply(x[:, h, w, :, None], dy[:, oh, ow], out=part)
+        np.sum(part, axis=(0, 1, 2), out=dW[i, j])
+
+
+def depthwise_input_gradient(dy: Array, W: Array, dx: Array, scratch: Array, rows: Axis, columns: Axis) -> None:
+    """dx = dy W, each where its x was; shapes as in `depthwise`."""
+    dx.fill(0)
+    for (i, oh, h), (j, ow, w) in product(_spans(rows), _spans(columns)):
+        part, cells = scratch[:, oh, ow], dx[:, h, w]
+        np.multiply(dy[:, oh, ow], W[i, j], out=part)
+        for m in range(W.shape[-1]):
+            np.add(cells, part[..., m], out=cells)
+
+
+def _spans(axis: Axis) -> list[tuple[int, slice, slice]]:
+    return [(i, *axis.span(i)) for i in range(axis.kernel)]

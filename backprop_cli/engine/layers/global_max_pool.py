@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import numpy as np
+
+from backprop_cli.engine.layer import Array, Layer, Shape, layer
+from backprop_cli.errors import BuildError
+from backprop_cli.registry import slot
+
+
+@layer(
+    "global_max_pool",
+    "global_max_pooling",
+    "global_max_pool1d",
+    "global_max_pool2d",
+    "global_max_pooling1d",
+    "global_max_pooling2d",
+)
+class GlobalMaxPool(Layer):
+    """The largest number of each channel over all places: steps of a sequence, pixels of an image.
+
+    y = max x          x (N, T, F) or (N, H, W, C)   y (N, F) or (N, C)
+    dx = dy where x = y, in equal shares where several are, as in TensorFlow's reduce_max and PyTorch's amax
+    """
+
+    ties: Array = slot()
+
+    examples = [
+        {"options": {}, "inputs": [(3, 4, 2)]},
+        {"options": {}, "inputs": [(5, 2)]},
+        {"options": {}, "inputs": [(1, 1)]},
+    ]
+
+    def build(self, *shapes: Shape) -> Shape:
+        (shape,) = shapes
+        if len(shape) < 2:
+            raise BuildError(f"global_max_pool takes sequences (T, F) or images (H, W, C), got {shape}; leave it out")
+        self.workspace("ties", shape[-1:], temporary=True)
+        return shape[-1:]
+
+    def forward(self, x: Array, y: Array, training: bool) -> None:
+        np.max(x.reshape(len(x), -1, x.shape[-1]), axis=1, out=y)
+
+    def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
+        if dx is None:
+            return
+        x, dx = (each.reshape(len(x), -1, x.shape[-1]) for each in (x, dx))
+        np.equal(x, y[:, None], out=dx)
+        np.sum(dx, axis=1, out=self.ties)
+        np.divide(dy, self.ties, out=dy)
+        np.multiply(dx, dy[:, None], out=dx)
+
+    def flops(self, *shapes: Shape) -> int:
+        return int(np.prod(shapes[0]))

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from backprop_cli.engine.layer import Array, Layer, Shape, layer
+from backprop_cli.engine.window import Sizes, each
+from backprop_cli.errors import BuildError
+from backprop_cli.registry import slot
+
+
+@layer("upsampling", "upsampling1d", "upsampling2d", "up_sampling1d", "up_sampling2d", "upsample")
+class Upsampling(Layer):
+    """Every step or pixel repeated `size` times along each axis, or linearly interpolated between.
+
+    y = A x Bᵀ, channel by channel          dx = Aᵀ dy B          x (N, H, W, C)   y (N, H·s, W·s, C), or (N, T·s, F)
+    nearest: y[n, p, q] = x[n, ⌊p/s⌋, ⌊q/s⌋], so dx sums dy over the s·s copies of a pixel.
+    linear: pixel centres are mapped, (p + ½)/s − ½, and kept inside, as in Keras and as in PyTorch with
+    align_corners=False; a row of A (H·s, H) or B (W·s, W) holds the weights of the two neighbours.
+    """
+
+    size: Sizes = 2
+    interpolation: Literal["nearest", "linear", "bilinear"] = "nearest"
+
+    middle: Array = slot()
+
+    examples = [
+        {"options": {}, "inputs": [(2, 3, 2)]},
+        {"options": {"size": 3}, "inputs": [(2, 1)]},
+        {"options": {"size": [1, 2], "interpolation": "bilinear"}, "inputs": [(2, 3, 2)]},
+        {"options": {"size": 3, "interpolation": "linear"}, "inputs": [(3, 1, 1)]},
+        {"options": {"size": 2, "interpolation": "linear"}, "inputs": [(3, 2)]},
+    ]
+
+    def build(self, *shapes: Shape) -> Shape:
+        (*places, channels) = shapes[0]
+        if len(places) not in (1, 2):
+            raise BuildError(f"upsampling takes sequences (T, F) or images (H, W, C), got {shapes[0]}")
+        factors = each(self.size, len(places), "size")
+        self._down, self._across = (1, *factors)[-2:]
+        high, wide = (1, *places)[-2:]
+        self._image = (high, wide, channels)
+        if self.interpolation != "nearest":
+            self.workspace("middle", (high, wide * self._across, channels), temporary=True)
+            self._A, self._B = _weights(high, self._down), _weights(wide, self._across)
+        return (*(place * factor for place, factor in zip(places, factors, strict=True)), channels)
+
+    @property
+    def needs_output(self) -> bool:
+        return False
+
+    def forward(self, x: Array, y: Array, training: bool) -> None:
+        x = x.reshape(-1, *self._image)
+        if self.interpolation == "nearest":
+            np.copyto(self._copies(y), x[:, :, None, :, None])
+            return
+        n, high, wide, c = self.middle.shape
+        np.matmul(self._B.astype(x.dtype), x, out=self.middle)
+        np.matmul(self._A.astype(x.dtype), self.middle.reshape(n, high, -1), out=y.reshape(n, -1, wide * c))
+
+    def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
+        if dx is None:
+            return
+        dx = dx.reshape(-1, *self._image)
+        if self.interpolation == "nearest":
+            np.sum(self._copies(dy), axis=(2, 4), out=dx)
+            return
+        n, high, wide, c = self.middle.shape
+        np.matmul(self._A.T.astype(dy.dtype), dy.reshape(n, -1, wide * c), out=self.middle.reshape(n, high, -1))
+        np.matmul(self._B.T.astype(dy.dtype), self.middle, out=dx)
+
+    def _copies(self, y: Array) -> Array:
+        """y (n, H·s, W·s, C) as (n, H, s, W, s, C)."""
+        high, wide, channels = self._image
+        return y.reshape(-1, high, self._down, wide, self._across, channels)
+
+
+def _weights(size: int, factor: int) -> Array:
+    """(size·factor, size): how much each of the old places gives to each of the new ones."""
+    centres = np.clip((np.arange(size * factor) + 0.5) / factor - 0.5, 0, size - 1)
+    return np.asarray(np.maximum(0, 1 - np.abs(centres[:, None] - np.arange(size))))
