@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import numpy as np
+
+from backprop_cli.engine.layer import Array, Layer, Shape, layer
+from backprop_cli.engine.window import Border, borders
+from backprop_cli.errors import BuildError
+
+
+@layer("zero_padding", "zero_padding1d", "zero_padding2d")
+class ZeroPadding(Layer):
+    """Zeros around an image, or before and after a sequence.
+
+    y = x with `padding` zeros at each side          x (N, H, W, C)   y (N, top + H + bottom, left + W + right, C)
+    dx = the part of dy where x was                  x (N, T, F)      y (N, before + T + after, F)
+    `padding` is a number, [h, w], [[top, bottom], [left, right]], or [[before, after]] for sequences.
+    """
+
+    padding: Border = 1
+
+    examples = [
+        {"options": {}, "inputs": [(2, 3, 2)]},
+        {"options": {"padding": [[0, 1], [2, 0]]}, "inputs": [(1, 2, 1)]},
+        {"options": {"padding": [[2, 0]]}, "inputs": [(3, 2)]},
+    ]
+
+    def build(self, *shapes: Shape) -> Shape:
+        (*places, channels) = shapes[0]
+        if len(places) not in (1, 2):
+            raise BuildError(f"zero_padding takes sequences (T, F) or images (H, W, C), got {shapes[0]}")
+        sides = borders(self.padding, len(places))
+        self._inside = (slice(None), *(slice(b, b + place) for (b, _), place in zip(sides, places, strict=True)))
+        return (*(before + place + after for (before, after), place in zip(sides, places, strict=True)), channels)
+
+    @property
+    def needs_output(self) -> bool:
+        return False
+
+    def forward(self, x: Array, y: Array, training: bool) -> None:
+        y[...] = 0
+        np.copyto(y[self._inside], x)
+
+    def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
+        if dx is not None:
+            np.copyto(dx, dy[self._inside])
