@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import numpy as np
+
+from backprop_cli.engine.layer import Array, Layer, Shape, layer
+from backprop_cli.engine.window import Border, borders
+from backprop_cli.errors import BuildError
+
+
+@layer("crop", "cropping", "cropping1d", "cropping2d", "crop1d", "crop2d")
+class Crop(Layer):
+    """An image without its border, or a sequence without its ends.
+
+    y = x[:, top : H − bottom, left : W − right]          x (N, H, W, C)
+    y = x[:, before : T − after]                          x (N, T, F)
+    dx = dy where it came from, 0 elsewhere
+    `cropping` is a number, [h, w], [[top, bottom], [left, right]], or [[before, after]] for sequences.
+    """
+
+    cropping: Border = 1
+
+    examples = [
+        {"options": {}, "inputs": [(3, 4, 2)]},
+        {"options": {"cropping": [[0, 1], [2, 0]]}, "inputs": [(2, 3, 1)]},
+        {"options": {"cropping": [[2, 0]]}, "inputs": [(3, 2)]},
+    ]
+
+    def build(self, *shapes: Shape) -> Shape:
+        (*places, channels) = shapes[0]
+        if len(places) not in (1, 2):
+            raise BuildError(f"crop takes sequences (T, F) or images (H, W, C), got {shapes[0]}")
+        sides = borders(self.cropping, len(places))
+        left = tuple(place - before - after for (before, after), place in zip(sides, places, strict=True))
+        if min(left) < 1:
+            raise BuildError(f"cropping {self.cropping} leaves nothing of {tuple(places)}; crop less")
+        self._inside = (slice(None), *(slice(b, b + size) for (b, _), size in zip(sides, left, strict=True)))
+        return (*left, channels)
+
+    @property
+    def needs_output(self) -> bool:
+        return False
+
+    def forward(self, x: Array, y: Array, training: bool) -> None:
+        np.copyto(y, x[self._inside])
+
+    def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
+        if dx is not None:
+            dx[...] = 0
+            np.copyto(dx[self._inside], dy)
