@@ -36,7 +36,7 @@ def root(
     """Options of every command."""
 
 
-for module in sorted(info.name for info in pkgutil.iter_modules(cli.__path__)):
+for module in sorted({info.name for info in pkgutil.iter_modules(cli.__path__)} - {"ui"}):  # ui imports NumPy
     registered = getattr(import_module(f"{cli.__name__}.{module}"), "register", None)
     if registered is not None:
         registered(app)

