@@ -88,7 +88,7 @@ class Validator:
             return value
         value = value.expanduser()
         beside, here = (self.folder / value).absolute(), value.absolute()
-        return here if here.exists() and not beside.exists() else beside
+        return beside if beside.exists() or path[0] == "plugins" else here
 
     def union(self, arms: Sequence[Any], node: Node, path: Keys, marker: Registered | None) -> Any:
         given = node.value
@@ -166,8 +166,11 @@ class Validator:
         try:
             found = registry.get(kind, named.value)
         except UnknownNameError:
-            known += registry.names("sugar") if kind == "layer" else []
-            self.complain(named, path, f"unknown {kind} {named.value!r}; {choices(named.value, known)}")
+            shorthand = registry.names("sugar") if kind == "layer" else []
+            if named.value in shorthand:
+                self.complain(named, path, f"{named.value!r} is no type; write `- {named.value}: …`")
+            else:
+                self.complain(named, path, f"unknown {kind} {named.value!r}; {choices(named.value, known)}")
             return None
         return found
 

@@ -86,6 +86,10 @@ def describe(name: str, source: str | None = None) -> dict[str, Any]:
     return _summary(name, found)
 
 
+def _path(text: str | None) -> Path | None:
+    return Path(text) if text else None
+
+
 def get(
     name: str,
     source: str | None = None,
@@ -97,7 +101,7 @@ def get(
     """Download, prepare and decode a dataset now. Returns its summary. Raises DataError, DownloadError."""
     found = find(name, source)
     if isinstance(found, Tfds):
-        found = Tfds(name=name, data_dir=data_dir, manual_dir=manual_dir)
+        found = Tfds(name=name, data_dir=_path(data_dir), manual_dir=_path(manual_dir))
     elif data_dir or manual_dir:
         raise DataError(f"{name} is of source {_name(found)}; data_dir and manual_dir are for source tfds")
     return _summary(name, found, progress)

@@ -41,7 +41,7 @@ def find(name: str, version: str | None, data_dir: Path) -> Path | None:
     return versions[newest] if newest else None
 
 
-def _locate(path: str, folder: Path) -> Path:
+def _locate(path: Path, folder: Path) -> Path:
     """A path of the config: from the config's folder, else from the working directory."""
     given = Path(path).expanduser()
     return (folder / given if (folder / given).exists() else given).resolve()
@@ -63,8 +63,8 @@ class Tfds(Source):
 
     name: str
     version: str | None = None
-    data_dir: str | None = None
-    manual_dir: str | None = None
+    data_dir: Path | None = None
+    manual_dir: Path | None = None
     input: str | list[str] | None = None
     target: str | None = None
 

@@ -1,0 +1,171 @@
+"""A JSON Schema (draft 7) of the config file, from the classes that check it.
+
+Editors complete and check with it (`# yaml-language-server: $schema=…`). It knows every class that
+is registered when it is made, plugins included. What goes beyond types (names that must agree)
+only `bp check` knows.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Annotated, Any, Union
+
+from backprop_cli import registry
+from backprop_cli.config import leaves
+from backprop_cli.config.schema import Options
+from backprop_cli.config.validate import SUGAR_BESIDE, structural
+from backprop_cli.registry import Registered
+
+INTERPOLATION = {"$ref": "#/definitions/interpolation"}
+Schema = dict[str, Any]
+
+
+def schema() -> Schema:
+    """The schema as plain data, ready for json.dumps."""
+    maker = _Maker()
+    top = maker.fields(Options, {"extends": {"type": "string", "description": "a config that this one changes"}})
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "bp config",
+        "description": _first_line(Options),
+        **top,
+        "required": [],
+        "if": {"not": {"required": ["extends"]}},
+        "then": {"required": ["dataset", "architecture", "loss"]},
+        "definitions": {
+            "interpolation": {"type": "string", "pattern": r"\$\{", "description": "${key}, ${env:NAME,default}"},
+            **dict(sorted(maker.definitions.items())),
+        },
+    }
+
+
+def _first_line(cls: type) -> str:
+    return (cls.__doc__ or "").strip().partition("\n")[0]
+
+
+class _Maker:
+    """Walks the types as `validate` does, and files one definition per class."""
+
+    def __init__(self) -> None:
+        self.definitions: dict[str, Schema] = {}
+
+    def of(self, annotation: Any, marker: Registered | None = None) -> Schema:
+        origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+        if marker is None and not structural(annotation):
+            return self.leaf(annotation)
+        if origin is Annotated:
+            own = next((extra for extra in annotation.__metadata__ if isinstance(extra, Registered)), marker)
+            least = max((getattr(extra, "min_length", 0) for extra in annotation.__metadata__), default=0)
+            return self.of(args[0], own) | ({"minItems": least} if least else {})
+        if origin in (Union, types.UnionType):
+            return {"anyOf": [self.of(arm, None if arm is leaves.NONE else marker) for arm in args]}
+        if origin in (list, Sequence):
+            return {"type": "array", "items": self.of(args[0], marker)}
+        if origin in (dict, Mapping):
+            return {"type": "object", "additionalProperties": self.of(args[1], marker)}
+        if marker:
+            return self.spec(marker)
+        return self.define(f"section.{annotation.__name__}", partial(self.object, annotation))
+
+    def leaf(self, annotation: Any) -> Schema:
+        made = _plain(leaves.adapter(annotation).json_schema())
+        return made if made.get("type") in ("string", "null") and "enum" not in made else _or(made, INTERPOLATION)
+
+    def define(self, name: str, make: Callable[[], Schema]) -> Schema:
+        if name not in self.definitions:
+            self.definitions[name] = {}  # stands in while a class that holds itself is described
+            self.definitions[name] = make()
+        return {"$ref": f"#/definitions/{name}"}
+
+    def spec(self, marker: Registered) -> Schema:
+        """Any class of a kind: a bare name, or a mapping."""
+        if marker.kind == "section":
+            cls = registry.get(marker.kind, marker.default)
+            return _or(self.define(f"section.{marker.default}", partial(self.object, cls)), {"type": "null"})
+        return self.define(marker.kind, lambda: self.kind(marker))
+
+    def kind(self, marker: Registered) -> Schema:
+        alone: list[str] = []
+        forms: list[Schema] = []
+        cls: Any
+        for name, cls in registry.classes(marker.kind).items():
+            kind, key = getattr(cls, "dispatch", (None, ""))
+            each: Any
+            for each in registry.classes(kind).values() if kind else [cls]:
+                keys = {marker.key: _names(cls)} | ({key: _names(each)} if kind else {})
+                unnamed = () if marker.default != name else (marker.key,)
+                forms.append(
+                    self.define(f"{kind or marker.kind}.{each.type_name}", partial(self.object, each, keys, unnamed))
+                )
+            if not kind and not any(_required(cls, option) for option in registry.options(cls)):
+                alone += _names(cls)
+        if marker.kind == "layer":
+            for word, cls in registry.classes("sugar").items():
+                forms.append(self.define(f"sugar.{word}", partial(self.sugar, word, cls)))
+        return {"anyOf": [{"enum": sorted(alone)}, *forms, INTERPOLATION]}
+
+    def sugar(self, word: str, cls: Any) -> Schema:
+        """`- residual: […]`, with the keys that may stand beside it."""
+        hints = registry.hints(cls)
+        forms = [self.define(f"sugar.{word}.options", partial(self.object, cls))]
+        if not any(_required(cls, name) for name in registry.options(cls) if name != cls.main):
+            forms.append(self.of(hints[cls.main]))
+        return {
+            "type": "object",
+            "description": _first_line(cls),
+            "properties": {word: _or(*forms), **{key: self.of(hints[key]) for key in SUGAR_BESIDE}},
+            "required": [word],
+            "additionalProperties": False,
+        }
+
+    def object(self, cls: type, keys: Mapping[str, list[str]] | None = None, unnamed: tuple[str, ...] = ()) -> Schema:
+        """A mapping of a class's options. `keys` are those that name the class, `unnamed` those it may lack."""
+        named: dict[str, Schema] = {key: {"enum": names} for key, names in (keys or {}).items()}
+        made = self.fields(cls, named)
+        required = [key for key in named if key not in unnamed]
+        return {"description": _first_line(cls), **made, "required": [*required, *made["required"]]}
+
+    def fields(self, cls: type, named: Mapping[str, Schema]) -> Schema:
+        hints, options = registry.hints(cls), registry.options(cls)
+        properties: dict[str, Schema] = dict(named)
+        for name, field in options.items():
+            if name not in named:
+                properties[name] = self.of(hints[name])
+                if isinstance(field.default, str | int | float | bool):
+                    properties[name] = {**properties[name], "default": field.default}
+        required = [name for name in options if _required(cls, name) and name not in named]
+        return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
+def _names(cls: Any) -> list[str]:
+    return [cls.type_name, *cls.aliases]
+
+
+def _required(cls: type, name: str) -> bool:
+    field = registry.options(cls)[name]
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def _or(*forms: Schema) -> Schema:
+    """Any of these, flattened."""
+    flat: list[Schema] = []
+    for form in forms:
+        flat += form["anyOf"] if set(form) == {"anyOf"} else [form]
+    return flat[0] if len(flat) == 1 else {"anyOf": flat}
+
+
+def _plain(made: Any) -> Any:
+    """pydantic's schema (draft 2020-12) without its titles, tuples in draft 7's words."""
+    if isinstance(made, list):
+        return [_plain(each) for each in made]
+    if not isinstance(made, dict):
+        return made
+    made = {key: _plain(value) for key, value in made.items() if key != "title" or not isinstance(value, str)}
+    if "prefixItems" in made:
+        made["items"] = made.pop("prefixItems")
+        made["additionalItems"] = False
+    return made

@@ -1,0 +1,121 @@
+"""The files that `bp config init` writes: complete, commented, and training at once without a download."""
+
+from __future__ import annotations
+
+from backprop_cli.errors import UsageError
+from backprop_cli.registry import expected
+
+_TRAINER = """\
+trainer:
+  epochs: {epochs}
+  batch_size: {batch}
+  metrics: [{metric}]
+  early_stopping: {{monitor: validation/loss, patience: {patience}}}   # the best epoch's weights come back
+"""
+
+_CLASSIFICATION = """\
+# Which of two classes is a point of?
+#   bp train {file}
+# yaml-language-server: $schema=bp.schema.json        (bp config schema > bp.schema.json)
+name: moons
+seed: 0
+
+dataset:
+  source: synthetic          # `bp data ls` lists what there is; your own: {{source: files, path: my.csv, target: y}}
+  name: moons
+  samples: 1000
+  noise: 0.2
+  splits: {{train: "train[:70%]", validation: "train[70%:85%]", test: "train[85%:]"}}
+
+architecture:                # one layer after the other; `bp layers` lists them
+  - {{type: dense, units: 16, activation: relu}}
+  - {{type: dense, units: 16, activation: relu}}
+  - {{type: dense, units: 2, activation: softmax}}     # one unit a class
+
+loss: sparse_categorical_crossentropy     # classes as numbers 0, 1, …
+optimizer: {{type: adam, learning_rate: 1e-2}}
+"""
+
+_REGRESSION = """\
+# A number from ten others, by Friedman's formula.
+#   bp train {file}
+# yaml-language-server: $schema=bp.schema.json        (bp config schema > bp.schema.json)
+name: friedman
+seed: 0
+
+dataset:
+  source: synthetic          # `bp data ls` lists what there is; your own: {{source: files, path: my.csv, target: y}}
+  name: friedman
+  samples: 2000
+  splits: {{train: "train[:70%]", validation: "train[70%:85%]", test: "train[85%:]"}}
+
+architecture:
+  - {{type: dense, units: 32, activation: tanh}}
+  - {{type: dense, units: 32, activation: tanh}}
+  - {{type: dense, units: 1}}    # the value itself: no activation
+
+loss: mse
+optimizer: {{type: adam, learning_rate: 1e-2, schedule: {{type: cosine}}}}   # the rate falls to 0 by the last step
+"""
+
+_SEQUENCE = """\
+# Add the two marked numbers of a sequence: something to remember over its length.
+#   bp train {file}
+# yaml-language-server: $schema=bp.schema.json        (bp config schema > bp.schema.json)
+name: adding
+seed: 0
+
+dataset:
+  source: synthetic
+  name: adding               # rows (T, 2): a number and a mark at each step
+  samples: 2000
+  splits: {{train: "train[:70%]", validation: "train[70%:85%]", test: "train[85%:]"}}
+
+architecture:
+  - {{type: gru, units: 32}}     # the state after the last step
+  - {{type: dense, units: 1}}
+
+loss: mse
+optimizer: {{type: adam, learning_rate: 1e-2, clip_norm: 1.0}}    # recurrent gradients can explode; this bounds them
+"""
+
+_IMAGES = """\
+# Handwritten digits with a small convolutional network.
+#   bp train {file}
+# yaml-language-server: $schema=bp.schema.json        (bp config schema > bp.schema.json)
+name: digits
+seed: 0
+
+dataset:
+  source: sample             # 5,000 digits of MNIST that come with bp; all of it: {{source: tfds, name: mnist}}
+  name: mnist5k
+  transforms: [{{type: scale, by: 0.00392156862745098}}]      # 0…255 to 0…1
+
+architecture:                # images are (height, width, channels)
+  - {{type: conv2d, filters: 8, kernel_size: 3, activation: relu}}
+  - {{type: max_pool2d}}
+  - {{type: conv2d, filters: 16, kernel_size: 3, activation: relu}}
+  - {{type: max_pool2d}}
+  - flatten
+  - {{type: dropout, rate: 0.2}}
+  - {{type: dense, units: 10, activation: softmax}}
+
+loss: sparse_categorical_crossentropy
+optimizer: {{type: adam, learning_rate: 1e-3}}
+"""
+
+_STARTERS = {
+    "classification": (_CLASSIFICATION, {"epochs": 40, "batch": 32, "metric": "accuracy", "patience": 10}),
+    "regression": (_REGRESSION, {"epochs": 60, "batch": 32, "metric": "mae", "patience": 15}),
+    "sequence": (_SEQUENCE, {"epochs": 20, "batch": 32, "metric": "mae", "patience": 5}),
+    "images": (_IMAGES, {"epochs": 5, "batch": 64, "metric": "accuracy", "patience": 2}),
+}
+TASKS = tuple(_STARTERS)
+
+
+def starter(task: str = "classification", file: str = "config.yaml") -> str:
+    """The text of a first config for a task. Raises UsageError for a task there is none for."""
+    if task not in _STARTERS:
+        raise UsageError(f"no starter for {task!r}; {expected(task, TASKS)}")
+    text, trainer = _STARTERS[task]
+    return (text + _TRAINER).format(file=file, **trainer)
