@@ -162,7 +162,8 @@ class Network:
                 for spec in part.needs.parameters:
                     still = frozen if isinstance(frozen, bool) else f"{prefix}{spec.name}" in frozen
                     name = f"{node.name}.{prefix}{spec.name}"
-                    entries.append(Entry(name, spec.shape, spec.initializer, spec.decay, still))
+                    constraint = node.layer.constraint if spec.decay else None
+                    entries.append(Entry(name, spec.shape, spec.initializer, spec.decay, still, constraint))
                 for state in part.needs.states:
                     states[f"{node.name}.{prefix}{state.name}"] = (state.shape, state.value)
         self._parameter_order = [entry.name for entry in entries]

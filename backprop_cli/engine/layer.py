@@ -25,6 +25,7 @@ PositiveInt = Annotated[int, Gt(0)]
 NonNegative = Annotated[float, Ge(0)]
 Initializer = Annotated[Any, Registered("initializer")]
 ActivationOption = Annotated[Any, Registered("activation")]
+ConstraintOption = Annotated[Any, Registered("constraint")]
 
 
 def layer(name: str, *aliases: str) -> Any:
@@ -91,6 +92,7 @@ class Layer(Component):
     shared: str | None = None
     l1: NonNegative = 0.0
     l2: NonNegative = 0.0
+    constraint: ConstraintOption | None = None  # on the kernels, after every update
 
     merges: ClassVar[bool] = False  # takes several inputs: x, dx and build's shapes are sequences
     view: ClassVar[bool] = False  # y is x in another shape; no data move

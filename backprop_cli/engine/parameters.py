@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from backprop_cli.engine.constraints import Constraint
 from backprop_cli.engine.initializers import InitializerBase
 from backprop_cli.errors import BuildError
 
@@ -29,6 +30,7 @@ class Entry:
     initializer: InitializerBase
     decay: bool
     frozen: bool
+    constraint: Constraint | None = None
 
 
 class ParameterStore:
@@ -55,6 +57,11 @@ class ParameterStore:
         self.gradients = aligned_zeros(end, dtype)
         self.parameters = self._views(self.values)
         self.gradient_views = self._views(self.gradients)
+        self._constrained = [
+            (entry.constraint, self.parameters[entry.name])
+            for entry in ordered
+            if entry.constraint is not None and not entry.frozen
+        ]
         sizes = [int(np.prod(shape)) for shape, _ in states.values()]
         self.state = np.zeros(sum(sizes), dtype)
         self.states: dict[str, Array] = {}
@@ -76,6 +83,11 @@ class ParameterStore:
         """Draw first values, in the order of the nodes, so that a frozen flag changes no other weight."""
         for name in order:
             self.entries[name].initializer.fill(self.parameters[name], rng)
+
+    def constrain(self) -> None:
+        """Apply the layers' constraints, as after every update."""
+        for constraint, w in self._constrained:
+            constraint.apply(w)
 
     def load(self, values: Mapping[str, Any], into: Mapping[str, Array], *, complete: bool = False) -> None:
         """Copy arrays in by name. Raises BuildError for an unknown name, a wrong shape, or, if
