@@ -10,9 +10,8 @@ class AdamW(Adam):
     """Adam with decoupled weight decay.
 
     w ← w (1 − η λ), then Adam's update; λ = weight_decay does not pass through the moments.
-    Loshchilov & Hutter 2019, arXiv:1711.05101
+    ε is added to √v̂. Loshchilov & Hutter 2019, arXiv:1711.05101
     """
 
     weight_decay: NonNegative = 0.01
-
-    decoupled = True
+    decoupled_weight_decay: bool = True

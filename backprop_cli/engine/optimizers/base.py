@@ -1,25 +1,29 @@
 """The base of every optimizer: walks the flat vector block by block and updates it in place.
 
-A block (16,384 numbers) stays in the cache while its gradient and slots are worked through, so a
-rule of ten NumPy calls reads memory once. Adding a rule is `slots` and a few lines of `update`.
+A block stays in the cache while its gradient and slots are worked through, so a rule of ten NumPy
+calls reads memory once. Adding a rule is `slots` and a few lines of `update`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
-from annotated_types import Gt
+from annotated_types import Gt, Interval
 
-from backprop_cli.engine.layer import NonNegative
+from backprop_cli.engine.layer import NonNegative, PositiveInt
+from backprop_cli.engine.optimizers.groups import BLOCK, Group, segments
 from backprop_cli.engine.parameters import ParameterStore, aligned_zeros
+from backprop_cli.errors import CheckpointError
 from backprop_cli.registry import Component, Registered, register, slot
 
 Array = npt.NDArray[Any]
-BLOCK = 16_384
-FLUSH_EVERY = 200  # steps between two sweeps for denormal numbers, which are up to 100 times slower
+FLUSH_EVERY = 200  # updates between two sweeps for denormal numbers, which are up to 100 times slower
+NOTHING = 1e-28  # a slot below this changes no weight; 200 updates of decay by 0.9 keep it a normal float32
 
 
 def optimizer(name: str, *aliases: str) -> Any:
@@ -27,73 +31,208 @@ def optimizer(name: str, *aliases: str) -> Any:
     return register("optimizer", name, *aliases)
 
 
+@dataclass
+class Block:
+    """Views of one block, made once: slicing them anew costs a small network more than its arithmetic."""
+
+    w: Array
+    g: Array
+    memory: list[Array]  # in the order of `slots`
+    work: list[Array]
+    average: Array
+    learning_rate: float
+    weight_decay: float
+
+
 @dataclass(kw_only=True)
 class Optimizer(Component):
-    """w ← w + Δw, once a step. The options below are common to all.
+    """w ← w + Δw, once an update. The options below are common to all.
 
-    Order within a step: L2 decay is added to the gradient (g ← g + weight_decay·w), the gradient is
-    clipped (clip_value, then clip_norm over all parameters), the rule is applied with
-    η = learning_rate · schedule(step).
+    Order within an update, with η = learning_rate · schedule(update):
+
+    1. `accumulate` k: g is the mean of the gradients of k batches; one update every k batches. A remainder
+       at the end of an epoch goes into the next.
+    2. `clip_value` c: g ← min(max(g, −c), c). Then `clip_norm` c: g ← g · min(1, c / (‖g‖ + 10⁻⁶)), ‖g‖ over
+       all trained parameters (PyTorch's clip_grad_norm_, Keras's global_clipnorm).
+    3. `weight_decay` λ, on kernels only: g ← g + λ w, after clipping, as in PyTorch; or, where
+       `decoupled_weight_decay` is set, w ← w (1 − η λ), as in PyTorch's AdamW and Keras. L2 as part of the loss
+       is the layers' option `l2`.
+    4. The rule. Then the layers' constraints.
+    5. `ema` d: e ← d e + (1 − d) w, from e = w after the first update; used inside `averaged()`.
+
+    `groups` gives parameters by name a learning rate and decay of their own; the first that matches wins.
     """
 
     learning_rate: NonNegative = 1e-3
     schedule: Annotated[Any, Registered("schedule")] = "constant"
+    weight_decay: NonNegative = 0.0
+    decoupled_weight_decay: bool = False
+    groups: list[Group] = field(default_factory=list)
     clip_norm: Annotated[float, Gt(0)] | None = None
     clip_value: Annotated[float, Gt(0)] | None = None
-    weight_decay: NonNegative = 0.0
-
-    slots: ClassVar[tuple[str, ...]] = ()  # vectors it remembers, by name
-    scratch: ClassVar[int] = 2  # blocks of temporary memory `update` may use
-    decoupled: ClassVar[bool] = False  # decay the weights themselves, not through the gradient
+    accumulate: PositiveInt = 1
+    ema: Annotated[float, Interval(gt=0, lt=1)] | None = None
 
     store: ParameterStore = slot()
-    memory: dict[str, Array] = slot()
+    memory: dict[str, Array] = slot()  # every vector a checkpoint needs, by name
     iteration: int = slot()  # updates made so far
+    gathered: int = slot()  # batches accumulated towards the next update
 
-    def bind(self, store: ParameterStore, total_steps: int) -> None:
-        """Take a network's parameters; `total_steps` is the length of the training, for schedules."""
-        self.store, self.iteration = store, 0
-        self.memory = {name: aligned_zeros(store.trainable, store.values.dtype) for name in self.slots}
-        self._work = [aligned_zeros(BLOCK, store.values.dtype) for _ in range(self.scratch)]
-        self.schedule.bind(total_steps)
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.groups = [Group(**group) if isinstance(group, Mapping) else group for group in self.groups]
 
     @property
-    def current_rate(self) -> float:
-        """η of the next update."""
-        return float(self.learning_rate * self.schedule.factor(self.iteration))
+    def slots(self) -> tuple[str, ...]:
+        """The vectors the rule remembers, by name."""
+        return ()
 
-    def step(self) -> None:
-        """One update from the gradients in the store."""
-        store, rate = self.store, self.current_rate
-        g = store.gradients[: store.trainable]
-        self._decay_and_clip(g, rate)
-        self.iteration += 1
-        for start in range(0, store.trainable, BLOCK):
-            span = slice(start, min(start + BLOCK, store.trainable))
-            size = span.stop - span.start
-            memory = [self.memory[name][span] for name in self.slots]
-            self.update(store.values[span], g[span], memory, rate, self.iteration, [w[:size] for w in self._work])
-        if self.iteration % FLUSH_EVERY == 0:
-            self._flush_denormals()
-
-    def _decay_and_clip(self, g: Array, rate: float) -> None:
-        decayed = slice(0, self.store.decayed)
-        if self.weight_decay and self.decoupled:
-            self.store.values[decayed] *= 1 - rate * self.weight_decay
-        elif self.weight_decay:
-            g[decayed] += self.weight_decay * self.store.values[decayed]
-        if self.clip_value is not None:
-            np.clip(g, -self.clip_value, self.clip_value, out=g)
-        if self.clip_norm is not None:
-            norm = float(np.sqrt(np.vdot(g, g)))
-            if norm > self.clip_norm:
-                np.multiply(g, self.clip_norm / norm, out=g)
-
-    def _flush_denormals(self) -> None:
-        """Set what has decayed to nearly nothing to zero: below 1e-30 no update can see it."""
-        for vector in self.memory.values():
-            vector[np.abs(vector) < 1e-30] = 0
+    @property
+    def scratch(self) -> int:
+        """How many blocks of temporary memory `update` uses."""
+        return 2
 
     def update(self, w: Array, g: Array, memory: list[Array], rate: float, t: int, work: list[Array]) -> None:
         """Change the block w in place. `memory` follows `slots`; t counts updates from 1; g may be overwritten."""
         raise NotImplementedError
+
+    def bind(self, store: ParameterStore, total_steps: int, steps_per_epoch: int | None = None) -> None:
+        """Take a network's parameters. `total_steps` is the number of batches of the whole training and
+        `steps_per_epoch` that of an epoch, for the schedule. Raises BuildError for a group that matches nothing."""
+        self.store, self.iteration, self.gathered = store, 0, 0
+        size, dtype = store.trainable, store.values.dtype
+        names = [*self.slots, *["accumulated"] * (self.accumulate > 1), *["average"] * (self.ema is not None)]
+        self.memory = {name: aligned_zeros(size, dtype) for name in names}
+        self._gradient = store.gradients[:size]
+        self._work = [aligned_zeros(min(BLOCK, size), dtype) for _ in range(self.scratch)]
+        self._blocks = [
+            Block(
+                store.values[span],
+                store.gradients[span],
+                [self.memory[name][span] for name in self.slots],
+                [work[: span.stop - span.start] for work in self._work],
+                self.memory["average"][span] if self.ema is not None else self._gradient[:0],
+                segment.learning_rate,
+                segment.weight_decay,
+            )
+            for segment in segments(store, self.groups, self.learning_rate, self.weight_decay)
+            for span in segment.blocks()
+        ]
+        epoch = total_steps if steps_per_epoch is None else steps_per_epoch
+        self.schedule.bind(-(-total_steps // self.accumulate), epoch / self.accumulate)
+
+    @property
+    def current_rate(self) -> float:
+        """η of the next update."""
+        return float(self.learning_rate * self.schedule.scale(self.iteration))
+
+    def step(self) -> bool:
+        """Take in the gradients in the store; True if that made an update, False while accumulating."""
+        if self.accumulate > 1 and not self._gather():
+            return False
+        self._clip()
+        scale = self.schedule.scale(self.iteration)
+        self.iteration += 1
+        for block in self._blocks:
+            rate = block.learning_rate * scale
+            if block.weight_decay:
+                self._decay(block, rate)
+            self.update(block.w, block.g, block.memory, rate, self.iteration, block.work)
+        if self.iteration % FLUSH_EVERY == 0:
+            self._flush_denormals()
+        self.store.constrain()
+        if self.ema is not None:
+            self._average(self.ema)
+        return True
+
+    def _gather(self) -> bool:
+        """Add the gradient to the sum; True, with the mean in its place, once there are enough."""
+        g, total = self._gradient, self.memory["accumulated"]
+        if self.gathered == 0:
+            np.copyto(total, g)
+        else:
+            np.add(total, g, out=total)
+        self.gathered = (self.gathered + 1) % self.accumulate
+        if self.gathered:
+            return False
+        np.divide(total, self.accumulate, out=g)
+        return True
+
+    def _clip(self) -> None:
+        g = self._gradient
+        if self.clip_value is not None:
+            np.clip(g, -self.clip_value, self.clip_value, out=g)
+        if self.clip_norm is not None:
+            factor = self.clip_norm / (norm(g) + 1e-6)
+            if factor < 1:
+                np.multiply(g, factor, out=g)
+
+    def _decay(self, block: Block, rate: float) -> None:
+        if self.decoupled_weight_decay:
+            np.multiply(block.w, 1 - rate * block.weight_decay, out=block.w)
+        else:
+            np.multiply(block.w, block.weight_decay, out=block.work[0])
+            np.add(block.g, block.work[0], out=block.g)
+
+    def _flush_denormals(self) -> None:
+        for block in self._blocks:
+            for vector in (*block.memory, block.average):
+                vector[np.abs(vector, out=block.work[0][: len(vector)]) < NOTHING] = 0
+
+    def _average(self, decay: float) -> None:
+        for block in self._blocks:
+            if self.iteration == 1:
+                np.copyto(block.average, block.w)
+            else:
+                difference = np.subtract(block.w, block.average, out=block.work[0])
+                np.multiply(difference, 1 - decay, out=difference)
+                np.add(block.average, difference, out=block.average)
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Inside, the network's weights are their moving average, if `ema` is set; they come back bit for bit.
+
+        Running statistics (batch norm) are not averaged. A checkpoint is taken outside.
+        """
+        self._swap()
+        try:
+            yield
+        finally:
+            self._swap()
+
+    def _swap(self) -> None:
+        if self.ema is None or self.iteration == 0:
+            return
+        for block in self._blocks:
+            np.copyto(block.work[0], block.w)
+            np.copyto(block.w, block.average)
+            np.copyto(block.average, block.work[0])
+
+    def state_dict(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        """All that a resumed training needs: vectors by name (not copies), and numbers that JSON can hold."""
+        numbers = {"iteration": self.iteration, "gathered": self.gathered, "schedule": self.schedule.state_dict()}
+        return dict(self.memory), numbers
+
+    def load_state_dict(self, vectors: Mapping[str, Array], numbers: Mapping[str, Any]) -> None:
+        """Go on exactly where `state_dict` was taken. Raises CheckpointError, and changes nothing, if it is
+        from other options or another network."""
+        wanted = {name: vector.shape for name, vector in self.memory.items()}
+        given = {name: np.shape(vector) for name, vector in vectors.items()}
+        if wanted != given:
+            raise CheckpointError(
+                f"the optimizer's state does not fit: expected vectors {wanted}, got {given}; "
+                "resume with the network and optimizer options the checkpoint was written with"
+            )
+        for name, vector in vectors.items():
+            np.copyto(self.memory[name], vector)
+        self.iteration, self.gathered = int(numbers["iteration"]), int(numbers["gathered"])
+        self.schedule.load_state_dict(numbers["schedule"])
+
+
+def norm(g: Array) -> float:
+    """‖g‖₂, also where the sum of squares would overflow."""
+    plain = float(np.sqrt(np.vdot(g, g)))
+    if plain != np.inf:
+        return plain
+    wide = sum(float(np.square(g[start : start + BLOCK], dtype=np.float64).sum()) for start in range(0, len(g), BLOCK))
+    return float(np.sqrt(wide))

@@ -12,24 +12,45 @@ from backprop_cli.engine.optimizers.base import Array, Optimizer, optimizer
 class RMSprop(Optimizer):
     """Divide by a running root mean square of the gradient.
 
-    s ← ρ s + (1 − ρ) g²        w ← w − η g / (√s + ε)
-    ε is added outside the root, as in PyTorch. Tieleman & Hinton 2012, Coursera lecture 6.5
+    s ← ρ s + (1 − ρ) g²        d = g / (√s + ε)        w ← w − η d
+    centered: the running mean  ḡ ← ρ ḡ + (1 − ρ) g  is taken off, √(s − ḡ²) for √s.
+    momentum: u ← μ u + d,  w ← w − η u.
+    ε is added outside the root, as in PyTorch (Keras: inside). Tieleman & Hinton 2012, Coursera lecture 6.5;
+    centered: Graves 2013, arXiv:1308.0850
     """
 
     rho: Annotated[float, Interval(ge=0, lt=1)] = 0.99
+    momentum: Annotated[float, Interval(ge=0, lt=1)] = 0.0
+    centered: bool = False
     epsilon: Annotated[float, Gt(0)] = 1e-8
 
-    slots = ("square",)
+    @property
+    def slots(self) -> tuple[str, ...]:
+        return ("square", *["mean"] * self.centered, *["velocity"] * (self.momentum > 0))
 
     def update(self, w: Array, g: Array, memory: list[Array], rate: float, t: int, work: list[Array]) -> None:
-        (s,) = memory
         a, b = work
+        s, *rest = memory
         np.multiply(g, g, out=a)
         np.multiply(a, 1 - self.rho, out=a)
         np.multiply(s, self.rho, out=s)
         np.add(s, a, out=s)
-        np.sqrt(s, out=b)
+        if self.centered:
+            mean = rest[0]
+            np.subtract(g, mean, out=a)
+            np.multiply(a, 1 - self.rho, out=a)
+            np.add(mean, a, out=mean)
+            np.multiply(mean, mean, out=a)
+            np.subtract(s, a, out=b)
+            np.maximum(b, 0, out=b)  # s ≥ ḡ² but for rounding
+            np.sqrt(b, out=b)
+        else:
+            np.sqrt(s, out=b)
         np.add(b, self.epsilon, out=b)
         np.divide(g, b, out=a)
-        np.multiply(a, rate, out=a)
-        np.subtract(w, a, out=w)
+        if self.momentum:
+            u = rest[-1]
+            np.multiply(u, self.momentum, out=u)
+            a = np.add(u, a, out=u)
+        np.multiply(a, rate, out=b)
+        np.subtract(w, b, out=w)

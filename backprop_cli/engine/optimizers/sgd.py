@@ -14,16 +14,20 @@ class SGD(Optimizer):
     """Stochastic gradient descent, with momentum and Nesterov's form of it.
 
     v ← μ v + g        w ← w − η v            (nesterov: w ← w − η (g + μ v))
-    η enters outside v, as in PyTorch. Polyak 1964, doi:10.1016/0041-5553(64)90137-5; Sutskever et al. 2013
+    η enters outside v, as in PyTorch (in Keras v holds −η v). Polyak 1964, doi:10.1016/0041-5553(64)90137-5;
+    Sutskever et al. 2013, ICML
     """
 
     learning_rate: NonNegative = 0.01
     momentum: Annotated[float, Interval(ge=0, lt=1)] = 0.0
     nesterov: bool = False
 
-    slots = ("velocity",)
+    @property
+    def slots(self) -> tuple[str, ...]:
+        return ("velocity",) if self.momentum else ()
 
     def update(self, w: Array, g: Array, memory: list[Array], rate: float, t: int, work: list[Array]) -> None:
+        a, b = work
         direction = g
         if self.momentum:
             (v,) = memory
@@ -31,7 +35,7 @@ class SGD(Optimizer):
             np.add(v, g, out=v)
             direction = v
             if self.nesterov:
-                np.multiply(v, self.momentum, out=work[0])
-                direction = np.add(g, work[0], out=work[0])
-        np.multiply(direction, rate, out=work[1])
-        np.subtract(w, work[1], out=w)
+                np.multiply(v, self.momentum, out=a)
+                direction = np.add(g, a, out=a)
+        np.multiply(direction, rate, out=b)
+        np.subtract(w, b, out=w)

@@ -1,9 +1,11 @@
-"""The base of every learning-rate schedule: a pure function of the step."""
+"""The base of every learning-rate schedule: a pure function of the update's number."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from math import ceil
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge
 
@@ -17,26 +19,47 @@ def schedule(name: str, *aliases: str) -> Any:
 
 @dataclass(kw_only=True)
 class Schedule(Component):
-    """η(step) = learning_rate · factor(step), steps counted from 0.
+    """η(s) = learning_rate · scale(s), s counted from 0.
 
-    `warmup` steps in front of any schedule rise linearly: factor = (step + 1) / warmup; the schedule
-    proper starts after them and spans the steps that remain.
+    `unit` says what s and every option in it count: optimizer steps, or epochs, as users of PyTorch's
+    schedulers often do (η then changes between epochs only).
+
+    `warmup` of those in front of any schedule rise linearly, step by step, scale = (step + 1) / warmup steps;
+    the schedule proper starts after them and spans what remains. Goyal et al. 2017, arXiv:1706.02677
     """
 
     warmup: Annotated[int, Ge(0)] = 0
+    unit: Literal["step", "epoch"] = "step"
 
-    total: int = slot()  # steps the schedule proper spans
+    total: int = slot()  # what the schedule proper spans, in `unit`s
 
-    def bind(self, total_steps: int) -> None:
-        """Tell the schedule how long the training is."""
-        self.total = max(1, total_steps - self.warmup)
+    def bind(self, total_steps: int, steps_per_epoch: float = 1) -> None:
+        """Tell the schedule how long the training and an epoch are, in optimizer steps."""
+        self._per_unit = max(1.0, steps_per_epoch) if self.unit == "epoch" else 1.0
+        self._rise = round(self.warmup * self._per_unit)
+        self.total = max(1, ceil((total_steps - self._rise) / self._per_unit))
 
-    def factor(self, step: int) -> float:
+    def scale(self, step: int) -> float:
         """What the learning rate is multiplied by at this step."""
-        if step < self.warmup:
-            return (step + 1) / self.warmup
-        return self.at(step - self.warmup)
+        if step < self._rise:
+            return (step + 1) / self._rise
+        return self.at(int((step - self._rise) / self._per_unit))
 
-    def at(self, step: int) -> float:
-        """The factor `step` steps after the warm-up."""
+    def at(self, s: int) -> float:
+        """The scale after the warm-up."""
         raise NotImplementedError
+
+    @property
+    def watches(self) -> str | None:
+        """The metric this schedule wants to `observe` after each epoch, if any."""
+        return None
+
+    def observe(self, value: float) -> None:
+        """Take in the watched metric of the epoch that has ended."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What is not a function of the step; JSON can hold it."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Put back what `state_dict` gave."""

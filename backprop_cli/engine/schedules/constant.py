@@ -3,9 +3,9 @@ from __future__ import annotations
 from backprop_cli.engine.schedules.base import Schedule, schedule
 
 
-@schedule("constant")
+@schedule("constant", "constant_lr")
 class Constant(Schedule):
-    """factor = 1"""
+    """scale = 1"""
 
-    def at(self, step: int) -> float:
+    def at(self, s: int) -> float:
         return 1.0

@@ -5,18 +5,22 @@ from typing import Annotated
 
 from annotated_types import Interval
 
+from backprop_cli.engine.layer import PositiveInt
 from backprop_cli.engine.schedules.base import Schedule, schedule
 
 
-@schedule("cosine")
+@schedule("cosine", "cosine_annealing_lr", "cosine_decay")
 class Cosine(Schedule):
-    """Half a cosine from 1 down to `final` at the end of the training.
+    """Half a cosine from 1 down to `final`.
 
-    factor = final + (1 − final) (1 + cos(π s / S)) / 2          s steps of S
+    scale = final + (1 − final) (1 + cos(π s / S)) / 2,   `final` from S on;   S = `steps`, or all that remain
+    Keras's CosineDecay (alpha is `final`), PyTorch's CosineAnnealingLR up to its T_max.
     Loshchilov & Hutter 2017, arXiv:1608.03983
     """
 
     final: Annotated[float, Interval(ge=0, le=1)] = 0.0
+    steps: PositiveInt | None = None
 
-    def at(self, step: int) -> float:
-        return self.final + (1 - self.final) * (1 + cos(pi * min(step, self.total) / self.total)) / 2
+    def at(self, s: int) -> float:
+        end = self.steps or self.total
+        return self.final + (1 - self.final) * (1 + cos(pi * min(s, end) / end)) / 2

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+from annotated_types import Gt
+
+from backprop_cli.engine.layer import NonNegative
+from backprop_cli.engine.optimizers.base import Array, Optimizer, optimizer
+from backprop_cli.engine.parameters import ParameterStore
+
+
+@optimizer("adagrad")
+class Adagrad(Optimizer):
+    """Divide by the root of all squared gradients so far.
+
+    s ← s + g²        w ← w − η g / (√s + ε)        s starts at initial_accumulator
+    ε is added outside the root, as in PyTorch (Keras: inside, and s starts at 0.1). Duchi, Hazan & Singer 2011, JMLR 12
+    """
+
+    learning_rate: NonNegative = 0.01
+    initial_accumulator: NonNegative = 0.0
+    epsilon: Annotated[float, Gt(0)] = 1e-10
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        return ("square",)
+
+    def bind(self, store: ParameterStore, total_steps: int, steps_per_epoch: int | None = None) -> None:
+        super().bind(store, total_steps, steps_per_epoch)
+        self.memory["square"][...] = self.initial_accumulator
+
+    def update(self, w: Array, g: Array, memory: list[Array], rate: float, t: int, work: list[Array]) -> None:
+        (s,) = memory
+        a, b = work
+        np.multiply(g, g, out=a)
+        np.add(s, a, out=s)
+        np.sqrt(s, out=b)
+        np.add(b, self.epsilon, out=b)
+        np.divide(g, b, out=a)
+        np.multiply(a, rate, out=a)
+        np.subtract(w, a, out=w)

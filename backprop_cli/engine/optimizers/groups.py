@@ -1,0 +1,81 @@
+"""Which options hold where: stretches of the flat vector that share a learning rate and a decay."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+import numpy.typing as npt
+
+from backprop_cli.engine.layer import NonNegative
+from backprop_cli.engine.parameters import Entry, ParameterStore
+from backprop_cli.errors import BuildError
+
+Array = npt.NDArray[Any]
+BLOCK = 16_384  # numbers; a block of w, g and two slots stays in the cache while a rule works on it
+
+
+@dataclass(kw_only=True)
+class Group:
+    """Options for the parameters whose names match a pattern (`*.b`, `dense_1.*`, `*.[bg]*`).
+
+    What is left out is the optimizer's own. `learning_rate` replaces the optimizer's and follows the same
+    schedule, as PyTorch's parameter groups do; `weight_decay` holds for everything that matches, biases too.
+    """
+
+    match: str
+    learning_rate: NonNegative | None = None
+    weight_decay: NonNegative | None = None
+
+
+@dataclass
+class Segment:
+    """A stretch of the flat vector with one learning rate and one decay."""
+
+    start: int
+    stop: int
+    learning_rate: float
+    weight_decay: float
+
+    def blocks(self) -> Iterator[slice]:
+        for start in range(self.start, self.stop, BLOCK):
+            yield slice(start, min(start + BLOCK, self.stop))
+
+
+def segments(
+    store: ParameterStore, groups: Sequence[Group], learning_rate: float, weight_decay: float
+) -> list[Segment]:
+    """The trained part of the vector in as few stretches as the options allow; gaps between parameters
+    belong to the one before. Raises BuildError for a group that matches nothing."""
+    trained = [entry for entry in store.entries.values() if not entry.frozen]
+    for index, group in enumerate(groups):
+        if not any(fnmatchcase(entry.name, group.match) for entry in trained):
+            raise BuildError(
+                f"optimizer.groups.{index}: {group.match!r} matches no trained parameter; expected a pattern such as "
+                f"'*.b' for one or more of {', '.join(entry.name for entry in trained)}"
+            )
+    found: list[Segment] = []
+    for entry in trained:
+        start = store.spans[entry.name].start
+        rate, decay = _options(entry, groups, learning_rate, weight_decay)
+        if found:
+            found[-1].stop = start
+        if not found or (found[-1].learning_rate, found[-1].weight_decay) != (rate, decay):
+            found.append(Segment(start, store.trainable, rate, decay))
+    if found:
+        found[-1].stop = store.trainable
+    return found
+
+
+def _options(entry: Entry, groups: Sequence[Group], rate: float, decay: float) -> tuple[float, float]:
+    """The learning rate and decay of one parameter: of the first group that matches, else the optimizer's."""
+    decay = decay if entry.decay else 0.0
+    group = next((group for group in groups if fnmatchcase(entry.name, group.match)), None)
+    if group is None:
+        return rate, decay
+    return (
+        rate if group.learning_rate is None else group.learning_rate,
+        decay if group.weight_decay is None else group.weight_decay,
+    )

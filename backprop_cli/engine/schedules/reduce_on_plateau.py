@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import isfinite
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Interval
+
+from backprop_cli.engine.layer import NonNegative
+from backprop_cli.engine.schedules.base import Schedule, schedule
+from backprop_cli.registry import slot
+
+RISING = ("accuracy", "top_k", "precision", "recall", "f1", "auc", "r2", "cosine_similarity")
+
+
+@schedule("reduce_on_plateau", "reduce_lr_on_plateau")
+class ReduceOnPlateau(Schedule):
+    """Multiply by `factor` once the monitored metric has stopped improving.
+
+    scale ← max(scale · factor, min)  after more than `patience` epochs in a row without an improvement of
+    more than `min_delta`; then `cooldown` epochs in which none is counted. `min` is relative to learning_rate.
+    `mode` auto: larger is better for accuracy and its like, smaller for everything else. NaN and infinity are
+    no improvement.
+    PyTorch's ReduceLROnPlateau with threshold_mode abs (Keras's counts one epoch less of patience).
+    """
+
+    monitor: str = "validation/loss"
+    factor: Annotated[float, Interval(gt=0, lt=1)] = 0.1
+    patience: Annotated[int, Ge(0)] = 10
+    min_delta: NonNegative = 1e-4
+    cooldown: Annotated[int, Ge(0)] = 0
+    min: NonNegative = 0.0
+    mode: Literal["auto", "min", "max"] = "auto"
+
+    best: float | None = slot()
+    bad_epochs: int = slot()
+    cooling: int = slot()  # epochs of the cooldown that remain
+    current: float = slot()
+
+    def bind(self, total_steps: int, steps_per_epoch: float = 1) -> None:
+        super().bind(total_steps, steps_per_epoch)
+        self.load_state_dict({"best": None, "bad_epochs": 0, "cooling": 0, "current": 1.0})
+
+    @property
+    def watches(self) -> str | None:
+        return self.monitor
+
+    @property
+    def rising(self) -> bool:
+        """Whether larger values of the metric are better."""
+        return self.mode == "max" or (self.mode == "auto" and self.monitor.rpartition("/")[2].startswith(RISING))
+
+    def at(self, s: int) -> float:
+        return self.current
+
+    def observe(self, value: float) -> None:
+        best, least = self.best, self.min_delta
+        better = best is None or (value > best + least if self.rising else value < best - least)
+        if better and isfinite(value):
+            self.best, self.bad_epochs = value, 0
+        else:
+            self.bad_epochs += 1
+        if self.cooling > 0:
+            self.cooling -= 1
+            self.bad_epochs = 0
+        if self.bad_epochs > self.patience:
+            self.current = max(self.current * self.factor, self.min)
+            self.cooling, self.bad_epochs = self.cooldown, 0
+
+    def state_dict(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("best", "bad_epochs", "cooling", "current")}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.best = state["best"]
+        self.bad_epochs, self.cooling = int(state["bad_epochs"]), int(state["cooling"])
+        self.current = float(state["current"])

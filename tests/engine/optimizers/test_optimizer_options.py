@@ -1,0 +1,234 @@
+"""What all optimizers share: accumulation, averaging, clipping, groups, memory, exact resuming."""
+
+from __future__ import annotations
+
+import json
+import tracemalloc
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backprop_cli.engine.constraints import MaxNorm
+from backprop_cli.engine.initializers import Normal
+from backprop_cli.engine.optimizers.base import FLUSH_EVERY, Optimizer, norm
+from backprop_cli.engine.parameters import Entry, ParameterStore
+from backprop_cli.errors import BuildError, CheckpointError
+from backprop_cli.registry import classes, make
+
+NAMES = sorted(classes("optimizer"))
+Array = Any
+
+
+def bound(options: dict[str, Any], width: int = 6, dtype: str = "float32") -> tuple[Optimizer, ParameterStore]:
+    entries = [
+        Entry("one.W", (40, width), Normal(std=1.0), True, False, MaxNorm(max_value=1.5)),
+        Entry("one.b", (width,), Normal(std=1.0), False, False),
+        Entry("two.W", (width, 3), Normal(std=1.0), True, False),
+        Entry("two.U", (width, 3), Normal(std=1.0), True, True),
+    ]
+    store = ParameterStore(entries, {}, dtype)
+    store.initialize(np.random.default_rng(0), list(store.entries))
+    optimizer = make("optimizer", options)
+    optimizer.bind(store, 100, 10)
+    return optimizer, store
+
+
+def feed(optimizer: Optimizer, store: ParameterStore, batch: int) -> bool:
+    """One batch's gradient, a function of its number."""
+    rng = np.random.default_rng(batch)
+    for view in store.gradient_views.values():
+        view[...] = rng.normal(size=view.shape)
+    return optimizer.step()
+
+
+BUSY = {
+    "weight_decay": 0.01,
+    "clip_norm": 1.0,
+    "accumulate": 3,
+    "ema": 0.9,
+    "schedule": {"type": "cosine", "warmup": 2},
+    "groups": [{"match": "*.b", "learning_rate": 0.1}],
+}
+
+
+@pytest.mark.parametrize("stop", [7, 9])
+@pytest.mark.parametrize("name", NAMES)
+def test_resuming_is_exact_even_between_two_updates(name: str, stop: int) -> None:
+    unbroken, store = bound({"type": name, **BUSY})
+    first, before = bound({"type": name, **BUSY})
+    for batch in range(20):
+        feed(unbroken, store, batch)
+    for batch in range(stop):
+        feed(first, before, batch)
+    vectors, numbers = first.state_dict()
+    vectors, numbers = {name: vector.copy() for name, vector in vectors.items()}, json.loads(json.dumps(numbers))
+    second, after = bound({"type": name, **BUSY})
+    after.values[...] = before.values
+    second.load_state_dict(vectors, numbers)
+    for batch in range(stop, 20):
+        feed(second, after, batch)
+    assert after.values.tobytes() == store.values.tobytes()
+    for vector in unbroken.memory:
+        assert second.memory[vector].tobytes() == unbroken.memory[vector].tobytes()
+    assert second.current_rate == unbroken.current_rate
+
+
+def test_a_state_of_other_options_is_refused_and_changes_nothing() -> None:
+    plain, _ = bound({"type": "sgd"})
+    heavy, _ = bound({"type": "sgd", "momentum": 0.9})
+    with pytest.raises(CheckpointError, match="velocity"):
+        plain.load_state_dict(*heavy.state_dict())
+    wider, _ = bound({"type": "sgd", "momentum": 0.9}, width=60)
+    wider.memory["velocity"][...] = 1
+    with pytest.raises(CheckpointError, match="does not fit"):
+        heavy.load_state_dict(*wider.state_dict())
+    assert not heavy.memory["velocity"].any()
+
+
+def test_slots_exist_only_where_the_options_need_them() -> None:
+    def slots(**options: Any) -> set[str]:
+        return set(bound(options)[0].memory)
+
+    assert slots(type="sgd") == set()
+    assert slots(type="sgd", momentum=0.9) == {"velocity"}
+    assert slots(type="rmsprop") == {"square"}
+    assert slots(type="rmsprop", centered=True, momentum=0.9) == {"square", "mean", "velocity"}
+    assert slots(type="adam", amsgrad=True, ema=0.9, accumulate=2) == {"m", "v", "v_max", "average", "accumulated"}
+
+
+def test_frozen_parameters_stay() -> None:
+    optimizer, store = bound({"type": "adamw", "learning_rate": 0.5})
+    kept = store.parameters["two.U"].copy()
+    feed(optimizer, store, 0)
+    assert np.array_equal(store.parameters["two.U"], kept)
+
+
+def test_accumulation_is_one_update_with_the_mean() -> None:
+    many, ours = bound({"type": "adam", "accumulate": 4}, dtype="float64")
+    once, theirs = bound({"type": "adam"}, dtype="float64")
+    mean = np.zeros_like(theirs.gradients)
+    made = []
+    for batch in range(4):
+        made.append(feed(many, ours, batch))
+        rng = np.random.default_rng(batch)
+        for name, view in theirs.gradient_views.items():
+            mean[theirs.spans[name]] += rng.normal(size=view.shape).reshape(-1) / 4
+    theirs.gradients[...] = mean
+    once.step()
+    assert made == [False, False, False, True]
+    assert many.iteration == 1
+    np.testing.assert_allclose(ours.values, theirs.values, rtol=1e-12)
+
+
+def test_schedules_count_updates_not_batches() -> None:
+    optimizer, store = bound({"type": "sgd", "accumulate": 4, "schedule": "linear"})
+    for batch in range(100):
+        feed(optimizer, store, batch)
+    assert optimizer.iteration == 25
+    assert optimizer.current_rate == 0.0
+    by_epoch, store = bound({"type": "sgd", "accumulate": 2, "schedule": {"type": "step", "every": 1, "unit": "epoch"}})
+    for batch in range(10):
+        feed(by_epoch, store, batch)
+    assert by_epoch.current_rate == pytest.approx(0.01 * 0.1)
+
+
+def test_the_moving_average_is_used_inside_and_given_back_after() -> None:
+    optimizer, store = bound({"type": "sgd", "learning_rate": 0.1, "ema": 0.8}, dtype="float64")
+    with optimizer.averaged():
+        pass  # before the first update there is no average yet: the weights themselves
+    expected = None
+    for batch in range(5):
+        feed(optimizer, store, batch)
+        w = store.values[: store.trainable].copy()
+        expected = w if expected is None else 0.8 * expected + 0.2 * w
+    raw = store.values.tobytes()
+    with suppress(KeyError), optimizer.averaged():
+        np.testing.assert_allclose(store.values[: store.trainable], expected, rtol=1e-12)
+        raise KeyError  # what goes wrong inside leaves no average behind
+    assert store.values.tobytes() == raw
+
+
+def test_without_ema_averaged_changes_nothing() -> None:
+    optimizer, store = bound({"type": "sgd"})
+    feed(optimizer, store, 0)
+    raw = store.values.tobytes()
+    with optimizer.averaged():
+        assert store.values.tobytes() == raw
+
+
+def test_constraints_hold_after_every_update() -> None:
+    optimizer, store = bound({"type": "sgd", "learning_rate": 1.0})
+    for batch in range(3):
+        feed(optimizer, store, batch)
+        assert np.all(np.linalg.norm(store.parameters["one.W"], axis=0) <= 1.5 + 1e-5)
+    assert np.linalg.norm(store.parameters["two.W"], axis=0).max() > 1.5
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_norms_that_overflow_are_clipped_all_the_same(dtype: str) -> None:
+    large = 1e30 if dtype == "float32" else 1e150
+    optimizer, store = bound({"type": "sgd", "learning_rate": 1.0, "clip_norm": 1.0}, dtype=dtype)
+    before = store.values.copy()
+    store.gradients[: store.trainable] = large
+    optimizer.step()
+    moved = (before - store.values)[store.spans["one.b"]]
+    assert np.all(np.isfinite(store.values))
+    np.testing.assert_allclose(moved, 1 / np.sqrt(store.trainable), rtol=1e-4)
+
+
+def test_the_norm_of_nothing_and_of_nan() -> None:
+    assert norm(np.zeros(5)) == 0
+    assert np.isnan(norm(np.array([1.0, np.nan])))
+    assert norm(np.array([np.inf, 1.0])) == np.inf
+
+
+def test_nan_in_a_gradient_reaches_the_weights() -> None:
+    for name in NAMES:
+        optimizer, store = bound({"type": name, "clip_norm": 1.0, "clip_value": 1.0})
+        store.gradient_views["one.b"][...] = np.nan
+        optimizer.step()
+        assert np.isnan(store.parameters["one.b"]).all(), name
+
+
+def test_a_group_that_matches_nothing_is_refused_by_name() -> None:
+    with pytest.raises(BuildError, match=r"groups\.1.*'\*\.bias'.*one\.b"):
+        bound({"type": "sgd", "groups": [{"match": "one.*"}, {"match": "*.bias"}]})
+    with pytest.raises(BuildError, match="no trained parameter"):
+        bound({"type": "sgd", "groups": [{"match": "two.U"}]})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_decays_into_denormals(name: str) -> None:
+    optimizer, store = bound({"type": name, "learning_rate": 1e-3} | ({"momentum": 0.9} if name == "sgd" else {}))
+    feed(optimizer, store, 0)
+    store.gradients[...] = 0
+    tiny = np.finfo(np.float32).tiny
+    for _ in range(6 * FLUSH_EVERY):
+        optimizer.step()
+        for slot, vector in optimizer.memory.items():
+            denormal = (vector != 0) & (np.abs(vector) < tiny)
+            assert not denormal.any(), (slot, optimizer.iteration)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_update_allocates_nothing_of_the_size_of_the_parameters(name: str) -> None:
+    options = {"type": name, "weight_decay": 0.1, "clip_norm": 0.1, "clip_value": 1.0, "accumulate": 2, "ema": 0.9}
+    optimizer, store = bound(options, width=3000)
+    for _ in range(4):
+        optimizer.step()
+    tracemalloc.start()
+    for _ in range(4):
+        store.gradients[...] = 1
+        optimizer.step()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < store.values.nbytes / 4
+
+
+def test_a_long_nadam_resumes_with_the_same_momentum() -> None:
+    optimizer = make("optimizer", "nadam")
+    walked = [optimizer.momentum_product(t) for t in range(1, 301)][-1]
+    assert make("optimizer", "nadam").momentum_product(300) == walked
+    assert optimizer.momentum_product(10) == make("optimizer", "nadam").momentum_product(10)
