@@ -5,6 +5,7 @@ As a program it loads one of those datasets, for tests that need another process
     python loopback.py URL CHECKSUMS_DIR DATASET
 """
 
+import csv
 import gzip
 import hashlib
 import io
@@ -91,6 +92,11 @@ def cifar100_tar() -> bytes:
     return tar({f"cifar-100-binary/{name}": data for name, data in files.items()})
 
 
+HOUSES = b"rooms,area,kind,price\n" + b"".join(
+    b"%d,%.1f,%s,%.2f\n" % (n % 5, 20 + n / 2, b"flat" if n % 3 else b"villa", 1000.25 * n) for n in range(60)
+)
+
+
 class Server(ThreadingHTTPServer):
     """Serves /CASE/FILE; the case says how."""
 
@@ -103,6 +109,7 @@ class Server(ThreadingHTTPServer):
             "gzip.zip": emnist_zip(),
             "cifar10.tar.gz": cifar10_tar(),
             "cifar100.tar.gz": cifar100_tar(),
+            "houses.csv": HOUSES,
         }
         self.url = f"http://127.0.0.1:{self.server_port}/"
         lines = [
@@ -178,6 +185,28 @@ def define_builders(url: str, checksums: Path) -> None:
         @property
         def _cifar_info(self) -> Any:
             return super()._cifar_info._replace(url=f"{url}good/cifar100.tar.gz")
+
+    class LoopbackHouses(tfds.core.GeneratorBasedBuilder):
+        """A table, as anybody would write its builder."""
+
+        VERSION = tfds.core.Version("1.2.0")
+
+        def _info(self) -> Any:
+            features = {
+                "rooms": np.int32,
+                "size": {"area": np.float32},
+                "kind": tfds.features.ClassLabel(names=["flat", "villa"]),
+                "price": np.float64,
+            }
+            return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features))
+
+        def _split_generators(self, dl_manager: Any) -> Any:
+            return {"train": self._generate_examples(dl_manager.download(f"{url}good/houses.csv"))}
+
+        def _generate_examples(self, path: Any) -> Any:
+            for number, row in enumerate(csv.DictReader(Path(path).read_text().splitlines())):
+                size = {"area": float(row["area"])}
+                yield number, {"rooms": int(row["rooms"]), "size": size, "kind": row["kind"], "price": row["price"]}
 
 
 def main(url: str, checksums: str, name: str) -> None:

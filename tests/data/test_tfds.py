@@ -108,6 +108,19 @@ class TestBuilders:
         with pytest.raises(DataError, match="'id' is text"):
             load("loopback_cifar100", input="id")
 
+    def test_a_table(self) -> None:
+        with pytest.raises(DataError, match=r"set `input` and `target` .*: kind, price, rooms, size/area"):
+            load("loopback_houses")
+        dataset = load("loopback_houses", input=["rooms", "size"], target="price", splits={"train": "train"})
+        x, y = dataset.splits["train"].x, dataset.splits["train"].y
+        assert dataset.features == ["rooms", "size/area"]
+        assert dataset.classes is None
+        assert (x.shape, x.dtype, y.shape, y.dtype) == ((60, 2), np.float32, (60, 1), np.float64)
+        order = np.argsort(y[:, 0])
+        np.testing.assert_array_equal(x[order], [[n % 5, 20 + n / 2] for n in range(60)])
+        by_kind = load("loopback_houses", input="size/area", target="kind")
+        assert by_kind.classes == ["flat", "villa"]
+
     def test_the_real_names_are_registered_builders_with_tfds_checksums(self) -> None:
         from backprop_cli.data.tfds.builders import BUILDERS
 
@@ -274,6 +287,16 @@ class TestFailures:
         assert wrong.exists()
         with pytest.raises(DataError, match="no such folder"):
             load("loopback_good", manual_dir=str(tmp_path / "nowhere"))
+
+    def test_a_folder_that_another_process_finished_first(self, tmp_path: Path) -> None:
+        load("loopback_good", data_dir=str(tmp_path / "one"))
+
+        def overtake(task: str, done: int, total: int | None) -> None:
+            if task.startswith("preparing") and not (tmp_path / "two/loopback_good/3.0.1").exists():
+                shutil.copytree(tmp_path / "one/loopback_good/3.0.1", tmp_path / "two/loopback_good/3.0.1")
+
+        source = Tfds(name="loopback_good", data_dir=str(tmp_path / "two"))
+        assert len(load_dataset(source, 0, HERE, progress=overtake).splits["train"]) == TRAIN
 
 
 class TestDamage:
