@@ -80,6 +80,8 @@ def test_the_text_is_plain_ascii() -> None:
 def test_mistakes_are_named() -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'mnist5k'"):
         Sample(name="mnist").load(0, HERE)
+    with pytest.raises(UnknownNameError, match="source: files, path: 'sample:pride_and_prejudice'"):
+        Sample(name="pride_and_prejudice").load(0, HERE)
     with pytest.raises(DataError, match="no split 'test'"):
         Sample(name="iris", splits={"train": "test"}).load(0, HERE)
     assert isinstance(registry.make("source", {"source": "sample", "name": "iris"}, key="source"), Sample)

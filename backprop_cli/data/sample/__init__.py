@@ -54,7 +54,9 @@ class Sample(Source):
         path = sample_path(self.name)
         if path.suffix == ".txt":
             raise UnknownNameError(
-                f"sample {self.name!r} is a text, not a table of arrays; expected one of {', '.join(names())}"
+                f"sample {self.name!r} is a text; train on it with "
+                f"dataset: {{source: files, path: 'sample:{self.name}'}}; "
+                f"the samples of arrays are {', '.join(names())}"
             )
         with np.load(path, allow_pickle=False) as file:
             arrays: dict[str, Array] = dict(file)
