@@ -93,8 +93,8 @@ def compare(
 
 
 def relative_error(analytic: float, numeric: float, floor: float = 0.0) -> float:
-    """|a − n| / max(|a|, |n|, floor, 10⁻⁶); the floor keeps the noise of differences near 0 out of it."""
-    return abs(analytic - numeric) / max(abs(analytic), abs(numeric), floor, 1e-6)
+    """|a − n| / max(|a|, |n|, floor, 10⁻⁵); the floors keep out the noise of differences, some 10⁻¹², near 0."""
+    return abs(analytic - numeric) / max(abs(analytic), abs(numeric), floor, 1e-5)
 
 
 def derivative(loss: Callable[[], float], values: Array, index: tuple[int, ...]) -> float:

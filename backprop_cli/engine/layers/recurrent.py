@@ -32,7 +32,7 @@ class Recurrent(Layer):
     go_backwards: bool = False
     bias: bool = True
     kernel_initializer: Initializer = "glorot_uniform"
-    recurrent_initializer: Initializer = "glorot_uniform"
+    recurrent_initializer: Initializer = "orthogonal"
     bias_initializer: Initializer = "zeros"
 
     gates: ClassVar[int] = 1  # blocks of H columns in W, U and b

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import numpy as np
+
+from backprop_cli.engine.layer import Array, Initializer, Layer, PositiveInt, Shape, layer
+from backprop_cli.errors import BuildError, DataError
+from backprop_cli.registry import slot
+
+
+@layer("embedding")
+class Embedding(Layer):
+    """A row of a table for every token id.
+
+    y[n, t] = W[x[n, t]]          x (N, T) integers in 0 … V − 1   W (V, D)   y (N, T, D)
+    dW[i] = Σ dy[n, t] over x[n, t] = i          ids have no gradient
+    V is `input_dim`, D is `output_dim`. With `mask_zero` id 0 is padding: those steps are masked.
+    Raises DataError for an id outside the table. Bengio et al. 2003, JMLR 3:1137
+    """
+
+    input_dim: PositiveInt
+    output_dim: PositiveInt
+    mask_zero: bool = False
+    embeddings_initializer: Initializer = "uniform"
+
+    integer_input = True
+
+    W: Array = slot()
+    dW: Array = slot()
+    sorted_rows: Array = slot()
+
+    examples = [
+        {"options": {"input_dim": 5, "output_dim": 3}, "inputs": [(4,)]},
+        {"options": {"input_dim": 4, "output_dim": 1, "mask_zero": True}, "inputs": [(1,)]},
+        {"options": {"input_dim": 9, "output_dim": 2}, "inputs": [(2, 3)]},
+    ]
+
+    def build(self, *shapes: Shape) -> Shape:
+        (shape,) = shapes
+        self.parameter("W", (self.input_dim, self.output_dim), self.embeddings_initializer)
+        self.workspace("sorted_rows", (*shape, self.output_dim), temporary=True)
+        if self.mask_zero:
+            if len(shape) != 1:
+                raise BuildError(f"mask_zero takes sequences of ids, shape (T,), got {shape}")
+            self.makes_mask(shape[0])
+        return (*shape, self.output_dim)
+
+    @property
+    def needs_output(self) -> bool:
+        return False
+
+    def forward(self, x: Array, y: Array, training: bool) -> None:
+        low, high = x.min(), x.max()
+        if low < 0 or high >= self.input_dim:
+            raise DataError(
+                f"token id {low if low < 0 else high} has no row in an embedding of {self.input_dim}; "
+                f"expected ids 0 to {self.input_dim - 1}; set input_dim to the size of the vocabulary"
+            )
+        np.take(self.W, x, axis=0, out=y, mode="clip")
+        if self.mask_zero:
+            np.not_equal(x, 0, out=self.made_mask)
+
+    def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
+        rows, work = (each.reshape(-1, self.output_dim) for each in (dy, self.sorted_rows))
+        self.kernels.scatter_rows(x.reshape(-1), rows, work, self.dW)

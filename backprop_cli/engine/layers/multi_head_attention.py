@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import numpy as np
+from annotated_types import Interval
+
+from backprop_cli.engine.layer import Array, Initializer, Layer, PositiveInt, Shape, layer
+from backprop_cli.errors import BuildError
+from backprop_cli.registry import slot
+
+NEVER = -1e30  # added to a score that must get no weight: its exponential is exactly 0
+
+
+@layer("multi_head_attention", "multihead_attention", "attention")
+class MultiHeadAttention(Layer):
+    """Scaled dot-product attention, in several heads side by side.
+
+    One input x (N, T, F): every step looks at every step. Two inputs [x, m]: the steps of x look at those
+    of m (N, S, M), which stands for x below in K and V.
+    Q = x Wq + bq   K = x Wk + bk   V = x Wv + bv          Wq (F, F)   Wk, Wv (F or M, F)   Wo (F, F)
+    per head of width d = F / heads:  P = softmax(Q Kᵀ / √d),  O = P V          P (N, heads, T, S)
+    y = [O of all heads] Wo + bo          y (N, T, F)
+    dV = Pᵀ dO   dS = P ⊙ (dO Vᵀ − Σ_d dO ⊙ O)   dQ = dS K / √d   dK = dSᵀ Q / √d,  then as in dense
+    `causal`: step t looks at steps up to t only. Steps that the mask of the keys leaves out get no weight.
+    `dropout` zeroes entries of P while training. Vaswani et al. 2017, arXiv:1706.03762
+    """
+
+    heads: PositiveInt
+    causal: bool = False
+    dropout: Annotated[float, Interval(ge=0, lt=1)] = 0.0
+    bias: bool = True
+    kernel_initializer: Initializer = "glorot_uniform"
+    bias_initializer: Initializer = "zeros"
+
+    merges = True
+    stochastic = True
+
+    Wq: Array = slot()
+    Wk: Array = slot()
+    Wv: Array = slot()
+    Wo: Array = slot()
+    bq: Array = slot()
+    bk: Array = slot()
+    bv: Array = slot()
+    bo: Array = slot()
+    dWq: Array = slot()
+    dWk: Array = slot()
+    dWv: Array = slot()
+    dWo: Array = slot()
+    dbq: Array = slot()
+    dbk: Array = slot()
+    dbv: Array = slot()
+    dbo: Array = slot()
+    q: Array = slot()  # already divided by √d
+    k: Array = slot()
+    v: Array = slot()
+    o: Array = slot()
+    p: Array = slot()
+    noise: Array = slot()
+    dropped: Array = slot()  # P after dropout
+    row: Array = slot()
+    penalty: Array = slot()
+    dq: Array = slot()
+    dk: Array = slot()
+    dv: Array = slot()
+    do: Array = slot()
+    dp: Array = slot()
+    beside: Array = slot()
+
+    examples = [
+        {"options": {"heads": 2}, "inputs": [(3, 4)]},
+        {"options": {"heads": 1, "causal": True, "bias": False}, "inputs": [(3, 2)]},
+        {"options": {"heads": 1, "causal": True}, "inputs": [(1, 1)]},
+        {"options": {"heads": 2, "dropout": 0.4}, "inputs": [(3, 2)]},
+        {"options": {"heads": 2}, "inputs": [(3, 2), (2, 3)]},
+        {"options": {"heads": 2, "causal": True}, "inputs": [(3, 2)], "padded": True},
+        {"options": {"heads": 1}, "inputs": [(2, 2), (3, 2)], "padded": True},
+    ]
+
+    def build(self, *shapes: Shape) -> Shape:
+        if len(shapes) > 2 or any(len(shape) != 2 for shape in shapes):
+            raise BuildError(
+                "multi_head_attention takes one sequence (T, F), or two of which the first looks at the second, "
+                f"got {', '.join(map(str, shapes))}"
+            )
+        (steps, width), (seen, memory) = shapes[0], shapes[-1]
+        if width % self.heads:
+            raise BuildError(f"{self.heads} heads do not divide the width {width} of inputs of shape {shapes[0]}")
+        if self.causal and len(shapes) == 2:
+            raise BuildError("causal is for a sequence that looks at itself, got two inputs; set causal: false")
+        for name, rows in (("q", width), ("k", memory), ("v", memory), ("o", width)):
+            self.parameter(f"W{name}", (rows, width), self.kernel_initializer)
+            if self.bias:
+                self.parameter(f"b{name}", (width,), self.bias_initializer, decay=False)
+        for name, length in (("q", steps), ("k", seen), ("v", seen), ("o", steps)):
+            self.workspace(name, (length, width))
+            self.workspace(f"d{name}", (length, width), temporary=True)
+        self.workspace("p", (self.heads, steps, seen))
+        self.workspace("dp", (self.heads, steps, seen), temporary=True)
+        self.workspace("row", (self.heads, steps, 1), temporary=True)
+        self.workspace("penalty", (seen,), temporary=True)
+        self.workspace("beside", (max(steps, seen) * max(width, memory),), temporary=True)
+        if self.dropout:
+            self.workspace("noise", (self.heads, steps, seen))
+            self.workspace("dropped", (self.heads, steps, seen))
+        self._future = np.triu(np.full((steps, seen), NEVER, np.float32), k=1)
+        return shapes[0]
+
+    @property
+    def needs_output(self) -> bool:
+        return False
+
+    def forward(self, x: Sequence[Array], y: Array, training: bool) -> None:
+        for name, source in (("q", x[0]), ("k", x[-1]), ("v", x[-1])):
+            self._affine(source, name, getattr(self, name))
+        np.multiply(self.q, (self.q.shape[-1] // self.heads) ** -0.5, out=self.q)
+        np.matmul(self._split(self.q), self._split(self.k).swapaxes(2, 3), out=self.p)
+        if self.causal:
+            np.add(self.p, self._future, out=self.p)
+        if self.masks is not None and self.masks[-1] is not None:
+            np.multiply(np.logical_not(self.masks[-1]), NEVER, out=self.penalty)
+            np.add(self.p, self.penalty[:, None, None, :], out=self.p)
+        self.kernels.attention_softmax(self.p, self.row)
+        self._active = training and self.dropout > 0
+        if self._active:
+            self._drop()
+        np.matmul(self.dropped if self._active else self.p, self._split(self.v), out=self._split(self.o))
+        self._affine(self.o, "o", y)
+
+    def backward(self, x: Sequence[Array], y: Array, dy: Array, dx: Sequence[Array | None]) -> None:
+        self._affine_gradients(self.o, "o", dy)
+        np.dot(_rows(dy), self.Wo.T, out=_rows(self.do))
+        q, k, v, o = (self._split(each) for each in (self.q, self.k, self.v, self.o))
+        dq, dk, dv, do = (self._split(each) for each in (self.dq, self.dk, self.dv, self.do))
+        np.einsum("nhtd,nhtd->nht", do, o, out=self.row[..., 0])
+        np.matmul((self.dropped if self._active else self.p).swapaxes(2, 3), do, out=dv)
+        np.matmul(do, v.swapaxes(2, 3), out=self.dp)
+        if self._active:
+            np.multiply(self.dp, self.noise, out=self.dp)
+        self.kernels.attention_softmax_backward(self.p, self.dp, self.row)
+        np.matmul(self.dp, k, out=dq)
+        np.multiply(self.dq, q.shape[-1] ** -0.5, out=self.dq)
+        np.matmul(self.dp.swapaxes(2, 3), q, out=dk)
+        for name, source in (("q", x[0]), ("k", x[-1]), ("v", x[-1])):
+            self._affine_gradients(source, name, getattr(self, f"d{name}"))
+        if dx[0] is not None:
+            np.dot(_rows(self.dq), self.Wq.T, out=_rows(dx[0]))
+        if dx[-1] is not None:
+            if len(dx) == 1:
+                self._add(self.dk, self.Wk, dx[-1])
+            else:
+                np.dot(_rows(self.dk), self.Wk.T, out=_rows(dx[-1]))
+            self._add(self.dv, self.Wv, dx[-1])
+
+    def _split(self, a: Array) -> Array:
+        """(N, T, F) seen as (N, heads, T, d)."""
+        return a.reshape(*a.shape[:2], self.heads, -1).swapaxes(1, 2)
+
+    def _affine(self, source: Array, name: str, out: Array) -> None:
+        np.dot(_rows(source), getattr(self, f"W{name}"), out=_rows(out))
+        if self.bias:
+            np.add(out, getattr(self, f"b{name}"), out=out)
+
+    def _affine_gradients(self, source: Array, name: str, delta: Array) -> None:
+        np.dot(_rows(source).T, _rows(delta), out=getattr(self, f"dW{name}"))
+        if self.bias:
+            np.sum(_rows(delta), axis=0, out=getattr(self, f"db{name}"))
+
+    def _add(self, delta: Array, W: Array, dx: Array) -> None:
+        """dx += δ Wᵀ"""
+        product = self.beside.reshape(-1)[: dx.size].reshape(dx.shape)
+        np.dot(_rows(delta), W.T, out=_rows(product))
+        np.add(dx, product, out=dx)
+
+    def _drop(self) -> None:
+        keep = 1 - self.dropout
+        self.rng.random(out=self.noise, dtype=self.noise.dtype)
+        np.less(self.noise, keep, out=self.noise)
+        np.multiply(self.noise, 1 / keep, out=self.noise)
+        np.multiply(self.p, self.noise, out=self.dropped)
+
+    def flops(self, *shapes: Shape) -> int:
+        (steps, width), (seen, memory) = shapes[0], shapes[-1]
+        return 4 * steps * width * width + 4 * seen * memory * width + 4 * steps * seen * width
+
+
+def _rows(a: Array) -> Array:
+    return a.reshape(-1, a.shape[-1])
