@@ -155,7 +155,10 @@ def training(prepared: Prepared, callbacks: Sequence[Callback] = ()) -> tuple[Lo
     stopping = options.early_stopping
     default = "validation/loss" if validation is not None else "train/loss"
     best = Best((stopping and stopping.monitor) or options.checkpoint.monitor or default, stopping)
-    loop = Loop(prepared.network, optimizer, train, validation, options, [best, *callbacks])
+    try:
+        loop = Loop(prepared.network, optimizer, train, validation, options, [best, *callbacks])
+    except BuildError as error:
+        raise ConfigError([cfg.problem(("optimizer", "groups"), str(error))]) from None
     prepared.network.reserve(max(train.batch_size, validation.batch_size if validation else 0))
     return loop, best
 
@@ -274,6 +277,8 @@ def load_run(
         store.load({k: found.arrays[k] for k in built.states if k in found.arrays}, built.states, complete=True)
     except BuildError as error:
         raise DataError(f"{path} does not fit the network of {run.config}: {error}") from None
+    if "optimizer/average" in found.arrays:  # trained with `ema`, whose weights are the ones to use
+        store.values[: store.trainable] = found.arrays["optimizer/average"]
     return prepared, path
 
 

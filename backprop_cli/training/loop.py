@@ -18,7 +18,8 @@ import numpy.typing as npt
 from backprop_cli.engine.graph import Network
 from backprop_cli.engine.metrics.base import Metric
 from backprop_cli.engine.optimizers.base import Optimizer
-from backprop_cli.errors import BpError, DivergedError
+from backprop_cli.errors import BpError, DivergedError, UsageError
+from backprop_cli.registry import expected
 from backprop_cli.training.options import Trainer
 
 Array = npt.NDArray[Any]
@@ -79,7 +80,7 @@ class Loop:
         self.row: Row = {}
         self.stop_reason: str | None = None  # why training ends before its last epoch
         self._sums = np.zeros(2)  # loss × samples, samples
-        optimizer.bind(network.store, self.total_steps)
+        optimizer.bind(network.store, self.total_steps, train.steps_per_epoch)
 
     @property
     def total_steps(self) -> int:
@@ -141,19 +142,33 @@ class Loop:
         for metric in self.metrics:
             metric.reset()
         if self.validation is not None:
-            measured = evaluate(self.network, self.validation.epoch(0), self.metrics)
+            with self.optimizer.averaged():
+                measured = evaluate(self.network, self.validation.epoch(0), self.metrics)
             row.update({f"validation/{name}": value for name, value in measured.items()})
             for metric in self.metrics:
                 metric.reset()
         self.seconds = time.perf_counter() - self._clock
         row["time"] = round(self.seconds, 6)
+        self._tell_schedule(row)
         return row
+
+    def _tell_schedule(self, row: Row) -> None:
+        watched = self.optimizer.schedule.watches
+        if watched is None:
+            return
+        if watched not in row:
+            raise UsageError(
+                f"optimizer.schedule.monitor: there is no {watched!r} in an epoch's row; "
+                f"{expected(watched, [name for name in row if '/' in name])}"
+            )
+        self.optimizer.schedule.observe(row[watched])
 
     def state_dict(self) -> tuple[dict[str, Array], dict[str, Any]]:
         """All that training depends on: arrays by name, and plain values for JSON."""
         self.seconds = time.perf_counter() - self._clock
         arrays: dict[str, Array] = {**self.network.parameters, **self.network.states}
-        arrays |= {f"optimizer/{name}": vector for name, vector in self.optimizer.memory.items()}
+        vectors, numbers = self.optimizer.state_dict()
+        arrays |= {f"optimizer/{name}": vector for name, vector in vectors.items()}
         arrays["loop/sums"] = self._sums
         arrays |= {f"metric/{i}": metric.totals for i, metric in enumerate(self.metrics)}
         values: dict[str, Any] = {
@@ -163,7 +178,7 @@ class Loop:
             "seconds": self.seconds,
             "row": self.row,
             "stop_reason": self.stop_reason,
-            "iteration": self.optimizer.iteration,
+            "optimizer": numbers,
             "rate": getattr(self, "rate", 0.0),
             "rng": {"dropout": self.network.rng.bit_generator.state},
         }
@@ -179,14 +194,14 @@ class Loop:
         network, store = self.network, self.network.store
         store.load({name: arrays[name] for name in network.parameters}, network.parameters, complete=True)
         store.load({name: arrays[name] for name in network.states}, network.states, complete=True)
-        for name, vector in self.optimizer.memory.items():
-            vector[...] = arrays[f"optimizer/{name}"]
+        vectors = {name.removeprefix("optimizer/"): a for name, a in arrays.items() if name.startswith("optimizer/")}
+        self.optimizer.load_state_dict(vectors, values["optimizer"])
         self._sums[...] = arrays["loop/sums"]
         for i, metric in enumerate(self.metrics):
             metric.totals[...] = arrays[f"metric/{i}"]
         self.epoch, self.batch, self.step = values["epoch"], values["batch"], values["step"]
         self.seconds, self.row, self.stop_reason = values["seconds"], values["row"], values["stop_reason"]
-        self.optimizer.iteration, self.rate = values["iteration"], values["rate"]
+        self.rate = values["rate"]
         network.rng.bit_generator.state = values["rng"]["dropout"]
         for callback in self.callbacks:
             prefix = f"{type(callback).__name__}/"

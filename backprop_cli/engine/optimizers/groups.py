@@ -53,7 +53,7 @@ def segments(
     for index, group in enumerate(groups):
         if not any(fnmatchcase(entry.name, group.match) for entry in trained):
             raise BuildError(
-                f"optimizer.groups.{index}: {group.match!r} matches no trained parameter; expected a pattern such as "
+                f"group {index}: {group.match!r} matches no trained parameter; expected a pattern such as "
                 f"'*.b' for one or more of {', '.join(entry.name for entry in trained)}"
             )
     found: list[Segment] = []

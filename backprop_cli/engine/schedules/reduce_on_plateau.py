@@ -8,9 +8,7 @@ from annotated_types import Ge, Interval
 
 from backprop_cli.engine.layer import NonNegative
 from backprop_cli.engine.schedules.base import Schedule, schedule
-from backprop_cli.registry import slot
-
-RISING = ("accuracy", "top_k", "precision", "recall", "f1", "auc", "r2", "cosine_similarity")
+from backprop_cli.registry import classes, slot
 
 
 @schedule("reduce_on_plateau", "reduce_lr_on_plateau")
@@ -19,7 +17,7 @@ class ReduceOnPlateau(Schedule):
 
     scale ← max(scale · factor, min)  after more than `patience` epochs in a row without an improvement of
     more than `min_delta`; then `cooldown` epochs in which none is counted. `min` is relative to learning_rate.
-    `mode` auto: larger is better for accuracy and its like, smaller for everything else. NaN and infinity are
+    `mode` auto: smaller is better, unless the metric says otherwise, as accuracy does. NaN and infinity are
     no improvement.
     PyTorch's ReduceLROnPlateau with threshold_mode abs (Keras's counts one epoch less of patience).
     """
@@ -48,7 +46,8 @@ class ReduceOnPlateau(Schedule):
     @property
     def rising(self) -> bool:
         """Whether larger values of the metric are better."""
-        return self.mode == "max" or (self.mode == "auto" and self.monitor.rpartition("/")[2].startswith(RISING))
+        metric = classes("metric").get(self.monitor.rpartition("/")[2])
+        return self.mode == "max" or (self.mode == "auto" and getattr(metric, "maximize", False))
 
     def at(self, s: int) -> float:
         return self.current

@@ -57,7 +57,8 @@ class Best(Callback):
         store = loop.network.store
         if self.values.shape != store.values.shape:
             self.values, self.state = np.empty_like(store.values), np.empty_like(store.state)
-        np.copyto(self.values, store.values)
+        with loop.optimizer.averaged():
+            np.copyto(self.values, store.values)
         np.copyto(self.state, store.state)
 
     def end(self, loop: Loop, error: BaseException | None) -> None:

@@ -193,7 +193,7 @@ def test_nan_in_a_gradient_reaches_the_weights() -> None:
 
 
 def test_a_group_that_matches_nothing_is_refused_by_name() -> None:
-    with pytest.raises(BuildError, match=r"groups\.1.*'\*\.bias'.*one\.b"):
+    with pytest.raises(BuildError, match=r"group 1.*'\*\.bias'.*one\.b"):
         bound({"type": "sgd", "groups": [{"match": "one.*"}, {"match": "*.bias"}]})
     with pytest.raises(BuildError, match="no trained parameter"):
         bound({"type": "sgd", "groups": [{"match": "two.U"}]})

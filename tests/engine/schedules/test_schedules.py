@@ -65,14 +65,17 @@ def test_a_plateau_of_nan_is_no_improvement() -> None:
     assert json.loads(json.dumps(schedule.state_dict(), allow_nan=False))["best"] is None
 
 
-@pytest.mark.parametrize(
-    ("monitor", "rising"),
-    [("validation/loss", False), ("validation/accuracy", True), ("train/mse", False), ("validation/auc", True)],
-)
-def test_plateau_knows_which_way_is_better(monitor: str, rising: bool) -> None:
-    schedule = make("schedule", {"type": "reduce_on_plateau", "monitor": monitor})
-    assert schedule.rising is rising
-    assert schedule.watches == monitor
+def test_plateau_knows_which_way_is_better() -> None:
+    def rising(monitor: str, mode: str = "auto") -> bool:
+        schedule = make("schedule", {"type": "reduce_on_plateau", "monitor": monitor, "mode": mode})
+        assert schedule.watches == monitor
+        return schedule.rising
+
+    for name, metric in classes("metric").items():
+        assert rising(f"validation/{name}") is getattr(metric, "maximize", False)
+        assert rising(f"train/{name}", "max")
+        assert not rising(name, "min")
+    assert not rising("validation/loss")
 
 
 @pytest.mark.parametrize("name", sorted(classes("schedule")))

@@ -1,0 +1,95 @@
+"""The loop and optimizers: state in checkpoints, averaged weights in evaluation, the metric a schedule watches."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from backprop_cli import build, load_config
+from tests.conftest import ROOT
+
+SMALL = ["dataset.samples=200", "trainer.batch_size=16"]
+BUSY = ["optimizer.accumulate=3", "optimizer.ema=0.9", "optimizer.schedule={type: step, every: 2, unit: epoch}"]
+
+
+def sets(*overrides: str) -> list[str]:
+    return [word for each in overrides for word in ("--set", each)]
+
+
+def test_a_run_resumed_between_two_updates_ends_with_the_same_bytes(tmp_path: Path) -> None:
+    def loop(epochs: int):
+        cfg = load_config(ROOT / "configs/moons.yaml", overrides=[*SMALL, *BUSY, f"trainer.epochs={epochs}"])
+        return build.training(build.prepare(cfg))[0]
+
+    whole, first, second = loop(5), loop(2), loop(5)
+    whole.run()
+    first.run()
+    assert first.optimizer.gathered
+    arrays, values = first.state_dict()
+    second.load_state_dict({name: array.copy() for name, array in arrays.items()}, json.loads(json.dumps(values)))
+    second.run()
+    assert second.network.store.values.tobytes() == whole.network.store.values.tobytes()
+    assert second.optimizer.memory["average"].tobytes() == whole.optimizer.memory["average"].tobytes()
+
+
+@pytest.mark.parametrize("checkpoint", ["best", "last"])
+def test_evaluation_uses_the_averaged_weights(bp, tmp_path: Path, checkpoint: str) -> None:
+    trained = bp(
+        "train",
+        "configs/moons.yaml",
+        "--run-dir",
+        "run",
+        "--json",
+        "--epochs",
+        "2",
+        *sets(*SMALL, "optimizer.ema=0.99"),
+    )
+    assert trained.code == 0, trained.err
+    best = trained.json["best"]["validation/loss"]
+    expected = best if checkpoint == "best" else trained.json["metrics"]["validation/loss"]
+    evaluated = bp("eval", "run", "--split", "validation", "--checkpoint", checkpoint, "--json").json
+    assert evaluated["metrics"]["loss"] == pytest.approx(expected, rel=1e-6)
+    arrays = load_file(tmp_path / "run/checkpoints/last.safetensors")
+    assert not np.array_equal(arrays["optimizer/average"][:32], arrays["dense_1.W"].reshape(-1))
+
+
+def test_the_rate_falls_on_a_plateau(bp, tmp_path: Path) -> None:
+    options = "type: reduce_on_plateau, monitor: train/accuracy, min_delta: 1.0, patience: 1, factor: 0.5"
+    schedule = f"optimizer.schedule={{{options}}}"
+    trained = bp("train", "configs/moons.yaml", "--run-dir", "run", "--epochs", "6", *sets(*SMALL, schedule))
+    assert trained.code == 0, trained.err
+    rows = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
+    assert [row["learning_rate"] for row in rows] == pytest.approx([0.01, 0.01, 0.01, 0.005, 0.005, 0.0025])
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("optimizer.groups=[{match: '*.bias', weight_decay: 0}]", "'*.bias' matches no trained parameter"),
+        ("optimizer.groups=[{match: '*.b', weight_deccay: 0}]", "did you mean 'weight_decay'"),
+        ("optimizer.schedule={type: reduce_on_plateau, monitor: validation/los}", "validation/loss"),
+        ("optimizer.schedule={type: piecewise, boundaries: [1], values: [1]}", "one value more than boundaries"),
+        ("architecture.0.constraint={type: max_norm, max_value: -1}", "max_value"),
+    ],
+)
+def test_mistakes_are_named(bp, override: str, message: str) -> None:
+    refused = bp("train", "configs/moons.yaml", "--epochs", "1", *sets(*SMALL, override))
+    assert refused.code == 2
+    assert message in refused.err
+    assert "Traceback" not in refused.err
+
+
+def test_groups_and_constraints_from_yaml(bp, tmp_path: Path) -> None:
+    trained = bp(
+        *("train", "configs/moons.yaml", "--run-dir", "run", "--epochs", "2"),
+        *sets(*SMALL, "optimizer.groups=[{match: '*.b', learning_rate: 0}]", "architecture.0.constraint=non_negative"),
+    )
+    assert trained.code == 0, trained.err
+    arrays = load_file(tmp_path / "run/checkpoints/last.safetensors")
+    assert not arrays["dense_1.b"].any()
+    assert arrays["dense_1.W"].min() == 0.0
+    assert arrays["dense_2.W"].min() < 0
