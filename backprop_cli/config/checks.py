@@ -63,22 +63,34 @@ def _names(layers: list[tuple[Any, Keys, int]]) -> Iterator[tuple[Keys, str]]:
 
 
 def _references(layers: list[tuple[Any, Keys, int]]) -> Iterator[tuple[Keys, str]]:
-    """`inputs` and `shared` that name no layer. Without a name a layer is `dense_1`, `dense_2`, …"""
-    counts: Counter[str] = Counter()
-    for item, _, times in layers:
-        counts[item.type_name] += times
-    automatic = {f"{kind}_{number + 1}" for kind, count in counts.items() for number in range(min(count, MAX_LAYERS))}
-    known = {DATA, *automatic, *(item.name for item, _, _ in layers if item.name)}
+    """`inputs` and `shared` that name no layer."""
+    given = {DATA, *(item.name for item, _, _ in layers if item.name)}
+    automatic = _automatic(layers, given)
+    bases = {*given, *registry.classes("layer")} if _has_sugar(layers) else set()  # its names the builder makes up
     for item, path, _ in layers:
         wanted = [((*path, "inputs", index), name) for index, name in enumerate(item.inputs or [])]
         if getattr(item, "shared", None):
             wanted.append(((*path, "shared"), item.shared))
         for place, name in wanted:
-            if name not in known:
-                given = sorted(known - automatic)
-                near = suggest(name, given) or suggest(name, known)
+            if name not in given and name not in automatic and re.sub(r"(_\d+)+$", "", name) not in bases:
+                near = suggest(name, given) or suggest(name, automatic)
                 hint = f"; did you mean {near!r}?" if near else ""
-                yield place, f"there is no layer {name!r}; expected one of {', '.join(given)}{hint}"
+                yield place, f"there is no layer {name!r}; expected one of {', '.join(sorted(given))}{hint}"
+
+
+def _automatic(layers: list[tuple[Any, Keys, int]], given: set[str]) -> set[str]:
+    """The names of layers that are given none: `dense_1`, `dense_2`, …"""
+    counts: Counter[str] = Counter()
+    for item, _, _ in layers:
+        if not item.name:
+            counts[item.type_name] += 1
+            while f"{item.type_name}_{counts[item.type_name]}" in given:
+                counts[item.type_name] += 1
+    return {f"{kind}_{number + 1}" for kind, count in counts.items() for number in range(count)}
+
+
+def _has_sugar(layers: list[tuple[Any, Keys, int]]) -> bool:
+    return any(path[-1] == item.type_name for item, path, _ in layers)
 
 
 def _circles(items: list[Any]) -> Iterator[tuple[Keys, str]]:

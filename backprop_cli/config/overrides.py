@@ -14,7 +14,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import Any
 
+from backprop_cli import registry
 from backprop_cli.config.nodes import MAX_DEPTH, Keys, Mark, Node, dotted, problem, stamped
 from backprop_cli.config.text import parse
 from backprop_cli.errors import ConfigError, Problem
@@ -147,12 +149,31 @@ def _index(node: Node, key: str, path: Keys) -> int:
 
 
 def item_names(node: Node) -> list[str]:
-    """What the items of a list are called: their `name`, else type and count from 1 (`dense_1`)."""
+    """What the items of a list are called: their `name`, else type and count as the builder counts (`dense_1`).
+
+    Behind shorthand, which expands to a number of layers that only the builder knows, an item without
+    a name is called "".
+    """
+    fields = [item.value if isinstance(item.value, dict) else {"type": item} for item in node.value]
+    given = {keys["name"].value for keys in fields if "name" in keys and isinstance(keys["name"].value, str)}
     counts: Counter[str] = Counter()
-    names = []
-    for item in node.value:
-        keys = item.value if isinstance(item.value, dict) else {"type": item}
-        kind = keys["type"].value if "type" in keys else next(iter(keys), "")
-        counts[str(kind)] += 1
-        names.append(str(keys["name"].value) if "name" in keys else f"{kind}_{counts[str(kind)]}")
+    names, expands = [], False
+    for keys in fields:
+        expands = expands or any(word in keys for word in registry.names("sugar"))
+        if "name" in keys:
+            names.append(str(keys["name"].value))
+            continue
+        kind = _type_name(keys["type"].value) if "type" in keys else ""
+        counts[kind] += 1
+        while f"{kind}_{counts[kind]}" in given:
+            counts[kind] += 1
+        names.append("" if expands or not kind else f"{kind}_{counts[kind]}")
     return names
+
+
+def _type_name(kind: Any) -> str:
+    """The first name of a layer's class, whichever alias was written."""
+    if kind not in registry.names("layer"):
+        return str(kind)
+    found: Any = registry.get("layer", kind)
+    return str(found.type_name)

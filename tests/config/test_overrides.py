@@ -15,6 +15,7 @@ architecture:
   - {type: dense, units: 3, name: hidden}
   - {type: dense, units: 4}
   - residual: [relu, {type: dense, units: 5}]
+  - {type: dense, units: 6}
 trainer: {metrics: [accuracy]}
 """
 
@@ -38,14 +39,14 @@ def applied(*overrides):
         ("name=", ("name",), None),
         ("name=on", ("name",), "on"),
         ("architecture.1.units=7", ("architecture", 1, "units"), 7),
-        ("architecture.-2.units=7", ("architecture", 2, "units"), 7),
+        ("architecture.-3.units=7", ("architecture", 2, "units"), 7),
         ("architecture.hidden.units=7", ("architecture", 1, "units"), 7),
-        ("architecture.dense_2.units=7", ("architecture", 2, "units"), 7),
+        ("architecture.dense_1.units=7", ("architecture", 2, "units"), 7),
         ("architecture.3.residual.1.units=7", ("architecture", 3, "residual", 1, "units"), 7),
         ("architecture.3.residual.layers.1.units=7", ("architecture", 3, "residual", 1, "units"), 7),
         ("architecture.0.name=flat", ("architecture", 0), {"type": "flatten", "name": "flat"}),
         ("architecture.0=relu", ("architecture", 0), "relu"),
-        ("architecture+={type: relu}", ("architecture", 4), {"type": "relu"}),
+        ("architecture+={type: relu}", ("architecture", 5), {"type": "relu"}),
         ("architecture.3.residual+=tanh", ("architecture", 3, "residual", 2), "tanh"),
         ("trainer.metrics+=f1", ("trainer", "metrics"), ["accuracy", "f1"]),
         ("trainer.metrics+=[f1, mae]", ("trainer", "metrics"), ["accuracy", "f1", "mae"]),
@@ -78,8 +79,9 @@ def test_what_is_set(override, path, value):
         ("optimizer..momentum=3", "expected a dotted path"),
         (".".join("a" * 100) + "=1", "expected a dotted path"),
         ("optimizer.momentum.x=3", "holds 0.9; expected a mapping"),
-        ("architecture.9.units=3", "there are 4 items, 0 to 3"),
-        ("architecture." + "9" * 5000 + "=3", "there are 4 items"),
+        ("architecture.9.units=3", "there are 5 items, 0 to 4"),
+        ("architecture." + "9" * 5000 + "=3", "there are 5 items"),
+        ("architecture.dense_2.units=3", "no item of architecture has this name"),
         ("architecture.hiden.units=3", "did you mean 'hidden'?"),
         ("optimizer+=3", "is not a list"),
         ("~optimizer.momentun", "did you mean 'momentum'?"),
