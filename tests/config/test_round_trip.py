@@ -26,6 +26,9 @@ BASE = {
 }
 
 
+TOGETHER = {"piecewise": {"boundaries": [1], "values": [1.0, 0.1]}}  # options that must agree with each other
+
+
 def round_trip(folder, config):
     """Load plain data as YAML, dump it elsewhere, load that; the two must be equal."""
     first, second = folder / "first.yaml", folder / "elsewhere" / "config.yaml"
@@ -46,7 +49,9 @@ def required(cls):
     needed = [
         name for name, field in registry.options(cls).items() if field.default is field.default_factory is missing
     ]
-    return {key: value for name in needed for key, value in _read(example(cls, name)).items()}
+    return {key: value for name in needed for key, value in _read(example(cls, name)).items()} | TOGETHER.get(
+        cls.type_name, {}
+    )
 
 
 def _read(text):
