@@ -2,28 +2,69 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Any, Literal
+
 import typer
 
-from backprop_cli.cli.options import RUNS, Json, Runs, print_json
+from backprop_cli.cli.options import RUNS, Json, RunName, Runs, print_json
 
-COLUMNS = ("run_id", "status", "started", "epochs")
+COLUMNS = ["run_id", "status", "epochs"]
+Format = Annotated[Literal["table", "csv", "json", "jsonl"], typer.Option("--format", "-f", help="How to print.")]
 
 
-def listing(runs: Runs = RUNS, json: Json = False) -> None:
-    """List the runs, oldest first."""
+def listing(
+    runs: Runs = RUNS,
+    where: Annotated[
+        list[str] | None, typer.Option(metavar="CONDITION", help="Only these: 'optimizer.learning_rate<0.01'.")
+    ] = None,
+    sort: Annotated[
+        str, typer.Option(metavar="COLUMN", help="Order by a column; -COLUMN from the largest down.")
+    ] = "started",
+    columns: Annotated[
+        str | None, typer.Option(metavar="A,B", help="What to show: metrics, config keys, best.epoch, …")
+    ] = None,
+    format: Format = "table",
+    json: Json = False,
+) -> None:
+    """List the runs, oldest first.
+
+    bp runs ls --where 'validation/loss<0.2' --sort validation/loss --columns run_id,optimizer.learning_rate
+    """
     from backprop_cli.cli import ui
-    from backprop_cli.runs.listing import overview
+    from backprop_cli.runs import listing as rooms
 
-    rows = overview(runs)
-    if json:
-        print_json(rows)
+    rows = rooms.order(rooms.where(rooms.overview(runs), where or []), sort)
+    if columns is None and (json or format == "json"):
+        print_json([{key: each for key, each in row.items() if key != "config"} for row in rows])
         return
-    metrics = list(dict.fromkeys(name for row in rows for name in row["metrics"] if "/" in name))[:4]
-    cells = [[row[key] for key in COLUMNS] + [row["metrics"].get(name) for name in metrics] for row in rows]
-    ui.table([*COLUMNS, *metrics], cells, right=["epochs", *metrics])
+    names = columns.split(",") if columns else COLUMNS + metric_names(rows)
+    cells = [[rooms.value(row, name) for name in names] for row in rows]
+    ui.print_rows(names, cells, "json" if json else format)
+
+
+def metric_names(rows: list[dict[str, Any]]) -> list[str]:
+    """The metrics that the runs have, at most four: what fits a terminal."""
+    return list(dict.fromkeys(name for row in rows for name in row["metrics"] if "/" in name))[:4]
+
+
+def show(run: RunName, runs: Runs = RUNS, json: Json = False) -> None:
+    """Show one run: what it was, how it ended, its last and best metrics.
+
+    bp runs show latest
+    """
+    from backprop_cli.cli import ui
+    from backprop_cli.runs.directory import find_run
+
+    found = find_run(run, runs)
+    info = {**found.info, "run_dir": str(found.path)}
+    if json:
+        print_json(info)
+        return
+    ui.table(["", ""], [[key, ui.brief(each)] for key, each in info.items()])
 
 
 def register(app: typer.Typer) -> None:
     runs = typer.Typer(no_args_is_help=True, help="List, show, compare and remove runs.")
     runs.command("ls")(listing)
+    runs.command("show")(show)
     app.add_typer(runs, name="runs")

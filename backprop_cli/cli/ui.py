@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import json
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -13,10 +16,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from backprop_cli.runs.metrics_log import finite
 from backprop_cli.training.loop import Callback, Loop, Row
 
 err = Console(stderr=True, highlight=False)
-out = Console(highlight=False)
+#: as wide as the terminal; into a pipe or a file, as wide as the longest row
+out = Console(highlight=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 1000)
 LINES_EVERY = 1.0  # seconds between two plain lines where epochs are short
 
 
@@ -33,11 +38,39 @@ def note(message: str) -> None:
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], right: Sequence[str] = ()) -> None:
     """A table on stdout."""
     made = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        made.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for i, column in enumerate(columns):
+        title = column.replace("/", "/\n") if out.width < 1000 else column
+        made.add_column(title, justify="right" if column in right else "left", overflow="fold", no_wrap=i == 0)
     for row in rows:
         made.add_row(*[cell if isinstance(cell, str) else number(cell) for cell in row])
     out.print(made)
+
+
+def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], format: str) -> None:
+    """Rows on stdout as table, csv, json (a list of objects) or jsonl."""
+    if format == "table":
+        numeric = [name for i, name in enumerate(columns) if any(isinstance(row[i], int | float) for row in rows)]
+        table(columns, rows, right=numeric)
+    elif format == "csv":
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([["" if cell is None else cell for cell in row] for row in rows])
+    else:
+        objects = [dict(zip(columns, row, strict=True)) for row in rows]
+        if format == "json":
+            print(json.dumps(finite(objects), indent=2))
+        else:
+            for each in objects:
+                print(json.dumps(finite(each)))
+
+
+def brief(value: Any) -> str:
+    """Nested values in one line."""
+    if isinstance(value, dict):
+        return "  ".join(f"{key} {brief(each)}" for key, each in value.items())
+    if isinstance(value, list):
+        return " ".join(map(brief, value))
+    return number(value)
 
 
 def number(value: Any) -> str:

@@ -1,29 +1,127 @@
-"""What `bp runs` tells about many runs."""
+"""What `bp runs` tells about many runs: rows, filters, order, columns."""
 
 from __future__ import annotations
 
+import json
+import operator
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from backprop_cli.runs.directory import list_runs
+from backprop_cli.errors import UsageError
+from backprop_cli.registry import expected
+from backprop_cli.runs.directory import RUN_JSON
+
+_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "<=": operator.le,
+    ">=": operator.ge,
+    "!=": operator.ne,
+    "==": operator.eq,
+    "<": operator.lt,
+    ">": operator.gt,
+    "=": operator.eq,
+}
+_WHERE = re.compile(r"^\s*([^<>=!]+?)\s*(<=|>=|!=|==|<|>|=)\s*(.*?)\s*$")
 
 
 def overview(runs: Path) -> list[dict[str, Any]]:
-    """A row a run, oldest first; what `bp runs ls --json` prints."""
+    """A row a run, oldest first; what `bp runs ls --json` prints. Folders that hold no readable
+    run.json are listed with the status `unreadable`, other files are passed over."""
     rows = []
-    for run in list_runs(runs):
-        info = run.info
-        metrics = info.get("metrics") or {}
-        rows.append(
-            {
-                "run_id": run.id,
-                "status": info.get("status"),
-                "started": info.get("started"),
-                "ended": info.get("ended"),
-                "epochs": metrics.get("epoch", 0),
-                "metrics": metrics,
-                "best": info.get("best"),
-                "path": str(run.path),
-            }
-        )
-    return rows
+    for path in sorted(runs.iterdir()) if runs.is_dir() else []:
+        if path.name.startswith(".") or not path.is_dir():
+            continue
+        try:
+            info = json.loads((path / RUN_JSON).read_text(encoding="utf-8"))
+            rows.append(_row(path, info))
+        except (OSError, ValueError, AttributeError, TypeError):
+            rows.append(_row(path, {"status": "unreadable"}))
+    return sorted(rows, key=lambda row: str(row["started"] or ""))
+
+
+def _row(path: Path, info: dict[str, Any]) -> dict[str, Any]:
+    metrics = info.get("metrics") or {}
+    return {
+        "run_id": info.get("id", path.name),
+        "status": info.get("status"),
+        "started": info.get("started"),
+        "ended": info.get("ended"),
+        "epochs": metrics.get("epoch", 0),
+        "seconds": metrics.get("time"),
+        "seed": info.get("seed"),
+        "metrics": metrics,
+        "best": info.get("best"),
+        "dataset": (info.get("dataset") or {}).get("name"),
+        "parameters": info.get("parameters"),
+        "path": str(path),
+    }
+
+
+def value(row: dict[str, Any], key: str) -> Any:
+    """A column of a row: `status`, a metric as `validation/loss`, `best.epoch`, or any key of the run's
+    config as `optimizer.learning_rate`, which is read from the run only then. None where there is none."""
+    if key in row:
+        return row[key]
+    if key in row["metrics"]:
+        return row["metrics"][key]
+    parts = key.split(".")
+    if parts[0] == "best" and row["best"]:
+        return row["best"].get(".".join(parts[1:]))
+    found: Any = _config(row)
+    for part in parts:
+        if isinstance(found, list):
+            found = found[int(part)] if part.isdigit() and int(part) < len(found) else None
+        else:
+            found = found.get(part) if isinstance(found, dict) else None
+    return found
+
+
+def _config(row: dict[str, Any]) -> Any:
+    if "config" not in row:
+        import yaml
+
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        try:
+            row["config"] = yaml.load((Path(row["path"]) / "config.yaml").read_text(encoding="utf-8"), loader)
+        except (OSError, yaml.YAMLError):
+            row["config"] = {}
+    return row["config"]
+
+
+def where(rows: Sequence[dict[str, Any]], conditions: Sequence[str]) -> list[dict[str, Any]]:
+    """The rows that meet every condition: `optimizer.learning_rate<0.01`, `status=completed`. Raises UsageError."""
+    kept = list(rows)
+    for text in conditions:
+        match = _WHERE.match(text)
+        if match is None:
+            raise UsageError(f"--where {text}: expected KEY<VALUE, with one of {', '.join(_COMPARISONS)}")
+        key, sign, right = match.groups()
+        values = [value(row, key) for row in kept]
+        if kept and all(each is None for each in values):
+            known = {name for row in kept for name in [*row, *row["metrics"]]}
+            raise UsageError(f"--where {text}: no run has {key!r}; {expected(key, known)}")
+        kept = [row for row, left in zip(kept, values, strict=True) if _meets(left, _COMPARISONS[sign], right)]
+    return kept
+
+
+def _meets(left: Any, compare: Callable[[Any, Any], bool], right: str) -> bool:
+    if left is None:
+        return False
+    try:
+        return compare(float(left), float(right))
+    except (TypeError, ValueError):
+        return compare(str(left), right)
+
+
+def order(rows: Sequence[dict[str, Any]], key: str) -> list[dict[str, Any]]:
+    """Sorted by a column; `-key` from the largest down. Runs without it come last."""
+    down, name = key.startswith("-"), key.removeprefix("-")
+    have = [row for row in rows if value(row, name) is not None]
+    lack = [row for row in rows if value(row, name) is None]
+
+    def comparable(row: dict[str, Any]) -> tuple[bool, Any]:
+        found = value(row, name)
+        return (isinstance(found, str), found if isinstance(found, str | int | float) else str(found))
+
+    return sorted(have, key=comparable, reverse=down) + lack

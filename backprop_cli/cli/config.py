@@ -1,0 +1,89 @@
+"""`bp config`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from backprop_cli.cli.options import ConfigFile, Json, Set, print_json
+
+Plugins = Annotated[list[Path] | None, typer.Option("--plugin", metavar="FILE", help="Include what this file defines.")]
+
+
+def schema(plugin: Plugins = None) -> None:
+    """Print the JSON Schema (draft 7) of configs, for editors and checkers.
+
+    bp config schema > bp.schema.json
+    """
+    from backprop_cli import registry
+    from backprop_cli.config.jsonschema import schema as make
+
+    for path in plugin or []:
+        registry.load_plugin(path)
+    print_json(make())
+
+
+def show(
+    config: ConfigFile,
+    set_: Set = None,
+    origin: Annotated[bool, typer.Option("--origin", help="Say where each value comes from.")] = False,
+    json: Json = False,
+) -> None:
+    """Print the fully resolved config, every default written out.
+
+    bp config show configs/mnist.yaml --set optimizer.learning_rate=0.01 --origin
+    """
+    from backprop_cli import config as configs
+
+    cfg = configs.load(config, set_ or [])
+    if origin:
+        rows = configs.origins(cfg)
+        if json:
+            print_json([{"path": path, "value": value, "origin": where} for path, value, where in rows])
+            return
+        width = min(max(len(path) for path, _, _ in rows), 40)
+        for path, value, where in rows:
+            typer.echo(f"{path:<{width}}  {value!s:<24}  # {where}")
+    elif json:
+        print_json(configs.resolved(cfg))
+    else:
+        typer.echo(configs.dump(cfg), nl=False)
+
+
+def init(
+    file: Annotated[Path, typer.Argument(metavar="[FILE]", help="What to write; - for stdout.")] = Path("config.yaml"),
+    task: Annotated[str, typer.Option(metavar="TASK", help="classification, regression, sequence or images.")] = (
+        "classification"
+    ),
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
+) -> None:
+    """Write a commented config that trains at once.
+
+    bp config init my.yaml --task images
+    """
+    from backprop_cli.config.starter import starter
+    from backprop_cli.errors import UsageError
+
+    text = starter(task, str(file))
+    if str(file) == "-":
+        typer.echo(text, nl=False)
+        return
+    try:
+        with file.open("w" if force else "x", encoding="utf-8") as out:
+            out.write(text)
+    except FileExistsError:
+        raise UsageError(f"{file} exists; choose another name, or --force to overwrite it") from None
+    except OSError as error:
+        raise UsageError(f"cannot write {file}: {error.strerror}") from None
+    typer.echo(file)
+    typer.echo(f"Now: bp train {file}", err=True)
+
+
+def register(app: typer.Typer) -> None:
+    config = typer.Typer(no_args_is_help=True, help="Schema, resolved form and first version of a config.")
+    config.command()(schema)
+    config.command()(show)
+    config.command()(init)
+    app.add_typer(config, name="config")
