@@ -27,7 +27,8 @@ from backprop_cli.data.loading import load_dataset
 from backprop_cli.data.pipeline import fit_transforms, load_transforms_state, transforms_state
 from backprop_cli.data.transform import Transform
 from backprop_cli.engine.graph import Network
-from backprop_cli.engine.metrics.base import class_ids
+from backprop_cli.engine.losses.base import Reading
+from backprop_cli.engine.metrics.base import class_ids, counted
 from backprop_cli.engine.metrics.report import class_report
 from backprop_cli.errors import BuildError, ConfigError, DataError, UsageError
 from backprop_cli.expand import Expander
@@ -52,6 +53,7 @@ class Prepared:
     dataset: Dataset
     transforms: list[Transform]
     network: Network
+    reading: Reading  # how its outputs are to be read
 
     def batches(self, split: str, *, training: bool = False) -> Batches:
         """Batches of a split; shuffled and augmented for training, in order otherwise. Raises UsageError."""
@@ -99,7 +101,16 @@ def prepare(
     except BuildError as error:
         raise ConfigError([cfg.problem(("dataset", "transforms"), str(error))]) from None
     built = _network(cfg, sample, dataset, **network_options)
-    return Prepared(cfg, dataset, transforms, built)
+    reading = cfg.loss.reading
+    if dataset.classes and sample.target_shape == built.output_shape:  # one-hot rows: one class is right
+        reading = replace(reading, independent=False)
+    for index, metric in enumerate(cfg.trainer.metrics):
+        metric.reading = reading
+        try:
+            metric.check(built.output_shape, sample.target_shape)
+        except BuildError as error:
+            raise ConfigError([cfg.problem(("trainer", "metrics", index), str(error))]) from None
+    return Prepared(cfg, dataset, transforms, built, reading)
 
 
 def network(cfg: Config, **options: Any) -> Network:
@@ -154,7 +165,7 @@ def training(prepared: Prepared, callbacks: Sequence[Callback] = ()) -> tuple[Lo
     options = cfg.trainer
     stopping = options.early_stopping
     default = "validation/loss" if validation is not None else "train/loss"
-    best = Best((stopping and stopping.monitor) or options.checkpoint.monitor or default, stopping)
+    best = Best((stopping and stopping.monitor) or options.checkpoint.monitor or default, stopping, options.metrics)
     try:
         loop = Loop(prepared.network, optimizer, train, validation, options, [best, *callbacks])
     except BuildError as error:
@@ -293,7 +304,8 @@ def evaluate_run(
     """Loss and metrics of a run on a split, with a confusion matrix for classes; what `bp eval --json` prints."""
     prepared, path = load_run(run, checkpoint, **options)
     split = split or default_split(prepared.dataset)
-    batches = prepared.batches(split)
+    batches, network = prepared.batches(split), prepared.network
+    reading = prepared.reading
     predicted: list[Array] = []
     truth: list[Array] = []
 
@@ -301,12 +313,12 @@ def evaluate_run(
         for x, y in batches.epoch(0):
             yield x, y
             if prepared.dataset.classes:
-                ids = class_ids(prepared.network.output, y)
+                ids = class_ids(*counted(network.output, y, network.output_mask), reading)
                 predicted.append(ids[0])
                 truth.append(ids[1])
 
-    with limited(prepared.network, batches.batch_size):
-        measured = evaluate(prepared.network, watched(), prepared.config.trainer.metrics)
+    with limited(network, batches.batch_size):
+        measured = evaluate(network, watched(), prepared.config.trainer.metrics)
     result = {
         "run_id": run.id,
         "split": split,

@@ -138,7 +138,7 @@ class Bar(Lines):
             return
         self._shown = moment
         speed = (loop.step - self._first) * loop.train.batch_size / max(moment - self._began, 1e-9)
-        numbers = [f"loss {loss:.4f}", *(f"{m.type_name} {m.result():.4f}" for m in loop.metrics)]
+        numbers = [f"loss {loss:.4f}", *(f"{m.key} {m.result():.4f}" for m in loop.metrics)]
         epoch = f"{loop.epoch}/{loop.options.epochs}"
         text = f"{' '.join(numbers)}  {speed:,.0f} samples/s"
         self._progress.update(self._task, completed=loop.step, epoch=epoch, numbers=text)

@@ -123,7 +123,7 @@ def _circles(items: list[Any]) -> Iterator[tuple[Keys, str]]:
 
 def _monitors(values: Mapping[str, Any], places: Mapping[int, Keys]) -> Iterator[tuple[Keys, str]]:
     """`monitor` must name a number that is computed."""
-    metrics = [metric.type_name for metric in values["trainer"].metrics]
+    metrics = [metric.key for metric in values["trainer"].metrics]
     splits = getattr(values.get("dataset"), "splits", None)
     validated = not splits or "validation" in splits
     parts = ("train", "validation") if validated else ("train",)

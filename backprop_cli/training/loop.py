@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backprop_cli.engine.graph import Network
-from backprop_cli.engine.metrics.base import Metric
+from backprop_cli.engine.metrics.base import Metric, counted
 from backprop_cli.engine.optimizers.base import Optimizer
 from backprop_cli.errors import BpError, DivergedError, UsageError
 from backprop_cli.registry import expected
@@ -123,7 +123,7 @@ class Loop:
             raise DivergedError(f"the loss is {loss} at step {self.step + 1} (epoch {self.epoch})")
         self._sums += loss * len(x), len(x)
         for metric in self.metrics:
-            metric.update(z, y)
+            metric.update(*counted(z, y, network.output_mask))
         network.backward()
         self.rate = self.optimizer.current_rate
         self.optimizer.step()
@@ -137,7 +137,7 @@ class Loop:
             "learning_rate": self.rate,
             "train/loss": float(self._sums[0] / self._sums[1]),
         }
-        row.update({f"train/{metric.type_name}": metric.result() for metric in self.metrics})
+        row.update({f"train/{metric.key}": metric.result() for metric in self.metrics})
         self._sums[...] = 0
         for metric in self.metrics:
             metric.reset()
@@ -198,7 +198,7 @@ class Loop:
         self.optimizer.load_state_dict(vectors, values["optimizer"])
         self._sums[...] = arrays["loop/sums"]
         for i, metric in enumerate(self.metrics):
-            metric.totals[...] = arrays[f"metric/{i}"]
+            metric.totals = arrays[f"metric/{i}"].copy()
         self.epoch, self.batch, self.step = values["epoch"], values["batch"], values["step"]
         self.seconds, self.row, self.stop_reason = values["seconds"], values["row"], values["stop_reason"]
         self.rate = values["rate"]
@@ -219,5 +219,5 @@ def evaluate(network: Network, batches: Iterable[tuple[Array, Array]], metrics: 
         total += network.loss(z, y) * len(x)
         samples += len(x)
         for metric in metrics:
-            metric.update(z, y)
-    return {"loss": total / samples} | {metric.type_name: metric.result() for metric in metrics}
+            metric.update(*counted(z, y, network.output_mask))
+    return {"loss": total / samples} | {metric.key: metric.result() for metric in metrics}

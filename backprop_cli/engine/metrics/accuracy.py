@@ -5,10 +5,13 @@ import numpy as np
 from backprop_cli.engine.metrics.base import Array, Metric, class_ids, metric
 
 
-@metric("accuracy", "acc")
+@metric("accuracy", "acc", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy", "accuracy_score")
 class Accuracy(Metric):
-    """Share of right answers: argmax of the row, or, for one sigmoid output, y > ½."""
+    """Share of right answers: the row's largest output or, for yes/no outputs, y > ½ (logits: z > 0)."""
+
+    maximize = True
 
     def update(self, y: Array, target: Array) -> None:
-        predicted, truth = class_ids(y, target)
-        self.totals += [int(np.count_nonzero(predicted == truth)), len(truth)]
+        predicted, truth = class_ids(y, target, self.reading)
+        self.totals[0] += np.count_nonzero(predicted == truth)
+        self.totals[1] += truth.size

@@ -5,10 +5,15 @@ import numpy as np
 from backprop_cli.engine.metrics.base import Array, Metric, metric
 
 
-@metric("mae", "mean_absolute_error")
+@metric("mae", "mean_absolute_error", "l1")
 class MAE(Metric):
     """Mean of |y − t| over examples and outputs."""
 
+    of_values = True
+
     def update(self, y: Array, target: Array) -> None:
-        difference = np.abs(y - target.reshape(y.shape))
-        self.totals += [float(difference.sum(dtype=np.float64)), difference.size]
+        difference = self.scratch("difference", y.shape, y.dtype)
+        np.subtract(y, target.reshape(y.shape), out=difference)
+        np.abs(difference, out=difference)
+        self.totals[0] += difference.sum(dtype=np.float64)
+        self.totals[1] += y.size

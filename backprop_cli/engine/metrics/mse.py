@@ -5,10 +5,15 @@ import numpy as np
 from backprop_cli.engine.metrics.base import Array, Metric, metric
 
 
-@metric("mse", "mean_squared_error")
+@metric("mse", "mean_squared_error", "l2")
 class MSE(Metric):
     """Mean of (y − t)² over examples and outputs."""
 
+    of_values = True
+
     def update(self, y: Array, target: Array) -> None:
-        difference = (y - target.reshape(y.shape)).reshape(-1).astype(np.float64)
-        self.totals += [np.dot(difference, difference), difference.size]
+        difference = self.scratch("difference", y.shape, y.dtype)
+        np.subtract(y, target.reshape(y.shape), out=difference)
+        np.multiply(difference, difference, out=difference)
+        self.totals[0] += difference.sum(dtype=np.float64)
+        self.totals[1] += y.size

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from backprop_cli.engine.metrics.base import Metric
 from backprop_cli.errors import DivergedError
-from backprop_cli.registry import classes
 from backprop_cli.training.loop import Callback, Loop, Row
 from backprop_cli.training.options import EarlyStopping
 
@@ -22,10 +22,10 @@ class Best(Callback):
     `values` and `state` are copies of the network's vectors at the best epoch so far.
     """
 
-    def __init__(self, monitor: str, stopping: EarlyStopping | None = None) -> None:
+    def __init__(self, monitor: str, stopping: EarlyStopping | None = None, metrics: Sequence[Metric] = ()) -> None:
         self.monitor, self.stopping = monitor, stopping
-        metric = classes("metric").get(monitor.rpartition("/")[2])
-        self.sign = -1.0 if getattr(metric, "maximize", False) else 1.0
+        larger = {metric.key for metric in metrics if metric.maximize}
+        self.sign = -1.0 if monitor.rpartition("/")[2] in larger else 1.0
         self.value: float | None = None
         self.epoch_number = self.step_number = self.waited = 0
         self.values: Array = np.zeros(0)

@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from backprop_cli.engine.metrics.base import Array, metric
+from backprop_cli.engine.metrics.counts import Counts
+
+
+@metric("recall")
+class Recall(Counts):
+    """Share of a class's examples that are taken for it: true positives / (true positives + false negatives).
+
+    Of class 1, or averaged over the classes; see `average`.
+    """
+
+    def denominator(self, guessed: Array, actual: Array) -> Array:
+        return actual

@@ -1,0 +1,108 @@
+"""Metrics hold against scikit-learn's values, however the examples are split into batches."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from backprop_cli.engine.losses.base import Reading
+from backprop_cli.engine.metrics.base import Metric, class_ids, counted
+from backprop_cli.engine.metrics.report import confusion_matrix
+from backprop_cli.errors import BuildError
+from backprop_cli.registry import classes, make
+
+REFERENCE = dict(np.load(Path(__file__).parents[2] / "reference" / "metrics.npz"))
+VALUES = sorted(name for name in REFERENCE if name.split("/")[1] not in ("y", "target"))
+SPECS = {
+    "top_2": {"type": "top_k", "k": 2},
+    "top_5": "top_k",
+    "f1_macro": {"type": "f1", "average": "macro"},
+}
+COARSE = {"binary/auc", "classes/auc"}  # scores that the bins of AUC cannot all tell apart
+
+
+def of(name: str) -> tuple[Metric, np.ndarray, np.ndarray]:
+    """The metric a reference is of, with its outputs and targets."""
+    case, _, kind = name.partition("/")
+    metric = make("metric", SPECS.get(kind, kind))
+    assert metric.key == kind
+    return metric, REFERENCE[f"{case}/y"], REFERENCE[f"{case}/target"]
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_metrics_hold_against_scikit_learn(name: str) -> None:
+    metric, y, target = of(name)
+    metric.update(y, target)
+    assert metric.result() == pytest.approx(float(REFERENCE[name]), rel=2e-3 if name in COARSE else 1e-9)
+
+
+def test_every_metric_has_a_reference() -> None:
+    assert {of(name)[0].type_name for name in VALUES} == set(classes("metric"))
+
+
+@settings(max_examples=15, deadline=None)
+@given(cuts=st.lists(st.integers(0, 80), max_size=5))
+@pytest.mark.parametrize("name", VALUES)
+def test_any_split_into_batches_gives_the_same_and_so_does_resuming(name: str, cuts: list[int]) -> None:
+    metric, y, target = of(name)
+    metric.update(y, target)
+    expected = metric.result()
+    metric.reset()
+    for part in np.split(np.arange(len(y)), sorted(cuts)):
+        if len(part):
+            metric.update(y[part], target[part])
+            resumed = of(name)[0]
+            resumed.totals = metric.totals.copy()
+            metric = resumed
+    assert metric.result() == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("name", sorted(classes("metric")))
+def test_nothing_seen_is_nan(name: str) -> None:
+    assert np.isnan(make("metric", name).result())
+
+
+@pytest.mark.parametrize("kind", ["accuracy", "precision", "auc", "perplexity"])
+def test_logits_are_read_as_what_they_stand_for(kind: str) -> None:
+    for case, to_logits in (("binary", lambda p: np.log(p / (1 - p))), ("classes", lambda p: np.log(p) + 3)):
+        y, target = REFERENCE[f"{case}/y"], REFERENCE[f"{case}/target"]
+        by_probability, by_logit = make("metric", kind), make("metric", kind)
+        by_logit.reading = Reading(logits=True)
+        by_probability.update(y, target)
+        by_logit.update(to_logits(y), target)
+        assert by_logit.result() == pytest.approx(by_probability.result(), rel=1e-3)
+
+
+def test_independent_outputs_are_each_right_or_wrong() -> None:
+    y, target = np.array([[0.9, 0.8, 0.1], [0.2, 0.3, 0.7]]), np.array([[1, 0, 0], [0, 0, 1]])
+    metric = make("metric", "accuracy")
+    metric.reading = Reading(independent=True)
+    metric.update(y, target)
+    assert metric.result() == 5 / 6
+
+
+def test_only_steps_that_count_are_counted() -> None:
+    rng = np.random.default_rng(0)
+    y, target, mask = rng.random((3, 4, 5)), rng.integers(0, 5, (3, 4)), rng.random((3, 4)) < 0.5
+    metric = make("metric", "accuracy")
+    metric.update(*counted(y, target, mask))
+    right = [y[n, t].argmax() == target[n, t] for n in range(3) for t in range(4) if mask[n, t]]
+    assert metric.result() == np.mean(right)
+
+
+def test_the_confusion_matrix_counts_truth_by_row() -> None:
+    y, target = REFERENCE["classes/y"], REFERENCE["classes/target"]
+    matrix = confusion_matrix(*class_ids(y, target), 6)
+    for truth in range(6):
+        for guess in range(6):
+            assert matrix[truth, guess] == np.sum((target == truth) & (y.argmax(axis=1) == guess))
+
+
+def test_a_metric_of_values_refuses_class_ids() -> None:
+    for kind in ("mse", "mae", "r2"):
+        with pytest.raises(BuildError, match=rf"{kind} compares outputs of shape \(5,\)"):
+            make("metric", kind).check((5,), ())
+        make("metric", kind).check((1,), ())
+    make("metric", "accuracy").check((5,), ())
