@@ -1,6 +1,7 @@
 """Padding is found, travels through the graph, and does not count."""
 
 import numpy as np
+import pytest
 
 from backprop_cli.engine.graph import INPUT, Network, Node
 from backprop_cli.registry import make
@@ -76,3 +77,13 @@ def test_a_batch_of_padding_alone_is_finite() -> None:
     network.backward()
     assert value == 0
     assert np.isfinite(network.gradients["l1.W"]).all()
+
+
+@pytest.mark.parametrize("pool", ["global_avg_pool", "global_max_pool"])
+def test_pooling_over_time_looks_at_the_steps_that_count(pool: str) -> None:
+    x = padded(np.random.default_rng(3), [4, 2, 0])
+    x[..., 0] -= 5  # so that a padded 0 would be the largest
+    x[1, 2:] = x[2] = 0
+    y = chain("masking", pool).forward(x)
+    reduce = np.mean if pool == "global_avg_pool" else np.max
+    np.testing.assert_allclose(y, [reduce(x[0], axis=0), reduce(x[1, :2], axis=0), [0, 0]])

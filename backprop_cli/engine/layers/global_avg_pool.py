@@ -4,6 +4,7 @@ import numpy as np
 
 from backprop_cli.engine.layer import Array, Layer, Shape, layer
 from backprop_cli.errors import BuildError
+from backprop_cli.registry import slot
 
 
 @layer(
@@ -19,6 +20,7 @@ class GlobalAvgPool(Layer):
 
     y = Σ x / m          x (N, T, F) or (N, H, W, C)   y (N, F) or (N, C)   m = T or H·W
     dx = dy / m
+    Steps that the mask leaves out do not count: m is then the number of those that do.
     Lin, Chen & Yan 2013, arXiv:1312.4400
     """
 
@@ -26,12 +28,17 @@ class GlobalAvgPool(Layer):
         {"options": {}, "inputs": [(3, 4, 2)]},
         {"options": {}, "inputs": [(5, 2)]},
         {"options": {}, "inputs": [(1, 1)]},
+        {"options": {}, "inputs": [(3, 2)], "padded": True},
     ]
+
+    share: Array = slot()  # (N, T): 1/m at steps that count, else 0
 
     def build(self, *shapes: Shape) -> Shape:
         (shape,) = shapes
         if len(shape) < 2:
             raise BuildError(f"global_avg_pool takes sequences (T, F) or images (H, W, C), got {shape}; leave it out")
+        if len(shape) == 2:
+            self.workspace("share", shape[:1])
         return shape[-1:]
 
     @property
@@ -39,10 +46,17 @@ class GlobalAvgPool(Layer):
         return False
 
     def forward(self, x: Array, y: Array, training: bool) -> None:
+        if self.mask is not None:
+            counts = self.mask.sum(axis=1, keepdims=True)
+            np.divide(self.mask, np.maximum(counts, 1), out=self.share, casting="same_kind")
+            np.matmul(self.share[:, None], x, out=y[:, None])
+            return
         np.mean(x.reshape(len(x), -1, x.shape[-1]), axis=1, out=y)
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
-        if dx is not None:
+        if dx is not None and self.mask is not None:
+            np.multiply(dy[:, None], self.share[..., None], out=dx)
+        elif dx is not None:
             places = dx.reshape(len(dx), -1, dx.shape[-1])
             np.multiply(dy[:, None], 1 / places.shape[1], out=places)
 

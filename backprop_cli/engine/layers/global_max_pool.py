@@ -20,6 +20,7 @@ class GlobalMaxPool(Layer):
 
     y = max x          x (N, T, F) or (N, H, W, C)   y (N, F) or (N, C)
     dx = dy where x = y, in equal shares where several are, as in TensorFlow's reduce_max and PyTorch's amax
+    Steps that the mask leaves out are not looked at; y = 0 where none counts.
     """
 
     ties: Array = slot()
@@ -28,6 +29,7 @@ class GlobalMaxPool(Layer):
         {"options": {}, "inputs": [(3, 4, 2)]},
         {"options": {}, "inputs": [(5, 2)]},
         {"options": {}, "inputs": [(1, 1)]},
+        {"options": {}, "inputs": [(3, 2)], "padded": True},
     ]
 
     def build(self, *shapes: Shape) -> Shape:
@@ -38,6 +40,10 @@ class GlobalMaxPool(Layer):
         return shape[-1:]
 
     def forward(self, x: Array, y: Array, training: bool) -> None:
+        if self.mask is not None:
+            np.max(x, axis=1, where=self.mask[..., None], initial=np.finfo(x.dtype).min, out=y)
+            np.multiply(y, self.mask.any(axis=1, keepdims=True), out=y)
+            return
         np.max(x.reshape(len(x), -1, x.shape[-1]), axis=1, out=y)
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
@@ -45,7 +51,10 @@ class GlobalMaxPool(Layer):
             return
         x, dx = (each.reshape(len(x), -1, x.shape[-1]) for each in (x, dx))
         np.equal(x, y[:, None], out=dx)
+        if self.mask is not None:
+            np.multiply(dx, self.mask[..., None], out=dx)
         np.sum(dx, axis=1, out=self.ties)
+        np.maximum(self.ties, 1, out=self.ties)
         np.divide(dy, self.ties, out=dy)
         np.multiply(dx, dy[:, None], out=dx)
 
