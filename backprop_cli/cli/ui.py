@@ -148,6 +148,22 @@ class Bar(Lines):
         super().end(loop, error)
 
 
+class SweepProgress:
+    """A line for every finished trial: how many are done, what came of it, the time left."""
+
+    def __init__(self, total: int, done: int) -> None:
+        self._total, self._done, self._skipped = total, done, done
+        self._began = time.monotonic()
+
+    def __call__(self, outcome: Any) -> None:
+        self._done += 1
+        ran = self._done - self._skipped
+        left = (time.monotonic() - self._began) / ran * (self._total - self._done)
+        varied = " ".join(f"{key}={value}" for key, value in outcome.trial.varied.items())
+        text = outcome.error or brief((outcome.result or {}).get("best"))
+        note(f"[{self._done}/{self._total}] {outcome.trial.id} {varied}  {outcome.status}  {text}  {left:.0f} s left")
+
+
 def summary(row: Row) -> str:
     """The numbers of an epoch in one line."""
     return "  ".join(f"{name} {number(value)}" for name, value in row.items() if "/" in name)

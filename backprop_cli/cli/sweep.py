@@ -1,0 +1,91 @@
+"""`bp sweep`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from backprop_cli.cli.options import RUNS, ConfigFile, Json, Quiet, Runs, print_json
+
+if TYPE_CHECKING:
+    from backprop_cli.sweep import Outcome
+
+Only = Annotated[Literal["failed", "missing"] | None, typer.Option("--only", help="Run only these trials again.")]
+
+
+def sweep(
+    config: ConfigFile,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", "-s", metavar="KEY=A,B", help="Vary: A,B  0..4  log:A..B  uniform:A..B; or fix a value."),
+    ] = None,
+    trials: Annotated[int | None, typer.Option(metavar="N", min=1, help="Random search of N trials.")] = None,
+    search_seed: Annotated[int, typer.Option(metavar="N", help="Seed of the random search.")] = 0,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", metavar="N", min=1, help="Processes at a time.")] = 1,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="The sweep's folder; default: CONFIG-sweep.")] = None,
+    runs: Runs = RUNS,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with this sweep: skip what is complete.")] = False,
+    only: Only = None,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast/--keep-going", help="Stop at the first failure.")] = False,
+    monitor: Annotated[str | None, typer.Option(metavar="METRIC", help="What the best is chosen by.")] = None,
+    maximize: Annotated[bool, typer.Option("--maximize/--minimize", help="Whether more of it is better.")] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train a config many times: a grid, or a random search with --trials.
+
+    bp sweep configs/xor.yaml --set optimizer.learning_rate=0.1,0.5 --set seed=0..4 --jobs 2
+    """
+    from backprop_cli import config as configs
+    from backprop_cli import sweep as sweeps
+    from backprop_cli.cli import ui
+    from backprop_cli.errors import UsageError
+
+    planned = sweeps.trials(set_ or [], trials, search_seed)
+    for trial in planned:
+        configs.load(config, trial.overrides)  # every mistake shows before anything runs
+    folder = runs / (name or f"{config.stem}-sweep")
+    before = [sweeps.state(folder, trial) for trial in planned]
+    started = [each for each in before if each.status != "missing"]
+    if started and not resume and only is None:
+        raise UsageError(f"{folder} already holds {len(started)} of these trials; add --resume, or choose a --name")
+    chosen = [each.trial for each in before if wanted(each.status, only)]
+    show = (lambda outcome: None) if quiet else ui.SweepProgress(len(planned), len(planned) - len(chosen))
+    done = sweeps.run(config, chosen, folder, jobs=jobs, fail_fast=fail_fast, notify=show)
+    outcomes = [*(each for each in before if each.trial not in chosen), *done]
+    best = sweeps.ranked(outcomes, monitor, maximize)
+    if json:
+        print_json(summary(folder, outcomes, best))
+    else:
+        keys = list(planned[0].varied)
+        rows = [[each.trial.id, *each.trial.varied.values(), each.status, value] for value, each in best]
+        ui.table(["trial", *keys, "status", monitor or "best"], rows, right=[monitor or "best"])
+        typer.echo(str(folder))
+    if any(each.status != "completed" for each in outcomes):
+        raise typer.Exit(1)
+
+
+def wanted(status: str, only: str | None) -> bool:
+    """Whether a trial of this status is to be run now."""
+    if only == "failed":
+        return status in ("failed", "diverged")
+    if only == "missing":
+        return status == "missing"
+    return status not in ("completed", "failed", "diverged")
+
+
+def summary(folder: Path, outcomes: list[Outcome], best: list[tuple[float, Outcome]]) -> dict[str, Any]:
+    """What `bp sweep --json` prints."""
+    rows = [
+        {"trial": each.trial.id, "varied": each.trial.varied, "status": each.status, "run_dir": str(each.run_dir)}
+        | {"metrics": (each.result or {}).get("metrics"), "best": (each.result or {}).get("best"), "error": each.error}
+        for each in outcomes
+    ]
+    first = {"trial": best[0][1].trial.id, "varied": best[0][1].trial.varied, "value": best[0][0]} if best else None
+    return {"sweep_dir": str(folder), "trials": rows, "best": first}
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(sweep)
