@@ -80,7 +80,7 @@ class Loop:
         self.row: Row = {}
         self.stop_reason: str | None = None  # why training ends before its last epoch
         self._sums = np.zeros(2)  # loss × samples, samples
-        optimizer.bind(network.store, self.total_steps, train.steps_per_epoch)
+        optimizer.bind(network.store, self.total_steps, train.steps_per_epoch, network.kernels)
 
     @property
     def total_steps(self) -> int:

@@ -93,3 +93,14 @@ def test_groups_and_constraints_from_yaml(bp, tmp_path: Path) -> None:
     assert not arrays["dense_1.b"].any()
     assert arrays["dense_1.W"].min() == 0.0
     assert arrays["dense_2.W"].min() < 0
+
+
+def test_compiled_kernels_learn_the_same(bp) -> None:
+    losses = []
+    for which in ("numpy", "numba"):
+        trained = bp(
+            "train", "configs/moons.yaml", "--epochs", "3", "--json", *sets(*SMALL, f"trainer.kernels={which}")
+        )
+        assert trained.code == 0, trained.err
+        losses.append(trained.json["metrics"]["validation/loss"])
+    assert losses[1] == pytest.approx(losses[0], rel=1e-3)

@@ -8,14 +8,24 @@ namespace: `load("numpy")` or `load("numba")`.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import pkgutil
 from functools import cache
 from types import SimpleNamespace
 
+from backprop_cli.errors import UsageError
+
 
 @cache
 def load(which: str) -> SimpleNamespace:
-    """All kernels by name: the NumPy ones, replaced by their Numba versions where `which` is numba."""
+    """All kernels by name: the NumPy ones, replaced by their Numba versions where `which` is numba.
+
+    Raises UsageError if Numba is not installed.
+    """
+    if which == "numba" and importlib.util.find_spec("numba") is None:
+        raise UsageError(
+            "trainer.kernels: numba is not installed; pip install 'backprop-cli[fast]', or set kernels: numpy"
+        )
     found: dict[str, object] = {"which": which}
     for package in ["reference"] if which == "numpy" else ["reference", "compiled"]:
         parent = importlib.import_module(f"{__name__}.{package}")

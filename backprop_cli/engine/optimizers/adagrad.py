@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from annotated_types import Gt
 
 from backprop_cli.engine.layer import NonNegative
 from backprop_cli.engine.optimizers.base import Array, Optimizer, optimizer
-from backprop_cli.engine.parameters import ParameterStore
 
 
 @optimizer("adagrad")
@@ -26,8 +25,8 @@ class Adagrad(Optimizer):
     def slots(self) -> tuple[str, ...]:
         return ("square",)
 
-    def bind(self, store: ParameterStore, total_steps: int, steps_per_epoch: int | None = None) -> None:
-        super().bind(store, total_steps, steps_per_epoch)
+    def bind(self, *arguments: Any, **options: Any) -> None:
+        super().bind(*arguments, **options)
         self.memory["square"][...] = self.initial_accumulator
 
     def update(self, w: Array, g: Array, memory: list[Array], rate: float, t: int, work: list[Array]) -> None:

@@ -31,23 +31,15 @@ class Adam(Optimizer):
     def update(self, w: Array, g: Array, memory: list[Array], rate: float, t: int, work: list[Array]) -> None:
         m, v, *largest = memory
         a, b = work
-        moments(m, v, g, self.beta_1, self.beta_2, a)
-        if self.amsgrad:
-            v = np.maximum(largest[0], v, out=largest[0])
         root = (1 - self.beta_2**t) ** 0.5
-        np.sqrt(v, out=b)
-        np.add(b, self.epsilon * root, out=b)
+        rate, epsilon = rate * root / (1 - self.beta_1**t), self.epsilon * root
+        if not self.amsgrad:
+            self.kernels.adam_update(w, g, m, v, rate, self.beta_1, self.beta_2, epsilon, a, b)
+            return
+        self.kernels.moments_update(g, m, v, self.beta_1, self.beta_2, a)
+        np.maximum(largest[0], v, out=largest[0])
+        np.sqrt(largest[0], out=b)
+        np.add(b, epsilon, out=b)
         np.divide(m, b, out=a)
-        np.multiply(a, rate * root / (1 - self.beta_1**t), out=a)
+        np.multiply(a, rate, out=a)
         np.subtract(w, a, out=w)
-
-
-def moments(m: Array, v: Array, g: Array, beta_1: float, beta_2: float, a: Array) -> None:
-    """m ← β₁ m + (1 − β₁) g and v ← β₂ v + (1 − β₂) g², with a for temporary memory."""
-    np.subtract(g, m, out=a)
-    np.multiply(a, 1 - beta_1, out=a)
-    np.add(m, a, out=m)
-    np.multiply(g, g, out=a)
-    np.multiply(a, 1 - beta_2, out=a)
-    np.multiply(v, beta_2, out=v)
-    np.add(v, a, out=v)

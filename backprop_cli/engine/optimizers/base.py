@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 from annotated_types import Gt, Interval
 
+from backprop_cli.engine import kernels as kernel_sets
 from backprop_cli.engine.layer import NonNegative, PositiveInt
-from backprop_cli.engine.optimizers.groups import BLOCK, Group, segments
+from backprop_cli.engine.optimizers.groups import BLOCK, Group, blocks, segments
 from backprop_cli.engine.parameters import ParameterStore, aligned_zeros
 from backprop_cli.errors import CheckpointError
 from backprop_cli.registry import Component, Registered, register, slot
@@ -41,7 +43,7 @@ class Block:
     work: list[Array]
     average: Array
     learning_rate: float
-    weight_decay: float
+    decays: list[tuple[Array, Array, Array, float]]  # w, g, work and λ of the parts that decay
 
 
 @dataclass(kw_only=True)
@@ -74,6 +76,7 @@ class Optimizer(Component):
     ema: Annotated[float, Interval(gt=0, lt=1)] | None = None
 
     store: ParameterStore = slot()
+    kernels: SimpleNamespace = slot()
     memory: dict[str, Array] = slot()  # every vector a checkpoint needs, by name
     iteration: int = slot()  # updates made so far
     gathered: int = slot()  # batches accumulated towards the next update
@@ -96,30 +99,34 @@ class Optimizer(Component):
         """Change the block w in place. `memory` follows `slots`; t counts updates from 1; g may be overwritten."""
         raise NotImplementedError
 
-    def bind(self, store: ParameterStore, total_steps: int, steps_per_epoch: int | None = None) -> None:
-        """Take a network's parameters. `total_steps` is the number of batches of the whole training and
-        `steps_per_epoch` that of an epoch, for the schedule. Raises BuildError for a group that matches nothing."""
+    def bind(
+        self,
+        store: ParameterStore,
+        total_steps: int,
+        steps_per_epoch: int | None = None,
+        kernels: SimpleNamespace | None = None,
+    ) -> None:
+        """Take a network's parameters and kernels (NumPy's, if left out). `total_steps` is the number of batches of the
+        whole training and `steps_per_epoch` that of an epoch. Raises BuildError for a group that matches nothing."""
         self.store, self.iteration, self.gathered = store, 0, 0
+        self.kernels = kernels or kernel_sets.load("numpy")
         size, dtype = store.trainable, store.values.dtype
         names = [*self.slots, *["accumulated"] * (self.accumulate > 1), *["average"] * (self.ema is not None)]
         self.memory = {name: aligned_zeros(size, dtype) for name in names}
         self._gradient = store.gradients[:size]
         self._work = [aligned_zeros(min(BLOCK, size), dtype) for _ in range(self.scratch)]
-        self._blocks = [
-            Block(
-                store.values[span],
-                store.gradients[span],
-                [self.memory[name][span] for name in self.slots],
-                [work[: span.stop - span.start] for work in self._work],
-                self.memory["average"][span] if self.ema is not None else self._gradient[:0],
-                segment.learning_rate,
-                segment.weight_decay,
-            )
-            for segment in segments(store, self.groups, self.learning_rate, self.weight_decay)
-            for span in segment.blocks()
-        ]
+        parts = segments(store, self.groups, self.learning_rate, self.weight_decay)
+        self._blocks = [self._block(span, rate, decays) for span, rate, decays in blocks(parts)]
         epoch = total_steps if steps_per_epoch is None else steps_per_epoch
         self.schedule.bind(-(-total_steps // self.accumulate), epoch / self.accumulate)
+
+    def _block(self, span: slice, rate: float, decays: list[tuple[slice, float]]) -> Block:
+        w, g = self.store.values[span], self.store.gradients[span]
+        memory = [self.memory[name][span] for name in self.slots]
+        work = [vector[: len(w)] for vector in self._work]
+        average = self.memory["average"][span] if self.ema is not None else w[:0]
+        parts = [(w[part], g[part], work[0][part], decay) for part, decay in decays]
+        return Block(w, g, memory, work, average, rate, parts)
 
     @property
     def current_rate(self) -> float:
@@ -135,7 +142,7 @@ class Optimizer(Component):
         self.iteration += 1
         for block in self._blocks:
             rate = block.learning_rate * scale
-            if block.weight_decay:
+            if block.decays:
                 self._decay(block, rate)
             self.update(block.w, block.g, block.memory, rate, self.iteration, block.work)
         if self.iteration % FLUSH_EVERY == 0:
@@ -168,11 +175,12 @@ class Optimizer(Component):
                 np.multiply(g, factor, out=g)
 
     def _decay(self, block: Block, rate: float) -> None:
-        if self.decoupled_weight_decay:
-            np.multiply(block.w, 1 - rate * block.weight_decay, out=block.w)
-        else:
-            np.multiply(block.w, block.weight_decay, out=block.work[0])
-            np.add(block.g, block.work[0], out=block.g)
+        for w, g, work, decay in block.decays:
+            if self.decoupled_weight_decay:
+                np.multiply(w, 1 - rate * decay, out=w)
+            else:
+                np.multiply(w, decay, out=work)
+                np.add(g, work, out=g)
 
     def _flush_denormals(self) -> None:
         for block in self._blocks:

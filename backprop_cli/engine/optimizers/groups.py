@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import groupby
 from typing import Any
 
 import numpy.typing as npt
@@ -39,10 +40,6 @@ class Segment:
     learning_rate: float
     weight_decay: float
 
-    def blocks(self) -> Iterator[slice]:
-        for start in range(self.start, self.stop, BLOCK):
-            yield slice(start, min(start + BLOCK, self.stop))
-
 
 def segments(
     store: ParameterStore, groups: Sequence[Group], learning_rate: float, weight_decay: float
@@ -67,6 +64,20 @@ def segments(
     if found:
         found[-1].stop = store.trainable
     return found
+
+
+def blocks(parts: Sequence[Segment]) -> Iterator[tuple[slice, float, list[tuple[slice, float]]]]:
+    """(span, learning rate, [(slice within it, decay)]) of every block; a new one begins with a new learning rate."""
+    for rate, run in groupby(parts, key=lambda part: part.learning_rate):
+        own = list(run)
+        for start in range(own[0].start, own[-1].stop, BLOCK):
+            stop = min(start + BLOCK, own[-1].stop)
+            decays = [
+                (slice(max(part.start - start, 0), min(part.stop, stop) - start), part.weight_decay)
+                for part in own
+                if part.weight_decay and part.start < stop and part.stop > start
+            ]
+            yield slice(start, stop), rate, decays
 
 
 def _options(entry: Entry, groups: Sequence[Group], rate: float, decay: float) -> tuple[float, float]:

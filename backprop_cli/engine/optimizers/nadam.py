@@ -6,7 +6,6 @@ import numpy as np
 from annotated_types import Gt, Interval
 
 from backprop_cli.engine.layer import NonNegative
-from backprop_cli.engine.optimizers.adam import moments
 from backprop_cli.engine.optimizers.base import Array, Optimizer, optimizer
 
 
@@ -36,7 +35,7 @@ class NAdam(Optimizer):
     def update(self, w: Array, g: Array, memory: list[Array], rate: float, t: int, work: list[Array]) -> None:
         m, v = memory
         a, b = work
-        moments(m, v, g, self.beta_1, self.beta_2, a)
+        self.kernels.moments_update(g, m, v, self.beta_1, self.beta_2, a)
         root = (1 - self.beta_2**t) ** 0.5
         np.sqrt(v, out=b)
         np.add(b, self.epsilon * root, out=b)

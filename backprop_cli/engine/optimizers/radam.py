@@ -5,7 +5,6 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Gt, Interval
 
-from backprop_cli.engine.optimizers.adam import moments
 from backprop_cli.engine.optimizers.base import Array, Optimizer, optimizer
 
 
@@ -30,7 +29,7 @@ class RAdam(Optimizer):
     def update(self, w: Array, g: Array, memory: list[Array], rate: float, t: int, work: list[Array]) -> None:
         m, v = memory
         a, b = work
-        moments(m, v, g, self.beta_1, self.beta_2, a)
+        self.kernels.moments_update(g, m, v, self.beta_1, self.beta_2, a)
         rate /= 1 - self.beta_1**t
         remaining = 1 - self.beta_2**t
         limit = 2 / (1 - self.beta_2) - 1

@@ -31,6 +31,9 @@ class RMSprop(Optimizer):
     def update(self, w: Array, g: Array, memory: list[Array], rate: float, t: int, work: list[Array]) -> None:
         a, b = work
         s, *rest = memory
+        if not rest:
+            self.kernels.rmsprop_update(w, g, s, rate, self.rho, self.epsilon, a, b)
+            return
         np.multiply(g, g, out=a)
         np.multiply(a, 1 - self.rho, out=a)
         np.multiply(s, self.rho, out=s)

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import numpy as np
 from annotated_types import Interval
 
 from backprop_cli.engine.layer import NonNegative
@@ -27,15 +26,7 @@ class SGD(Optimizer):
         return ("velocity",) if self.momentum else ()
 
     def update(self, w: Array, g: Array, memory: list[Array], rate: float, t: int, work: list[Array]) -> None:
-        a, b = work
-        direction = g
         if self.momentum:
-            (v,) = memory
-            np.multiply(v, self.momentum, out=v)
-            np.add(v, g, out=v)
-            direction = v
-            if self.nesterov:
-                np.multiply(v, self.momentum, out=a)
-                direction = np.add(g, a, out=a)
-        np.multiply(direction, rate, out=b)
-        np.subtract(w, b, out=w)
+            self.kernels.momentum_update(w, g, memory[0], rate, self.momentum, self.nesterov, work[0])
+        else:
+            self.kernels.sgd_update(w, g, rate, work[0])

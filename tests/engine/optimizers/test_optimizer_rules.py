@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from backprop_cli.engine import kernels
 from backprop_cli.engine.initializers import Normal
 from backprop_cli.engine.optimizers.base import Optimizer
 from backprop_cli.engine.optimizers.groups import BLOCK
@@ -36,12 +37,13 @@ def flat(store: ParameterStore) -> Array:
     return np.concatenate([view.reshape(-1) for view in store.parameters.values()])
 
 
+@pytest.mark.parametrize("which", ["numpy", "numba"])
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-9), ("float32", 1e-4)])
 @pytest.mark.parametrize("key", TRAJECTORIES)
-def test_twenty_updates_are_those_of_pytorch(key: str, dtype: str, tolerance: float) -> None:
+def test_twenty_updates_are_those_of_pytorch(key: str, dtype: str, tolerance: float, which: str) -> None:
     store = store_of({"dense.W": (5, 3), "dense.b": (3,)}, dtype)
     optimizer = make("optimizer", json.loads(key.removeprefix("optimizer ")))
-    optimizer.bind(store, 20)
+    optimizer.bind(store, 20, kernels=kernels.load(which))
     start = REFERENCE["start"]
     store.load({"dense.W": start[:15].reshape(5, 3), "dense.b": start[15:]}, store.parameters)
     for gradient, expected in zip(REFERENCE["gradients"], REFERENCE[key], strict=True):
@@ -175,11 +177,11 @@ def options_of(optimizer: Optimizer, name: str, decays: bool) -> tuple[float, fl
     return (0.02, decay) if optimizer.groups else (rate, decay)
 
 
-def check(options: dict[str, Any], shapes: dict[str, tuple[int, ...]], steps: int = 4) -> None:
+def check(options: dict[str, Any], shapes: dict[str, tuple[int, ...]], steps: int = 4, which: str = "numpy") -> None:
     """Step a store and separate tensors from the same gradients, and compare them after every update."""
     store, rng = store_of(shapes), np.random.default_rng(1)
     optimizer, rule = make("optimizer", options), RULES[options["type"]]
-    optimizer.bind(store, steps)
+    optimizer.bind(store, steps, kernels=kernels.load(which))
     slow = {name: view.copy() for name, view in store.parameters.items()}
     state: dict[str, State] = {name: {} for name in slow}
     for t in range(1, steps + 1):
@@ -212,11 +214,14 @@ EDGES = st.sampled_from([1, 15, 16, 17, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK +
 
 @settings(max_examples=12, deadline=None)
 @given(
-    sizes=st.lists(EDGES, min_size=1, max_size=3), name=st.sampled_from(sorted(RULES)), common=st.sampled_from(COMMON)
+    sizes=st.lists(EDGES, min_size=1, max_size=3),
+    name=st.sampled_from(sorted(RULES)),
+    common=st.sampled_from(COMMON),
+    which=st.sampled_from(["numpy", "numba"]),
 )
-def test_no_block_boundary_shows(sizes: list[int], name: str, common: dict[str, Any]) -> None:
+def test_no_block_boundary_shows(sizes: list[int], name: str, common: dict[str, Any], which: str) -> None:
     shapes = {"first.W": (2, 3), "first.b": (3,), **{f"layer{i}.W": (size, 1) for i, size in enumerate(sizes)}}
-    check({"type": name, **common}, shapes, steps=2)
+    check({"type": name, **common}, shapes, 2, which)
 
 
 def test_every_rule_has_a_slow_one() -> None:
