@@ -21,6 +21,7 @@ from backprop_cli.config.spelling import choices, example, nearest_key
 from backprop_cli.config.validate import INVALID, MAX_UNKNOWN, Validator
 from backprop_cli.errors import ConfigError, Problem, UsageError
 
+MAX_SHOWN = 100  # problems of one config; nobody reads more at once
 SECTIONS = {"trainer": ("section", "trainer"), "optimizer": ("optimizer", "adam")}
 
 
@@ -48,7 +49,9 @@ def _finish(root: Node, path: Path, overrides: Sequence[str], problems: list[Pro
     where = marks(root)
     problems.extend(check(values, validator.places, where))
     if problems:
-        raise ConfigError(sorted(problems, key=_reading_order))
+        problems.sort(key=_reading_order)
+        more = [Problem(str(path), None, None, "", f"{len(problems) - MAX_SHOWN:,} more problems")]
+        raise ConfigError(problems[:MAX_SHOWN] + (more if len(problems) > MAX_SHOWN else []))
     return Config(
         **values, path=path, folder=path.parent, marks=where, places=validator.places, overrides=tuple(overrides)
     )
