@@ -63,8 +63,34 @@ def show(run: RunName, runs: Runs = RUNS, json: Json = False) -> None:
     ui.table(["", ""], [[key, ui.brief(each)] for key, each in info.items()])
 
 
+def compare(
+    names: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Two or more runs.", show_default=False)],
+    runs: Runs = RUNS,
+    format: Format = "table",
+    json: Json = False,
+) -> None:
+    """Put runs beside each other: what their configs differ in, what their metrics came to.
+
+    bp runs compare plain-2026… batch_norm-2026…
+    """
+    from backprop_cli import compare as comparing
+    from backprop_cli.cli import ui
+    from backprop_cli.errors import UsageError
+    from backprop_cli.runs.directory import find_run
+
+    if len(names) < 2:
+        raise UsageError("expected two or more runs to compare; `bp runs ls` lists them")
+    found = comparing.compare([find_run(name, runs) for name in names])
+    if json or format == "json":
+        print_json(found)
+        return
+    columns = ["", "key", *found["runs"], "last − first"]
+    ui.print_rows(columns, comparing.rows(found), format)
+
+
 def register(app: typer.Typer) -> None:
     runs = typer.Typer(no_args_is_help=True, help="List, show, compare and remove runs.")
     runs.command("ls")(listing)
     runs.command("show")(show)
+    runs.command("compare")(compare)
     app.add_typer(runs, name="runs")

@@ -1,0 +1,54 @@
+"""Several runs beside each other: what their configs differ in, and what their metrics came to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from backprop_cli import config as configs
+from backprop_cli.runs.directory import RunDirectory
+
+IGNORED = ("name",)  # says nothing about the training
+
+
+def compare(runs: Sequence[RunDirectory]) -> dict[str, Any]:
+    """What `bp runs compare --json` prints: for every config key that differs, and every metric, a value a run.
+
+    `metrics` are those of the last epoch, `best` the best epoch of each run by what it monitored,
+    `config` the dotted paths that are not the same in all; None where a run has no such key.
+    """
+    loaded = [configs.load(run.config) for run in runs]
+    first = loaded[0]
+    paths: dict[str, list[Any]] = {}
+    for i, other in enumerate(loaded[1:], start=1):
+        for path, ours, theirs in configs.diff(first, other):
+            paths.setdefault(path, [ours] * len(runs))[i] = theirs
+    names = list(dict.fromkeys(name for run in runs for name in run.info.get("metrics") or {} if "/" in name))
+    return {
+        "runs": [run.id for run in runs],
+        "config": {path: values for path, values in sorted(paths.items()) if path not in IGNORED},
+        "metrics": {name: [(run.info.get("metrics") or {}).get(name) for run in runs] for name in names},
+        "best": [run.info.get("best") for run in runs],
+        "epochs": [(run.info.get("metrics") or {}).get("epoch") for run in runs],
+        "seconds": [(run.info.get("metrics") or {}).get("time") for run in runs],
+        "parameters": [run.info.get("parameters") for run in runs],
+        "status": [run.info.get("status") for run in runs],
+    }
+
+
+def rows(found: dict[str, Any]) -> list[list[Any]]:
+    """The same as table rows: the kind, the key, a value a run, and for numbers the spread."""
+    table: list[list[Any]] = [["config", path, *values] for path, values in found["config"].items()]
+    table += [["run", key, *found[key]] for key in ("status", "epochs", "seconds", "parameters")]
+    table += [["last", name, *values] for name, values in found["metrics"].items()]
+    monitored = dict.fromkeys(key for best in found["best"] if best for key in best if "/" in key)
+    table += [["best", name, *((best or {}).get(name) for best in found["best"])] for name in monitored]
+    return [[*row, _spread(row[2:])] for row in table]
+
+
+def _spread(values: list[Any]) -> float | None:
+    """Last minus first, where both are numbers."""
+    ends = [
+        value for value in (values[0], values[-1]) if isinstance(value, int | float) and not isinstance(value, bool)
+    ]
+    return ends[1] - ends[0] if len(ends) == 2 else None
