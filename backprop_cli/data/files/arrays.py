@@ -1,0 +1,174 @@
+"""Arrays from .npy, .npz and IDX files."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from backprop_cli.data import splits
+from backprop_cli.data.dataset import Array, Dataset
+from backprop_cli.data.files.labels import are_classes, encode
+from backprop_cli.data.files.order import dealt
+from backprop_cli.data.files.paths import SPLIT_NAMES, find, reading
+from backprop_cli.data.gather import is_large
+from backprop_cli.data.idx import read_idx
+from backprop_cli.errors import DataError
+
+if TYPE_CHECKING:
+    from backprop_cli.data.files import Files
+
+_X, _Y = "x|X|data|images|inputs|features", "y|Y|target|targets|labels"
+_KEY = re.compile(rf"(?:(?P<before>\w+?)_)?(?:(?P<x>{_X})|(?P<y>{_Y}))(?:_(?P<after>\w+))?")
+_MNIST = re.compile(r"(?P<split>train|t10k|test)-(?P<kind>images|labels)[-.]idx\d-ubyte(\.gz)?")
+#: of the machine's memory, what one file may unpack to
+_MEMORY_SHARE = 0.8
+
+
+def load_arrays(
+    options: Files, form: str, paths: Mapping[str, Path], slices: Mapping[str, str] | None, seed: int
+) -> Dataset:
+    """The dataset of array files; see `Files`. Raises DataError."""
+    x: dict[str, Array] = {}
+    y: dict[str, Array] = {}
+    place: dict[str, str] = {}
+    for name, path in paths.items():
+        for base, (rows, targets) in _read(options, form, path).items():
+            split = base if len(paths) == 1 and base else name
+            x[split], y[split], place[split] = rows, targets, str(path)
+            if len(rows) != len(targets):
+                raise DataError(f"{path}: {len(rows)} rows of x but {len(targets)} of y; expected as many")
+    classes = None
+    if all(are_classes(each, options.task) and each.ndim == 1 for each in y.values()):
+        y, classes = encode(y, place)
+    else:
+        y = {name: each.reshape(len(each), -1) for name, each in y.items()}
+    if len(x) == 1 and not is_large(x["train"] if "train" in x else next(iter(x.values()))):
+        (base,) = x
+        order = dealt(len(x[base]), y[base] if classes else None, seed)
+        x, y = {base: x[base][order]}, {base: y[base][order]}
+    return Dataset(
+        name=next(iter(paths.values())).stem,
+        source="files",
+        splits=splits.cut(x, y, slices),
+        classes=classes,
+        origin={"files": {name: str(path) for name, path in paths.items()}},
+    )
+
+
+def _read(options: Files, form: str, path: Path) -> dict[str, tuple[Array, Array]]:
+    """x and y by base split; the name is empty where the file has only one."""
+    if form == "npz":
+        return _by_split(read_npz(path), path, options.target)
+    if form == "idx" and path.is_dir():
+        return _mnist_folder(path)
+    if not isinstance(options.target, str):
+        raise DataError(f"{path}: set dataset.target to the file that holds the labels of its rows")
+    labels = find(options.target, path.parent)
+    read = read_idx if form == "idx" else read_npy
+    return {"": (read(path), read(labels))}
+
+
+def read_npy(path: Path) -> Array:
+    """The memory-mapped array of a .npy file; one that needs unpickling is refused. Raises DataError."""
+    with reading(path):
+        try:
+            array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (ValueError, EOFError) as error:
+            raise DataError(_why(path, error)) from error
+        if not isinstance(array, np.ndarray):
+            raise DataError(f"{path}: not a .npy file; expected one that numpy.save wrote")
+    if array.ndim == 0:
+        raise DataError(f"{path}: a single value; expected rows")
+    return array
+
+
+def read_npz(path: Path) -> dict[str, Array]:
+    """The arrays of a .npz file, which may not unpack to more than the machine can hold. Raises DataError."""
+    with reading(path):
+        try:
+            _check_sizes(path)
+            with np.load(path, allow_pickle=False) as file:
+                return dict(file)
+        except (ValueError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile, OverflowError) as error:
+            raise DataError(_why(path, error)) from error
+        except (RuntimeError, NotImplementedError) as error:  # encrypted, or a compression NumPy never writes
+            raise DataError(f"{path}: {error}; save it again with numpy.savez") from error
+
+
+def _why(path: Path, error: Exception) -> str:
+    if any(word in str(error) for word in ("pickle", "Object arrays", "Python objects")):
+        return (
+            f"{path}: holds pickled Python objects, which could run any program and are never loaded; "
+            "save plain numbers with numpy.save"
+        )
+    return f"{path}: damaged or not a NumPy file: {error}; save it again"
+
+
+def _check_sizes(path: Path) -> None:
+    """Read what the members of a .npz say of themselves before unpacking any."""
+    total = 0
+    with zipfile.ZipFile(path) as file:
+        for member in file.infolist():
+            with file.open(member) as stream:
+                version = np.lib.format.read_magic(stream)
+                read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+                shape, _, dtype = read(stream)
+                if dtype.hasobject:
+                    raise ValueError("Object arrays")
+                declared = math.prod(shape) * dtype.itemsize
+                if declared != member.file_size - stream.tell():
+                    raise ValueError(f"{member.filename} declares {declared} bytes, {member.file_size} are stored")
+            total += declared
+    memory = physical_memory()
+    if total > _MEMORY_SHARE * memory:
+        raise DataError(
+            f"{path}: unpacks to {total / 2**30:.1f} GiB, this machine has {memory / 2**30:.1f}; "
+            "save x and y as .npy, which is read from disk row by row"
+        )
+
+
+def physical_memory() -> int:
+    """Bytes of memory of this machine; 16 GiB where the system does not tell."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return 1 << 34
+
+
+def _by_split(arrays: dict[str, Array], path: Path, target: str | list[str] | None) -> dict[str, tuple[Array, Array]]:
+    """Pairs of x and y under the split that their keys name: x_train, train_x, or plain x."""
+    x: dict[str, Array] = {}
+    y: dict[str, Array] = {}
+    for key, array in arrays.items():
+        match = _KEY.fullmatch(key)
+        if key == target:
+            y[""] = array
+        elif match:
+            into = x if match["x"] else y
+            name = match["before"] or match["after"] or ""
+            into.setdefault(SPLIT_NAMES.get(name, name), array)
+    found = {name: (x[name], y[name]) for name in x if name in y}
+    if not found:
+        raise DataError(f"{path}: has the arrays {', '.join(arrays)}; expected x and y, or x_train, y_train, x_test, …")
+    return found
+
+
+def _mnist_folder(path: Path) -> dict[str, tuple[Array, Array]]:
+    files = {(m["split"], m["kind"]): each for each in sorted(path.iterdir()) if (m := _MNIST.fullmatch(each.name))}
+    found = {
+        "train" if split == "train" else "test": (read_idx(files[split, "images"]), read_idx(files[split, "labels"]))
+        for split, kind in files
+        if kind == "images" and (split, "labels") in files
+    }
+    if not found:
+        raise DataError(
+            f"{path}: expected IDX files named such as train-images-idx3-ubyte.gz and train-labels-idx1-ubyte.gz"
+        )
+    return found

@@ -1,0 +1,96 @@
+"""Finding files, and saying what is wrong with those that cannot be read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from backprop_cli.data.sample import sample_path
+from backprop_cli.errors import DataError
+from backprop_cli.registry import suggest
+
+SUFFIXES = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".npy": "npy",
+    ".npz": "npz",
+    ".idx": "idx",
+    ".txt": "text",
+    ".md": "text",
+}
+#: what people call the three usual splits
+SPLIT_NAMES = {"train": "train", "training": "train", "test": "test", "testing": "test"}
+SPLIT_NAMES |= dict.fromkeys(("validation", "valid", "val", "dev"), "validation")
+_SAMPLE = "sample:"
+
+
+def is_sample(name: str | Path) -> bool:
+    """Whether a path names a text that ships, even after it was made absolute like any path."""
+    return Path(name).name.startswith(_SAMPLE)
+
+
+def find(name: str | Path, folder: Path, beside: Path | None = None) -> Path:
+    """An existing path: as it is if absolute, else in `folder` (or `beside` in it), else in the working
+    directory. Raises DataError with the nearest name there is."""
+    if is_sample(name):
+        return sample_path(Path(name).name.removeprefix(_SAMPLE))
+    path = Path(name).expanduser()
+    places = [folder, Path.cwd()]
+    if beside is not None:
+        places = [place / beside.expanduser() for place in places] + places
+    for place in places:
+        if os.path.lexists(place / path):
+            return (place / path).resolve()
+    return missing(places[0] / path)
+
+
+def missing(path: Path) -> Path:
+    """Raise DataError for a path that is not there."""
+    try:
+        path.lstat()
+    except PermissionError as error:
+        raise DataError(f"{path}: no permission to look into its folder; change the folder's mode") from error
+    except OSError:
+        pass
+    parent = path.parent
+    siblings = os.listdir(parent) if os.path.isdir(parent) and os.access(parent, os.R_OK) else []
+    nearest = suggest(path.name, siblings)
+    hint = f"did you mean {nearest!r}?" if nearest else "paths are relative to the config, then to where bp runs"
+    raise DataError(f"{path}: no such file or folder; {hint}")
+
+
+def format_of(path: Path) -> str:
+    """The format that a path's suffix (or, for a folder, its contents) tells. Raises DataError."""
+    if path.is_dir():
+        idx = any("idx" in each.name for each in path.iterdir() if each.is_file())
+        return "idx" if idx else "images"
+    name = path.name.removesuffix(".gz")
+    if "-idx" in name or ".idx" in name:
+        return "idx"
+    found = SUFFIXES.get(Path(name).suffix.lower())
+    if found is None:
+        raise DataError(
+            f"{path}: cannot tell the format from this name; set dataset.format to one of "
+            "csv, tsv, parquet, npy, npz, idx, images, text"
+        )
+    return found
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turns what the system says about a file into a DataError."""
+    try:
+        if path.is_dir():
+            raise DataError(f"{path}: a folder; expected a file")
+        yield
+    except FileNotFoundError:
+        missing(path)
+    except PermissionError as error:
+        raise DataError(f"{path}: no permission to read it; change its mode or owner") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot read it: {error.strerror or error}") from error

@@ -1,0 +1,86 @@
+"""Windows of a text, for language models."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from backprop_cli.data import splits
+from backprop_cli.data.dataset import Array, Dataset, Split
+from backprop_cli.data.files.paths import reading
+from backprop_cli.errors import DataError
+
+if TYPE_CHECKING:
+    from backprop_cli.data.files import Files
+
+UNKNOWN = "�"
+_WORD = re.compile(r"\w+(?:'\w+)?|[^\w\s]|\n")
+
+
+def load_text(
+    options: Files, form: str, paths: Mapping[str, Path], slices: Mapping[str, str] | None, seed: int
+) -> Dataset:
+    """The dataset of text files; see `Files`. Raises DataError."""
+    tokens = {name: tokens_of(read_text(path), options.level) for name, path in paths.items()}
+    sizes = {name: len(each) for name, each in tokens.items()}
+    parts = splits.resolve(slices or splits.default(sizes), sizes)
+    runs = {name: [tokens[p.base][p.start : p.stop] for p in of] for name, of in parts.items()}
+    names = vocabulary(runs["train"] if "train" in runs else next(iter(runs.values())), options.vocabulary)
+    ids = {token: i for i, token in enumerate(names)}
+    windows = {}
+    for name, texts in runs.items():
+        cut = [_windows(encode(text, ids), options.length, options.stride or options.length) for text in texts]
+        windows[name] = cut[0] if len(cut) == 1 else np.concatenate(cut)
+        if not len(windows[name]):
+            raise DataError(
+                f"split {name}: {sum(len(text) for text in texts)} tokens are too few for one window of "
+                f"{options.length} and what comes next; expected at least {options.length + 1}"
+            )
+    return Dataset(
+        name=next(iter(paths.values())).stem,
+        source="files",
+        splits={name: Split(each[:, :-1], each[:, 1:]) for name, each in windows.items()},
+        classes=names,
+        origin={"files": {name: str(path) for name, path in paths.items()}, "level": options.level},
+    )
+
+
+def read_text(path: Path) -> str:
+    """The text of a UTF-8 file. Raises DataError with the place of a byte that is not."""
+    with reading(path):
+        data = path.read_bytes()
+    try:
+        return data.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise DataError(f"{path}:{line}: byte {data[error.start]:#04x} is not UTF-8; save the file as UTF-8") from error
+
+
+def tokens_of(text: str, level: str) -> Sequence[str]:
+    """The characters, or the words, punctuation marks and line ends of a text."""
+    return text if level == "character" else _WORD.findall(text)
+
+
+def vocabulary(runs: Sequence[Sequence[str]], limit: int) -> list[str]:
+    """A name for unknown tokens, then the `limit` most frequent ones, sorted."""
+    counts: Counter[str] = Counter()
+    for run in runs:
+        counts.update(run)
+    return [UNKNOWN, *sorted(sorted(counts, key=lambda token: (-counts[token], token))[:limit])]
+
+
+def encode(tokens: Sequence[str], ids: Mapping[str, int]) -> Array:
+    """Token ids; 0 for what the vocabulary lacks."""
+    return np.fromiter((ids.get(token, 0) for token in tokens), np.int32, len(tokens))
+
+
+def _windows(ids: Array, length: int, stride: int) -> Array:
+    """Every window of length + 1 ids, a view: (number of windows, length + 1)."""
+    if len(ids) <= length:
+        return np.empty((0, length + 1), ids.dtype)
+    return np.lib.stride_tricks.sliding_window_view(ids, length + 1)[::stride]
