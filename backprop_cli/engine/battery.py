@@ -57,8 +57,10 @@ class Padded(Layer):
 
     def forward(self, x: Array, y: Array, training: bool) -> None:
         np.copyto(y, x)
-        n, steps = self.made_mask.shape
-        self.made_mask[...] = np.arange(steps) < steps - np.arange(n)[:, None] % steps
+        steps = x.shape[1]
+        self.made_mask[...] = True
+        for missing in range(1, steps):
+            self.made_mask[missing::steps, steps - missing :] = False
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         if dx is not None:
@@ -94,18 +96,18 @@ def check_layer(cls: Any, tolerance: float = TOLERANCE) -> Iterator[Check]:
         label += "; padded" if padded else ""
         for batch, reserved, training in ((3, 3, True), (1, 1, True), (2, 5, True), (3, 3, False)):
             case = f"{label}; x {' '.join(map(str, shapes))}; N={batch}" + ("" if training else "; inference")
-            network, x, r = _around(cls(**options), shapes, batch, padded=padded)
+            network, x, r = around(cls(**options), shapes, batch, padded=padded)
             network.reserve(reserved)
             yield check_network(network, x, r, name=cls.type_name, case=case, training=training, tolerance=tolerance)
         yield _without_dx(cls, options, shapes, label, padded)
         if issubclass(cls, Activation):
-            network, x, r = _around(
+            network, x, r = around(
                 make("layer", {"type": "dense", "units": 3, "activation": cls(**options)}), [(4,)], 3
             )
             yield check_network(network, x, r, name=cls.type_name, case=f"{label}; of dense", tolerance=tolerance)
 
 
-def _around(
+def around(
     layer: Layer, shapes: list[Shape], batch: int, *, input_gradient: bool = True, padded: bool = False
 ) -> tuple[Network, Array, Array]:
     """A network of just this layer, with data and a projection to go with it."""
@@ -148,7 +150,7 @@ def _without_dx(cls: Any, options: dict[str, Any], shapes: list[Shape], label: s
     """Parameters get the same gradients when nobody asks for dx."""
     gradients = []
     for asked in (True, False):
-        network, x, r = _around(cls(**options), shapes, 3, input_gradient=asked, padded=padded)
+        network, x, r = around(cls(**options), shapes, 3, input_gradient=asked, padded=padded)
         network.store.gradients[...] = np.nan
         network.loss(network.forward(x, training=True), r)
         if asked or network.parameters:

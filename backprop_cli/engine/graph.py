@@ -277,7 +277,7 @@ class Network:
             if self.head is not None:
                 self.head.inverse(bound.output, bound.z)
         if bound.mask is not None:
-            weight = _masked_weight(bound.mask, weight)
+            weight = _masked_weight(bound.mask, weight, bound.step_weight)
         self._target, self._weight = target, weight
         value = self.loss_function.forward(bound.z, bound.output, target, weight)
         return value + self.penalty() if self._penalties else value
@@ -330,10 +330,12 @@ class Network:
         return store.values.nbytes + store.gradients.nbytes + store.state.nbytes + self.plan.bytes
 
 
-def _masked_weight(mask: Array, weight: Array | None) -> Array:
+def _masked_weight(mask: Array, weight: Array | None, out: Array) -> Array:
     """Weights (N, T) that turn a mean over all steps into one over those that count."""
-    counted = mask if weight is None else mask * weight.reshape(len(mask), -1)
-    return counted * (mask.size / max(int(np.count_nonzero(mask)), 1))
+    np.copyto(out, mask)
+    if weight is not None:
+        np.multiply(out, weight.reshape(len(mask), -1), out=out)
+    return np.multiply(out, mask.size / max(int(np.count_nonzero(mask)), 1), out=out)
 
 
 def _sorted(nodes: Sequence[Node]) -> list[Node]:

@@ -40,6 +40,7 @@ class Bindings:
     backward: list[tuple[Callable[..., None], Any, Array, Array, Any, list[tuple[Array, Array]]]]
     workspaces: list[tuple[Any, str, Any]]  # what is set on each layer: its memory, and its inputs' masks
     mask: Array | None  # which steps of the output count
+    step_weight: Array  # what each of them then counts in the loss
 
 
 class Plan:
@@ -169,9 +170,20 @@ class Plan:
         backward, dz = self._backward(n, values, deltas), deltas[last]
         workspaces = self._workspaces(n)
         masks, mask = self._masks(workspaces)
-        attributes = [*workspaces, *masks]
         return Bindings(
-            n, values[INPUT], z, output, dz, deltas.get(INPUT), values, deltas, forward, backward, attributes, mask
+            n=n,
+            input=values[INPUT],
+            z=z,
+            output=output,
+            dz=dz,
+            dinput=deltas.get(INPUT),
+            values=values,
+            deltas=deltas,
+            forward=forward,
+            backward=backward,
+            workspaces=[*workspaces, *masks],
+            mask=mask,
+            step_weight=np.empty(mask.shape if mask is not None else 0, network.dtype),
         )
 
     @staticmethod

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 CONVOLUTIONS: list[dict[str, Any]] = [
     {"in": 3, "filters": 4, "kernel_size": 3, "size": (7, 6)},
@@ -139,7 +139,9 @@ def pools() -> None:
 
 def shapes() -> None:
     record("zero_padding", {"padding": [[1, 2], [3, 0]]}, nn.ZeroPad2d((3, 0, 1, 2)), torch.randn(2, 2, 3, 2), {})
-    record("crop", {"cropping": [[1, 0], [0, 2]]}, lambda x: F.pad(x, (0, -2, -1, 0)), torch.randn(2, 2, 3, 4), {})
+    record(
+        "crop", {"cropping": [[1, 0], [0, 2]]}, lambda x: functional.pad(x, (0, -2, -1, 0)), torch.randn(2, 2, 3, 4), {}
+    )
     for size in (2, 3):
         for mode in ("nearest", "bilinear"):
             module = nn.Upsample(scale_factor=size, mode=mode)

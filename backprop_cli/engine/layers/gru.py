@@ -104,7 +104,7 @@ class GRU(Recurrent):
             np.multiply(dn, r, out=self.dzh[t, :, width:])
             np.dot(self.dzh[t], self.Ut, out=self.product)
         else:
-            np.dot(self.z[t, :, :width], self.Ut[:width], out=self.product)
+            np.matmul(self.z[t, :, :width], self.Ut[:width], out=self.product)  # np.dot would copy the part of z
         np.add(dh, self.product, out=dh)
 
     def _bias_row(self, out: Array) -> None:
