@@ -32,6 +32,7 @@ class GlobalAvgPool(Layer):
     ]
 
     share: Array = slot()  # (N, T): 1/m at steps that count, else 0
+    counts: Array = slot()
 
     def build(self, *shapes: Shape) -> Shape:
         (shape,) = shapes
@@ -39,6 +40,7 @@ class GlobalAvgPool(Layer):
             raise BuildError(f"global_avg_pool takes sequences (T, F) or images (H, W, C), got {shape}; leave it out")
         if len(shape) == 2:
             self.workspace("share", shape[:1])
+            self.workspace("counts", (1,), temporary=True)
         return shape[-1:]
 
     @property
@@ -47,8 +49,9 @@ class GlobalAvgPool(Layer):
 
     def forward(self, x: Array, y: Array, training: bool) -> None:
         if self.mask is not None:
-            counts = self.mask.sum(axis=1, keepdims=True)
-            np.divide(self.mask, np.maximum(counts, 1), out=self.share, casting="same_kind")
+            np.sum(self.mask, axis=1, keepdims=True, out=self.counts)
+            np.maximum(self.counts, 1, out=self.counts)
+            np.divide(self.mask, self.counts, out=self.share)
             np.matmul(self.share[:, None], x, out=y[:, None])
             return
         np.mean(x.reshape(len(x), -1, x.shape[-1]), axis=1, out=y)
