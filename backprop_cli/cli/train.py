@@ -30,6 +30,7 @@ def train(
     from backprop_cli import build
     from backprop_cli import config as configs
     from backprop_cli.cli import ui
+    from backprop_cli.config.spelling import flow
     from backprop_cli.errors import UsageError
 
     if (config is None) == (resume is None):
@@ -42,7 +43,7 @@ def train(
         result = build.resume(found, warn=warn, progress=loading, callbacks=callbacks)
     else:
         assert config is not None
-        given = {"name": name, "trainer.epochs": epochs, "seed": seed}
+        given = {"name": name and flow(name), "trainer.epochs": epochs, "seed": seed}
         overrides = [*(set_ or []), *(f"{key}={value}" for key, value in given.items() if value is not None)]
         cfg = configs.load(config, overrides)
         if dry_run:

@@ -20,7 +20,7 @@ from backprop_cli.registry import Registered
 def dump(cfg: Config) -> str:
     """The fully resolved config as YAML. Loading it gives an equal Config, from any directory."""
     text: str = yaml.dump(
-        resolved(cfg), Dumper=_Dumper, default_flow_style=None, sort_keys=False, width=110, allow_unicode=True
+        resolved(cfg), Dumper=Dumper, default_flow_style=None, sort_keys=False, width=110, allow_unicode=True
     )
     return text
 
@@ -106,7 +106,7 @@ class _Bare(dict[str, Any]):
     """`{type: relu}`, written as `relu`."""
 
 
-class _Dumper(yaml.SafeDumper):
+class Dumper(yaml.SafeDumper):
     """Quotes the text that this package's reader would take for something else."""
 
     def ignore_aliases(self, data: Any) -> bool:
@@ -121,5 +121,5 @@ class _Dumper(yaml.SafeDumper):
         return self.text(*data.values())
 
 
-_Dumper.add_representer(str, _Dumper.text)
-_Dumper.add_representer(_Bare, _Dumper.bare)
+Dumper.add_representer(str, Dumper.text)
+Dumper.add_representer(_Bare, Dumper.bare)

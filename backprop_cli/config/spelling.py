@@ -10,6 +10,7 @@ from typing import Any, Literal
 import yaml
 
 from backprop_cli import registry
+from backprop_cli.config.dump import Dumper
 from backprop_cli.config.leaves import accepts, bare
 
 MAX_LISTED = 12
@@ -65,7 +66,9 @@ def one(kind: str) -> str:
 
 def flow(value: Any) -> str:
     """A value as one line of YAML: `{type: dense, units: 3}`."""
-    text: str = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=10_000, allow_unicode=True)
+    text: str = yaml.dump(
+        value, Dumper=Dumper, default_flow_style=True, sort_keys=False, width=10_000, allow_unicode=True
+    )
     return text.strip().removesuffix("...").strip()
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from backprop_cli import load_config
 from backprop_cli.config import Config, diff, dump, load, origins
+from backprop_cli.config.spelling import flow
 from backprop_cli.engine.layers.dense import Dense
 from backprop_cli.errors import ConfigError
 
@@ -133,3 +134,8 @@ def test_importing_the_package_imports_neither_numpy_nor_pydantic():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
     assert load_config is load
+
+
+@pytest.mark.parametrize("name", ["3", "1e-3", "on", "true", "a: b", "[x]", "a b", "${seed}", "~"])
+def test_a_name_from_the_command_line_stays_text(config, name):
+    assert config(GOOD, f"name={flow(name)}").name == name
