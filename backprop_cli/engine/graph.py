@@ -157,6 +157,13 @@ class Network:
                 if node.layer.shared not in owners:
                     hint = expected(node.layer.shared, owners)
                     raise BuildError(f"shared: there is no layer {node.layer.shared!r}; {hint}", node.name)
+                owner = self._by_name(node.layer.shared).layer
+                if type(owner) is not type(node.layer):
+                    raise BuildError(
+                        f"a {node.layer.type_name} layer cannot share what {node.layer.shared} learns: "
+                        f"that is a {owner.type_name} layer; both must be of one type",
+                        node.name,
+                    )
                 continue
             for prefix, part in node.layer.walk():
                 for spec in part.needs.parameters:

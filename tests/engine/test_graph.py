@@ -210,11 +210,9 @@ def test_what_cannot_be_shared_is_refused() -> None:
         assert caught.value.node == "b"
         return str(caught.value)
 
-    assert "did you mean 'a'" in refused({**DENSE, "shared": "aa"}) or "expected one of a" in refused(
-        {**DENSE, "shared": "aa"}
-    )
+    assert "expected one of a" in refused({**DENSE, "shared": "aa"})
     assert "(4, 5)" in refused({"type": "dense", "units": 5, "shared": "a"})
-    assert "layer_norm" in refused({"type": "layer_norm", "shared": "a"})
+    assert "that is a dense layer" in refused({"type": "batch_norm", "scale": False, "center": False, "shared": "a"})
 
 
 def test_frozen_parameters_stay_out_of_what_an_optimizer_sees() -> None:
