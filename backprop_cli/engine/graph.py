@@ -62,11 +62,13 @@ class Network:
         integer_input: bool = False,
         kernels: str = "numpy",
         input_gradient: bool = False,
+        observe: bool = False,
     ) -> None:
         self.input_shape = tuple(input_shape)
         self.dtype = np.dtype(dtype)
         self.input_dtype = np.dtype(np.int64) if integer_input else self.dtype
         self.input_gradient = input_gradient
+        self.observe = observe  # no two nodes share memory, so that every y and dy can be read afterwards
         self.kernels = kernel_sets.load(kernels)
         self.loss_function = loss
         self.nodes = _sorted(nodes)

@@ -70,7 +70,13 @@ class Plan:
                     else readers == 1 and self.network.input_gradient
                 ):
                     deltas[node.name] = deltas[node.inputs[0]]
-            elif node.layer.in_place and source and source.consumers == 1 and not self._read_back(source, by_name):
+            elif (
+                not self.network.observe
+                and node.layer.in_place
+                and source
+                and source.consumers == 1
+                and not self._read_back(source, by_name)
+            ):
                 values[node.name] = values[source.name]
                 if source.needs_gradient:
                     deltas[node.name] = deltas[source.name]
