@@ -19,13 +19,13 @@ class ELU(Activation):
     in_place = True
 
     part: Array = slot()
-    positive: Array = slot()
+    step: Array = slot()
 
     examples = [{"options": {}, "inputs": [(4,)]}, {"options": {"alpha": 2.5}, "inputs": [(2, 3)]}]
 
     def build(self, *shapes: Shape) -> Shape:
         self.workspace("part", shapes[0], temporary=True)
-        self.workspace("positive", shapes[0], bool, temporary=True)
+        self.workspace("step", shapes[0], temporary=True)
         return shapes[0]
 
     def forward(self, x: Array, y: Array, training: bool) -> None:
@@ -37,7 +37,10 @@ class ELU(Activation):
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         if dx is not None:
-            np.add(y, self.alpha, out=self.part)
-            np.greater(y, 0, out=self.positive)
-            np.copyto(self.part, 1, where=self.positive)
+            np.minimum(y, 0, out=self.part)
+            np.add(self.part, self.alpha, out=self.part)
+            if self.alpha != 1:
+                np.greater(y, 0, out=self.step)
+                np.multiply(self.step, 1 - self.alpha, out=self.step)
+                np.add(self.part, self.step, out=self.part)
             np.multiply(dy, self.part, out=dx)

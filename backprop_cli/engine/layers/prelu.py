@@ -20,14 +20,12 @@ class PReLU(Activation):
     alpha: Array = slot()
     dalpha: Array = slot()
     part: Array = slot()
-    positive: Array = slot()
 
     examples = [{"options": {}, "inputs": [(4,)]}, {"options": {}, "inputs": [(2, 3, 2)]}]
 
     def build(self, *shapes: Shape) -> Shape:
         self.parameter("alpha", shapes[0][-1:], {"type": "constant", "value": self.init}, decay=False)
         self.workspace("part", shapes[0], temporary=True)
-        self.workspace("positive", shapes[0], bool, temporary=True)
         return shapes[0]
 
     @property
@@ -45,7 +43,7 @@ class PReLU(Activation):
         np.multiply(self.part, dy, out=self.part)
         np.sum(self.part.reshape(-1, x.shape[-1]), axis=0, out=self.dalpha)
         if dx is not None:
-            np.greater(x, 0, out=self.positive)
-            self.part[...] = self.alpha
-            np.copyto(self.part, 1, where=self.positive)
+            np.greater(x, 0, out=self.part)
+            np.multiply(self.part, 1 - self.alpha, out=self.part)
+            np.add(self.part, self.alpha, out=self.part)
             np.multiply(dy, self.part, out=dx)

@@ -19,13 +19,13 @@ class SELU(Activation):
     in_place = True
 
     part: Array = slot()
-    positive: Array = slot()
+    step: Array = slot()
 
     examples = [{"options": {}, "inputs": [(4,)]}]
 
     def build(self, *shapes: Shape) -> Shape:
         self.workspace("part", shapes[0], temporary=True)
-        self.workspace("positive", shapes[0], bool, temporary=True)
+        self.workspace("step", shapes[0], temporary=True)
         return shapes[0]
 
     def forward(self, x: Array, y: Array, training: bool) -> None:
@@ -38,7 +38,9 @@ class SELU(Activation):
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         if dx is not None:
-            np.add(y, SCALE * ALPHA, out=self.part)
-            np.greater(y, 0, out=self.positive)
-            np.copyto(self.part, SCALE, where=self.positive)
+            np.minimum(y, 0, out=self.part)
+            np.add(self.part, SCALE * ALPHA, out=self.part)
+            np.greater(y, 0, out=self.step)
+            np.multiply(self.step, SCALE - SCALE * ALPHA, out=self.step)
+            np.add(self.part, self.step, out=self.part)
             np.multiply(dy, self.part, out=dx)
