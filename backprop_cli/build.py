@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from backprop_cli import config as configs
 from backprop_cli.config import Config
+from backprop_cli.config.checks import monitors
 from backprop_cli.data.batches import Batches
 from backprop_cli.data.dataset import Dataset
 from backprop_cli.data.fingerprint import fingerprint
@@ -88,6 +89,9 @@ def prepare(
     `learned` is a checkpoint's arrays: transforms then take what they learned from there.
     """
     dataset = load_dataset(cfg.dataset, cfg.seed, cfg.folder, warn=warn, progress=progress)
+    wrong = [cfg.problem(*each) for each in monitors(cfg.trainer, cfg.optimizer, cfg.places, dataset.splits)]
+    if wrong:
+        raise ConfigError(wrong)
     transforms = list(cfg.dataset.transforms or [])
     first = dataset.splits.get("train") or next(iter(dataset.splits.values()))
     dtype = np.dtype(cfg.dtype)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 from backprop_cli import registry
@@ -30,7 +30,8 @@ def check(values: Mapping[str, Any], places: Mapping[int, Keys], marks: Mapping[
         if sum(times for _, _, times in layers) > MAX_LAYERS:
             found.append((("architecture",), f"more than {MAX_LAYERS:,} layers once `repeat` is written out"))
     if isinstance(values.get("trainer"), Component):
-        found += _monitors(values, places)
+        splits = getattr(values.get("dataset"), "splits", None)
+        found += monitors(values["trainer"], values.get("optimizer"), places, splits)
     return [problem(nearest(marks, path), path, message) for path, message in found]
 
 
@@ -121,15 +122,18 @@ def _circles(items: list[Any]) -> Iterator[tuple[Keys, str]]:
                 return
 
 
-def _monitors(values: Mapping[str, Any], places: Mapping[int, Keys]) -> Iterator[tuple[Keys, str]]:
-    """`monitor` must name a number that is computed."""
-    metrics = [metric.key for metric in values["trainer"].metrics]
-    splits = getattr(values.get("dataset"), "splits", None)
+def monitors(
+    trainer: Any, optimizer: Any, places: Mapping[int, Keys], splits: Container[str] | None
+) -> Iterator[tuple[Keys, str]]:
+    """Every `monitor` that names no number that is computed: (its path, what is wrong).
+
+    `splits` are those of the dataset, None where only loading it will tell.
+    """
+    metrics = [metric.key for metric in trainer.metrics]
     validated = not splits or "validation" in splits
     parts = ("train", "validation") if validated else ("train",)
     known = [f"{part}/{name}" for part in parts for name in ("loss", *metrics)]
-    watchers = [*_holders(values["trainer"]), *_holders(values.get("optimizer"))]
-    for watcher in watchers:
+    for watcher in (*_holders(trainer), *_holders(optimizer)):
         monitor = watcher.monitor
         if monitor is None or monitor in known:
             continue

@@ -26,7 +26,7 @@ from backprop_cli.registry import suggest
 def apply(root: Node, overrides: Iterable[str], problems: list[Problem]) -> None:
     """Apply each override in turn, in place; what cannot be applied goes to `problems`."""
     for text in overrides:
-        mark = Mark(f"--set {text}")
+        mark = Mark(f"--set {text if len(text) <= 100 else text[:97] + '...'}")
         try:
             _apply(root, text, mark)
         except _RefusedError as error:

@@ -1,0 +1,53 @@
+"""Names that must agree, beyond what the broken configs already show."""
+
+import pytest
+
+from backprop_cli import build
+from backprop_cli.config import load
+from backprop_cli.errors import ConfigError
+
+TEXT = """\
+dataset: {{source: synthetic, name: moons, samples: 20{splits}}}
+architecture:
+  - {{type: dense, units: 4, name: first}}
+  - {{type: dense, units: 4}}
+  - {{type: dense, units: 4, inputs: [first]}}
+  - {{type: add, inputs: [{inputs}]}}
+  - {{type: dense, units: 2, activation: softmax}}
+loss: sparse_categorical_crossentropy
+trainer: {{early_stopping: {{monitor: {monitor}}}}}
+"""
+
+
+@pytest.fixture
+def config(tmp_path):
+    def write(splits="", inputs="dense_1, dense_2", monitor="train/loss"):
+        path = tmp_path / "c.yaml"
+        path.write_text(TEXT.format(splits=splits, inputs=inputs, monitor=monitor))
+        return load(path)
+
+    return write
+
+
+def test_layers_without_a_name_can_be_named_as_the_builder_does(config):
+    nodes = [node.name for node in build.prepare(config()).network.nodes]
+    assert nodes == ["first", "dense_1", "dense_2", "add_1", "dense_3"]
+
+
+def test_a_name_that_the_builder_gives_nothing_is_refused(config):
+    with pytest.raises(ConfigError, match=r"c\.yaml:6:\d+: .*there is no layer 'dense_4'"):
+        config(inputs="dense_1, dense_4")
+
+
+@pytest.mark.parametrize("splits", ["", ", splits: {train: 'train[:50%]', test: 'train[50%:]'}"])
+def test_a_monitor_needs_its_split(config, splits):
+    with pytest.raises(
+        ConfigError, match=r"c\.yaml:9:\d+: trainer.early_stopping.monitor: .* needs a validation split"
+    ):
+        build.prepare(config(splits, monitor="validation/loss"))
+
+
+def test_a_monitor_with_its_split_is_taken(config):
+    assert build.prepare(
+        config(", splits: {validation: 'train[50%:]', train: 'train[:50%]'}", monitor="validation/loss")
+    )
