@@ -41,6 +41,11 @@ class Axis(NamedTuple):
         """Whether the window is one cell and visits every one."""
         return self.kernel == 1 and self.stride == 1 and not self.padded
 
+    @property
+    def tiles(self) -> bool:
+        """Whether windows lie side by side and cover every cell."""
+        return self.kernel == self.stride and self.out * self.stride == self.size and not self.padded
+
     def span(self, i: int) -> tuple[slice, slice]:
         """The positions whose i-th cell is not padding, and those cells of x."""
         shift = i * self.dilation - self.before

@@ -68,17 +68,31 @@ def _max_along(x: Array, y: Array, axis: int, window: Axis) -> None:
 
 def _route_along(x: Array, y: Array, dy: Array, dx: Array, part: Array, axis: int, window: Axis) -> None:
     """What remains of dy after the last cell but one belongs to the last, where there is one."""
-    dx.fill(0)
+    _prepare(dx, window)
     for i in range(window.kernel):
         out, cells = (_at(axis, span) for span in window.span(i))
         if i == window.kernel - 1 and not window.padded:
-            np.add(dx[cells], dy, out=dx[cells])
+            _put(dx[cells], dy, window)
             return
         chosen = part[out]
         np.equal(x[cells], y[out], out=chosen)
         np.multiply(chosen, dy[out], out=chosen)
-        np.add(dx[cells], chosen, out=dx[cells])
+        _put(dx[cells], chosen, window)
         np.subtract(dy[out], chosen, out=dy[out])
+
+
+def _prepare(dx: Array, window: Axis) -> None:
+    """Zero what no window will write, or several will add to."""
+    if not window.tiles:
+        dx.fill(0)
+
+
+def _put(cells: Array, values: Array, window: Axis) -> None:
+    """Where windows lie apart each cell is written once."""
+    if window.stride >= window.kernel:
+        np.copyto(cells, values)
+    else:
+        np.add(cells, values, out=cells)
 
 
 def _sum_along(x: Array, y: Array, axis: int, window: Axis) -> None:
@@ -89,7 +103,7 @@ def _sum_along(x: Array, y: Array, axis: int, window: Axis) -> None:
 
 
 def _spread_along(dy: Array, dx: Array, axis: int, window: Axis) -> None:
-    dx.fill(0)
+    _prepare(dx, window)
     for i in range(window.kernel):
         out, cells = (_at(axis, span) for span in window.span(i))
-        np.add(dx[cells], dy[out], out=dx[cells])
+        _put(dx[cells], dy[out], window)
