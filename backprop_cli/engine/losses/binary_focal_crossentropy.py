@@ -7,7 +7,7 @@ from annotated_types import Interval
 
 from backprop_cli.engine.layer import NonNegative
 from backprop_cli.engine.losses.base import Array, loss, mean, weigh
-from backprop_cli.engine.losses.binary_crossentropy import Binary, clip, sigmoid
+from backprop_cli.engine.losses.binary import Binary, clip, sigmoid
 
 
 @loss("binary_focal_crossentropy", "binary_focal", "sigmoid_focal_loss")

@@ -4,7 +4,7 @@ import numpy as np
 
 from backprop_cli.engine.layer import NonNegative
 from backprop_cli.engine.losses.base import Array, loss, mean, weigh
-from backprop_cli.engine.losses.categorical_crossentropy import Categorical
+from backprop_cli.engine.losses.categorical import Categorical
 
 
 @loss(

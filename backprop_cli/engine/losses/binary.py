@@ -1,0 +1,103 @@
+"""What losses on independent yes/no outputs share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+from annotated_types import Interval
+
+from backprop_cli.engine.layer import NonNegative, Shape
+from backprop_cli.engine.losses.base import Array, Loss, Reading
+from backprop_cli.errors import BuildError
+
+
+@dataclass(kw_only=True)
+class Binary(Loss):
+    """A loss that reads its targets, and what they weigh, in the same way."""
+
+    from_logits: bool = False
+    label_smoothing: Annotated[float, Interval(ge=0, lt=1)] = 0.0
+    class_weights: list[NonNegative] | dict[int, NonNegative] | None = None
+
+    fuses = ("sigmoid",)
+    targets = "either"
+
+    @property
+    def reading(self) -> Reading:
+        return Reading(logits=self.from_logits, independent=True)
+
+    def check(self, output: Shape, target: Shape, target_dtype: np.dtype[Any], classes: int | None) -> None:
+        if classes is not None and classes > 2 and target == ():
+            raise BuildError(
+                f"{self.type_name} takes two classes, the data have {classes}; "
+                "use softmax with sparse_categorical_crossentropy"
+            )
+        if output != target and output != (*target, 1):
+            raise BuildError(
+                f"{self.type_name} compares outputs of shape {output} with targets of shape {target}; "
+                "for two classes end with one unit: {type: dense, units: 1, activation: sigmoid}"
+            )
+        if self.class_weights is not None:
+            self._class_weights()
+
+    def check_activation(self, last: str | None) -> None:
+        if last is None:
+            return
+        if self.from_logits and last != "linear":
+            raise BuildError(
+                f"from_logits: true takes outputs without an activation, but the network ends with {last}; "
+                "leave from_logits out and end with sigmoid, which is fused with the loss"
+            )
+        if not self.from_logits and last not in ("sigmoid", "hard_sigmoid", "softmax"):
+            remedy = (
+                "end with activation: sigmoid (it is fused with the loss, as stable as logits), "
+                "or set from_logits: true"
+                if last == "linear"
+                else "end with activation: sigmoid"
+            )
+            raise BuildError(f"{self.type_name} takes probabilities, got outputs of {last}; {remedy}")
+
+    def _targets(self, target: Array, y: Array) -> Array:
+        """Targets in y's shape, smoothed: (1 − ε) t + ε/2."""
+        t = target.reshape(y.shape)
+        if not self.label_smoothing:
+            return t
+        smoothed = self.scratch("smoothed", y.shape, y.dtype)
+        np.multiply(t, 1 - self.label_smoothing, out=smoothed)
+        np.add(smoothed, self.label_smoothing / 2, out=smoothed)
+        return smoothed
+
+    def _weigh_classes(self, terms: Array, target: Array) -> None:
+        """Multiply by w₀ + (w₁ − w₀) t."""
+        if self.class_weights is not None:
+            no, yes = self._class_weights()
+            each = self.scratch("each", terms.shape, terms.dtype)
+            np.multiply(target.reshape(terms.shape), yes - no, out=each)
+            np.add(each, no, out=each)
+            np.multiply(terms, each, out=terms)
+
+    def _class_weights(self) -> tuple[float, float]:
+        given = self.class_weights
+        pairs = given if isinstance(given, dict) else dict(enumerate(given or []))
+        if set(pairs) - {0, 1} or (isinstance(given, list) and len(given) != 2):
+            raise BuildError(
+                f"class_weights names the classes {', '.join(map(str, pairs))}, but {self.type_name} knows 0 (no) "
+                "and 1 (yes); give [weight of no, weight of yes], or {1: weight}"
+            )
+        return pairs.get(0, 1.0), pairs.get(1, 1.0)
+
+
+def sigmoid(z: Array, out: Array) -> None:
+    """1 / (1 + e⁻ᶻ), as (1 + tanh(z/2)) / 2."""
+    np.multiply(z, 0.5, out=out)
+    np.tanh(out, out=out)
+    np.multiply(out, 0.5, out=out)
+    np.add(out, 0.5, out=out)
+
+
+def clip(y: Array, out: Array) -> None:
+    """Keep probabilities away from 0 and 1, by 1e-7 (float32) or 1e-15 (float64)."""
+    margin = 1e-7 if y.dtype == np.float32 else 1e-15
+    np.clip(y, margin, 1 - margin, out=out)

@@ -1,0 +1,144 @@
+"""What losses on one distribution over K classes share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+from annotated_types import Interval
+
+from backprop_cli.engine.layer import NonNegative, Shape
+from backprop_cli.engine.losses.base import Array, Loss, Reading, spread
+from backprop_cli.errors import BuildError, DataError
+
+
+@dataclass(kw_only=True)
+class Categorical(Loss):
+    """A loss that reads p, log p and its targets, class ids or rows, in the same way."""
+
+    from_logits: bool = False
+    label_smoothing: Annotated[float, Interval(ge=0, lt=1)] = 0.0
+    class_weights: list[NonNegative] | dict[int, NonNegative] | None = None
+
+    fuses = ("softmax",)
+    targets = "either"
+
+    @property
+    def reading(self) -> Reading:
+        return Reading(logits=self.from_logits)
+
+    def check(self, output: Shape, target: Shape, target_dtype: np.dtype[Any], classes: int | None) -> None:
+        rows = output[:-1]
+        if target in (rows, (*rows, 1)) and target != output:
+            if target_dtype.kind not in "iub":
+                raise BuildError(
+                    f"{self.type_name} takes integer class ids or one-hot rows, got {target_dtype} targets of "
+                    f"shape {target}; use mean_squared_error for values"
+                )
+            if classes is not None and classes > output[-1]:
+                raise BuildError(
+                    f"the network ends with {output[-1]} units, but the data have {classes} classes; "
+                    f"end with {{type: dense, units: {classes}, activation: softmax}}"
+                )
+        elif target != output:
+            raise BuildError(
+                f"{self.type_name} takes one class id, or one row of {output[-1]} numbers, per row of the output "
+                f"{output}, got targets of shape {target}"
+            )
+        if self.class_weights is not None:
+            self._class_weights(output[-1], np.dtype(float))
+
+    def check_activation(self, last: str | None) -> None:
+        if last is None:
+            return
+        if self.from_logits and last != "linear":
+            raise BuildError(
+                f"from_logits: true takes outputs without an activation, but the network ends with {last}; "
+                "leave from_logits out and end with softmax, which is fused with the loss"
+            )
+        if not self.from_logits and last != "softmax":
+            remedy = {
+                "linear": "end with activation: softmax (it is fused with the loss, as stable as logits), "
+                "or set from_logits: true",
+                "log_softmax": "end with softmax instead: it is fused with the loss, which takes the logarithm itself",
+                "sigmoid": "use softmax where one class is right, or binary_crossentropy where each output is "
+                "a yes/no of its own",
+            }.get(last, "end with activation: softmax")
+            raise BuildError(f"{self.type_name} takes probabilities that sum to one, got outputs of {last}; {remedy}")
+
+    def _probabilities(self, z: Array, y: Array) -> tuple[Array, Array | None]:
+        """p, and the logits where there are any."""
+        if z is not y:
+            return y, z
+        if not self.from_logits:
+            return y, None
+        p, row = self.scratch("p", z.shape, z.dtype), self.scratch("row", (*z.shape[:-1], 1), z.dtype)
+        np.max(z, axis=-1, keepdims=True, out=row)
+        np.subtract(z, row, out=p)
+        np.exp(p, out=p)
+        np.sum(p, axis=-1, keepdims=True, out=row)
+        np.divide(p, row, out=p)
+        return p, z
+
+    def _log(self, p: Array, logits: Array | None) -> Array:
+        """log p; from the logits z where there are any, as z − z_k + log p_k for the likeliest k, which
+        no underflow of p can touch."""
+        out = self.scratch("log", p.shape, p.dtype)
+        if logits is None:
+            np.maximum(p, np.finfo(p.dtype).tiny, out=out)
+            np.log(out, out=out)
+            return out
+        row = self.scratch("row", (*p.shape[:-1], 1), p.dtype)
+        np.max(logits, axis=-1, keepdims=True, out=row)
+        np.subtract(logits, row, out=out)
+        np.max(p, axis=-1, keepdims=True, out=row)
+        np.log(row, out=row)
+        np.add(out, row, out=out)
+        return out
+
+    def _flat(self, target: Array, classes: int) -> Array:
+        """The place of each row's class in the flattened (rows, K)."""
+        ids = self.scratch("ids", (target.size,), np.int64)
+        np.copyto(ids, target.reshape(-1), casting="same_kind")
+        if np.maximum.reduce(ids.view(np.uint64)) >= classes:  # a negative id is huge here
+            wrong = ids[(ids < 0) | (ids >= classes)][0]
+            raise DataError(f"class id {wrong} among the targets; expected 0 … {classes - 1}")
+        if "starts" not in self.views or self.views["starts"].size != ids.size:
+            self.scratch("starts", ids.shape, np.int64)[:] = np.arange(ids.size)
+            np.multiply(self.views["starts"], classes, out=self.views["starts"])
+        np.add(ids, self.views["starts"], out=ids)
+        return ids
+
+    def _rows(self, target: Array, shape: Shape, dtype: Any) -> Array:
+        """Targets as rows of K, smoothed: (1 − ε) t + ε/K."""
+        smoothing = self.label_smoothing
+        if target.shape == shape and not smoothing:
+            return target
+        rows = self.scratch("rows", shape, dtype)
+        if target.shape == shape:
+            np.multiply(target, 1 - smoothing, out=rows)
+            np.add(rows, smoothing / shape[-1], out=rows)
+        else:
+            rows[...] = smoothing / shape[-1]
+            rows.reshape(-1)[self._flat(target, shape[-1])] = 1 - smoothing + smoothing / shape[-1]
+        return rows
+
+    def _weight(self, target: Array, shape: Shape, dtype: Any, weight: Array | None) -> Array | None:
+        """The weight of every row: the example's (or step's) times its class's."""
+        if self.class_weights is None:
+            return weight
+        each = self._class_weights(shape[-1], np.dtype(dtype))
+        found = target @ each if target.shape == shape else each[target.reshape(shape[:-1])]
+        return found if weight is None else found * spread(weight, found.ndim)
+
+    def _class_weights(self, classes: int, dtype: np.dtype[Any]) -> Array:
+        given = self.class_weights
+        assert given is not None
+        pairs = dict(enumerate(given)) if isinstance(given, list) else given
+        if set(pairs) - set(range(classes)) or (isinstance(given, list) and len(given) != classes):
+            raise BuildError(
+                f"class_weights names the classes {', '.join(map(str, pairs))}, but the network has outputs for "
+                f"0 … {classes - 1}; give one number per class, or {{class: weight}} for some of them"
+            )
+        return np.array([pairs.get(k, 1.0) for k in range(classes)], dtype)
