@@ -1,0 +1,44 @@
+"""`bp predict`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from backprop_cli.cli.options import RUNS, Json, RunName, Runs, print_json
+
+Input = Annotated[
+    Path, typer.Argument(metavar="INPUT", help="A .npy, .npz, CSV, TSV, Parquet or text file, or images.")
+]
+
+
+def predict(
+    run: RunName,
+    source: Input,
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help=".csv, .json or .npy")] = None,
+    checkpoint: Annotated[str, typer.Option(metavar="best|last|FILE", help="Which weights.")] = "best",
+    runs: Runs = RUNS,
+    json: Json = False,
+) -> None:
+    """Predict for rows without targets, transformed as in training; CSV on stdout.
+
+    bp predict latest new.csv --output predictions.csv
+    """
+    from backprop_cli import build
+    from backprop_cli import predict as predicting
+    from backprop_cli.cli import ui
+
+    found = predicting.predict(build.find(run, runs), source, checkpoint, warn=ui.warn)
+    if output is not None:
+        predicting.save(found, output)
+        typer.echo(str(output))
+    elif json:
+        print_json(predicting.as_json(found))
+    else:
+        typer.echo(predicting.as_csv(found), nl=False)
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(predict)
