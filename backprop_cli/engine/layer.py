@@ -99,6 +99,7 @@ class Layer(Component):
     in_place: ClassVar[bool] = False  # elementwise, and backward needs y only: y may be x, dx may be dy
     stochastic: ClassVar[bool] = False  # draws from self.rng
     integer_input: ClassVar[bool] = False  # takes token ids
+    walks: ClassVar[bool] = False  # takes one step of x after the other, each with products of its own
     passes_mask: ClassVar[bool] = True  # step t of y comes from step t of x, if there are as many steps
     examples: ClassVar[list[dict[str, Any]]] = []  # {"options": {…}, "inputs": [shape, …]} for the gradient battery
 

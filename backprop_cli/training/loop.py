@@ -86,6 +86,7 @@ class Loop:
     def total_steps(self) -> int:
         return self.options.epochs * self.train.steps_per_epoch
 
+    @np.errstate(over="ignore", invalid="ignore")  # a loss that is no longer finite is told once, as an error
     def run(self) -> None:
         """Train to the end. Raises DivergedError, or what a callback raises to stop."""
         self._clock = time.perf_counter() - self.seconds

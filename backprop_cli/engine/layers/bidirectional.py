@@ -24,6 +24,8 @@ class Bidirectional(Layer):
     layer: Annotated[Any, Registered("layer")]
     merge: Literal["concat", "add", "multiply", "average"] = "concat"
 
+    walks = True
+
     readers: dict[str, Layer] = slot()
     y_forward: Array = slot()
     y_backward: Array = slot()

@@ -35,6 +35,8 @@ class Recurrent(Layer):
     recurrent_initializer: Initializer = "orthogonal"
     bias_initializer: Initializer = "zeros"
 
+    walks = True
+
     gates: ClassVar[int] = 1  # blocks of H columns in W, U and b
     states: ClassVar[tuple[str, ...]] = ("h",)  # each (T + 1, N, H)
 
