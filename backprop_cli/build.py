@@ -1,17 +1,15 @@
 """From a Config to everything that runs. The only file that knows every room.
 
-Config → `prepare` (dataset, batches, network) → `training` (the loop) → `train` (the run directory).
+Config → `prepare` (dataset, batches, network) → `training` (the loop) → `session.train` (the run directory).
 `eval`, `check` and `gradcheck` start from the same `prepare`.
 """
 
 from __future__ import annotations
 
-import os
-import platform
+import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -23,21 +21,19 @@ from backprop_cli.config import Config
 from backprop_cli.config.checks import monitors
 from backprop_cli.data.batches import Batches
 from backprop_cli.data.dataset import Dataset
-from backprop_cli.data.fingerprint import fingerprint
 from backprop_cli.data.loading import load_dataset
-from backprop_cli.data.pipeline import fit_transforms, load_transforms_state, transforms_state
+from backprop_cli.data.pipeline import fit_transforms, load_transforms_state
 from backprop_cli.data.transform import Transform
 from backprop_cli.engine.graph import Network
 from backprop_cli.engine.losses.base import Reading
 from backprop_cli.engine.metrics.base import class_ids, counted
 from backprop_cli.engine.metrics.report import class_report
-from backprop_cli.errors import BuildError, ConfigError, DataError, UsageError
+from backprop_cli.errors import BuildError, ConfigError, UsageError
 from backprop_cli.expand import Expander
-from backprop_cli.runs.checkpoint import Checkpoint
-from backprop_cli.runs.directory import RunDirectory, find_run, now
+from backprop_cli.runs import saved
+from backprop_cli.runs.checkpoint import CheckpointFile
+from backprop_cli.runs.directory import RunDirectory, find_run
 from backprop_cli.training.callbacks.best import Best
-from backprop_cli.training.callbacks.recorder import Recorder
-from backprop_cli.training.callbacks.signals import Signals
 from backprop_cli.training.loop import Callback, Loop, evaluate
 from backprop_cli.training.threads import limited
 
@@ -169,7 +165,8 @@ def training(prepared: Prepared, callbacks: Sequence[Callback] = ()) -> tuple[Lo
     options = cfg.trainer
     stopping = options.early_stopping
     default = "validation/loss" if validation is not None else "train/loss"
-    best = Best((stopping and stopping.monitor) or options.checkpoint.monitor or default, stopping, options.metrics)
+    monitor = (stopping and stopping.monitor) or options.checkpoint.monitor or default
+    best = Best(monitor, prepared.network.store, stopping, options.metrics)
     try:
         loop = Loop(prepared.network, optimizer, train, validation, options, [best, *callbacks])
     except BuildError as error:
@@ -178,122 +175,47 @@ def training(prepared: Prepared, callbacks: Sequence[Callback] = ()) -> tuple[Lo
     return loop, best
 
 
-def train(
-    cfg: Config,
-    *,
-    runs: Path = Path("runs"),
-    run_dir: Path | None = None,
-    warn: Warn | None = None,
-    progress: Any = None,
-    callbacks: Sequence[Callback] = (),
-    command: Sequence[str] = (),
-) -> dict[str, Any]:
-    """Train from the start, into a new run directory; what `bp train --json` prints.
+def config_of(run: RunDirectory, say: Warn | None = None, epochs: int | None = None) -> Config:
+    """The config of a run. If it was trained on its fallback, that is its dataset from then on.
 
-    Raises ConfigError and DataError before anything is written; DivergedError and
-    InterruptedRunError after the run directory says so.
+    Plugins are Python code: only the run's own copies are used, and only after saying so.
     """
-    prepared = prepare(cfg, warn=warn, progress=progress)
-    loop, best = training(prepared)
-    run = RunDirectory.create(
-        cfg.name, configs.dump(cfg), _about(prepared, command), runs=runs, exact=run_dir, plugins=cfg.plugins
-    )
-    return _run(prepared, loop, best, run, callbacks)
-
-
-def resume(
-    run: RunDirectory, *, warn: Warn | None = None, progress: Any = None, callbacks: Sequence[Callback] = ()
-) -> dict[str, Any]:
-    """Go on with a run from its last checkpoint, exactly as if it had never stopped."""
-    checkpoint = Checkpoint.read(run.checkpoints / "last.safetensors")
-    cfg = config_of(run)
-    prepared = prepare(cfg, warn=warn, progress=progress, learned=checkpoint.arrays)
-    loop, best = training(prepared)
-    loop.load_state_dict(checkpoint.arrays, checkpoint.values)
-    run.update(status="running", resumed_from={"epoch": loop.epoch, "step": loop.step, "at": now()})
-    return _run(prepared, loop, best, run, callbacks)
-
-
-def _run(
-    prepared: Prepared, loop: Loop, best: Best, run: RunDirectory, callbacks: Sequence[Callback]
-) -> dict[str, Any]:
-    learned = {f"{TRANSFORMS}{name}": array for name, array in transforms_state(prepared.transforms).items()}
-    loop.callbacks += [Signals(), Recorder(run, best, dict(learned)), *callbacks]
-    with limited(prepared.network, loop.train.batch_size):
-        loop.run()
-    return {
-        "run_id": run.id,
-        "run_dir": str(run.path),
-        "status": run.info["status"],
-        "epochs": loop.epoch - 1,
-        "steps": loop.step,
-        "seconds": round(loop.seconds, 3),
-        "metrics": loop.row,
-        "best": best.summary,
-    }
-
-
-def _about(prepared: Prepared, command: Sequence[str]) -> dict[str, Any]:
-    """What run.json says about where a run comes from."""
-    cfg, dataset = prepared.config, prepared.dataset
-    packages = ("backprop-cli", "numpy", "safetensors")
-    return {
-        "name": cfg.name,
-        "started": now(),
-        "ended": None,
-        "command": list(command),
-        "overrides": list(cfg.overrides),
-        "versions": {"python": platform.python_version(), **{name: _version(name) for name in packages}},
-        "host": {"name": platform.node(), "system": platform.platform(), "cpus": os.cpu_count(), "pid": os.getpid()},
-        "seed": cfg.seed,
-        "kernels": prepared.network.kernels.which,
-        "dataset": {
-            "source": dataset.source,
-            "name": dataset.name,
-            "sizes": {name: len(split) for name, split in dataset.splits.items()},
-            "fingerprint": fingerprint(dataset),
-            **dataset.origin,
-        },
-        "parameters": prepared.network.store.count,
-        "metrics": {},
-        "best": None,
-        "resumed_from": None,
-    }
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except Exception:  # not installed as a distribution: run from a source tree
-        return "unknown"
-
-
-def config_of(run: RunDirectory) -> Config:
-    """The config of a run. If it was trained on its fallback, that is its dataset from then on."""
-    cfg = configs.load(run.config)
-    if "fallback" in run.info.get("dataset", {}) and cfg.dataset.fallback is not None:
+    copies = run.plugin_copies()
+    if copies:
+        text = f"running the plugins of {run.path}, which are Python code: {', '.join(p.name for p in copies)}"
+        (say or _stderr)(text)
+    overrides = [f"plugins={json.dumps([str(path.absolute()) for path in copies])}"]
+    if epochs is not None:
+        overrides.append(f"trainer.epochs={epochs}")
+    cfg = configs.load(run.config, overrides)
+    described = run.info.get("dataset")
+    if isinstance(described, dict) and "fallback" in described and cfg.dataset.fallback is not None:
         return replace(cfg, dataset=replace(cfg.dataset.fallback, transforms=cfg.dataset.transforms))
     return cfg
+
+
+def _stderr(message: str) -> None:
+    """What must be said also where nobody listens to warnings."""
+    print(f"bp: {message}", file=sys.stderr)
 
 
 def load_run(
     run: RunDirectory, checkpoint: str = "best", *, warn: Warn | None = None, progress: Any = None
 ) -> tuple[Prepared, Path]:
     """A run's network with the weights of a checkpoint: `best`, `last` or a file. Raises CheckpointError."""
-    path = run.checkpoints / f"{checkpoint}.safetensors" if checkpoint in ("best", "last") else Path(checkpoint)
+    named = checkpoint in ("best", "last")
+    path = run.checkpoints / f"{checkpoint}.safetensors" if named else Path(checkpoint).resolve()
     if checkpoint == "best" and not path.exists():
-        path = run.checkpoints / "last.safetensors"
-    found = Checkpoint.read(path)
-    cfg = config_of(run)
-    prepared = prepare(cfg, warn=warn, progress=progress, learned=found.arrays)
-    store, built = prepared.network.store, prepared.network
-    try:
-        store.load({k: found.arrays[k] for k in built.parameters if k in found.arrays}, built.parameters, complete=True)
-        store.load({k: found.arrays[k] for k in built.states if k in found.arrays}, built.states, complete=True)
-    except BuildError as error:
-        raise DataError(f"{path} does not fit the network of {run.config}: {error}") from None
-    if "optimizer/average" in found.arrays:  # trained with `ema`, whose weights are the ones to use
-        store.values[: store.trainable] = found.arrays["optimizer/average"]
+        path = run.checkpoints / saved.LAST
+    file = CheckpointFile(path)
+    prepared = prepare(config_of(run, warn), warn=warn, progress=progress, learned=file.read_under(TRANSFORMS))
+    store = prepared.network.store
+    wanted = {**store.parameters, **store.states}
+    if "optimizer/average" in file.entries and file.values.get("optimizer", {}).get("iteration"):
+        wanted["optimizer/average"] = store.values[: store.trainable]  # trained with `ema`: these are to be used
+    file.expect(wanted, others=True)
+    for name, array in file.read(wanted).items():
+        np.copyto(wanted[name], array)
     return prepared, path
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 
 class BpError(Exception):
@@ -87,7 +88,11 @@ class RunError(BpError):
 
 
 class DivergedError(BpError):
-    """A loss, gradient or weight that is no longer finite (exit code 1)."""
+    """A loss, gradient or weight that is no longer finite (exit code 1); `batch` is the (x, y) it happened at."""
+
+    def __init__(self, message: str, batch: tuple[Any, Any] | None = None) -> None:
+        self.batch = batch
+        super().__init__(message)
 
 
 class InterruptedRunError(BpError):

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar, dataclass_transform
+from zlib import crc32
 
 from backprop_cli.errors import UnknownNameError, UsageError
 
@@ -117,11 +118,15 @@ def _load_entry_points() -> None:
 def load_plugin(path: Path) -> None:
     """Run a plugin file, once per process; its decorators file what it defines. Raises UsageError."""
     path = path.resolve()
-    module_name = f"bp_plugin_{path.stem}_{abs(hash(str(path))):x}"
-    if module_name in sys.modules:
-        return
     if not path.is_file():
         raise UsageError(f"plugin {path}: no such file; give the path relative to the config that names it")
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"plugin {path}: {error.strerror}") from None
+    module_name = f"bp_plugin_{path.stem}_{crc32(text):08x}"  # a copy of what is loaded is not loaded again
+    if module_name in sys.modules:
+        return
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
         raise UsageError(f"plugin {path}: not a Python file; expected a name ending in .py")

@@ -191,16 +191,16 @@ def _outcome(future: Any, trial: Trial, folder: Path) -> Outcome:
 
 def _work(config: str, overrides: tuple[str, ...], run_dir: str) -> dict[str, Any]:
     """In a worker: train one trial, or go on with it where it was interrupted."""
-    from backprop_cli import build
     from backprop_cli import config as configs
+    from backprop_cli import session
     from backprop_cli.errors import BpError
     from backprop_cli.runs.directory import RunDirectory
 
     path = Path(run_dir)
     try:
-        if (path / "checkpoints" / "last.safetensors").exists():
-            return build.resume(RunDirectory(path))
-        return build.train(configs.load(config, overrides), run_dir=path, command=["bp", "sweep", config, *overrides])
+        if (path / "run.json").exists():
+            return session.resume(RunDirectory(path))
+        return session.train(configs.load(config, overrides), run_dir=path, command=["bp", "sweep", config, *overrides])
     except BpError as error:
         status = "diverged" if type(error).__name__ == "DivergedError" else "failed"
         return {"status": status, "error": str(error), "run_dir": run_dir, "metrics": {}, "best": None}

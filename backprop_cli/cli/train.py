@@ -27,7 +27,7 @@ def train(
 
     bp train configs/xor.yaml --set optimizer.learning_rate=0.1 --seed 3
     """
-    from backprop_cli import build
+    from backprop_cli import build, session
     from backprop_cli import config as configs
     from backprop_cli.cli import ui
     from backprop_cli.config.spelling import flow
@@ -40,7 +40,7 @@ def train(
     callbacks = [] if quiet else [ui.progress()]
     if resume is not None:
         found = build.find(resume, runs)
-        result = build.resume(found, warn=warn, progress=loading, callbacks=callbacks)
+        result = session.resume(found, epochs=epochs, warn=warn, progress=loading, callbacks=callbacks)
     else:
         assert config is not None
         given = {"name": name and flow(name), "trainer.epochs": epochs, "seed": seed}
@@ -50,7 +50,7 @@ def train(
             prepared = build.prepare(cfg, warn=warn, progress=loading)
             ui.note(f"{cfg.name}: {prepared.network.store.count:,} parameters; nothing was trained (--dry-run)")
             return
-        result = build.train(
+        result = session.train(
             cfg,
             runs=runs,
             run_dir=run_dir,

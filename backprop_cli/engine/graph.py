@@ -323,6 +323,11 @@ class Network:
         return self._bound.output
 
     @property
+    def bound(self) -> Bindings | None:
+        """The arrays of the last pass: `values` holds every layer's y; None before the first."""
+        return self._bound
+
+    @property
     def input_gradients(self) -> Array:
         """dL/dx of the last backward pass; for networks built with `input_gradient=True`."""
         assert self._bound is not None and self._bound.dinput is not None, "built without input_gradient"

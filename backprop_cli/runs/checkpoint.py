@@ -1,21 +1,32 @@
-"""Checkpoints: one safetensors file, arrays by name and a JSON document as metadata."""
+"""Checkpoints: one safetensors file, arrays by name and a JSON document as metadata, checksums inside.
+
+The metadata are `bp` (the plain values as JSON), `crc32` (that of each array, as JSON) and `check`, the CRC-32
+of everything the header says. So no byte that means something can change unnoticed.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
 
 from backprop_cli.errors import CheckpointError
+from backprop_cli.runs import tensors
 from backprop_cli.runs.files import write_atomically
 from backprop_cli.runs.metrics_log import finite
+from backprop_cli.runs.plain import failure, open_plain
+from backprop_cli.runs.tensors import Entry
 
 Array = npt.NDArray[Any]
-KEY = "bp"  # the metadata entry that holds our JSON
+PIECE = 1 << 24  # bytes checked at a time
+MAX_UNKNOWN = 64 << 20
 
 
 @dataclass
@@ -25,24 +36,121 @@ class Checkpoint:
     arrays: dict[str, Array]
     values: dict[str, Any]
 
-    def write(self, path: Path) -> None:
-        """Write the file whole or not at all."""
-        from safetensors.numpy import save
-
+    def write(self, path: Path, before: Callable[[], None] | None = None) -> None:
+        """Write the file whole or not at all; `before` is called just before it takes its name. Raises RunError."""
         arrays = {name: np.ascontiguousarray(array) for name, array in self.arrays.items()}
-        write_atomically(path, save(arrays, {KEY: json.dumps(finite(self.values))}))
+        entries = tensors.layout(arrays)
+        views = {name: _bytes(arrays[name]) for name in entries}
+        sums = {name: crc32(view) for name, view in views.items()}
+        plain = json.dumps(finite(self.values))
+        metadata = {"bp": plain, "crc32": json.dumps(sums), "check": _check(entries, sums, plain)}
+        write_atomically(path, [tensors.header(entries, metadata), *views.values()], before)
 
     @classmethod
     def read(cls, path: Path) -> Checkpoint:
-        """Read a file. Raises CheckpointError where it is missing or damaged."""
-        from safetensors import SafetensorError, safe_open
+        """Read a whole file. Raises CheckpointError where it is missing or damaged."""
+        file = CheckpointFile(path)
+        return cls(file.read(), file.values)
 
-        if not path.is_file():
-            raise CheckpointError(f"{path}: no such checkpoint")
+
+class CheckpointFile:
+    """A checkpoint whose header has been checked: `entries` and `values`. Arrays are read when asked for.
+
+    Raises CheckpointError, here and in `read`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
         try:
-            with safe_open(path, framework="numpy") as file:
-                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
-                values = json.loads((file.metadata() or {})[KEY])
-        except (SafetensorError, KeyError, ValueError) as error:
-            raise CheckpointError(f"{path}: damaged or not a checkpoint of bp ({error})") from None
-        return cls(arrays, values)
+            with os.fdopen(open_plain(path, os.O_RDONLY), "rb") as file:
+                room = os.fstat(file.fileno()).st_size - 8
+                length = int.from_bytes(file.read(8), "little")
+                if not 2 <= length <= min(room, tensors.MAX_HEADER):
+                    raise self.damaged(f"a header of {length:,} bytes in a file of {room + 8:,}")
+                text = file.read(length)
+        except FileNotFoundError:
+            raise CheckpointError(f"{path}: no such checkpoint") from None
+        except OSError as error:
+            raise CheckpointError(str(failure(f"cannot read {path}", error))) from None
+        self._start = 8 + length
+        try:
+            self.entries, metadata = tensors.parse(text, room - length)
+            self._sums = json.loads(metadata["crc32"])
+            if metadata["check"] != _check(self.entries, self._sums, metadata["bp"]):
+                raise ValueError("the checksum of its header is wrong")
+            self.values: dict[str, Any] = dict(json.loads(metadata["bp"]))
+        except KeyError as error:
+            raise self.damaged(f"it has no {error}") from None
+        except (ValueError, TypeError, RecursionError) as error:
+            raise self.damaged(str(error)) from None
+
+    def damaged(self, why: str) -> CheckpointError:
+        """The error that says so."""
+        return CheckpointError(f"{self.path}: damaged or not a checkpoint of bp ({why})")
+
+    def expect(
+        self, arrays: Mapping[str, Array], *, optional: Mapping[str, int] | None = None, others: bool = False
+    ) -> None:
+        """Check names, shapes and types against what a network needs, before anything is read.
+
+        `optional` names arrays whose length is not known beforehand, with the bytes they may take;
+        with `others` there may be more arrays.
+        """
+        wanted = {name: (array.shape, array.dtype) for name, array in arrays.items()}
+        given = {name: (entry.shape, entry.dtype) for name, entry in self.entries.items()}
+        if others:
+            given = {name: what for name, what in given.items() if name in wanted}
+        for name, limit in (optional or {}).items():
+            wanted.pop(name, None)
+            given.pop(name, None)
+            if name in self.entries and self.entries[name].bytes > limit:
+                raise self.damaged(f"{name} takes {self.entries[name].bytes:,} bytes, expected at most {limit:,}")
+        if wanted == given:
+            return
+        name = next(name for name in [*wanted, *given] if wanted.get(name) != given.get(name))
+        text = [f"{kind[1]} of shape {kind[0]}" if kind else "none" for kind in (wanted.get(name), given.get(name))]
+        raise CheckpointError(f"{self.path} does not fit the network: {name}: expected {text[0]}, got {text[1]}")
+
+    def read(self, names: Iterable[str] | None = None) -> dict[str, Array]:
+        """Arrays by name, each verified against its checksum; all of them by default."""
+        wanted = self.entries if names is None else {name: self.entries[name] for name in names}
+        try:
+            with os.fdopen(open_plain(self.path, os.O_RDONLY), "rb") as file:
+                return {name: self._read(file, name, entry) for name, entry in wanted.items()}
+        except OSError as error:
+            raise CheckpointError(str(failure(f"cannot read {self.path}", error))) from None
+        except MemoryError:
+            raise CheckpointError(f"{self.path}: its arrays do not fit into memory") from None
+
+    def read_under(self, prefix: str) -> dict[str, Array]:
+        """The arrays whose names begin so, needed before it is known what to expect; together at most 64 MiB."""
+        names = [name for name in self.entries if name.startswith(prefix)]
+        size = sum(self.entries[name].bytes for name in names)
+        if size > MAX_UNKNOWN:
+            raise self.damaged(f"{size:,} bytes under {prefix}, expected at most {MAX_UNKNOWN:,}")
+        return self.read(names)
+
+    def _read(self, file: Any, name: str, entry: Entry) -> Array:
+        array = np.empty(entry.shape, entry.dtype)
+        view = _bytes(array)
+        file.seek(self._start + entry.begin)
+        found = 0
+        for first in range(0, len(view), PIECE):
+            piece = view[first : first + PIECE]
+            if file.readinto(piece) != len(piece):
+                raise self.damaged(f"array {name!r} is cut off")
+            found = crc32(piece, found)
+        if found != self._sums.get(name):
+            raise self.damaged(f"the checksum of array {name!r} is wrong")
+        return array
+
+
+def _bytes(array: Array) -> memoryview:
+    """An array's memory."""
+    return array.reshape(-1).view(np.uint8).data
+
+
+def _check(entries: Mapping[str, Entry], sums: Mapping[str, int], plain: str) -> str:
+    """CRC-32 of all that a header says."""
+    places = [(name, e.dtype.str, e.shape, e.begin, e.end, sums.get(name)) for name, e in sorted(entries.items())]
+    return f"{crc32(json.dumps([places, plain]).encode()):08x}"

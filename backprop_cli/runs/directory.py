@@ -1,46 +1,84 @@
-"""Run directories: made whole, found by path, id or `latest`."""
+"""Run directories: made whole, locked while in use, found by path, id or `latest`."""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import re
 import secrets
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from backprop_cli.errors import RunError, UsageError
 from backprop_cli.registry import suggest
-from backprop_cli.runs.files import sync_folder, write_json
+from backprop_cli.runs import saved
+from backprop_cli.runs.files import sync_folder, write_atomically, write_json
+from backprop_cli.runs.lock import Lock, is_held
+from backprop_cli.runs.plain import failure, read_plain
 
-RUN_JSON = "run.json"
+RUN_JSON, CONFIG, METRICS, CHECKPOINTS, PLUGINS = "run.json", "config.yaml", "metrics.jsonl", "checkpoints", "plugins"
+MAX_INFO = 16 << 20  # bytes of a run.json that is worth reading
+ATTEMPTS = 100  # ids tried; four hex digits a second make a clash rare, not impossible
 
 
 class RunDirectory:
-    """One run on disk. `info` is run.json."""
+    """One run on disk. `info` is run.json. Raises UsageError if the path is not a run."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.info: dict[str, Any] = _read_info(path)
+        self._lock: Lock | None = None
 
     @property
     def id(self) -> str:
-        return str(self.info.get("id", self.path.name))
+        """What run.json says, if that can be a name; else the directory's name."""
+        given = self.info.get("id")
+        return (
+            given
+            if isinstance(given, str) and re.fullmatch(r"[^\x00-\x1f\x7f-\x9f/]{1,255}", given)
+            else self.path.name
+        )
+
+    @property
+    def status(self) -> str:
+        """running, completed, interrupted, failed or diverged. A run whose process died is interrupted."""
+        status = str(self.info.get("status"))
+        return "interrupted" if status == "running" and not self._lock and not is_held(self.path) else status
+
+    @property
+    def started(self) -> float:
+        """When, in seconds since 1970, as run.json says: neither a copy nor a change of time zone moves it."""
+        return moment(self.info.get("started"))
 
     @property
     def config(self) -> Path:
-        return self.path / "config.yaml"
+        return self.path / CONFIG
 
     @property
     def metrics(self) -> Path:
-        return self.path / "metrics.jsonl"
+        return self.path / METRICS
 
     @property
     def checkpoints(self) -> Path:
-        return self.path / "checkpoints"
+        return self.path / CHECKPOINTS
+
+    @property
+    def plugins(self) -> Path:
+        return self.path / PLUGINS
+
+    def plugin_copies(self) -> list[Path]:
+        """The run's own copies of its plugin files. Raises RunError if one is a link to somewhere else."""
+        found = sorted(self.plugins.glob("*.py"))
+        for path in (self.plugins, *found):
+            if path.is_symlink():
+                raise failure(f"cannot use {path}", OSError(errno.ELOOP, os.strerror(errno.ELOOP)))
+        return found
 
     @classmethod
     def create(
@@ -53,36 +91,59 @@ class RunDirectory:
         exact: Path | None = None,
         plugins: list[Path] | None = None,
     ) -> RunDirectory:
-        """A new run, in `runs` under an id of its own or exactly at `exact`; there whole or not at all.
+        """A new run, in `runs` under an id of its own or exactly at `exact`; there whole or not at all, and locked.
 
         Raises UsageError if `exact` exists with something in it, RunError where it cannot be written.
         """
-        identifier = exact.name if exact else new_id(name)
-        target = exact or runs / identifier
-        if target.exists() and (not target.is_dir() or any(target.iterdir())):
-            raise UsageError(f"{target} exists and is not empty; choose another --run-dir, or go on with --resume")
+        parent = exact.parent if exact else runs
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            staging = Path(tempfile.mkdtemp(prefix=f".{identifier}.", dir=target.parent))
+            if exact and os.path.lexists(exact) and (not exact.is_dir() or any(exact.iterdir())):
+                raise _taken(exact)
+            parent.mkdir(parents=True, exist_ok=True)
+            staging = Path(tempfile.mkdtemp(prefix=STAGING, dir=parent))
         except OSError as error:
-            raise RunError(f"cannot write to {target.parent}: {error.strerror}") from None
+            raise failure(f"cannot write to {parent}", error) from None
         try:
-            staging.chmod(0o755)
-            (staging / "checkpoints").mkdir()
-            (staging / "plugins").mkdir()
-            for plugin in plugins or []:
-                shutil.copy2(plugin, staging / "plugins" / plugin.name)
-            (staging / "config.yaml").write_text(config, encoding="utf-8")
-            write_json(staging / RUN_JSON, {"id": identifier, "status": "running", **info})
-            os.rename(staging, target)
-            sync_folder(target.parent)
-        except OSError as error:
+            lock = Lock(staging)
+            try:
+                _fill(staging, config, plugins or [])
+                target = _name(staging, name, info, runs, exact)
+            except BaseException:
+                lock.release()
+                raise
+        except BaseException as error:
             shutil.rmtree(staging, ignore_errors=True)
-            raise RunError(f"cannot write {target}: {error.strerror}") from None
-        return cls(target)
+            if isinstance(error, OSError):
+                raise failure(f"cannot write {exact or parent}", error) from None
+            raise
+        made = cls(target)
+        made._lock = lock
+        return made
+
+    def lock(self) -> None:
+        """Keep every other writer out until `release`. Raises RunError, which names the holder, if there is one,
+        and where a part of the directory is not what it should be."""
+        for part in (RUN_JSON, CONFIG, METRICS, CHECKPOINTS, PLUGINS):
+            if (self.path / part).is_symlink():
+                raise failure(f"cannot use {self.path / part}", OSError(errno.ELOOP, os.strerror(errno.ELOOP)))
+        self._lock = Lock(self.path)
+        self.info = _read_info(self.path)
+        try:
+            self.checkpoints.mkdir(exist_ok=True)
+            saved.clean(self.path)
+            saved.clean(self.checkpoints)
+        except OSError as error:
+            self.release()
+            raise failure(f"cannot write {self.path}", error) from None
+
+    def release(self) -> None:
+        """Let others in."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
 
     def update(self, **changes: Any) -> None:
-        """Change entries of run.json."""
+        """Change entries of run.json. Raises RunError."""
         self.info |= changes
         write_json(self.path / RUN_JSON, self.info)
 
@@ -91,6 +152,50 @@ class RunDirectory:
     ) -> None:
         """Note how the run ended."""
         self.update(status=status, ended=now(), metrics=dict(metrics), best=dict(best) if best else None, reason=reason)
+
+
+STAGING = ".new-run-"
+
+
+def _taken(path: Path) -> UsageError:
+    return UsageError(f"{path} exists and is not empty; choose another --run-dir, or go on with --resume")
+
+
+def _fill(staging: Path, config: str, plugins: list[Path]) -> None:
+    staging.chmod(0o755)
+    (staging / CHECKPOINTS).mkdir()
+    (staging / PLUGINS).mkdir()
+    for number, plugin in enumerate(plugins):
+        copy = staging / PLUGINS / plugin.name
+        write_atomically(copy.with_stem(f"{copy.stem}_{number}") if copy.exists() else copy, [plugin.read_bytes()])
+    write_atomically(staging / CONFIG, [config.encode()])
+
+
+def _name(staging: Path, name: str, info: Mapping[str, Any], runs: Path, exact: Path | None) -> Path:
+    """Give a finished directory its name; where another process has taken it, the next one. Raises OSError."""
+    for _ in range(ATTEMPTS):
+        target = exact or runs / new_id(name)
+        write_json(staging / RUN_JSON, {"id": target.name, "status": "running", **info})
+        try:
+            os.rename(staging, target)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                raise
+            if exact:
+                raise _taken(exact) from None
+            continue
+        sync_folder(target.parent)
+        return target
+    raise RunError(f"no free id in {runs} after {ATTEMPTS} attempts")
+
+
+def moment(text: Any) -> float:
+    """ISO 8601 to seconds since 1970; 0 for what is no date."""
+    try:
+        found = datetime.fromisoformat(str(text))
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return 0.0
 
 
 def now() -> str:
@@ -105,10 +210,20 @@ def new_id(name: str) -> str:
 
 def _read_info(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads((path / RUN_JSON).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise UsageError(f"{path} is not a run directory: it has no readable {RUN_JSON}") from None
-    return found if isinstance(found, dict) else {}
+        found = json.loads(read_plain(path / RUN_JSON, MAX_INFO))
+        if not isinstance(found, dict):
+            raise ValueError("expected a JSON object")
+    except (OSError, ValueError, RecursionError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"{path} is not a run directory: it has no readable {RUN_JSON} ({why})") from None
+    return found
+
+
+def _is_run(path: Path) -> bool:
+    try:
+        return stat.S_ISREG((path / RUN_JSON).lstat().st_mode)
+    except (OSError, ValueError):  # also a name that no file can have
+        return False
 
 
 def list_runs(runs: Path) -> Iterator[RunDirectory]:
@@ -116,22 +231,22 @@ def list_runs(runs: Path) -> Iterator[RunDirectory]:
     found = []
     if runs.is_dir():
         for path in runs.iterdir():
-            if (path / RUN_JSON).is_file():
+            if not path.name.startswith(".") and _is_run(path):
                 try:
                     found.append(RunDirectory(path))
                 except UsageError:
                     continue
-    return iter(sorted(found, key=lambda run: str(run.info.get("started", ""))))
+    return iter(sorted(found, key=lambda run: (run.started, run.id)))
 
 
 def find_run(name: str, runs: Path) -> RunDirectory:
     """A run by path, by id under `runs`, or `latest`. Raises UsageError with the nearest id."""
     for candidate in (Path(name), runs / name):
-        if (candidate / RUN_JSON).is_file():
+        if _is_run(candidate):
             return RunDirectory(candidate)
     known = list(list_runs(runs))
     if name == "latest" and known:
         return known[-1]
     nearest = suggest(name, [run.id for run in known])
     hint = f"; did you mean {nearest!r}?" if nearest else ""
-    raise UsageError(f"no run {name!r} in {runs} (it holds {len(known)} runs){hint}; `bp runs ls` lists them")
+    raise UsageError(f"no run {name!r:.300} in {runs} (it holds {len(known)} runs){hint}; `bp runs ls` lists them")

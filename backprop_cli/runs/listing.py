@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import operator
 import re
 from collections.abc import Callable, Sequence
@@ -11,7 +10,7 @@ from typing import Any
 
 from backprop_cli.errors import UsageError
 from backprop_cli.registry import expected
-from backprop_cli.runs.directory import RUN_JSON
+from backprop_cli.runs.directory import RunDirectory, moment
 
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "<=": operator.le,
@@ -33,11 +32,11 @@ def overview(runs: Path) -> list[dict[str, Any]]:
         if path.name.startswith(".") or not path.is_dir():
             continue
         try:
-            info = json.loads((path / RUN_JSON).read_text(encoding="utf-8"))
-            rows.append(_row(path, info))
-        except (OSError, ValueError, AttributeError, TypeError):
+            run = RunDirectory(path)
+            rows.append(_row(path, {**run.info, "id": run.id, "status": run.status}))
+        except (UsageError, AttributeError, TypeError):
             rows.append(_row(path, {"status": "unreadable"}))
-    return sorted(rows, key=lambda row: str(row["started"] or ""))
+    return sorted(rows, key=lambda row: moment(row["started"]))
 
 
 def _row(path: Path, info: dict[str, Any]) -> dict[str, Any]:

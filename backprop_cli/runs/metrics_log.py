@@ -4,39 +4,116 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from backprop_cli.runs.plain import failure, open_plain
+
 FLUSH_SECONDS = 0.5
+TAIL = 1 << 14  # bytes of the log that each checkpoint carries along, to repair a torn file with
 
 
 class MetricsLog:
-    """Appends rows; flushed at least twice a second, so that `tail -f` shows them."""
+    """Appends rows; written at least twice a second, so that `tail -f` shows them. Raises RunError."""
 
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("a", encoding="utf-8")
+    def __init__(self, path: Path, tail: bytes = b"", rows: int = 0) -> None:
+        self.path, self.rows = path, rows
+        self._waiting = b""  # not written yet
+        self._tail = tail
         self._flushed = 0.0
+        try:
+            self._handle = open_plain(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        except OSError as error:
+            raise failure(f"cannot write {path}", error) from None
 
     def write(self, row: Mapping[str, Any]) -> None:
-        self._file.write(json.dumps(finite(row)) + "\n")
+        line = json.dumps(finite(row)).encode() + b"\n"
+        self.rows += 1
+        self._waiting += line
+        self._tail += line
+        if len(self._tail) > 2 * TAIL:
+            self._tail = self.tail
         if time.monotonic() - self._flushed > FLUSH_SECONDS:
             self.flush()
 
+    @property
+    def tail(self) -> bytes:
+        """The last whole lines, some 16 KiB."""
+        if len(self._tail) <= TAIL:
+            return self._tail
+        return self._tail[self._tail.index(b"\n", -TAIL - 1) + 1 :]
+
     def flush(self) -> None:
-        self._file.flush()
+        """Hand everything to the operating system."""
+        try:
+            while self._waiting:
+                self._waiting = self._waiting[os.write(self._handle, self._waiting) :]
+        except OSError as error:
+            raise failure(f"cannot write {self.path}", error) from None
         self._flushed = time.monotonic()
+
+    def sync(self) -> None:
+        """fsync(2) what has been flushed."""
+        try:
+            os.fsync(self._handle)
+        except OSError as error:
+            raise failure(f"cannot write {self.path}", error) from None
+
+    def close(self) -> None:
+        os.close(self._handle)
+
+
+def repair(path: Path, tail: bytes, rows: int) -> int:
+    """Bring a log to where it held `rows` lines and ended with `tail`: a torn line and later rows go, lost
+    ones come back. Returns how many stay lost. The file is replaced at once, or left as it is."""
+    from backprop_cli.runs.files import write_atomically  # which needs `finite` from here
+
+    known = [line for line in tail.splitlines() if _step(line) is not None]
+    first = _step(known[0]) if known else None
+    whole: list[bytes] = []
+    last = 0
+    before = _read(path)
+    for line in before.split(b"\n"):
+        step = _step(line)
+        if step is not None and last < step and (first is None or step < first) and len(whole) < rows - len(known):
+            whole.append(line)
+            last = step
+    after = b"".join(line + b"\n" for line in [*whole, *known])
+    if after != before:
+        write_atomically(path, [after])
+    return rows - len(whole) - len(known)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with os.fdopen(open_plain(path, os.O_RDONLY), "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise failure(f"cannot read {path}", error) from None
+
+
+def _step(line: bytes) -> int | None:
+    """The step of a row; None for what is not a row."""
+    try:
+        step = json.loads(line)["step"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return step if isinstance(step, int) else None
 
 
 def read(path: Path) -> Iterator[dict[str, Any]]:
     """The rows of a log. A torn last line is left out."""
     if not path.exists():
         return
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             row = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(row, dict):
             yield row

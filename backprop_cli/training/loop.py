@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,8 +18,9 @@ import numpy.typing as npt
 from backprop_cli.engine.graph import Network
 from backprop_cli.engine.metrics.base import Metric, counted
 from backprop_cli.engine.optimizers.base import Optimizer
-from backprop_cli.errors import BpError, DivergedError, UsageError
+from backprop_cli.errors import CheckpointError, DivergedError, UsageError
 from backprop_cli.registry import expected
+from backprop_cli.training.divergence import all_finite, culprit, weights_finite
 from backprop_cli.training.options import Trainer
 
 Array = npt.NDArray[Any]
@@ -49,7 +50,7 @@ class Callback:
         """An epoch has been measured; `loop.epoch` is the next one."""
 
     def end(self, loop: Loop, error: BaseException | None) -> None:
-        """Training is over: complete, or ended by an error."""
+        """Training is over: complete, or ended by an error. The last callback is told first."""
 
     def state_dict(self) -> tuple[dict[str, Array], dict[str, Any]]:
         """(arrays, plain values) to come back to."""
@@ -76,32 +77,48 @@ class Loop:
         self.callbacks = list(callbacks)
         self.metrics: list[Metric] = list(options.metrics)
         self.epoch, self.batch, self.step = 1, 0, 0
+        self.rate = 0.0
         self.seconds = 0.0
         self.row: Row = {}
         self.stop_reason: str | None = None  # why training ends before its last epoch
+        self.poll: Callable[[], None] = _nothing  # called between batches of an evaluation; may raise to stop
         self._sums = np.zeros(2)  # loss × samples, samples
+        self._clock = time.perf_counter()
         optimizer.bind(network.store, self.total_steps, train.steps_per_epoch, network.kernels)
 
     @property
     def total_steps(self) -> int:
         return self.options.epochs * self.train.steps_per_epoch
 
+    @property
+    def finished(self) -> bool:
+        return self.epoch > self.options.epochs or self.stop_reason is not None
+
     @np.errstate(over="ignore", invalid="ignore")  # a loss that is no longer finite is told once, as an error
     def run(self) -> None:
         """Train to the end. Raises DivergedError, or what a callback raises to stop."""
         self._clock = time.perf_counter() - self.seconds
-        for callback in self.callbacks:
-            callback.start(self)
         error: BaseException | None = None
         try:
-            while self.epoch <= self.options.epochs and self.stop_reason is None:
+            for callback in self.callbacks:
+                callback.start(self)
+            while not self.finished:
                 self._run_epoch()
-        except (BpError, KeyboardInterrupt, OSError, MemoryError) as caught:
+        except BaseException as caught:
             error = caught
             raise
         finally:
-            for callback in self.callbacks:
+            self._end(error)
+
+    def _end(self, error: BaseException | None) -> None:
+        """Tell every callback, also those after one that fails."""
+        for number, callback in reversed(list(enumerate(self.callbacks))):
+            try:
                 callback.end(self, error)
+            except BaseException as caught:
+                for other in reversed(self.callbacks[:number]):
+                    other.end(self, caught)
+                raise
 
     def _run_epoch(self) -> None:
         for x, y in self.train.epoch(self.epoch, self.batch):
@@ -121,16 +138,30 @@ class Loop:
         z = network.forward(x, training=True)
         loss = network.loss(z, y)
         if not math.isfinite(loss):
-            raise DivergedError(f"the loss is {loss} at step {self.step + 1} (epoch {self.epoch})")
+            raise self._diverged(f"the loss is {loss}", x, y)
         self._sums += loss * len(x), len(x)
         for metric in self.metrics:
             metric.update(*counted(z, y, network.output_mask))
         network.backward()
+        if not all_finite(network.store):
+            raise self._diverged("a gradient is NaN or infinite", x, y)
         self.rate = self.optimizer.current_rate
         self.optimizer.step()
         return loss
 
+    def _diverged(self, what: str, x: Array, y: Array) -> DivergedError:
+        where = f"at step {self.step + 1} (epoch {self.epoch}, learning rate {self.optimizer.current_rate:.4g})"
+        return DivergedError(f"{what} {where}; {culprit(self.network)}", (x, y))
+
+    def check_weights(self) -> None:
+        """Raise DivergedError unless every weight is finite. What is not must reach no checkpoint."""
+        if not weights_finite(self.network.store):
+            where = f"after step {self.step} (epoch {self.epoch}, learning rate {self.rate:.4g})"
+            raise DivergedError(f"a weight is NaN or infinite {where}; {culprit(self.network)}")
+
     def _close_epoch(self) -> Row:
+        """Measure the epoch. Where that is broken off, nothing has changed, and it can be done again."""
+        self.check_weights()
         row: Row = {
             "epoch": self.epoch,
             "step": self.step,
@@ -139,19 +170,25 @@ class Loop:
             "train/loss": float(self._sums[0] / self._sums[1]),
         }
         row.update({f"train/{metric.key}": metric.result() for metric in self.metrics})
+        if self.validation is not None:
+            measured = self._validate(self.validation)
+            row.update({f"validation/{name}": value for name, value in measured.items()})
         self._sums[...] = 0
         for metric in self.metrics:
             metric.reset()
-        if self.validation is not None:
-            with self.optimizer.averaged():
-                measured = evaluate(self.network, self.validation.epoch(0), self.metrics)
-            row.update({f"validation/{name}": value for name, value in measured.items()})
-            for metric in self.metrics:
-                metric.reset()
         self.seconds = time.perf_counter() - self._clock
         row["time"] = round(self.seconds, 6)
         self._tell_schedule(row)
         return row
+
+    def _validate(self, batches: Batches) -> dict[str, float]:
+        kept = [metric.totals.copy() for metric in self.metrics]
+        try:
+            with self.optimizer.averaged():
+                return evaluate(self.network, batches.epoch(0), self.metrics, self.poll)
+        finally:
+            for metric, totals in zip(self.metrics, kept, strict=True):
+                metric.totals = totals
 
     def _tell_schedule(self, row: Row) -> None:
         watched = self.optimizer.schedule.watches
@@ -180,7 +217,7 @@ class Loop:
             "row": self.row,
             "stop_reason": self.stop_reason,
             "optimizer": numbers,
-            "rate": getattr(self, "rate", 0.0),
+            "rate": self.rate,
             "rng": {"dropout": self.network.rng.bit_generator.state},
         }
         for callback in self.callbacks:
@@ -191,31 +228,56 @@ class Loop:
         return arrays, values
 
     def load_state_dict(self, arrays: Mapping[str, Array], values: Mapping[str, Any]) -> None:
-        """Put back what `state_dict` gave."""
+        """Put back what `state_dict` gave. Raises CheckpointError if it cannot be from this training."""
+        try:
+            self._load(arrays, values)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise CheckpointError(f"values that no checkpoint of this run has: {error!r:.200}") from None
+        position = (self.epoch - 1) * self.train.steps_per_epoch + self.batch
+        if self.epoch < 1 or not 0 <= self.batch <= self.train.steps_per_epoch or self.step != position:
+            raise CheckpointError(
+                f"step {self.step} is not batch {self.batch} of epoch {self.epoch} "
+                f"with {self.train.steps_per_epoch} steps an epoch; the data or the batch size have changed"
+            )
+
+    def _load(self, arrays: Mapping[str, Array], values: Mapping[str, Any]) -> None:
         network, store = self.network, self.network.store
         store.load({name: arrays[name] for name in network.parameters}, network.parameters, complete=True)
         store.load({name: arrays[name] for name in network.states}, network.states, complete=True)
-        vectors = {name.removeprefix("optimizer/"): a for name, a in arrays.items() if name.startswith("optimizer/")}
-        self.optimizer.load_state_dict(vectors, values["optimizer"])
+        self.optimizer.load_state_dict(_under("optimizer", arrays), values["optimizer"])
         self._sums[...] = arrays["loop/sums"]
         for i, metric in enumerate(self.metrics):
             metric.totals = arrays[f"metric/{i}"].copy()
-        self.epoch, self.batch, self.step = values["epoch"], values["batch"], values["step"]
-        self.seconds, self.row, self.stop_reason = values["seconds"], values["row"], values["stop_reason"]
-        self.rate = values["rate"]
+        self.epoch, self.batch, self.step = (int(values[name]) for name in ("epoch", "batch", "step"))
+        self.seconds, self.rate = float(values["seconds"]), float(values["rate"])
+        self.row, self.stop_reason = dict(values["row"]), values["stop_reason"]
         network.rng.bit_generator.state = values["rng"]["dropout"]
         for callback in self.callbacks:
-            prefix = f"{type(callback).__name__}/"
-            own = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
-            callback.load_state_dict(own, values.get(type(callback).__name__, {}))
+            key = type(callback).__name__
+            callback.load_state_dict(_under(key, arrays), values.get(key, {}))
 
 
-def evaluate(network: Network, batches: Iterable[tuple[Array, Array]], metrics: Sequence[Metric]) -> dict[str, float]:
-    """Loss and metrics over batches, in inference mode, each example counted once."""
+def _under(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """The arrays called prefix/name, by name."""
+    return {name.removeprefix(f"{prefix}/"): a for name, a in arrays.items() if name.startswith(f"{prefix}/")}
+
+
+def _nothing() -> None:
+    pass
+
+
+def evaluate(
+    network: Network,
+    batches: Iterable[tuple[Array, Array]],
+    metrics: Sequence[Metric],
+    poll: Callable[[], None] = _nothing,
+) -> dict[str, float]:
+    """Loss and metrics over batches, in inference mode, each example counted once. `poll` may raise between them."""
     total, samples = 0.0, 0
     for metric in metrics:
         metric.reset()
     for x, y in batches:
+        poll()
         z = network.forward(x, training=False)
         total += network.loss(z, y) * len(x)
         samples += len(x)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from backprop_cli.engine.metrics.base import Metric
-from backprop_cli.errors import DivergedError
+from backprop_cli.engine.parameters import ParameterStore
+from backprop_cli.errors import UsageError
+from backprop_cli.registry import expected
 from backprop_cli.training.loop import Callback, Loop, Row
 from backprop_cli.training.options import EarlyStopping
 
@@ -22,14 +25,20 @@ class Best(Callback):
     `values` and `state` are copies of the network's vectors at the best epoch so far.
     """
 
-    def __init__(self, monitor: str, stopping: EarlyStopping | None = None, metrics: Sequence[Metric] = ()) -> None:
+    def __init__(
+        self,
+        monitor: str,
+        store: ParameterStore,
+        stopping: EarlyStopping | None = None,
+        metrics: Sequence[Metric] = (),
+    ) -> None:
         self.monitor, self.stopping = monitor, stopping
         larger = {metric.key for metric in metrics if metric.maximize}
         self.sign = -1.0 if monitor.rpartition("/")[2] in larger else 1.0
         self.value: float | None = None
         self.epoch_number = self.step_number = self.waited = 0
-        self.values: Array = np.zeros(0)
-        self.state: Array = np.zeros(0)
+        self.values: Array = np.zeros_like(store.values)
+        self.state: Array = np.zeros_like(store.state)
 
     @property
     def summary(self) -> dict[str, float] | None:
@@ -39,42 +48,41 @@ class Best(Callback):
         return {"epoch": self.epoch_number, "step": self.step_number, self.monitor: self.value}
 
     def epoch(self, loop: Loop, row: Row) -> None:
+        if self.monitor not in row:
+            known = expected(self.monitor, [name for name in row if "/" in name])
+            raise UsageError(f"monitor: there is no {self.monitor!r} in an epoch's row; {known}")
         value = row[self.monitor]
         margin = self.stopping.min_delta if self.stopping else 0.0
-        if self.value is None or self.sign * value < self.sign * self.value - margin:
+        if isfinite(value) and (self.value is None or self.sign * value < self.sign * self.value - margin):
             self.value, self.epoch_number, self.step_number = value, int(row["epoch"]), int(row["step"])
             self.waited = 0
             self._copy(loop)
             return
         self.waited += 1
         if self.stopping and self.waited > self.stopping.patience:
-            loop.stop_reason = (
-                f"{self.monitor} has not improved for {self.waited} epochs; best {self.value:.6g} "
-                f"at epoch {self.epoch_number}"
+            loop.stop_reason = f"{self.monitor} has not improved for {self.waited} epochs; " + (
+                f"best {self.value:.6g} at epoch {self.epoch_number}" if self.value is not None else "never finite"
             )
 
     def _copy(self, loop: Loop) -> None:
         store = loop.network.store
-        if self.values.shape != store.values.shape:
-            self.values, self.state = np.empty_like(store.values), np.empty_like(store.state)
         with loop.optimizer.averaged():
             np.copyto(self.values, store.values)
         np.copyto(self.state, store.state)
 
     def end(self, loop: Loop, error: BaseException | None) -> None:
-        """Bring the best weights back, where early stopping asks for it."""
+        """Bring the best weights back, where early stopping asks for it. Checkpoints hold both: the last weights,
+        from which training can go on, are in last.safetensors."""
         if error is None and self.stopping and self.stopping.restore_best and self.value is not None:
             np.copyto(loop.network.store.values, self.values)
             np.copyto(loop.network.store.state, self.state)
-        if isinstance(error, DivergedError):
-            return
 
     def state_dict(self) -> tuple[dict[str, Array], dict[str, Any]]:
         plain = {"value": self.value, "epoch": self.epoch_number, "step": self.step_number, "waited": self.waited}
-        return {"values": self.values, "state": self.state} if self.value is not None else {}, plain
+        return {"values": self.values, "state": self.state}, plain
 
     def load_state_dict(self, arrays: Mapping[str, Array], values: Mapping[str, Any]) -> None:
-        self.value, self.waited = values["value"], values["waited"]
-        self.epoch_number, self.step_number = values["epoch"], values["step"]
-        if self.value is not None:
-            self.values, self.state = arrays["values"].copy(), arrays["state"].copy()
+        self.value, self.waited = values["value"], int(values["waited"])
+        self.epoch_number, self.step_number = int(values["epoch"]), int(values["step"])
+        np.copyto(self.values, arrays["values"])
+        np.copyto(self.state, arrays["state"])

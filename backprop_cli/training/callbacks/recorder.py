@@ -3,80 +3,178 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import Any
 
-from backprop_cli.errors import DivergedError, InterruptedRunError
+import numpy as np
+import numpy.typing as npt
+
+from backprop_cli.errors import BpError, DivergedError, InterruptedRunError, RunError
+from backprop_cli.runs import saved
+from backprop_cli.runs.batch import write_batch
 from backprop_cli.runs.checkpoint import Checkpoint
 from backprop_cli.runs.directory import RunDirectory
-from backprop_cli.runs.metrics_log import MetricsLog
+from backprop_cli.runs.metrics_log import MetricsLog, repair
 from backprop_cli.training.callbacks.best import Best
 from backprop_cli.training.loop import Callback, Loop, Row
 
+Array = npt.NDArray[Any]
 SECONDS_BETWEEN = 1.0  # epochs shorter than this share a checkpoint
 
 
 class Recorder(Callback):
-    """The run directory's scribe. The row goes to disk before the checkpoint that counts it."""
+    """The run directory's scribe.
 
-    def __init__(self, run: RunDirectory, best: Best, extra: dict[str, object]) -> None:
-        self.run, self.best = run, best
-        self.extra = extra  # arrays every checkpoint carries along: what transforms learned
-        self.log = MetricsLog(run.metrics)
-        self._saved = time.monotonic()
+    A checkpoint is copied at its step and written by a thread while training goes on; the next one waits for it.
+    Rows reach the disk before the checkpoint that counts them.
+    """
+
+    def __init__(
+        self, run: RunDirectory, best: Best, learned: Mapping[str, Array], warn: Callable[[str], None]
+    ) -> None:
+        self.run, self.best, self.warn = run, best, warn
+        self.learned = learned  # arrays every checkpoint carries along: what transforms learned
+        self._thread = ThreadPoolExecutor(1, "bp-checkpoint")
+        self._writing: Future[None] | None = None
+        self._copies: dict[str, Array] = {}
+        self._tail, self._rows = b"", 0  # of metrics.jsonl, as the checkpoint knows it
+        self.log: MetricsLog | None = None
         self._saved_best = 0
+        self._saved_at = (0, 0, 0)
 
     def start(self, loop: Loop) -> None:
+        self.repair()
+        self.log = MetricsLog(self.run.metrics, self._tail, self._rows)
         self._saved = time.monotonic()
+
+    def repair(self) -> None:
+        """Bring metrics.jsonl to where the checkpoint left it."""
+        lost = repair(self.run.metrics, self._tail, self._rows)
+        if lost:
+            self.warn(f"{self.run.metrics}: {lost} of {self._rows} rows are lost, and no checkpoint has them")
 
     def step(self, loop: Loop, loss: float) -> None:
         every = loop.options.checkpoint.every_steps
-        if every and loop.step % every == 0:
+        if (every and loop.step % every == 0) or self._old(loop):
             self.save(loop)
-        elif loop.options.checkpoint.every_minutes:
-            self._save_when_old(loop, 60 * loop.options.checkpoint.every_minutes)
 
     def epoch(self, loop: Loop, row: Row) -> None:
+        assert self.log is not None
         self.log.write(row)
-        every = loop.options.checkpoint.every_epochs
-        if every:
-            if (loop.epoch - 1) % every == 0:
-                self.save(loop)
-        elif not loop.options.checkpoint.every_minutes and not loop.options.checkpoint.every_steps:
-            self._save_when_old(loop, SECONDS_BETWEEN)
-
-    def _save_when_old(self, loop: Loop, seconds: float) -> None:
-        if time.monotonic() - self._saved >= seconds:
+        policy = loop.options.checkpoint
+        if policy.every_epochs:
+            due = (loop.epoch - 1) % policy.every_epochs == 0
+        else:
+            due = not policy.every_steps and not policy.every_minutes and self._age >= SECONDS_BETWEEN
+        if due or self._old(loop):
             self.save(loop)
+
+    @property
+    def _age(self) -> float:
+        return time.monotonic() - self._saved
+
+    def _old(self, loop: Loop) -> bool:
+        minutes = loop.options.checkpoint.every_minutes
+        return minutes is not None and self._age >= 60 * minutes
 
     def save(self, loop: Loop) -> None:
-        """Write last.safetensors, and best.safetensors if there is a better epoch than on disk."""
-        self.log.flush()
-        arrays, values = loop.state_dict()
-        arrays |= self.extra  # type: ignore[arg-type]  # arrays by name
-        if loop.options.checkpoint.keep_best and self.best.epoch_number > self._saved_best:
-            self._save_best(loop)
-        Checkpoint(arrays, values).write(self.run.checkpoints / "last.safetensors")
-        self._saved = time.monotonic()
+        """Write last.safetensors, and best.safetensors if there is a better epoch than on disk.
 
-    def _save_best(self, loop: Loop) -> None:
+        Returns once everything is copied. Raises RunError if the checkpoint before could not be written.
+        """
+        loop.check_weights()
+        assert self.log is not None
+        self.log.flush()
+        self._wait()
+        policy = loop.options.checkpoint
+        arrays, values = loop.state_dict()
+        jobs = [(saved.LAST, Checkpoint(self._copy({**arrays, **self.learned}), values), policy.keep_last)]
+        if policy.keep_best and self.best.epoch_number > self._saved_best:
+            jobs.insert(0, (saved.BEST, self._best(loop), 1))
+            self._saved_best = self.best.epoch_number
+        self._writing = self._thread.submit(self._write, jobs)
+        self._saved, self._saved_at = time.monotonic(), _position(loop)
+
+    def _copy(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """Copies, in the same memory each time: no other checkpoint is being written now."""
+        for name, array in arrays.items():
+            kept = self._copies.get(name)
+            if kept is None or kept.shape != array.shape:
+                self._copies[name] = array.copy()
+            else:
+                np.copyto(kept, array)
+        return dict(self._copies)
+
+    def _best(self, loop: Loop) -> Checkpoint:
         store = loop.network.store
-        arrays = {name: self.best.values[span].reshape(store.entries[name].shape) for name, span in store.spans.items()}
+        kept, state = self._copies["Best/values"], self._copies["Best/state"]
+        arrays = {name: kept[span].reshape(store.entries[name].shape) for name, span in store.spans.items()}
         start = 0
         for name, view in store.states.items():
-            arrays[name] = self.best.state[start : start + view.size].reshape(view.shape)
+            arrays[name] = state[start : start + view.size].reshape(view.shape)
             start += view.size
         values = {"epoch": self.best.epoch_number, "step": self.best.step_number, "best": self.best.summary}
-        Checkpoint(arrays | self.extra, values).write(self.run.checkpoints / "best.safetensors")  # type: ignore[arg-type]
-        self._saved_best = self.best.epoch_number
+        return Checkpoint(arrays | dict(self.learned), values)
+
+    def _write(self, jobs: list[tuple[str, Checkpoint, int]]) -> None:
+        assert self.log is not None
+        self.log.sync()
+        folder = self.run.checkpoints
+        for name, checkpoint, keep in jobs:
+            checkpoint.write(folder / name, partial(saved.make_room, folder, keep) if name == saved.LAST else None)
+
+    def _wait(self) -> None:
+        """Until no checkpoint is being written. Raises RunError if that failed."""
+        if self._writing is not None:
+            writing, self._writing = self._writing, None
+            writing.result()
 
     def end(self, loop: Loop, error: BaseException | None) -> None:
-        if error is None or isinstance(error, InterruptedRunError):
-            self.save(loop)
+        """Write the last checkpoint, unless training failed, and how it ended."""
+        try:
+            self._last_words(loop, error)
+        except (BpError, OSError) as failed:
+            self._finish(loop, failed)
+            raise
+        self._finish(loop, error)
+
+    def _last_words(self, loop: Loop, error: BaseException | None) -> None:
+        if isinstance(error, DivergedError) and error.batch is not None:
+            try:
+                error.args = (f"{error}; the batch is in {write_batch(self.run.path, *error.batch)}",)
+            except RunError as failed:
+                self.warn(str(failed))
+        if self.log is None:  # it could not be opened
+            return
         self.log.flush()
-        status = "completed"
-        if error is not None:
-            status = "failed"
-            if isinstance(error, DivergedError):
-                status = "diverged"
-            elif isinstance(error, InterruptedRunError | KeyboardInterrupt):
-                status = "interrupted"
-        self.run.finish(status, loop.row, self.best.summary, loop.stop_reason or (str(error) if error else None))
+        self._wait()
+        if (error is None or isinstance(error, InterruptedRunError)) and _position(loop) != self._saved_at:
+            self.save(loop)
+            self._wait()
+
+    def _finish(self, loop: Loop, error: BaseException | None) -> None:
+        status = "completed" if error is None else "failed"
+        if isinstance(error, DivergedError):
+            status = "diverged"
+        elif isinstance(error, InterruptedRunError | KeyboardInterrupt):
+            status = "interrupted"
+        reason = loop.stop_reason or (str(error) if error else None)
+        self._thread.shutdown(wait=False)
+        try:
+            self.run.finish(status, loop.row, self.best.summary, reason)
+        except RunError:
+            if error is None:
+                raise
+
+    def state_dict(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        tail, rows = (self.log.tail, self.log.rows) if self.log else (self._tail, self._rows)
+        return {}, {"tail": tail.decode(), "rows": rows}
+
+    def load_state_dict(self, arrays: Mapping[str, Array], values: Mapping[str, Any]) -> None:
+        self._tail, self._rows = values["tail"].encode(), int(values["rows"])
+
+
+def _position(loop: Loop) -> tuple[int, int, int]:
+    return loop.epoch, loop.batch, loop.step

@@ -14,20 +14,43 @@ CAUGHT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Signals(Callback):
-    """Notes a signal and ends training after the step. A second one ends at once, as if uncaught."""
+    """`with Signals() as signals:` around all the work of a run; within it, one of the loop's callbacks.
+
+    While data are loaded and the network is built, a signal raises InterruptedRunError at once. After
+    `wait_for_step` it is noted, and raised when the step is done, or between two batches of an evaluation.
+    A second signal ends the process as if nobody caught it. One that was ignored when the process started
+    (SIGINT in the background of a shell script, SIGHUP under nohup) stays ignored.
+    """
 
     def __init__(self) -> None:
         self.received: int | None = None
+        self._waiting = False
         self._before: dict[int, Any] = {}
 
-    def start(self, loop: Loop) -> None:
+    def __enter__(self) -> Signals:
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._note) for number in CAUGHT}
+            heeded = [number for number in CAUGHT if signal.getsignal(number) is not signal.SIG_IGN]
+            self._before = {number: signal.signal(number, self._note) for number in heeded}
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.received = number
-        for each in CAUGHT:
+        for each in self._before:
             signal.signal(each, signal.SIG_DFL)
+        if not self._waiting:
+            raise InterruptedRunError(f"stopped by {signal.Signals(number).name} before the first step", number)
+
+    def wait_for_step(self) -> None:
+        """From here on the run directory is there, and a signal must leave a checkpoint in it."""
+        self._waiting = True
+
+    def start(self, loop: Loop) -> None:
+        loop.poll = lambda: self.step(loop, 0.0)
+        loop.poll()
 
     def step(self, loop: Loop, loss: float) -> None:
         if self.received is not None:
@@ -35,8 +58,5 @@ class Signals(Callback):
             raise InterruptedRunError(f"stopped by {name} after step {loop.step}", self.received)
 
     def epoch(self, loop: Loop, row: Row) -> None:
-        self.step(loop, 0.0)
-
-    def end(self, loop: Loop, error: BaseException | None) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
+        if not loop.finished:
+            self.step(loop, 0.0)

@@ -1,0 +1,73 @@
+"""One writer a run: flock(2) on a file of the directory, which names the holder's pid.
+
+The kernel gives the lock back when its process is gone, however it ended; a lock left behind never blocks.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import time
+from pathlib import Path
+
+from backprop_cli.errors import RunError
+from backprop_cli.runs.plain import failure, open_plain
+
+LOCK = "lock"
+PATIENCE = 0.1  # seconds: whoever only looks whether a run is running holds the lock for a moment
+
+
+class Lock:
+    """Held from construction to `release`. Raises RunError if another process holds it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        try:
+            self._handle = open_plain(folder / LOCK, os.O_RDWR | os.O_CREAT)
+        except OSError as error:
+            raise failure(f"cannot lock {folder}: {LOCK}", error) from None
+        try:
+            self._acquire()
+            os.ftruncate(self._handle, 0)
+            os.pwrite(self._handle, f"{os.getpid()}\n".encode(), 0)
+        except OSError as error:
+            self.release()
+            raise failure(f"cannot lock {folder}", error) from None
+        except BaseException:
+            self.release()
+            raise
+
+    def _acquire(self) -> None:
+        end = time.monotonic() + PATIENCE
+        while not _try(self._handle, fcntl.LOCK_EX):
+            if time.monotonic() > end:
+                pid = os.pread(self._handle, 20, 0).decode(errors="replace").strip()
+                holder = f"process {pid}" if pid.isdecimal() else "another process"
+                raise RunError(f"{self.folder} is in use by {holder}; wait until it has ended, or stop it")
+            time.sleep(0.005)
+
+    def release(self) -> None:
+        os.close(self._handle)
+
+
+def is_held(folder: Path) -> bool:
+    """Whether some process works on this run now."""
+    try:
+        handle = open_plain(folder / LOCK, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        return not _try(handle, fcntl.LOCK_SH)
+    finally:
+        os.close(handle)
+
+
+def _try(handle: int, kind: int) -> bool:
+    try:
+        fcntl.flock(handle, kind | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+            return False
+        raise
+    return True

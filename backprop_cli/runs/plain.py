@@ -1,0 +1,47 @@
+"""Opening the files of a run: regular ones only, never through a symbolic link; errors in one line."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+from backprop_cli.errors import RunError
+
+ADVICE = {
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some space",
+    errno.EFBIG: "the limit is that of the file system or of `ulimit -f`",
+    errno.EMFILE: "raise the limit with `ulimit -n`",
+    errno.EACCES: "check the permissions",
+    errno.EROFS: "choose another place with --runs",
+    errno.ELOOP: "it is a symbolic link, and nothing is read or written through one here; remove it",
+}
+
+
+def failure(what: str, error: OSError) -> RunError:
+    """`what`: the cause; what to do. In one line."""
+    advice = ADVICE.get(error.errno or 0)
+    return RunError(f"{what}: {error.strerror or error}" + (f"; {advice}" if advice else ""))
+
+
+def open_plain(path: Path, flags: int) -> int:
+    """open(2) of a regular file, never through a symbolic link and never waiting for a pipe's other end.
+
+    Raises OSError.
+    """
+    handle = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "not a regular file")
+    return handle
+
+
+def read_plain(path: Path, limit: int) -> bytes:
+    """A regular file of at most `limit` bytes. Raises OSError."""
+    with os.fdopen(open_plain(path, os.O_RDONLY), "rb") as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise OSError(errno.EFBIG, f"larger than {limit:,} bytes")
+    return data

@@ -1,0 +1,128 @@
+"""The safetensors format: 8 bytes of header length, a JSON header, the arrays end to end.
+
+https://github.com/huggingface/safetensors#format. Written out here, not left to the package of that
+name, because a checkpoint is written without a second copy and checked before memory is taken: every
+number of a header may be a lie.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+MAX_HEADER = 4 << 20  # bytes; JSON of that size takes some 100 MB at worst, and 10,000 arrays need a third
+MAX_RANK = 32
+DTYPES: dict[str, np.dtype[Any]] = {
+    "F64": np.dtype("<f8"),
+    "F32": np.dtype("<f4"),
+    "F16": np.dtype("<f2"),
+    "I64": np.dtype("<i8"),
+    "I32": np.dtype("<i4"),
+    "I16": np.dtype("<i2"),
+    "I8": np.dtype("<i1"),
+    "U64": np.dtype("<u8"),
+    "U32": np.dtype("<u4"),
+    "U16": np.dtype("<u2"),
+    "U8": np.dtype("<u1"),
+    "BOOL": np.dtype("?"),
+}
+NAMES = {dtype: name for name, dtype in DTYPES.items()}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where an array lies: bytes `begin` to `end` after the header."""
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    begin: int
+    end: int
+
+    @property
+    def bytes(self) -> int:
+        return self.end - self.begin
+
+
+def layout(arrays: Mapping[str, Array]) -> dict[str, Entry]:
+    """Places end to end; the widest types come first, so that all are aligned. Raises KeyError for an odd dtype."""
+    entries, end = {}, 0
+    for name in sorted(arrays, key=lambda name: (-arrays[name].dtype.itemsize, name)):
+        array = arrays[name]
+        entries[name] = Entry(DTYPES[NAMES[array.dtype]], array.shape, end, end + array.nbytes)
+        end += array.nbytes
+    return entries
+
+
+def header(entries: Mapping[str, Entry], metadata: Mapping[str, str]) -> bytes:
+    """The file up to the first array."""
+    fields: dict[str, Any] = {"__metadata__": dict(metadata)}
+    for name, entry in entries.items():
+        place = [entry.begin, entry.end]
+        fields[name] = {"dtype": NAMES[entry.dtype], "shape": list(entry.shape), "data_offsets": place}
+    text = json.dumps(fields, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text
+
+
+def parse(text: bytes, room: int) -> tuple[dict[str, Entry], dict[str, str]]:
+    """Entries in the order of their places, and the metadata, of a header before `room` bytes of arrays.
+
+    Raises ValueError unless the arrays fill the room exactly, without gap or overlap.
+    """
+    try:
+        fields = json.loads(text.decode(), object_pairs_hook=_unique)
+    except RecursionError:
+        raise ValueError("the header is nested too deeply") from None
+    if not isinstance(fields, dict):
+        raise ValueError("the header is not a JSON object")
+    metadata = fields.pop("__metadata__", {})
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+        raise ValueError("the header's metadata are not text")
+    entries = {name: _entry(name, field) for name, field in fields.items()}
+    end = 0
+    entries = dict(sorted(entries.items(), key=lambda item: (item[1].begin, item[1].end)))
+    for name, entry in entries.items():
+        if entry.begin != end:
+            raise ValueError(f"array {name!r:.80} starts at byte {entry.begin}, expected {end}")
+        end = entry.end
+    if end != room:
+        raise ValueError(f"its arrays take {end} bytes, but the file holds {room}")
+    return entries, metadata
+
+
+def _entry(name: str, field: Any) -> Entry:
+    """One array's line of the header. Raises ValueError."""
+    if not isinstance(field, dict) or set(field) != {"dtype", "shape", "data_offsets"}:
+        raise ValueError(f"array {name!r:.80}: expected dtype, shape and data_offsets")
+    shape, place = field["shape"], field["data_offsets"]
+    if not _sizes(shape) or not _sizes(place) or len(place) != 2 or len(shape) > MAX_RANK:
+        raise ValueError(f"array {name!r:.80}: shape and data_offsets must be lists of whole numbers from 0")
+    dtype = DTYPES.get(field["dtype"]) if isinstance(field["dtype"], str) else None
+    if dtype is None:
+        raise ValueError(f"array {name!r:.80}: dtype {field['dtype']!r:.80}; expected one of {', '.join(DTYPES)}")
+    size = dtype.itemsize
+    for each in shape:
+        size *= each
+    if place[1] - place[0] != size:
+        raise ValueError(
+            f"array {name!r:.80}: its shape needs {size:.6g} bytes, its offsets give {place[1] - place[0]}"
+        )
+    return Entry(dtype, tuple(shape), *place)
+
+
+def _sizes(value: Any) -> bool:
+    """Whether it is a list of whole numbers that a file could hold."""
+    return isinstance(value, list) and all(type(each) is int and 0 <= each < 1 << 63 for each in value)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("the header names something twice")
+    return found

@@ -1,0 +1,48 @@
+"""Where numbers stopped being finite.
+
+The check of every step is one dot product, g·w over all that is trained: NaN or infinity in either makes
+it NaN or infinity, since 0·∞ is NaN. A sum that only overflowed is told apart by looking at each number.
+"""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from backprop_cli.engine.graph import Network
+from backprop_cli.engine.parameters import ParameterStore
+
+Array = npt.NDArray[Any]
+
+
+def all_finite(store: ParameterStore) -> bool:
+    """Whether every gradient and every trained weight is finite."""
+    g, w = store.gradients[: store.trainable], store.values[: store.trainable]
+    return isfinite(g.dot(w)) or bool(np.isfinite(g).all() and np.isfinite(w).all())
+
+
+def weights_finite(store: ParameterStore) -> bool:
+    """Whether every weight and every running statistic is finite."""
+    return all(isfinite(v.dot(v)) or bool(np.isfinite(v).all()) for v in (store.values, store.state))
+
+
+def culprit(network: Network) -> str:
+    """The first thing that is not finite, in words: the data, a weight, an output in forward order, or a gradient
+    in the order of back-propagation."""
+    bound = network.bound
+    if bound is not None and not np.isfinite(bound.input).all():
+        return "the batch itself holds NaN or infinity"
+    for node in network.nodes:
+        for name, values in [*network.parameters.items(), *network.states.items()]:
+            if name.startswith(f"{node.name}.") and not np.isfinite(values).all():
+                return f"first in layer {node.name}, whose {name} is not finite"
+        if bound is not None and not np.isfinite(bound.values[node.name]).all():
+            return f"first in the output of layer {node.name}"
+    for node in reversed(network.nodes):
+        for name, gradient in network.gradients.items():
+            if name.startswith(f"{node.name}.") and not np.isfinite(gradient).all():
+                return f"first in layer {node.name}, in the gradient of {name}"
+    return "in the loss alone: every layer's output is finite"
