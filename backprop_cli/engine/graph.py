@@ -71,6 +71,8 @@ class Network:
         self.observe = observe  # no two nodes share memory, so that every y and dy can be read afterwards
         self.kernels = kernel_sets.load(kernels)
         self.loss_function = loss
+        if loss is not None:
+            loss.kernels = self.kernels
         self.nodes = _sorted(nodes)
         self.rng = generator(seed, "dropout")
         self._build_shapes()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from backprop_cli.engine.layer import ActivationOption, Array, Initializer, Layer, PositiveInt, Shape, layer
+from backprop_cli.engine.layers.relu import ReLU
 from backprop_cli.registry import slot
 
 
@@ -53,18 +54,25 @@ class Dense(Layer):
         z = y if self.activation is None or self.activation.in_place else self.z
         rows = z.reshape(-1, self.units)
         np.dot(x.reshape(-1, x.shape[-1]), self.W, out=rows)
+        if isinstance(self.activation, ReLU) and self.bias:
+            self.kernels.add_bias_relu(rows, self.b)
+            return
         if self.bias:
-            np.add(rows, self.b, out=rows)
+            self.kernels.add_bias(rows, self.b)
         if self.activation is not None:
             self.activation.forward(z, y, training)
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
-        if self.activation is not None:
-            self.activation.backward(y if self.activation.in_place else self.z, y, dy, dy)
         inputs, delta = x.reshape(-1, x.shape[-1]), dy.reshape(-1, self.units)
+        if isinstance(self.activation, ReLU) and self.bias:
+            scratch = self.activation.positive.reshape(-1, self.units)
+            self.kernels.bias_relu_gradient(y.reshape(-1, self.units), delta, self.db, scratch)
+        else:
+            if self.activation is not None:
+                self.activation.backward(y if self.activation.in_place else self.z, y, dy, dy)
+            if self.bias:
+                self.kernels.bias_gradient(delta, self.db)
         np.dot(inputs.T, delta, out=self.dW)
-        if self.bias:
-            np.sum(delta, axis=0, out=self.db)
         if dx is not None:
             np.dot(delta, self.W.T, out=dx.reshape(-1, x.shape[-1]))
 

@@ -8,10 +8,11 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
+from backprop_cli.engine import kernels as kernel_sets
 from backprop_cli.engine.layer import Shape
 from backprop_cli.engine.scratch import Scratch
 from backprop_cli.errors import BuildError
-from backprop_cli.registry import register
+from backprop_cli.registry import register, slot
 
 Array = npt.NDArray[Any]
 
@@ -46,6 +47,12 @@ class Loss(Scratch):
     targets: ClassVar[Literal["values", "classes", "either"]] = "values"
     # {"options": {…}, "output": shape, "target": kind, "activation": name} for the gradient battery
     examples: ClassVar[list[dict[str, Any]]] = []
+
+    kernels: Any = slot()  # the network's, once it has one
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.kernels = kernel_sets.load("numpy")
 
     @property
     def reading(self) -> Reading:

@@ -99,16 +99,18 @@ class Categorical(Loss):
 
     def _flat(self, target: Array, classes: int) -> Array:
         """The place of each row's class in the flattened (rows, K)."""
-        ids = self.scratch("ids", (target.size,), np.int64)
-        np.copyto(ids, target.reshape(-1), casting="same_kind")
+        flat, ids = self.scratch("places", (target.size,), np.int64), target.reshape(-1)
+        if ids.dtype != np.int64:
+            np.copyto(flat, ids, casting="same_kind")
+            ids = flat
         if np.maximum.reduce(ids.view(np.uint64)) >= classes:  # a negative id is huge here
             wrong = ids[(ids < 0) | (ids >= classes)][0]
             raise DataError(f"class id {wrong} among the targets; expected 0 … {classes - 1}")
         if "starts" not in self.views or self.views["starts"].size != ids.size:
             self.scratch("starts", ids.shape, np.int64)[:] = np.arange(ids.size)
             np.multiply(self.views["starts"], classes, out=self.views["starts"])
-        np.add(ids, self.views["starts"], out=ids)
-        return ids
+        np.add(ids, self.views["starts"], out=flat)
+        return flat
 
     def _rows(self, target: Array, shape: Shape, dtype: Any) -> Array:
         """Targets as rows of K, smoothed: (1 − ε) t + ε/K."""

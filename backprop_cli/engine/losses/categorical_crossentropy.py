@@ -50,7 +50,11 @@ class CategoricalCrossentropy(Categorical):
         p, logits = self._probabilities(z, y)
         losses = self.scratch("losses", y.shape[:-1], y.dtype)
         if logits is not None and target.shape != y.shape and not self.label_smoothing:
-            self._log_chosen(p, logits, target, losses.reshape(-1))
+            rows, places = (-1, y.shape[-1]), self._flat(target, y.shape[-1])
+            log, row = self.scratch("log", p.shape, p.dtype), self.scratch("row", (*p.shape[:-1], 1), p.dtype)
+            self.kernels.class_log(
+                logits.reshape(rows), p.reshape(rows), places, losses.reshape(-1), log.reshape(rows), row.reshape(-1, 1)
+            )
         else:
             terms = self._log(p, logits)
             np.multiply(terms, self._rows(target, y.shape, y.dtype), out=terms)
@@ -68,11 +72,8 @@ class CategoricalCrossentropy(Categorical):
             return
         p = y if z is not y else self.views["p"]
         if target.shape != y.shape and not self.label_smoothing:
-            np.multiply(p, 1.0 / count, out=dz)
-            chosen = self.scratch("slopes", (count,), y.dtype)
-            np.subtract(self.views["chosen"], 1, out=chosen)
-            np.multiply(chosen, 1.0 / count, out=chosen)
-            dz.put(self.views["ids"], chosen)
+            rows, chosen = (-1, y.shape[-1]), self.scratch("slopes", (count,), y.dtype)
+            self.kernels.class_slope(p.reshape(rows), self.views["places"], dz.reshape(rows), chosen)
             if weight is not None:
                 np.multiply(dz, spread(weight, dz.ndim), out=dz)
             return
@@ -82,13 +83,3 @@ class CategoricalCrossentropy(Categorical):
         np.multiply(p, row, out=dz)
         np.subtract(dz, t, out=dz)
         weigh(dz, weight, count)
-
-    def _log_chosen(self, p: Array, logits: Array, target: Array, out: Array) -> None:
-        """log p of each row's class. The probabilities chosen stay in scratch for `backward`."""
-        flat, smallest = self._flat(target, p.shape[-1]), 1e-25
-        chosen = self.scratch("chosen", out.shape, out.dtype)
-        np.take(p.reshape(-1), flat, out=chosen, mode="clip")
-        if np.minimum.reduce(chosen) > smallest:
-            np.log(chosen, out=out)
-        else:  # p has lost digits on its way to 0; the logits have not
-            np.take(self._log(p, logits).reshape(-1), flat, out=out, mode="clip")

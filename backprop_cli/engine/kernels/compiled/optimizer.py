@@ -1,8 +1,4 @@
-"""The update rules in one pass over memory. What a slot forgets is set to zero on the way.
-
-Of fastmath's flags those that assume there is no NaN or infinity are left out: a gradient that has
-diverged must reach the weights. `error_model="numpy"` lets the divisions vectorize.
-"""
+"""The update rules in one pass over memory. What a slot forgets is set to zero on the way."""
 
 from __future__ import annotations
 
@@ -10,14 +6,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from backprop_cli.engine.kernels.compiled import compiled
 
 Array = npt.NDArray[Any]
 
 __all__ = ["adam_update", "moments_update", "momentum_update", "rmsprop_update", "sgd_update"]
 
 NOTHING = 1e-28  # as in optimizers/base.py
-compiled = njit(fastmath={"contract", "reassoc", "arcp", "nsz"}, error_model="numpy", cache=True)
 
 
 @compiled

@@ -1,0 +1,21 @@
+"""Rows of raw bytes to a batch of scaled floats."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["gather_scaled"]
+
+Array = npt.NDArray[Any]
+
+
+def gather_scaled(source: Array, rows: Array, by: float, offset: float, raw: Array, x: Array) -> None:
+    """x = source[rows] · by + offset;  source (N, I), x (n, I), and `raw`, scratch memory like x of source's dtype."""
+    source.take(rows, 0, raw, "clip")
+    np.copyto(x, raw, casting="unsafe")
+    np.multiply(x, by, out=x)
+    if offset:
+        np.add(x, offset, out=x)

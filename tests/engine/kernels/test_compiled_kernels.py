@@ -1,0 +1,146 @@
+"""Every compiled kernel against its NumPy reference, over shapes and values that nobody chose."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from backprop_cli.engine import kernels
+
+Array = Any
+CASES: dict[str, Any] = {}
+RTOL = {"float32": 2e-5, "float64": 1e-12}
+
+
+def case(make: Any) -> Any:
+    """Files a maker of arguments under its kernel's name: (rng, dtype, a, b, c) -> list of arguments."""
+    CASES[make.__name__] = make
+    return make
+
+
+def normal(rng: Any, dtype: str, *shape: int) -> Array:
+    return (rng.normal(size=shape) * 2).astype(dtype)
+
+
+@case
+def add_bias(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    return [normal(rng, dtype, n, k), normal(rng, dtype, k)]
+
+
+@case
+def add_bias_relu(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    return add_bias(rng, dtype, n, k, c)
+
+
+@case
+def bias_gradient(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    return [normal(rng, dtype, n, k), np.empty(k, dtype)]
+
+
+@case
+def bias_relu_gradient(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    return [normal(rng, dtype, n, k), normal(rng, dtype, n, k), np.empty(k, dtype), Scratch((n, k), bool)]
+
+
+@case
+def softmax(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    return [normal(rng, dtype, n, k) * c**2, np.empty((n, k), dtype), Scratch((n, 1), dtype)]
+
+
+@case
+def class_log(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    z = normal(rng, dtype, n, k) * c**2
+    p = np.empty_like(z)
+    kernels.load("numpy").softmax(z, p, np.empty((n, 1), dtype))
+    return [z, p, places(rng, n, k), np.empty(n, dtype), Scratch((n, k), dtype), Scratch((n, 1), dtype)]
+
+
+@case
+def class_slope(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    return [np.abs(normal(rng, dtype, n, k)), places(rng, n, k), np.empty((n, k), dtype), Scratch((n,), dtype)]
+
+
+@case
+def gather_scaled(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    source, rows = rng.integers(0, 256, (n + c, k)).astype(np.uint8), rng.integers(0, n + c, n)
+    return [source, rows, 1 / 255, float(c % 2), Scratch((n, k), np.uint8), np.empty((n, k), dtype)]
+
+
+class Scratch:
+    """Memory whose contents afterwards do not matter."""
+
+    def __init__(self, shape: tuple[int, ...], dtype: Any) -> None:
+        self.shape, self.dtype = shape, np.dtype(dtype)
+
+    def make(self) -> Array:
+        return np.zeros(self.shape, self.dtype)
+
+
+def places(rng: Any, n: int, k: int) -> Array:
+    return rng.integers(0, k, n) + k * np.arange(n)
+
+
+def run(which: str, name: str, dtype: str, sizes: tuple[int, int, int], seed: int) -> list[Any]:
+    """What the kernel leaves in its arrays, and what it returns."""
+    arguments = CASES[name](np.random.default_rng(seed), dtype, *sizes)
+    given_arguments = [each.make() if isinstance(each, Scratch) else each for each in arguments]
+    returned = getattr(kernels.load(which), name)(*given_arguments)
+    left = [a for a, b in zip(given_arguments, arguments, strict=True) if a is b and isinstance(a, np.ndarray)]
+    return left if returned is None else [*left, returned]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", sorted(CASES))
+@settings(max_examples=12, deadline=None)
+@given(sizes=st.tuples(st.integers(1, 40), st.integers(1, 20), st.integers(1, 5)), seed=st.integers(0, 99))
+def test_compiled_and_reference_agree(name: str, dtype: str, sizes: tuple[int, int, int], seed: int) -> None:
+    reference, compiled = (run(which, name, dtype, sizes, seed) for which in ("numpy", "numba"))
+    for a, b in zip(reference, compiled, strict=True):
+        np.testing.assert_allclose(b, a, rtol=RTOL[dtype], atol=RTOL[dtype] * max(1.0, float(np.max(np.abs(a)))))
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_compiled_repeats_itself_to_the_bit(name: str) -> None:
+    first, second = (run("numba", name, "float32", (33, 17, 3), 5) for _ in range(2))
+    assert [np.asarray(a).tobytes() for a in first] == [np.asarray(a).tobytes() for a in second]
+
+
+def test_every_compiled_kernel_is_compared() -> None:
+    compiled, reference = kernels.load("numba"), kernels.load("numpy")
+    own = {name for name, kernel in vars(compiled).items() if kernel is not getattr(reference, name)} - {"which"}
+    assert own - set(CASES) == {name for name in own if name.endswith("_update")}  # test_optimizer_kernels.py
+
+
+class TestWhatHasDivergedIsSeen:
+    """A NaN or an infinity that goes in must come out: the loss is watched for it."""
+
+    @pytest.mark.parametrize("which", ["numpy", "numba"])
+    @pytest.mark.parametrize("bad", [np.nan, np.inf])
+    def test_softmax(self, which: str, bad: float) -> None:
+        z, p = np.zeros((3, 4), np.float32), np.zeros((3, 4), np.float32)
+        z[1, 2] = bad
+        with np.errstate(invalid="ignore"):
+            kernels.load(which).softmax(z, p, np.empty((3, 1), np.float32))
+        assert np.isnan(p[1]).all()
+        assert np.isfinite(p[[0, 2]]).all()
+
+    @pytest.mark.parametrize("which", ["numpy", "numba"])
+    def test_relu(self, which: str) -> None:
+        z = np.full((3, 20), np.nan, np.float32)
+        kernels.load(which).add_bias_relu(z, np.zeros(20, np.float32))
+        assert np.isnan(z).all()
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(-110, 88, width=32), min_size=1, max_size=40))
+def test_the_exponential_is_right_to_a_few_ulp(values: list[float]) -> None:
+    """Through softmax over (x, 0): p = e^x / (1 + e^x)."""
+    x = np.array([[v, 0.0] for v in values if v <= 0] or [[0.0, 0.0]], np.float32)
+    p = np.empty_like(x)
+    kernels.load("numba").softmax(x, p, np.empty((len(x), 1), np.float32))
+    e = np.exp(x[:, 0].astype(np.float64))
+    np.testing.assert_allclose(p[:, 0], e / (1 + e), rtol=1e-6, atol=1.2e-38)
