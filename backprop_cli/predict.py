@@ -82,10 +82,10 @@ def save(found: dict[str, Any], path: Path) -> None:
     if path.suffix == ".npy":
         buffer = io.BytesIO()
         np.save(buffer, found["outputs"], allow_pickle=False)
-        write_atomically(path, buffer.getvalue())
+        write_atomically(path, [buffer.getvalue()])
     elif path.suffix == ".json":
-        write_atomically(path, json.dumps(finite(as_json(found))).encode())
+        write_atomically(path, [json.dumps(finite(as_json(found))).encode()])
     elif path.suffix == ".csv":
-        write_atomically(path, as_csv(found).encode())
+        write_atomically(path, [as_csv(found).encode()])
     else:
         raise UsageError(f"--output {path}: expected a name ending in {', '.join(FORMATS)}")

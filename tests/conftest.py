@@ -17,6 +17,8 @@ ROOT = Path(__file__).parents[1]
 _UNSHARE = ["unshare", "--map-root-user", "--net"]
 _ALLOWED = subprocess.run([*_UNSHARE, "true"], capture_output=True, check=False).returncode == 0
 NO_NETWORK = _UNSHARE if _ALLOWED else []
+# child processes of tests find the package also where it is not installed
+os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 @dataclass
@@ -45,7 +47,7 @@ def bp(tmp_path: Path, cache: Path) -> Callable[..., Finished]:
 
     def run(*arguments: str | Path, timeout: float = 120, unshared: bool = False, **environment: str) -> Finished:
         """`unshared` cuts the network off, where the system lets us."""
-        env = os.environ | {"BP_CACHE": str(cache), "PYTHONPATH": str(ROOT), "COLUMNS": "120"} | environment
+        env = os.environ | {"BP_CACHE": str(cache), "COLUMNS": "120"} | environment
         done = subprocess.run(
             [*(NO_NETWORK if unshared else []), sys.executable, "-m", "backprop_cli", *map(str, arguments)],
             capture_output=True,
