@@ -200,7 +200,12 @@ def _stderr(message: str) -> None:
 
 
 def load_run(
-    run: RunDirectory, checkpoint: str = "best", *, warn: Warn | None = None, progress: Any = None
+    run: RunDirectory,
+    checkpoint: str = "best",
+    *,
+    warn: Warn | None = None,
+    progress: Any = None,
+    **network_options: Any,
 ) -> tuple[Prepared, Path]:
     """A run's network with the weights of a checkpoint: `best`, `last` or a file. Raises CheckpointError."""
     named = checkpoint in ("best", "last")
@@ -208,7 +213,8 @@ def load_run(
     if checkpoint == "best" and not path.exists():
         path = run.checkpoints / saved.LAST
     file = CheckpointFile(path)
-    prepared = prepare(config_of(run, warn), warn=warn, progress=progress, learned=file.read_under(TRANSFORMS))
+    learned = file.read_under(TRANSFORMS)
+    prepared = prepare(config_of(run, warn), warn=warn, progress=progress, learned=learned, **network_options)
     store = prepared.network.store
     wanted = {**store.parameters, **store.states}
     if "optimizer/average" in file.entries and file.values.get("optimizer", {}).get("iteration"):
@@ -241,7 +247,7 @@ def evaluate_run(
             if prepared.dataset.classes:
                 ids = class_ids(*counted(network.output, y, network.output_mask), reading)
                 predicted.append(ids[0])
-                truth.append(ids[1])
+                truth.append(ids[1].copy())  # a view of the batch, which the next one overwrites
 
     with limited(network, batches.batch_size):
         measured = evaluate(network, watched(), prepared.config.trainer.metrics)

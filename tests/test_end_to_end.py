@@ -74,7 +74,11 @@ def test_mnist_without_a_network_uses_the_sample_and_says_so(bp, tmp_path: Path)
     about = json.loads((tmp_path / "run/run.json").read_text())
     assert about["dataset"]["source"] == "sample"
     assert about["dataset"]["fallback"]
-    assert bp("eval", "run", "--json").json["metrics"]["accuracy"] >= 0.895
+    measured = bp("eval", "run", "--json").json
+    assert measured["metrics"]["accuracy"] >= 0.895
+    matrix = np.array(measured["confusion_matrix"])
+    assert matrix.sum() == measured["samples"] > 256  # more than one batch
+    assert matrix.trace() / matrix.sum() == pytest.approx(measured["metrics"]["accuracy"])
 
 
 def test_a_run_directory_holds_what_the_contract_says(bp, tmp_path: Path) -> None:
