@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from backprop_cli.data import batches as batches_module
+from backprop_cli.data import gather
 from backprop_cli.data.batches import Batches
 from backprop_cli.data.dataset import Split
 from backprop_cli.data.transform import Transform
@@ -146,21 +148,52 @@ def test_windows_of_one_text_need_no_copy_of_all_windows():
         np.testing.assert_array_equal(x + 1, y)
 
 
-def test_a_file_larger_than_the_limit_is_read_row_by_row(tmp_path, monkeypatch):
-    monkeypatch.setattr("backprop_cli.data.gather.LARGE_BYTES", 1)
-    np.save(tmp_path / "x.npy", numbered(90).x)
-    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")[10:]
-    np.save(tmp_path / "y.npy", np.arange(90))
-    batches = Batches(Split(mapped, np.load(tmp_path / "y.npy", mmap_mode="r")[10:]), 7)
-    assert batches.threaded or not hasattr(os, "preadv")
-    for shuffle in (True, False):
-        batches.shuffle = shuffle
-        for x, y in batches.epoch(0):
+@given(
+    n=st.integers(1, 200),
+    size=st.integers(1, 40),
+    start=st.integers(0, 30),
+    window=st.integers(1, 400),
+    block=st.integers(1, 100),
+    shuffle=st.booleans(),
+    balanced=st.booleans(),
+)
+@settings(deadline=None, max_examples=60)
+def test_a_file_larger_than_the_limit_is_read_window_by_window(
+    tmp_path_factory, n, size, start, window, block, shuffle, balanced
+):
+    folder = tmp_path_factory.mktemp("large")
+    np.save(folder / "x.npy", numbered(n + 10).x)
+    np.save(folder / "y.npy", np.arange(n + 10))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gather, "LARGE_BYTES", 1)
+        patch.setattr(batches_module, "LARGE_BYTES", 1)
+        patch.setattr(gather, "_WINDOW_BYTES", window)
+        patch.setattr(gather, "_BLOCK_BYTES", block)
+        x, y = (np.load(folder / f"{name}.npy", mmap_mode="r")[10:] for name in "xy")
+        batches = Batches(Split(x, y), size, shuffle=shuffle, balanced=balanced)
+        batches.threaded = False
+        drawn = []
+        for x, y in batches.epoch(3):
             np.testing.assert_array_equal(x[:, 0], y)
+            drawn.append(y.tolist())
+        assert sorted(row for rows in drawn for row in rows) == list(range(10, n + 10))
+        assert rows_of(batches, 3, start) == drawn[start:]
+
+
+def test_blocks_of_a_large_file_are_mixed(tmp_path, monkeypatch):
+    monkeypatch.setattr(gather, "LARGE_BYTES", 1)
+    monkeypatch.setattr(gather, "_WINDOW_BYTES", 8000)
+    monkeypatch.setattr(gather, "_BLOCK_BYTES", 80)
+    np.save(tmp_path / "x.npy", numbered(10_000).x)
+    batches = Batches(Split(np.load(tmp_path / "x.npy", mmap_mode="r"), np.arange(10_000)), 100)
+    assert batches.threaded or os.cpu_count() == 1
+    for _, y in batches.epoch(0):
+        assert len(np.unique(y // 10)) > 50  # of 100 blocks in a window
+        assert y.max() - y.min() > 5000
 
 
 def test_a_file_cut_short_while_in_use_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr("backprop_cli.data.gather.LARGE_BYTES", 1)
+    monkeypatch.setattr(gather, "LARGE_BYTES", 1)
     path = tmp_path / "x.npy"
     np.save(path, np.zeros((9000, 2)))
     batches = Batches(Split(np.load(path, mmap_mode="r"), np.zeros(9000, int)), 9000)

@@ -1,0 +1,71 @@
+"""The house keeps its shape: imports run downward, and each heavy library has one door."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+PACKAGE = ROOT / "backprop_cli"
+#: room -> the rooms it may import; everybody may import errors and registry
+MAY = {
+    "errors": set(),
+    "registry": set(),
+    "engine": set(),
+    "config": set(),
+    "data": set(),
+    "runs": set(),
+    "training": {"engine", "runs"},
+    "expand": {"config", "engine"},
+    "build": {"config", "data", "engine", "expand", "runs", "training"},
+}
+ROOMS = sorted(MAY)
+FREE = {"errors", "registry"}
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def files(room: str) -> list[Path]:
+    return [path for path in PACKAGE.rglob("*.py") if room_of(path) == room]
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_imports_run_downward(room: str) -> None:
+    allowed = MAY[room] | FREE | {room}
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in files(room)
+        for name in imports(path)
+        if name.startswith("backprop_cli.") and name.split(".")[1] in {*MAY, "cli", "insight", "session"} - allowed
+    ]
+    assert wrong == []
+
+
+def test_only_ui_imports_rich() -> None:
+    doors = {
+        str(path.relative_to(PACKAGE))
+        for path in PACKAGE.rglob("*.py")
+        if any(name.split(".")[0] == "rich" for name in imports(path))
+    }
+    assert doors <= {"cli/ui.py"}
+
+
+def test_registry_and_errors_need_the_standard_library_only() -> None:
+    for path in (PACKAGE / "registry.py", PACKAGE / "errors.py"):
+        names = {name.split(".")[0] for name in imports(path)}
+        assert not names & {"numpy", "pydantic", "rich", "typer", "yaml"}
