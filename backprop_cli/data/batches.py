@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 from zlib import crc32
 
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backprop_cli.data.dataset import Split
-from backprop_cli.data.gather import LARGE_BYTES, Rows, Windows, shuffled_blocks
+from backprop_cli.data.gather import LARGE_BYTES, Gather
 from backprop_cli.data.pipeline import Pipeline, outside_training
 from backprop_cli.data.transform import Array, Shape, Transform
 from backprop_cli.errors import DataError
@@ -21,9 +21,6 @@ from backprop_cli.errors import DataError
 #: raw bytes of a batch from which preparing it in a thread pays: a hand-over costs some 20 µs,
 #: as much as gathering and scaling 100 KB
 _THREAD_BYTES = 1 << 18
-
-
-Reader = Callable[[int, Array], None]
 
 
 def _generator(*key: int | bytes) -> np.random.Generator:
@@ -41,7 +38,7 @@ class Batches:
     (int64), unless a transform makes them floats. y: integers (class ids, ids per step) become
     int64, floats `dtype`.
 
-    Files too large for memory are shuffled in blocks: see `gather.shuffled_blocks`.
+    Files too large for memory are shuffled in blocks: see `Gather.shuffled`.
 
     Arrays given out are buffers: they hold until the next batch is asked for.
 
@@ -82,12 +79,12 @@ class Batches:
                 "lower trainer.batch_size"
             )
         self.steps_per_epoch = self.samples // self.batch_size if drop_last else -(-self.samples // self.batch_size)
-        self._x = Rows(split.x)
+        self._x = Gather(split.x)
         self._y_dtype = np.dtype(np.int64) if split.y.dtype.kind in "iub" else self.dtype
         self._targets = split.y
         if split.y.size * self._y_dtype.itemsize < LARGE_BYTES:
             self._targets = np.ascontiguousarray(split.y, self._y_dtype)
-        self._y = Rows(self._targets)
+        self._y = Gather(self._targets)
         self._random = augment and any(each.augments for each in self.transforms)
         slot = self._slot()
         self.input_shape: Shape = slot.x.shape[1:]
@@ -116,23 +113,20 @@ class Batches:
         rng = _generator(self.seed, b"shuffle", epoch)
         if self._members is not None:
             each = self.samples // len(self._members)
-            rows = np.concatenate([_draw(members, each, rng) for members in self._members])
-            return rng.permutation(rows) if self.shuffle else np.sort(rows)
-        if not self.shuffle:
-            return np.arange(self.samples)
-        return shuffled_blocks(self._x, rng) if self._x.large else rng.permutation(self.samples)
+            rows = np.sort(np.concatenate([_draw(members, each, rng) for members in self._members]))
+        else:
+            rows = np.arange(self.samples)
+        return self._x.shuffled(rows, rng) if self.shuffle else rows
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[Array, Array]]:
         """Batches `start`, `start + 1`, … of an epoch as (x, y)."""
         steps = range(start, self.steps_per_epoch)
-        if not steps:
-            return iter(())
         return self._in_thread(epoch, steps) if self.threaded else self._in_place(epoch, steps)
 
     def _in_place(self, epoch: int, steps: range) -> Iterator[tuple[Array, Array]]:
-        slot, y, readers = self._slot(), self._target_buffer(), self._readers(epoch, steps)
+        slot, y, order = self._slot(), self._target_buffer(), self.order(epoch)
         for step in steps:
-            yield self._fill(slot, y, readers, epoch, step)
+            yield self._fill(slot, y, order, epoch, step)
 
     def _in_thread(self, epoch: int, steps: range) -> Iterator[tuple[Array, Array]]:
         """Two slots go round: one is being filled while the other one is in use."""
@@ -142,12 +136,12 @@ class Batches:
 
         def work() -> None:
             try:
-                readers = self._readers(epoch, steps)
+                order = self.order(epoch)
                 for step in steps:
                     slot = free.get()
                     if slot is None:
                         return
-                    ready.put((slot, self._fill(*slot, readers, epoch, step)))
+                    ready.put((slot, self._fill(*slot, order, epoch, step)))
             except BaseException as error:  # raised again where the batch is asked for
                 ready.put(error)
 
@@ -170,27 +164,12 @@ class Batches:
     def _target_buffer(self) -> Array:
         return np.empty((self.batch_size, *self._targets.shape[1:]), self._targets.dtype)
 
-    def _readers(self, epoch: int, steps: range) -> list[Reader]:
-        """What copies the rows of an epoch from place `first` on, for x and for y."""
-        order = self.order(epoch)
-
-        def reader(rows: Rows) -> Reader:
-            if not self.shuffle and self._members is None:
-                return rows.run
-            if rows.large:
-                return Windows(rows, order, steps.start * self.batch_size)
-            return lambda first, out: rows.take(order[first : first + len(out)], out)
-
-        return [reader(self._x), reader(self._y)]
-
-    def _fill(
-        self, slot: Pipeline, targets: Array, readers: list[Reader], epoch: int, step: int
-    ) -> tuple[Array, Array]:
+    def _fill(self, slot: Pipeline, targets: Array, order: Array, epoch: int, step: int) -> tuple[Array, Array]:
         first = step * self.batch_size
         n = min(self.batch_size, self.samples - first)
         raw, y = (slot.raw, targets) if n == self.batch_size else (slot.raw[:n], targets[:n])
-        for read, out in zip(readers, (raw, y), strict=True):
-            read(first, out)
+        self._x(order, first, raw)
+        self._y(order, first, y)
         rng = _generator(self.seed, b"augment", epoch, step) if self._random else None
         return slot(n, y.astype(self._y_dtype, copy=False), rng)
 

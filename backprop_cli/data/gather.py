@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import mmap
-import os
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,8 +12,8 @@ from backprop_cli.errors import DataError
 
 Array = npt.NDArray[Any]
 
-#: memory maps from this size on are read from their file: pages touched through a map count as the
-#: process's memory, and dropping them again costs more than reading into a buffer
+#: memory maps from this size on are read in blocks, and their pages dropped: pages of a file that
+#: were touched count as memory of the process
 LARGE_BYTES = 1 << 28
 _WINDOW_BYTES = 1 << 25
 _BLOCK_BYTES = 1 << 18
@@ -38,141 +36,71 @@ def is_large(array: Array) -> bool:
 
 
 def release(array: Array) -> None:
-    """Drop the pages of a large read-only map from this process; the page cache keeps them."""
+    """Drop the pages of a large read-only map from this process; the page cache keeps them.
+
+    Raises DataError if the file has become shorter than the map, whose end would then be a bus error.
+    """
     root = _root(array)
-    if root and is_large(array) and not root[0].flags.writeable and hasattr(mmap, "MADV_DONTNEED"):
+    if root is None or not is_large(array) or root[0].flags.writeable:
+        return
+    if root[1].size() < len(root[1]):
+        name = getattr(root[0], "filename", "a data file")
+        raise DataError(f"{name}: shorter than when training began; it was changed while in use")
+    if hasattr(mmap, "MADV_DONTNEED"):
         root[1].madvise(mmap.MADV_DONTNEED)
 
 
-class Rows:
-    """Rows of `source` (N, …), copied out by index or as a run. Raises DataError when a file was cut short."""
+class Gather:
+    """Copies rows of `source` (N, …) out by number: `gather(order, first, out)`.
+
+    Reading a large memory map in the order of `shuffled` keeps `window` rows of it in memory.
+    """
 
     def __init__(self, source: Array) -> None:
-        self._source = np.asarray(source)
+        self._source, self._map = np.asarray(source), source
         # np.take would copy the whole of an array that is not contiguous and aligned
         self._whole = self._source.flags.c_contiguous and self._source.flags.aligned
-        self._map = source
         self.large = is_large(source)
-        self.row_bytes = max(1, self._source[:1].nbytes)
-        self._file = self._open() if self.large and self._whole and hasattr(os, "preadv") else -1
+        row_bytes = max(1, self._source[:1].nbytes)
+        self.block = max(1, _BLOCK_BYTES // row_bytes)
+        self.window = max(1, _WINDOW_BYTES // row_bytes)
 
-    def __len__(self) -> int:
-        return len(self._source)
-
-    def _open(self) -> int:
-        """The mapped file, opened for reading; -1 where it has moved since, and the map must do."""
-        root, mapping = _root(self._map) or (None, None)
-        self._path = getattr(root, "filename", None)
-        if root is None or mapping is None or self._path is None:
-            return -1
-        try:
-            file = os.open(self._path, os.O_RDONLY)
-        except OSError:
-            return -1
-        if os.fstat(file).st_size != mapping.size():
-            os.close(file)
-            return -1
-        self._offset: int = root.offset + self._source.ctypes.data - root.ctypes.data  # type: ignore[attr-defined]  # np.memmap's
-        return file
-
-    def __del__(self) -> None:
-        if getattr(self, "_file", -1) >= 0:
-            os.close(self._file)
-
-    def take(self, indices: Array, out: Array) -> None:
-        """Copy the rows of these numbers."""
+    def __call__(self, order: Array, first: int, out: Array) -> None:
+        """Copy rows order[first], order[first + 1], …, as many as `out` holds."""
+        last = first + len(out)
+        rows = order[first:last]
         if self._whole:
-            self._source.take(indices, 0, out, "clip")
+            self._source.take(rows, 0, out, "clip")
         else:
-            out[...] = self._source[indices]
+            out[...] = self._source[rows]
+        if self.large and first // self.window != last // self.window:
+            release(self._map)
+            self._announce(order[last : last + self.window])
 
-    def run(self, start: int, out: Array) -> None:
-        """Copy the len(out) rows from `start` on."""
-        if self._file < 0:
-            np.copyto(out, self._source[start : start + len(out)])
-            if self.large:
-                release(self._map)
-        elif os.preadv(self._file, [out.data], self._offset + start * self.row_bytes) != out.nbytes:
-            raise DataError(f"{self._path}: ends before the rows it held when training began; it was changed")
+    def _announce(self, rows: Array) -> None:
+        """Let the disk fetch the blocks that these rows lie in."""
+        root = _root(self._map)
+        if root is None or not isinstance(root[0], np.memmap) or not hasattr(mmap, "MADV_WILLNEED"):
+            return
+        page = mmap.ALLOCATIONGRANULARITY
+        base = root[0].offset % page + self._source.ctypes.data - root[0].ctypes.data
+        row_bytes = self._source.strides[0]
+        for block in np.unique(rows // self.block).tolist():
+            start = (base + block * self.block * row_bytes) // page * page
+            root[1].madvise(mmap.MADV_WILLNEED, start, self.block * row_bytes)
 
-    def announce(self, start: int, count: int) -> None:
-        """Let the disk fetch a run that will be asked for soon."""
-        if self._file >= 0 and hasattr(os, "posix_fadvise"):
-            offset = self._offset + start * self.row_bytes
-            os.posix_fadvise(self._file, offset, count * self.row_bytes, os.POSIX_FADV_WILLNEED)
+    def shuffled(self, rows: Array, rng: np.random.Generator) -> Array:
+        """Ascending row numbers in random order; for a large map one that keeps to few of its pages.
 
-    @property
-    def window(self) -> int:
-        """Rows of a large file held in memory at a time, twice."""
-        return max(1, _WINDOW_BYTES // self.row_bytes)
-
-
-def shuffled_blocks(rows: Rows, rng: np.random.Generator) -> Array:
-    """A random order of a large file's rows that does not read each from another place.
-
-    Blocks of 256 KiB are put in random order, and their rows are shuffled within windows of 32 MiB:
-    the neighbours of a row are drawn from 128 places of the file.
-    """
-    block = max(1, _BLOCK_BYTES // rows.row_bytes)
-    starts = rng.permutation(-(-len(rows) // block)) * block
-    order = (starts[:, None] + np.arange(block)).reshape(-1)
-    order = order[order < len(rows)]
-    for first in range(0, len(order), rows.window):
-        rng.shuffle(order[first : first + rows.window])
-    return order
-
-
-class Windows:
-    """Reads rows in a given order, one window of it after the other.
-
-    While rows are given out of one window, the next one is read, a share with every batch.
-    """
-
-    def __init__(self, rows: Rows, order: Array, first: int = 0) -> None:
-        self._rows, self._order = rows, order
-        self._size = min(rows.window, len(order))
-        self._buffers = [np.empty((self._size, *rows._source.shape[1:]), rows._source.dtype) for _ in range(2)]
-        self._number = first // self._size
-        self._local, rest = self._begin(self._number)
-        for _ in rest:
-            pass
-        self._next_local, self._rest = self._begin(self._number + 1)
-
-    def _begin(self, number: int) -> tuple[Array, Iterator[int]]:
-        """Where in its buffer each row of a window will be, and an iterator that reads it run by run."""
-        rows, local = np.unique(self._order[number * self._size : (number + 1) * self._size], return_inverse=True)
-        edges = np.flatnonzero(np.diff(rows, prepend=-2) != 1)
-        runs = list(zip(rows[edges].tolist(), np.diff(edges, append=len(rows)).tolist(), strict=True))
-        for start, count in runs:
-            self._rows.announce(start, count)
-        return local, self._read(self._buffers[number % 2], runs)
-
-    def _read(self, buffer: Array, runs: list[tuple[int, int]]) -> Iterator[int]:
-        at = 0
-        for start, count in runs:
-            self._rows.run(start, buffer[at : at + count])
-            at += count
-            yield at
-
-    def __call__(self, first: int, out: Array) -> None:
-        """Copy the rows at places first … first + len(out) of the order; each call goes on from the last."""
-        done = 0
-        while done < len(out):
-            place = first + done - self._number * self._size
-            if place >= self._size:
-                self._advance()
-                continue
-            n = min(len(out) - done, self._size - place)
-            self._buffers[self._number % 2].take(self._local[place : place + n], 0, out[done : done + n], "clip")
-            done += n
-            wanted = (place + n) * len(self._next_local) // self._size
-            for read in self._rest:
-                if read >= wanted:
-                    break
-
-    def _advance(self) -> None:
-        for _ in self._rest:
-            pass
-        self._number += 1
-        self._local = self._next_local
-        self._next_local, self._rest = self._begin(self._number + 1)
+        Blocks of 256 KiB are put in random order, and their rows are shuffled within windows of 32 MiB:
+        the rows near to each other in the order come from 128 places of the file.
+        """
+        if not self.large:
+            return rng.permutation(rows)
+        starts = rng.permutation(-(-len(rows) // self.block)) * self.block
+        order = (starts[:, None] + np.arange(self.block)).reshape(-1)
+        order = order[order < len(rows)]
+        for first in range(0, len(order), self.window):
+            rng.shuffle(order[first : first + self.window])
+        shuffled: Array = rows[order]
+        return shuffled

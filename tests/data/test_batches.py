@@ -171,7 +171,6 @@ def test_a_file_larger_than_the_limit_is_read_window_by_window(
         patch.setattr(gather, "_BLOCK_BYTES", block)
         x, y = (np.load(folder / f"{name}.npy", mmap_mode="r")[10:] for name in "xy")
         batches = Batches(Split(x, y), size, shuffle=shuffle, balanced=balanced)
-        batches.threaded = False
         drawn = []
         for x, y in batches.epoch(3):
             np.testing.assert_array_equal(x[:, 0], y)
@@ -194,12 +193,13 @@ def test_blocks_of_a_large_file_are_mixed(tmp_path, monkeypatch):
 
 def test_a_file_cut_short_while_in_use_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(gather, "LARGE_BYTES", 1)
+    monkeypatch.setattr(gather, "_WINDOW_BYTES", 100)
     path = tmp_path / "x.npy"
     np.save(path, np.zeros((9000, 2)))
-    batches = Batches(Split(np.load(path, mmap_mode="r"), np.zeros(9000, int)), 9000)
+    batches = Batches(Split(np.load(path, mmap_mode="r"), np.zeros(9000, int)), 10, shuffle=False)
     with path.open("r+b") as file:
-        file.truncate(1000)
-    with pytest.raises(DataError, match=r"x\.npy: ends before"):
+        file.truncate(100_000)
+    with pytest.raises(DataError, match=r"x\.npy: shorter than when training began"):
         list(batches.epoch(0))
 
 
