@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pkgutil
+import signal
 import sys
 from importlib import import_module
 
@@ -45,6 +47,8 @@ for module in sorted({info.name for info in pkgutil.iter_modules(cli.__path__)} 
 
 def main() -> None:
     """Entry point of `bp`. Exit codes: 0 done, 1 it ran and failed, 2 wrong usage or config, 128 + signal."""
+    _exit_on(signal.SIGTERM)
+    _exit_on(signal.SIGHUP)
     arguments = [each for each in sys.argv[1:] if each != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1 or bool(os.environ.get("BP_DEBUG"))
     try:
@@ -57,6 +61,24 @@ def main() -> None:
         if debug:
             raise
         fail(str(error) or "out of memory", 1)
+    except Exception:  # a bug, unless a module could not be imported because no file can be opened
+        if debug or not _out_of_files():
+            raise
+        fail("too many open files; raise the limit with `ulimit -n`", 1)
+
+
+def _exit_on(number: int) -> None:
+    """Leave with 128 + the signal, through every `finally`; but a signal that is ignored stays ignored."""
+    if signal.getsignal(number) is signal.SIG_DFL:
+        signal.signal(number, lambda *_: sys.exit(128 + number))
+
+
+def _out_of_files() -> bool:
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        return error.errno in (errno.EMFILE, errno.ENFILE)
+    return False
 
 
 def fail(message: str, status: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Annotated, Any, Literal
 
 import typer
@@ -9,6 +10,17 @@ import typer
 from backprop_cli.cli.options import RUNS, Json, RunName, Runs, print_json
 
 COLUMNS = ["run_id", "status", "epochs"]
+
+
+class Ended(Enum):
+    """How a run that is over can have ended."""
+
+    COMPLETED = "completed"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+    DIVERGED = "diverged"
+
+
 Format = Annotated[Literal["table", "csv", "json", "jsonl"], typer.Option("--format", "-f", help="How to print.")]
 
 
@@ -88,9 +100,61 @@ def compare(
     ui.print_rows(columns, comparing.rows(found), format)
 
 
+def remove(
+    names: Annotated[list[str], typer.Argument(metavar="RUN...", help="Runs to delete.", show_default=False)],
+    runs: Runs = RUNS,
+) -> None:
+    """Delete runs. One that is running stays, and so does everything outside the folder of runs.
+
+    bp runs rm moons-20260801-120000-1a2b
+    """
+    from backprop_cli.runs.directory import find_run
+    from backprop_cli.runs.removal import remove as delete
+
+    for path, run in {run.path.absolute(): run for run in [find_run(name, runs) for name in names]}.items():
+        delete(run, runs)
+        typer.echo(path)
+
+
+def prune(
+    runs: Runs = RUNS,
+    keep: Annotated[int | None, typer.Option(min=0, metavar="N", help="Keep the newest N of those chosen.")] = None,
+    status: Annotated[
+        list[Ended] | None,
+        typer.Option(help="Only runs that ended so; may be given more than once."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would be deleted, and delete nothing.")
+    ] = False,
+) -> None:
+    """Delete old or failed runs, never running ones.
+
+    bp runs prune --status failed --status diverged; bp runs prune --keep 20
+    """
+    from backprop_cli.cli import ui
+    from backprop_cli.errors import BpError
+    from backprop_cli.runs import removal
+
+    failed: BpError | None = None
+    for run in removal.chosen(runs, keep=keep, status=[each.value for each in status or []]):
+        try:
+            if not dry_run:
+                removal.remove(run, runs)
+            typer.echo(run.path)
+        except BpError as error:  # somebody has just gone on with it, or it is a link: the others still go
+            ui.note(str(error))
+            failed = error
+    if not dry_run:
+        removal.sweep(runs)
+    if failed is not None:
+        raise typer.Exit(1)
+
+
 def register(app: typer.Typer) -> None:
     runs = typer.Typer(no_args_is_help=True, help="List, show, compare and remove runs.")
     runs.command("ls")(listing)
     runs.command("show")(show)
     runs.command("compare")(compare)
+    runs.command("rm")(remove)
+    runs.command("prune")(prune)
     app.add_typer(runs, name="runs")

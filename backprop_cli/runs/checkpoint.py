@@ -38,7 +38,7 @@ class Checkpoint:
 
     def write(self, path: Path, before: Callable[[], None] | None = None) -> None:
         """Write the file whole or not at all; `before` is called just before it takes its name. Raises RunError."""
-        arrays = {name: np.ascontiguousarray(array) for name, array in self.arrays.items()}
+        arrays = {name: np.asarray(array, order="C") for name, array in self.arrays.items()}
         entries = tensors.layout(arrays)
         views = {name: _bytes(arrays[name]) for name in entries}
         sums = {name: crc32(view) for name, view in views.items()}

@@ -1,0 +1,69 @@
+"""Taking runs away: never one that is in use, never anything outside the folder of runs."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from backprop_cli.errors import RunError, UsageError
+from backprop_cli.runs.directory import STAGING, RunDirectory, list_runs
+from backprop_cli.runs.lock import Lock, is_held
+from backprop_cli.runs.plain import failure
+
+TRASH = ".removed-"
+ABANDONED = 3600.0  # seconds after which half made directories that nobody holds are left over from a crash
+
+
+def remove(run: RunDirectory, runs: Path) -> None:
+    """Delete one run of the folder `runs`. Symbolic links are neither followed nor taken for runs.
+
+    Raises UsageError if it is not a directory of that folder, RunError if it is in use or cannot be deleted.
+    """
+    path = Path(os.path.abspath(run.path))
+    if path.is_symlink() or not path.is_dir() or path.parent.resolve() != runs.resolve():
+        raise UsageError(f"{run.path} is not a directory in {runs}; only those are removed, links are not followed")
+    lock = Lock(path)
+    trash = runs / f"{TRASH}{secrets.token_hex(8)}"
+    try:
+        os.rename(path, trash)  # gone at once, also if deleting is broken off
+    except OSError as error:
+        raise failure(f"cannot remove {path}", error) from None
+    finally:
+        lock.release()
+    _delete(trash)
+
+
+def chosen(runs: Path, *, keep: int | None, status: Sequence[str]) -> list[RunDirectory]:
+    """The runs that `bp runs prune` removes: of these statuses, without the newest `keep`. Running ones never."""
+    if keep is None and not status:
+        raise UsageError("nothing says what to remove; expected --keep N, --status STATUS, or both")
+    found = [run for run in list_runs(runs) if run.status != "running" and not run.path.is_symlink()]
+    found = [run for run in found if not status or run.status in status]
+    return found[: max(0, len(found) - keep)] if keep else found
+
+
+def sweep(runs: Path) -> None:
+    """Delete what crashed processes left in the folder half made or half removed."""
+    for path in _left_over(runs):
+        _delete(path)
+
+
+def _left_over(runs: Path) -> Iterable[Path]:
+    for path in [*runs.glob(f"{TRASH}*"), *runs.glob(f"{STAGING}*")]:
+        if path.is_symlink() or not path.is_dir() or is_held(path):
+            continue
+        if path.name.startswith(TRASH) or time.time() - path.stat().st_mtime > ABANDONED:
+            yield path
+
+
+def _delete(path: Path) -> None:
+    try:
+        shutil.rmtree(path)
+    except FileNotFoundError:
+        pass  # somebody else was quicker
+    except OSError as error:
+        raise RunError(f"cannot delete all of {path}: {error.strerror}; the rest can go with `rm -r`") from None
