@@ -14,10 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import loopback
 import numpy as np
 import pytest
-from loopback import TEST, TRAIN, Server
 
 from backprop_cli import registry
 from backprop_cli.data import catalogue
@@ -26,6 +24,8 @@ from backprop_cli.data.fingerprint import fingerprint
 from backprop_cli.data.loading import load_dataset
 from backprop_cli.data.tfds import Tfds, fetch
 from backprop_cli.errors import DataError, DownloadError
+from tests.data import loopback
+from tests.data.loopback import TEST, TRAIN, Server
 
 HERE = Path()
 
