@@ -52,7 +52,7 @@ class Prepared:
     network: Network
     reading: Reading  # how its outputs are to be read
 
-    def batches(self, split: str, *, training: bool = False) -> Batches:
+    def batches(self, split: str, *, training: bool = False, **where: Any) -> Batches:
         """Batches of a split; shuffled and augmented for training, in order otherwise. Raises UsageError."""
         options, splits = self.config.trainer, self.dataset.splits
         if split not in splits:
@@ -69,6 +69,8 @@ class Prepared:
             dtype=self.network.dtype,
             balanced=options.balanced and training,
             augment=training,
+            gather=self.network.kernels.gather_scaled,
+            **where,
         )
 
 
@@ -159,8 +161,9 @@ def kernels(cfg: Config) -> str:
 def training(prepared: Prepared, callbacks: Sequence[Callback] = ()) -> tuple[Loop, Best]:
     """The loop over a prepared config, with the watcher of its best epoch."""
     cfg = prepared.config
-    train = prepared.batches("train", training=True)
-    validation = prepared.batches("validation") if "validation" in prepared.dataset.splits else None
+    into = prepared.network.input_buffer
+    train = prepared.batches("train", training=True, into=into)
+    validation = prepared.batches("validation", into=into) if "validation" in prepared.dataset.splits else None
     optimizer = cfg.optimizer
     options = cfg.trainer
     stopping = options.early_stopping

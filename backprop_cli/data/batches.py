@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from zlib import crc32
 
@@ -16,6 +16,7 @@ from backprop_cli.data.dataset import Split
 from backprop_cli.data.gather import LARGE_BYTES, Gather
 from backprop_cli.data.pipeline import Pipeline, outside_training
 from backprop_cli.data.transform import Array, Shape, Transform
+from backprop_cli.data.transforms.scale import Scale
 from backprop_cli.errors import DataError
 
 #: raw bytes of a batch from which preparing it in a thread pays: a hand-over costs some 20 µs,
@@ -47,6 +48,9 @@ class Batches:
     `prefetch` prepares the next batch in a thread where that is heavy work (augmentation, large
     batches, files larger than memory); the batches are the same either way.
 
+    `gather` is the kernel `gather_scaled`; bytes in memory that are only scaled go through it, straight into
+    the array that `into(n)` gives, where it is given.
+
     Raises DataError for an empty split, one with fewer rows than a batch under `drop_last`, and
     for `balanced` without class ids.
     """
@@ -64,6 +68,8 @@ class Batches:
         balanced: bool = False,
         augment: bool = True,
         prefetch: bool = True,
+        gather: Callable[..., None] | None = None,
+        into: Callable[[int], Array] | None = None,
     ) -> None:
         if len(split) == 0:
             raise DataError("a split without rows; expected at least 1, check `dataset.splits`")
@@ -86,11 +92,14 @@ class Batches:
             self._targets = np.ascontiguousarray(split.y, self._y_dtype)
         self._y = Gather(self._targets)
         self._random = augment and any(each.augments for each in self.transforms)
+        self._gather, self._into = gather, into
+        self._bytes = self._x.matrix if split.x.dtype == np.uint8 and self._only_scaled() else None
         slot = self._slot()
         self.input_shape: Shape = slot.x.shape[1:]
         self.input_dtype: np.dtype[Any] = slot.x.dtype
         self.target_shape, self.target_dtype = self._target_spec()
         heavy = self._random or self._x.large or slot.raw.nbytes >= _THREAD_BYTES
+        heavy = heavy and (gather is None or self._bytes is None)
         self.threaded = prefetch and heavy and self.steps_per_epoch > 1 and (os.cpu_count() or 1) > 1
 
     def _draws(self) -> int:
@@ -121,7 +130,28 @@ class Batches:
     def epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[Array, Array]]:
         """Batches `start`, `start + 1`, … of an epoch as (x, y)."""
         steps = range(start, self.steps_per_epoch)
+        if self._bytes is not None and self._gather is not None:
+            return self._gathered(epoch, steps, self._bytes, self._gather)
         return self._in_thread(epoch, steps) if self.threaded else self._in_place(epoch, steps)
+
+    def _only_scaled(self) -> bool:
+        return len(self.transforms) == 1 and isinstance(self.transforms[0], Scale)
+
+    def _gathered(
+        self, epoch: int, steps: range, source: Array, gather: Callable[..., None]
+    ) -> Iterator[tuple[Array, Array]]:
+        scale: Any = self.transforms[0]
+        order, slot, targets = self.order(epoch), self._slot(), self._target_buffer()
+        raw = slot.raw.reshape(self.batch_size, -1)
+        for step in steps:
+            first = step * self.batch_size
+            rows = order[first : first + self.batch_size]
+            n = len(rows)
+            x = slot.x[:n] if self._into is None else self._into(n)
+            y = targets if n == self.batch_size else targets[:n]
+            gather(source, rows, scale.by, scale.offset, raw[:n], x.reshape(n, -1))
+            self._y(order, first, y)
+            yield x, y
 
     def _in_place(self, epoch: int, steps: range) -> Iterator[tuple[Array, Array]]:
         slot, y, order = self._slot(), self._target_buffer(), self.order(epoch)

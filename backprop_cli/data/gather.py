@@ -65,6 +65,11 @@ class Gather:
         self.block = max(1, _BLOCK_BYTES // row_bytes)
         self.window = max(1, _WINDOW_BYTES // row_bytes)
 
+    @property
+    def matrix(self) -> Array | None:
+        """The rows as (N, numbers of a row), where they lie in memory one after the other."""
+        return self._source.reshape(len(self._source), -1) if self._whole and not self.large else None
+
     def __call__(self, order: Array, first: int, out: Array) -> None:
         """Copy rows order[first], order[first + 1], …, as many as `out` holds."""
         last = first + len(out)
