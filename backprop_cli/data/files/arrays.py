@@ -14,7 +14,7 @@ import numpy as np
 
 from backprop_cli.data import splits
 from backprop_cli.data.dataset import Array, Dataset
-from backprop_cli.data.files.labels import are_classes, encode
+from backprop_cli.data.files.labels import are_classes, check_seen, encode
 from backprop_cli.data.files.order import dealt
 from backprop_cli.data.files.paths import SPLIT_NAMES, find, reading
 from backprop_cli.data.gather import is_large
@@ -53,10 +53,12 @@ def load_arrays(
         (base,) = x
         order = dealt(len(x[base]), y[base] if classes else None, seed)
         x, y = {base: x[base][order]}, {base: y[base][order]}
+    parts = splits.cut(x, y, slices)
+    check_seen(parts, classes)
     return Dataset(
         name=next(iter(paths.values())).stem,
         source="files",
-        splits=splits.cut(x, y, slices),
+        splits=parts,
         classes=classes,
         origin={"files": {name: str(path) for name, path in paths.items()}},
     )

@@ -12,15 +12,17 @@ import numpy as np
 from backprop_cli.data import splits
 from backprop_cli.data.dataset import Array, Dataset
 from backprop_cli.data.files.arrays import physical_memory
-from backprop_cli.data.files.labels import encode
+from backprop_cli.data.files.labels import check_seen, encode
 from backprop_cli.data.files.order import dealt
 from backprop_cli.data.files.paths import SPLIT_NAMES, reading
+from backprop_cli.data.progress import report
 from backprop_cli.errors import DataError
 
 if TYPE_CHECKING:
     from backprop_cli.data.files import Files
 
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
+_REPORT_EVERY = 100
 _GREY = {"1", "L", "I;16", "I", "F"}
 
 
@@ -55,10 +57,12 @@ def load_images(
         order = dealt(len(y[base]), y[base], seed)
         x, y = {base: x[base][order]}, {base: y[base][order]}
     assert shape is not None
+    parts = splits.cut(x, y, slices)
+    check_seen(parts, classes)
     return Dataset(
         name=next(iter(paths.values())).name,
         source="files",
-        splits=splits.cut(x, y, slices),
+        splits=parts,
         classes=classes,
         origin={
             "files": {name: str(path) for name, path in paths.items()},
@@ -112,6 +116,8 @@ def read_images(files: Sequence[Path], color: str, size: tuple[int, int] | None,
             if pixels is None:
                 pixels = _room(len(files), size, 1 if color == "grey" else 3)
             pixels[i] = np.asarray(picture).reshape(pixels.shape[1:])
+        if i % _REPORT_EVERY == 0:
+            report("reading images", i, len(files))
     assert pixels is not None
     return pixels
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from backprop_cli.data.dataset import Array
+from backprop_cli.data.dataset import Array, Split
 from backprop_cli.errors import DataError
 
 MAX_INTEGER_CLASSES = 50
@@ -19,6 +19,21 @@ def are_classes(values: Array, task: str | None) -> bool:
     if values.dtype.kind in "iu":
         return len(np.unique(values)) <= MAX_INTEGER_CLASSES
     return values.dtype.kind not in "f"
+
+
+def check_seen(parts: Mapping[str, Split], classes: list[str] | None) -> None:
+    """Raise DataError for a class that some split has and `train` has not: it cannot be learned."""
+    if not classes or "train" not in parts:
+        return
+    known = np.unique(parts["train"].y)
+    for name, part in parts.items():
+        unseen = np.setdiff1d(part.y, known)
+        if len(unseen):
+            rows = int((part.y == unseen[0]).sum())
+            raise DataError(
+                f"split {name} has {rows} rows of class {classes[unseen[0]]!r}, split train "
+                "has none; give train a larger share, or drop the class"
+            )
 
 
 def encode(parts: Mapping[str, Array], place: Mapping[str, str]) -> tuple[dict[str, Array], list[str]]:

@@ -12,13 +12,14 @@ import numpy as np
 from backprop_cli.data import splits
 from backprop_cli.data.dataset import Array, Dataset
 from backprop_cli.data.files.columns import Layout, column_names, read_columns, require
-from backprop_cli.data.files.labels import are_classes, encode
+from backprop_cli.data.files.labels import are_classes, check_seen, encode
 from backprop_cli.data.files.order import dealt
 from backprop_cli.errors import DataError
 
 if TYPE_CHECKING:
     from backprop_cli.data.files import Files
 
+_BLOCK_ROWS = 4096
 MAX_CATEGORIES = 100  # a text column with more is a name or a number, unless it is listed
 
 
@@ -79,6 +80,7 @@ def load_tables(
             y[name] = y[name][order]
         x[name] = matrix(tables.pop(name), columns, str(paths[name]), order)
     parts = splits.cut(x, y, slices)
+    check_seen(parts, classes)
     if columns.missing == "mean":
         train = parts.get("train") or next(iter(parts.values()))
         _fill(columns, train.x, [part.x for part in parts.values()])
@@ -209,23 +211,25 @@ def matrix(table: Any, columns: Columns, place: str, order: Array | None = None)
         texts = [(each or "").encode() for each in table[columns.text].to_pylist()]
         x = np.array(texts)
         return x if order is None else x[order]
-    dtype = np.int64 if columns.integers else np.float64
-    x = np.zeros((len(table), len(columns.names())), dtype)
-    at = 0
+    x = np.zeros((len(table), len(columns.names())), np.int64 if columns.integers else np.float64)
+    order = np.arange(len(x)) if order is None else order
+    one_hot = columns.encoding == "one_hot"
+    read = []
     for name in columns.features:
-        if name in columns.categories:
-            ids = _codes(table[name], name, columns, place)
-            ids = ids if order is None else ids[order]
-            if columns.encoding == "integer":
-                x[:, at] = ids
-                at += 1
+        known = columns.categories.get(name)
+        values = (
+            _numbers(table[name], name, columns, place) if known is None else _codes(table[name], name, columns, place)
+        )
+        read.append((values, len(known) if known is not None and one_hot else 0))
+    for first in range(0, len(x), _BLOCK_ROWS):  # a block of x stays in the cache while its columns are filled
+        rows = order[first : first + _BLOCK_ROWS]
+        block, at = x[first : first + len(rows)], 0
+        for values, width in read:
+            if width:
+                block[np.arange(len(rows)), at + values[rows]] = 1
             else:
-                x[np.arange(len(x)), at + ids] = 1
-                at += len(columns.categories[name])
-        else:
-            values = _numbers(table[name], name, columns, place)
-            x[:, at] = values if order is None else values[order]
-            at += 1
+                block[:, at] = values[rows]
+            at += width or 1
     return x
 
 

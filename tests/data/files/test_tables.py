@@ -224,6 +224,19 @@ def test_labels_and_categories_that_training_never_saw(tmp_path):
         load(tmp_path, target="y", splits={"train": "a.csv", "test": "a.csv"})
 
 
+def test_a_class_that_only_the_test_split_got(tmp_path):
+    path = write(tmp_path, "t.csv", "a,y\n" + "1,p\n" * 20 + "2,q\n")
+    splits = {"train": "train[:50%]", "test": "train[50%:]"}
+    outcomes = set()
+    for seed in range(20):
+        try:
+            load(path, seed=seed, target="y", splits=splits)
+            outcomes.add("in train")
+        except DataError as error:
+            outcomes.add(str(error).partition(";")[0])
+    assert outcomes == {"in train", "split test has 1 rows of class 'q', split train has none"}
+
+
 def test_files_that_cannot_be_read(tmp_path):
     write(tmp_path, "data.csv", FLOWERS)
     (tmp_path / "folder.csv").mkdir()
