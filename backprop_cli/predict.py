@@ -39,7 +39,7 @@ def predict(run: RunDirectory, path: Path, checkpoint: str = "best", **options: 
     rows = replace(prepared, dataset=Dataset(dataset.name, dataset.source, {"rows": Split(x, targets)}))
     batches = rows.batches("rows")
     with limited(prepared.network, batches.batch_size):
-        outputs = np.concatenate([prepared.network.forward(x).copy() for x, _ in batches.epoch(0)])
+        outputs = np.concatenate([prepared.network.forward(x) for x, _ in batches.epoch(0)])
     return {
         "run_id": run.id,
         "samples": len(outputs),

@@ -262,8 +262,12 @@ class Network:
             self._bound = self.plan.bind(n)
         return self._bound
 
-    def forward(self, x: Array, training: bool = False) -> Array:
-        """The network's output for x (N, …): the value of the last layer, its activation included."""
+    def forward(self, x: Array, training: bool = False, *, copy: bool = True) -> Array:
+        """The network's output for x (N, …): the value of the last layer, its activation included.
+
+        Without `copy` it is the network's own array, which the next pass overwrites.
+        """
+        x = np.asarray(x)
         bound = self._bind(len(x))
         if x is not bound.input:
             if x.shape[1:] != self.input_shape:
@@ -273,7 +277,7 @@ class Network:
             run(source, y, training)
         if self.head is not None:
             self.head.forward(bound.z, bound.output, training)
-        return bound.output
+        return bound.output.copy() if copy else bound.output
 
     def loss(self, z: Array, target: Array, weight: Array | None = None) -> float:
         """The mean loss of outputs z (what `forward` returned) against targets, penalties included.
@@ -281,9 +285,9 @@ class Network:
         `weight` (N,) weighs the examples, (N, T) their steps. Steps that a mask leaves out do not count.
         L1/L2: Σ l1·|w| + l2·w² over the layers that ask for it.
         """
-        bound = self._bind(len(z))
+        bound, target = self._bind(len(z)), np.asarray(target)
         assert self.loss_function is not None, "this network was built without a loss"
-        if z is not bound.output:
+        if z is not bound.output and not np.array_equal(z, bound.output):
             np.copyto(bound.output, z)
             if self.head is not None:
                 self.head.inverse(bound.output, bound.z)

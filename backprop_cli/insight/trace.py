@@ -111,7 +111,7 @@ def trace(cfg: Config, sample: int = 0, prepared: build.Prepared | None = None, 
     optimizer = cfg.optimizer
     optimizer.bind(network.store, 1)
     rng = network.rng.bit_generator.state
-    network.forward(x, training=True)
+    network.forward(x, training=True, copy=False)
     loss = network.loss(network.output, y)
     upstream = _backward(network)
     rate = optimizer.current_rate
@@ -126,7 +126,7 @@ def trace(cfg: Config, sample: int = 0, prepared: build.Prepared | None = None, 
             for each in parameter.gradients:
                 each.updated = float(network.parameters[parameter.name][each.index])
     network.rng.bit_generator.state = rng
-    after = network.loss(network.forward(x, training=True), y)
+    after = network.loss(network.forward(x, training=True, copy=False), y)
     return Trace(
         cfg.name, "train", sample, x[0], y[0], steps, output[0], cfg.loss.type_name, equations(cfg.loss), loss, after,
         network.head.type_name if network.head else None, optimizer.type_name, equations(optimizer), rate,
@@ -205,7 +205,7 @@ def _parameters(
     def loss() -> float:
         network.rng.bit_generator.state = rng
         network.store.state[...] = states
-        return network.loss(network.forward(x, training=True), y)
+        return network.loss(network.forward(x, training=True, copy=False), y)
 
     found = []
     for name, values in network.parameters.items():

@@ -135,7 +135,7 @@ class Loop:
 
     def _train_step(self, x: Array, y: Array) -> float:
         network = self.network
-        z = network.forward(x, training=True)
+        z = network.forward(x, training=True, copy=False)
         loss = network.loss(z, y)
         if not math.isfinite(loss):
             raise self._diverged(f"the loss is {loss}", x, y)
@@ -278,7 +278,7 @@ def evaluate(
         metric.reset()
     for x, y in batches:
         poll()
-        z = network.forward(x, training=False)
+        z = network.forward(x, copy=False)
         total += network.loss(z, y) * len(x)
         samples += len(x)
         for metric in metrics:
