@@ -1,0 +1,129 @@
+"""Training that diverges stops at that step, says where, and spoils no checkpoint."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backprop_cli import build, load_config, session
+from backprop_cli.engine.parameters import ParameterStore
+from backprop_cli.errors import DivergedError
+from backprop_cli.runs.checkpoint import Checkpoint
+from backprop_cli.runs.directory import RunDirectory
+from backprop_cli.training.divergence import all_finite, weights_finite
+from backprop_cli.training.loop import Callback, Loop
+from tests.reliability.compare import EVERYTHING, rows
+
+POISON = [np.nan, np.inf, -np.inf]
+
+
+def store() -> ParameterStore:
+    return build.prepare(load_config(EVERYTHING)).network.store
+
+
+@pytest.mark.filterwarnings("ignore:.* encountered in dot")  # the loop silences them as a whole
+class TestTheCheck:
+    @pytest.mark.parametrize("value", POISON)
+    @pytest.mark.parametrize("vector", ["values", "gradients"])
+    def test_every_place_is_seen(self, value: float, vector: str) -> None:
+        found = store()
+        assert all_finite(found)
+        array = getattr(found, vector)
+        for place in range(0, found.trainable, 7):
+            kept, array[place] = array[place], value
+            assert not all_finite(found)
+            array[place] = kept
+        assert all_finite(found)
+
+    def test_large_is_not_infinite(self) -> None:
+        found = store()
+        found.values[:2], found.gradients[:2] = 3e38, [3e38, -3e38]
+        assert all_finite(found)
+        assert weights_finite(found)
+
+    @pytest.mark.parametrize("value", POISON)
+    def test_running_statistics_count(self, value: float) -> None:
+        found = store()
+        found.state[3] = value
+        assert not weights_finite(found)
+
+
+class Spoil(Callback):
+    """Puts a value somewhere after a step."""
+
+    def __init__(self, step: int, name: str, value: float) -> None:
+        self.at, self.name, self.value = step, name, value
+
+    def step(self, loop: Loop, loss: float) -> None:
+        if loop.step == self.at:
+            arrays = {**loop.network.parameters, **loop.network.states}
+            arrays[self.name].flat[0] = self.value
+
+
+def diverge(path: Path, *overrides: str, callbacks: Any = ()) -> DivergedError:
+    options = ["trainer.checkpoint.every_steps=1", *overrides]
+    with pytest.raises(DivergedError) as caught:
+        session.train(load_config(EVERYTHING, options), run_dir=path, callbacks=callbacks)
+    assert RunDirectory(path).info["status"] == "diverged"
+    assert caught.value.exit_code == 1
+    rows(path)  # JSON throughout
+    for file in (path / "checkpoints").iterdir():
+        assert all(np.isfinite(array).all() for array in Checkpoint.read(file).arrays.values()), file
+    return caught.value
+
+
+@pytest.mark.parametrize("value", POISON)
+@pytest.mark.parametrize("name", ["dense_1.W", "dense_2.b"])
+def test_a_weight(tmp_path: Path, name: str, value: float) -> None:
+    error = diverge(tmp_path / "run", callbacks=[Spoil(4, name, value)])
+    assert "at step 5" in str(error)
+    assert f"first in layer {name.split('.')[0]}, whose {name} is not finite" in str(error)
+
+
+def test_a_running_statistic(tmp_path: Path) -> None:
+    """Training does not read them, evaluation does: seen when the epoch is over, before it would be saved."""
+    error = diverge(tmp_path / "run", callbacks=[Spoil(4, "batch_norm_1.running_mean", np.nan)])
+    assert "batch_norm_1" in str(error)
+
+
+def test_the_batch_is_kept(tmp_path: Path) -> None:
+    error = diverge(tmp_path / "run", "optimizer.learning_rate=1e38", "optimizer.clip_norm=1e30", "optimizer.type=sgd")
+    found = np.load(tmp_path / "run" / "batch.npz")
+    assert found["x"].shape == (20, 8, 8, 1)
+    assert found["y"].shape == (20,)
+    assert str(tmp_path / "run" / "batch.npz") in str(error)
+    assert "layer" in str(error)
+
+
+def test_a_batch_that_is_not_finite_is_named(tmp_path: Path) -> None:
+    x = np.ones((40, 3))
+    x[33] = 1e300  # finite in the file, not in float32
+    np.savez(tmp_path / "data.npz", x=x, y=np.zeros(40, np.int64))
+    (tmp_path / "config.yaml").write_text(
+        "dataset: {source: files, path: data.npz, splits: {train: train}}\n"
+        "architecture: [{type: dense, units: 2, activation: softmax}]\n"
+        "loss: cross_entropy\n"
+        "trainer: {epochs: 1, batch_size: 10, shuffle: false}\n"
+    )
+    with pytest.raises(DivergedError, match=r"step 4 .*the batch itself"):
+        session.train(load_config(tmp_path / "config.yaml"), run_dir=tmp_path / "run")
+
+
+def test_it_can_go_on_from_the_last_good_checkpoint(tmp_path: Path) -> None:
+    diverge(tmp_path / "run", callbacks=[Spoil(4, "dense_1.W", np.nan)])
+    assert Checkpoint.read(tmp_path / "run/checkpoints/last.safetensors").values["step"] in (3, 4)
+    session.resume(RunDirectory(tmp_path / "run"))
+    session.train(load_config(EVERYTHING, ["trainer.checkpoint.every_steps=1"]), run_dir=tmp_path / "unbroken")
+    assert rows(tmp_path / "run") == rows(tmp_path / "unbroken")
+
+
+def test_the_command_says_it_in_one_line(bp, tmp_path: Path) -> None:
+    done = bp("train", "configs/moons.yaml", "--set", "optimizer.learning_rate=1e37", "--run-dir", "run", "--quiet")
+    assert done.code == 1
+    assert done.err.count("\n") == 1
+    assert "learning rate 1e+37" in done.err
+    assert json.loads((tmp_path / "run/run.json").read_text())["status"] == "diverged"
