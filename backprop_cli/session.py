@@ -19,10 +19,11 @@ from backprop_cli.data.pipeline import transforms_state
 from backprop_cli.errors import CheckpointError, UsageError
 from backprop_cli.runs import saved
 from backprop_cli.runs.checkpoint import MAX_UNKNOWN, CheckpointFile
-from backprop_cli.runs.directory import RunDirectory, now
+from backprop_cli.runs.directory import DIAGNOSTICS, RunDirectory, now
 from backprop_cli.runs.files import write_atomically
 from backprop_cli.runs.plain import failure
 from backprop_cli.training.callbacks.best import Best
+from backprop_cli.training.callbacks.diagnostics import EVERY, DiagnosticsLog
 from backprop_cli.training.callbacks.recorder import Recorder
 from backprop_cli.training.callbacks.signals import Signals
 from backprop_cli.training.loop import Callback, Loop
@@ -47,6 +48,10 @@ class Session:
         loop, best = made
         learned = {f"{TRANSFORMS}{name}": array for name, array in transforms_state(prepared.transforms).items()}
         recorder = Recorder(run, best, learned, say)
+        watch = prepared.config.trainer.diagnostics
+        if watch:
+            every = EVERY if watch is True else watch.every
+            loop.callbacks.append(DiagnosticsLog(run.path / DIAGNOSTICS, every))
         loop.callbacks.append(recorder)
         return cls(prepared, loop, best, recorder, run)
 

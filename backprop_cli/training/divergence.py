@@ -30,19 +30,24 @@ def weights_finite(store: ParameterStore) -> bool:
 
 
 def culprit(network: Network) -> str:
-    """The first thing that is not finite, in words: the data, a weight, an output in forward order, or a gradient
-    in the order of back-propagation."""
+    """The first thing that is not finite, in words."""
+    return first_nonfinite(network)[1]
+
+
+def first_nonfinite(network: Network) -> tuple[str | None, str]:
+    """The layer with the first number that is not finite (None for the data or the loss), and what it is: the data,
+    a weight, an output in forward order, or a gradient in the order of back-propagation."""
     bound = network.bound
     if bound is not None and not np.isfinite(bound.input).all():
-        return "the batch itself holds NaN or infinity"
+        return None, "the batch itself holds NaN or infinity"
     for node in network.nodes:
         for name, values in [*network.parameters.items(), *network.states.items()]:
             if name.startswith(f"{node.name}.") and not np.isfinite(values).all():
-                return f"first in layer {node.name}, whose {name} is not finite"
+                return node.name, f"first in layer {node.name}, whose {name} is not finite"
         if bound is not None and not np.isfinite(bound.values[node.name]).all():
-            return f"first in the output of layer {node.name}"
+            return node.name, f"first in the output of layer {node.name}"
     for node in reversed(network.nodes):
         for name, gradient in network.gradients.items():
             if name.startswith(f"{node.name}.") and not np.isfinite(gradient).all():
-                return f"first in layer {node.name}, in the gradient of {name}"
-    return "in the loss alone: every layer's output is finite"
+                return node.name, f"first in layer {node.name}, in the gradient of {name}"
+    return None, "in the loss alone: every layer's output is finite"

@@ -81,6 +81,7 @@ class Loop:
         self.seconds = 0.0
         self.row: Row = {}
         self.stop_reason: str | None = None  # why training ends before its last epoch
+        self.update: Callable[[], bool] = optimizer.step  # a callback may put itself before it
         self.poll: Callable[[], None] = _nothing  # called between batches of an evaluation; may raise to stop
         self._sums = np.zeros(2)  # loss × samples, samples
         self._clock = time.perf_counter()
@@ -146,7 +147,7 @@ class Loop:
         if not all_finite(network.store):
             raise self._diverged("a gradient is NaN or infinite", x, y)
         self.rate = self.optimizer.current_rate
-        self.optimizer.step()
+        self.update()
         return loss
 
     def _diverged(self, what: str, x: Array, y: Array) -> DivergedError:

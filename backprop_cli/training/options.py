@@ -42,6 +42,13 @@ class CheckpointPolicy:
     monitor: str | None = None
 
 
+@dataclass(kw_only=True)
+class DiagnosticsPolicy:
+    """How often the network is looked into: at every so many steps, and at steps 1, 2, 4, 8, … before."""
+
+    every: PositiveInt = 100
+
+
 @register("section", "trainer")
 class Trainer(Component):
     """How long, in which batches, and what is measured."""
@@ -55,4 +62,4 @@ class Trainer(Component):
     early_stopping: EarlyStopping | None = None
     checkpoint: CheckpointPolicy = field(default_factory=CheckpointPolicy)
     kernels: Literal["auto", "numpy", "numba"] = "auto"
-    diagnostics: bool = False
+    diagnostics: bool | DiagnosticsPolicy = True  # gradients and activations, for bp doctor and bp plot

@@ -1,0 +1,91 @@
+"""What a training step looks like from inside, layer by layer: the numbers that tell why it learns or not.
+
+Per layer, of one batch: ‖g‖ and ‖w‖ over all it trains, their ratio, ‖Δw‖/‖w‖ of the update (about 1e-3
+where training goes well; LeCun et al. 1998, Karpathy 2015), mean and standard deviation of its outputs, the
+share of ReLU units that no example of the batch activates, and the share of outputs in the flat parts of a
+sigmoid or tanh (Glorot & Bengio 2010).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from backprop_cli.engine.graph import Network, Node
+from backprop_cli.engine.optimizers.base import norm
+
+Array = npt.NDArray[Any]
+Layers = dict[str, dict[str, float]]
+RELUS = ("relu",)  # exactly 0, with gradient 0, for half of all inputs
+FLAT: dict[str, Callable[[Array], Array]] = {  # where the slope is below 4 % of its largest value
+    "sigmoid": lambda y: np.abs(y - 0.5) > 0.4899,
+    "tanh": lambda y: np.abs(y) > 0.98,
+    "hard_sigmoid": lambda y: (y <= 0) | (y >= 1),
+    "softsign": lambda y: np.abs(y) > 0.8,
+}
+
+
+def activation_of(node: Node) -> str:
+    """The name of the activation that makes a node's output, or of the layer itself."""
+    inner = getattr(node.layer, "activation", None)  # of a recurrent layer it is a name
+    return inner if isinstance(inner, str) else str((inner or node.layer).type_name)
+
+
+def own_outputs(network: Network) -> Iterator[tuple[Node, Array]]:
+    """Every node whose output of the last batch can still be read. Left out are views, and nodes over whose
+    output the next one has written in place."""
+    bound = network.bound
+    assert bound is not None, "call forward first"
+    last: dict[int, str] = {}
+    for node in network.nodes:
+        if not node.layer.view:
+            last[bound.values[node.name].ctypes.data] = node.name
+    for node in network.nodes:
+        values = bound.values[node.name]
+        if not node.layer.view and last[values.ctypes.data] == node.name:
+            yield node, values
+
+
+def outputs(network: Network) -> Layers:
+    """`mean`, `std` and, where they mean something, `dead` and `saturated` of every layer's last output.
+
+    A unit is an index of the last axis: a channel of an image counts as one, over all places.
+    """
+    found: Layers = {}
+    for node, y in own_outputs(network):
+        found[node.name] = {"mean": float(y.mean(dtype=np.float64)), "std": float(y.std(dtype=np.float64))}
+        name = activation_of(node)
+        if name in RELUS:
+            found[node.name]["dead"] = float(1 - active(y).mean())
+        elif name in FLAT:
+            found[node.name]["saturated"] = float(FLAT[name](y).mean())
+    return found
+
+
+def active(y: Array) -> Array:
+    """Which units are above zero for any example (and place) of the batch."""
+    return np.asarray(np.greater(y, 0).reshape(-1, y.shape[-1]).any(axis=0))
+
+
+def trained(network: Network) -> dict[str, list[slice]]:
+    """Layer name -> the parts of the flat vectors that it trains."""
+    store, found = network.store, {}  # type: Any, dict[str, list[slice]]
+    names = sorted((node.name for node in network.nodes), key=len, reverse=True)
+    for name, span in store.spans.items():
+        if not store.entries[name].frozen:
+            owner = next(each for each in names if name.startswith(f"{each}."))
+            found.setdefault(owner, []).append(span)
+    return {node.name: found[node.name] for node in network.nodes if node.name in found}
+
+
+def norms(vector: Array, parts: dict[str, list[slice]]) -> dict[str, float]:
+    """‖v‖₂ of each layer's parts of a flat vector."""
+    return {name: float(np.hypot.reduce([norm(vector[span]) for span in spans])) for name, spans in parts.items()}
+
+
+def ratio(a: float, b: float) -> float:
+    """a / b, and 0 where there is nothing to compare with."""
+    return a / b if b > 0 else 0.0
