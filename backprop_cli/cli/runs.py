@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
@@ -79,6 +80,9 @@ def compare(
     names: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Two or more runs.", show_default=False)],
     runs: Runs = RUNS,
     format: Format = "table",
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE", help="Also draw them into a .png or .svg.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Put runs beside each other: what their configs differ in, what their metrics came to.
@@ -92,6 +96,10 @@ def compare(
 
     if len(names) < 2:
         raise UsageError("expected two or more runs to compare; `bp runs ls` lists them")
+    if plot is not None:
+        from backprop_cli.cli.plot import picture
+
+        picture(names, "compare", plot, runs)
     found = comparing.compare([find_run(name, runs) for name in names])
     if json or format == "json":
         print_json(found)

@@ -1,0 +1,96 @@
+"""`bp plot`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from backprop_cli.cli.options import RUNS, Json, Runs, print_json
+from backprop_cli.insight.plots import Options, kinds
+
+if TYPE_CHECKING:
+    from backprop_cli.insight.view import View
+
+RunNames = Annotated[
+    list[str], typer.Argument(metavar="RUN...", help="Run directories, ids, or `latest`.", show_default=False)
+]
+
+
+def plot(
+    names: RunNames,
+    kind: Annotated[str, typer.Option("--kind", "-k", metavar="KIND", help=f"One of {', '.join(kinds())}.")] = "loss",
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="A .png or .svg; default: KIND-RUN.png, here."),
+    ] = None,
+    metric: Annotated[
+        list[str] | None, typer.Option("--metric", metavar="NAME", help="loss: only this one; may be repeated.")
+    ] = None,
+    x: Annotated[
+        Literal["epoch", "step", "time"], typer.Option("--x", help="loss, gradients: what goes across.")
+    ] = "epoch",
+    split: Annotated[
+        str | None, typer.Option(metavar="SPLIT", help="Which data. Default: test for confusion, else train.")
+    ] = None,
+    sample: Annotated[
+        int | None, typer.Option("--sample", metavar="N", help="network: show what this example does to it.")
+    ] = None,
+    checkpoint: Annotated[str, typer.Option(metavar="best|last|FILE", help="Which weights.")] = "best",
+    runs: Runs = RUNS,
+    json: Json = False,
+) -> None:
+    """Draw runs into a PNG or SVG file: curves, boundaries, networks, gradients, confusions, histograms.
+
+    bp plot latest --kind network --sample 0 -o network.svg
+    """
+    from backprop_cli.cli import ui
+
+    options = Options(metrics=metric or [], x=x, split=split, sample=sample, note=ui.note)
+    path = picture(names, kind, output, runs, checkpoint, options)
+    if json:
+        print_json({"path": str(path), "kind": kind, "runs": names})
+    else:
+        typer.echo(str(path))
+
+
+def picture(
+    names: list[str],
+    kind: str,
+    output: Path | None,
+    runs: Path,
+    checkpoint: str = "best",
+    options: Options | None = None,
+) -> Path:
+    """Draw and save; where to. Raises UsageError."""
+    from backprop_cli.errors import UsageError
+
+    if output is not None and output.suffix.lower() not in (".png", ".svg"):
+        raise UsageError(f"{output}: expected a file name ending in .png or .svg")
+    if output is not None and not output.parent.is_dir():
+        raise UsageError(f"{output}: there is no folder {output.parent}")
+    from backprop_cli.insight import plots, style
+
+    found = views(names, runs, checkpoint)
+    path = output or Path(f"{kind}-{found[0].run.id}{f'+{len(found) - 1}' if len(found) > 1 else ''}.png")
+    with style.styled():
+        style.save(plots.draw(kind, found, options), path)
+    return path
+
+
+def views(names: list[str], runs: Path, checkpoint: str = "best") -> list[View]:
+    """The runs, each with what to call it beside the others."""
+    from backprop_cli.cli import ui
+    from backprop_cli.insight.labels import labels
+    from backprop_cli.insight.view import View
+    from backprop_cli.runs.directory import find_run
+
+    found = [View(find_run(name, runs), checkpoint, warn=ui.warn, progress=ui.loading) for name in names]
+    for view, label in zip(found, labels([view.run for view in found]), strict=True):
+        view.label = label
+    return found
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(plot)

@@ -1,0 +1,67 @@
+"""The rows of metrics.jsonl as curves, for pictures and for reports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from backprop_cli.errors import UsageError
+from backprop_cli.insight.view import View
+from backprop_cli.registry import suggest
+
+AXES = {"epoch": "epoch", "step": "step (updates of the weights)", "time": "time of training (s)"}
+PHASES = ("train", "validation")
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One column of metrics.jsonl; None where a value was not finite."""
+
+    phase: str  # train, validation, or empty for what belongs to neither (learning_rate)
+    x: list[float]
+    y: list[float | None]
+
+
+def quantities(views: Sequence[View]) -> list[str]:
+    """What the runs logged, phases taken off: loss, accuracy, …, learning_rate last."""
+    columns = dict.fromkeys(key for view in views for row in view.rows for key in row)
+    measured = dict.fromkeys(name.partition("/")[2] for name in columns if "/" in name)
+    return [*measured, *(["learning_rate"] if "learning_rate" in columns else [])]
+
+
+def wanted(views: Sequence[View], metrics: Sequence[str]) -> dict[str, list[str]]:
+    """quantity -> its phases, for the metrics asked for; all but the learning rate where none are.
+
+    Raises UsageError for a metric that no run has logged, and for runs without an epoch.
+    """
+    logged = quantities(views)
+    if not logged:
+        raise UsageError(
+            f"{views[0].run.id} has not finished an epoch (status {views[0].run.info.get('status')}), "
+            "so there is no curve; go on with `bp train --resume`"
+        )
+    found: dict[str, list[str]] = {}
+    for name in metrics or [each for each in logged if each != "learning_rate"]:
+        phase, _, quantity = name.rpartition("/")
+        if quantity not in logged or (phase and not any(name in row for view in views for row in view.rows)):
+            columns = dict.fromkeys(key for view in views for row in view.rows for key in row if "/" in key)
+            near = suggest(name, [*logged, *columns])
+            hint = f"; did you mean {near!r}?" if near else ""
+            raise UsageError(f"no run has logged {name!r}; it can be {', '.join([*logged, *columns])}{hint}")
+        phases = [phase] if phase else ["", *PHASES]
+        found.setdefault(quantity, []).extend(each for each in phases if each not in found.get(quantity, []))
+    return found
+
+
+def curve(view: View, quantity: str, phase: str, x: str = "epoch") -> Curve | None:
+    """One column of a run against epoch, step or time; None where it was never logged."""
+    key = f"{phase}/{quantity}" if phase else quantity
+    rows = [row for row in view.rows if key in row and x in row]
+    return Curve(phase, [row[x] for row in rows], [row[key] for row in rows]) if rows else None
+
+
+def spans_decades(curves: Sequence[Curve]) -> bool:
+    """Whether a logarithmic axis shows more: all positive, over more than a factor of 50."""
+    values: list[Any] = [y for each in curves for y in each.y if y is not None]
+    return bool(values) and min(values) > 0 and max(values) / min(values) > 50

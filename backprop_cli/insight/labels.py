@@ -1,0 +1,78 @@
+"""What to call runs beside each other: by what their configs differ in, where that is short."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from backprop_cli import compare
+from backprop_cli import config as configs
+from backprop_cli.errors import BpError
+from backprop_cli.runs.directory import RunDirectory
+
+LONGEST = 60
+
+
+def labels(runs: Sequence[RunDirectory]) -> list[str]:
+    """A label a run, all different where anything about the runs is: `learning_rate=0.1`, else names, else ids."""
+    ids = [run.id for run in runs]
+    if len(runs) < 2:
+        return ids
+    names = [str(run.info.get("name") or run.id) for run in runs]
+    for found in (_by_config(runs), names):
+        if len(set(found)) == len(runs) and max(map(len, found)) <= LONGEST:
+            return found
+    return ids
+
+
+def _by_config(runs: Sequence[RunDirectory]) -> list[str]:
+    try:
+        differing: dict[str, list[Any]] = compare.compare(runs)["config"]
+    except BpError:  # a config that no longer loads, of an older version perhaps
+        return []
+    parts = [[each] if each else [] for each in _layers(runs, differing)]
+    types = [path.removesuffix(".type") for path in differing if path.endswith(".type")]
+    restructured = any(path.startswith("architecture.") for path in types)
+    for path, values in differing.items():
+        of_one_type = any(path.startswith(f"{each}.") and path != f"{each}.type" for each in types)
+        if (restructured and path.startswith("architecture.")) or (of_one_type and None in values):
+            continue
+        key = path.removesuffix(".type").split(".")[-1]
+        for part, value in zip(parts, values, strict=True):
+            part.append(f"{key}={'none' if value is None else value}")
+    return [", ".join(part) for part in parts]
+
+
+def _layers(runs: Sequence[RunDirectory], differing: dict[str, list[Any]]) -> list[str]:
+    """`with 2 batch_norm`, `without batch_norm`: which types of layer a run has more of than another."""
+    if not any(path.startswith("architecture.") and path.endswith(".type") for path in differing):
+        return ["" for _ in runs]
+    counts = [_types(configs.resolved(configs.load(run.config)).get("architecture")) for run in runs]
+    common, union = counts[0], counts[0]
+    for each in counts[1:]:
+        common, union = common & each, union | each
+    extra = union - common
+    if not extra:
+        return ["" for _ in runs]
+    described = []
+    for own in counts:
+        more = own - common
+        named = ", ".join(f"{count} {kind}" if count > 1 else kind for kind, count in sorted(more.items()))
+        described.append(f"with {named}" if more else "without " + ", ".join(sorted(extra)))
+    return described
+
+
+def _types(value: Any) -> Counter[str]:
+    """How often each `type` is named in a nested value."""
+    found: Counter[str] = Counter()
+    if isinstance(value, dict):
+        if isinstance(value.get("type"), str):
+            found[value["type"]] += 1
+        for key, each in value.items():
+            if not key.endswith("initializer"):
+                found += _types(each)
+    elif isinstance(value, list):
+        for each in value:
+            found += _types(each)
+    return found

@@ -1,0 +1,134 @@
+"""Where a network of two inputs draws the line between its classes, with the data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure, SubFigure
+
+from backprop_cli.data.dataset import Split
+from backprop_cli.engine.metrics.base import yes_or_no
+from backprop_cli.errors import UsageError
+from backprop_cli.insight import style
+from backprop_cli.insight.plots import Options
+from backprop_cli.insight.view import View
+
+Array = npt.NDArray[np.floating]
+CELLS = 240  # of the grid, along each axis
+POINTS = 1500  # examples drawn
+
+
+def draw(figure: Figure, views: Sequence[View], options: Options) -> None:
+    for view in views:
+        check(view)
+    for part, view in style.panels(figure, views, 6.0, 4.8):
+        panel(part, view, options.split)
+
+
+def check(view: View) -> None:
+    """Raise UsageError for a network whose plane cannot be drawn."""
+    made = view.prepared
+    if made.dataset.input_shape != (2,):
+        size = int(np.prod(made.dataset.input_shape))
+        shape = f" of shape {made.dataset.input_shape}" if len(made.dataset.input_shape) > 1 else ""
+        possible = "confusion, activations or weights" if made.dataset.classes else "loss, activations or weights"
+        raise UsageError(
+            f"{view.run.id}: a boundary is drawn in the plane of 2 inputs, this network has {size}{shape}; "
+            f"try --kind {possible}"
+        )
+
+
+def panel(figure: Figure | SubFigure, view: View, split: str | None) -> None:
+    """The plane in the units of the data, coloured by what the network says there."""
+    name, data = view.split(split)
+    rows = np.unique(np.linspace(0, len(data) - 1, min(len(data), POINTS)).astype(int))
+    points = Split(np.asarray(data.x)[rows], np.asarray(data.y)[rows])
+    ax = figure.subplots()
+    first, second = _axis(points.x[:, 0]), _axis(points.x[:, 1])
+    grid = np.stack(np.meshgrid(first, second), axis=-1).reshape(-1, 2).astype(points.x.dtype)
+    z = view.outputs(grid)
+    if not view.prepared.dataset.classes:
+        _values(figure, ax, first, second, z.reshape(len(grid), -1)[:, 0], points)
+    elif yes_or_no(z, points.y[:1], view.prepared.reading):
+        _two_classes(figure, ax, first, second, z.reshape(-1), points, view)
+    else:
+        _classes(figure, ax, first, second, z, points, view)
+    ax.grid(visible=False)
+    names = view.prepared.dataset.features or ["x₁", "x₂"]
+    ax.set_xlabel(style.shorten(names[0]))
+    ax.set_ylabel(style.shorten(names[1]))
+    ax.set_title(f"{style.shorten(view.label)}: decision boundary and {name} data")
+
+
+def _axis(values: Array) -> Array:
+    low, high = float(values.min()), float(values.max())
+    margin = 0.12 * (high - low) or 1.0
+    return np.linspace(low - margin, high + margin, CELLS)
+
+
+def _image(ax: Axes, first: Array, second: Array, cells: Array, **options: object) -> object:
+    extent = (first[0], first[-1], second[0], second[-1])
+    return ax.imshow(cells, extent=extent, origin="lower", aspect="auto", interpolation="bilinear", **options)  # type: ignore[arg-type]  # matplotlib's own keywords
+
+
+def _scatter(ax: Axes, points: Split, ids: Array, names: Sequence[str]) -> None:
+    markers = "osD^vP*X"
+    for k in np.unique(ids).astype(int):
+        of = points.x[ids == k]
+        ax.scatter(
+            of[:, 0], of[:, 1], s=22, marker=markers[k % len(markers)], color=style.color(k, len(names)),
+            edgecolors="white", linewidths=0.7, label=style.visible(style.shorten(f"class {names[k]}")),
+        )  # fmt: skip
+
+
+def _two_classes(
+    figure: Figure | SubFigure, ax: Axes, first: Array, second: Array, z: Array, points: Split, view: View
+) -> None:
+    p = 1 / (1 + np.exp(-z)) if view.prepared.reading.logits else z
+    cells = p.reshape(CELLS, CELLS)
+    image = _image(ax, first, second, cells, cmap=style.DIVERGING, vmin=0, vmax=1, alpha=0.75)
+    ax.contour(first, second, cells, levels=[0.5], colors="black", linewidths=1.4)
+    names = view.prepared.dataset.classes or []
+    _scatter(ax, points, (points.y.reshape(-1) > 0.5).astype(int), names)
+    figure.colorbar(image, ax=ax, label=f"output: probability of class {names[-1]}")  # type: ignore[arg-type]  # an AxesImage
+    style.legend_below(figure, ax)
+
+
+def _classes(
+    figure: Figure | SubFigure, ax: Axes, first: Array, second: Array, z: Array, points: Split, view: View
+) -> None:
+    """Each class in its colour, paler where the network is less sure."""
+    if view.prepared.reading.logits:
+        z = np.exp(z - z.max(axis=1, keepdims=True))
+        z /= z.sum(axis=1, keepdims=True)
+    names = view.prepared.dataset.classes or []
+    k = len(names)
+    tints = np.array([to_rgb(style.color(i, k)) for i in range(k)])
+    winner = z.argmax(axis=1)
+    sure = (z.max(axis=1) - 1 / k) / (1 - 1 / k)
+    strength = (0.08 + 0.5 * np.clip(sure, 0, 1))[:, None]
+    rgb = 1 - strength * (1 - tints[winner])
+    _image(ax, first, second, rgb.reshape(CELLS, CELLS, 3))
+    cells = winner.reshape(CELLS, CELLS)
+    for i in range(k):
+        if (cells == i).any() and (cells != i).any():
+            margin = z[:, i] - np.delete(z, i, axis=1).max(axis=1)
+            ax.contour(first, second, margin.reshape(CELLS, CELLS), levels=[0], colors="black", linewidths=1.2)
+    ids = points.y.argmax(axis=-1) if points.y.ndim > 1 else points.y
+    _scatter(ax, points, ids, names)
+    style.legend_below(figure, ax, title="colour: predicted class, stronger where surer")
+
+
+def _values(figure: Figure | SubFigure, ax: Axes, first: Array, second: Array, z: Array, points: Split) -> None:
+    target = points.y.reshape(len(points), -1)[:, 0]
+    low, high = min(z.min(), target.min()), max(z.max(), target.max())
+    image = _image(ax, first, second, z.reshape(CELLS, CELLS), cmap=style.SCALE, vmin=low, vmax=high)
+    ax.scatter(
+        points.x[:, 0], points.x[:, 1], c=target, s=22, cmap=style.SCALE, vmin=low, vmax=high,
+        edgecolors="white", linewidths=0.7,
+    )  # fmt: skip
+    figure.colorbar(image, ax=ax, label="output; in the dots, the target")  # type: ignore[arg-type]  # an AxesImage

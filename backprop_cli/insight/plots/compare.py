@@ -1,0 +1,58 @@
+"""Runs beside each other: their curves over a table of what their configs and results differ in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.figure import Figure, SubFigure
+
+from backprop_cli import compare
+from backprop_cli.errors import UsageError
+from backprop_cli.insight import style
+from backprop_cli.insight.curves import wanted
+from backprop_cli.insight.plots import Options, loss
+from backprop_cli.insight.view import View
+
+ROWS = 24  # of the table, at most
+KINDS = ("config", "last", "best", "run")
+
+
+def draw(figure: Figure, views: Sequence[View], options: Options) -> None:
+    if len(views) < 2:
+        raise UsageError("expected two or more runs to compare; for one run use --kind loss")
+    rows = [row for row in compare.rows(compare.compare([view.run for view in views])) if row[0] in KINDS]
+    left_out = len(rows) - ROWS
+    shown = rows if left_out <= 0 else [*rows[:ROWS], ["", f"… and {left_out} more", *["" for _ in views], None]]
+    quantities = wanted(views, options.metrics)
+    curves, table = figure.subfigures(2, 1, squeeze=False, height_ratios=[4.2, 0.5 + 0.26 * len(shown)]).flat
+    figure.set_size_inches(max(7.0, 5 * len(quantities), 2.4 * (len(views) + 1.4)), 4.9 + 0.26 * len(shown))
+    axes = curves.subplots(1, len(quantities), squeeze=False)[0]
+    for ax, (quantity, phases) in zip(axes, quantities.items(), strict=True):
+        loss.panel(ax, views, quantity, phases, options)
+    style.legend_below(curves, max(axes, key=lambda ax: len(ax.get_lines())))
+    _table(table, views, shown)
+    curves.suptitle(f"{len(views)} runs compared: {', '.join(quantities)}")
+
+
+def _table(figure: SubFigure, views: Sequence[View], rows: list[list[Any]]) -> None:
+    ax = figure.subplots()
+    ax.set_axis_off()
+    cells = [[f"{row[0]} {row[1]}".strip(), *map(_cell, row[2 : 2 + len(views)])] for row in rows]
+    heads = ["", *(style.shorten(view.run.id, 30) for view in views)]
+    table = ax.table(cells, colLabels=heads, loc="center", cellLoc="right", edges="horizontal")
+    table.auto_set_font_size(False)
+    table.set_fontsize(8)
+    table.scale(1, 1.25)
+    for (i, j), cell in table.get_celld().items():
+        cell.set_linewidth(0.4)
+        if j == 0:
+            cell.set_text_props(ha="left")
+        elif i > 0:
+            cell.get_text().set_color(style.color(j - 1, len(views)))
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.4g}" if isinstance(value, float) else style.shorten(str(value), 28)

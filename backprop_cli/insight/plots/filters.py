@@ -1,0 +1,77 @@
+"""What the first layer looks for: the filters of a first convolution, or the weights of a dense layer on images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure, SubFigure
+
+from backprop_cli.engine.graph import INPUT
+from backprop_cli.errors import UsageError
+from backprop_cli.insight import style
+from backprop_cli.insight.plots import Options
+from backprop_cli.insight.view import View
+
+Array = npt.NDArray[Any]
+SHOWN = 64
+COLUMNS = 8
+
+
+def draw(figure: Figure, views: Sequence[View], options: Options) -> None:
+    found = [(view, *filters(view)) for view in views]
+    rows = max(-(-min(len(kernels), SHOWN) // COLUMNS) for _, _, kernels in found)
+    for part, (view, layer, kernels) in style.panels(figure, found, 6.4, 1.3 + 0.75 * rows):
+        panel(part, view, layer, kernels)
+
+
+def filters(view: View) -> tuple[str, Array]:
+    """(layer, filters (O, kh, kw, C)) of the first layer that sees images. Raises UsageError where none does."""
+    network = view.network
+    for node in network.nodes:
+        weights = getattr(node.layer, "W", None)
+        if weights is not None and weights.ndim == 4:
+            return node.name, np.moveaxis(weights, -1, 0)
+        if weights is not None and weights.ndim == 2 and len(network.input_shape) == 3 and _sees_input(view, node):
+            return node.name, weights.T.reshape(-1, *network.input_shape)
+        if weights is not None:
+            break
+    raise UsageError(
+        f"{view.run.id}: there are no filters to show: the first layer with weights is no 2-D convolution, and the "
+        f"inputs of shape {network.input_shape} are no images; try --kind weights"
+    )
+
+
+def _sees_input(view: View, node: Any) -> bool:
+    """Whether only reshaping lies between the data and the node."""
+    name = node.inputs[0]
+    while name != INPUT:
+        before = view.network._by_name(name)
+        if not before.layer.view:
+            return False
+        name = before.inputs[0]
+    return bool(np.prod(view.network.input_shape) == node.layer.W.shape[0])
+
+
+def panel(figure: Figure | SubFigure, view: View, layer: str, kernels: Array) -> None:
+    """A tile a filter: in colour for three channels, else blue below 0 and vermillion above."""
+    shown = kernels[:SHOWN]
+    rows = -(-len(shown) // COLUMNS)
+    axes = list(figure.subplots(rows, COLUMNS, squeeze=False).flat)
+    limit = float(np.abs(shown).max()) or 1.0
+    image = None
+    for ax, kernel in zip(axes, shown, strict=False):
+        if kernel.shape[-1] == 3:
+            ax.imshow(kernel / (2 * limit) + 0.5)
+        else:
+            image = ax.imshow(kernel.mean(axis=-1), cmap=style.DIVERGING, vmin=-limit, vmax=limit)
+    for ax in axes:
+        ax.set_axis_off()
+    if image is not None:
+        figure.colorbar(image, ax=axes, label="weight", shrink=0.8)
+    size = "×".join(map(str, kernels.shape[1:]))
+    first = f"the first {SHOWN} of " if len(kernels) > SHOWN else ""
+    mean = ", mean over channels" if kernels.shape[-1] not in (1, 3) else ""
+    figure.suptitle(f"{style.shorten(view.label)}, {layer}: {first}{len(kernels)} filters of {size}{mean}", fontsize=11)

@@ -1,0 +1,24 @@
+"""Histograms of every parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+
+from backprop_cli.errors import UsageError
+from backprop_cli.insight import histograms, style
+from backprop_cli.insight.plots import Options
+from backprop_cli.insight.view import View
+
+
+def draw(figure: Figure, views: Sequence[View], options: Options) -> None:
+    for view in views:
+        if not view.network.parameters:
+            raise UsageError(f"{view.run.id}: the network has no parameters; try --kind activations")
+    width, height = histograms.size(max(len(view.network.parameters) for view in views))
+    for part, view in style.panels(figure, views, width, height):
+        network = view.network
+        ordered = {name: network.parameters[name] for name in network._parameter_order}
+        histograms.histograms(part, ordered, "value of the parameter")
+        part.suptitle(f"{style.shorten(view.label, 60)}: parameters at {view.checkpoint}")

@@ -1,0 +1,184 @@
+"""A run as pictures and reports need it: rows, weights, answers, one step; each loaded when first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from backprop_cli import build
+from backprop_cli.build import Prepared
+from backprop_cli.data.batches import Batches
+from backprop_cli.data.dataset import Split
+from backprop_cli.engine.graph import Network
+from backprop_cli.engine.metrics.base import class_ids, counted
+from backprop_cli.engine.metrics.report import class_report
+from backprop_cli.errors import UsageError
+from backprop_cli.runs import metrics_log
+from backprop_cli.runs.directory import RunDirectory
+from backprop_cli.training.threads import limited
+
+Array = npt.NDArray[Any]
+PROBE = 256  # examples of a probe batch
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a network makes of a split: outputs (N, …), and class ids predicted and true (flat)."""
+
+    split: str
+    y: Array
+    predicted: Array
+    truth: Array
+    classes: list[str]
+
+    @property
+    def matrix(self) -> Array:
+        """C[i, j] = how many of true class i were predicted to be j.  (K, K)"""
+        report = class_report([self.predicted], [self.truth], self.classes)
+        return np.asarray(report["confusion_matrix"], np.int64)
+
+    @property
+    def accuracy(self) -> float:
+        return float((self.predicted == self.truth).mean())
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One forward and backward pass, nothing updated: y and δ by node, gradients by parameter."""
+
+    x: Array
+    target: Array
+    output: Array
+    loss: float
+    values: dict[str, Array]
+    deltas: dict[str, Array]
+    gradients: dict[str, Array]
+
+
+class View:
+    """One run with one of its checkpoints."""
+
+    def __init__(
+        self, run: RunDirectory, checkpoint: str = "best", *, warn: build.Warn | None = None, progress: Any = None
+    ) -> None:
+        self.run, self.checkpoint = run, checkpoint
+        self.label = run.id  # what it is called beside other runs
+        self._warn, self._progress = warn, progress
+
+    @cached_property
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows of metrics.jsonl."""
+        return list(metrics_log.read(self.run.metrics))
+
+    @cached_property
+    def diagnostics(self) -> list[dict[str, Any]]:
+        """The rows of diagnostics.jsonl: {"epoch", "step", "layers": {name: {"gradient_norm", …}}}; often none."""
+        return list(metrics_log.read(self.run.path / "diagnostics.jsonl"))
+
+    @cached_property
+    def prepared(self) -> Prepared:
+        """Data and network, with the checkpoint's weights; no two nodes share memory."""
+        return build.load_run(
+            self.run, self.checkpoint, warn=self._warn, progress=self._progress, observe=True, kernels="numpy"
+        )[0]
+
+    @property
+    def network(self) -> Network:
+        return self.prepared.network
+
+    def split(self, name: str | None, default: str = "train") -> tuple[str, Split]:
+        """A split by name. Raises UsageError for one the data do not have."""
+        splits = self.prepared.dataset.splits
+        name = name or (default if default in splits else next(iter(splits)))
+        if name not in splits:
+            raise UsageError(f"{self.run.id}: the dataset has no split {name!r}; expected one of {', '.join(splits)}")
+        return name, splits[name]
+
+    def examples(self, split: str, rows: slice) -> tuple[Array, Array]:
+        """Some examples of a split as the network gets them: transformed, without augmentation."""
+        return next(iter(self._batches(self._rows(split, rows)).epoch(0)))
+
+    def _rows(self, split: str, rows: slice) -> Split:
+        data = self.prepared.dataset.splits[split]
+        return Split(data.x[rows], data.y[rows])
+
+    def _batches(self, data: Split, size: int | None = None) -> Batches:
+        made = self.prepared
+        return Batches(
+            data,
+            size or len(data),
+            transforms=made.transforms,
+            shuffle=False,
+            dtype=made.network.dtype,
+            augment=False,
+            prefetch=False,
+        )
+
+    def outputs(self, x: Array) -> Array:
+        """The network's outputs for raw inputs x (N, …), as the dataset has them, in inference mode."""
+        first = next(iter(self.prepared.dataset.splits.values()))
+        y = np.broadcast_to(first.y[:1], (len(x), *first.y.shape[1:]))
+        return np.concatenate([z for z, _ in self._run(Split(x, y))])
+
+    def _run(self, data: Split) -> Iterator[tuple[Array, Array]]:
+        batches = self._batches(data, 256)
+        with limited(self.network, batches.batch_size):
+            for x, target in batches.epoch(0):
+                yield self.network.forward(x), target
+
+    @cached_property
+    def _answers(self) -> dict[str, Answers]:
+        return {}
+
+    def answers(self, split: str | None = None) -> Answers:
+        """The answers on a split, by default the one `bp eval` measures. Raises UsageError without classes."""
+        name, data = self.split(split, build.default_split(self.prepared.dataset))
+        classes = self.prepared.dataset.classes
+        if not classes:
+            raise UsageError(
+                f"{self.run.id}: {self.prepared.dataset.name} has no classes, so nothing can be confused; "
+                "try --kind loss, network or activations"
+            )
+        if name not in self._answers:
+            outputs, predicted, truth = [], [], []
+            for z, target in self._run(data):
+                ids = class_ids(*counted(z, target, self.network.output_mask), self.prepared.reading)
+                outputs.append(z)
+                predicted.append(ids[0])
+                truth.append(ids[1].copy())
+            y, guessed, true = (np.concatenate(each) for each in (outputs, predicted, truth))
+            self._answers[name] = Answers(name, y, guessed, true, classes)
+        return self._answers[name]
+
+    def probe(self, split: str = "train", sample: int | None = None) -> Probe:
+        """Forward and backward on a batch of `PROBE` examples, or on one; the same step as `bp trace` shows.
+
+        Raises UsageError for a sample that does not exist.
+        """
+        split, data = self.split(split)
+        if sample is not None and not 0 <= sample < len(data):
+            raise UsageError(
+                f"{self.run.id}: there is no sample {sample}; the split {split} has the samples 0 to {len(data) - 1}"
+            )
+        rows = slice(0, PROBE) if sample is None else slice(sample, sample + 1)
+        x, target = self.examples(split, rows)
+        network = self.network
+        states, rng = network.store.state.copy(), network.rng.bit_generator.state
+        with limited(network, len(x)):
+            loss = network.loss(network.forward(x, training=True, copy=False), target)
+            network.backward()
+        network.store.state[...] = states
+        network.rng.bit_generator.state = rng
+        bound = network._bound
+        assert bound is not None
+        values = {name: value.copy() for name, value in bound.values.items()}
+        values[network.nodes[-1].name] = bound.output.copy()
+        wanted = {node.name for node in network.nodes if node.needs_gradient}
+        deltas = {name: delta.copy() for name, delta in bound.deltas.items() if name in wanted}
+        gradients = {name: gradient.copy() for name, gradient in network.gradients.items()}
+        return Probe(x.copy(), target.copy(), bound.output.copy(), loss, values, deltas, gradients)

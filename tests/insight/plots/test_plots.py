@@ -1,0 +1,284 @@
+"""`bp plot`: what is drawn is what the run holds, in pictures that say what they show."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from PIL import Image
+
+from backprop_cli import build
+from backprop_cli.cli.plot import picture
+from backprop_cli.errors import BpError, UsageError
+from backprop_cli.insight import style
+from backprop_cli.insight.labels import labels
+from backprop_cli.insight.plots import Options, draw, kinds
+from backprop_cli.insight.view import View
+from backprop_cli.runs.directory import RunDirectory
+
+Runs = Callable[[str], Path]
+Views = Callable[[str], View]
+
+
+def texts(figure: Figure) -> list[str]:
+    return [text.get_text() for text in figure.findobj(Text) if text.get_text().strip()]
+
+
+def labelled(views: list[View]) -> list[View]:
+    for each, label in zip(views, labels([each.run for each in views]), strict=True):
+        each.label = label
+    return views
+
+
+def test_there_are_the_kinds_that_are_promised() -> None:
+    promised = {"loss", "boundary", "network", "gradients", "confusion", "activations", "weights", "filters"}
+    assert promised <= set(kinds())
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("loss", ["moons"]),
+        ("loss", ["moons", "moons_sgd", "mazur"]),
+        ("boundary", ["moons"]),
+        ("boundary", ["xor"]),
+        ("network", ["xor", "moons"]),
+        ("network", ["mnist"]),
+        ("gradients", ["moons"]),
+        ("confusion", ["mnist"]),
+        ("activations", ["mnist"]),
+        ("weights", ["moons"]),
+        ("filters", ["mnist"]),
+        ("compare", ["moons", "moons_sgd"]),
+    ],
+)
+def test_every_kind_as_png_and_svg(kind: str, names: list[str], trained: Runs, tmp_path: Path) -> None:
+    runs = [str(trained(name)) for name in names]
+    png = picture(runs, kind, tmp_path / "a.png", tmp_path)
+    with Image.open(png) as image:
+        assert image.width > 400
+        assert len(image.convert("L").getcolors() or []) > 10  # something is drawn
+    svg = picture(runs, kind, tmp_path / "a.svg", tmp_path)
+    again = picture(runs, kind, tmp_path / "b.svg", tmp_path)
+    assert ElementTree.parse(svg).getroot().tag.endswith("svg")
+    assert svg.read_bytes() == again.read_bytes()
+    assert b"<dc:date>" not in svg.read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["loss", "boundary", "network", "confusion", "activations", "weights"])
+def test_pictures_say_which_run_and_what_the_axes_are(kind: str, view: Views) -> None:
+    figure = draw(kind, [view("moons")])
+    assert any("moons" in text for text in texts(figure))
+    if kind in ("loss", "boundary", "confusion"):
+        drawn = [ax for ax in figure.findobj() if type(ax).__name__ == "Axes" and ax.axison]
+        assert drawn
+        assert all(ax.get_ylabel() for ax in drawn)
+
+
+def test_curves_are_the_rows_of_the_log(view: Views) -> None:
+    run = view("moons")
+    rows = [json.loads(line) for line in run.run.metrics.read_text().splitlines()]
+    (ax,) = draw("loss", [run], Options(metrics=["validation/loss"])).axes
+    line = ax.get_lines()[0]
+    assert list(line.get_xdata()) == [1, 2, 3, 4]
+    assert list(line.get_ydata()) == [row["validation/loss"] for row in rows]
+    assert line.get_color() in style.LINES
+
+
+def test_the_legend_says_what_differs(view: Views) -> None:
+    runs = labelled([view("moons"), view("moons_sgd")])
+    assert [each.label for each in runs] == ["learning_rate=0.01, optimizer=adam", "learning_rate=0.1, optimizer=sgd"]
+    shown = " ".join(texts(draw("loss", runs)))
+    assert all(each.label in shown for each in runs)
+
+
+def test_a_label_tells_of_layers_that_others_lack(tmp_path: Path, trained: Runs) -> None:
+    runs = []
+    for name in ("plain", "normalised"):
+        shutil.copytree(trained("moons"), tmp_path / name)
+        runs.append(RunDirectory(tmp_path / name))
+    config = runs[1].config.read_text()
+    runs[1].config.write_text(config.replace("architecture:", "architecture:\n- {type: batch_norm}", 1))
+    assert labels(runs) == ["without batch_norm", "with batch_norm"]
+
+
+def test_colours_are_told_apart_with_many_runs() -> None:
+    for count in (2, 7, 12):
+        assert len({str(style.color(i, count)) for i in range(count)}) == count
+
+
+def test_the_confusion_is_that_of_eval(view: Views) -> None:
+    run = view("mnist")
+    measured = build.evaluate_run(run.run)
+    matrix = np.array(measured["confusion_matrix"])
+    figure = draw("confusion", [run])
+    image = next(ax for ax in _axes(figure) if ax.images).images[0].get_array()
+    np.testing.assert_allclose(image, matrix / matrix.sum(axis=1, keepdims=True))
+    assert f"accuracy {measured['metrics']['accuracy']:.4f}" in " ".join(texts(figure))
+
+
+def _axes(figure: Figure) -> list[Any]:
+    return [each for each in figure.findobj() if hasattr(each, "get_lines")]
+
+
+def test_the_boundary_separates_what_the_network_separates(view: Views) -> None:
+    run = view("moons")
+    ax = next(ax for ax in _axes(draw("boundary", [run])) if ax.images)
+    image = ax.images[0]
+    left, right, bottom, top = image.get_extent()
+    colours = np.asarray(image.get_array())
+    bluer = colours[..., 2] > colours[..., 0]
+    x = np.asarray(run.prepared.dataset.splits["train"].x)
+    z = run.outputs(x)
+    rows, columns = bluer.shape
+    at = (((x - [left, bottom]) / [right - left, top - bottom]) * [columns - 1, rows - 1]).round().astype(int)
+    sure = np.abs(z[:, 0] - 0.5) > 0.2
+    assert sure.sum() > 300
+    np.testing.assert_array_equal(bluer[at[sure, 1], at[sure, 0]], z[sure, 0] > 0.5)
+
+
+def test_the_network_shows_its_weights_and_what_a_sample_does(view: Views) -> None:
+    run = view("xor")
+    figure = draw("network", [run], Options(sample=2))
+    shown = [text.replace("−", "-") for text in texts(figure)]
+    for weight in np.concatenate([run.network.parameters[f"dense_{i}.W"].ravel() for i in (1, 2)]):
+        assert f"{weight:.2f}" in shown
+    probe = run.probe(sample=2)
+    numbers = [float(text) for text in shown if re.fullmatch(r"-?[\d.e-]+", text)]
+    for value in np.concatenate([probe.values[name].ravel() for name in ("dense_1", "dense_2")]):
+        assert min(abs(number - value) for number in numbers) < 0.006
+    assert sum(text.startswith("δ ") for text in shown) == 5
+
+
+def test_a_wide_layer_is_drawn_as_a_whole(view: Views) -> None:
+    shown = " ".join(texts(draw("network", [view("moons")])))
+    assert "16 units" in shown
+
+
+def test_gradients_over_time_when_they_were_recorded(trained: Runs, tmp_path: Path) -> None:
+    run = tmp_path / "moons"
+    shutil.copytree(trained("moons"), run)
+    rows = [
+        {"epoch": e, "step": 25 * e, "layers": {name: {"gradient_norm": norm / e} for name, norm in NORMS.items()}}
+        for e in (1, 2, 3, 4)
+    ]
+    (run / "diagnostics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    ax = next(ax for ax in _axes(draw("gradients", [View(RunDirectory(run))])) if ax.get_lines())
+    assert [list(line.get_ydata()) for line in ax.get_lines()] == [
+        [n / e for e in (1, 2, 3, 4)] for n in NORMS.values()
+    ]
+    assert list(ax.get_lines()[0].get_xdata()) == [1, 2, 3, 4]
+    assert ax.get_yscale() == "log"
+
+
+NORMS = {"dense_1": 0.5, "dense_2": 0.25, "dense_3": 2.0}
+
+
+def test_without_diagnostics_one_moment_is_shown_and_said(view: Views) -> None:
+    said: list[str] = []
+    run = view("moons")
+    ax = next(ax for ax in _axes(draw("gradients", [run], Options(note=said.append))) if ax.patches)
+    probe = run.probe()
+    norm = np.sqrt(sum((probe.gradients[f"dense_1.{p}"] ** 2).sum() for p in "Wb"))
+    assert ax.patches[0].get_width() == pytest.approx(norm, rel=1e-5)
+    assert "trainer.diagnostics" in said[0]
+
+
+def test_a_probe_leaves_the_network_as_it_was(view: Views) -> None:
+    run = View(view("moons").run)
+    before = {name: value.copy() for name, value in run.network.parameters.items()}
+    first, second = run.probe(), run.probe()
+    assert first.loss == second.loss
+    assert all((run.network.parameters[name] == before[name]).all() for name in before)
+
+
+def test_names_that_are_no_names(view: Views, tmp_path: Path, trained: Runs) -> None:
+    for name in ("_hidden", "$x^{2}$", "a" * 200):
+        shutil.copytree(trained("moons"), tmp_path / name)
+    runs = [View(RunDirectory(tmp_path / name)) for name in ("_hidden", "$x^{2}$", "a" * 200)]
+    for each in runs:
+        each.run.info["id"] = each.label = each.run.path.name
+    figure = draw("loss", runs)
+    with style.styled():
+        style.save(figure, tmp_path / "odd.svg")
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert any("_hidden" in text for text in legend)
+    assert any("$x^{2}$" in text for text in legend)
+    assert all(len(text) < 80 for text in legend)
+
+
+@pytest.mark.parametrize(
+    ("kind", "names", "options", "message"),
+    [
+        ("boundary", ["mnist"], {}, r"this network has 784 .*; try --kind confusion"),
+        ("boundary", ["friedman"], {}, r"2 inputs, this network has 10"),
+        ("confusion", ["friedman"], {}, "no classes"),
+        ("confusion", ["moons"], {"split": "tset"}, "no split 'tset'; expected one of train, validation"),
+        ("filters", ["moons"], {}, "no filters.*--kind weights"),
+        ("network", ["xor"], {"sample": 4}, "samples 0 to 3"),
+        ("loss", ["moons"], {"metrics": ["acuracy"]}, "no run has logged 'acuracy'.*did you mean 'accuracy'"),
+        ("loss", ["mazur"], {"metrics": ["validation/loss"]}, "no run has logged 'validation/loss'"),
+        ("compare", ["moons"], {}, "two or more runs"),
+        ("los", ["moons"], {}, "expected one of .*did you mean 'loss'"),
+    ],
+)
+def test_what_cannot_be_drawn(kind: str, names: list[str], options: dict[str, Any], message: str, view: Views) -> None:
+    with pytest.raises(UsageError, match=message) as caught:
+        draw(kind, [view(name) for name in names], Options(**options))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_run_of_one_epoch_is_a_point_and_said(view: Views) -> None:
+    said: list[str] = []
+    (ax, *_) = draw("loss", [view("mazur")], Options(note=said.append)).axes
+    assert len(ax.get_lines()[0].get_xdata()) == 1
+    assert "point" in said[0]
+
+
+def test_a_run_that_finished_no_epoch(tmp_path: Path, trained: Runs) -> None:
+    shutil.copytree(trained("moons"), tmp_path / "run")
+    (tmp_path / "run/metrics.jsonl").write_text("")
+    with pytest.raises(UsageError, match="has not finished an epoch"):
+        draw("loss", [View(RunDirectory(tmp_path / "run"))])
+
+
+def test_a_number_that_was_not_finite_is_a_gap(tmp_path: Path, trained: Runs) -> None:
+    shutil.copytree(trained("moons"), tmp_path / "run")
+    log = tmp_path / "run/metrics.jsonl"
+    rows = [json.loads(line) for line in log.read_text().splitlines()]
+    rows[2]["validation/loss"] = None
+    log.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (ax,) = draw("loss", [View(RunDirectory(tmp_path / "run"))], Options(metrics=["validation/loss"])).axes
+    assert np.isnan(ax.get_lines()[0].get_ydata()).tolist() == [False, False, True, False]
+
+
+@pytest.mark.parametrize("name", ["picture.pdf", "no/such/folder/a.png"])
+def test_where_a_picture_cannot_go(name: str, trained: Runs, tmp_path: Path) -> None:
+    with pytest.raises(BpError):
+        picture([str(trained("moons"))], "loss", tmp_path / name, tmp_path)
+
+
+def test_as_a_command(bp, trained: Runs, tmp_path: Path) -> None:
+    done = bp("plot", trained("moons"), DISPLAY="", MPLBACKEND="")
+    assert done.code == 0, done.err
+    assert done.out == "loss-moons.png\n"
+    assert (tmp_path / "loss-moons.png").stat().st_size > 1000
+    wrong = bp("plot", trained("mnist"), "--kind", "boundary")
+    assert (wrong.code, wrong.out) == (2, "")
+    assert wrong.err.count("\n") == 1
+
+
+def test_compare_draws_too(bp, trained: Runs, tmp_path: Path) -> None:
+    done = bp("runs", "compare", trained("moons"), trained("moons_sgd"), "--plot", "both.svg", "--json")
+    assert done.code == 0, done.err
+    assert done.json["runs"] == ["moons", "moons_sgd"]
+    assert "optimizer.type" in (tmp_path / "both.svg").read_text()
