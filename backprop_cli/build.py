@@ -24,6 +24,7 @@ from backprop_cli.data.dataset import Dataset
 from backprop_cli.data.loading import load_dataset
 from backprop_cli.data.pipeline import fit_transforms, load_transforms_state
 from backprop_cli.data.transform import Transform
+from backprop_cli.engine.kernels import compilable
 from backprop_cli.engine.graph import Network
 from backprop_cli.engine.losses.base import Reading
 from backprop_cli.engine.metrics.base import class_ids, counted
@@ -217,7 +218,9 @@ def load_run(
         path = run.checkpoints / saved.LAST
     file = CheckpointFile(path)
     learned = file.read_under(TRANSFORMS)
-    prepared = prepare(config_of(run, warn), warn=warn, progress=progress, learned=learned, **network_options)
+    cfg = config_of(run, warn)
+    network_options.setdefault("kernels", kernels(cfg) if compilable() else "numpy")
+    prepared = prepare(cfg, warn=warn, progress=progress, learned=learned, **network_options)
     store = prepared.network.store
     wanted = {**store.parameters, **store.states}
     if "optimizer/average" in file.entries and file.values.get("optimizer", {}).get("iteration"):

@@ -26,6 +26,7 @@ from backprop_cli.training.callbacks.best import Best
 from backprop_cli.training.callbacks.diagnostics import EVERY, DiagnosticsLog
 from backprop_cli.training.callbacks.recorder import Recorder
 from backprop_cli.training.callbacks.signals import Signals
+from backprop_cli.training.kernels import choose
 from backprop_cli.training.loop import Callback, Loop
 from backprop_cli.training.threads import limited
 
@@ -93,6 +94,7 @@ def train(
     """
     with Signals() as signals:
         prepared = prepare(cfg, warn=warn, progress=progress)
+        _choose_kernels(prepared)
         made = training(prepared)
         about = _about(prepared, command)
         signals.wait_for_step()
@@ -101,6 +103,14 @@ def train(
             return Session.of(prepared, made, run, warn or _stderr).go(signals, callbacks)
         finally:
             run.release()
+
+
+def _choose_kernels(prepared: Prepared) -> None:
+    """Settle `kernels: auto`, in the run's config too: to go on, or to repeat it, is to use the same."""
+    options, train = prepared.config.trainer, prepared.batches("train", training=True)
+    if options.kernels == "auto":
+        options.kernels = choose(prepared.network, train.batch_size, options.epochs * train.steps_per_epoch)
+        prepared.network.use(options.kernels)
 
 
 def resume(

@@ -71,8 +71,6 @@ class Network:
         self.observe = observe  # no two nodes share memory, so that every y and dy can be read afterwards
         self.kernels = kernel_sets.load(kernels)
         self.loss_function = loss
-        if loss is not None:
-            loss.kernels = self.kernels
         self.nodes = _sorted(nodes)
         self.rng = generator(seed, "dropout")
         self._build_shapes()
@@ -83,6 +81,7 @@ class Network:
         self.states = self.store.states
         self.store.initialize(generator(seed, "init"), self._parameter_order)
         self.plan = Plan(self)
+        self.use(kernels)
         self._bound: Bindings | None = None
 
     # ---- building -------------------------------------------------------------------------
@@ -226,6 +225,15 @@ class Network:
             before = any(by_name[name].needs_gradient if name != INPUT else self.input_gradient for name in node.inputs)
             node.needs_gradient = own or before
             by_name[node.name] = node
+
+    def use(self, kernels: str) -> None:
+        """Run with these kernels, `numpy` or `numba`, from now on. Raises UsageError where there is no Numba."""
+        self.kernels = kernel_sets.load(kernels)
+        for layer in [*(node.layer for node in self.nodes), *([self.head] if self.head else [])]:
+            for _, part in layer.walk():
+                part.kernels = self.kernels
+        if self.loss_function is not None:
+            self.loss_function.kernels = self.kernels
 
     # ---- running --------------------------------------------------------------------------
 

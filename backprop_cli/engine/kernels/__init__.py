@@ -16,13 +16,18 @@ from types import SimpleNamespace
 from backprop_cli.errors import UsageError
 
 
+def compilable() -> bool:
+    """Whether Numba is installed."""
+    return importlib.util.find_spec("numba") is not None
+
+
 @cache
 def load(which: str) -> SimpleNamespace:
     """All kernels by name: the NumPy ones, replaced by their Numba versions where `which` is numba.
 
     Raises UsageError if Numba is not installed.
     """
-    if which == "numba" and importlib.util.find_spec("numba") is None:
+    if which == "numba" and not compilable():
         raise UsageError(
             "trainer.kernels: numba is not installed; pip install 'backprop-cli[fast]', or set kernels: numpy"
         )

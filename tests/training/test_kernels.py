@@ -1,0 +1,68 @@
+"""`trainer.kernels`: what auto chooses, that it is written down, and that going on keeps to it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from safetensors.numpy import load_file
+
+from backprop_cli import build, load_config
+from backprop_cli.training.kernels import PAYS, choose, estimate
+from tests.conftest import ROOT
+
+TINY = ["--epochs", "2", "--set", "dataset.samples=60"]
+
+
+def test_auto_compiles_only_for_a_training_that_is_long_enough() -> None:
+    network = build.network(load_config(ROOT / "configs/moons.yaml"))
+    enough = int(PAYS / estimate(network, 32, 1)) + 1
+    assert choose(network, 32, enough) == "numba"
+    assert choose(network, 32, enough // 2) == "numpy"
+
+
+@pytest.mark.parametrize(("asked", "used"), [("auto", "numpy"), ("numpy", "numpy"), ("numba", "numba")])
+def test_the_run_says_what_it_used_and_goes_on_with_it(bp, tmp_path: Path, asked: str, used: str) -> None:
+    done = bp("train", "configs/moons.yaml", "--run-dir", "run", *TINY, "--set", f"trainer.kernels={asked}")
+    assert done.code == 0, done.err
+    assert json.loads((tmp_path / "run/run.json").read_text())["kernels"] == used
+    assert yaml.safe_load((tmp_path / "run/config.yaml").read_text())["trainer"]["kernels"] == used
+    longer = bp("train", "--resume", "run", "--epochs", "3")
+    assert longer.code == 0, longer.err
+    assert "kernels" not in longer.err
+
+
+def test_both_kinds_of_kernels_learn_the_same(bp, tmp_path: Path) -> None:
+    for which in ("numpy", "numba"):
+        assert (
+            bp("train", "configs/moons.yaml", "--run-dir", which, *TINY, "--set", f"trainer.kernels={which}").code == 0
+        )
+    a, b = (load_file(tmp_path / which / "checkpoints/last.safetensors") for which in ("numpy", "numba"))
+    for name in (name for name in a if name.startswith("dense")):
+        np.testing.assert_allclose(a[name], b[name], rtol=1e-3, atol=1e-4)
+
+
+def test_a_run_with_compiled_kernels_resumes_to_the_same_bits(bp, tmp_path: Path) -> None:
+    flags = [*TINY[2:], "--set", "trainer.kernels=numba"]
+    assert bp("train", "configs/moons.yaml", "--run-dir", "whole", "--epochs", "4", *flags).code == 0
+    assert bp("train", "configs/moons.yaml", "--run-dir", "parts", "--epochs", "2", *flags).code == 0
+    assert bp("train", "--resume", "parts", "--epochs", "4").code == 0
+    a, b = (load_file(tmp_path / name / "checkpoints/last.safetensors") for name in ("whole", "parts"))
+    assert all(a[name].tobytes() == b[name].tobytes() for name in a if name.startswith("dense"))
+
+
+def test_a_run_is_read_where_numba_is_not_installed(bp, tmp_path: Path) -> None:
+    assert bp("train", "configs/moons.yaml", "--run-dir", "run", *TINY, "--set", "trainer.kernels=numba").code == 0
+    (tmp_path / "hide").mkdir()
+    (tmp_path / "hide/sitecustomize.py").write_text(
+        "import importlib.util as u\nfound = u.find_spec\n"
+        "u.find_spec = lambda name, *rest: None if name == 'numba' else found(name, *rest)\n"
+    )
+    evaluated = bp("eval", "run", "--json", PYTHONPATH=f"{tmp_path / 'hide'}:{ROOT}")
+    assert evaluated.code == 0, evaluated.err
+    resumed = bp("train", "--resume", "run", "--epochs", "3", PYTHONPATH=f"{tmp_path / 'hide'}:{ROOT}")
+    assert resumed.code == 2
+    assert "numba is not installed" in resumed.err
