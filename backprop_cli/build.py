@@ -24,8 +24,8 @@ from backprop_cli.data.dataset import Dataset
 from backprop_cli.data.loading import load_dataset
 from backprop_cli.data.pipeline import fit_transforms, load_transforms_state
 from backprop_cli.data.transform import Transform
-from backprop_cli.engine.kernels import compilable
 from backprop_cli.engine.graph import Network
+from backprop_cli.engine.kernels import compilable
 from backprop_cli.engine.losses.base import Reading
 from backprop_cli.engine.metrics.base import class_ids, counted
 from backprop_cli.engine.metrics.report import class_report
