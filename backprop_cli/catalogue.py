@@ -8,6 +8,7 @@ from typing import Any
 
 from backprop_cli import registry
 from backprop_cli.config.leaves import describe
+from backprop_cli.config.spelling import one
 
 
 def listing(kind: str) -> list[dict[str, Any]]:
@@ -38,5 +39,5 @@ def _option(cls: Any, name: str, own: bool) -> dict[str, Any]:
     marker = registry.marker_of(annotation)
     required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
     default = None if required or field.default is dataclasses.MISSING else field.default
-    accepts = f"the name of a {marker.kind}, or a mapping with its options" if marker else describe(annotation)
+    accepts = f"the name of {one(marker.kind)}, or a mapping with its options" if marker else describe(annotation)
     return {"name": name, "accepts": accepts, "default": default, "required": required, "own": own}

@@ -3,48 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated
 
 import typer
 
-from backprop_cli.cli.options import Json, print_json
+from backprop_cli.cli import completion
+from backprop_cli.cli.options import Json, Plugins, print_json
 
+#: command -> kind, an example, what a description holds beside options and source
 COMMANDS = {
-    "layers": "layer",
-    "activations": "activation",
-    "losses": "loss",
-    "optimizers": "optimizer",
-    "schedules": "schedule",
-    "initializers": "initializer",
-    "metrics": "metric",
-    "transforms": "transform",
+    "layers": ("layer", "dense", "equation, gradient, shapes"),
+    "activations": ("activation", "gelu", "equation, gradient"),
+    "losses": ("loss", "huber", "equation, gradient, the targets it takes"),
+    "optimizers": ("optimizer", "adam", "update rule"),
+    "schedules": ("schedule", "cosine", "the rate as a function of the step"),
+    "initializers": ("initializer", "he_normal", "distribution"),
+    "metrics": ("metric", "f1", "definition"),
+    "transforms": ("transform", "standardize", "what it does, and what it learns from the training split"),
 }
-Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="Describe this one.", show_default=False)]
+WIDE = 120  # columns from which on the aliases have room beside the summaries
 
 
-def command(plural: str, kind: str) -> Callable[..., None]:
+def command(plural: str, kind: str, example: str, about: str) -> Callable[..., None]:
     """The verb that lists one kind, or describes one class of it."""
+    argument = typer.Argument(
+        None, metavar="NAME", help="Describe this one.", show_default=False, autocompletion=completion.of_kind(kind)
+    )
 
-    def verb(name: Name = None, json: Json = False) -> None:
-        from backprop_cli import catalogue
+    def verb(name: str | None = argument, plugin: Plugins = None, json: Json = False) -> None:
+        from backprop_cli import catalogue, registry
         from backprop_cli.cli import ui
 
+        for path in plugin or []:
+            registry.load_plugin(path)
         found = catalogue.listing(kind) if name is None else catalogue.entry(kind, name)
         if json:
             print_json(found)
         elif isinstance(found, list):
-            ui.table([kind, "also called", ""], [[e["name"], ", ".join(e["aliases"]), e["summary"]] for e in found])
+            wide = ui.out.width >= WIDE
+            columns = [kind, "", *(["also called"] if wide else [])]
+            rows = [[e["name"], e["summary"], *([", ".join(e["aliases"])] if wide else [])] for e in found]
+            ui.table(columns, rows)
         else:
             typer.echo(f"{found['name']}   ({', '.join([kind, *found['aliases']])})\n\n{found['doc']}\n")
-            rows = [
+            options = [
                 [e["name"], "required" if e["required"] else default(e["default"]), e["accepts"]]
                 for e in found["options"]
             ]
-            ui.table(["option", "default", "accepts"], rows)
+            ui.table(["option", "default", "accepts"], options)
 
-    verb.__doc__ = f"""List the {plural}; with NAME: equation, gradient, shapes, options and source.
+    verb.__doc__ = f"""List the {plural}, or describe one.
 
-    bp {plural}
+    With NAME: {about}; options with their defaults; source.
+
+    \b
+    Examples:
+      bp {plural}
+      bp {plural} {example}
     """
     return verb
 
@@ -57,5 +71,5 @@ def default(value: object) -> str:
 
 
 def register(app: typer.Typer) -> None:
-    for plural, kind in COMMANDS.items():
-        app.command(plural)(command(plural, kind))
+    for plural, (kind, example, about) in COMMANDS.items():
+        app.command(plural)(command(plural, kind, example, about))

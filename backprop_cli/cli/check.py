@@ -6,18 +6,26 @@ from typing import Any
 
 import typer
 
-from backprop_cli.cli.options import ConfigFile, Json, Set, print_json
+from backprop_cli.cli.options import ConfigFile, Json, Set, Unset, changes, print_json
 
 
-def check(config: ConfigFile, set_: Set = None, json: Json = False) -> None:
-    """Validate a config, build it, run one batch forward and backward; print what it is made of.
+def check(config: ConfigFile, set_: Set = None, unset: Unset = None, json: Json = False) -> None:
+    """Check a config before it runs: errors, layers, memory, time.
 
-    bp check configs/mnist.yaml
+    The config is read, its data loaded, its network built, and one batch goes forward and backward.
+    What passes trains. Every mistake is shown at once, as file:line:column: path: what is wrong;
+    the exit code is then 2.
+
+    \b
+    Examples:
+      bp check configs/mnist.yaml
+      bp check configs/mnist.yaml --set architecture.1.units=512
+      bp check configs/mnist.yaml --json
     """
     from backprop_cli import check as checks
     from backprop_cli.cli import ui
 
-    result = checks.config(config, set_ or [], warn=None if json else ui.warn)
+    result = checks.config(config, changes(set_, unset), warn=None if json else ui.warn)
     if json:
         print_json(result)
     elif result["valid"]:

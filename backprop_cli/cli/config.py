@@ -7,15 +7,20 @@ from typing import Annotated
 
 import typer
 
-from backprop_cli.cli.options import ConfigFile, Json, Set, print_json
-
-Plugins = Annotated[list[Path] | None, typer.Option("--plugin", metavar="FILE", help="Include what this file defines.")]
+from backprop_cli.cli.group import group
+from backprop_cli.cli.options import ConfigFile, Json, Plugins, Set, Unset, changes, print_json
 
 
 def schema(plugin: Plugins = None) -> None:
-    """Print the JSON Schema (draft 7) of configs, for editors and checkers.
+    """Print the JSON Schema of configs, for editors.
 
-    bp config schema > bp.schema.json
+    Draft 7, made from the classes themselves. An editor with a YAML language server completes and
+    checks a config whose first lines hold `# yaml-language-server: $schema=bp.schema.json`.
+
+    \b
+    Examples:
+      bp config schema > bp.schema.json
+      bp config schema --plugin my_layers.py > bp.schema.json
     """
     from backprop_cli import registry
     from backprop_cli.config.jsonschema import schema as make
@@ -28,16 +33,24 @@ def schema(plugin: Plugins = None) -> None:
 def show(
     config: ConfigFile,
     set_: Set = None,
+    unset: Unset = None,
     origin: Annotated[bool, typer.Option("--origin", help="Say where each value comes from.")] = False,
     json: Json = False,
 ) -> None:
-    """Print the fully resolved config, every default written out.
+    """Print a config with every default written out.
 
-    bp config show configs/mnist.yaml --set optimizer.learning_rate=0.01 --origin
+    `extends`, --set and ${…} are resolved. With --origin each value says where it comes from:
+    a line of a file, --set, or the default.
+
+    \b
+    Examples:
+      bp config show configs/mnist.yaml
+      bp config show configs/mnist.yaml --set optimizer.learning_rate=0.01 --origin
+      bp config show configs/mnist.yaml --json
     """
     from backprop_cli import config as configs
 
-    cfg = configs.load(config, set_ or [])
+    cfg = configs.load(config, changes(set_, unset))
     if origin:
         rows = configs.origins(cfg)
         if json:
@@ -53,15 +66,19 @@ def show(
 
 
 def init(
-    file: Annotated[Path, typer.Argument(metavar="[FILE]", help="What to write; - for stdout.")] = Path("config.yaml"),
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What to write; - for stdout.")] = Path("config.yaml"),
     task: Annotated[str, typer.Option(metavar="TASK", help="classification, regression, sequence or images.")] = (
         "classification"
     ),
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
-    """Write a commented config that trains at once.
+    """Write a config with comments that trains at once.
 
-    bp config init my.yaml --task images
+    \b
+    Examples:
+      bp config init my.yaml
+      bp config init digits.yaml --task images
+      bp config init - --task sequence
     """
     from backprop_cli.config.starter import starter
     from backprop_cli.errors import UsageError
@@ -82,7 +99,7 @@ def init(
 
 
 def register(app: typer.Typer) -> None:
-    config = typer.Typer(no_args_is_help=True, help="Schema, resolved form and first version of a config.")
+    config = group("Write, show and describe configs.")
     config.command()(schema)
     config.command()(show)
     config.command()(init)

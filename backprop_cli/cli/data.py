@@ -6,9 +6,19 @@ from typing import Annotated, Any
 
 import typer
 
+from backprop_cli.cli import completion
+from backprop_cli.cli.group import group
 from backprop_cli.cli.options import Json, Quiet, print_json
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="A dataset, as `bp data ls` names it.", show_default=False)]
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME",
+        help="A dataset, as `bp data ls` names it.",
+        show_default=False,
+        autocompletion=completion.datasets,
+    ),
+]
 SourceName = Annotated[
     str | None, typer.Option("--source", metavar="SOURCE", help="sample, synthetic or tfds, where names coincide.")
 ]
@@ -20,9 +30,15 @@ ManualDir = Annotated[
 
 
 def listing(all: All = False, json: Json = False) -> None:
-    """List the datasets that can be loaded by name, and whether they load without a download.
+    """List the datasets that can be loaded by name.
 
-    Your own files need no name: see `source: files`.
+    Those marked as prepared load without a download. Your own files need no name: write
+    `dataset: {source: files, path: my.csv, target: species}`.
+
+    \b
+    Examples:
+      bp data ls
+      bp data ls --all
     """
     from backprop_cli.cli import ui
     from backprop_cli.data import catalogue
@@ -38,7 +54,15 @@ def listing(all: All = False, json: Json = False) -> None:
 
 
 def info(name: Name, source: SourceName = None, json: Json = False) -> None:
-    """Show a dataset's splits, shapes, classes and size. Downloads nothing."""
+    """Show a dataset's splits, shapes, classes and size.
+
+    Nothing is downloaded.
+
+    \b
+    Examples:
+      bp data info iris
+      bp data info mnist --source tfds
+    """
     from backprop_cli.data import catalogue
 
     show(catalogue.describe(name, source), json)
@@ -52,7 +76,13 @@ def get(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Download, prepare and decode a dataset now, so that training starts at once."""
+    """Download and prepare a dataset ahead of time.
+
+    \b
+    Examples:
+      bp data get mnist
+      bp data get mnist --manual-dir downloads
+    """
     from backprop_cli.cli import ui
     from backprop_cli.data import catalogue
 
@@ -85,7 +115,7 @@ def text(value: Any) -> str:
 
 
 def register(app: typer.Typer) -> None:
-    data = typer.Typer(no_args_is_help=True, help="List, describe and prepare datasets.")
+    data = group("List, describe and prepare datasets.")
     data.command("ls")(listing)
     data.command("info")(info)
     data.command("get")(get)

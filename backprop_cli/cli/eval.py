@@ -16,9 +16,16 @@ def evaluate(
     runs: Runs = RUNS,
     json: Json = False,
 ) -> None:
-    """Measure a run on a split: loss, metrics, confusion matrix, a row per class.
+    """Measure a run: loss, metrics, confusion matrix.
 
-    bp eval latest --split test
+    The weights of the best epoch are used, on the test split where there is one. For classes there is
+    a row each with precision, recall and F1.
+
+    \b
+    Examples:
+      bp eval latest
+      bp eval runs/mnist-20260101-120000-1a2b --split validation --checkpoint last
+      bp eval latest --json
     """
     from backprop_cli import build
     from backprop_cli.cli import ui

@@ -7,25 +7,44 @@ from typing import Annotated, Any
 
 import typer
 
-from backprop_cli.cli.options import Json, Set, print_json
+from backprop_cli.cli import completion
+from backprop_cli.cli.options import Json, Set, Unset, changes, print_json
+
+Config = Annotated[
+    Path | None, typer.Argument(metavar="CONFIG", help="Check this network.", autocompletion=completion.configs)
+]
+LayerName = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Only this layer or loss.", autocompletion=completion.of_kind("layer", "loss")),
+]
 
 
 def gradcheck(
-    config: Annotated[Path | None, typer.Argument(metavar="[CONFIG]", help="Check this network.")] = None,
+    config: Config = None,
     set_: Set = None,
-    layer: Annotated[str | None, typer.Option(metavar="NAME", help="Only this layer or loss.")] = None,
+    unset: Unset = None,
+    layer: LayerName = None,
     plugin: Annotated[Path | None, typer.Option(metavar="FILE", help="Check what this plugin defines.")] = None,
     json: Json = False,
 ) -> None:
-    """Compare analytic with numeric gradients; exit 1 on a mismatch.
+    """Compare gradients with finite differences.
 
-    With nothing, every registered layer and loss; with CONFIG, that very network.
+    With nothing, every registered layer and loss is checked; with CONFIG that very network, on examples
+    of its own data; with --plugin what a file of yours defines. The worst parameter is named, and the
+    exit code is 1, where a relative error is too large.
+
+    \b
+    Examples:
+      bp gradcheck
+      bp gradcheck --layer lstm
+      bp gradcheck configs/xor.yaml
+      bp gradcheck --plugin my_layers.py
     """
     from backprop_cli import check
     from backprop_cli.cli import ui
 
     if config is not None:
-        result = check.config_gradients(config, set_ or [], warn=None if json else ui.warn)
+        result = check.config_gradients(config, changes(set_, unset), warn=None if json else ui.warn)
     else:
         result = check.registered_gradients(layer, plugin)
     if json:

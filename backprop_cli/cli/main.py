@@ -8,20 +8,33 @@ import pkgutil
 import signal
 import sys
 from importlib import import_module
+from typing import Any, cast
 
 import typer
 
 from backprop_cli import __version__, cli
-from backprop_cli.errors import BpError
+from backprop_cli.cli import streams
+from backprop_cli.cli.group import Root, dress
+from backprop_cli.errors import BpError, ConfigError
+
+NO_COMMANDS = {"main", "ui"}  # ui imports rich and NumPy
+#: wrong usage as typer finds it; the class is click's, which newer versions of typer have inside
+WrongUsage = cast(type[Exception], typer.BadParameter.__base__)
 
 app = typer.Typer(
     name="bp",
-    help="Train neural networks from YAML files, with a NumPy backpropagation engine you can read to the bottom.",
-    no_args_is_help=True,
-    add_completion=True,
+    cls=Root,
+    epilog="""\b
+Start:
+  bp config init my.yaml                write a config with comments
+  bp train my.yaml                      train it; a run appears under ./runs
+  bp eval latest                        measure it
+\b
+`bp COMMAND --help` explains a command, with examples.
+""",
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help: importing rich would double the time of `bp --help`
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["--help", "-h"]},
 )
 
 
@@ -36,13 +49,17 @@ def root(
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
     debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error. Also BP_DEBUG=1."),
 ) -> None:
-    """Options of every command."""
+    """Train neural networks from YAML files.
+
+    The gradients come from a backpropagation engine in NumPy that one can read to the bottom, check and extend.
+    """
 
 
-for module in sorted({info.name for info in pkgutil.iter_modules(cli.__path__)} - {"ui"}):  # ui imports NumPy
+for module in sorted({info.name for info in pkgutil.iter_modules(cli.__path__)} - NO_COMMANDS):
     registered = getattr(import_module(f"{cli.__name__}.{module}"), "register", None)
     if registered is not None:
         registered(app)
+dress(app)
 
 
 def main() -> None:
@@ -51,20 +68,37 @@ def main() -> None:
     _exit_on(signal.SIGHUP)
     arguments = [each for each in sys.argv[1:] if each != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1 or bool(os.environ.get("BP_DEBUG"))
+    streams.prepare()
+    sys.exit(run(arguments, debug))
+
+
+def run(arguments: list[str], debug: bool) -> Any:
+    """Run one command; the exit code."""
     try:
-        app(arguments, prog_name="bp")  # exits by itself, with 2 for wrong usage and 130 for Ctrl-C
+        code = app(arguments, prog_name="bp", standalone_mode=False)  # 130 for Ctrl-C
+        sys.stdout.flush()
     except BpError as error:
         if debug:
             raise
-        fail(str(error), error.exit_code)
-    except (OSError, MemoryError) as error:
+        return fail(error if isinstance(error, ConfigError) else f"bp: {error}", error.exit_code)
+    except WrongUsage as error:
+        return fail(usage(error), 2)
+    except typer.Abort:
+        return 130
+    except (OSError, MemoryError, SystemExit) as error:
+        if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):
+            return error.code  # of shell completion
+        if streams.reader_left(sys.stdout):  # it has what it wanted
+            streams.discard(sys.stdout)
+            return 0
         if debug:
             raise
-        fail(str(error) or "out of memory", 1)
+        return fail(f"bp: {plain(error)}", 1)
     except Exception:  # a bug, unless a module could not be imported because no file can be opened
         if debug or not _out_of_files():
             raise
-        fail("too many open files; raise the limit with `ulimit -n`", 1)
+        return fail("bp: too many open files; raise the limit with `ulimit -n`", 1)
+    return code or 0
 
 
 def _exit_on(number: int) -> None:
@@ -81,7 +115,33 @@ def _out_of_files() -> bool:
     return False
 
 
-def fail(message: str, status: int) -> None:
-    """Say what went wrong on stderr and leave."""
-    print(message if "\n" in message else f"bp: {message}", file=sys.stderr)
-    sys.exit(status)
+def fail(message: object, status: int) -> int:
+    """Say what went wrong on stderr."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        streams.discard(sys.stdout)
+    try:
+        print(message, file=sys.stderr, flush=True)
+    except OSError:
+        streams.discard(sys.stderr)
+    return status
+
+
+def usage(error: Any) -> str:
+    """One line for a command line that makes no sense: what, what was meant, where to read on."""
+    command = error.ctx.command_path if error.ctx else "bp"
+    near = sorted(getattr(error, "possibilities", None) or ())
+    text = error.message if near else error.format_message()
+    text = (text[:1].lower() + text[1:].rstrip(".")).replace(". Did", "; did")
+    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    if hasattr(error, "option_name") and not near and any("--set" in each.opts for each in error.ctx.command.params):
+        hint = "; a value of the config is changed with --set KEY=VALUE"
+    return f"{command}: {text}{hint}\nSee `{command} --help`"
+
+
+def plain(error: BaseException) -> str:
+    """An error of the system in words."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else f"cannot write: {error.strerror}"
+    return str(error) or "out of memory"

@@ -3,25 +3,52 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML config.", show_default=False)]
+from backprop_cli.cli import completion
+
+ConfigFile = Annotated[
+    Path,
+    typer.Argument(metavar="CONFIG", help="A YAML config.", show_default=False, autocompletion=completion.configs),
+]
 RunName = Annotated[
-    str, typer.Argument(metavar="RUN", help="A run directory, a run id, or `latest`.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="A run directory, a run id, or `latest`.",
+        show_default=False,
+        autocompletion=completion.runs,
+    ),
 ]
 Set = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", "-s", metavar="KEY=VALUE", help="Override a value: optimizer.learning_rate=0.01; key+=v; ~key."
+        "--set",
+        "-s",
+        metavar="KEY=VALUE",
+        help="Override a value: optimizer.learning_rate=0.01. KEY+=VALUE appends to a list. Repeatable.",
     ),
+]
+Unset = Annotated[
+    list[str] | None,
+    typer.Option("--unset", metavar="KEY", help="Remove a key; the same as --set '~KEY'. Repeatable."),
+]
+Plugins = Annotated[
+    list[Path] | None, typer.Option("--plugin", metavar="FILE", help="Include what this file defines. Repeatable.")
 ]
 Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", help="The folder of all runs.", envvar="BP_RUNS")]
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document to stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
 RUNS = Path("runs")
+
+
+def changes(set_: Sequence[str] | None, unset: Sequence[str] | None) -> list[str]:
+    """The overrides of --set and --unset together."""
+    return [*(set_ or []), *(f"~{key}" for key in unset or [])]
 
 
 def print_json(value: Any) -> None:

@@ -22,9 +22,16 @@ def predict(
     runs: Runs = RUNS,
     json: Json = False,
 ) -> None:
-    """Predict for rows without targets, transformed as in training; CSV on stdout.
+    """Predict for new data, transformed as in training.
 
-    bp predict latest new.csv --output predictions.csv
+    INPUT holds rows without targets: a table with the columns of the training data, an array of inputs,
+    or images. CSV goes to stdout; --output writes .csv, .json or .npy instead.
+
+    \b
+    Examples:
+      bp predict latest new.csv
+      bp predict latest digit.png --json
+      bp predict latest inputs.npy --output outputs.npy --checkpoint last
     """
     from backprop_cli import build
     from backprop_cli import predict as predicting

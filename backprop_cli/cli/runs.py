@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from backprop_cli.cli import completion
+from backprop_cli.cli.group import group
 from backprop_cli.cli.options import RUNS, Json, RunName, Runs, print_json
 
 COLUMNS = ["run_id", "status", "epochs"]
@@ -39,9 +41,17 @@ def listing(
     format: Format = "table",
     json: Json = False,
 ) -> None:
-    """List the runs, oldest first.
+    """List the runs: filter, sort, choose columns.
 
-    bp runs ls --where 'validation/loss<0.2' --sort validation/loss --columns run_id,optimizer.learning_rate
+    A column is one of the listing, a metric (validation/loss), best.epoch, or a key of the config
+    (optimizer.learning_rate). Folders without a readable run.json are listed as `unreadable`.
+
+    \b
+    Examples:
+      bp runs ls
+      bp runs ls --where status=completed --where 'optimizer.learning_rate<0.01'
+      bp runs ls --sort validation/loss --columns run_id,optimizer.learning_rate,validation/loss
+      bp runs ls --format csv > runs.csv
     """
     from backprop_cli.cli import ui
     from backprop_cli.runs import listing as rooms
@@ -61,9 +71,12 @@ def metric_names(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def show(run: RunName, runs: Runs = RUNS, json: Json = False) -> None:
-    """Show one run: what it was, how it ended, its last and best metrics.
+    """Show one run: what it was, how it ended, its metrics.
 
-    bp runs show latest
+    \b
+    Examples:
+      bp runs show latest
+      bp runs show latest --json
     """
     from backprop_cli.cli import ui
     from backprop_cli.runs.directory import find_run
@@ -77,7 +90,10 @@ def show(run: RunName, runs: Runs = RUNS, json: Json = False) -> None:
 
 
 def compare(
-    names: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Two or more runs.", show_default=False)],
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="RUN RUN", help="Two or more runs.", show_default=False, autocompletion=completion.runs),
+    ],
     runs: Runs = RUNS,
     format: Format = "table",
     plot: Annotated[
@@ -85,9 +101,12 @@ def compare(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Put runs beside each other: what their configs differ in, what their metrics came to.
+    """Put runs side by side: config and metric differences.
 
-    bp runs compare plain-2026… batch_norm-2026…
+    \b
+    Examples:
+      bp runs compare runs/plain runs/batch_norm
+      bp runs compare runs/plain runs/batch_norm --format csv
     """
     from backprop_cli import compare as comparing
     from backprop_cli.cli import ui
@@ -109,12 +128,19 @@ def compare(
 
 
 def remove(
-    names: Annotated[list[str], typer.Argument(metavar="RUN...", help="Runs to delete.", show_default=False)],
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="RUN", help="Runs to delete.", show_default=False, autocompletion=completion.runs),
+    ],
     runs: Runs = RUNS,
 ) -> None:
-    """Delete runs. One that is running stays, and so does everything outside the folder of runs.
+    """Delete runs.
 
-    bp runs rm moons-20260801-120000-1a2b
+    One that is running stays, and so does everything outside the folder of runs.
+
+    \b
+    Examples:
+      bp runs rm moons-20260801-120000-1a2b
     """
     from backprop_cli.runs.directory import find_run
     from backprop_cli.runs.removal import remove as delete
@@ -137,7 +163,10 @@ def prune(
 ) -> None:
     """Delete old or failed runs, never running ones.
 
-    bp runs prune --status failed --status diverged; bp runs prune --keep 20
+    \b
+    Examples:
+      bp runs prune --status failed --status diverged
+      bp runs prune --keep 20 --dry-run
     """
     from backprop_cli.cli import ui
     from backprop_cli.errors import BpError
@@ -159,7 +188,7 @@ def prune(
 
 
 def register(app: typer.Typer) -> None:
-    runs = typer.Typer(no_args_is_help=True, help="List, show, compare and remove runs.")
+    runs = group("List, show, compare and remove runs.")
     runs.command("ls")(listing)
     runs.command("show")(show)
     runs.command("compare")(compare)

@@ -34,9 +34,19 @@ def sweep(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train a config many times: a grid, or a random search with --trials.
+    """Train a config many times: a grid or a random search.
 
-    bp sweep configs/xor.yaml --set optimizer.learning_rate=0.1,0.5 --set seed=0..4 --jobs 2
+    Every --set that holds several values is varied: A,B,C tries each, 0..4 counts, and with --trials N
+    log:1e-4..1e-1 and uniform:0..0.5 are drawn from. A trial is an ordinary run, in a folder under --runs;
+    its id comes from its values, so that the same sweep finds its trials again: --resume goes on with
+    what is unfinished, --only failed repeats what failed. Ctrl-C stops every trial with a checkpoint.
+
+    \b
+    Examples:
+      bp sweep configs/xor.yaml --set optimizer.learning_rate=0.1,0.5 --set seed=0..4 --jobs 2
+      bp sweep configs/moons.yaml --set optimizer.learning_rate=log:1e-4..1e-1 --trials 20
+      bp sweep my.yaml --set architecture.0.units=8,16 --maximize
+      bp runs ls --runs runs/moons-sweep --sort validation/loss
     """
     from backprop_cli import config as configs
     from backprop_cli import sweep as sweeps

@@ -7,13 +7,22 @@ from typing import Annotated
 
 import typer
 
-from backprop_cli.cli.options import RUNS, Json, Quiet, Runs, Set, print_json
+from backprop_cli.cli import completion
+from backprop_cli.cli.options import RUNS, Json, Quiet, Runs, Set, Unset, changes, print_json
+
+Config = Annotated[
+    Path | None, typer.Argument(metavar="CONFIG", help="A YAML config.", autocompletion=completion.configs)
+]
+Resume = Annotated[
+    str | None, typer.Option(metavar="RUN", help="Go on with a run, exactly.", autocompletion=completion.runs)
+]
 
 
 def train(
-    config: Annotated[Path | None, typer.Argument(metavar="[CONFIG]", help="A YAML config.")] = None,
+    config: Config = None,
     set_: Set = None,
-    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run.")] = None,
+    unset: Unset = None,
+    resume: Resume = None,
     run_dir: Annotated[Path | None, typer.Option(metavar="DIR", help="The run's exact directory.")] = None,
     runs: Runs = RUNS,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="Same as --set name=NAME.")] = None,
@@ -23,9 +32,19 @@ def train(
     quiet: Quiet = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check, build, and stop before training.")] = False,
 ) -> None:
-    """Train a network: a run directory appears under ./runs.
+    """Train a network; a run directory appears under ./runs.
 
-    bp train configs/xor.yaml --set optimizer.learning_rate=0.1 --seed 3
+    Every mistake in the config is reported before anything runs. The directory of the run is printed;
+    in it are the resolved config, metrics.jsonl with a line an epoch, and checkpoints of the last and
+    the best epoch. Ctrl-C writes a checkpoint and stops; --resume goes on as if nothing had happened.
+
+    \b
+    Examples:
+      bp train configs/xor.yaml
+      bp train configs/mnist.yaml --epochs 3 --set optimizer.learning_rate=0.01
+      bp train configs/moons.yaml --set architecture.0.units=64 --set trainer.metrics+=f1
+      bp train configs/moons.yaml --seed 3 --json --quiet
+      bp train --resume latest --epochs 100
     """
     from backprop_cli import build, session
     from backprop_cli import config as configs
@@ -35,6 +54,8 @@ def train(
 
     if (config is None) == (resume is None):
         raise UsageError("expected a CONFIG, or --resume RUN, and not both; see `bp train --help`")
+    if resume is not None and (set_ or unset or name or seed is not None or run_dir):
+        raise UsageError("a resumed run keeps its config, name and seed; only --epochs can be changed")
     warn = None if quiet else ui.warn
     loading = None if quiet else ui.loading
     callbacks = [] if quiet else [ui.progress()]
@@ -44,11 +65,14 @@ def train(
     else:
         assert config is not None
         given = {"name": name and flow(name), "trainer.epochs": epochs, "seed": seed}
-        overrides = [*(set_ or []), *(f"{key}={value}" for key, value in given.items() if value is not None)]
+        overrides = [*changes(set_, unset), *(f"{key}={value}" for key, value in given.items() if value is not None)]
         cfg = configs.load(config, overrides)
         if dry_run:
             prepared = build.prepare(cfg, warn=warn, progress=loading)
-            ui.note(f"{cfg.name}: {prepared.network.store.count:,} parameters; nothing was trained (--dry-run)")
+            count = prepared.network.store.count
+            ui.note(f"{cfg.name}: {count:,} parameters; nothing was trained (--dry-run)")
+            if json:
+                print_json({"run_id": None, "run_dir": None, "status": "checked", "parameters": count})
             return
         result = session.train(
             cfg,

@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TextIO, cast
 
 from rich.console import Console
 from rich.panel import Panel
@@ -16,12 +16,21 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from backprop_cli.cli.streams import Careful
 from backprop_cli.runs.metrics_log import finite
 from backprop_cli.training.loop import Callback, Loop, Row
 
-err = Console(stderr=True, highlight=False)
+
+class Reader(Console):
+    """A console that leaves it to `main` to deal with a reader who left."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
+err = Console(file=cast(TextIO, Careful(sys.stderr)), highlight=False)
 #: as wide as the terminal; into a pipe or a file, as wide as the longest row
-out = Console(highlight=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 1000)
+out = Reader(highlight=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 1000)
 LINES_EVERY = 1.0  # seconds between two plain lines where epochs are short
 
 
@@ -43,7 +52,12 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], right: Sequence
         made.add_column(title, justify="right" if column in right else "left", overflow="fold", no_wrap=i == 0)
     for row in rows:
         made.add_row(*[cell if isinstance(cell, str) else number(cell) for cell in row])
-    out.print(made)
+    if out.is_terminal:
+        out.print(made)
+    else:
+        with out.capture() as text:
+            out.print(made)
+        out.out("\n".join(line.rstrip() for line in text.get().splitlines()))
 
 
 def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], format: str) -> None:

@@ -1,0 +1,76 @@
+"""How `bp` and its groups of commands present themselves: in an order for people, without cut-off lines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+#: the commands of `bp` as its help lists them; what is not named here comes last
+SECTIONS = {
+    "Train": ["train", "sweep", "eval", "predict"],
+    "Understand": ["check", "gradcheck", "trace", "doctor", "plot", "report", "profile"],
+    "Keep": ["runs", "config", "data"],
+    "What a config can name": [
+        "layers",
+        "activations",
+        "losses",
+        "optimizers",
+        "schedules",
+        "initializers",
+        "metrics",
+        "transforms",
+    ],
+}
+REST = "Other"
+
+
+class Verb(TyperCommand):
+    """One command. In its usage an argument that must be given stands without braces, as in a man page."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        return [piece.replace("{", "").replace("}", "") for piece in super().collect_usage_pieces(ctx)]
+
+
+class Group(TyperGroup):
+    """Commands. Called with nothing it prints its help, which is what was asked for."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not args and not ctx.resilient_parsing:
+            typer.echo(ctx.get_help())
+            raise typer.Exit
+        return super().parse_args(ctx, args)
+
+
+class Root(Group):
+    """`bp` itself, its commands under headings."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [name for names in self.sections().values() for name in names]
+
+    def sections(self) -> dict[str, list[str]]:
+        """The registered commands by heading."""
+        known = {name for names in SECTIONS.values() for name in names}
+        found = {title: [name for name in names if name in self.commands] for title, names in SECTIONS.items()}
+        rest = sorted(self.commands.keys() - known)
+        return found | ({REST: rest} if rest else {})
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        width = max(map(len, self.commands))
+        for title, names in self.sections().items():
+            rows = [(name.ljust(width), self.commands[name].get_short_help_str(formatter.width)) for name in names]
+            with formatter.section(title):
+                formatter.write_dl(rows)
+
+
+def dress(app: typer.Typer) -> None:
+    """Make every command of `bp` and of its groups a Verb."""
+    for each in (app, *(info.typer_instance for info in app.registered_groups)):
+        for info in each.registered_commands if each else ():
+            info.cls = Verb
+
+
+def group(help: str) -> typer.Typer:
+    """A group of commands under one name, such as `bp runs`."""
+    return typer.Typer(cls=Group, help=help)

@@ -1,0 +1,65 @@
+"""stdout and stderr as people expect them of a Unix tool: any terminal, any disk, any reader."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import select
+import sys
+from typing import TextIO
+
+ERRORS = "bp-replace"
+#: how signs look where they cannot be shown; any other becomes a question mark
+PLAIN = {"–": "-", "—": "-", "−": "-", "─": "-", "×": "x", "·": "*", "…": "...", "→": "->", "│": "|", "’": "'"}
+
+
+def prepare() -> None:
+    """Let no character fail: what the encoding of a stream lacks is replaced. A closed stream becomes /dev/null."""
+    codecs.register_error(ERRORS, _plain)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  # as long as the process
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors=ERRORS)
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    return "".join(PLAIN.get(each, "?") for each in error.object[error.start : error.end]), error.end
+
+
+def reader_left(stream: TextIO) -> bool:
+    """Whether nobody reads this stream any more, as after `bp runs ls | head -1`."""
+    poll = select.poll()
+    poll.register(stream.fileno(), 0)
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
+
+
+def discard(stream: TextIO) -> None:
+    """Send what is still buffered nowhere: at exit Python would try to write it once more, and complain."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+class Careful:
+    """A stream for progress: what cannot be written is dropped, rather than end the training."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        try:
+            return self._stream.write(text)
+        except OSError:
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except OSError:
+            discard(self._stream)

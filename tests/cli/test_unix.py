@@ -1,0 +1,115 @@
+"""bp among other tools: readers that leave, full disks, small terminals, odd encodings, wrong words."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BP = f"{sys.executable} -m backprop_cli"
+
+
+def bash(command: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    env = os.environ | {"PYTHONPATH": str(ROOT), "BP": BP} | environment
+    return subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, cwd=cwd, env=env, timeout=60, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        (["tran", "x"], "did you mean 'train'"),
+        (["runs", "lss"], "did you mean 'ls'"),
+        (["train", "c.yaml", "--epoch", "3"], "did you mean --epochs"),
+        (["train", "c.yaml", "--learning-rate", "3"], "--set KEY=VALUE"),
+        (["check"], "missing argument 'CONFIG'"),
+        (["train", "c.yaml", "--seed", "x"], "--seed"),
+        (["layers", "dens"], "did you mean 'dense'"),
+        (["check", "configs/xor.yml"], "did you mean 'configs/xor.yaml'"),
+        (["check", "configs/xor.yaml", "--set", "optimizer.leaning_rate=1"], "did you mean 'learning_rate'"),
+        (["check", "configs/xor.yaml", "--unset", "optimiser"], "did you mean 'optimizer'"),
+        (["train", "--resume", "latest", "--seed", "3"], "only --epochs can be changed"),
+    ],
+)
+def test_wrong_words_are_answered_with_the_right_ones(bp, typed: list[str], meant: str) -> None:
+    done = bp(*typed)
+    assert done.code == 2
+    assert meant in done.err
+    assert not done.out
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize(
+    "content", [None, b"", b"\x89PNG\r\n\x1a\n\x00\xff", "dataset: \u2028".encode("utf-16"), b"[1]"]
+)
+def test_what_is_no_config_is_refused_in_a_line(bp, tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "c.yaml"
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    for verb in ("check", "train", "gradcheck", "sweep"):
+        done = bp(verb, path, *(["--set", "seed=0..1"] if verb == "sweep" else []))
+        assert done.code == 2
+        assert done.err.startswith(str(path))
+        assert len(done.err.splitlines()) == 1
+
+
+def test_unset_is_set_with_a_tilde(bp) -> None:
+    quoted = bp("config", "show", "configs/xor.yaml", "--set", "~optimizer.learning_rate")
+    unset = bp("config", "show", "configs/xor.yaml", "--unset", "optimizer.learning_rate")
+    assert quoted.code == unset.code == 0
+    assert quoted.out == unset.out != bp("config", "show", "configs/xor.yaml").out
+
+
+@pytest.mark.parametrize("command", ["layers", "layers --json", "--help", "config schema"])
+def test_a_reader_may_leave(tmp_path: Path, command: str) -> None:
+    done = bash(f"set -o pipefail; $BP {command} | head -1", tmp_path)
+    assert done.returncode == 0
+    assert not done.stderr
+    assert len(done.stdout.splitlines()) == 1
+
+
+def test_a_full_disk_is_an_error_in_a_line(tmp_path: Path) -> None:
+    done = bash("$BP layers > /dev/full", tmp_path)
+    assert done.returncode == 1
+    assert done.stderr == "bp: cannot write: No space left on device\n"
+
+
+def test_progress_that_cannot_be_written_ends_no_training(tmp_path: Path) -> None:
+    config = ROOT / "configs" / "xor.yaml"
+    done = bash(f"$BP train {config} --epochs 2 --json 2> /dev/full", tmp_path)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["status"] == "completed"
+    assert bash(f"$BP train {config} --epochs 2 2>&1 | head -0; exit ${{PIPESTATUS[0]}}", tmp_path).returncode == 0
+    assert bash("$BP layers >&-", tmp_path).returncode == 0
+
+
+def test_any_encoding_and_any_width(tmp_path: Path) -> None:
+    plain = bash("$BP layers dense", tmp_path, PYTHONIOENCODING="ascii")
+    assert plain.returncode == 0
+    assert plain.stdout.isascii()
+    assert "activation" in plain.stdout
+    assert bash("$BP layers dense", tmp_path, LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0").returncode == 0
+    narrow = bash("$BP layers; $BP check configs/xor.yaml", ROOT, COLUMNS="40")
+    assert narrow.returncode == 0
+    assert max(map(len, narrow.stdout.splitlines())) <= 60
+    assert "\x1b" not in narrow.stdout
+
+
+def test_lines_in_a_pipe_are_whole_and_end_where_they_end(tmp_path: Path) -> None:
+    done = bash("env -u COLUMNS $BP layers", tmp_path)
+    assert not [line for line in done.stdout.splitlines() if line != line.rstrip()]
+    assert len(done.stdout.splitlines()) == 1 + len(json.loads(bash("$BP layers --json", tmp_path).stdout))
+
+
+def test_debug_shows_where(bp) -> None:
+    assert "Traceback" in bp("--debug", "layers", "dens").err
+    assert "Traceback" in bp("layers", "dens", BP_DEBUG="1").err
+    assert "Traceback" not in bp("layers", "dens").err
