@@ -44,7 +44,7 @@ def command(plural: str, kind: str, example: str, about: str) -> Callable[..., N
             rows = [[e["name"], e["summary"], *([", ".join(e["aliases"])] if wide else [])] for e in found]
             ui.table(columns, rows)
         else:
-            typer.echo(f"{found['name']}   ({', '.join([kind, *found['aliases']])})\n\n{found['doc']}\n")
+            print(f"{found['name']}   ({', '.join([kind, *found['aliases']])})\n\n{found['doc']}\n")
             options = [
                 [e["name"], "required" if e["required"] else default(e["default"]), e["accepts"]]
                 for e in found["options"]

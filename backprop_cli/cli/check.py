@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import typer
@@ -31,13 +32,13 @@ def check(config: ConfigFile, set_: Set = None, unset: Unset = None, json: Json 
     elif result["valid"]:
         rows = [[each["name"], each["type"], *cells(each)] for each in result["layers"]]
         ui.table(["layer", "type", "inputs", "output", "parameters", "FLOPs"], rows, right=["parameters", "FLOPs"])
-        typer.echo(
-            f"{result['parameters']:,} parameters, {result['bytes'] / 1e6:.1f} MB for batches of "
-            f"{result['batch_size']}, about {result['seconds_per_epoch']:.3g} s an epoch"
+        print(
+            f"{result['parameters']:,} parameters, {ui.size(result['bytes'])} for batches of "
+            f"{result['batch_size']}, about {result['seconds_per_epoch']:.2g} s an epoch"
         )
     else:
         for each in result["messages"]:
-            typer.echo(each, err=True)
+            print(each, file=sys.stderr)
     if not result["valid"]:
         raise typer.Exit(2)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -58,11 +59,11 @@ def show(
             return
         width = min(max(len(path) for path, _, _ in rows), 40)
         for path, value, where in rows:
-            typer.echo(f"{path:<{width}}  {value!s:<24}  # {where}")
+            print(f"{path:<{width}}  {value!s:<24}  # {where}")
     elif json:
         print_json(configs.resolved(cfg))
     else:
-        typer.echo(configs.dump(cfg), nl=False)
+        print(configs.dump(cfg), end="")
 
 
 def init(
@@ -85,7 +86,7 @@ def init(
 
     text = starter(task, str(file))
     if str(file) == "-":
-        typer.echo(text, nl=False)
+        print(text, end="")
         return
     try:
         with file.open("w" if force else "x", encoding="utf-8") as out:
@@ -94,8 +95,8 @@ def init(
         raise UsageError(f"{file} exists; choose another name, or --force to overwrite it") from None
     except OSError as error:
         raise UsageError(f"cannot write {file}: {error.strerror}") from None
-    typer.echo(file)
-    typer.echo(f"Now: bp train {file}", err=True)
+    print(file)
+    print(f"Now: bp train {file}", file=sys.stderr)
 
 
 def register(app: typer.Typer) -> None:

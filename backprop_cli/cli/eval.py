@@ -36,13 +36,13 @@ def evaluate(
     if json:
         print_json(result)
         return
-    typer.echo(f"{result['run_id']}  {result['split']}: {result['samples']:,} samples")
+    print(f"{result['run_id']}  {result['split']}: {result['samples']:,} samples")
     ui.table(["metric", "value"], list(result["metrics"].items()), right=["value"])
     if result["per_class"]:
         keys = list(result["per_class"][0])
         ui.table(keys, [list(row.values()) for row in result["per_class"]], right=keys[1:])
     if result["confusion_matrix"] and len(result["classes"]) <= 20:
-        typer.echo("confusion matrix: rows are true classes, columns predicted ones")
+        print("confusion matrix: rows are true classes, columns predicted ones")
         names = [str(name) for name in result["classes"]]
         rows = [[name, *map(str, row)] for name, row in zip(names, result["confusion_matrix"], strict=True)]
         ui.table(["", *names], rows, right=names)

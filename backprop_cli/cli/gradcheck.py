@@ -54,7 +54,7 @@ def gradcheck(
         ui.table(["", "name", "worst error", "where"], rows, right=["worst error"])
         wrong = sum(not each["passed"] for each in result["checks"])
         total = len(result["checks"])
-        typer.echo(f"{total - wrong} of {total} checks passed (relative error < {result['tolerance']:g})")
+        print(f"{total - wrong} of {total} checks passed (relative error < {result['tolerance']:g})")
     if not result["passed"]:
         raise typer.Exit(1)
 

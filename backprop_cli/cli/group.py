@@ -38,7 +38,7 @@ class Group(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if not args and not ctx.resilient_parsing:
-            typer.echo(ctx.get_help())
+            print(ctx.get_help())
             raise typer.Exit
         return super().parse_args(ctx, args)
 

@@ -40,7 +40,7 @@ Start:
 
 def _version(value: bool) -> None:
     if value:
-        typer.echo(f"bp {__version__}")
+        print(f"bp {__version__}")
         raise typer.Exit
 
 

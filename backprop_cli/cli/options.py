@@ -55,4 +55,4 @@ def print_json(value: Any) -> None:
     """One JSON document on stdout; NaN and infinities as null, which is what JSON has."""
     from backprop_cli.runs.metrics_log import finite
 
-    typer.echo(json.dumps(finite(value), indent=2))
+    print(json.dumps(finite(value), indent=2))

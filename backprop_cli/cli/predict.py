@@ -40,11 +40,11 @@ def predict(
     found = predicting.predict(build.find(run, runs), source, checkpoint, warn=ui.warn)
     if output is not None:
         predicting.save(found, output)
-        typer.echo(str(output))
+        print(str(output))
     elif json:
         print_json(predicting.as_json(found))
     else:
-        typer.echo(predicting.as_csv(found), nl=False)
+        print(predicting.as_csv(found), end="")
 
 
 def register(app: typer.Typer) -> None:

@@ -50,7 +50,7 @@ def listing(
     Examples:
       bp runs ls
       bp runs ls --where status=completed --where 'optimizer.learning_rate<0.01'
-      bp runs ls --sort validation/loss --columns run_id,optimizer.learning_rate,validation/loss
+      bp runs ls --sort validation/loss --columns run_id,seed,validation/loss
       bp runs ls --format csv > runs.csv
     """
     from backprop_cli.cli import ui
@@ -147,7 +147,7 @@ def remove(
 
     for path, run in {run.path.absolute(): run for run in [find_run(name, runs) for name in names]}.items():
         delete(run, runs)
-        typer.echo(path)
+        print(path)
 
 
 def prune(
@@ -177,7 +177,7 @@ def prune(
         try:
             if not dry_run:
                 removal.remove(run, runs)
-            typer.echo(run.path)
+            print(run.path)
         except BpError as error:  # somebody has just gone on with it, or it is a link: the others still go
             ui.note(str(error))
             failed = error

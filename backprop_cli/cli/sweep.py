@@ -72,7 +72,7 @@ def sweep(
         keys = list(planned[0].varied)
         rows = [[each.trial.id, *each.trial.varied.values(), each.status, value] for value, each in best]
         ui.table(["trial", *keys, "status", monitor or "best"], rows, right=[monitor or "best"])
-        typer.echo(str(folder))
+        print(str(folder))
     if any(each.status != "completed" for each in outcomes):
         raise typer.Exit(1)
 

@@ -58,10 +58,10 @@ def trace(
         return
     made = trace_text.page(found, blank) if format == "html" else trace_text.text(found, blank)
     if output is None:
-        typer.echo(made, nl=False)
+        print(made, end="")
     else:
         output.write_text(made, encoding="utf-8")
-        typer.echo(str(output))
+        print(str(output))
 
 
 def register(app: typer.Typer) -> None:

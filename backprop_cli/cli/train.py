@@ -86,7 +86,7 @@ def train(
     if json:
         print_json(result)
     else:
-        typer.echo(result["run_dir"])
+        print(result["run_dir"])
         if not quiet:
             ui.note(f"{result['status']}: {result['epochs']} epochs, {result['steps']} steps, {result['seconds']} s")
 
