@@ -12,7 +12,7 @@ from backprop_cli.data.dataset import Array
 from backprop_cli.data.files.arrays import read_npy, read_npz
 from backprop_cli.data.files.columns import Layout, column_names, read_columns, require
 from backprop_cli.data.files.images import IMAGE_SUFFIXES, read_images
-from backprop_cli.data.files.paths import format_of, missing
+from backprop_cli.data.files.paths import SUFFIXES, missing
 from backprop_cli.data.files.table import Columns, matrix, without_gaps
 from backprop_cli.data.files.text import encode, read_text, tokens_of
 from backprop_cli.errors import DataError
@@ -28,7 +28,7 @@ def read_inputs(path: Path, dataset: Mapping[str, Any], shape: tuple[int, ...] |
     """
     if not path.exists():
         missing(path)
-    form = "images" if path.suffix.lower() in IMAGE_SUFFIXES or path.is_dir() else format_of(path)
+    form = "images" if path.suffix.lower() in IMAGE_SUFFIXES or path.is_dir() else SUFFIXES.get(path.suffix.lower())
     if form == "npy":
         x: Array = read_npy(path)
     elif form == "npz":

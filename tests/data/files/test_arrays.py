@@ -177,3 +177,6 @@ def test_prediction_from_arrays(tmp_path):
     assert read_inputs(tmp_path / "one.npy", json.loads("{}"), None).shape == (28, 28)
     with pytest.raises(DataError, match="trained on rows of shape"):
         read_inputs(tmp_path / "one.npy", {}, (27, 27))
+    (tmp_path / "x.doc").touch()
+    with pytest.raises(DataError, match=r"x\.doc: expected a \.npy"):
+        read_inputs(tmp_path / "x.doc", {}, (3,))
