@@ -16,6 +16,7 @@ from backprop_cli.errors import ConfigError
 from backprop_cli.training.threads import limited
 
 SAMPLES = 4  # examples of the data that a network is grad-checked on
+DERIVATIVES = 512  # of a network's gradients, shared out over its parameters; each takes four forward passes
 
 
 def config(path: Path, overrides: Sequence[str], **options: Any) -> dict[str, Any]:
@@ -76,10 +77,14 @@ def config_gradients(path: Path, overrides: Sequence[str], **options: Any) -> di
     prepared = build.prepare(cfg, **options)
     x, y = next(iter(prepared.batches("train").epoch(1)))
     x, y = x[:SAMPLES].copy(), y[:SAMPLES].copy()
-    checks = [
-        gradcheck.check_network(prepared.network, x, y, name=cfg.name, case=case, training=training)
-        for case, training in (("training", True), ("inference", False))
-    ]
+    elements = min(gradcheck.ELEMENTS, max(4, DERIVATIVES // max(len(prepared.network.parameters), 1)))
+    with limited(prepared.network, SAMPLES):
+        checks = [
+            gradcheck.check_network(
+                prepared.network, x, y, name=cfg.name, case=case, training=training, elements=elements
+            )
+            for case, training in (("training", True), ("inference", False))
+        ]
     return _result(checks)
 
 

@@ -80,4 +80,5 @@ class LSTM(Recurrent):
     def step_back(self, t: int) -> None:
         dh, dc = self.carry
         self.kernels.lstm_backward(dh, dc, self.ifgo[t], self.c[t], self.tanh_c[t], self.z[t], self.work, self.slopes)
-        np.dot(self.z[t], self.Ut, out=dh)
+        if t:  # the state at the start is no parameter
+            np.dot(self.z[t], self.Ut, out=dh)

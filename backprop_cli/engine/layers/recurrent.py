@@ -168,8 +168,8 @@ class Recurrent(Layer):
             np.copyto(self.db, self.dkernel[-1])
 
     def _recurrent_gradients(self) -> None:
-        """dU = Σ_t h_{t−1}ᵀ dz_t."""
-        np.dot(_flat(self.h[:-1]).T, _flat(self.z), out=self.dU)
+        """dU = Σ_t h_{t−1}ᵀ dz_t, where h_0 = 0."""
+        np.dot(_flat(self.h[1:-1]).T, _flat(self.z[1:]), out=self.dU)
 
     def flops(self, *shapes: Shape) -> int:
         (steps, features), width = shapes[0], self.gates * self.units

@@ -54,4 +54,5 @@ class RNN(Recurrent):
         else:
             np.greater(h, 0, out=self.work)
         np.multiply(dh, self.work, out=self.z[t])
-        np.dot(self.z[t], self.Ut, out=dh)
+        if t:
+            np.dot(self.z[t], self.Ut, out=dh)

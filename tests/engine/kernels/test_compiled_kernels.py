@@ -70,6 +70,22 @@ def gather_scaled(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
     return [source, rows, 1 / 255, float(c % 2), Scratch((n, k), np.uint8), np.empty((n, k), dtype)]
 
 
+@case
+def lstm_forward(rng: Any, dtype: str, n: int, h: int, c: int) -> list[Any]:
+    state = [np.empty((n, h), dtype) for _ in range(3)]
+    rows = [normal(rng, dtype, n, 4 * h) for _ in range(2)]
+    return [*rows, normal(rng, dtype, n, h), np.empty((4, n, h), dtype), *state]
+
+
+@case
+def lstm_backward(rng: Any, dtype: str, n: int, h: int, c: int) -> list[Any]:
+    zx, zh, c_before, gates, c_after, tanh_c, y = lstm_forward(rng, dtype, n, h, c)
+    kernels.load("numpy").lstm_forward(zx, zh, c_before, gates, c_after, tanh_c, y)
+    dh, dc = normal(rng, dtype, n, h), normal(rng, dtype, n, h)
+    work = [Scratch((4, n, h), dtype) for _ in range(2)]
+    return [dh, dc, gates, c_before, tanh_c, np.empty((n, 4 * h), dtype), *work]
+
+
 class Scratch:
     """Memory whose contents afterwards do not matter."""
 
