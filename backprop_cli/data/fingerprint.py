@@ -7,6 +7,7 @@ import hashlib
 import numpy as np
 
 from backprop_cli.data.dataset import Array, Dataset
+from backprop_cli.data.gather import is_large, release
 
 SAMPLED_ROWS = 256
 
@@ -26,4 +27,10 @@ def fingerprint(dataset: Dataset) -> str:
 
 def _sampled(array: Array) -> Array:
     rows = np.unique(np.linspace(0, len(array) - 1, min(len(array), SAMPLED_ROWS)).astype(np.int64))
-    return np.ascontiguousarray(array[rows])
+    if not is_large(array):
+        return np.ascontiguousarray(array[rows])
+    sampled = np.empty((len(rows), *array.shape[1:]), array.dtype)
+    for i, row in enumerate(rows):  # one row may map 2 MiB of the file
+        sampled[i] = array[row]
+        release(array)
+    return sampled
