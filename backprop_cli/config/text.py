@@ -79,7 +79,9 @@ def read(path: Path) -> str:
         hint = f"; did you mean {str(path.with_name(near))!r}?" if near else ""
         raise refuse(f"no such file{hint}") from None
     except (OSError, ValueError) as error:
-        raise refuse(f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        refused = refuse(f"cannot be read: {getattr(error, 'strerror', None) or error}")
+        refused.exit_code = 1 if isinstance(error, OSError) else 2  # the fault of the disk, or of the name
+        raise refused from None
     if len(data) > MAX_BYTES:
         raise refuse(f"is larger than {MAX_BYTES >> 20} MiB; expected a config file")
     try:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from backprop_cli.errors import RunError, UsageError
+from backprop_cli.errors import BpError, RunError, UsageError
 from backprop_cli.registry import suggest
 from backprop_cli.runs import saved
 from backprop_cli.runs.files import sync_folder, write_atomically, write_json
@@ -214,9 +214,12 @@ def _read_info(path: Path) -> dict[str, Any]:
         found = json.loads(read_plain(path / RUN_JSON, MAX_INFO))
         if not isinstance(found, dict):
             raise ValueError("expected a JSON object")
-    except (OSError, ValueError, RecursionError) as error:
-        why = error.strerror if isinstance(error, OSError) else error
-        raise UsageError(f"{path} is not a run directory: it has no readable {RUN_JSON} ({why})") from None
+    except FileNotFoundError:
+        raise UsageError(f"{path} is not a run directory: it has no {RUN_JSON}") from None
+    except OSError as error:
+        raise failure(f"cannot read {path / RUN_JSON}", error) from None
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path} is not a run directory: its {RUN_JSON} cannot be read ({error})") from None
     return found
 
 
@@ -235,7 +238,7 @@ def list_runs(runs: Path) -> Iterator[RunDirectory]:
             if not path.name.startswith(".") and _is_run(path):
                 try:
                     found.append(RunDirectory(path))
-                except UsageError:
+                except BpError:
                     continue
     return iter(sorted(found, key=lambda run: (run.started, run.id)))
 

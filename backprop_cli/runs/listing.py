@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from backprop_cli.errors import UsageError
+from backprop_cli.errors import BpError, UsageError
 from backprop_cli.registry import expected
 from backprop_cli.runs.directory import RunDirectory, moment
 
@@ -34,7 +34,7 @@ def overview(runs: Path) -> list[dict[str, Any]]:
         try:
             run = RunDirectory(path)
             rows.append(_row(path, {**run.info, "id": run.id, "status": run.status}))
-        except (UsageError, AttributeError, TypeError):
+        except (BpError, AttributeError, TypeError):
             rows.append(_row(path, {"status": "unreadable"}))
     return sorted(rows, key=lambda row: moment(row["started"]))
 

@@ -6,6 +6,7 @@ it NaN or infinity, since 0·∞ is NaN. A sum that only overflowed is told apar
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import isfinite
 from typing import Any
 
@@ -24,9 +25,18 @@ def all_finite(store: ParameterStore) -> bool:
     return isfinite(g.dot(w)) or bool(np.isfinite(g).all() and np.isfinite(w).all())
 
 
-def weights_finite(store: ParameterStore) -> bool:
-    """Whether every weight and every running statistic is finite."""
-    return all(isfinite(v.dot(v)) or bool(np.isfinite(v).all()) for v in (store.values, store.state))
+def first_infinite(vectors: Mapping[str, Array]) -> str | None:
+    """The name of the first vector with NaN or infinity in it, or None."""
+    for name, vector in vectors.items():
+        if not isfinite(vector.dot(vector)) and not np.isfinite(vector).all():
+            return name
+    return None
+
+
+def parameter_at(store: ParameterStore, place: int) -> str:
+    """The layer and parameter that a place in the flat vectors belongs to: `dense_1, at its dense_1.W`."""
+    name = next(name for name, span in store.spans.items() if place < span.stop)
+    return f"{name.partition('.')[0]}, at its {name}"
 
 
 def culprit(network: Network) -> str:

@@ -20,7 +20,7 @@ from backprop_cli.engine.metrics.base import Metric, counted
 from backprop_cli.engine.optimizers.base import Optimizer
 from backprop_cli.errors import CheckpointError, DivergedError, UsageError
 from backprop_cli.registry import expected
-from backprop_cli.training.divergence import all_finite, culprit, weights_finite
+from backprop_cli.training.divergence import all_finite, culprit, first_infinite, parameter_at
 from backprop_cli.training.options import Trainer
 
 Array = npt.NDArray[Any]
@@ -154,15 +154,20 @@ class Loop:
         where = f"at step {self.step + 1} (epoch {self.epoch}, learning rate {self.optimizer.current_rate:.4g})"
         return DivergedError(f"{what} {where}; {culprit(self.network)}", (x, y))
 
-    def check_weights(self) -> None:
-        """Raise DivergedError unless every weight is finite. What is not must reach no checkpoint."""
-        if not weights_finite(self.network.store):
-            where = f"after step {self.step} (epoch {self.epoch}, learning rate {self.rate:.4g})"
+    def check_state(self) -> None:
+        """Raise DivergedError unless weights, running statistics and the optimizer's memory are finite. What is
+        not must reach no checkpoint."""
+        store, where = self.network.store, f"after step {self.step} (epoch {self.epoch}, learning rate {self.rate:.4g})"
+        if first_infinite({"weights": store.values, "state": store.state}):
             raise DivergedError(f"a weight is NaN or infinite {where}; {culprit(self.network)}")
+        name = first_infinite(self.optimizer.memory)
+        if name is not None:
+            of = parameter_at(store, int(np.argmin(np.isfinite(self.optimizer.memory[name]))))
+            raise DivergedError(f"the optimizer's {name} is NaN or infinite {where}; first in layer {of}")
 
     def _close_epoch(self) -> Row:
         """Measure the epoch. Where that is broken off, nothing has changed, and it can be done again."""
-        self.check_weights()
+        self.check_state()
         row: Row = {
             "epoch": self.epoch,
             "step": self.step,
@@ -225,7 +230,7 @@ class Loop:
             more, plain = callback.state_dict()
             key = type(callback).__name__
             arrays |= {f"{key}/{name}": array for name, array in more.items()}
-            values[key] = plain
+            values |= {key: plain} if plain else {}
         return arrays, values
 
     def load_state_dict(self, arrays: Mapping[str, Array], values: Mapping[str, Any]) -> None:

@@ -14,7 +14,7 @@ from backprop_cli.engine.parameters import ParameterStore
 from backprop_cli.errors import DivergedError
 from backprop_cli.runs.checkpoint import Checkpoint
 from backprop_cli.runs.directory import RunDirectory
-from backprop_cli.training.divergence import all_finite, weights_finite
+from backprop_cli.training.divergence import all_finite, first_infinite
 from backprop_cli.training.loop import Callback, Loop
 from tests.reliability.compare import EVERYTHING, rows
 
@@ -43,13 +43,13 @@ class TestTheCheck:
         found = store()
         found.values[:2], found.gradients[:2] = 3e38, [3e38, -3e38]
         assert all_finite(found)
-        assert weights_finite(found)
+        assert first_infinite({"weights": found.values}) is None
 
     @pytest.mark.parametrize("value", POISON)
     def test_running_statistics_count(self, value: float) -> None:
         found = store()
         found.state[3] = value
-        assert not weights_finite(found)
+        assert first_infinite({"weights": found.values, "state": found.state}) == "state"
 
 
 class Spoil(Callback):
@@ -88,6 +88,19 @@ def test_a_running_statistic(tmp_path: Path) -> None:
     """Training does not read them, evaluation does: seen when the epoch is over, before it would be saved."""
     error = diverge(tmp_path / "run", callbacks=[Spoil(4, "batch_norm_1.running_mean", np.nan)])
     assert "batch_norm_1" in str(error)
+
+
+def test_the_memory_of_the_optimizer(tmp_path: Path) -> None:
+    """g² overflows where g does not: the weights would stand still for ever, and look healthy."""
+
+    class Overflow(Callback):
+        def step(self, loop: Loop, loss: float) -> None:
+            if loop.step == 4:
+                loop.optimizer.memory["v"][0] = np.inf
+
+    error = diverge(tmp_path / "run", callbacks=[Overflow()])
+    assert "the optimizer's v is NaN or infinite after step 5" in str(error)
+    assert "dense_1.W" in str(error)
 
 
 def test_the_batch_is_kept(tmp_path: Path) -> None:

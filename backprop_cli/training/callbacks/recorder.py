@@ -84,7 +84,7 @@ class Recorder(Callback):
 
         Returns once everything is copied. Raises RunError if the checkpoint before could not be written.
         """
-        loop.check_weights()
+        loop.check_state()
         assert self.log is not None
         self.log.flush()
         self._wait()

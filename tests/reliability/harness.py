@@ -1,0 +1,146 @@
+"""Real processes without the price of starting Python: `bp` in a fork of this one.
+
+Each child runs the command's own main() with its own arguments, working directory and stderr, and is killed,
+traced or starved like any process. The parent has imported everything and never starts a thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from backprop_cli import load_config, session
+from backprop_cli.cli import ui
+from backprop_cli.cli.main import main
+from backprop_cli.runs.directory import RunDirectory
+from backprop_cli.training.loop import Callback
+from tests.reliability.compare import EVERYTHING, outcome
+
+TRACEBACK = 99  # exit code of a child that met a bug
+
+
+@dataclass
+class Child:
+    """A running `bp`."""
+
+    pid: int
+    errors: Path
+
+    def wait(self) -> int:
+        """Its exit code; 128 + n where signal n ended it."""
+        status = os.waitpid(self.pid, 0)[1]
+        return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+
+    @property
+    def said(self) -> str:
+        return self.errors.read_text(errors="replace")
+
+
+def start(folder: Path, *arguments: str, before: Callable[[], object] = lambda: None) -> Child:
+    """`bp` with these arguments, in this folder; `before` is called in the child first."""
+    errors = folder / f"stderr-{time.monotonic_ns()}"
+    pid = os.fork()
+    if pid:
+        return Child(pid, errors)
+    code = TRACEBACK
+    try:
+        os.chdir(folder)
+        handle = os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(handle, 2)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
+        ui.err.file = sys.stderr
+        sys.argv = ["bp", *arguments]
+        before()
+        main()
+        code = 0
+    except SystemExit as leaving:
+        code = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def bp(folder: Path, *arguments: str, before: Callable[[], object] = lambda: None) -> tuple[int, str]:
+    """Run to the end: (exit code, stderr)."""
+    child = start(folder, *arguments, before=before)
+    return child.wait(), child.said
+
+
+TRAIN = ("train", str(EVERYTHING), "--run-dir", "run", "--quiet")
+RESUME = ("train", "--resume", "run", "--quiet")
+
+
+def options(*settings: str) -> list[str]:
+    return [word for each in settings for word in ("--set", each)]
+
+
+def watched(*callbacks: Callback) -> Callable[[], None]:
+    """For `before`: the child's training gets these callbacks, too."""
+
+    def change() -> None:
+        plain = session.train
+
+        def train(*arguments: Any, **named: Any) -> Any:
+            return plain(*arguments, **named | {"callbacks": [*named["callbacks"], *callbacks]})
+
+        session.train = train
+
+    return change
+
+
+@contextmanager
+def folder() -> Iterator[Path]:
+    """A fresh directory, removed at the end."""
+    path = Path(tempfile.mkdtemp(prefix="bp-reliability-"))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def unbroken(*settings: str) -> dict:
+    """What a run ends in that nothing happens to."""
+    with folder() as path:
+        code, said = bp(path, *TRAIN, *options(*settings))
+        assert code == 0, said
+        return outcome(path / "run")
+
+
+def begun(path: Path) -> bool:
+    """Whether the run's directory has appeared; if so, it must be whole."""
+    if not (path / "run").exists():
+        return False
+    assert load_config(path / "run" / "config.yaml")
+    assert RunDirectory(path / "run").id == "run"
+    return True
+
+
+def clean(code: int, said: str) -> bool:
+    """Whether a command failed as it should: exit code 1, the cause in one line, no traceback."""
+    lines = [line for line in said.splitlines() if line.strip()]
+    return code == 1 and len(lines) == 1 and "Traceback" not in said
+
+
+def trials(default: int) -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--trials", type=int, default=default)
+    return parser.parse_args().trials
+
+
+with folder() as _warm:  # imports, once for all children, what a run needs
+    session.train(load_config(EVERYTHING, ["trainer.epochs=1"]), run_dir=_warm / "run")
+    session.resume(RunDirectory(_warm / "run"), epochs=2)
