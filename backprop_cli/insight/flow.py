@@ -28,7 +28,10 @@ def recorded(view: View, quantity: str, x: str = "epoch") -> Flow:
     names = dict.fromkeys(name for row in rows for name, layer in row["layers"].items() if quantity in layer)
     y = {name: [row["layers"].get(name, {}).get(quantity) for row in rows] for name in names}
     per_epoch = _steps_per_epoch(view)
-    at = [row["step"] / per_epoch if x == "epoch" and per_epoch else row["step"] for row in rows]
+    if x == "epoch":
+        at = [row["step"] / per_epoch if per_epoch else row["epoch"] for row in rows]
+    else:
+        at = [row["step"] for row in rows]
     return Flow(at if names else [], y)
 
 

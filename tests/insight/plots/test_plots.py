@@ -183,9 +183,11 @@ def test_gradients_over_time_when_they_were_recorded(trained: Runs, tmp_path: Pa
 NORMS = {"dense_1": 0.5, "dense_2": 0.25, "dense_3": 2.0}
 
 
-def test_without_diagnostics_one_moment_is_shown_and_said(view: Views) -> None:
+def test_without_diagnostics_one_moment_is_shown_and_said(trained: Runs, tmp_path: Path) -> None:
     said: list[str] = []
-    run = view("moons")
+    shutil.copytree(trained("moons"), tmp_path / "run")
+    (tmp_path / "run/diagnostics.jsonl").unlink()
+    run = View(RunDirectory(tmp_path / "run"))
     ax = next(ax for ax in _axes(draw("gradients", [run], Options(note=said.append))) if ax.patches)
     probe = run.probe()
     norm = np.sqrt(sum((probe.gradients[f"dense_1.{p}"] ** 2).sum() for p in "Wb"))

@@ -1,0 +1,44 @@
+"""`bp report`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from backprop_cli.cli.options import RUNS, Json, Runs, print_json
+from backprop_cli.cli.plot import RunNames
+
+
+def report(
+    names: RunNames,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Default: report-RUN.html, here.")
+    ] = None,
+    checkpoint: Annotated[str, typer.Option(metavar="best|last|FILE", help="Which weights.")] = "best",
+    runs: Runs = RUNS,
+    json: Json = False,
+) -> None:
+    """Write what there is to know about runs into one HTML file that needs no network.
+
+    bp report latest -o report.html
+    """
+    from backprop_cli.cli.plot import views
+    from backprop_cli.errors import UsageError
+    from backprop_cli.insight.report import report as page
+    from backprop_cli.runs.files import write_atomically
+
+    found = views(names, runs, checkpoint)
+    path = output or Path(f"report-{found[0].run.id}{f'+{len(found) - 1}' if len(found) > 1 else ''}.html")
+    if not path.parent.is_dir():
+        raise UsageError(f"{path}: there is no folder {path.parent}")
+    write_atomically(path, [page(found).encode()])
+    if json:
+        print_json({"path": str(path), "runs": [view.run.id for view in found]})
+    else:
+        print(path)
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(report)

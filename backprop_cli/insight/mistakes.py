@@ -1,0 +1,73 @@
+"""The examples a network is most surely wrong about, and pictures of them."""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from backprop_cli.engine.metrics.base import yes_or_no
+from backprop_cli.insight.view import Answers, View
+
+Array = npt.NDArray[Any]
+LARGEST = 96  # pixels along the longer side of a picture
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One example: its row in the split, what it is, what it was taken for and with which probability."""
+
+    row: int
+    true: str
+    predicted: str
+    probability: float
+
+
+def mistakes(view: View, found: Answers, count: int = 24) -> list[Mistake]:
+    """The wrong answers, the surest first. Empty where one example has many answers (a class for each step)."""
+    if len(found.y) != len(found.truth):
+        return []
+    sure = _sureness(view, found)
+    wrong = np.flatnonzero(found.predicted != found.truth)
+    order = wrong[np.argsort(-sure[wrong], kind="stable")][:count]
+    names = found.classes
+    return [Mistake(int(i), names[found.truth[i]], names[found.predicted[i]], float(sure[i])) for i in order]
+
+
+def _sureness(view: View, found: Answers) -> Array:
+    """The probability of the predicted class of each example."""
+    y = found.y.reshape(len(found.y), -1).astype(np.float64)
+    logits = view.prepared.reading.logits
+    if yes_or_no(found.y, found.truth, view.prepared.reading):
+        p = 1 / (1 + np.exp(-y[:, 0])) if logits else y[:, 0]
+        return np.where(found.predicted > 0, p, 1 - p)
+    if logits:
+        y = np.exp(y - y.max(axis=1, keepdims=True))
+        y /= y.sum(axis=1, keepdims=True)
+    return y[np.arange(len(y)), found.predicted]
+
+
+def is_image(x: Array) -> bool:
+    """Whether one raw example looks like a picture: (H, W), (H, W, 1) or (H, W, 3), of 4 pixels at least."""
+    return x.ndim in (2, 3) and min(x.shape[:2]) >= 4 and (x.ndim == 2 or x.shape[2] in (1, 3))
+
+
+def data_uri(x: Array) -> str:
+    """A raw example as a PNG inside a `data:` address, scaled to 0…255 and to at most `LARGEST` pixels."""
+    from PIL import Image
+
+    pixels = x[..., 0] if x.ndim == 3 and x.shape[2] == 1 else x
+    if pixels.dtype != np.uint8:
+        low, high = float(np.nanmin(pixels)), float(np.nanmax(pixels))
+        if low >= 0 and high <= 1:
+            low, high = 0.0, 1.0
+        pixels = (np.nan_to_num(np.asarray(pixels, float) - low) * (255 / ((high - low) or 1))).astype(np.uint8)
+    image = Image.fromarray(pixels)
+    image.thumbnail((LARGEST, LARGEST))
+    data = io.BytesIO()
+    image.save(data, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(data.getvalue()).decode()
