@@ -29,7 +29,7 @@ from backprop_cli.engine.kernels import compilable
 from backprop_cli.engine.losses.base import Reading
 from backprop_cli.engine.metrics.base import class_ids, counted
 from backprop_cli.engine.metrics.report import class_report
-from backprop_cli.errors import BuildError, ConfigError, UsageError
+from backprop_cli.errors import BuildError, ConfigError, UnknownNameError, UsageError
 from backprop_cli.expand import Expander
 from backprop_cli.runs import saved
 from backprop_cli.runs.checkpoint import CheckpointFile
@@ -87,7 +87,10 @@ def prepare(
 
     `learned` is a checkpoint's arrays: transforms then take what they learned from there.
     """
-    dataset = load_dataset(cfg.dataset, cfg.seed, cfg.folder, warn=warn, progress=progress)
+    try:
+        dataset = load_dataset(cfg.dataset, cfg.seed, cfg.folder, warn=warn, progress=progress)
+    except UnknownNameError as error:
+        raise ConfigError([cfg.problem(("dataset", "name"), str(error))]) from None
     wrong = [cfg.problem(*each) for each in monitors(cfg.trainer, cfg.optimizer, cfg.places, dataset.splits)]
     if wrong:
         raise ConfigError(wrong)

@@ -12,9 +12,13 @@ from typing import Any
 
 
 class BpError(Exception):
-    """Base of everything `bp` raises on purpose; it ran and failed (exit code 1)."""
+    """Base of everything `bp` raises on purpose; it ran and failed (exit code 1).
+
+    `result` is what a command prints with `--json` all the same: a training that was stopped has its numbers.
+    """
 
     exit_code = 1
+    result: dict[str, Any] | None = None
 
 
 class UsageError(BpError):

@@ -76,7 +76,11 @@ class Expander:
         before, after = self._shape(start), self._shape(end)
         shortcut = start
         if before != after and item.projection == "auto":
-            shortcut = self._add(make("layer", projection(before, after)), [start], item)
+            try:
+                linear = projection(before, after)
+            except BuildError as error:
+                raise BuildError(error.message, end) from None
+            shortcut = self._add(make("layer", linear), [start], item)
         return self._add(make("layer", "add"), [shortcut, end], item, name=item.name)
 
     def _parallel(self, item: Parallel, inputs: list[str]) -> str:

@@ -11,12 +11,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from backprop_cli import __version__
 from backprop_cli import config as configs
 from backprop_cli.build import TRANSFORMS, Prepared, config_of, prepare, training
 from backprop_cli.config import Config
 from backprop_cli.data.fingerprint import fingerprint
 from backprop_cli.data.pipeline import transforms_state
-from backprop_cli.errors import CheckpointError, UsageError
+from backprop_cli.errors import BpError, CheckpointError, UsageError
 from backprop_cli.runs import saved
 from backprop_cli.runs.checkpoint import MAX_UNKNOWN, CheckpointFile
 from backprop_cli.runs.directory import DIAGNOSTICS, RunDirectory, now
@@ -59,8 +60,12 @@ class Session:
     def go(self, signals: Signals, callbacks: Sequence[Callback]) -> dict[str, Any]:
         """Train to the end. The recorder hears of an epoch before a signal ends the run."""
         self.loop.callbacks += [*callbacks, signals]
-        with limited(self.prepared.network, self.loop.train.batch_size):
-            self.loop.run()
+        try:
+            with limited(self.prepared.network, self.loop.train.batch_size):
+                self.loop.run()
+        except BpError as error:
+            error.result = self.result()
+            raise
         return self.result()
 
     def result(self) -> dict[str, Any]:
@@ -263,7 +268,7 @@ def _version(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:  # not installed, or run from a source tree
-        return "unknown"
+        return __version__ if package == "backprop-cli" else "unknown"
 
 
 def _stderr(message: str) -> None:

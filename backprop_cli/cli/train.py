@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -50,18 +51,18 @@ def train(
     from backprop_cli import config as configs
     from backprop_cli.cli import ui
     from backprop_cli.config.spelling import flow
-    from backprop_cli.errors import UsageError
+    from backprop_cli.errors import BpError, UsageError
 
     if (config is None) == (resume is None):
         raise UsageError("expected a CONFIG, or --resume RUN, and not both; see `bp train --help`")
-    if resume is not None and (set_ or unset or name or seed is not None or run_dir):
+    if resume is not None and (set_ or unset or name or seed is not None or run_dir or dry_run):
         raise UsageError("a resumed run keeps its config, name and seed; only --epochs can be changed")
     warn = None if quiet else ui.warn
     loading = None if quiet else ui.loading
     callbacks = [] if quiet else [ui.progress()]
     if resume is not None:
         found = build.find(resume, runs)
-        result = session.resume(found, epochs=epochs, warn=warn, progress=loading, callbacks=callbacks)
+        work = partial(session.resume, found, epochs=epochs)
     else:
         assert config is not None
         given = {"name": name and flow(name), "trainer.epochs": epochs, "seed": seed}
@@ -74,15 +75,13 @@ def train(
             if json:
                 print_json({"run_id": None, "run_dir": None, "status": "checked", "parameters": count})
             return
-        result = session.train(
-            cfg,
-            runs=runs,
-            run_dir=run_dir,
-            warn=warn,
-            progress=loading,
-            callbacks=callbacks,
-            command=build.command_line(),
-        )
+        work = partial(session.train, cfg, runs=runs, run_dir=run_dir, command=build.command_line())
+    try:
+        result = work(warn=warn, progress=loading, callbacks=callbacks)
+    except BpError as error:
+        if json and error.result:
+            print_json(error.result)
+        raise
     if json:
         print_json(result)
     else:

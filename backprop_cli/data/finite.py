@@ -14,11 +14,12 @@ _BLOCK_BYTES = 1 << 24
 def check_finite(dataset: Dataset) -> None:
     """Look through every float array once, block by block. Raises DataError with split, row and column."""
     for name, split in dataset.splits.items():
-        _check(f"{dataset.name}, split {name}: x", split.x, dataset.features)
-        _check(f"{dataset.name}, split {name}: y", split.y, None)
+        check_array(f"{dataset.name}, split {name}: x", split.x, dataset.features)
+        check_array(f"{dataset.name}, split {name}: y", split.y)
 
 
-def _check(place: str, array: Array, features: list[str] | None) -> None:
+def check_array(place: str, array: Array, features: list[str] | None = None) -> None:
+    """Raises DataError for the first value that is not finite, counting rows from 0."""
     if array.dtype.kind != "f" or array.size == 0:
         return
     rows = max(1, _BLOCK_BYTES // max(1, array[:1].nbytes))

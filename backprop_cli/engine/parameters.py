@@ -97,7 +97,11 @@ class ParameterStore:
             if name not in into:
                 known = ", ".join(into)
                 raise BuildError(f"there is no parameter {name!r}; expected one of {known}")
-            array = np.asarray(value, dtype=into[name].dtype)
+            try:
+                array = np.asarray(value, dtype=into[name].dtype)
+            except ValueError:  # NumPy's word for it: inhomogeneous
+                wanted = into[name].shape
+                raise BuildError(f"parameter {name} has shape {wanted}, got lists of different lengths") from None
             if array.shape != into[name].shape:
                 raise BuildError(f"parameter {name} has shape {into[name].shape}, got {array.shape}")
             checked[name] = array

@@ -41,7 +41,7 @@ def test_get(bp: Any) -> None:
 
 
 def test_mistakes_are_one_line_and_no_traceback(bp: Any) -> None:
-    for arguments, status in ((("info", "mnst"), 1), (("info", "mnist", "--source", "sample"), 2), (("get",), 2)):
+    for arguments, status in ((("info", "mnst"), 2), (("info", "mnist", "--source", "sample"), 2), (("get",), 2)):
         done = bp(*arguments)
         assert (done.returncode, done.stdout) == (status, "")
         assert "Traceback" not in done.stderr

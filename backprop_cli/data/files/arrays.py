@@ -17,6 +17,7 @@ from backprop_cli.data.dataset import Array, Dataset
 from backprop_cli.data.files.labels import are_classes, check_seen, encode
 from backprop_cli.data.files.order import dealt
 from backprop_cli.data.files.paths import SPLIT_NAMES, find, reading
+from backprop_cli.data.finite import check_array
 from backprop_cli.data.gather import is_large
 from backprop_cli.data.idx import read_idx
 from backprop_cli.errors import DataError
@@ -51,6 +52,8 @@ def load_arrays(
         y = {name: each.reshape(len(each), -1) for name, each in y.items()}
     if len(x) == 1 and not is_large(x["train"] if "train" in x else next(iter(x.values()))):
         (base,) = x
+        check_array(f"{place[base]}: x", x[base])  # while its rows still have the numbers they have in the file
+        check_array(f"{place[base]}: y", y[base])
         order = dealt(len(x[base]), y[base] if classes else None, seed)
         x, y = {base: x[base][order]}, {base: y[base][order]}
     parts = splits.cut(x, y, slices)

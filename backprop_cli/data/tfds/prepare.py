@@ -19,7 +19,7 @@ from tensorflow_datasets.core.download import download_manager
 from backprop_cli.data.tfds import find
 from backprop_cli.data.tfds.decode import feature, leaves
 from backprop_cli.data.tfds.fetch import Fetcher
-from backprop_cli.errors import BpError, DataError, DownloadError
+from backprop_cli.errors import BpError, DataError, DownloadError, UnknownNameError
 from backprop_cli.registry import suggest
 
 STALE_SECONDS = 3600.0
@@ -74,7 +74,7 @@ def _builder(name: str, version: str | None, data_dir: Path) -> Any:
     except tfds.core.registered.DatasetNotFoundError:
         nearest = suggest(base, tfds.list_builders(with_community_datasets=False))
         hint = f"; did you mean {nearest!r}?" if nearest else ""
-        raise DataError(
+        raise UnknownNameError(
             f"tensorflow-datasets knows no dataset {base!r}, and none is prepared in {data_dir}{hint} "
             "`bp data ls --all` lists the names"
         ) from None
