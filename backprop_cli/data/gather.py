@@ -10,6 +10,11 @@ import numpy.typing as npt
 
 from backprop_cli.errors import DataError
 
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]  # checked before use
+
 Array = npt.NDArray[Any]
 
 #: memory maps from this size on are read in blocks, and their pages dropped: pages of a file that
@@ -17,6 +22,7 @@ Array = npt.NDArray[Any]
 LARGE_BYTES = 1 << 28
 _WINDOW_BYTES = 1 << 25
 _BLOCK_BYTES = 1 << 18
+_PATIENCE = 16
 
 
 def _root(array: Array) -> tuple[Array, mmap.mmap] | None:
@@ -50,6 +56,11 @@ def release(array: Array) -> None:
         root[1].madvise(mmap.MADV_DONTNEED)
 
 
+def _pages_waited_for() -> int:
+    """Page faults of this process that needed the disk, so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_majflt if resource else 0
+
+
 class Gather:
     """Copies rows of `source` (N, …) out by number: `gather(order, first, out)`.
 
@@ -64,6 +75,7 @@ class Gather:
         row_bytes = max(1, self._source[:1].nbytes)
         self.block = max(1, _BLOCK_BYTES // row_bytes)
         self.window = max(1, _WINDOW_BYTES // row_bytes)
+        self._waited, self._announcements = _pages_waited_for(), 0
 
     @property
     def matrix(self) -> Array | None:
@@ -80,7 +92,15 @@ class Gather:
             out[...] = self._source[rows]
         if self.large and first // self.window != last // self.window:
             release(self._map)
-            self._announce(order[last : last + self.window])
+            if self._from_disk():
+                self._announce(order[last : last + self.window])
+
+    def _from_disk(self) -> bool:
+        """Whether a page of the last few windows had to be waited for; asking for cached ones is not free."""
+        waited = _pages_waited_for()
+        self._announcements = _PATIENCE if waited != self._waited else max(0, self._announcements - 1)
+        self._waited = waited
+        return self._announcements > 0
 
     def _announce(self, rows: Array) -> None:
         """Let the disk fetch the blocks that these rows lie in."""
