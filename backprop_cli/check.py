@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,64 +12,105 @@ import numpy as np
 
 from backprop_cli import build, registry
 from backprop_cli import config as configs
+from backprop_cli.config import Config
 from backprop_cli.engine import battery, gradcheck
-from backprop_cli.errors import ConfigError
+from backprop_cli.errors import BpError, ConfigError, DataError, Problem
+from backprop_cli.training.loop import Callback, Loop, Row
 from backprop_cli.training.threads import limited
 
 SAMPLES = 4  # examples of the data that a network is grad-checked on
 DERIVATIVES = 512  # of a network's gradients, shared out over its parameters; each takes four forward passes
+STEPS, SECONDS = 3, 0.5  # how long a config is tried
 
 
-def config(path: Path, overrides: Sequence[str], **options: Any) -> dict[str, Any]:
-    """Everything `bp check --json` prints; a config that is wrong gives its errors rather than raising."""
+def config(path: Path, overrides: Sequence[str], **options: Any) -> tuple[dict[str, Any], ConfigError | None]:
+    """Everything `bp check --json` prints; and the error, if the config would not train, rather than raising it."""
+    cfg = None
     try:
-        prepared = build.prepare(configs.load(path, overrides), **options)
-    except ConfigError as error:
-        problems = [problem.as_dict() for problem in error.problems]
-        messages = [str(problem) for problem in error.problems]
-        return {"valid": False, "errors": problems, "messages": messages, "layers": [], "parameters": 0, "bytes": 0}
+        cfg = configs.load(path, overrides)
+        return _described(build.prepare(cfg, **options)), None
+    except (BpError, MemoryError) as error:
+        found = error if isinstance(error, ConfigError) else _placed(cfg, error)
+        problems = [problem.as_dict() for problem in found.problems]
+        return {"valid": False, "errors": problems, "layers": [], "parameters": 0, "bytes": 0}, found
+
+
+def _placed(cfg: Config | None, error: BpError | MemoryError) -> ConfigError:
+    """An error of data, or of the first steps, with the line of the config that it goes back to."""
+    message = f"out of memory: {error}" if isinstance(error, MemoryError) else str(error)
+    path = ("dataset",) if isinstance(error, DataError) else ()
+    placed = ConfigError([cfg.problem(path, message) if cfg else Problem(None, None, None, "", message)])
+    placed.exit_code = error.exit_code if isinstance(error, BpError) else 1
+    placed.__cause__ = error
+    return placed
+
+
+def _described(prepared: build.Prepared) -> dict[str, Any]:
     network = prepared.network
     loop, _ = build.training(prepared)
-    seconds = _step_seconds(prepared)
-    layers = [
-        {
-            "name": node.name,
-            "type": node.layer.type_name,
-            "inputs": list(node.inputs),
-            "output_shape": list(node.shape),
-            "parameters": sum(
-                int(np.prod(spec.shape)) for _, part in node.layer.walk() for spec in part.needs.parameters
-            )
-            if node.layer.shared is None
-            else 0,
-            "flops": node.layer.flops(*node.input_shapes),
-        }
-        for node in network.nodes
-    ]
+    seconds = _try(loop)
     return {
         "valid": True,
         "errors": [],
-        "layers": layers,
+        "layers": [_layer(node) for node in network.nodes],
         "parameters": network.store.count,
         "bytes": network.bytes,
         "batch_size": loop.train.batch_size,
         "steps_per_epoch": loop.train.steps_per_epoch,
-        "seconds_per_epoch": seconds * loop.train.steps_per_epoch,
+        "seconds_per_epoch": seconds,
     }
 
 
-def _step_seconds(prepared: build.Prepared) -> float:
-    """One batch forward and backward, the faster of two: the first pays for touching the memory."""
-    network, batches = prepared.network, prepared.batches("train", training=True)
-    with limited(network, batches.batch_size):
-        times = []
-        for _ in range(2):
+def _layer(node: Any) -> dict[str, Any]:
+    parts = [part for _, part in node.layer.walk()] if node.layer.shared is None else []
+    return {
+        "name": node.name,
+        "type": node.layer.type_name,
+        "inputs": list(node.inputs),
+        "output_shape": list(node.shape),
+        "parameters": sum(int(np.prod(spec.shape)) for part in parts for spec in part.needs.parameters),
+        "flops": node.layer.flops(*node.input_shapes),
+    }
+
+
+class _Few:
+    """The first batches of a split, at most `STEPS` and about half a second of them."""
+
+    def __init__(self, batches: Any) -> None:
+        self.steps_per_epoch: int = batches.steps_per_epoch
+        self.samples: int = batches.samples
+        self.batch_size: int = batches.batch_size
+        self.times: list[float] = []
+        self._batches = batches
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[Any, Any]]:
+        for x, y in itertools.islice(self._batches.epoch(epoch), STEPS):
             began = time.perf_counter()
-            x, y = next(iter(batches.epoch(1)))
-            network.loss(network.forward(x, training=True, copy=False), y)
-            network.backward()
-            times.append(time.perf_counter() - began)
-    return min(times)
+            yield x, y
+            self.times.append(time.perf_counter() - began)
+            if sum(self.times) > SECONDS:
+                return
+
+    @property
+    def seconds(self) -> float:
+        """What a whole epoch would take: the first batch pays for touching the memory, so the fastest counts."""
+        fastest: float = min(self.times) if self.times else 0.0
+        return self.steps_per_epoch * fastest
+
+
+class _Stop(Callback):
+    def epoch(self, loop: Loop, row: Row) -> None:
+        loop.stop_reason = "it was only to be tried"
+
+
+def _try(loop: Loop) -> float:
+    """Train and validate on a few batches, as training itself does; the estimated seconds of an epoch."""
+    train, validation = _Few(loop.train), loop.validation and _Few(loop.validation)
+    loop.train, loop.validation = train, validation
+    loop.callbacks = [_Stop()]
+    with limited(loop.network, train.batch_size):
+        loop.run()
+    return train.seconds + (validation.seconds if validation else 0.0)
 
 
 def config_gradients(path: Path, overrides: Sequence[str], **options: Any) -> dict[str, Any]:

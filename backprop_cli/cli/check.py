@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import typer
@@ -26,21 +25,20 @@ def check(config: ConfigFile, set_: Set = None, unset: Unset = None, json: Json 
     from backprop_cli import check as checks
     from backprop_cli.cli import ui
 
-    result = checks.config(config, changes(set_, unset), warn=None if json else ui.warn)
+    result, error = checks.config(config, changes(set_, unset), warn=None if json else ui.warn)
+    if error is not None and not json:
+        raise error
     if json:
         print_json(result)
-    elif result["valid"]:
+    else:
         rows = [[each["name"], each["type"], *cells(each)] for each in result["layers"]]
         ui.table(["layer", "type", "inputs", "output", "parameters", "FLOPs"], rows, right=["parameters", "FLOPs"])
         print(
             f"{result['parameters']:,} parameters, {ui.size(result['bytes'])} for batches of "
             f"{result['batch_size']}, about {result['seconds_per_epoch']:.2g} s an epoch"
         )
-    else:
-        for each in result["messages"]:
-            print(each, file=sys.stderr)
-    if not result["valid"]:
-        raise typer.Exit(2)
+    if error is not None:
+        raise typer.Exit(error.exit_code)
 
 
 def cells(layer: dict[str, Any]) -> list[Any]:

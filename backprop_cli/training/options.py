@@ -51,7 +51,19 @@ class DiagnosticsPolicy:
 
 @register("section", "trainer")
 class Trainer(Component):
-    """How long, in which batches, and what is measured."""
+    """How long, in which batches, and what is measured.
+
+    epochs          passes over the training split
+    batch_size      rows of a step; `full` for all of them
+    metrics         measured on the training and the validation split, beside the loss
+    shuffle         a new order in every epoch, from the seed
+    drop_last       leave out the last batch of an epoch where it is short
+    balanced        draw as many rows of every class
+    early_stopping  stop when a number no longer improves
+    checkpoint      when the state is saved
+    kernels         the loops of the engine in NumPy, or compiled by Numba; `auto` chooses
+    diagnostics     record what gradients and activations do, for `bp doctor` and `bp plot`
+    """
 
     epochs: PositiveInt = 10
     batch_size: PositiveInt | Literal["full"] = 32

@@ -1,0 +1,111 @@
+"""`bp check`: what it accepts trains, what it refuses says where."""
+
+from __future__ import annotations
+
+import resource
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from backprop_cli import check, session
+from backprop_cli import config as configs
+from backprop_cli.errors import BpError
+
+ROOT = Path(__file__).parents[1]
+units = st.integers(1, 6)
+activations = st.sampled_from([None, "relu", "tanh", "sigmoid", "prelu", "softmax"])
+layers = st.one_of(
+    st.builds(lambda n, a: {"type": "dense", "units": n, "activation": a}, units, activations),
+    st.sampled_from(["batch_norm", "flatten", "layer_norm", "relu", {"type": "dropout", "rate": 0.5}]),
+    st.sampled_from([{"type": "reshape", "shape": [1, 2]}, {"type": "lstm", "units": 2}, "global_avg_pool1d"]),
+    st.builds(lambda n: {"residual": [{"type": "dense", "units": n}]}, units),
+    st.builds(
+        lambda n, t: {"repeat": {"times": t, "layers": [{"type": "dense", "units": n}]}}, units, st.integers(1, 3)
+    ),
+)
+written = st.fixed_dictionaries(
+    {
+        "dataset": st.sampled_from(
+            [
+                {"source": "sample", "name": "iris"},
+                {"source": "synthetic", "name": "moons", "samples": 40},
+                {"source": "synthetic", "name": "adding", "samples": 20, "splits": {"train": "train"}},
+                {"source": "synthetic", "name": "friedman", "samples": 3},
+            ]
+        ),
+        "architecture": st.lists(layers, min_size=1, max_size=3),
+        "loss": st.sampled_from(["sparse_categorical_crossentropy", "mse", "binary_crossentropy", "hinge", "huber"]),
+        "optimizer": st.sampled_from(["sgd", "adam", {"type": "lion", "ema": 0.9}, {"type": "sgd", "clip_norm": 1.0}]),
+        "trainer": st.fixed_dictionaries(
+            {"batch_size": st.sampled_from([1, 7, 64, "full"]), "epochs": st.just(1)},
+            optional={
+                "drop_last": st.booleans(),
+                "metrics": st.lists(
+                    st.sampled_from(["accuracy", "mae", "auc", "f1", "top_k"]), max_size=2, unique=True
+                ),
+                "early_stopping": st.sampled_from([{}, {"monitor": "train/loss"}, {"monitor": "validation/loss"}]),
+            },
+        ),
+    }
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(written=written)
+def test_what_is_accepted_trains_and_what_is_not_says_where(
+    tmp_path_factory: pytest.TempPathFactory, written: dict[str, Any]
+) -> None:
+    folder = tmp_path_factory.mktemp("generated")
+    path = folder / "c.yaml"
+    path.write_text(yaml.safe_dump(written))
+    found, error = check.config(path, [])
+    if error is None:
+        result = session.train(configs.load(path), run_dir=folder / "run")
+        assert result["status"] == "completed"
+        assert result["steps"] == found["steps_per_epoch"] > 0
+    else:
+        assert found["errors"]
+        assert all(each["file"] == str(path) and each["line"] and each["message"] for each in found["errors"])
+        with pytest.raises(BpError):
+            session.train(configs.load(path), run_dir=folder / "run")
+
+
+@pytest.mark.parametrize(
+    ("change", "path", "code"),
+    [
+        ("dataset={source: files, path: nowhere.csv, target: y}", "dataset", 1),
+        ("dataset.splits={train: other}", "dataset", 1),
+        ("architecture.0.units=1000000000000", "", 1),
+        ("optimizer={type: sgd, learning_rate: 1e300}", "", 1),
+        ("loss=mse", "loss", 2),
+        ("optimizer.leaning_rate=1", "optimizer.leaning_rate", 2),
+    ],
+)
+def test_errors_of_every_room_have_the_same_form(change: str, path: str, code: int) -> None:
+    found, error = check.config(ROOT / "configs" / "moons.yaml", [change])
+    assert error is not None
+    assert error.exit_code == code
+    assert not found["valid"]
+    assert [each["path"] for each in found["errors"]] == [path]
+    assert set(found["errors"][0]) == {"file", "line", "column", "path", "message"}
+
+
+def test_the_same_as_a_process(bp) -> None:
+    wrong = ["check", "configs/moons.yaml", "--set", "dataset={source: files, path: nowhere.csv, target: y}"]
+    document, spoken = bp(*wrong, "--json"), bp(*wrong)
+    assert document.code == spoken.code == 1
+    assert not spoken.out
+    assert document.json["errors"][0]["message"] in spoken.err
+    assert "Traceback" not in spoken.err
+
+
+def test_check_is_quick(bp) -> None:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert bp("check", "configs/mnist.yaml", unshared=True).code == 0
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    assert used < 3, f"{used:.2f} s of CPU time"  # on a quiet machine a third of it

@@ -1,0 +1,55 @@
+"""Every config that ships: says how to run it, fits the schema beside it, builds, and takes steps."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from backprop_cli import check
+from backprop_cli.config.nodes import plain
+from backprop_cli.config.text import parse
+
+ROOT = Path(__file__).parents[1]
+CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
+DOWNLOADS = {"mnist"}  # steps in test_end_to_end.py, cut off from the network
+
+
+@pytest.fixture(scope="module")
+def schema() -> Any:
+    return json.loads((ROOT / "configs" / "bp.schema.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_a_config_opens_with_its_command_and_names_its_schema(path: Path, schema: Any) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert lines[0] == f"# bp train configs/{path.name}"
+    named = re.search(r"^# yaml-language-server: \$schema=(\S+)$", "\n".join(lines), re.MULTILINE)
+    assert named and (path.parent / named[1]).is_file()
+    assert all(lines[0] == line or line.strip() for line in lines[: lines.index(named[0])])
+    jsonschema.validate(plain(parse(path.read_text(encoding="utf-8"), str(path), [])), schema)
+
+
+@pytest.mark.parametrize("path", [path for path in CONFIGS if path.stem not in DOWNLOADS], ids=lambda path: path.stem)
+def test_a_config_builds_and_steps(path: Path) -> None:
+    found, error = check.config(path, [])
+    assert error is None, error
+    assert found["valid"] and found["layers"] and found["parameters"]
+    assert found["seconds_per_epoch"] > 0
+
+
+def test_a_config_that_downloads_builds_without_a_network(bp) -> None:
+    for name in DOWNLOADS:
+        done = bp("check", f"configs/{name}.yaml", "--json", unshared=True)
+        assert done.code == 0, done.err
+        assert done.json["valid"]
+
+
+def test_no_other_yaml_lies_about() -> None:
+    assert {path.suffix for path in (ROOT / "configs").iterdir()} == {".yaml", ".json"}
+    assert all(isinstance(yaml.safe_load(path.read_text(encoding="utf-8")), dict) for path in CONFIGS)
