@@ -41,9 +41,14 @@ def plot(
     runs: Runs = RUNS,
     json: Json = False,
 ) -> None:
-    """Draw runs into a PNG or SVG file: curves, boundaries, networks, gradients, confusions, histograms.
+    """Draw runs: curves, boundaries, networks, histograms.
 
-    bp plot latest --kind network --sample 0 -o network.svg
+    The picture is a PNG or SVG file, drawn without a display; its path is printed.
+
+    \b
+    Examples:
+      bp plot latest
+      bp plot latest --kind network --sample 0 --output network.svg
     """
     from backprop_cli.cli import ui
 
@@ -52,7 +57,7 @@ def plot(
     if json:
         print_json({"path": str(path), "kind": kind, "runs": names})
     else:
-        typer.echo(str(path))
+        print(path)
 
 
 def picture(

@@ -20,9 +20,14 @@ def report(
     runs: Runs = RUNS,
     json: Json = False,
 ) -> None:
-    """Write what there is to know about runs into one HTML file that needs no network.
+    """Write all about runs into one HTML file.
 
-    bp report latest -o report.html
+    Config, curves, pictures and tables in one file that needs no network.
+
+    \b
+    Examples:
+      bp report latest
+      bp report latest --output report.html
     """
     from backprop_cli.cli.plot import views
     from backprop_cli.errors import UsageError
