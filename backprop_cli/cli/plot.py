@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from backprop_cli.cli import completion
 from backprop_cli.cli.options import RUNS, Json, Runs, print_json
 from backprop_cli.insight.plots import Options, kinds
 
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
     from backprop_cli.insight.view import View
 
 RunNames = Annotated[
-    list[str], typer.Argument(metavar="RUN...", help="Run directories, ids, or `latest`.", show_default=False)
+    list[str],
+    typer.Argument(
+        metavar="RUN", help="Run directories, ids, or `latest`.", show_default=False, autocompletion=completion.runs
+    ),
 ]
 
 
