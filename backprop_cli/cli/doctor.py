@@ -1,0 +1,60 @@
+"""`bp doctor`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from backprop_cli.cli.options import RUNS, Json, Runs, Set, print_json
+
+
+def doctor(
+    source: Annotated[str, typer.Argument(metavar="RUN|CONFIG", help="A run, or a config to probe.")],
+    set_: Set = None,
+    steps: Annotated[int, typer.Option(metavar="N", min=1, help="Steps of a probe, at most.")] = 2000,
+    seconds: Annotated[float, typer.Option(metavar="S", min=0.1, help="Seconds of a probe, at most.")] = 2.0,
+    fail: Annotated[bool, typer.Option("--fail", help="Exit with 1 if a disease was found; for scripts.")] = False,
+    runs: Runs = RUNS,
+    json: Json = False,
+) -> None:
+    """Say why a network does not learn, and the edit of its config that makes it.
+
+    A config is trained for a moment in memory; of a run, what it recorded is read. Where something looks wrong,
+    the edit against it is tried for as many steps. Nothing is written.
+
+    bp doctor latest
+    """
+    from backprop_cli import build
+    from backprop_cli.cli import ui
+    from backprop_cli.errors import UsageError
+    from backprop_cli.insight import doctor as doctors
+    from backprop_cli.insight import doctor_text
+    from backprop_cli.insight.doctor_verdicts import Limits
+
+    limits = Limits(steps, seconds, {} if json else {"warn": ui.warn, "progress": ui.loading})
+    if Path(source).is_file():
+        found = doctors.examine_config(Path(source), tuple(set_ or ()), limits)
+        path = source
+    else:
+        if set_:
+            raise UsageError("--set goes with a CONFIG; a run is what it is")
+        run = build.find(source, runs)
+        found = doctors.examine_run(run, limits)
+        path = str(run.config)
+    if json:
+        print_json(doctors.as_json(found))
+    else:
+        columns = list(doctor_text.COLUMNS)
+        ui.table(columns, doctor_text.rows(found), right=columns[2:])
+        for line in doctor_text.lines(found, path):
+            typer.echo(line)
+        for note in found.notes:
+            ui.note(note)
+    if fail and not found.healthy:
+        raise typer.Exit(1)
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(doctor)
