@@ -55,7 +55,7 @@ def _part(level: int, title: str, make: Callable[[], Markup]) -> Markup:
 
 def _small(view: View) -> bool:
     shapes = [view.network.input_shape, *(node.shape for node in view.network.nodes)]
-    return len(shapes) <= 8 and all(len(shape) == 1 and shape[0] <= READABLE + 8 for shape in shapes)
+    return len(shapes) <= 12 and all(len(shape) == 1 and shape[0] <= READABLE + 8 for shape in shapes)
 
 
 def _flow(view: View) -> Markup:

@@ -116,12 +116,17 @@ def panels(figure: Figure, items: Sequence[Any], width: float, height: float) ->
     yield from zip(parts, items, strict=False)
 
 
-def legend_below(figure: Figure | SubFigure, axes: Axes, **options: Any) -> None:
-    """A legend under everything, where it covers nothing."""
-    handles, names = axes.get_legend_handles_labels()
-    widest = max(map(len, names), default=1)
-    columns = max(1, min(len(names), int(figure.bbox.width / figure.figure.dpi * 12 / (widest + 6))))
-    figure.legend(handles, names, loc="outside lower center", ncols=columns, **options)
+def legend_below(figure: Figure | SubFigure, *axes: Axes, title: str | None = None, fontsize: float = 10) -> None:
+    """One legend for some axes, under everything, where it covers nothing."""
+    named: dict[str, Any] = {}
+    for ax in axes:
+        for handle, name in zip(*ax.get_legend_handles_labels(), strict=True):
+            named.setdefault(name, handle)
+    widest = max(map(len, named), default=1)
+    columns = max(1, min(len(named), int(figure.bbox.width / figure.figure.dpi * 12 / (widest + 6))))
+    figure.legend(
+        list(named.values()), list(named), loc="outside lower center", ncols=columns, title=title, fontsize=fontsize
+    )
 
 
 def save(figure: Figure, path: Path) -> None:

@@ -61,7 +61,8 @@ def panel(figure: Figure | SubFigure, view: View, split: str | None) -> None:
     names = view.prepared.dataset.features or ["x₁", "x₂"]
     ax.set_xlabel(style.shorten(names[0]))
     ax.set_ylabel(style.shorten(names[1]))
-    ax.set_title(f"{style.shorten(view.label)}: decision boundary and {name} data")
+    what = "decision boundary" if view.prepared.dataset.classes else "output"
+    ax.set_title(f"{style.shorten(view.label)}: {what} and {name} data")
 
 
 def _axis(values: Array) -> Array:

@@ -27,10 +27,7 @@ def draw(figure: Figure, views: Sequence[View], options: Options) -> None:
     quantities = wanted(views, options.metrics)
     curves, table = figure.subfigures(2, 1, squeeze=False, height_ratios=[4.2, 0.5 + 0.26 * len(shown)]).flat
     figure.set_size_inches(max(7.0, 5 * len(quantities), 2.4 * (len(views) + 1.4)), 4.9 + 0.26 * len(shown))
-    axes = curves.subplots(1, len(quantities), squeeze=False)[0]
-    for ax, (quantity, phases) in zip(axes, quantities.items(), strict=True):
-        loss.panel(ax, views, quantity, phases, options)
-    style.legend_below(curves, max(axes, key=lambda ax: len(ax.get_lines())))
+    loss.draw_panels(curves, views, quantities, options)
     _table(table, views, shown)
     curves.suptitle(f"{len(views)} runs compared: {', '.join(quantities)}")
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 
 from backprop_cli.insight import style
-from backprop_cli.insight.curves import AXES, curve, spans_decades, wanted
+from backprop_cli.insight.curves import AXES, Curve, curve, spans_decades, wanted
 from backprop_cli.insight.plots import Options
 from backprop_cli.insight.view import View
 
@@ -20,11 +20,8 @@ MARKED = 25  # points up to which each is marked
 
 def draw(figure: Figure, views: Sequence[View], options: Options) -> None:
     found = wanted(views, options.metrics)
-    axes = figure.subplots(1, len(found), squeeze=False)[0]
     figure.set_size_inches(max(6.4, 5 * len(found)), 4.2)
-    for ax, (quantity, phases) in zip(axes, found.items(), strict=True):
-        panel(ax, views, quantity, phases, options)
-    style.legend_below(figure, max(axes, key=lambda ax: len(ax.get_lines())))
+    draw_panels(figure, views, found, options)
     title = style.shorten(views[0].run.id, 60) if len(views) == 1 else f"{len(views)} runs"
     figure.suptitle(f"{title}: {', '.join(found).replace('_', ' ')}")
     short = [view.label for view in views if len({row["epoch"] for row in view.rows}) == 1]
@@ -32,11 +29,26 @@ def draw(figure: Figure, views: Sequence[View], options: Options) -> None:
         options.note(f"{', '.join(short)}: one epoch only, so a point in place of a curve")
 
 
-def panel(ax: Axes, views: Sequence[View], quantity: str, phases: Sequence[str], options: Options) -> None:
-    """The curves of one quantity: a colour a run; training dashed, validation solid, the best epoch marked."""
-    drawn = [(i, found) for i, view in enumerate(views) for phase in phases
-             if (found := curve(view, quantity, phase, options.x))]  # fmt: skip
-    several = len({found.phase for _, found in drawn}) > 1
+def draw_panels(
+    figure: Figure | SubFigure, views: Sequence[View], found: dict[str, list[str]], options: Options
+) -> None:
+    """A panel a quantity, and one legend. Where both phases are drawn, training is dashed."""
+    axes = figure.subplots(1, len(found), squeeze=False)[0]
+    curves = {
+        quantity: [(i, each) for i, view in enumerate(views) for phase in phases
+                   if (each := curve(view, quantity, phase, options.x))]
+        for quantity, phases in found.items()
+    }  # fmt: skip
+    several = len({each.phase for drawn in curves.values() for _, each in drawn} - {""}) > 1
+    for ax, (quantity, drawn) in zip(axes, curves.items(), strict=True):
+        _panel(ax, views, quantity, drawn, options, several)
+    style.legend_below(figure, *axes)
+
+
+def _panel(
+    ax: Axes, views: Sequence[View], quantity: str, drawn: list[tuple[int, Curve]], options: Options, several: bool
+) -> None:
+    """The curves of one quantity: a colour a run, or a phase where there is one run; the best epoch marked."""
     for i, found in drawn:
         tint = style.color(i, len(views)) if len(views) > 1 else style.LINES[several and found.phase == "train"]
         name = " ".join(part for part in (views[i].label if len(views) > 1 else "", found.phase) if part)

@@ -63,7 +63,8 @@ def panel(figure: Figure | SubFigure, view: View, probe: Probe | None, what: str
     top = max(place.top for place in spots.values())
     right = max(place.x for place in spots.values())
     ax.set_xlim(-1.1, right + 1.1)
-    ax.set_ylim(-top - 0.75, top + 0.95)
+    arcs = [_arc(spots, place, name) for place in spots.values() if place.node for name in place.node.inputs]
+    ax.set_ylim(-top - 0.75, top + max(0.95, *arcs, 0))
     title = f"{style.shorten(view.label, 60)}{what}"
     if probe is not None:
         target = _brief(probe.target[0])
@@ -106,7 +107,7 @@ def _edges(ax: Axes, spots: dict[str, Place], place: Place, largest: float) -> N
         source = spots[name]
         if place.depth - source.depth > 1:  # past other columns: an arc above them
             start, end = (source.x, source.top - 0.1), (place.x, place.top - 0.1)
-            rad = -0.25 if place.y >= 0 else 0.25
+            rad = -2 * _arc(spots, place, name) / (place.x - source.x)
             arrow = FancyArrowPatch(start, end, connectionstyle=f"arc3,rad={rad}", arrowstyle="-|>", mutation_scale=12,
                                     color=style.GREY, linewidth=1.3, zorder=1)  # fmt: skip
             ax.add_patch(arrow)
@@ -117,6 +118,12 @@ def _edges(ax: Axes, spots: dict[str, Place], place: Place, largest: float) -> N
             ax.add_collection(LineCollection(lines, colors=style.GREY, linewidths=0.9, zorder=1))
         else:
             _band(ax, source, place)
+
+
+def _arc(spots: dict[str, Place], place: Place, source: str) -> float:
+    """How far, in inches, the arc of a connection past other columns rises; 0 between neighbours."""
+    columns = place.depth - spots[source].depth
+    return min(0.32 * columns, 1.3) if columns > 1 else 0.0
 
 
 def _weight_lines(ax: Axes, source: Place, place: Place, weights: Array, largest: float) -> None:
@@ -230,7 +237,7 @@ def _short(value: float) -> str:
 
 def _digits(value: float) -> str:
     if value == 0 or not np.isfinite(value):
-        return f"{value:g}"
+        return f"{value + 0.0:g}"  # without the sign of -0
     if abs(value) < 0.0095:
         mantissa, _, exponent = f"{value:.0e}".partition("e")
         return f"{mantissa}e{int(exponent)}"
