@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from backprop_cli.engine.layer import Layer, Shape, WorkspaceSpec
+from backprop_cli.engine.node import INPUT, Node
 from backprop_cli.engine.parameters import aligned_zeros
 
 if TYPE_CHECKING:
-    from backprop_cli.engine.graph import Network, Node
+    from backprop_cli.engine.graph import Network
 
 Array = npt.NDArray[Any]
-INPUT = "input"
 KEPT = 4  # batch sizes whose views are kept: the full one, the last of an epoch, those of evaluation
 
 
@@ -209,7 +209,7 @@ class Plan:
         for node in reversed(network.nodes):
             if not node.needs_gradient:
                 continue
-            sums = list(network._shared_sums.get(node.name, []))
+            sums = list(network.wiring.shared_sums.get(node.name, []))
             dxs: list[Array | None] = []
             aliased = self._deltas[node.name] != node.name
             for name in node.inputs:

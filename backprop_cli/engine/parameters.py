@@ -36,6 +36,7 @@ class Entry:
 class ParameterStore:
     """The flat vectors and the views into them.
 
+    `parameters` are in the order of the entries given.
     `values[:trainable]` is what an optimizer may change, `values[:decayed]` what decays.
     """
 
@@ -55,8 +56,9 @@ class ParameterStore:
                     self.decayed = end
         self.values = aligned_zeros(end, dtype)
         self.gradients = aligned_zeros(end, dtype)
-        self.parameters = self._views(self.values)
-        self.gradient_views = self._views(self.gradients)
+        names = [entry.name for entry in entries]
+        self.parameters = self._views(self.values, names)
+        self.gradient_views = self._views(self.gradients, names)
         self._constrained = [
             (entry.constraint, self.parameters[entry.name])
             for entry in ordered
@@ -71,18 +73,18 @@ class ParameterStore:
             self.states[name][...] = value
             start += size
 
-    def _views(self, vector: Array) -> dict[str, Array]:
-        return {name: vector[span].reshape(self.entries[name].shape) for name, span in self.spans.items()}
+    def _views(self, vector: Array, names: Sequence[str]) -> dict[str, Array]:
+        return {name: vector[self.spans[name]].reshape(self.entries[name].shape) for name in names}
 
     @property
     def count(self) -> int:
         """How many numbers are parameters, alignment gaps left out."""
         return sum(view.size for view in self.parameters.values())
 
-    def initialize(self, rng: np.random.Generator, order: Sequence[str]) -> None:
+    def initialize(self, rng: np.random.Generator) -> None:
         """Draw first values, in the order of the nodes, so that a frozen flag changes no other weight."""
-        for name in order:
-            self.entries[name].initializer.fill(self.parameters[name], rng)
+        for name, view in self.parameters.items():
+            self.entries[name].initializer.fill(view, rng)
 
     def constrain(self) -> None:
         """Apply the layers' constraints, as after every update."""

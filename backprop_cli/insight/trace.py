@@ -144,7 +144,7 @@ def _example(prepared: build.Prepared, sample: int) -> tuple[Array, Array]:
 
 def _backward(network: Network) -> dict[str, Array]:
     """Run the backward pass call by call; dL/dy of every node as it was before its layer used it up."""
-    bound = network._bound
+    bound = network.bound
     assert bound is not None and network.loss_function is not None
     before: dict[str, Array] = {}
     layers = {id(node.layer): node.name for node in network.nodes}
@@ -167,7 +167,7 @@ def _backward(network: Network) -> dict[str, Array]:
 
 
 def _step(network: Network, node: Node, upstream: dict[str, Array]) -> Step:
-    bound, layer = network._bound, node.layer
+    bound, layer = network.bound, node.layer
     assert bound is not None
     last = node is network.nodes[-1]
     y = bound.values[node.name][0].copy()

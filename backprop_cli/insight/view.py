@@ -174,7 +174,7 @@ class View:
             network.backward()
         network.store.state[...] = states
         network.rng.bit_generator.state = rng
-        bound = network._bound
+        bound = network.bound
         assert bound is not None
         values = {name: value.copy() for name, value in bound.values.items()}
         values[network.nodes[-1].name] = bound.output.copy()

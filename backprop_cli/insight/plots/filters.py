@@ -48,7 +48,7 @@ def _sees_input(view: View, node: Any) -> bool:
     """Whether only reshaping lies between the data and the node."""
     name = node.inputs[0]
     while name != INPUT:
-        before = view.network._by_name(name)
+        before = view.network.node(name)
         if not before.layer.view:
             return False
         name = before.inputs[0]

@@ -18,7 +18,5 @@ def draw(figure: Figure, views: Sequence[View], options: Options) -> None:
             raise UsageError(f"{view.run.id}: the network has no parameters; try --kind activations")
     width, height = histograms.size(max(len(view.network.parameters) for view in views))
     for part, view in style.panels(figure, views, width, height):
-        network = view.network
-        ordered = {name: network.parameters[name] for name in network._parameter_order}
-        histograms.histograms(part, ordered, "value of the parameter")
+        histograms.histograms(part, view.network.parameters, "value of the parameter")
         part.suptitle(f"{style.shorten(view.label, 60)}: parameters at {view.checkpoint}")

@@ -32,7 +32,7 @@ def bound(
         Entry("two.U", (width, 3), Normal(std=1.0), True, True),
     ]
     store = ParameterStore(entries, {}, dtype)
-    store.initialize(np.random.default_rng(0), list(store.entries))
+    store.initialize(np.random.default_rng(0))
     optimizer = make("optimizer", options)
     optimizer.bind(store, 100, 10, kernels.load(which))
     return optimizer, store

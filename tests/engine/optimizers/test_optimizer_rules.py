@@ -29,7 +29,7 @@ def store_of(shapes: dict[str, tuple[int, ...]], dtype: str = "float64") -> Para
     """Parameters of these shapes; biases (one axis) do not decay."""
     entries = [Entry(name, shape, Normal(std=1.0), len(shape) > 1, False) for name, shape in shapes.items()]
     store = ParameterStore(entries, {}, dtype)
-    store.initialize(np.random.default_rng(0), list(shapes))
+    store.initialize(np.random.default_rng(0))
     return store
 
 
