@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from backprop_cli.errors import UsageError
-from backprop_cli.sweep import trials
+from backprop_cli.trials import trials
+from tests.conftest import ROOT
 
 
 def test_a_grid_is_the_product_of_its_axes() -> None:
@@ -37,19 +44,63 @@ def test_what_cannot_be_swept_is_refused(settings: list[str]) -> None:
         trials(settings)
 
 
-def test_a_sweep_as_a_process(bp, tmp_path: Path) -> None:
+def test_a_sweep_as_a_process(bp) -> None:
     grid = ["sweep", "configs/moons.yaml", "--set", "trainer.epochs=1", "--set", "optimizer.learning_rate=0.1,0.01,nan"]
     refused = bp(*grid)
     assert refused.code == 2
     assert "learning_rate" in refused.err
     grid[-1] = "optimizer.learning_rate=0.1,0.01"
-    first = bp(*grid, "--jobs", "2", "--json")
+    first = bp(*grid, "--jobs", "2", "--json", "--monitor", "validation/accuracy")
     assert first.code == 0, first.err
     assert [trial["status"] for trial in first.json["trials"]] == ["completed"] * 2
-    assert first.json["best"]["varied"]["optimizer.learning_rate"] == "0.1"
+    assert first.json["best"]["value"] == max(each["metrics"]["validation/accuracy"] for each in first.json["trials"])
     assert bp(*grid).code == 2
-    again = bp(*grid, "--resume", "--json")
+    again = bp(*grid, "--resume")
     assert again.code == 0, again.err
-    assert sorted(t["run_dir"] for t in again.json["trials"]) == sorted(t["run_dir"] for t in first.json["trials"])
-    listed = bp("runs", "ls", "--runs", "runs/moons-sweep", "--json").json
-    assert len(listed) == 2
+    best, folder = again.out.splitlines()[-2:]
+    assert best.startswith("best: ")
+    assert folder == "runs/moons-sweep"
+    listed = bp("runs", "ls", "--runs", folder, "--json").json
+    assert {run["run_id"] for run in listed} == {trial["trial"] for trial in first.json["trials"]}
+
+
+def test_a_killed_process_costs_one_trial_and_a_signal_none(bp, tmp_path: Path, cache: Path) -> None:
+    command = ["sweep", "configs/xor.yaml", "--set", "trainer.epochs=4000", "--set", "seed=0..3", "--jobs", "2"]
+    env = os.environ | {"BP_CACHE": str(cache), "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen([sys.executable, "-m", "backprop_cli", *command], cwd=tmp_path, env=env)
+
+    def running(count: int) -> list[Path]:
+        while len(found := list(tmp_path.glob("runs/xor-sweep/*/run.json"))) < count:
+            assert process.poll() is None
+            time.sleep(0.01)
+        return sorted(found, key=lambda path: path.stat().st_mtime)
+
+    victim = running(2)[-1]
+    os.kill(json.loads(victim.read_text())["host"]["pid"], signal.SIGKILL)
+    running(3)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130
+    status = {run["run_id"]: run["status"] for run in bp("runs", "ls", "--runs", "runs/xor-sweep", "--json").json}
+    assert status.pop(victim.parent.name) == "failed"
+    assert set(status.values()) <= {"interrupted", "completed"}
+    assert "interrupted" in status.values()
+    resumed = bp(*command, "--resume", "--json")
+    assert resumed.code == 1
+    failed = [trial for trial in resumed.json["trials"] if trial["status"] != "completed"]
+    assert [trial["trial"] for trial in failed] == [victim.parent.name]
+    assert "SIGKILL" in failed[0]["error"]
+    repeated = bp(*command, "--only", "failed", "--json")
+    assert repeated.code == 0, repeated.err
+    assert {(trial["status"], trial["metrics"]["epoch"]) for trial in repeated.json["trials"]} == {("completed", 4000)}
+
+
+def test_fail_fast_stops_where_keep_going_goes_on(bp) -> None:
+    diverging = ["sweep", "configs/xor.yaml", "--set", "trainer.epochs=3", "--set", "loss=mse", "--json"]
+    diverging += ["--set", "architecture.0.activation=null", "--set", "architecture.1.activation=null"]
+    diverging += ["--set", "trainer.metrics=[]", "--set", "optimizer.learning_rate=1e38,0.1,0.2"]
+    on = bp(*diverging, "--name", "on")
+    assert on.code == 1
+    assert sorted(trial["status"] for trial in on.json["trials"]) == ["completed", "completed", "diverged"]
+    fast = bp(*diverging, "--name", "fast", "--fail-fast")
+    assert fast.code == 1
+    assert [trial["status"] for trial in fast.json["trials"]] == ["diverged", "missing", "missing"]

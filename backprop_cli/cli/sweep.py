@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -30,7 +31,9 @@ def sweep(
     only: Only = None,
     fail_fast: Annotated[bool, typer.Option("--fail-fast/--keep-going", help="Stop at the first failure.")] = False,
     monitor: Annotated[str | None, typer.Option(metavar="METRIC", help="What the best is chosen by.")] = None,
-    maximize: Annotated[bool, typer.Option("--maximize/--minimize", help="Whether more of it is better.")] = False,
+    maximize: Annotated[
+        bool | None, typer.Option("--maximize/--minimize", help="Whether more of it is better; a metric knows.")
+    ] = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -50,47 +53,57 @@ def sweep(
     """
     from backprop_cli import config as configs
     from backprop_cli import sweep as sweeps
+    from backprop_cli import trials as planning
     from backprop_cli.cli import ui
     from backprop_cli.errors import UsageError
 
-    planned = sweeps.trials(set_ or [], trials, search_seed)
-    for trial in planned:
-        configs.load(config, trial.overrides)  # every mistake shows before anything runs
+    planned = planning.trials(set_ or [], trials, search_seed)
+    loaded = [configs.load(config, trial.overrides) for trial in planned]  # every mistake shows before anything runs
     folder = runs / (name or f"{config.stem}-sweep")
-    before = [sweeps.state(folder, trial) for trial in planned]
+    before = sweeps.states(folder, planned)
     started = [each for each in before if each.status != "missing"]
     if started and not resume and only is None:
         raise UsageError(f"{folder} already holds {len(started)} of these trials; add --resume, or choose a --name")
     chosen = [each.trial for each in before if wanted(each.status, only)]
-    show = (lambda outcome: None) if quiet else ui.SweepProgress(len(planned), len(planned) - len(chosen))
-    done = sweeps.run(config, chosen, folder, jobs=jobs, fail_fast=fail_fast, notify=show)
-    outcomes = [*(each for each in before if each.trial not in chosen), *done]
+    keys = list(planned[0].varied)
+    shown: AbstractContextManager[sweeps.Watcher] = nullcontext(sweeps.Silent())
+    with shown if quiet else ui.sweep_progress(len(chosen), jobs, keys) as watcher:
+        outcomes = sweeps.run(
+            config, planned, chosen, folder, jobs=jobs, again=only == "failed", fail_fast=fail_fast, watcher=watcher
+        )
+    if monitor is None:
+        monitor = next((found for each in outcomes if (found := sweeps.watched(each))), None)
+    if maximize is None:
+        larger = {f"/{metric.key}" for metric in loaded[0].trainer.metrics if metric.maximize}
+        maximize = monitor is not None and monitor.endswith(tuple(larger))
     best = sweeps.ranked(outcomes, monitor, maximize)
     if json:
         print_json(summary(folder, outcomes, best))
     else:
-        keys = list(planned[0].varied)
         rows = [[each.trial.id, *each.trial.varied.values(), each.status, value] for value, each in best]
+        rest = [each for each in outcomes if each not in [ranked for _, ranked in best]]
+        rows += [[each.trial.id, *each.trial.varied.values(), each.status, None] for each in rest]
         ui.table(["trial", *keys, "status", monitor or "best"], rows, right=[monitor or "best"])
-        print(str(folder))
+        if best:
+            print(f"best: {best[0][1].trial}  {monitor} {ui.number(best[0][0])}")
+        print(folder)
     if any(each.status != "completed" for each in outcomes):
         raise typer.Exit(1)
 
 
 def wanted(status: str, only: str | None) -> bool:
     """Whether a trial of this status is to be run now."""
-    if only == "failed":
-        return status in ("failed", "diverged")
-    if only == "missing":
-        return status == "missing"
-    return status not in ("completed", "failed", "diverged")
+    failed = status in ("failed", "diverged")
+    if only is not None:
+        return failed if only == "failed" else status == "missing"
+    return status != "completed" and not failed
 
 
 def summary(folder: Path, outcomes: list[Outcome], best: list[tuple[float, Outcome]]) -> dict[str, Any]:
     """What `bp sweep --json` prints."""
     rows = [
         {"trial": each.trial.id, "varied": each.trial.varied, "status": each.status, "run_dir": str(each.run_dir)}
-        | {"metrics": (each.result or {}).get("metrics"), "best": (each.result or {}).get("best"), "error": each.error}
+        | {"metrics": each.metrics, "best": each.best or None, "error": each.error}
         for each in outcomes
     ]
     first = {"trial": best[0][1].trial.id, "varied": best[0][1].trial.varied, "value": best[0][0]} if best else None

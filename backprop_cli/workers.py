@@ -1,0 +1,180 @@
+"""Processes that work through a list of tasks, several at a time, and of which one may crash.
+
+A process does one task after the other, so that only its first pays for the imports. If it dies, its
+task is lost and no other; a new process takes its place.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from types import FrameType
+from typing import Any
+
+Tell = Callable[[Any], None]
+Work = Callable[[Any, Tell], Any]
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Started:
+    """A process has begun with a task."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the task said by the way."""
+
+    value: Any
+
+
+@dataclass(frozen=True)
+class Done:
+    """The task is over; what it gave back."""
+
+    value: Any
+
+
+@dataclass(frozen=True)
+class Died:
+    """The process ended in the middle of the task."""
+
+    reason: str
+
+
+Event = Started | Told | Done | Died
+
+
+class _Worker:
+    def __init__(self, work: Work) -> None:
+        context = multiprocessing.get_context("spawn")  # a fork would copy threads' locks in an unknown state
+        self.pipe, theirs = context.Pipe()
+        self.process = context.Process(target=_serve, args=(theirs, work), daemon=True)
+        self.process.start()
+        theirs.close()
+        self.task: int | None = None
+
+    def reason(self) -> str:
+        """Why the process ended."""
+        self.process.join()
+        code = self.process.exitcode or 0
+        return f"its process was ended by {signal.Signals(-code).name}" if code < 0 else f"its process exited ({code})"
+
+
+class Workers:
+    """`for number, event in Workers(work, tasks, jobs).events():`, with `stop` to end early.
+
+    `work(task, tell)` runs in the processes; it must be a function of a module. It gets SIGTERM when it is
+    to stop and may finish in order. The first SIGINT, SIGTERM or SIGHUP to this process stops the work, the
+    second kills it; `received` says which it was.
+    """
+
+    def __init__(self, work: Work, tasks: Sequence[Any], jobs: int) -> None:
+        self._work, self._waiting = work, deque(enumerate(tasks))
+        self._jobs = min(jobs, len(tasks))
+        self._workers: list[_Worker] = []
+        self.received: int | None = None
+        self.stopped = False
+
+    def stop(self) -> None:
+        """Start no other task, and ask those that run to end."""
+        self.stopped = True
+        self._waiting.clear()
+        for worker in self._workers:
+            if worker.process.is_alive():
+                worker.process.terminate()
+
+    def events(self) -> Iterator[tuple[int, Event]]:
+        """What happens, as (number of the task, event), until every task is done or given up."""
+        before = self._listen()
+        threads = {name: os.environ.get(name) for name in THREADS}
+        try:
+            os.environ |= {name: str(max(1, (os.cpu_count() or 1) // self._jobs)) for name in THREADS if self._jobs > 1}
+            yield from self._run()
+        finally:
+            for name, value in threads.items():
+                os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            for worker in self._workers:
+                worker.pipe.close()
+                worker.process.terminate()
+
+    def _run(self) -> Iterator[tuple[int, Event]]:
+        while True:
+            yield from self._assign()
+            busy = {worker.pipe: worker for worker in self._workers if worker.task is not None}
+            if not busy:
+                return
+            for pipe in wait(list(busy)):
+                worker = busy[pipe]  # type: ignore[index]  # they are the same connections
+                task = worker.task
+                assert task is not None
+                try:
+                    event = worker.pipe.recv()
+                except (EOFError, OSError):
+                    self._workers.remove(worker)
+                    event = Died(worker.reason())
+                if isinstance(event, Done):
+                    worker.task = None
+                yield task, event
+
+    def _assign(self) -> Iterator[tuple[int, Event]]:
+        """Give a task to whoever has none; a new process where there are too few."""
+        while self._waiting:
+            idle = next((worker for worker in self._workers if worker.task is None), None)
+            if idle is None:
+                if len(self._workers) >= self._jobs:
+                    return
+                idle = _Worker(self._work)
+                self._workers.append(idle)
+            number, task = self._waiting.popleft()
+            try:
+                idle.pipe.send(task)
+            except OSError:  # it died between two tasks
+                self._workers.remove(idle)
+                self._waiting.appendleft((number, task))
+                continue
+            idle.task = number
+            yield number, Started()
+
+    def _listen(self) -> dict[int, Any]:
+        if threading.current_thread() is not threading.main_thread():
+            return {}
+        heeded = [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
+        return {number: signal.signal(number, self._note) for number in heeded}
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.received is not None:
+            for worker in self._workers:
+                worker.process.kill()
+        self.received = number
+        self.stop()
+
+
+def _serve(pipe: Connection, work: Work) -> None:
+    """The life of a process: a task, its result, the next. Ctrl-C is its parent's to hear."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_follow, daemon=True).start()
+    while True:
+        try:
+            task = pipe.recv()
+        except EOFError:
+            return
+        value = work(task, lambda said: pipe.send(Told(said)))
+        pipe.send(Done(value))
+
+
+def _follow() -> None:
+    """Stop, in order, when the parent is gone: nobody would hear of the result."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
