@@ -94,10 +94,18 @@ def test_a_killed_process_costs_one_trial_and_a_signal_none(bp, tmp_path: Path, 
     assert {(trial["status"], trial["metrics"]["epoch"]) for trial in repeated.json["trials"]} == {("completed", 4000)}
 
 
-def test_fail_fast_stops_where_keep_going_goes_on(bp) -> None:
-    diverging = ["sweep", "configs/xor.yaml", "--set", "trainer.epochs=3", "--set", "loss=mse", "--json"]
-    diverging += ["--set", "architecture.0.activation=null", "--set", "architecture.1.activation=null"]
-    diverging += ["--set", "trainer.metrics=[]", "--set", "optimizer.learning_rate=1e38,0.1,0.2"]
+LINEAR = """
+dataset: {source: synthetic, name: friedman, samples: 20}
+architecture: [{type: dense, units: 1}]
+loss: mse
+optimizer: {type: sgd, learning_rate: 0.01}
+trainer: {epochs: 2}
+"""
+
+
+def test_fail_fast_stops_where_keep_going_goes_on(bp, tmp_path: Path) -> None:
+    (tmp_path / "linear.yaml").write_text(LINEAR)
+    diverging = ["sweep", "linear.yaml", "--set", "optimizer.learning_rate=1e38,0.01,0.02", "--json"]
     on = bp(*diverging, "--name", "on")
     assert on.code == 1
     assert sorted(trial["status"] for trial in on.json["trials"]) == ["completed", "completed", "diverged"]

@@ -7,24 +7,40 @@ from typing import Annotated
 
 import typer
 
-from backprop_cli.cli.options import RUNS, Json, Runs, Set, print_json
+from backprop_cli.cli import completion
+from backprop_cli.cli.options import RUNS, Json, Runs, Set, Unset, changes, print_json
+
+Patient = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN|CONFIG",
+        help="A run, or a config to probe.",
+        show_default=False,
+        autocompletion=completion.configs_or_runs,
+    ),
+]
 
 
 def doctor(
-    source: Annotated[str, typer.Argument(metavar="RUN|CONFIG", help="A run, or a config to probe.")],
+    source: Patient,
     set_: Set = None,
+    unset: Unset = None,
     steps: Annotated[int, typer.Option(metavar="N", min=1, help="Steps of a probe, at most.")] = 2000,
     seconds: Annotated[float, typer.Option(metavar="S", min=0.1, help="Seconds of a probe, at most.")] = 2.0,
     fail: Annotated[bool, typer.Option("--fail", help="Exit with 1 if a disease was found; for scripts.")] = False,
     runs: Runs = RUNS,
     json: Json = False,
 ) -> None:
-    """Say why a network does not learn, and the edit of its config that makes it.
+    """Say why a network does not learn, and what to edit.
 
     A config is trained for a moment in memory; of a run, what it recorded is read. Where something looks wrong,
     the edit against it is tried for as many steps. Nothing is written.
 
-    bp doctor latest
+    \b
+    Examples:
+      bp doctor latest
+      bp doctor configs/deep_sigmoid.yaml
+      bp doctor configs/moons.yaml --set optimizer.learning_rate=100 --fail
     """
     from backprop_cli import build
     from backprop_cli.cli import ui
@@ -35,10 +51,10 @@ def doctor(
 
     limits = Limits(steps, seconds, {} if json else {"warn": ui.warn, "progress": ui.loading})
     if Path(source).is_file():
-        found = doctors.examine_config(Path(source), tuple(set_ or ()), limits)
+        found = doctors.examine_config(Path(source), tuple(changes(set_, unset)), limits)
         path = source
     else:
-        if set_:
+        if set_ or unset:
             raise UsageError("--set goes with a CONFIG; a run is what it is")
         run = build.find(source, runs)
         found = doctors.examine_run(run, limits)
@@ -49,7 +65,7 @@ def doctor(
         columns = list(doctor_text.COLUMNS)
         ui.table(columns, doctor_text.rows(found), right=columns[2:])
         for line in doctor_text.lines(found, path):
-            typer.echo(line)
+            print(line)
         for note in found.notes:
             ui.note(note)
     if fail and not found.healthy:
