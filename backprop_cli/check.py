@@ -14,7 +14,7 @@ from backprop_cli import build, registry
 from backprop_cli import config as configs
 from backprop_cli.config import Config
 from backprop_cli.engine import battery, gradcheck
-from backprop_cli.errors import BpError, ConfigError, DataError, Problem
+from backprop_cli.errors import BpError, ConfigError, DataError, Problem, UsageError
 from backprop_cli.training.loop import Callback, Loop, Row
 from backprop_cli.training.threads import limited
 
@@ -139,7 +139,26 @@ def registered_gradients(only: str | None = None, plugin: Path | None = None) ->
     before = {kind: set(registry.classes(kind)) for kind in ("layer", "loss")}
     registry.load_plugin(plugin)
     new = [name for kind, known in before.items() for name in registry.classes(kind) if name not in known]
-    return _result([check for name in new if only in (None, name) for check in battery.run(name)])
+    checks = [check for name in new if only in (None, name) for check in _checked(name)]
+    if not checks:
+        raise UsageError(f"plugin {plugin}: defines no layer or loss to check; expected @layer(…) or @loss(…) classes")
+    return _result(checks)
+
+
+def _checked(name: str) -> Iterator[gradcheck.Check]:
+    """The battery over a plugin's layer or loss; what cannot be run has not passed."""
+    done = 0
+    try:
+        for check in battery.run(name):
+            done += 1
+            yield check
+    except Exception as error:
+        said = registry.plugin_failure(error) or f"{type(error).__name__}: {error}"
+        yield gradcheck.Check(name, "", float("inf"), said, False)
+    else:
+        if not done:
+            said = "not checked: the class has no `examples` to check it with"
+            yield gradcheck.Check(name, "", float("inf"), said, False)
 
 
 def _result(checks: list[gradcheck.Check]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import importlib
 import importlib.util
 import pkgutil
 import sys
+import traceback
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
@@ -40,6 +41,7 @@ PACKAGES = {
     "section": "backprop_cli.training.options",
 }
 ENTRY_POINT_GROUP = "backprop_cli.plugins"
+PLUGIN_MODULE = "bp_plugin_"  # what the names of modules made from plugin files begin with
 
 T = TypeVar("T")
 _classes: dict[str, dict[str, type]] = {kind: {} for kind in PACKAGES}
@@ -125,7 +127,7 @@ def load_plugin(path: Path) -> None:
         text = path.read_bytes()
     except OSError as error:
         raise UsageError(f"plugin {path}: {error.strerror}") from None
-    module_name = f"bp_plugin_{path.stem}_{crc32(text):08x}"  # a copy of what is loaded is not loaded again
+    module_name = f"{PLUGIN_MODULE}{path.stem}_{crc32(text):08x}"  # a copy of what is loaded is not loaded again
     if module_name in sys.modules:
         return
     spec = importlib.util.spec_from_file_location(module_name, path)
@@ -138,6 +140,15 @@ def load_plugin(path: Path) -> None:
     except Exception as error:  # any mistake of the plugin's author, shown with its own words
         del sys.modules[module_name]
         raise UsageError(f"plugin {path}: {type(error).__name__}: {error}") from error
+
+
+def plugin_failure(error: BaseException) -> str | None:
+    """`plugin FILE, line N: what was raised` for an exception out of a plugin's code; None for any other."""
+    found = None
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        if frame.f_globals.get("__name__", "").startswith(PLUGIN_MODULE):
+            found = f"plugin {frame.f_code.co_filename}, line {line}: {type(error).__name__}: {error}"
+    return found
 
 
 def get(kind: str, name: object) -> type:

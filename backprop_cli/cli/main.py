@@ -16,6 +16,7 @@ from backprop_cli import __version__, cli
 from backprop_cli.cli import streams
 from backprop_cli.cli.group import Root, dress
 from backprop_cli.errors import BpError, ConfigError
+from backprop_cli.registry import plugin_failure
 
 NO_COMMANDS = {"main", "ui"}  # ui imports rich and NumPy
 #: wrong usage as typer finds it; the class is click's, which newer versions of typer have inside
@@ -94,7 +95,12 @@ def run(arguments: list[str], debug: bool) -> Any:
         if debug:
             raise
         return fail(f"bp: {plain(error)}", 1)
-    except Exception:  # a bug, unless a module could not be imported because no file can be opened
+    except (
+        Exception
+    ) as error:  # a plugin's bug or ours, unless a module could not be imported because no file can be opened
+        theirs = plugin_failure(error)
+        if theirs and not debug:
+            return fail(f"bp: {theirs}; --debug shows the traceback", 1)
         if debug or not _out_of_files():
             raise
         return fail("bp: too many open files; raise the limit with `ulimit -n`", 1)

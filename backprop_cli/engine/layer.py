@@ -119,15 +119,15 @@ class Layer(Component):
 
         Raises BuildError where the shapes do not fit.
         """
-        raise NotImplementedError
+        raise BuildError(f"{type(self).__name__} defines no build(self, *shapes) -> shape of y")
 
     def forward(self, x: Any, y: Array, training: bool) -> None:
         """Write y = f(x)."""
-        raise NotImplementedError
+        raise BuildError(f"{type(self).__name__} defines no forward(self, x, y, training)")
 
     def backward(self, x: Any, y: Array, dy: Array, dx: Any) -> None:
         """Write dL/dW into self.dW, and dL/dx into dx unless it is None. dy may be overwritten."""
-        raise NotImplementedError
+        raise BuildError(f"{type(self).__name__} defines no backward(self, x, y, dy, dx)")
 
     def flops(self, *shapes: Shape) -> int:
         """Floating-point operations of one forward pass of one example (a multiply-add counts 2)."""
