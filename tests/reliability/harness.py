@@ -129,10 +129,11 @@ def begun(path: Path) -> bool:
     return True
 
 
-def clean(code: int, said: str) -> bool:
-    """Whether a command failed as it should: exit code 1, the cause in one line, no traceback."""
+def clean(code: int, said: str, unheard: bool = False) -> bool:
+    """Whether a command failed as it should: exit code 1, the cause in one line, no traceback. `unheard`: the fault
+    may have hit the writing of that very line."""
     lines = [line for line in said.splitlines() if line.strip()]
-    return code == 1 and len(lines) == 1 and "Traceback" not in said
+    return code == 1 and (len(lines) == 1 or (unheard and not lines)) and "Traceback" not in said
 
 
 def trials(default: int) -> int:
