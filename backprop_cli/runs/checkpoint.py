@@ -37,14 +37,21 @@ class Checkpoint:
     values: dict[str, Any]
 
     def write(self, path: Path, before: Callable[[], None] | None = None) -> None:
-        """Write the file whole or not at all; `before` is called just before it takes its name. Raises RunError."""
+        """Write the file whole or not at all; `before` is called just before it takes its name.
+
+        Raises RunError; CheckpointError where there are too many arrays.
+        """
         arrays = {name: np.asarray(array, order="C") for name, array in self.arrays.items()}
         entries = tensors.layout(arrays)
         views = {name: _bytes(arrays[name]) for name in entries}
         sums = {name: crc32(view) for name, view in views.items()}
         plain = json.dumps(finite(self.values))
         metadata = {"bp": plain, "crc32": json.dumps(sums), "check": _check(entries, sums, plain)}
-        write_atomically(path, [tensors.header(entries, metadata), *views.values()], before)
+        try:
+            header = tensors.header(entries, metadata)
+        except ValueError as error:
+            raise CheckpointError(f"cannot write {path}: {error}") from None
+        write_atomically(path, [header, *views.values()], before)
 
     @classmethod
     def read(cls, path: Path) -> Checkpoint:

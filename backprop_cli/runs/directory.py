@@ -8,7 +8,6 @@ import os
 import re
 import secrets
 import shutil
-import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -223,19 +222,12 @@ def _read_info(path: Path) -> dict[str, Any]:
     return found
 
 
-def _is_run(path: Path) -> bool:
-    try:
-        return stat.S_ISREG((path / RUN_JSON).lstat().st_mode)
-    except (OSError, ValueError):  # also a name that no file can have
-        return False
-
-
 def list_runs(runs: Path) -> Iterator[RunDirectory]:
     """The runs in a folder, oldest first; what is not a run is passed over."""
     found = []
     if runs.is_dir():
         for path in runs.iterdir():
-            if not path.name.startswith(".") and _is_run(path):
+            if not path.name.startswith("."):
                 try:
                     found.append(RunDirectory(path))
                 except BpError:
@@ -246,7 +238,7 @@ def list_runs(runs: Path) -> Iterator[RunDirectory]:
 def find_run(name: str, runs: Path) -> RunDirectory:
     """A run by path, by id under `runs`, or `latest`. Raises UsageError with the nearest id."""
     for candidate in (Path(name), runs / name):
-        if _is_run(candidate):
+        if os.path.lexists(candidate / RUN_JSON):
             return RunDirectory(candidate)
     known = list(list_runs(runs))
     if name == "latest" and known:

@@ -1,7 +1,9 @@
 """Where numbers stopped being finite.
 
-The check of every step is one dot product, g·w over all that is trained: NaN or infinity in either makes
-it NaN or infinity, since 0·∞ is NaN. A sum that only overflowed is told apart by looking at each number.
+Every step looks at the loss, and at one dot product: ‖g‖² over all that is trained is NaN or infinite if any
+gradient is. A sum that only overflowed is told apart by looking at each number. Weights are looked at when an
+epoch ends and before a checkpoint; one that an update made infinite shows in the loss or gradient of the next step,
+unless a saturated unit hides it until then.
 """
 
 from __future__ import annotations
@@ -19,10 +21,10 @@ from backprop_cli.engine.parameters import ParameterStore
 Array = npt.NDArray[Any]
 
 
-def all_finite(store: ParameterStore) -> bool:
-    """Whether every gradient and every trained weight is finite."""
-    g, w = store.gradients[: store.trainable], store.values[: store.trainable]
-    return isfinite(g.dot(w)) or bool(np.isfinite(g).all() and np.isfinite(w).all())
+def gradients_finite(store: ParameterStore) -> bool:
+    """Whether every gradient of what is trained is finite."""
+    g = store.gradients[: store.trainable]
+    return isfinite(g.dot(g)) or bool(np.isfinite(g).all())
 
 
 def first_infinite(vectors: Mapping[str, Array]) -> str | None:

@@ -20,7 +20,7 @@ from backprop_cli.engine.metrics.base import Metric, counted
 from backprop_cli.engine.optimizers.base import Optimizer
 from backprop_cli.errors import CheckpointError, DivergedError, UsageError
 from backprop_cli.registry import expected
-from backprop_cli.training.divergence import all_finite, culprit, first_infinite, parameter_at
+from backprop_cli.training.divergence import culprit, first_infinite, gradients_finite, parameter_at
 from backprop_cli.training.options import Trainer
 
 Array = npt.NDArray[Any]
@@ -144,7 +144,7 @@ class Loop:
         for metric in self.metrics:
             metric.update(*counted(z, y, network.output_mask))
         network.backward()
-        if not all_finite(network.store):
+        if not gradients_finite(network.store):
             raise self._diverged("a gradient is NaN or infinite", x, y)
         self.rate = self.optimizer.current_rate
         self.update()

@@ -14,7 +14,7 @@ from backprop_cli.engine.parameters import ParameterStore
 from backprop_cli.errors import DivergedError
 from backprop_cli.runs.checkpoint import Checkpoint
 from backprop_cli.runs.directory import RunDirectory
-from backprop_cli.training.divergence import all_finite, first_infinite
+from backprop_cli.training.divergence import first_infinite, gradients_finite
 from backprop_cli.training.loop import Callback, Loop
 from tests.reliability.compare import EVERYTHING, rows
 
@@ -28,21 +28,19 @@ def store() -> ParameterStore:
 @pytest.mark.filterwarnings("ignore:.* encountered in dot")  # the loop silences them as a whole
 class TestTheCheck:
     @pytest.mark.parametrize("value", POISON)
-    @pytest.mark.parametrize("vector", ["values", "gradients"])
-    def test_every_place_is_seen(self, value: float, vector: str) -> None:
+    def test_every_place_is_seen(self, value: float) -> None:
         found = store()
-        assert all_finite(found)
-        array = getattr(found, vector)
+        assert gradients_finite(found)
         for place in range(0, found.trainable, 7):
-            kept, array[place] = array[place], value
-            assert not all_finite(found)
-            array[place] = kept
-        assert all_finite(found)
+            kept, found.gradients[place] = found.gradients[place], value
+            assert not gradients_finite(found)
+            found.gradients[place] = kept
+        assert gradients_finite(found)
 
     def test_large_is_not_infinite(self) -> None:
         found = store()
         found.values[:2], found.gradients[:2] = 3e38, [3e38, -3e38]
-        assert all_finite(found)
+        assert gradients_finite(found)
         assert first_infinite({"weights": found.values}) is None
 
     @pytest.mark.parametrize("value", POISON)

@@ -1,0 +1,42 @@
+"""The trials of this folder: a few of each here, all of them with `-m slow`. docs/reliability.md has their results."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+
+FEW = [("kill", 4), ("damage", 8), ("torn", 3), ("diverging", 5)]
+ALL = [
+    *[("kill", 200), ("damage", 200), ("torn", 60), ("diverging", 100), ("together", 50)],
+    *[("hostile_inputs", None), ("syscalls", 1), ("faults", 1), ("clock", None)],
+]
+TOOLS = {"syscalls": "strace", "faults": "strace", "clock": "cc"}
+
+
+def run(name: str, trials: int | None) -> None:
+    arguments = [] if trials is None else ["--trials", str(trials)]
+    command = [sys.executable, "-m", f"tests.reliability.{name}", *arguments]
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=env, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    print(done.stdout)
+
+
+@pytest.mark.parametrize(("name", "trials"), FEW)
+def test_a_few(name: str, trials: int) -> None:
+    run(name, trials)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize(("name", "trials"), ALL)
+def test_all(name: str, trials: int | None) -> None:
+    tool = TOOLS.get(name)
+    assert tool is None or shutil.which(tool), f"these trials need {tool}"
+    run(name, trials)
