@@ -18,15 +18,12 @@ from backprop_cli.runs.directory import RunDirectory
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURES = ROOT / "docs" / "pictures"
-DEEP = """architecture=[
-    {repeat: {times: 8, layers: [%s]}}, {type: dense, units: 2, activation: softmax}]"""
-PLAIN = "{type: dense, units: 16, activation: sigmoid}"
-NORMALISED = "{type: dense, units: 16}, batch_norm, sigmoid"
+SCALED = "dataset.transforms=[{type: scale, by: 0.00392156862745098}]"
 
 
-def run(folder: Path, name: str, config: str, *overrides: str) -> View:
+def run(folder: Path, name: str, *overrides: str) -> View:
     """A run of a shipped config, trained now."""
-    cfg = load_config(ROOT / "configs" / f"{config}.yaml", overrides=[f"name={name}", *overrides])
+    cfg = load_config(ROOT / "configs" / f"{name}.yaml", overrides=list(overrides))
     train(cfg, run_dir=folder / name)
     return View(RunDirectory(folder / name))
 
@@ -45,15 +42,14 @@ def main() -> None:
     PICTURES.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as name:
         folder = Path(name)
-        plain = run(folder, "deep_sigmoid", "moons", DEEP % PLAIN)
-        normalised = run(folder, "deep_sigmoid_batch_norm", "moons", DEEP % NORMALISED)
-        plain.label, normalised.label = "8 sigmoid layers", "the same, batch-normalised"
+        plain = run(folder, "deep_sigmoid")
+        normalised = run(folder, "deep_sigmoid_batch_norm")
+        plain.label, normalised.label = "10 sigmoid layers", "the same, batch-normalised"
         save("curves.png", "loss", plain, normalised, metrics=["train/loss", "validation/accuracy"])
         save("gradients.png", "gradients", plain)
-        save("boundary.png", "boundary", run(folder, "moons", "moons"))
-        save("network.png", "network", run(folder, "xor", "xor"), sample=1)
-        digits = run(folder, "mnist5k", "mnist", "dataset={source: sample, name: mnist5k}",
-                     "dataset.transforms=[{type: scale, by: 0.00392156862745098}]")  # fmt: skip
+        save("boundary.png", "boundary", run(folder, "moons"))
+        save("network.png", "network", run(folder, "xor"), sample=1)
+        digits = run(folder, "mnist", "dataset={source: sample, name: mnist5k}", SCALED)
         save("confusion.png", "confusion", digits)
 
 

@@ -11,12 +11,16 @@ import numpy as np
 from backprop_cli.engine.metrics.report import class_report
 from backprop_cli.errors import BpError
 from backprop_cli.insight import mistakes as wrong
+from backprop_cli.insight.doctor import examine_run
+from backprop_cli.insight.doctor_text import lines
+from backprop_cli.insight.doctor_verdicts import Limits
 from backprop_cli.insight.flow import HOW_TO_RECORD, recorded, snapshot
 from backprop_cli.insight.layout import READABLE
 from backprop_cli.insight.markup import Line, Markup, chart, details, element, escape, join, note, number, table
 from backprop_cli.insight.view import Answers, View
 
 WRITTEN = 25  # classes up to which the matrix is a table
+PROBE = Limits(steps=300, seconds=0.5)  # of the doctor's: a report is written in a few seconds
 PAIRS = 20  # confusions listed beyond that
 FLOW = {  # what diagnostics hold: title, whether decades matter
     "gradient_norm": ("norm of the gradient", True),
@@ -28,7 +32,7 @@ FLOW = {  # what diagnostics hold: title, whether decades matter
 
 def inside(view: View, level: int) -> Markup:
     """Everything that needs the network and its data; one note where they cannot be loaded."""
-    parts = [_part(level, "Gradient flow", lambda: _flow(view))]
+    parts = [_part(level, "Gradient flow", lambda: _flow(view)), _part(level, "Diagnosis", lambda: _diagnosis(view))]
     try:
         prepared = view.prepared
     except (BpError, OSError) as error:
@@ -66,26 +70,36 @@ def _flow(view: View) -> Markup:
         if not values or (not log and not any(values)):
             continue
         last = max(len(flow.y) - 1, 1)
-        lines = [
+        layers = [
             Line(name, f"color-mix(in oklab, var(--s0) {100 - 100 * i / last:.0f}%, var(--s4))", flow.x,
                  [None if log and each is not None and each <= 0 else each for each in y])
             for i, (name, y) in enumerate(flow.y.items())
         ]  # fmt: skip
-        charts.append(chart(title, "epoch", lines, log=log, whole=False))
+        charts.append(chart(title, "epoch", layers, log=log, whole=False))
     if charts:
         said = element("p", "A line a layer, from the input (blue) to the output (yellow).", class_="faint")
         return join([said, element("div", *charts, class_="grid")])
-    layers = snapshot(view)
+    moments = snapshot(view)
     said = note(f"No diagnostics were recorded, so this is one batch at the checkpoint. To record: {HOW_TO_RECORD}")
-    logs = [np.log10(layer.gradient_norm) for layer in layers if layer.gradient_norm > 0]
+    logs = [np.log10(layer.gradient_norm) for layer in moments if layer.gradient_norm > 0]
     low, high = (min(logs) - 0.5, max(logs)) if logs else (0.0, 1.0)
     bars = []
-    for layer in layers:
+    for layer in moments:
         share = 100 * (np.log10(layer.gradient_norm) - low) / (high - low) if layer.gradient_norm > 0 else 0
         bars += [element("span", layer.name), element("i", style=f"--p:{share:.1f}"), number(layer.gradient_norm)]
     bars = [bar if isinstance(bar, Markup) else element("span", bar) for bar in bars]
     caption = element("p", "Norm of the gradient of each layer, logarithmic.", class_="faint")
     return join([said, caption, element("div", *bars, class_="bars")])
+
+
+def _diagnosis(view: View) -> Markup:
+    """What `bp doctor` says."""
+    found = examine_run(view.run, PROBE)
+    said = [element("p", f"({each})", class_="faint") for each in found.notes]
+    if found.healthy:
+        return join([element("p", "Nothing inside points to a disease."), *said])
+    text = "\n".join(lines(found, "config.yaml")).strip()
+    return join([element("pre", text, class_="verdict"), *said])
 
 
 def _confusion(view: View, level: int) -> Markup:

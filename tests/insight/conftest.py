@@ -28,6 +28,14 @@ RECIPES: dict[str, tuple[str, list[str]]] = {
             "{type: dense, units: 10, activation: softmax}]",
         ],
     ),
+    "sick": (
+        "moons",
+        [
+            "trainer.epochs=4",
+            "architecture=[{repeat: {times: 12, layers: [{type: dense, units: 16, activation: sigmoid}]}}, "
+            "{type: dense, units: 2, activation: softmax}]",
+        ],
+    ),
     "friedman": (
         "moons",
         [

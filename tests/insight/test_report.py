@@ -90,6 +90,13 @@ def test_gradients_come_from_the_diagnostics(view: Views) -> None:
     np.testing.assert_allclose(flow["series"][0]["y"], expected, rtol=1e-5)
 
 
+def test_the_doctor_has_its_say(view: Views) -> None:
+    sick, healthy = Page(report([view("sick")])).text, Page(report([view("moons")])).text
+    assert "vanishing gradients" in sick
+    assert "--set architecture." in sick
+    assert "Nothing inside points to a disease" in healthy
+
+
 def test_without_diagnostics_the_report_says_so_and_shows_a_moment(trained: Runs, tmp_path: Path) -> None:
     shutil.copytree(trained("moons"), tmp_path / "run")
     (tmp_path / "run/diagnostics.jsonl").unlink()

@@ -20,7 +20,7 @@
   const show = (v) => {
     if (v === 0) return "0";
     const size = Math.abs(v);
-    return size >= 1e5 || size < 1e-3 ? v.toExponential(2) : String(+v.toPrecision(4));
+    return size >= 1e5 || size < 1e-3 ? v.toExponential(2).replace(/\.?0+e/, "e") : String(+v.toPrecision(4));
   };
   const ticks = (low, high, count) => {
     const raw = (high - low) / count, power = 10 ** Math.floor(Math.log10(raw));
