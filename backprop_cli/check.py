@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -131,34 +132,33 @@ def config_gradients(path: Path, overrides: Sequence[str], **options: Any) -> di
 
 
 def registered_gradients(only: str | None = None, plugin: Path | None = None) -> dict[str, Any]:
-    """The whole battery, or one layer or loss of it, or what a plugin file defines."""
+    """The whole battery, or one layer or loss of it, or what a plugin file defines. Raises UsageError."""
+    plugin = plugin and plugin.resolve()
     if plugin is None:
         if only is not None and only not in registry.names("loss"):
             registry.get("layer", only)
         return _result(list(battery.run(only)))
     before = {kind: set(registry.classes(kind)) for kind in ("layer", "loss")}
     registry.load_plugin(plugin)
-    new = [name for kind, known in before.items() for name in registry.classes(kind) if name not in known]
-    checks = [check for name in new if only in (None, name) for check in _checked(name)]
-    if not checks:
-        raise UsageError(f"plugin {plugin}: defines no layer or loss to check; expected @layer(…) or @loss(…) classes")
-    return _result(checks)
+    new = [(kind, name) for kind, known in before.items() for name in registry.classes(kind) if name not in known]
+    if not new:
+        raise UsageError(f"{plugin} defines no layer and no loss, so there is no gradient to check")
+    if only is not None and only not in [name for _, name in new]:
+        raise UsageError(f"{plugin} defines no {only!r}; {registry.expected(only, [name for _, name in new])}")
+    return _result([check for kind, name in new if only in (None, name) for check in _battery(kind, name, plugin)])
 
 
-def _checked(name: str) -> Iterator[gradcheck.Check]:
-    """The battery over a plugin's layer or loss; what cannot be run has not passed."""
-    done = 0
+def _battery(kind: str, name: str, plugin: Path) -> list[gradcheck.Check]:
+    """The battery over a class of a plugin; where its code raises, that is the finding."""
+    cls: Any = registry.get(kind, name)
+    worst = "it brings no `examples` to be checked on; see docs/plugins.md"
     try:
-        for check in battery.run(name):
-            done += 1
-            yield check
-    except Exception as error:
-        said = registry.plugin_failure(error) or f"{type(error).__name__}: {error}"
-        yield gradcheck.Check(name, "", float("inf"), said, False)
-    else:
-        if not done:
-            said = "not checked: the class has no `examples` to check it with"
-            yield gradcheck.Check(name, "", float("inf"), said, False)
+        if cls.examples:
+            return list(battery.check_layer(cls) if kind == "layer" else battery.check_loss(cls))
+    except Exception as error:  # anything its author may have done
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == plugin]
+        worst = f"{plugin.name}:{lines[-1] if lines else '?'}: {type(error).__name__}: {error}"
+    return [gradcheck.Check(name, "examples", float("inf"), worst, False)]
 
 
 def _result(checks: list[gradcheck.Check]) -> dict[str, Any]:

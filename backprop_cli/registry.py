@@ -115,7 +115,10 @@ def _load_entry_points() -> None:
     import importlib.metadata  # takes 20 ms, which `bp --help` need not wait for
 
     for entry in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
-        entry.load()
+        try:
+            entry.load()
+        except Exception as error:  # one broken package must not take every command with it
+            print(f"bp: the plugin {entry.name} ({entry.value}) is left out: {error!r}", file=sys.stderr)
 
 
 def load_plugin(path: Path) -> None:

@@ -83,16 +83,10 @@ def picture(
     from backprop_cli.insight import plots, style
 
     found = views(names, runs, checkpoint)
-    path = output or default_path(kind, found, ".png")
+    path = output or Path(f"{kind}-{found[0].run.id}{f'+{len(found) - 1}' if len(found) > 1 else ''}.png")
     with style.styled():
         style.save(plots.draw(kind, found, options), path)
     return path
-
-
-def default_path(what: str, found: list[View], suffix: str) -> Path:
-    """A file here, called after the first run and how many others."""
-    others = f"+{len(found) - 1}" if len(found) > 1 else ""
-    return Path(f"{what}-{found[0].run.id[:200]}{others}{suffix}")
 
 
 def views(names: list[str], runs: Path, checkpoint: str = "best") -> list[View]:

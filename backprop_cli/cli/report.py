@@ -29,13 +29,13 @@ def report(
       bp report latest
       bp report latest --output report.html
     """
-    from backprop_cli.cli.plot import default_path, views
+    from backprop_cli.cli.plot import views
     from backprop_cli.errors import UsageError
     from backprop_cli.insight.report import report as page
     from backprop_cli.runs.files import write_atomically
 
     found = views(names, runs, checkpoint)
-    path = output or default_path("report", found, ".html")
+    path = output or Path(f"report-{found[0].run.id}{f'+{len(found) - 1}' if len(found) > 1 else ''}.html")
     if not path.parent.is_dir():
         raise UsageError(f"{path}: there is no folder {path.parent}")
     write_atomically(path, [page(found).encode()])

@@ -34,7 +34,7 @@ def check(view: View) -> None:
     made = view.prepared
     if made.dataset.input_shape != (2,):
         size = int(np.prod(made.dataset.input_shape))
-        shape = f" inputs of shape {made.dataset.input_shape}" if len(made.dataset.input_shape) > 1 else ""
+        shape = f" of shape {made.dataset.input_shape}" if len(made.dataset.input_shape) > 1 else ""
         possible = "confusion, activations or weights" if made.dataset.classes else "loss, activations or weights"
         raise UsageError(
             f"{view.run.id}: a boundary is drawn in the plane of 2 inputs, this network has {size}{shape}; "

@@ -15,13 +15,13 @@ from backprop_cli.insight.plots import Options, loss
 from backprop_cli.insight.view import View
 
 ROWS = 24  # of the table, at most
+KINDS = ("config", "last", "best", "run")
 
 
 def draw(figure: Figure, views: Sequence[View], options: Options) -> None:
     if len(views) < 2:
         raise UsageError("expected two or more runs to compare; for one run use --kind loss")
-    rows = compare.rows(compare.compare([view.run for view in views]))
-    rows.sort(key=lambda row: row[0] == "config")  # results first: there may be many differences
+    rows = [row for row in compare.rows(compare.compare([view.run for view in views])) if row[0] in KINDS]
     left_out = len(rows) - ROWS
     shown = rows if left_out <= 0 else [*rows[:ROWS], ["", f"… and {left_out} more", *["" for _ in views], None]]
     quantities = wanted(views, options.metrics)

@@ -1,0 +1,60 @@
+"""All that a plugin needs, in one place: `from backprop_cli.plugins import Layer, layer, slot, …`
+
+A decorator files a class under its names; the class's fields are its YAML options, its docstring is what
+`bp layers NAME` prints. docs/plugins.md is the tutorial.
+"""
+
+from backprop_cli.data.transform import Chunks, Transform, transform
+from backprop_cli.engine.initializers import InitializerBase, initializer
+from backprop_cli.engine.layer import (
+    Activation,
+    ActivationOption,
+    Array,
+    Initializer,
+    Layer,
+    Merge,
+    NonNegative,
+    PositiveInt,
+    Shape,
+    activation,
+    layer,
+)
+from backprop_cli.engine.losses.base import Elementwise, Loss, loss
+from backprop_cli.engine.metrics.base import Metric, class_ids, metric
+from backprop_cli.engine.optimizers.base import Optimizer, optimizer
+from backprop_cli.engine.schedules.base import Schedule, schedule
+from backprop_cli.errors import BuildError, DataError
+from backprop_cli.registry import Registered, slot
+
+__all__ = [
+    "Activation",
+    "ActivationOption",
+    "Array",
+    "BuildError",
+    "Chunks",
+    "DataError",
+    "Elementwise",
+    "Initializer",
+    "InitializerBase",
+    "Layer",
+    "Loss",
+    "Merge",
+    "Metric",
+    "NonNegative",
+    "Optimizer",
+    "PositiveInt",
+    "Registered",
+    "Schedule",
+    "Shape",
+    "Transform",
+    "activation",
+    "class_ids",
+    "initializer",
+    "layer",
+    "loss",
+    "metric",
+    "optimizer",
+    "schedule",
+    "slot",
+    "transform",
+]
