@@ -15,7 +15,7 @@ import typer
 from backprop_cli import __version__, cli
 from backprop_cli.cli import streams
 from backprop_cli.cli.group import Root, dress
-from backprop_cli.errors import BpError, ConfigError
+from backprop_cli.errors import BpError, ConfigError, InterruptedRunError
 from backprop_cli.registry import plugin_failure
 
 NO_COMMANDS = {"main", "ui"}  # ui imports rich and NumPy
@@ -78,6 +78,9 @@ def run(arguments: list[str], debug: bool) -> Any:
     try:
         code = app(arguments, prog_name="bp", standalone_mode=False)  # 130 for Ctrl-C
         sys.stdout.flush()
+    except InterruptedRunError as error:
+        fail(f"bp: {error}", error.exit_code)
+        os._exit(error.exit_code)  # all is written; taking Python down would cost ten times what the checkpoint did
     except BpError as error:
         if debug:
             raise
