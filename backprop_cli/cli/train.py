@@ -27,7 +27,9 @@ def train(
     run_dir: Annotated[Path | None, typer.Option(metavar="DIR", help="The run's exact directory.")] = None,
     runs: Runs = RUNS,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="Same as --set name=NAME.")] = None,
-    epochs: Annotated[int | None, typer.Option(metavar="N", help="Same as --set trainer.epochs=N.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(metavar="N", help="Same as --set trainer.epochs=N; with --resume, the new length.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(metavar="N", help="Same as --set seed=N.")] = None,
     json: Json = False,
     quiet: Quiet = False,

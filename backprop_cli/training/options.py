@@ -17,7 +17,8 @@ class EarlyStopping:
     """Stop when the monitored number has not improved by `min_delta` for `patience` epochs.
 
     `monitor` is a column of metrics.jsonl; by default validation/loss, or train/loss without a
-    validation split. The weights of the best epoch come back unless `restore_best` is false.
+    validation split. The weights of the best epoch come back unless `restore_best` is false;
+    the last ones stay in last.safetensors, from where training can go on.
     """
 
     monitor: str | None = None
@@ -28,10 +29,15 @@ class EarlyStopping:
 
 @dataclass(kw_only=True)
 class CheckpointPolicy:
-    """When a checkpoint is written: at whichever of these comes first, and always at the end.
+    """When a checkpoint is written: at each of the moments given here, when a signal stops the run, and at the end.
 
-    Epochs that follow each other faster than one a second share a checkpoint, unless
-    `every_epochs` was given.
+    every_steps    after every so many steps
+    every_epochs   after every so many epochs; without any of the three, after each epoch, but not twice a second
+    every_minutes  after the first step that many minutes after the last one
+    keep_last      how many stay: last.safetensors, and those before it as last-1, last-2, …
+    keep_best      keep the weights of the best epoch in best.safetensors
+    monitor        the column of metrics.jsonl that says which epoch is best; the one of early_stopping, if it has
+                   one, else validation/loss, or train/loss without a validation split
     """
 
     every_steps: PositiveInt | None = None
