@@ -145,11 +145,12 @@ class Batches:
         raw = slot.raw.reshape(self.batch_size, -1)
         for step in steps:
             first = step * self.batch_size
-            rows = order[first : first + self.batch_size]
+            after = first + self.batch_size
+            rows, coming = order[first:after], order[after : after + self.batch_size]
             n = len(rows)
             x = slot.x[:n] if self._into is None else self._into(n)
             y = targets if n == self.batch_size else targets[:n]
-            gather(source, rows, scale.by, scale.offset, raw[:n], x.reshape(n, -1))
+            gather(source, rows, coming, scale.by, scale.offset, raw[:n], x.reshape(n, -1))
             self._y(order, first, y)
             yield x, y
 

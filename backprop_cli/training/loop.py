@@ -140,7 +140,8 @@ class Loop:
         loss = network.loss(z, y)
         if not math.isfinite(loss):
             raise self._diverged(f"the loss is {loss}", x, y)
-        self._sums += loss * len(x), len(x)
+        self._sums[0] += loss * len(x)
+        self._sums[1] += len(x)
         for metric in self.metrics:
             metric.update(*counted(z, y, network.output_mask))
         network.backward()

@@ -52,8 +52,8 @@ class Dense(Layer):
 
     def forward(self, x: Array, y: Array, training: bool) -> None:
         z = y if self.activation is None or self.activation.in_place else self.z
-        rows = z.reshape(-1, self.units)
-        np.dot(x.reshape(-1, x.shape[-1]), self.W, out=rows)
+        rows, inputs = _rows(z), _rows(x)
+        np.dot(inputs, self.W, out=rows)
         if isinstance(self.activation, ReLU) and self.bias:
             self.kernels.add_bias_relu(rows, self.b)
             return
@@ -63,10 +63,9 @@ class Dense(Layer):
             self.activation.forward(z, y, training)
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
-        inputs, delta = x.reshape(-1, x.shape[-1]), dy.reshape(-1, self.units)
+        inputs, delta = _rows(x), _rows(dy)
         if isinstance(self.activation, ReLU) and self.bias:
-            scratch = self.activation.positive.reshape(-1, self.units)
-            self.kernels.bias_relu_gradient(y.reshape(-1, self.units), delta, self.db, scratch)
+            self.kernels.bias_relu_gradient(_rows(y), delta, self.db, _rows(self.activation.positive))
         else:
             if self.activation is not None:
                 self.activation.backward(y if self.activation.in_place else self.z, y, dy, dy)
@@ -74,8 +73,13 @@ class Dense(Layer):
                 self.kernels.bias_gradient(delta, self.db)
         np.dot(inputs.T, delta, out=self.dW)
         if dx is not None:
-            np.dot(delta, self.W.T, out=dx.reshape(-1, x.shape[-1]))
+            np.dot(delta, self.W.T, out=_rows(dx))
 
     def flops(self, *shapes: Shape) -> int:
         (shape,) = shapes
         return 2 * int(np.prod(shape)) * self.units
+
+
+def _rows(a: Array) -> Array:
+    """(..., K) as (rows, K)."""
+    return a if a.ndim == 2 else a.reshape(-1, a.shape[-1])

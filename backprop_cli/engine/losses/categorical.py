@@ -74,11 +74,8 @@ class Categorical(Loss):
         if not self.from_logits:
             return y, None
         p, row = self.scratch("p", z.shape, z.dtype), self.scratch("row", (*z.shape[:-1], 1), z.dtype)
-        np.max(z, axis=-1, keepdims=True, out=row)
-        np.subtract(z, row, out=p)
-        np.exp(p, out=p)
-        np.sum(p, axis=-1, keepdims=True, out=row)
-        np.divide(p, row, out=p)
+        rows = (-1, z.shape[-1])
+        self.kernels.softmax(z.reshape(rows), p.reshape(rows), row.reshape(-1, 1))
         return p, z
 
     def _log(self, p: Array, logits: Array | None) -> Array:

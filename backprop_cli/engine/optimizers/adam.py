@@ -28,6 +28,10 @@ class Adam(Optimizer):
     def slots(self) -> tuple[str, ...]:
         return ("m", "v", "v_max") if self.amsgrad else ("m", "v")
 
+    @property
+    def one_loop(self) -> bool:
+        return not self.amsgrad
+
     def update(self, w: Array, g: Array, memory: list[Array], rate: float, t: int, work: list[Array]) -> None:
         m, v, *largest = memory
         a, b = work

@@ -18,7 +18,7 @@ from annotated_types import Gt, Interval
 
 from backprop_cli.engine import kernels as kernel_sets
 from backprop_cli.engine.layer import NonNegative, PositiveInt
-from backprop_cli.engine.optimizers.groups import BLOCK, Group, blocks, segments
+from backprop_cli.engine.optimizers.groups import BLOCK, LONG_BLOCK, Group, blocks, segments
 from backprop_cli.engine.parameters import ParameterStore, aligned_zeros
 from backprop_cli.errors import CheckpointError
 from backprop_cli.registry import Component, Registered, register, slot
@@ -95,6 +95,11 @@ class Optimizer(Component):
         """How many blocks of temporary memory `update` uses."""
         return 2
 
+    @property
+    def one_loop(self) -> bool:
+        """Whether `update` is a single kernel that has a compiled version."""
+        return False
+
     def update(self, w: Array, g: Array, memory: list[Array], rate: float, t: int, work: list[Array]) -> None:
         """Change the block w in place. `memory` follows `slots`; t counts updates from 1; g may be overwritten."""
         raise NotImplementedError
@@ -114,9 +119,10 @@ class Optimizer(Component):
         names = [*self.slots, *["accumulated"] * (self.accumulate > 1), *["average"] * (self.ema is not None)]
         self.memory = {name: aligned_zeros(size, dtype) for name in names}
         self._gradient = store.gradients[:size]
-        self._work = [aligned_zeros(min(BLOCK, size), dtype) for _ in range(self.scratch)]
+        length = LONG_BLOCK if self.one_loop and self.kernels.which == "numba" else BLOCK
+        self._work = [aligned_zeros(min(length, size), dtype) for _ in range(self.scratch)]
         parts = segments(store, self.groups, self.learning_rate, self.weight_decay)
-        self._blocks = [self._block(span, rate, decays) for span, rate, decays in blocks(parts)]
+        self._blocks = [self._block(span, rate, decays) for span, rate, decays in blocks(parts, length)]
         epoch = total_steps if steps_per_epoch is None else steps_per_epoch
         self.schedule.bind(-(-total_steps // self.accumulate), epoch / self.accumulate)
 

@@ -16,6 +16,7 @@ from backprop_cli.errors import BuildError
 
 Array = npt.NDArray[Any]
 BLOCK = 16_384  # numbers; a block of w, g and two slots stays in the cache while a rule works on it
+LONG_BLOCK = 262_144  # for a rule that is one compiled loop and reads memory once however long the block
 
 
 @dataclass(kw_only=True)
@@ -66,12 +67,13 @@ def segments(
     return found
 
 
-def blocks(parts: Sequence[Segment]) -> Iterator[tuple[slice, float, list[tuple[slice, float]]]]:
-    """(span, learning rate, [(slice within it, decay)]) of every block; a new one begins with a new learning rate."""
+def blocks(parts: Sequence[Segment], size: int) -> Iterator[tuple[slice, float, list[tuple[slice, float]]]]:
+    """(span, learning rate, [(slice within it, decay)]) of every block of up to `size` numbers; a new one begins
+    with a new learning rate."""
     for rate, run in groupby(parts, key=lambda part: part.learning_rate):
         own = list(run)
-        for start in range(own[0].start, own[-1].stop, BLOCK):
-            stop = min(start + BLOCK, own[-1].stop)
+        for start in range(own[0].start, own[-1].stop, size):
+            stop = min(start + size, own[-1].stop)
             decays = [
                 (slice(max(part.start - start, 0), min(part.stop, stop) - start), part.weight_decay)
                 for part in own

@@ -25,6 +25,10 @@ class SGD(Optimizer):
     def slots(self) -> tuple[str, ...]:
         return ("velocity",) if self.momentum else ()
 
+    @property
+    def one_loop(self) -> bool:
+        return True
+
     def update(self, w: Array, g: Array, memory: list[Array], rate: float, t: int, work: list[Array]) -> None:
         if self.momentum:
             self.kernels.momentum_update(w, g, memory[0], rate, self.momentum, self.nesterov, work[0])

@@ -67,7 +67,7 @@ def class_slope(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
 @case
 def gather_scaled(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
     source, rows = rng.integers(0, 256, (n + c, k)).astype(np.uint8), rng.integers(0, n + c, n)
-    return [source, rows, 1 / 255, float(c % 2), Scratch((n, k), np.uint8), np.empty((n, k), dtype)]
+    return [source, rows, rows[::-1].copy(), 1 / 255, float(c % 2), Scratch((n, k), np.uint8), np.empty((n, k), dtype)]
 
 
 @case

@@ -7,14 +7,20 @@ from typing import Any
 import numpy.typing as npt
 
 from backprop_cli.engine.kernels.compiled import compiled
+from backprop_cli.engine.kernels.compiled.prefetch import prefetch
 
 __all__ = ["gather_scaled"]
 
+LINE = 64  # bytes of a cache line
 Array = npt.NDArray[Any]
 
 
 @compiled
-def gather_scaled(source: Array, rows: Array, by: float, offset: float, raw: Array, x: Array) -> None:
+def gather_scaled(source: Array, rows: Array, coming: Array, by: float, offset: float, raw: Array, x: Array) -> None:
+    for n in range(coming.size):
+        row = source[coming[n]]
+        for i in range(0, row.size, LINE):
+            prefetch(row, i)
     real = x.dtype.type
     factor, shift = real(by), real(offset)
     for n in range(rows.size):

@@ -12,8 +12,11 @@ __all__ = ["gather_scaled"]
 Array = npt.NDArray[Any]
 
 
-def gather_scaled(source: Array, rows: Array, by: float, offset: float, raw: Array, x: Array) -> None:
-    """x = source[rows] · by + offset;  source (N, I), x (n, I), and `raw`, scratch memory like x of source's dtype."""
+def gather_scaled(source: Array, rows: Array, coming: Array, by: float, offset: float, raw: Array, x: Array) -> None:
+    """x = source[rows] · by + offset;  source (N, I), x (n, I), and `raw`, scratch memory like x of source's dtype.
+
+    `coming` are the rows of the next batch, for a machine that can be told to fetch them from memory meanwhile.
+    """
     source.take(rows, 0, raw, "clip")
     np.copyto(x, raw, casting="unsafe")
     np.multiply(x, by, out=x)

@@ -1,0 +1,1 @@
+"""bp beside the frameworks people would otherwise use: `python -m benchmarks --help`."""

@@ -1,0 +1,107 @@
+"""The result as Markdown, and what in it should not be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+TOLERANCE = {"mlp": 0.02, "cnn": 0.04, "vgg": 0.25, "lstm": 0.12, "transformer": 0.05, "xor": 1.0}
+NAMES = {
+    "bp-numpy": "bp, NumPy kernels",
+    "bp-numba": "bp, Numba kernels",
+    "gemm": "only the matrix products",
+    "torch": "PyTorch, as people write it",
+    "torch-best": "PyTorch, at its best",
+    "jax": "JAX, an epoch in one scan",
+    "keras-tf": "Keras + TensorFlow",
+    "keras-jax": "Keras + JAX",
+    "sklearn": "scikit-learn",
+}
+
+
+def markdown(result: dict[str, Any]) -> str:
+    """Tables, and the machine they are from."""
+    machine = result["machine"]
+    parts = [
+        "Times are medians over rounds in which the peers took turns; a ratio is the median over rounds of the "
+        "peer's time over bp's, so above 1 bp is faster.",
+        f"Machine: {machine['processor']}, {machine['cpus']} hardware threads, {machine['memory_gib']} GiB, "
+        f"{machine['system']}; Python {machine['python']}, "
+        + ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
+        + f"; load average at the start {machine['load_average'][0]}.",
+    ]
+    for found in result["workloads"].values():
+        parts += [f"### {found['title']}", _workload(found["peers"]), *_skipped(found)]
+    if "epoch" in result:
+        parts += ["### One epoch of MNIST, whole command: imports, data, training, results on disk"]
+        parts += [_commands(result["epoch"]["peers"]), *_skipped(result["epoch"])]
+    if "start" in result:
+        parts += ["### Start", _commands(result["start"]["peers"]), *_skipped(result["start"])]
+    if "scaling" in result:
+        rows = [
+            [
+                f"{row['samples']:,}",
+                f"{row['seconds']:.2f}",
+                f"{1e6 * row['seconds'] / row['samples']:.1f}",
+                f"{row['private_mib']:.0f}",
+            ]
+            for row in result["scaling"]
+        ]
+        parts += ["### Examples in an epoch", _table(["examples", "s an epoch", "µs an example", "private MiB"], rows)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _workload(peers: dict[str, Any]) -> str:
+    rows = []
+    for name, each in peers.items():
+        score = "" if each["accuracy"] is None else f"{100 * each['accuracy']:.1f} %"
+        ratios = [f"{each['ratio'][ours]:.2f}" if ours in each["ratio"] else "" for ours in ("bp-numpy", "bp-numba")]
+        step = each["us_per_step"]
+        rows.append(
+            [
+                NAMES[name],
+                f"{step:,.0f}" if step >= 100 else f"{step:.1f}",
+                f"{each['cpu_us_per_step']:,.0f}",
+                *ratios,
+                score,
+                each["about"],
+            ]
+        )
+    return _table(["", "µs a step", "CPU µs", "÷ bp NumPy", "÷ bp Numba", "accuracy", "with"], rows)
+
+
+def _commands(peers: dict[str, Any]) -> str:
+    first = next(iter(peers.values()))
+    rows = [
+        [
+            NAMES.get(name, name),
+            f"{each['seconds']:.2f}",
+            f"{each['seconds'] / first['seconds']:.2f}",
+            f"{each['peak_mib']:.0f}",
+            f"{each['peak_mib'] / first['peak_mib']:.2f}",
+        ]
+        for name, each in peers.items()
+    ]
+    return _table(["", "s", "÷ first", "peak MiB", "÷ first"], rows)
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _skipped(found: dict[str, Any]) -> list[str]:
+    return [f"Left out: {'; '.join(found['skipped'])}."] if found["skipped"] else []
+
+
+def disagreements(result: dict[str, Any]) -> list[str]:
+    """Peers whose accuracy after the same number of epochs is not bp's."""
+    from benchmarks.workloads import WORKLOADS
+
+    lines = []
+    for name, found in result["workloads"].items():
+        ours = found["peers"].get("bp-numpy", {}).get("accuracy")
+        for peer, each in found["peers"].items():
+            apart = abs((each["accuracy"] or 0) - (ours or 0)) if each["accuracy"] is not None else 0.0
+            if apart > TOLERANCE[WORKLOADS[name].family]:
+                lines.append(f"{name}: {peer} reaches {each['accuracy']:.3f}, bp {ours:.3f}")
+    return lines
