@@ -12,7 +12,8 @@ from backprop_cli.engine.optimizers.base import Optimizer
 from backprop_cli.insight.doctor_edits import Anatomy, Edit, Patient
 from backprop_cli.insight.doctor_probe import Evidence
 
-SPIKE = 3.0  # times the first loss
+SPIKE = 3.0  # times the first loss, in the second half of training
+PEAK = 10.0  # times the first loss, ever
 
 
 @dataclass
@@ -26,6 +27,7 @@ class Suspicion:
     evidence: dict[str, Any] = field(default_factory=dict)
     certain: bool = False  # a verdict even where no edit is known or helps
     best_of_all: bool = False  # try every edit and take the best, rather than the first that helps
+    may_pass: bool = False  # what training can get over by itself: look longer before saying it
 
 
 @dataclass
@@ -56,9 +58,12 @@ def given(*edits: Edit) -> list[Edit]:
 
 
 def spiked(evidence: Evidence) -> bool:
-    """Whether the loss jumps about late in training."""
+    """Whether the loss jumps high, or still jumps about late in training."""
     later = evidence.losses[len(evidence.losses) // 2 :]
-    return bool(later) and (max(later) > SPIKE * evidence.start or float(np.std(later)) > evidence.start / 4)
+    if not later:
+        return False
+    restless = max(later) > SPIKE * evidence.start or float(np.std(later)) > evidence.start / 4
+    return restless or max(evidence.losses) > PEAK * evidence.start
 
 
 def broke(evidence: Evidence) -> str:

@@ -97,14 +97,16 @@ def dead_relu(case: Case) -> Suspicion | None:
     )
     leaky = merged(case.anatomy.activation(unit, "leaky_relu") for unit in units)
     sentence = f"dead ReLUs: {dead[worst]:.0%} of the units of {worst} are off for every example and cannot learn"
-    return Suspicion("dead_relu", sentence, given(zeros, leaky), worst, {"dead": dead})
+    return Suspicion("dead_relu", sentence, given(zeros, leaky), worst, {"dead": dead}, certain=dead[worst] == 1)
 
 
 def vanishing_gradients(case: Case) -> Suspicion | None:
     """Gradients that shrink on their way down (Hochreiter 1991; Bengio et al. 1994)."""
-    ratios = case.evidence.typical("gradient_ratio")
+    ratios = {
+        name: max(each[0], float(np.median(each))) for name, each in case.evidence.series("gradient_ratio").items()
+    }
     kernels = case.kernels
-    if len(kernels) < 3:
+    if len(kernels) < 3 or any(each.get("dead", 0) > DEAD for each in case.evidence.first.values()):
         return None
     largest = max(ratios[node.name] for node in kernels)
     low = [node for node in kernels if ratios[node.name] < VANISHED * largest]
@@ -117,21 +119,20 @@ def vanishing_gradients(case: Case) -> Suspicion | None:
         for node in case.anatomy.network.nodes[:-1]
         if case.evidence.first.get(node.name, {}).keys() & {"saturated"}
     ]
-    edit = merged(
-        [
-            *(case.anatomy.activation(node, "relu") for node in squashing),
-            *(
-                case.anatomy.option(node.name, "kernel_initializer", "he_normal")
-                for node in kernels
-                if case.anatomy.following(node) in FLAT and node is not kernels[-1]
-            ),
-        ]
-    )
+    before = [node for node in kernels[:-1] if case.anatomy.following(node) in FLAT]
+    relu = [
+        *(case.anatomy.activation(node, "relu") for node in squashing),
+        *(case.anatomy.option(node.name, "kernel_initializer", "he_normal") for node in before),
+    ]
+    slower = f"optimizer.learning_rate={case.optimizer.learning_rate / 10:.3g}"  # its gradients are so much larger
+    edits = given(merged(relu), merged([*relu, [slower]])) if merged(relu).set else []
     sentence = (
         f"vanishing gradients from {top.name} down: gradient/weight falls to {smallest:.0e}, "
         f"{smallest / largest:.0e} of the largest layer's"
     )
-    return Suspicion("vanishing_gradients", sentence, given(edit), top.name, {"ratio": smallest, "largest": largest})
+    numbers = {"ratio": smallest, "largest": largest}
+    certain = case.evidence.stuck
+    return Suspicion("vanishing_gradients", sentence, edits, top.name, numbers, certain, best_of_all=True)
 
 
 def saturation(case: Case) -> Suspicion | None:

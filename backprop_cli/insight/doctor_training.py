@@ -12,27 +12,30 @@ from backprop_cli.insight.doctor_case import Case, Suspicion, broke, spiked
 from backprop_cli.insight.doctor_edits import Edit
 from backprop_cli.insight.doctor_labels import RELATED, dependence, other_targets
 
-SMALL_UPDATE = 3e-5  # ‖Δw‖/‖w‖; about 1e-3 is usual
-LARGE_UPDATE = 1e-2
+SMALL_UPDATE = 3e-5  # the largest ‖Δw‖/‖w‖ of any layer and step; about 1e-3 is usual
+LARGE_UPDATE = 1e-2  # where the loss does not fall
+HUGE_UPDATE = 0.1  # where it does
 DIED = 0.5  # share of a layer's ReLU units that are dead at the end and were not at first
 RISE = 1.5  # of the validation loss over its best, and over the training loss
 
 
 def learning_rate_too_small(case: Case) -> Suspicion | None:
     """No update, or none that could be seen in the weights."""
-    updates = case.evidence.typical("update_ratio")
-    if not updates or not case.evidence.stuck:
+    updates = case.evidence.series("update_ratio")
+    if not updates:
         return None
     rate = case.optimizer.learning_rate
-    typical = max(updates.values())
-    if rate > 0 and typical > SMALL_UPDATE:
+    largest = max(map(max, updates.values()))
+    if rate > 0 and largest > SMALL_UPDATE:
         return None
     default = float(type(case.optimizer)().learning_rate)
-    rates = {rate * 10.0**k for k in range(1, 5)} if rate > 0 else {default * k for k in (0.1, 1.0, 10.0)}
-    edits = [_rate(each) for each in sorted(rates)]
+    rates = {rate * 100, rate * 10_000, default, default * 10, default * 100}
+    edits = [_rate(each) for each in sorted(rates) if rate < each <= 1]
     what = "zero" if rate == 0 else "too small"
-    sentence = f"the learning rate is {what}: a step changes the weights by {typical:.1e} of their size; 1e-3 is usual"
-    numbers = {"learning_rate": rate, "update_ratio": typical}
+    sentence = (
+        f"the learning rate is {what}: a step changes weights by at most {largest:.1e} of their size; 1e-3 is usual"
+    )
+    numbers = {"learning_rate": rate, "update_ratio": largest}
     return Suspicion("learning_rate_too_small", sentence, edits, None, numbers, certain=rate == 0, best_of_all=True)
 
 
@@ -41,13 +44,13 @@ def learning_rate_too_large(case: Case) -> Suspicion | None:
     evidence, rate = case.evidence, case.optimizer.learning_rate
     updates = evidence.typical("update_ratio")
     typical = max(updates.values(), default=0.0)
-    restless = evidence.stuck and typical > LARGE_UPDATE
+    restless = typical > (LARGE_UPDATE if evidence.stuck else HUGE_UPDATE)
     died = evidence.stuck and any(
         each.get("dead", 0) > DIED > evidence.first.get(name, {}).get("dead", 0) for name, each in evidence.last.items()
     )
     if rate == 0 or not (evidence.error or restless or died or spiked(evidence)):
         return None
-    edits = [_rate(rate / 10.0**k) for k in range(1, 5)]
+    edits = [_rate(rate / 10.0**k) for k in range(1, 4)]
     if evidence.error:
         what = "training broke off" + broke(evidence)
     else:
@@ -55,7 +58,8 @@ def learning_rate_too_large(case: Case) -> Suspicion | None:
         what = f"the loss went from {evidence.start:.3g} up to {top:.3g} and is {evidence.end:.3g} at the end"
     sentence = f"the learning rate of {rate:g} is too large: {what}"
     numbers = {"learning_rate": rate, "update_ratio": typical, "error": evidence.error}
-    return Suspicion("learning_rate_too_large", sentence, edits, None, numbers, best_of_all=True)
+    passing = evidence.error is None
+    return Suspicion("learning_rate_too_large", sentence, edits, None, numbers, best_of_all=True, may_pass=passing)
 
 
 def labels_shuffled(case: Case) -> Suspicion | None:
@@ -96,7 +100,8 @@ def overfitting(case: Case) -> Suspicion | None:
     held, train = ([row[f"{split}/loss"] for row in rows] for split in ("validation", "train"))
     tenth = max(1, len(rows) // 10)
     best, kept, left = int(np.argmin(held)), float(np.median(held[-tenth:])), float(np.median(train[-tenth:]))
-    if kept < RISE * max(held[best], left) or left > 0.9 * train[best] or kept - held[best] < 0.02 * abs(held[0]):
+    matters = 0.1 * (evidence.chance if evidence.chance is not None else abs(held[0]))
+    if kept < RISE * max(held[best], left) or left > 0.9 * train[best] or kept - held[best] < matters:
         return None
     sentence = (
         f"overfitting: since epoch {rows[best]['epoch']} the validation loss went from {held[best]:.3g} up to "

@@ -17,16 +17,18 @@ from backprop_cli.insight.doctor_probe import Evidence
 
 STEPS, SECONDS = 2000, 2.0  # of a probe, whichever is less
 HELPED = 0.1  # share of the loss by which an edit must make training end lower
+LONGER = 4  # times a probe that goes badly in a way that training may get over
 ROUNDS = 3  # verdicts about one config, each about what the one before has left
+Sign = Callable[[Case], Suspicion | None]
 #: in the order in which one explains the next
-SIGNS: list[Callable[[Case], Suspicion | None]] = [
+SIGNS: list[Sign] = [
     network.unscaled_inputs,
     training.learning_rate_too_small,
     network.wrong_init,
     network.exploding_gradients,
+    network.vanishing_gradients,
     training.learning_rate_too_large,
     network.dead_relu,
-    network.vanishing_gradients,
     network.saturation,
     training.labels_shuffled,
     training.overfitting,
@@ -66,8 +68,13 @@ class Limits:
     def probe(self, patient: Patient, edit: Edit | None = None) -> Evidence:
         return doctor_probe.probe(patient.config(edit), self.steps, self.seconds, **self.options)
 
+    def longer(self, times: int) -> Limits:
+        return Limits(self.steps * times, self.seconds * times)
+
     def again(self, before: Evidence) -> Limits:
-        """For the same number of steps, however long they take."""
+        """For the same number of steps, however long they take; for as many as allowed, if training broke off."""
+        if before.error is not None:
+            return Limits(self.steps, self.seconds)
         return Limits(max(1, before.steps), 10 * self.seconds + 10)
 
 
@@ -75,15 +82,21 @@ def verdicts_on(patient: Patient, evidence: Evidence, baseline: Evidence | None,
     """Verdicts, each about what the edits before it leave. `baseline` is a probe that edits are compared with; it is
     made when it is needed."""
     for _ in range(ROUNDS):
-        case = Case(patient, evidence, Anatomy(patient, evidence.config, evidence.network))
+        case = _case(patient, evidence)
         made: Verdict | None = None
         for sign in SIGNS:
             suspicion = sign(case)
             if suspicion is None:
                 continue
+            if suspicion.may_pass and evidence is baseline and not evidence.complete:
+                evidence = baseline = limits.longer(LONGER).probe(patient)
+                case = _case(patient, evidence)
+                suspicion = sign(case)
+                if suspicion is None:
+                    continue
             if baseline is None and suspicion.edits:
                 baseline = limits.probe(patient)
-            made, after = _try(case, suspicion, baseline, limits)
+            made, after = _try(case, suspicion, sign, baseline, limits)
             if made is not None:
                 break
         if made is None and evidence.error is not None:
@@ -96,21 +109,31 @@ def verdicts_on(patient: Patient, evidence: Evidence, baseline: Evidence | None,
         patient, evidence, baseline = patient.treated(made.edit), after, after
 
 
+def _case(patient: Patient, evidence: Evidence) -> Case:
+    return Case(patient, evidence, Anatomy(patient, evidence.config, evidence.network))
+
+
 def _try(
-    case: Case, suspicion: Suspicion, before: Evidence | None, limits: Limits
+    case: Case, suspicion: Suspicion, sign: Sign, before: Evidence | None, limits: Limits
 ) -> tuple[Verdict | None, Evidence | None]:
-    """Try the edits that a suspicion brings: a verdict with the best of them, None if it is not borne out."""
-    best: tuple[float, Edit, Evidence] | None = None
+    """Try the edits that a suspicion brings: a verdict with the best of them, None if it is not borne out.
+
+    An edit under which the sign is gone is better than any under which it stays; then the lower loss is better.
+    """
+    best: tuple[tuple[bool, float], Edit, Evidence] | None = None
     for edit in suspicion.edits if before is not None else ():
         assert before is not None
         try:
             after = limits.again(before).probe(case.patient, edit)
         except (ConfigError, DataError):  # an edit that this config cannot take
             continue
-        if _helped(suspicion, before, after) and (best is None or after.score < best[0]):
-            best = (after.score, edit, after)
-            if not suspicion.best_of_all:
-                break
+        if not _helped(suspicion, before, after):
+            continue
+        rank = (sign(_case(case.patient.treated(edit), after)) is not None, after.score)
+        if best is None or rank < best[0]:
+            best = (rank, edit, after)
+        if not rank[0] and not suspicion.best_of_all:
+            break
     if best is None and not suspicion.certain:
         return None, None
     advised = best[1] if best else next(iter(suspicion.edits), None)

@@ -35,6 +35,7 @@ SICK = {
     "vanishing": "vanishing_gradients",
     "wrong_init": "wrong_init",
 }
+ON_PURPOSE = {"deep_sigmoid": ["vanishing_gradients"]}
 STEPS = 300  # of a probe here; no clock decides, so that every machine sees the same
 
 
@@ -77,7 +78,7 @@ def test_a_healthy_config_is_not_accused(path: Path) -> None:
 @pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda path: path.stem)
 def test_no_shipped_config_is_accused(path: Path) -> None:
     found = examine_config(path, offline(path), Limits(STEPS, seconds=1.5))
-    assert found.healthy, [each.sentence for each in found.verdicts]
+    assert [each.disease for each in found.verdicts] == ON_PURPOSE.get(path.stem, [])
 
 
 def offline(path: Path) -> tuple[str, ...]:
