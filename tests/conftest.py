@@ -6,12 +6,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from backprop_cli import registry
 
 ROOT = Path(__file__).parents[1]
 _UNSHARE = ["unshare", "--map-root-user", "--net"]
@@ -37,6 +39,17 @@ class Finished:
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def no_plugins_left() -> Iterator[None]:
+    """What a test's plugin has defined is gone after it: other tests look at every class there is."""
+    yield
+    for known in registry._classes.values():
+        for name in [name for name, cls in known.items() if cls.__module__.startswith("bp_plugin_")]:
+            del known[name]
+    for name in [name for name in sys.modules if name.startswith("bp_plugin_")]:
+        del sys.modules[name]
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -133,13 +132,16 @@ def test_nesting_up_to_the_limit_is_read():
 def test_a_file_of_200_000_keys_stays_within_time_and_memory(tmp_path):
     path = tmp_path / "large.yaml"
     path.write_text("parameters:\n" + "".join(f"  key_{i}: {i}\n" for i in range(200_000)))
-    code = "import sys; from pathlib import Path; from backprop_cli.config.text import parse, read; " \
-        "node = parse(read(Path(sys.argv[1])), 'f', []); print(len(node.value['parameters'].value))"  # fmt: skip
-    start = time.perf_counter()
+    code = (
+        "import sys; from pathlib import Path; from backprop_cli.config.text import parse, read; "
+        "node = parse(read(Path(sys.argv[1])), 'f', []); status = open('/proc/self/status').read(); import time; "
+        "print(len(node.value['parameters'].value), time.process_time(), status.partition('VmHWM:')[2].split()[0])"
+    )
     done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
-    assert time.perf_counter() - start < 10
-    assert done.stdout.strip() == "200000"
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 512 * 1024
+    keys, seconds, kibibytes = map(float, done.stdout.split())
+    assert keys == 200_000
+    assert seconds < 10
+    assert kibibytes < 512 * 1024
 
 
 @pytest.mark.parametrize(

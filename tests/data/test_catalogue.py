@@ -36,7 +36,7 @@ def test_a_sample_comes_before_the_tfds_dataset_of_that_name() -> None:
 @pytest.mark.parametrize(
     ("name", "source", "error", "message"),
     [
-        ("mnis", None, DataError, "did you mean 'mnist'"),
+        ("mnis", None, UnknownNameError, "did you mean 'mnist'"),
         ("mnist", "sample", UnknownNameError, "did you mean 'mnist5k'"),
         ("moon", "synthetic", UnknownNameError, "did you mean 'moons'"),
         ("moons", "synthetc", UnknownNameError, "did you mean 'synthetic'"),
