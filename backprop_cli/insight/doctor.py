@@ -69,7 +69,7 @@ def examine_run(run: RunDirectory, limits: Limits | None = None) -> Examination:
     patient = Patient(run.config, (f"plugins={plugins}",), isinstance(about, dict) and "fallback" in about)
     notes: list[str] = []
     baseline: Evidence | None = None
-    rows = [row for row in read(run.path / DIAGNOSTICS) if isinstance(row.get("layers"), dict)]
+    rows = [row for row in read(run.path / DIAGNOSTICS) if _sound(row)]
     if not rows:
         baseline = limits.probe(patient)
         rows = baseline.rows
@@ -80,6 +80,11 @@ def examine_run(run: RunDirectory, limits: Limits | None = None) -> Examination:
     evidence = _recorded(run, untrained, rows, notes)
     verdicts = list(verdicts_on(patient, evidence, baseline, limits))
     return Examination(run.id, evidence.steps, _layers(evidence), verdicts, notes)
+
+
+def _sound(row: dict[str, Any]) -> bool:
+    layers = row.get("layers")
+    return isinstance(layers, dict) and all(isinstance(each, dict) for each in layers.values())
 
 
 def _recorded(run: RunDirectory, untrained: build.Prepared, rows: list[dict[str, Any]], notes: list[str]) -> Evidence:

@@ -25,8 +25,9 @@ SHARES = ("dead", "saturated")
 
 
 def rows(found: Examination) -> list[list[str]]:
-    """The table of layers."""
-    return [[_cell(key, layer[key]) for key in COLUMNS.values()] for layer in found.layers]
+    """The table of layers, without those that only give data another shape."""
+    shown = [layer for layer in found.layers if any(layer[key] is not None for key in list(COLUMNS.values())[2:])]
+    return [[_cell(key, layer[key]) for key in COLUMNS.values()] for layer in shown]
 
 
 def _cell(key: str, value: Any) -> str:

@@ -12,12 +12,14 @@ import yaml
 from backprop_cli import load_config, session
 from backprop_cli.config.dump import resolved
 from backprop_cli.config.spelling import flow
+from backprop_cli.errors import DivergedError
 from backprop_cli.insight import doctor_probe
 from backprop_cli.insight.doctor import Examination, as_json, examine_config, examine_run
 from backprop_cli.insight.doctor_edits import Edit, Patient
 from backprop_cli.insight.doctor_labels import RELATED, dependence
 from backprop_cli.insight.doctor_verdicts import Limits
 from backprop_cli.runs.directory import RunDirectory
+from backprop_cli.training.loop import Callback, Loop
 from tests.conftest import ROOT
 
 HERE = Path(__file__).parent
@@ -29,6 +31,7 @@ SICK = {
     "learning_rate_too_small": "learning_rate_too_small",
     "learning_rate_zero": "learning_rate_too_small",
     "overfitting": "overfitting",
+    "saturation": "saturation",
     "symmetric_init": "wrong_init",
     "tiny_init": "wrong_init",
     "unscaled_inputs": "unscaled_inputs",
@@ -77,7 +80,7 @@ def test_a_healthy_config_is_not_accused(path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda path: path.stem)
 def test_no_shipped_config_is_accused(path: Path) -> None:
-    found = examine_config(path, offline(path), Limits(STEPS, seconds=1.5))
+    found = examine_config(path, offline(path), Limits(STEPS, seconds=1.0))
     assert [each.disease for each in found.verdicts] == ON_PURPOSE.get(path.stem, [])
 
 
@@ -111,6 +114,19 @@ def test_a_run_that_diverged_says_where(tmp_path: Path, bp) -> None:
     assert bp("doctor", "run", "--json", "--fail", "--steps", "200").code == 1
 
 
+def test_a_run_that_broke_off_later_than_a_probe_goes(tmp_path: Path) -> None:
+    class Poison(Callback):
+        def step(self, loop: Loop, loss: float) -> None:
+            if loop.step == 990:
+                loop.network.parameters["dense_2.W"][0, 0] = np.nan
+
+    with pytest.raises(DivergedError):
+        session.train(load_config(ROOT / "configs/moons.yaml"), run_dir=tmp_path / "run", callbacks=[Poison()])
+    (verdict,) = examine_run(RunDirectory(tmp_path / "run"), limits(100)).verdicts
+    assert (verdict.disease, verdict.layer) == ("not_finite", "dense_2")
+    assert "step 991" in str(verdict.evidence["error"])
+
+
 class TestWhatIsPossibleInstead:
     """Runs that lack something."""
 
@@ -134,6 +150,14 @@ class TestWhatIsPossibleInstead:
         done = bp("doctor", "run")
         assert done.code == 2
         assert "units" in done.err and "diagnostics.jsonl" in done.err and "Traceback" not in done.err
+
+    def test_a_run_whose_diagnostics_are_damaged(self, tmp_path: Path) -> None:
+        session.train(load_config(HERE / "healthy/iris.yaml"), run_dir=tmp_path / "run")
+        with (tmp_path / "run/diagnostics.jsonl").open("a") as file:
+            file.write(
+                '{"step": 3, "layers": {"dense_1": 5}}\n{"step": 4, "layers": {"dense_1": {"dead": "x"}}}\n[1]\n{'
+            )
+        assert examine_run(RunDirectory(tmp_path / "run"), limits()).healthy
 
     def test_a_run_whose_checkpoint_is_gone(self, tmp_path: Path) -> None:
         session.train(load_config(HERE / "healthy/iris.yaml"), run_dir=tmp_path / "run")
