@@ -7,9 +7,10 @@ import json
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.live import Live
 from rich.panel import Panel
@@ -51,12 +52,30 @@ def note(message: str) -> None:
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], right: Sequence[str] = ()) -> None:
     """A table on stdout."""
+    cells = [[cell if isinstance(cell, str) else number(cell) for cell in row] for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(columns, *cells, strict=True)]
+    if sum(widths) + 2 * len(widths) <= out.width and not any("\n" in cell for row in cells for cell in row):
+        lines = ("  ".join(_padded(row, widths, [name in right for name in columns])) for row in [columns, *cells])
+        out.print(Text(next(lines).rstrip(), style="bold"), soft_wrap=True)
+        out.file.writelines(f"{line.rstrip()}\n" for line in lines)  # rich would take a second for 2,000 rows
+    else:
+        _folded(columns, cells, right)
+
+
+def _padded(row: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> Iterator[str]:
+    for cell, width, to_the_right in zip(row, widths, right, strict=True):
+        space = " " * (width - cell_len(cell))
+        yield space + cell if to_the_right else cell + space
+
+
+def _folded(columns: Sequence[str], cells: Sequence[Sequence[str]], right: Sequence[str]) -> None:
+    """A table wider than the terminal: its cells take several lines."""
     made = Table(box=None, pad_edge=False, header_style="bold")
     for i, column in enumerate(columns):
-        title = column.replace("/", "/\n") if out.width < 1000 else column
-        made.add_column(title, justify="right" if column in right else "left", overflow="fold", no_wrap=i == 0)
-    for row in rows:
-        made.add_row(*[cell if isinstance(cell, str) else number(cell) for cell in row])
+        justify: Any = "right" if column in right else "left"
+        made.add_column(Text(column.replace("/", "/\n")), justify=justify, overflow="fold", no_wrap=i == 0)
+    for row in cells:
+        made.add_row(*map(Text, row))
     if out.is_terminal:
         out.print(made)
     else:

@@ -1,0 +1,114 @@
+"""`bp runs ls`: filters, columns, formats; whatever lies among the runs; thousands of them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import resource
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CONFIG = "optimizer: {type: adam, learning_rate: %s}\nseed: 0\n"
+
+
+def make_run(folder: Path, name: str, loss: float, rate: float, **info: Any) -> None:
+    (folder / name).mkdir(parents=True)
+    metrics = {"epoch": 3, "step": 9, "time": 1.5, "validation/loss": loss}
+    about = {"id": name, "status": "completed", "started": f"2026-01-01T00:00:{len(list(folder.iterdir())):02d}+00:00"}
+    (folder / name / "run.json").write_text(json.dumps({**about, "metrics": metrics, **info}))
+    (folder / name / "config.yaml").write_text(CONFIG % rate)
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    folder = tmp_path / "runs"
+    for name, loss, rate in (("a", 0.5, 0.1), ("b", 0.1, 0.01), ("c", 0.3, 0.001)):
+        make_run(folder, name, loss, rate)
+    make_run(folder, "d", float("nan"), 0.2, status="failed", metrics=None)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        ([], "abcd"),
+        (["--sort", "validation/loss"], "bcad"),
+        (["--sort", "-validation/loss"], "acbd"),
+        (["--where", "optimizer.learning_rate<0.05"], "bc"),
+        (["--where", "status=completed", "--where", "validation/loss>=0.3"], "ac"),
+        (["--where", "status!=completed"], "d"),
+    ],
+)
+def test_filters_and_order(bp, runs: Path, options: list[str], names: str) -> None:
+    assert [run["run_id"] for run in bp("runs", "ls", "--json", *options).json] == list(names)
+
+
+def test_formats_say_the_same(bp, runs: Path) -> None:
+    columns = ["--columns", "run_id,validation/loss,optimizer.learning_rate", "--format"]
+    table = [row.split() for row in bp("runs", "ls", *columns, "table").out.splitlines()]
+    rows = list(csv.reader(io.StringIO(bp("runs", "ls", *columns, "csv").out)))
+    documents = bp("runs", "ls", *columns, "json").json
+    lines = [json.loads(line) for line in bp("runs", "ls", *columns, "jsonl").out.splitlines()]
+    assert lines == documents
+    assert (
+        rows[0]
+        == list(documents[0])
+        == "".join(table[0]).replace("idval", "id,val").replace("lossopt", "loss,opt").split(",")
+    )
+    assert rows[1:] == [["" if value is None else str(value) for value in each.values()] for each in documents]
+    assert [row[0] for row in table[1:]] == [each["run_id"] for each in documents]
+
+
+def test_a_column_that_no_run_has_is_a_mistake(bp, runs: Path) -> None:
+    done = bp("runs", "ls", "--where", "validation/los<1")
+    assert done.code == 2
+    assert "did you mean 'validation/loss'" in done.err
+
+
+def test_what_is_no_run_is_listed_and_harms_nothing(bp, runs: Path) -> None:
+    (runs / "README.md").write_text("not a run")
+    (runs / "empty").mkdir()
+    (runs / ".hidden").mkdir()
+    for name, content in (
+        ("torn", b'{"id": "torn", "sta'),
+        ("binary", b"\x89\x00\xff"),
+        ("list", b"[1, 2]"),
+        ("types", json.dumps({"id": 3, "status": ["x"], "metrics": 7, "started": {}, "best": 1}).encode()),
+        ("huge", b'{"metrics": {"loss": 1e999}}'),
+    ):
+        (runs / name).mkdir()
+        (runs / name / "run.json").write_bytes(content)
+    (runs / "dangling").symlink_to(runs / "nowhere")
+    (runs / "secret").mkdir(mode=0)
+    for arguments in (
+        ["--json"],
+        [],
+        ["--sort", "validation/loss"],
+        ["--where", "status=completed"],
+        ["--format", "csv"],
+    ):
+        done = bp("runs", "ls", *arguments)
+        assert done.code == 0, done.err
+        assert not done.err
+    status = {run["run_id"]: run["status"] for run in bp("runs", "ls", "--json").json}
+    assert {name for name, each in status.items() if each == "completed"} == set("abc")
+    assert status["torn"] == status["binary"] == status["empty"] == "unreadable"
+    assert ".hidden" not in status and "README.md" not in status
+
+
+def test_thousands_are_listed_at_once(bp, tmp_path: Path) -> None:
+    folder = tmp_path / "runs"
+    for i in range(2000):
+        make = folder / f"run-{i:04d}"
+        os.makedirs(make)
+        (make / "run.json").write_text(json.dumps({"id": make.name, "status": "completed", "metrics": {"epoch": i}}))
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = bp("runs", "ls")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert len(done.out.splitlines()) == 2001
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    assert used < 3, f"{used:.2f} s of CPU time"  # on a quiet machine a quarter of it
