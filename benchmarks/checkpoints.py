@@ -1,90 +1,87 @@
 """What checkpoints and the look for NaN cost the MNIST MLP (784-128-10, Adam, batches of 32).
 
-    python benchmarks/checkpoints.py [--pairs 15] [--set dataset.manual_dir=FOLDER]
+    python benchmarks/checkpoints.py [--epochs 12] [--set KEY=VALUE …]
 
-Each pair is one epoch without and one epoch with, one after the other, the order alternating, so that what else the
-machine does falls on both. Printed are medians of the ratios: by the clock; of the processor time of the thread that
-trains, which is what a machine with an idle core loses; and of that of the whole process, the writing thread
-included, which is what one without loses.
+Within one training, every other 100 steps begin with a checkpoint, and every other step goes without the look; so that
+what else the machine does falls on both. Printed are medians and lower quartiles on three clocks: the wall's; the
+processor time of the thread that trains, which is what is lost where another core is idle; and that of the process,
+with the thread that writes, which is what is lost where none is.
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from backprop_cli import load_config, session
-from backprop_cli.training import loop
-from backprop_cli.training.loop import Callback, Loop, Row
+from backprop_cli.training import loop as loops
+from backprop_cli.training.callbacks.recorder import Recorder
+from backprop_cli.training.loop import Callback, Loop
 
 MNIST = Path(__file__).parents[1] / "configs" / "mnist.yaml"
-SETTINGS = ["trainer.epochs=1", "trainer.metrics=[]", "dataset.splits={train: 'train[:55000]'}"]
-CLOCKS = {
-    "by the clock": time.perf_counter,
-    "of the training thread": time.thread_time,
-    "of the process": time.process_time,
-}
+SETTINGS = ["trainer.metrics=[]", "dataset.splits={train: 'train[:55000]'}", "trainer.checkpoint.every_minutes=60"]
+CLOCKS = {"wall": time.perf_counter, "training thread": time.thread_time, "process": time.process_time}
+Times = tuple[list[list[float]], list[list[float]]]  # without and with; in each, what every clock said
 
 
-class Stopwatch(Callback):
-    """Seconds of the epoch on every clock."""
+class Alternating(Callback):
+    """Times spans of some steps; `switch` makes every other one different."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+        self.times: Times = ([], [])
 
     def start(self, loop: Loop) -> None:
-        self.seconds = [-clock() for clock in CLOCKS.values()]
+        self.begun = [clock() for clock in CLOCKS.values()]
 
-    def epoch(self, loop: Loop, row: Row) -> None:
-        self.seconds = [begun + clock() for begun, clock in zip(self.seconds, CLOCKS.values(), strict=True)]
+    def step(self, loop: Loop, loss: float) -> None:
+        if loop.step % self.steps:
+            return
+        span = loop.step // self.steps
+        ended = [clock() for clock in CLOCKS.values()]
+        self.times[(span - 1) % 2].append([b - a for a, b in zip(self.begun, ended, strict=True)])
+        self.begun = [clock() for clock in CLOCKS.values()]
+        self.switch(loop, span % 2 == 1)
+
+    def switch(self, loop: Loop, on: bool) -> None:
+        """Begin a span with (on) or without."""
 
 
-def epoch(settings: list[str]) -> list[float]:
-    watch = Stopwatch()
+class Checkpoints(Alternating):
+    def switch(self, loop: Loop, on: bool) -> None:
+        if on:
+            next(each for each in loop.callbacks if isinstance(each, Recorder)).save(loop)
+
+
+class Looks(Alternating):
+    look = staticmethod(loops.gradients_finite)
+
+    def switch(self, loop: Loop, on: bool) -> None:
+        loops.gradients_finite = self.look if on else lambda store: True
+
+
+def measure(name: str, watch: Alternating, settings: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         session.train(load_config(MNIST, [*SETTINGS, *settings]), run_dir=Path(folder) / "run", callbacks=[watch])
-    return watch.seconds
-
-
-def compare(name: str, without: Callable[[], list[float]], with_: Callable[[], list[float]], pairs: int) -> None:
-    without(), with_()
-    measured = []
-    for pair in range(pairs):
-        if pair % 2:
-            b, a = with_(), without()
-        else:
-            a, b = without(), with_()
-        measured.append((a, b))
-    print(f"{name}, {pairs} pairs:")
+    without, with_ = (times[len(times) // 20 :] for times in watch.times)
+    print(f"{name}: {len(without)} times without, {len(with_)} with")
     for i, clock in enumerate(CLOCKS):
-        ratios = sorted(b[i] / a[i] for a, b in measured)
-        low, median, high = (
-            100 * (r - 1) for r in (ratios[pairs // 4], statistics.median(ratios), ratios[-pairs // 4])
-        )
-        seconds = statistics.median(a[i] for a, _ in measured)
-        print(f"  {clock}: {median:+.2f} % (quartiles {low:+.1f}, {high:+.1f}) of {seconds:.2f} s an epoch")
-
-
-def unchecked(settings: list[str]) -> list[float]:
-    """An epoch that does not look at its gradients."""
-    look = loop.gradients_finite
-    loop.gradients_finite = lambda store: True
-    try:
-        return epoch(settings)
-    finally:
-        loop.gradients_finite = look
+        a, b = (sorted(times[i] for times in each) for each in (without, with_))
+        for what, share in (("lower quartile", 0.25), ("median", 0.5)):
+            x, y = a[int(share * len(a))], b[int(share * len(b))]
+            print(f"  {clock}, {what}: {1e3 * x:.3f} and {1e3 * y:.3f} ms, {100 * (y / x - 1):+.2f} %")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--pairs", type=int, default=15)
+    parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--set", action="append", default=[], dest="settings")
     given = parser.parse_args()
-    every = [*given.settings, "trainer.checkpoint.every_steps=100"]
-    rarely = [*given.settings, "trainer.checkpoint.every_epochs=1"]
-    compare("a checkpoint every 100 steps", lambda: epoch(rarely), lambda: epoch(every), given.pairs)
-    compare("the look for NaN", lambda: unchecked(rarely), lambda: epoch(rarely), given.pairs)
+    settings = [f"trainer.epochs={given.epochs}", *given.settings]
+    measure("a checkpoint every 100 steps", Checkpoints(100), settings)
+    measure("the look for NaN", Looks(1), settings)
 
 
 if __name__ == "__main__":

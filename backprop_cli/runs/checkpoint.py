@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import weakref
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +62,8 @@ class Checkpoint:
 
 
 class CheckpointFile:
-    """A checkpoint whose header has been checked: `entries` and `values`. Arrays are read when asked for.
+    """A checkpoint whose header has been checked: `entries` and `values`. Arrays are read when asked for, from the
+    file that was opened, also if a training has put a newer one in its place since.
 
     Raises CheckpointError, here and in `read`.
     """
@@ -69,12 +71,13 @@ class CheckpointFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            with os.fdopen(open_plain(path, os.O_RDONLY), "rb") as file:
-                room = os.fstat(file.fileno()).st_size - 8
-                length = int.from_bytes(file.read(8), "little")
-                if not 2 <= length <= min(room, tensors.MAX_HEADER):
-                    raise self.damaged(f"a header of {length:,} bytes in a file of {room + 8:,}")
-                text = file.read(length)
+            self._handle = open_plain(path, os.O_RDONLY)
+            weakref.finalize(self, os.close, self._handle)
+            room = os.fstat(self._handle).st_size - 8
+            length = int.from_bytes(os.pread(self._handle, 8, 0), "little")
+            if not 2 <= length <= min(room, tensors.MAX_HEADER):
+                raise self.damaged(f"a header of {length:,} bytes in a file of {room + 8:,}")
+            text = os.pread(self._handle, length, 8)
         except FileNotFoundError:
             raise CheckpointError(f"{path}: no such checkpoint") from None
         except OSError as error:
@@ -88,7 +91,7 @@ class CheckpointFile:
             self.values: dict[str, Any] = dict(json.loads(metadata["bp"]))
         except KeyError as error:
             raise self.damaged(f"it has no {error}") from None
-        except (ValueError, TypeError, RecursionError) as error:
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise self.damaged(str(error)) from None
 
     def damaged(self, why: str) -> CheckpointError:
@@ -122,8 +125,7 @@ class CheckpointFile:
         """Arrays by name, each verified against its checksum; all of them by default."""
         wanted = self.entries if names is None else {name: self.entries[name] for name in names}
         try:
-            with os.fdopen(open_plain(self.path, os.O_RDONLY), "rb") as file:
-                return {name: self._read(file, name, entry) for name, entry in wanted.items()}
+            return {name: self._read(name, entry) for name, entry in wanted.items()}
         except OSError as error:
             raise CheckpointError(str(failure(f"cannot read {self.path}", error))) from None
         except MemoryError:
@@ -137,14 +139,14 @@ class CheckpointFile:
             raise self.damaged(f"{size:,} bytes under {prefix}, expected at most {MAX_UNKNOWN:,}")
         return self.read(names)
 
-    def _read(self, file: Any, name: str, entry: Entry) -> Array:
+    def _read(self, name: str, entry: Entry) -> Array:
         array = np.empty(entry.shape, entry.dtype)
         view = _bytes(array)
-        file.seek(self._start + entry.begin)
+        place = self._start + entry.begin
         found = 0
         for first in range(0, len(view), PIECE):
             piece = view[first : first + PIECE]
-            if file.readinto(piece) != len(piece):
+            if os.preadv(self._handle, [piece], place + first) != len(piece):
                 raise self.damaged(f"array {name!r} is cut off")
             found = crc32(piece, found)
         if found != self._sums.get(name):

@@ -22,6 +22,7 @@ class MetricsLog:
     def __init__(self, path: Path, tail: bytes = b"", rows: int = 0) -> None:
         self.path, self.rows = path, rows
         self._waiting = b""  # not written yet
+        self._unsynced = rows > 0  # written, but perhaps not on the disk
         self._tail = tail
         self._flushed = 0.0
         try:
@@ -48,6 +49,7 @@ class MetricsLog:
 
     def flush(self) -> None:
         """Hand everything to the operating system."""
+        self._unsynced = self._unsynced or bool(self._waiting)
         try:
             while self._waiting:
                 self._waiting = self._waiting[os.write(self._handle, self._waiting) :]
@@ -57,6 +59,9 @@ class MetricsLog:
 
     def sync(self) -> None:
         """fsync(2) what has been flushed."""
+        if not self._unsynced:
+            return
+        self._unsynced = False
         try:
             os.fsync(self._handle)
         except OSError as error:

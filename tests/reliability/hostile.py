@@ -77,6 +77,10 @@ def files() -> Iterator[tuple[str, Callable[[Path], object]]]:
         "metadata that are a list": header({"__metadata__": ["bp"]}),
         "metadata of numbers": header({"__metadata__": {"bp": 1}}),
         "checksums that are a list": header({"__metadata__": {"bp": "{}", "crc32": "[]", "check": "0"}}),
+        "checksums that are a list, and an array": header(
+            {"__metadata__": {"bp": "{}", "crc32": "[]", "check": "0"}, "a": tensor([1], 0, 4)}
+        )
+        + bytes(4),
         "somebody else's safetensors": header({"dense_1.W": tensor([2], 0, 8)}) + bytes(8),
         "pickle": pickle.dumps(Bomb()),
         "random bytes": bytes(range(256)) * 64,

@@ -46,6 +46,14 @@ def test_comes_back_as_written(path: Path) -> None:
         assert found.arrays[name].tobytes() == array.tobytes()
 
 
+def test_is_read_whole_though_a_newer_one_takes_its_place(path: Path) -> None:
+    file = CheckpointFile(path)
+    Checkpoint({name: array.copy() for name, array in ARRAYS.items() if name != "mask"}, {}).write(path)
+    assert {name: each.tobytes() for name, each in file.read().items()} == {
+        name: each.tobytes() for name, each in ARRAYS.items()
+    }
+
+
 def test_is_a_safetensors_file_to_others(path: Path) -> None:
     assert {name: each.tolist() for name, each in load_file(path).items()} == {
         name: each.tolist() for name, each in ARRAYS.items()
