@@ -251,8 +251,10 @@ def evaluate_run(
     truth: list[Array] = []
 
     def watched() -> Iterator[tuple[Array, Array]]:
-        for x, y in batches.epoch(0):
+        show = options.get("progress") or (lambda *_: None)
+        for i, (x, y) in enumerate(batches.epoch(0), start=1):
             yield x, y
+            show(f"evaluating {split}", i, batches.steps_per_epoch)
             if prepared.dataset.classes:
                 ids = class_ids(*counted(network.output, y, network.output_mask), reading)
                 predicted.append(ids[0])

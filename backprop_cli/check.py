@@ -14,6 +14,7 @@ import numpy as np
 from backprop_cli import build, registry
 from backprop_cli import config as configs
 from backprop_cli.config import Config
+from backprop_cli.data.progress import Show
 from backprop_cli.engine import battery, gradcheck
 from backprop_cli.errors import BpError, ConfigError, DataError, Problem, UsageError
 from backprop_cli.training.loop import Callback, Loop, Row
@@ -131,13 +132,21 @@ def config_gradients(path: Path, overrides: Sequence[str], **options: Any) -> di
     return _result(checks)
 
 
-def registered_gradients(only: str | None = None, plugin: Path | None = None) -> dict[str, Any]:
+def registered_gradients(
+    only: str | None = None, plugin: Path | None = None, progress: Show | None = None
+) -> dict[str, Any]:
     """The whole battery, or one layer or loss of it, or what a plugin file defines. Raises UsageError."""
     plugin = plugin and plugin.resolve()
     if plugin is None:
         if only is not None and only not in registry.names("loss"):
             registry.get("layer", only)
-        return _result(list(battery.run(only)))
+        names = [only] if only is not None else [*registry.classes("layer"), *registry.classes("loss")]
+        checks = []
+        for i, name in enumerate(names, start=1):
+            checks += battery.run(name)
+            if progress is not None:
+                progress("checking gradients", i, len(names))
+        return _result(checks)
     before = {kind: set(registry.classes(kind)) for kind in ("layer", "loss")}
     registry.load_plugin(plugin)
     new = [(kind, name) for kind, known in before.items() for name in registry.classes(kind) if name not in known]

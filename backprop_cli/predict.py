@@ -39,7 +39,12 @@ def predict(run: RunDirectory, path: Path, checkpoint: str = "best", **options: 
     rows = replace(prepared, dataset=Dataset(dataset.name, dataset.source, {"rows": Split(x, targets)}))
     batches = rows.batches("rows")
     with limited(prepared.network, batches.batch_size):
-        outputs = np.concatenate([prepared.network.forward(x) for x, _ in batches.epoch(0)])
+        show = options.get("progress") or (lambda *_: None)
+        made = []
+        for i, (x, _) in enumerate(batches.epoch(0), start=1):
+            made.append(prepared.network.forward(x))
+            show("predicting", i, batches.steps_per_epoch)
+    outputs = np.concatenate(made)
     return {
         "run_id": run.id,
         "samples": len(outputs),

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from backprop_cli import check, session
 from backprop_cli import config as configs
+from backprop_cli.config.starter import TASKS, starter
 from backprop_cli.errors import BpError
 
 ROOT = Path(__file__).parents[1]
@@ -113,3 +114,11 @@ def test_check_is_quick(bp) -> None:
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     assert used < 3, f"{used:.2f} s of CPU time"  # on a quiet machine a third of it
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_first_config_trains_at_once(tmp_path: Path, task: str) -> None:
+    path = tmp_path / "first.yaml"
+    path.write_text(starter(task, "first.yaml"))
+    assert check.config(path, [])[1] is None
+    assert session.train(configs.load(path, ["trainer.epochs=1"]), run_dir=tmp_path / "run")["status"] == "completed"

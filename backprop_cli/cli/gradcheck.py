@@ -46,7 +46,7 @@ def gradcheck(
     if config is not None:
         result = check.config_gradients(config, changes(set_, unset), warn=None if json else ui.warn)
     else:
-        result = check.registered_gradients(layer, plugin)
+        result = check.registered_gradients(layer, plugin, None if json else ui.loading)
     if json:
         print_json(result)
     else:

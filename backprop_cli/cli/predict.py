@@ -37,7 +37,9 @@ def predict(
     from backprop_cli import predict as predicting
     from backprop_cli.cli import ui
 
-    found = predicting.predict(build.find(run, runs), source, checkpoint, warn=ui.warn)
+    found = predicting.predict(
+        build.find(run, runs), source, checkpoint, warn=ui.warn, progress=None if json else ui.loading
+    )
     if output is not None:
         predicting.save(found, output)
         print(str(output))

@@ -129,15 +129,22 @@ def size(count: int) -> str:
 
 
 def loading(task: str, done: int, total: int | None) -> None:
-    """A line for long work on data, at most one a second."""
+    """A line for work that takes more than a second, at most one a second: how far it is, and the time left."""
     moment = time.monotonic()
-    if moment - _last.get(task, 0.0) >= 1.0 or (total is not None and done >= total > 0):
-        _last[task] = moment
-        share = f" {100 * done / total:.0f} %" if total else f" {done:,}"
-        err.print(f"{task}{share}", markup=False, end="\r" if err.is_terminal else "\n")
+    began, shown = _tasks.setdefault(task, (moment, moment))
+    over = total is not None and done >= total
+    if moment - shown >= 1.0 or (over and shown > began):
+        _tasks[task] = began, moment
+        share = f" {done:,}"
+        if total:
+            left = (moment - began) * (total - done) / max(done, 1)
+            share = f" {100 * done / total:.0f} %" + ("" if over else f", {left:.0f} s left")
+        err.print(f"{task}{share:<20}", markup=False, end="\r" if err.is_terminal and not over else "\n")
+    if over:
+        del _tasks[task]
 
 
-_last: dict[str, float] = {}
+_tasks: dict[str, tuple[float, float]] = {}  # when each began, and when it was last shown
 
 
 class Lines(Callback):
