@@ -140,8 +140,8 @@ def registered_gradients(
     if plugin is None:
         if only is not None and only not in registry.names("loss"):
             registry.get("layer", only)
-        names = [only] if only is not None else [*registry.classes("layer"), *registry.classes("loss")]
-        checks = []
+        names = [only] if only else list(dict.fromkeys([*registry.classes("layer"), *registry.classes("loss")]))
+        checks: list[gradcheck.Check] = []
         for i, name in enumerate(names, start=1):
             checks += battery.run(name)
             if progress is not None:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from backprop_cli import check, session
 from backprop_cli import config as configs
-from backprop_cli.config.starter import TASKS, starter
+from backprop_cli.config.starter import TASKS as STARTERS
+from backprop_cli.config.starter import starter
 from backprop_cli.errors import BpError
 
 ROOT = Path(__file__).parents[1]
@@ -116,7 +117,7 @@ def test_check_is_quick(bp) -> None:
     assert used < 3, f"{used:.2f} s of CPU time"  # on a quiet machine a third of it
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", STARTERS)
 def test_a_first_config_trains_at_once(tmp_path: Path, task: str) -> None:
     path = tmp_path / "first.yaml"
     path.write_text(starter(task, "first.yaml"))
