@@ -75,7 +75,7 @@ def _builder(name: str, version: str | None, data_dir: Path) -> Any:
         nearest = suggest(base, tfds.list_builders(with_community_datasets=False))
         hint = f"; did you mean {nearest!r}?" if nearest else ""
         raise UnknownNameError(
-            f"tensorflow-datasets knows no dataset {base!r}, and none is prepared in {data_dir}{hint} "
+            f"tensorflow-datasets knows no dataset {base!r}, and none is prepared in {data_dir}{hint or ';'} "
             "`bp data ls --all` lists the names"
         ) from None
 

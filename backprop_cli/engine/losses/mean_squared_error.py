@@ -5,7 +5,7 @@ import numpy as np
 from backprop_cli.engine.losses.base import Array, Elementwise, loss
 
 
-@loss("mean_squared_error", "mse", "squared_error", "l2", "l2_loss")
+@loss("mean_squared_error", "mse", "mse_loss", "squared_error", "l2", "l2_loss")
 class MeanSquaredError(Elementwise):
     """Mean of squared differences, over examples and outputs.
 

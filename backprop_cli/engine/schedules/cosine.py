@@ -9,7 +9,7 @@ from backprop_cli.engine.layer import PositiveInt
 from backprop_cli.engine.schedules.base import Schedule, schedule
 
 
-@schedule("cosine", "cosine_annealing_lr", "cosine_decay")
+@schedule("cosine", "cosine_annealing", "cosine_annealing_lr", "cosine_decay")
 class Cosine(Schedule):
     """Half a cosine from 1 down to `final`.
 
