@@ -59,7 +59,7 @@ class Best(Callback):
             self._copy(loop)
             return
         self.waited += 1
-        if self.stopping and self.waited > self.stopping.patience:
+        if self.stopping and self.waited >= self.stopping.patience:
             loop.stop_reason = f"{self.monitor} has not improved for {self.waited} epochs; " + (
                 f"best {self.value:.6g} at epoch {self.epoch_number}" if self.value is not None else "never finite"
             )
