@@ -106,6 +106,9 @@ class _Maker:
         if marker.kind == "layer":
             for word, cls in registry.classes("sugar").items():
                 forms.append(self.define(f"sugar.{word}", partial(self.sugar, word, cls)))
+            text: Schema = {"type": "string"}
+            again = {"shared": text, "name": text, "inputs": {"type": "array", "items": text}}
+            forms.append({"type": "object", "properties": again, "required": ["shared"], "additionalProperties": False})
         return {"anyOf": [{"enum": sorted(alone)}, *forms, INTERPOLATION]}
 
     def sugar(self, word: str, cls: Any) -> Schema:

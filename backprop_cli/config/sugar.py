@@ -3,6 +3,7 @@
 - residual: [layers]
 - parallel: {branches: [[layers], [layers]], merge: concat}
 - repeat: {times: 3, layers: [layers]}
+- {shared: name}        the layer of that name once more, with its options and its parameters
 """
 
 from __future__ import annotations

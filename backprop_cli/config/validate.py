@@ -16,13 +16,14 @@ from typing import Annotated, Any, Union
 
 from backprop_cli import registry
 from backprop_cli.config import leaves
-from backprop_cli.config.nodes import DEFAULT, Keys, Node, plain, problem
+from backprop_cli.config.nodes import DEFAULT, Keys, Node, copy, plain, problem
 from backprop_cli.config.spelling import choices, example, flow, nearest_key, one
 from backprop_cli.errors import BpError, Problem, UnknownNameError
 from backprop_cli.registry import Registered
 
 INVALID: Any = object()
 MAX_UNKNOWN = 20  # unknown keys of one mapping that are reported one by one
+OWN = ("name", "inputs", "shared", "frozen", "l1", "l2", "constraint")  # what `{shared: NAME}` does not take over
 SUGAR_BESIDE = ("name", "inputs")  # keys that may stand beside `residual:` in a list item
 
 
@@ -43,6 +44,7 @@ class Validator:
         self.folder = folder
         self.problems = problems
         self.places: dict[int, Keys] = {}
+        self.named: dict[str, Node] = {}  # layers that are given a name, for `shared`
 
     def complain(self, node: Node, path: Keys, message: str) -> Any:
         self.problems.append(problem(node.mark, path, message))
@@ -137,6 +139,7 @@ class Validator:
             word = next((word for word in node.value if word in registry.names("sugar")), None)
             if word:
                 return self.sugar(word, node, path)
+            self.like_shared(node)
         named = node.value.get(key)
         if named is None:
             if marker.default is None:
@@ -145,6 +148,8 @@ class Validator:
         cls = self.lookup(kind, named, (*path, key))
         if cls is None:
             return INVALID
+        if kind == "layer" and "name" in node.value:
+            self.named.setdefault(str(node.value["name"].value), node)
         dispatch = getattr(cls, "dispatch", None)
         if dispatch is None:
             return self.mapping(cls, node, path, besides=(key,), label=f"{kind} {named.value}")
@@ -157,6 +162,14 @@ class Validator:
         if cls is None:
             return INVALID
         return self.mapping(cls, node, path, besides=(key, second), label=f"{kind} {named.value}")
+
+    def like_shared(self, node: Node) -> None:
+        """Write out `{shared: NAME}`: the same layer once more, so the options of the one named before."""
+        shared = node.value.get("shared")
+        twin = self.named.get(shared.value) if shared and isinstance(shared.value, str) else None
+        for option, given in twin.value.items() if twin else ():
+            if option not in OWN:
+                node.value.setdefault(option, copy(given))
 
     def lookup(self, kind: str, named: Node, path: Keys) -> type | None:
         known = registry.names(kind)
