@@ -14,6 +14,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from backprop_cli.engine.layer import ActivationOption, Array, Initializer, Layer, Shape
+from backprop_cli.engine.layers.relu import ReLU
 from backprop_cli.engine.window import Axis, Padding, Sizes, axes, checked, sizes_of
 from backprop_cli.errors import BuildError
 from backprop_cli.registry import slot
@@ -120,6 +121,9 @@ class Convolution(Layer):
 
     def finish(self, z: Array, y: Array, training: bool) -> None:
         """Add the bias to z and write y = f(z)."""
+        if isinstance(self.activation, ReLU) and self.bias:
+            self.kernels.add_channels_relu(places(z), self.b, self.tile)
+            return
         if self.bias:
             self.kernels.add_channels(places(z), self.b, self.tile)
         if self.activation is not None:
@@ -127,6 +131,10 @@ class Convolution(Layer):
 
     def start_backward(self, y: Array, dy: Array) -> None:
         """Turn dy into δ = dL/dz and write the bias's gradient."""
+        if isinstance(self.activation, ReLU) and self.bias:
+            positive = self.activation.positive
+            self.kernels.channels_relu_gradient(places(y), places(dy), self.db, self.tile, places(positive))
+            return
         if self.activation is not None:
             self.activation.backward(self.before_activation(y), y, dy, dy)
         if self.bias:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backprop_cli.engine import kernels
+from backprop_cli.engine.window import Axis, axes
 
 Array = Any
 CASES: dict[str, Any] = {}
@@ -86,14 +87,158 @@ def lstm_backward(rng: Any, dtype: str, n: int, h: int, c: int) -> list[Any]:
     return [dh, dc, gates, c_before, tanh_c, np.empty((n, 4 * h), dtype), *work]
 
 
+@case
+def add_channels(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    return [normal(rng, dtype, n, c, k), normal(rng, dtype, k), Scratch((c, k), dtype)]
+
+
+@case
+def add_channels_relu(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    return add_channels(rng, dtype, n, k, c)
+
+
+@case
+def sum_channels(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    return [normal(rng, dtype, n, c, k), np.empty(k, dtype), Scratch((c, k), dtype)]
+
+
+@case
+def channels_relu_gradient(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    y, dy = normal(rng, dtype, n, c, k), normal(rng, dtype, n, c, k)
+    return [y, dy, np.empty(k, dtype), Scratch((c, k), dtype), Scratch((n, c, k), bool)]
+
+
+def window(rng: Any, n: int, k: int) -> tuple[Axis, Axis]:
+    """Two axes with kernels, strides, and padding smaller than the kernel."""
+    kernel, stride, before = int(rng.integers(1, 4)), int(rng.integers(1, 4)), int(rng.integers(0, 2))
+    padding = [min(before, kernel - 1), int(rng.integers(0, kernel))]
+    return axes((n + 3, k + 3), kernel, stride, [padding, [0, 0]])
+
+
+@case
+def col2im(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    rows, columns = window(rng, n, k)
+    shape = (rows.kernel, columns.kernel, 2, rows.out, columns.out, c)
+    return [normal(rng, dtype, *shape), np.empty((2, rows.size, columns.size, c), dtype), rows, columns]
+
+
+def pooled(rng: Any, dtype: str, n: int, k: int, c: int) -> tuple[Any, ...]:
+    """Windows, x of few different values, so that some are equal, and what max_pool leaves of it."""
+    rows, columns = window(rng, n, k)
+    x = rng.integers(-3, 4, (2, rows.size, columns.size, c)).astype(dtype)
+    middle = np.zeros((2, rows.size, columns.out, c), dtype)
+    y = np.zeros((2, rows.out, columns.out, c), dtype)
+    kernels.load("numpy").max_pool(x, middle, y, rows, columns)
+    return rows, columns, x, middle, y
+
+
+@case
+def max_pool(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    rows, columns, x, middle, y = pooled(rng, dtype, n, k, c)
+    return [x, Scratch(middle.shape, dtype), np.empty_like(y), rows, columns]
+
+
+@case
+def max_pool_gradient(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    rows, columns, x, middle, y = pooled(rng, dtype, n, k, c)
+    part = Scratch((max(middle.size, y.size),), dtype)
+    dy = Scratch(y.shape, dtype, normal(rng, dtype, *y.shape))
+    return [x, middle, y, dy, np.empty_like(x), Scratch(middle.shape, dtype), part, rows, columns]
+
+
+@case
+def avg_pool(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    rows, columns, x, middle, y = pooled(rng, dtype, n, k, c)
+    scale = normal(rng, dtype, rows.out, columns.out, 1)
+    return [x, Scratch(middle.shape, dtype), np.empty_like(y), scale, rows, columns]
+
+
+@case
+def avg_pool_gradient(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    rows, columns, x, middle, y = pooled(rng, dtype, n, k, c)
+    scale, dy = normal(rng, dtype, rows.out, columns.out, 1), Scratch(y.shape, dtype, normal(rng, dtype, *y.shape))
+    return [dy, np.empty_like(x), Scratch(middle.shape, dtype), scale, rows, columns]
+
+
+@case
+def gru_gates(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    return [normal(rng, dtype, n, 3 * k), normal(rng, dtype, n, 3 * k), np.empty((2, n, k), dtype)]
+
+
+@case
+def gru_mix(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    return [rng.random((n, k)).astype(dtype), *(normal(rng, dtype, n, k) for _ in range(2)), np.empty((n, k), dtype)]
+
+
+@case
+def gru_unmix(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    gates, dgates = rng.random((3, n, k)).astype(dtype), np.zeros((3, n, k), dtype)
+    return [normal(rng, dtype, n, k), gates, normal(rng, dtype, n, k), dgates, Scratch((n, k), dtype)]
+
+
+@case
+def attention_softmax(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    return [normal(rng, dtype, n, c, 2, k) * c**2, Scratch((n, c, 2, 1), dtype)]
+
+
+@case
+def attention_softmax_backward(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    return [*(normal(rng, dtype, n, c, 2, k) for _ in range(2)), normal(rng, dtype, n, c, 2, 1)]
+
+
+@case
+def normal_cdf(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    x = normal(rng, dtype, n, k) * c
+    return [x, np.empty_like(x), *(Scratch((n, k), dtype) for _ in range(3))]
+
+
+@case
+def group_norm(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    shape, moments = (n, 2, c, k + 3), [np.empty((n, 1, c, 1), dtype) for _ in range(2)]
+    affine = [normal(rng, dtype, c, k + 3) for _ in range(2)]
+    return [normal(rng, dtype, *shape) + 3, np.empty(shape, dtype), *affine, *moments, 1e-3, Scratch(shape, dtype)]
+
+
+@case
+def group_norm_gradient(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    x, _, gamma, beta, mean, inverse, epsilon, _ = group_norm(rng, dtype, n, k, c)
+    kernels.load("numpy").group_norm(x, np.empty_like(x), gamma, beta, mean, inverse, epsilon, np.empty_like(x))
+    dy = Scratch(x.shape, dtype, normal(rng, dtype, *x.shape))
+    dx = np.empty_like(x) if c % 2 else None
+    sums = [np.empty_like(gamma), np.empty_like(gamma)]
+    scratch = [Scratch((2, c * (k + 3)), dtype), Scratch(x.shape, dtype), Scratch(mean.shape, dtype)]
+    return [x, dy, dx, gamma, mean, inverse, *sums, *scratch]
+
+
+@case
+def batch_statistics(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    x = normal(rng, dtype, n, c, k) + 3
+    return [x, np.empty(k, dtype), np.empty(k, dtype), Scratch((c, k), dtype), Scratch(x.shape, dtype)]
+
+
+@case
+def batch_norm(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    x = normal(rng, dtype, n, c, k)
+    return [x, np.empty_like(x), *(normal(rng, dtype, k) for _ in range(3)), Scratch((c, k), dtype)]
+
+
+@case
+def batch_norm_gradient(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    x, dy = normal(rng, dtype, n, c, k), Scratch((n, c, k), dtype, normal(rng, dtype, n, c, k))
+    mean, inverse, scale = normal(rng, dtype, k), rng.random(k).astype(dtype) + 1, normal(rng, dtype, k)
+    dx = None if c == 2 else np.empty_like(x)
+    sums, scratch = [np.empty(k, dtype), np.empty(k, dtype)], [Scratch((c, k), dtype), Scratch(x.shape, dtype)]
+    return [x, dy, dx, mean, inverse, scale, *sums, *scratch, bool(c % 2)]
+
+
 class Scratch:
     """Memory whose contents afterwards do not matter."""
 
-    def __init__(self, shape: tuple[int, ...], dtype: Any) -> None:
-        self.shape, self.dtype = shape, np.dtype(dtype)
+    def __init__(self, shape: tuple[int, ...], dtype: Any, values: Any = 0) -> None:
+        self.shape, self.dtype, self.values = shape, np.dtype(dtype), values
 
     def make(self) -> Array:
-        return np.zeros(self.shape, self.dtype)
+        return np.full(self.shape, self.values, self.dtype)
 
 
 def places(rng: Any, n: int, k: int) -> Array:

@@ -20,7 +20,7 @@ def gather_scaled(source: Array, rows: Array, coming: Array, by: float, offset: 
     for n in range(coming.size):
         row = source[coming[n]]
         for i in range(0, row.size, LINE):
-            prefetch(row, i)
+            prefetch(row, i)  # type: ignore[call-arg]  # Numba fills in `typing`
     real = x.dtype.type
     factor, shift = real(by), real(offset)
     for n in range(rows.size):

@@ -1,74 +1,106 @@
-"""The gates of an LSTM step, in few passes. tanh stays with NumPy, which computes it many at a time.
+"""The gates of recurrent layers, one time step each, a row of the batch after the other while it is in the cache.
 
-Each loop writes into few arrays, indexed flat: only then can the compiler see that they do not overlap
-and vectorize it.
+Each loop touches few arrays: with many, the compiler cannot tell that they do not overlap, and does not vectorize.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from backprop_cli.engine.kernels.compiled import compiled
+from backprop_cli.engine.kernels.compiled.exponential import sigmoid, tanh
 
-__all__ = ["lstm_backward", "lstm_forward"]
+__all__ = ["gru_gates", "gru_mix", "gru_unmix", "lstm_backward", "lstm_forward"]
 
 Array = npt.NDArray[Any]
 
 
+@compiled
 def lstm_forward(zx: Array, zh: Array, c_before: Array, gates: Array, c: Array, tanh_c: Array, h: Array) -> None:
-    _arguments(zx, zh, gates)
-    np.tanh(gates, out=gates)
-    _cell(gates, c_before, c)
-    np.tanh(c, out=tanh_c)
-    np.multiply(gates[3], tanh_c, out=h)
-
-
-@compiled
-def _arguments(zx: Array, zh: Array, gates: Array) -> None:
-    """zx + zh by gate, halved where a σ is to come."""
-    half, one = gates.dtype.type(0.5), gates.dtype.type(1)
-    units = gates.shape[2]
-    for n in range(gates.shape[1]):
+    width = h.shape[1]
+    for n in range(h.shape[0]):
         for gate in range(4):
-            scale = one if gate == 2 else half
-            x, y, out = zx[n, gate * units :], zh[n, gate * units :], gates[gate, n]
-            for j in range(units):
-                out[j] = (x[j] + y[j]) * scale
-
-
-@compiled
-def _cell(gates: Array, c_before: Array, c: Array) -> None:
-    """σ from tanh for i, f and o, then c = f ⊙ c_before + i ⊙ g."""
-    half = gates.dtype.type(0.5)
-    flat, before, after = gates.reshape(-1), c_before.reshape(-1), c.reshape(-1)
-    size = len(after)
-    for j in range(size):
-        i, f = half * flat[j] + half, half * flat[size + j] + half
-        flat[j], flat[size + j] = i, f
-        flat[3 * size + j] = half * flat[3 * size + j] + half
-        after[j] = f * before[j] + i * flat[2 * size + j]
+            a, b, out = (
+                zx[n, gate * width : (gate + 1) * width],
+                zh[n, gate * width : (gate + 1) * width],
+                gates[gate, n],
+            )
+            if gate == 2:
+                for k in range(width):
+                    out[k] = tanh(a[k] + b[k])
+            else:
+                for k in range(width):
+                    out[k] = sigmoid(a[k] + b[k])
+        i, f, g, o = gates[0, n], gates[1, n], gates[2, n], gates[3, n]
+        before, cell, squashed, state = c_before[n], c[n], tanh_c[n], h[n]
+        for k in range(width):
+            cell[k] = f[k] * before[k] + i[k] * g[k]
+        for k in range(width):
+            squashed[k] = tanh(cell[k])
+        for k in range(width):
+            state[k] = o[k] * squashed[k]
 
 
 @compiled
 def lstm_backward(
     dh: Array, dc: Array, gates: Array, c_before: Array, tanh_c: Array, dz: Array, work: Array, slopes: Array
 ) -> None:
-    one, units, size = gates.dtype.type(1), gates.shape[2], dh.size
-    flat, out, before, t = gates.reshape(-1), work.reshape(-1), c_before.reshape(-1), tanh_c.reshape(-1)
-    flat_dh, flat_dc = dh.reshape(-1), dc.reshape(-1)
-    for j in range(size):
-        i, f, g, o = flat[j], flat[size + j], flat[2 * size + j], flat[3 * size + j]
-        total = flat_dc[j] + flat_dh[j] * o * (one - t[j] * t[j])
-        out[j] = total * g * i * (one - i)
-        out[size + j] = total * before[j] * f * (one - f)
-        out[2 * size + j] = total * i * (one - g * g)
-        out[3 * size + j] = flat_dh[j] * t[j] * o * (one - o)
-        flat_dc[j] = total * f
+    width = dh.shape[1]
+    one = dh.dtype.type(1)
+    for n in range(dh.shape[0]):
+        i, f, g, o = gates[0, n], gates[1, n], gates[2, n], gates[3, n]
+        state, cell, before, squashed = dh[n], dc[n], c_before[n], tanh_c[n]
+        di, df = dz[n, :width], dz[n, width : 2 * width]
+        dg, do = dz[n, 2 * width : 3 * width], dz[n, 3 * width : 4 * width]
+        for k in range(width):
+            cell[k] += state[k] * o[k] * (one - squashed[k] * squashed[k])
+        for k in range(width):
+            do[k] = state[k] * squashed[k] * (o[k] - o[k] * o[k])
+        for k in range(width):
+            di[k] = cell[k] * g[k] * (i[k] - i[k] * i[k])
+        for k in range(width):
+            dg[k] = cell[k] * i[k] * (one - g[k] * g[k])
+        for k in range(width):
+            df[k] = cell[k] * before[k] * (f[k] - f[k] * f[k])
+        for k in range(width):
+            cell[k] *= f[k]
+
+
+@compiled
+def gru_gates(zx: Array, zh: Array, gates: Array) -> None:
+    width = gates.shape[2]
     for n in range(gates.shape[1]):
-        for gate in range(4):
-            row, source = dz[n, gate * units :], work[gate, n]
-            for j in range(units):
-                row[j] = source[j]
+        for gate in range(2):
+            a, b, out = (
+                zx[n, gate * width : (gate + 1) * width],
+                zh[n, gate * width : (gate + 1) * width],
+                gates[gate, n],
+            )
+            for k in range(width):
+                out[k] = sigmoid(a[k] + b[k])
+
+
+@compiled
+def gru_mix(z: Array, candidate: Array, h_before: Array, h: Array) -> None:
+    for n in range(h.shape[0]):
+        gate, new, before, state = z[n], candidate[n], h_before[n], h[n]
+        for k in range(gate.size):
+            new[k] = tanh(new[k])
+        for k in range(gate.size):
+            state[k] = (before[k] - new[k]) * gate[k] + new[k]
+
+
+@compiled
+def gru_unmix(dh: Array, gates: Array, h_before: Array, dgates: Array, work: Array) -> None:
+    one = dh.dtype.type(1)
+    for n in range(dh.shape[0]):
+        z, candidate, before, state = gates[0, n], gates[2, n], h_before[n], dh[n]
+        dz, dcandidate = dgates[0, n], dgates[2, n]
+        for k in range(z.size):
+            dz[k] = (before[k] - candidate[k]) * state[k] * (z[k] - z[k] * z[k])
+        for k in range(z.size):
+            dcandidate[k] = (one - z[k]) * state[k] * (one - candidate[k] * candidate[k])
+        for k in range(z.size):
+            state[k] *= z[k]

@@ -1,0 +1,176 @@
+"""Where the time of a training step goes: what `bp profile` prints."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from backprop_cli import build
+from backprop_cli import config as configs
+from backprop_cli.engine.graph import Network, Node
+from backprop_cli.engine.memory import Bindings
+from backprop_cli.training.kernels import choose
+from backprop_cli.training.loop import Loop
+from backprop_cli.training.threads import limited
+
+WARM, STEPS, SECONDS = 3, 200, 3.0
+PEAK_SIZE = 1024
+
+
+class Stopwatch:
+    """Seconds of each call that it stands around, step by step."""
+
+    def __init__(self) -> None:
+        self.steps: list[dict[str, float]] = []
+        self._now: dict[str, float] = defaultdict(float)
+
+    def around(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def timed(*arguments: Any) -> Any:
+            began = time.perf_counter()
+            try:
+                return function(*arguments)
+            finally:
+                self._now[name] += time.perf_counter() - began
+
+        return timed
+
+    def step(self, whole: float) -> None:
+        """A step is over."""
+        self.steps.append({**self._now, "step": whole})
+        self._now.clear()
+
+    def least(self, name: str) -> float:
+        """The fastest of the steps: what else the machine did is then left out."""
+        return min(step.get(name, 0.0) for step in self.steps)
+
+
+def config(path: Path, overrides: Sequence[str], **options: Any) -> dict[str, Any]:
+    """Train for a few steps and say what each part of one takes. Raises ConfigError, DataError."""
+    prepared = build.prepare(configs.load(path, overrides), **options)
+    trainer, train = prepared.config.trainer, prepared.batches("train", training=True)
+    if trainer.kernels == "auto":
+        prepared.network.use(choose(prepared.network, train.batch_size, trainer.epochs * train.steps_per_epoch))
+    loop, _ = build.training(prepared)
+    network, batch = prepared.network, loop.train.batch_size
+    with limited(network, batch):
+        watch, bound = _watched(loop)
+        peak = peak_flops(network.dtype)
+    step = watch.least("step")
+    layers = [
+        _layer(node, network, watch, batch, step) | {"bytes": _bytes(node, network, bound)} for node in network.nodes
+    ]
+    others = {name: 1e6 * watch.least(name) for name in ("batch", "loss", "update")}
+    known = sum(layer["forward_us"] + layer["backward_us"] for layer in layers) + sum(others.values())
+    result = {
+        "batch_size": batch,
+        "kernels": network.kernels.which,
+        "step_us": 1e6 * step,
+        "examples_per_second": batch / step,
+        "layers": layers,
+        "others_us": others | {"rest": max(0.0, 1e6 * step - known)},
+        "peak_gflops": peak / 1e9,
+        "bytes": network.bytes + sum(vector.nbytes for vector in loop.optimizer.memory.values()),
+    }
+    return result | {"costs": costs(result)}
+
+
+def _watched(loop: Loop) -> tuple[Stopwatch, Bindings]:
+    """Some hundred steps of training with a watch around every part, and the arrays they worked on."""
+    network, watch = loop.network, Stopwatch()
+    for x, y in itertools.islice(_forever(loop), WARM):
+        loop._train_step(x, y)
+    network.input_buffer(loop.train.batch_size)  # the last batch may have been a short one
+    bound, loss = network.bound, network.loss_function
+    assert bound is not None and loss is not None
+    names = {id(node.layer): node.name for node in network.nodes}
+    bound.forward[:] = [(watch.around(f"{names[id(_owner(run))]} forward", run), *rest) for run, *rest in bound.forward]
+    bound.backward[:] = [
+        (watch.around(f"{names[id(_owner(run))]} backward", run), *rest) for run, *rest in bound.backward
+    ]
+    for owner in (loss, *([network.head] if network.head else [])):
+        for name in ("forward", "backward"):
+            setattr(owner, name, watch.around("loss", getattr(owner, name)))
+    loop.update = watch.around("update", loop.update)
+    batches, began = _forever(loop), time.perf_counter()
+    take = watch.around("batch", lambda: next(batches))
+    while len(watch.steps) < STEPS and time.perf_counter() - began < SECONDS:
+        start = time.perf_counter()
+        x, y = take()
+        if len(x) == bound.n:  # a short batch is bound to other arrays
+            loop._train_step(x, y)
+            watch.step(time.perf_counter() - start)
+    return watch, bound
+
+
+def _owner(method: Any) -> Any:
+    return method.__self__
+
+
+def _forever(loop: Loop) -> Any:
+    return itertools.chain.from_iterable(loop.train.epoch(epoch) for epoch in itertools.count(1))
+
+
+def _layer(node: Node, network: Network, watch: Stopwatch, batch: int, step: float) -> dict[str, Any]:
+    forward, backward = (watch.least(f"{node.name} {way}") for way in ("forward", "backward"))
+    flops = batch * node.layer.flops(*node.input_shapes)
+    first = not any(_reaches_gradient(network, name) for name in node.inputs)
+    passes = 1 + (1 if first else 2)  # forward; then dW, and dx where somebody wants it
+    seconds = forward + backward
+    return {
+        "name": node.name,
+        "type": node.layer.type_name,
+        "forward_us": 1e6 * forward,
+        "backward_us": 1e6 * backward,
+        "share": seconds / step,
+        "flops": flops,
+        "gflops": passes * flops / seconds / 1e9 if seconds else 0.0,
+    }
+
+
+def _reaches_gradient(network: Network, name: str) -> bool:
+    return any(node.name == name and node.needs_gradient for node in network.nodes)
+
+
+def _bytes(node: Node, network: Network, bound: Bindings) -> int:
+    """Its outputs and their gradients where they are arrays of its own, its workspaces, parameters and theirs."""
+    own = {id(part) for _, part in node.layer.walk()}
+    arrays = [view for part, _, view in bound.workspaces if id(part) in own and isinstance(view, np.ndarray)]
+    inputs = [bound.values[name] for name in node.inputs]
+    if not any(np.may_share_memory(bound.values[node.name], x) for x in inputs):
+        arrays.append(bound.values[node.name])
+    if node.name in bound.deltas:
+        arrays.append(bound.deltas[node.name])
+    parameters = sum(view.nbytes for name, view in network.parameters.items() if name.startswith(f"{node.name}."))
+    return sum(array.nbytes for array in arrays) + 2 * parameters
+
+
+def peak_flops(dtype: Any) -> float:
+    """Floating-point operations a second of a large matrix product, with the threads that are allowed now."""
+    a, b, c = (np.ones((PEAK_SIZE, PEAK_SIZE), dtype) for _ in range(3))
+    best = float("inf")
+    for _ in range(5):
+        began = time.perf_counter()
+        np.dot(a, b, out=c)
+        best = min(best, time.perf_counter() - began)
+    return float(2 * PEAK_SIZE**3 / best)
+
+
+def costs(result: dict[str, Any]) -> list[str]:
+    """The three largest costs, in words."""
+    step, peak = result["step_us"], result["peak_gflops"]
+    found = [(us, f"the {name}" if name != "rest" else "everything else") for name, us in result["others_us"].items()]
+    for layer in result["layers"]:
+        found += [(layer[f"{way}_us"], f"{layer['name']} {way}") for way in ("forward", "backward")]
+    speeds = {layer["name"]: layer for layer in result["layers"]}
+    lines = []
+    for us, what in sorted(found, reverse=True)[:3]:
+        layer = speeds.get(what.partition(" ")[0])
+        rate = f"; the layer reaches {100 * layer['gflops'] / peak:.0f} % of a matrix product's speed" if layer else ""
+        lines.append(f"{what} takes {us:.0f} µs, {100 * us / step:.0f} % of a step{rate}")
+    return lines
