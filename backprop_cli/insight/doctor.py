@@ -82,6 +82,10 @@ def examine_run(run: RunDirectory, limits: Limits | None = None) -> Examination:
     return Examination(run.id, evidence.steps, _layers(evidence), verdicts, notes)
 
 
+def _said_already(message: str) -> None:
+    """What loading the run's config has warned of."""
+
+
 def _sound(row: dict[str, Any]) -> bool:
     layers = row.get("layers")
     return isinstance(layers, dict) and all(isinstance(each, dict) for each in layers.values())
@@ -93,7 +97,7 @@ def _recorded(run: RunDirectory, untrained: build.Prepared, rows: list[dict[str,
     x, y = doctor_probe.examples(untrained)
     first, kernels = doctor_probe.look(network, x), doctor_probe.kernel_scales(network, cfg.parameters)
     try:
-        network = build.load_run(run, "last", observe=True)[0].network
+        network = build.load_run(run, "last", warn=_said_already, observe=True)[0].network
     except CheckpointError as error:
         notes.append(f"no weights to look at: {error}")
     epochs = list(read(run.metrics))

@@ -11,7 +11,7 @@ from typing import Any
 from backprop_cli import config as configs
 from backprop_cli.config import Config
 from backprop_cli.config.extends import read_extended
-from backprop_cli.config.nodes import Keys, Node, dotted, plain
+from backprop_cli.config.nodes import Keys, Mark, Node, dotted, plain
 from backprop_cli.config.overrides import apply
 from backprop_cli.config.spelling import flow
 from backprop_cli.engine.graph import Network
@@ -74,10 +74,14 @@ class Patient:
                 for index, item in enumerate(value):
                     if item != before[key][index]:  # no edit makes the architecture longer
                         mark = written.value[key].value[index].mark
-                        lines.append(f"  - {flow(item)}   # in place of item {index + 1}, line {mark.line}")
+                        lines.append(f"  - {flow(item)}   # in place of item {index + 1}, {self._where(mark)}")
             else:
                 lines += _section(key, value, before.get(key))
         return "\n".join(lines) + "\n"
+
+    def _where(self, mark: Mark) -> str:
+        """The line, and the file where that is another one, which this one extends."""
+        return f"line {mark.line}" if mark.origin == str(self.path) else f"{mark.origin}:{mark.line}"
 
 
 def _section(key: str, value: Any, before: Any) -> list[str]:

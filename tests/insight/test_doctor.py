@@ -190,6 +190,13 @@ def test_the_paste_is_the_users_own_yaml_with_the_edit(tmp_path: Path) -> None:
     assert f"line {path.read_text().splitlines().index('  - flatten') + 2}" in Patient(path).yaml(edit)
 
 
+def test_the_paste_says_which_file_a_line_of_an_extended_config_is_in(tmp_path: Path) -> None:
+    top = tmp_path / "top.yaml"
+    top.write_text(f"extends: {HERE / 'sick/dead_relu.yaml'}\nseed: 3\n")
+    pasted = Patient(top).yaml(Edit(("architecture.1.bias_initializer=zeros",)))
+    assert "sick/dead_relu.yaml:" in pasted
+
+
 def test_json_and_text_say_the_same(bp, tmp_path: Path) -> None:
     (tmp_path / "sick").symlink_to(HERE / "sick")
     path = "sick/dead_relu.yaml"
