@@ -54,9 +54,15 @@ def listing(
       bp runs ls --format csv > runs.csv
     """
     from backprop_cli.cli import ui
+    from backprop_cli.errors import UsageError
     from backprop_cli.runs import listing as rooms
 
-    rows = rooms.order(rooms.where(rooms.overview(runs), where or []), sort)
+    if runs.exists() and not runs.is_dir():
+        raise UsageError(f"{runs} is not a folder; expected the one that holds the runs")
+    found = rooms.overview(runs)
+    if not found:
+        ui.note(f"no runs in {runs} yet; `bp train CONFIG` makes one, --runs DIR looks elsewhere")
+    rows = rooms.order(rooms.where(found, where or []), sort)
     if columns is None and (json or format == "json"):
         print_json([{key: each for key, each in row.items() if key != "config"} for row in rows])
         return

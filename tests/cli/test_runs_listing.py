@@ -63,6 +63,14 @@ def test_formats_say_the_same(bp, runs: Path) -> None:
     assert [row[0] for row in table[1:]] == [each["run_id"] for each in documents]
 
 
+def test_no_runs_is_no_error_but_no_folder_is(bp, tmp_path: Path) -> None:
+    none = bp("runs", "ls", "--json")
+    assert none.json == []
+    assert "no runs in runs yet" in none.err
+    (tmp_path / "file").touch()
+    assert bp("runs", "ls", "--runs", "file").code == 2
+
+
 def test_a_column_that_no_run_has_is_a_mistake(bp, runs: Path) -> None:
     done = bp("runs", "ls", "--where", "validation/los<1")
     assert done.code == 2
