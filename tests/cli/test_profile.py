@@ -35,7 +35,9 @@ def test_shares_name_the_layer_that_costs_most(tmp_path: Path) -> None:
     assert wide["share"] > last["share"]
     assert wide["flops"] == 2 * 64 * 64 * 2048
     assert wide["bytes"] >= 4 * (2 * 64 * 2048 + 2 * 65 * 2048)  # y and dy, parameters and their gradients
-    assert 0 < wide["gflops"] < 2 * result["peak_gflops"]
+    seconds = (wide["forward_us"] + wide["backward_us"]) / 1e6
+    assert wide["flops"] <= wide["gflops"] * 1e9 * seconds <= 3.01 * wide["flops"]  # forward, dW and, where asked, dx
+    assert result["peak_gflops"] > 0
     assert any("wide" in line for line in result["costs"])
 
 
