@@ -7,6 +7,7 @@ import os
 import pkgutil
 import signal
 import sys
+import traceback
 from importlib import import_module
 from typing import Any, cast
 
@@ -83,7 +84,7 @@ def run(arguments: list[str], debug: bool) -> Any:
         os._exit(error.exit_code)  # all is written; taking Python down would cost ten times what the checkpoint did
     except BpError as error:
         if debug:
-            raise
+            traceback.print_exc()
         return fail(error if isinstance(error, ConfigError) else f"bp: {error}", error.exit_code)
     except WrongUsage as error:
         return fail(usage(error), 2)
@@ -98,9 +99,7 @@ def run(arguments: list[str], debug: bool) -> Any:
         if debug:
             raise
         return fail(f"bp: {plain(error)}", 1)
-    except (
-        Exception
-    ) as error:  # a plugin's bug or ours, unless a module could not be imported because no file can be opened
+    except Exception as error:  # a plugin's bug or ours, or no file can be opened to import a module from
         theirs = plugin_failure(error)
         if theirs and not debug:
             return fail(f"bp: {theirs}; --debug shows the traceback", 1)

@@ -110,6 +110,7 @@ def test_lines_in_a_pipe_are_whole_and_end_where_they_end(tmp_path: Path) -> Non
 
 
 def test_debug_shows_where(bp) -> None:
-    assert "Traceback" in bp("--debug", "layers", "dens").err
+    done = bp("--debug", "layers", "dens")
+    assert "Traceback" in done.err and done.code == 2
     assert "Traceback" in bp("layers", "dens", BP_DEBUG="1").err
     assert "Traceback" not in bp("layers", "dens").err

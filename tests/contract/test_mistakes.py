@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -67,3 +72,15 @@ def test_training_that_fails_still_prints_its_document(bp: Bp, tmp_path: Path) -
     done = bp("train", "c.yaml", "--json", "--run-dir", "run")
     assert done.code == 1 and done.json["status"] == "diverged" and done.json["run_dir"] == "run"
     assert "bp: " in done.err
+
+
+def test_training_that_is_stopped_still_prints_its_document(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text(CONFIG.replace("epochs: 1", "epochs: 1000000"))
+    command = [sys.executable, "-m", "backprop_cli", "train", "c.yaml", "--json", "--run-dir", "run"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as bp:
+        rows = tmp_path / "run" / "metrics.jsonl"
+        while bp.poll() is None and not (rows.exists() and rows.stat().st_size):
+            time.sleep(0.05)
+        bp.send_signal(signal.SIGTERM)
+        document = json.loads(bp.communicate(timeout=60)[0])
+    assert bp.returncode == 143 and document["status"] == "interrupted" and document["epochs"] >= 1
