@@ -33,6 +33,12 @@ Start:
   bp eval latest                        measure it
 \b
 `bp COMMAND --help` explains a command, with examples.
+\b
+Exit codes: 0 done; 1 it ran and failed; 2 wrong usage or config; 130 and 143
+stopped by a signal, after a checkpoint was written.
+\b
+Environment: BP_RUNS, the folder of runs; BP_CACHE, that of prepared datasets;
+NO_COLOR.
 """,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help: importing rich would double the time of `bp --help`

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from backprop_cli.cli.options import RUNS, ConfigFile, Json, Quiet, Runs, print_json
+from backprop_cli.cli.options import RUNS, ConfigFile, Json, Quiet, Runs, Unset, changes, print_json
 
 if TYPE_CHECKING:
     from backprop_cli.sweep import Outcome
@@ -22,6 +22,7 @@ def sweep(
         list[str] | None,
         typer.Option("--set", "-s", metavar="KEY=A,B", help="Vary: A,B  0..4  log:A..B  uniform:A..B; or fix a value."),
     ] = None,
+    unset: Unset = None,
     trials: Annotated[int | None, typer.Option(metavar="N", min=1, help="Random search of N trials.")] = None,
     search_seed: Annotated[int, typer.Option(metavar="N", help="Seed of the random search.")] = 0,
     jobs: Annotated[int, typer.Option("--jobs", "-j", metavar="N", min=1, help="Processes at a time.")] = 1,
@@ -57,7 +58,7 @@ def sweep(
     from backprop_cli.cli import ui
     from backprop_cli.errors import UsageError
 
-    planned = planning.trials(set_ or [], trials, search_seed)
+    planned = planning.trials(changes(set_, unset), trials, search_seed)
     loaded = [configs.load(config, trial.overrides) for trial in planned]  # every mistake shows before anything runs
     folder = runs / (name or f"{config.stem}-sweep")
     before = sweeps.states(folder, planned)

@@ -14,6 +14,7 @@ import typer
 
 from backprop_cli.cli.group import REST, SECTIONS
 from backprop_cli.cli.main import app
+from tests.conftest import ROOT as ROOT_FOLDER
 
 ROOT: Any = typer.main.get_command(app)
 
@@ -35,6 +36,7 @@ def test_bp_alone_prints_its_help(bp) -> None:
     assert alone.code == asked.code == 0
     assert alone.out == asked.out
     assert not alone.err
+    assert max(map(len, asked.out.splitlines())) <= 80
     found = [asked.out.index(f"\n{title}:") for title in SECTIONS]
     assert found == sorted(found)
     assert asked.out.index("  train ") == min(asked.out.index(f"\n  {name} ") + 1 for name in ROOT.commands)
@@ -76,3 +78,9 @@ def test_help_is_quick_and_needs_no_numpy() -> None:
 
 def test_the_module_is_the_command(bp) -> None:
     assert bp("--version").out.startswith("bp ")
+
+
+def test_results_are_printed_by_print() -> None:
+    """typer.echo takes an ASCII terminal for a mistake, and writes UTF-8 into it."""
+    for path in (ROOT_FOLDER / "backprop_cli" / "cli").glob("*.py"):
+        assert path.name in ("group.py", "main.py") or "typer.echo" not in path.read_text(), path.name
