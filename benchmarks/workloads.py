@@ -149,7 +149,7 @@ def _mnist() -> tuple[Array, ...]:
                 found.append(np.frombuffer(file.read(), np.uint8, offset=8).astype(np.int64))
         return tuple(found)
     with np.load(ROOT / "backprop_cli/data/sample/mnist5k.npz") as sample:
-        x, y = (sample[name] for name in sample.files if name.endswith("train") or name in ("x", "y"))
+        x, y = sample["train_x"], sample["train_y"]
     x, y = x.reshape(-1, 28, 28, 1), y.astype(np.int64)
     held = len(x) // 5
     repeats = -(-60_000 // (len(x) - held))
