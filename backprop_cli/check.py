@@ -22,6 +22,7 @@ from backprop_cli.training.threads import limited
 
 SAMPLES = 4  # examples of the data that a network is grad-checked on
 DERIVATIVES = 512  # of a network's gradients, shared out over its parameters; each takes four forward passes
+MOVED = 0.01  # standard deviation of what is added to its parameters
 STEPS, SECONDS = 3, 0.5  # how long a config is tried
 
 
@@ -116,11 +117,17 @@ def _try(loop: Loop) -> float:
 
 
 def config_gradients(path: Path, overrides: Sequence[str], **options: Any) -> dict[str, Any]:
-    """Grad-check the very network of a config, in float64, on a few examples of its own data."""
+    """Grad-check the very network of a config, in float64, on a few examples of its own data.
+
+    Its parameters are moved a little: where an image is blank, a bias of 0 puts a ReLU on its kink, and there
+    no difference is a derivative.
+    """
     cfg = configs.load(path, [*overrides, "dtype=float64"])
     prepared = build.prepare(cfg, **options)
     x, y = next(iter(prepared.batches("train").epoch(1)))
     x, y = x[:SAMPLES].copy(), y[:SAMPLES].copy()
+    values = prepared.network.store.values
+    values += MOVED * np.random.default_rng(0).normal(size=values.shape)
     elements = min(gradcheck.ELEMENTS, max(4, DERIVATIVES // max(len(prepared.network.parameters), 1)))
     with limited(prepared.network, SAMPLES):
         checks = [

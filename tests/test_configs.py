@@ -53,3 +53,10 @@ def test_a_config_that_downloads_builds_without_a_network(bp) -> None:
 def test_no_other_yaml_lies_about() -> None:
     assert {path.suffix for path in (ROOT / "configs").iterdir()} == {".yaml", ".json"}
     assert all(isinstance(yaml.safe_load(path.read_text(encoding="utf-8")), dict) for path in CONFIGS)
+
+
+@pytest.mark.parametrize("name", ["cnn", "deep_sigmoid_batch_norm", "clip_rnn"])
+def test_the_gradients_of_a_config_are_right_on_its_own_data(name: str) -> None:
+    """Blank patches of an image put ReLUs behind biases of 0 on their kink."""
+    found = check.config_gradients(ROOT / "configs" / f"{name}.yaml", [])
+    assert found["passed"], found["checks"]
