@@ -62,7 +62,9 @@ def check_network(
     loss()
     network.backward()
     pairs: dict[str, tuple[Array, Array]] = {
-        parameter: (values, network.gradients[parameter].copy()) for parameter, values in network.parameters.items()
+        parameter: (values, network.gradients[parameter].copy())
+        for parameter, values in network.parameters.items()
+        if not network.store.entries[parameter].frozen  # the graph may skip these
     }
     if network.input_gradient:
         pairs["input"] = (x, network.input_gradients.copy())
