@@ -35,6 +35,9 @@ class Convolution(Layer):
 
     rank: ClassVar[int] = 2
     numbers_at_once: ClassVar[int] = 2**18  # of windows laid out: 1 MiB of float32, about a cache
+    rows_at_once: ClassVar[int] = 4096  # more make products of few columns slower
+
+    numbers_kept: ClassVar[int] = 2**13  # of an image's windows: up to here forward leaves them to backward
 
     W: Array = slot()
     b: Array = slot()
@@ -42,6 +45,7 @@ class Convolution(Layer):
     db: Array = slot()
     z: Array = slot()
     patches: Array = slot()
+    laid_out: Array = slot()
     padded: Array = slot()
     partial: Array = slot()
     product: Array = slot()
@@ -63,6 +67,10 @@ class Convolution(Layer):
         filters, groups = self.split(channels)
         rows, columns = self.windows(sizes)
         self.ask_kernel(rows, columns, channels, filters, groups)
+        numbers = rows.out * columns.out * rows.kernel * columns.kernel * channels
+        self._keeps = groups == 1 and not self._pointwise and numbers <= self.numbers_kept
+        if self._keeps:
+            self.workspace("laid_out", (numbers,))
         return self.ask_output((*sizes_of((rows, columns), self.rank), filters))
 
     def ask_kernel(self, rows: Axis, columns: Axis, channels: int, filters: int, groups: int) -> None:
@@ -77,7 +85,7 @@ class Convolution(Layer):
         if self._depthwise:
             self.workspace("product", (rows.out, columns.out, channels, self._group_out), temporary=True)
         elif not self._pointwise:
-            self._at_once = max(1, self.numbers_at_once // (positions * depth))
+            self._at_once = max(1, min(self.numbers_at_once // depth, self.rows_at_once) // positions)
             self._scratch("patches", (self._at_once * positions * depth,))
             self._scratch("partial", (depth, filters))
             if rows.padded or columns.padded:
@@ -149,7 +157,8 @@ class Convolution(Layer):
         W = self.W.reshape(-1, z.shape[-1])
         for some in self._portions(len(x)):
             for of_x, of_z in self._channel_groups():
-                np.matmul(self._patches(x[some, :, :, of_x]), W[:, of_z], out=_matrix(z[some])[:, of_z])
+                patches = self._patches(x[some, :, :, of_x], self.laid_out[some] if self._keeps else self.patches)
+                np.matmul(patches, W[:, of_z], out=_matrix(z[some])[:, of_z])
 
     def kernel_gradient(self, x: Array, delta: Array) -> None:
         """dW = the windows of x (n, H, W, C), transposed, times δ (n, positions, O)."""
@@ -161,7 +170,11 @@ class Convolution(Layer):
         for some in self._portions(len(x)):
             written = dW if some.start == 0 else self.partial
             for of_x, of_z in self._channel_groups():
-                np.matmul(self._patches(x[some, :, :, of_x]).T, _matrix(delta[some])[:, of_z], out=written[:, of_z])
+                if self._keeps:
+                    patches = self.laid_out[some].reshape(-1, len(dW))
+                else:
+                    patches = self._patches(x[some, :, :, of_x], self.patches)
+                np.matmul(patches.T, _matrix(delta[some])[:, of_z], out=written[:, of_z])
             if some.start > 0:
                 np.add(dW, written, out=dW)
 
@@ -171,30 +184,38 @@ class Convolution(Layer):
             delta, W = delta.reshape(self.product.shape), self._taps(self.W)
             self.kernels.depthwise_input_gradient(delta, W, dx, self.product, self._rows, self._columns)
             return
-        W = self.W.reshape(-1, self._group_in, delta.shape[-1]).transpose(0, 2, 1)  # (taps, O, C/groups)
+        W = self.W.reshape(-1, delta.shape[-1])
         for some in self._portions(len(dx)):
             for of_x, of_z in self._channel_groups():
                 self._scatter_some(_matrix(delta[some])[:, of_z], W[:, of_z], dx[some, :, :, of_x])
 
     def _scatter_some(self, delta: Array, W: Array, dx: Array) -> None:
         if self._pointwise:
-            np.matmul(delta, W[0], out=_pixels(dx))
+            np.matmul(delta, W.T, out=_pixels(dx))
             return
         rows, columns = self._rows, self._columns
-        dcols = self.patches[: len(W) * len(delta) * self._group_in].reshape(len(W), len(delta), self._group_in)
-        np.matmul(delta, W, out=dcols)
-        windows = dcols.reshape(rows.kernel, columns.kernel, len(dx), rows.out, columns.out, self._group_in)
+        dcols, places = self.patches[: len(W) * len(delta)], (len(dx), rows.out, columns.out)
+        if self.kernels.taps_first:
+            taps = W.reshape(-1, self._group_in, W.shape[1]).transpose(0, 2, 1)
+            np.matmul(delta, taps, out=dcols.reshape(len(taps), len(delta), self._group_in))
+            windows = dcols.reshape(rows.kernel, columns.kernel, *places, self._group_in)
+        else:
+            np.matmul(delta, W.T, out=dcols.reshape(len(delta), len(W)))
+            windows = dcols.reshape(*places, rows.kernel, columns.kernel, self._group_in)
         self.kernels.col2im(windows, dx, rows, columns)
 
-    def _patches(self, x: Array) -> Array:
-        """The windows of x as the rows of a matrix (n·oh·ow, kh·kw·C)."""
+    def _patches(self, x: Array, memory: Array) -> Array:
+        """The windows of x as the rows of a matrix (n·oh·ow, kh·kw·C), laid out in `memory`."""
         if self._pointwise:
             return _pixels(x)
         n, rows, columns = len(x), self._rows, self._columns
         shape = (n, rows.out, columns.out, rows.kernel, columns.kernel, self._group_in)
-        cols = self.patches[: int(np.prod(shape))].reshape(shape)
+        cols = memory.reshape(-1)[: int(np.prod(shape))].reshape(shape)
         self.kernels.im2col(x, cols, self.padded[:n] if rows.padded or columns.padded else None, rows, columns)
         return cols.reshape(n * rows.out * columns.out, -1)
+
+    def at_once(self, batch: int) -> int:
+        return batch if self._pointwise or self._depthwise else min(batch, self._at_once)
 
     def _portions(self, n: int) -> Iterator[slice]:
         """The batch, a few images at a time."""

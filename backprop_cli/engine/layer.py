@@ -133,6 +133,10 @@ class Layer(Component):
         """Floating-point operations of one forward pass of one example (a multiply-add counts 2)."""
         return 0
 
+    def at_once(self, batch: int) -> int:
+        """How many of a batch's examples one of its matrix products takes in."""
+        return batch
+
     def parameter(self, name: str, shape: Shape, initializer: Any, *, decay: bool = True) -> None:
         """Ask for a trained array."""
         self.needs.parameters.append(ParameterSpec(name, shape, make("initializer", initializer), decay))

@@ -22,10 +22,12 @@ SMALL = 200_000_000  # floating-point operations of a layer's products below whi
 def limited(network: Network, batch: int) -> Iterator[None]:
     """Within it, BLAS uses one thread if every layer's products are small."""
     flops = (
-        node.layer.flops(*node.input_shapes) / (node.input_shapes[0][0] if node.layer.walks else 1)
+        node.layer.at_once(batch)
+        * node.layer.flops(*node.input_shapes)
+        / (node.input_shapes[0][0] if node.layer.walks else 1)
         for node in network.nodes
     )
-    if batch * max(flops) >= SMALL:
+    if max(flops) >= SMALL:
         yield
         return
     with threadpool_limits(limits=1):

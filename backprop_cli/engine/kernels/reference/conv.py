@@ -15,9 +15,10 @@ from numpy.lib.stride_tricks import as_strided
 
 from backprop_cli.engine.window import Axis
 
-__all__ = ["col2im", "depthwise", "depthwise_input_gradient", "depthwise_kernel_gradient", "im2col"]
+__all__ = ["col2im", "depthwise", "depthwise_input_gradient", "depthwise_kernel_gradient", "im2col", "taps_first"]
 
 Array = npt.NDArray[Any]
+taps_first = True  # the order in which col2im wants the windows' shares: all places of a tap side by side
 WIDE = 4  # channels from which copying whole window rows beats copying cell by cell
 
 
