@@ -37,7 +37,7 @@ class Convolution(Layer):
     numbers_at_once: ClassVar[int] = 2**18  # of windows laid out: 1 MiB of float32, about a cache
     rows_at_once: ClassVar[int] = 4096  # more make products of few columns slower
 
-    numbers_kept: ClassVar[int] = 2**13  # of an image's windows: up to here forward leaves them to backward
+    numbers_kept: ClassVar[int] = 2**13  # of an image's windows: up to here forward leaves them for backward
 
     W: Array = slot()
     b: Array = slot()
@@ -79,6 +79,7 @@ class Convolution(Layer):
         self._group_in, self._group_out = channels // groups, filters // groups
         self._pointwise = rows.pointwise and columns.pointwise
         self._depthwise = self._group_in == 1 and groups > 1
+        self._keeps = False
         positions, depth = rows.out * columns.out, rows.kernel * columns.kernel * self._group_in
         kernel = (rows.kernel, columns.kernel)[-self.rank :]
         self.parameter("W", (*kernel, self._group_in, filters), self.kernel_initializer)
