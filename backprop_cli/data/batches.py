@@ -119,6 +119,8 @@ class Batches:
 
     def order(self, epoch: int) -> Array:
         """The row numbers of one epoch, in the order they are drawn."""
+        if self._members is None and not self.shuffle:
+            return np.arange(self.samples)  # a generator costs as much as a step of a small network
         rng = _generator(self.seed, b"shuffle", epoch)
         if self._members is not None:
             each = self.samples // len(self._members)

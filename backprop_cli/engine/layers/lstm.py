@@ -72,7 +72,10 @@ class LSTM(Recurrent):
         return ForgetGateOpen(inner=self.bias_initializer) if self.unit_forget_bias else self.bias_initializer
 
     def step(self, t: int) -> None:
-        np.dot(self.h[t], self.U, out=self.zh)
+        if t == 0:
+            self.zh[...] = 0  # h_0 is 0
+        else:
+            np.dot(self.h[t], self.U, out=self.zh)
         self.kernels.lstm_forward(
             self.z[t], self.zh, self.c[t], self.ifgo[t], self.c[t + 1], self.tanh_c[t], self.h[t + 1]
         )
