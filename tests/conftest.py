@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,23 @@ _ALLOWED = subprocess.run([*_UNSHARE, "true"], capture_output=True, check=False)
 NO_NETWORK = _UNSHARE if _ALLOWED else []
 # child processes of tests find the package also where it is not installed
 os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
+def _raise_loopback() -> None:
+    """Bring 127.0.0.1 up where the tests run cut off (`unshare --net`): servers of ours are no network."""
+    if sys.platform != "linux":
+        return
+    import fcntl
+    import socket
+
+    read, write, up = 0x8913, 0x8914, 1  # SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP
+    with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        name, flags = struct.unpack("16sh", fcntl.ioctl(any_socket, read, struct.pack("16sh", b"lo", 0)))
+        if not flags & up:
+            fcntl.ioctl(any_socket, write, struct.pack("16sh", name, flags | up))
+
+
+_raise_loopback()
 
 
 @dataclass
