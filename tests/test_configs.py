@@ -16,7 +16,7 @@ from backprop_cli.config.nodes import plain
 from backprop_cli.config.text import parse
 
 ROOT = Path(__file__).parents[1]
-CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
+CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))
 DOWNLOADS = {"mnist"}  # steps in test_end_to_end.py, cut off from the network
 
 
@@ -28,7 +28,7 @@ def schema() -> Any:
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_a_config_opens_with_its_command_and_names_its_schema(path: Path, schema: Any) -> None:
     lines = path.read_text(encoding="utf-8").splitlines()
-    assert lines[0] == f"# bp train configs/{path.name}"
+    assert lines[0] == f"# bp train {path.relative_to(ROOT)}"
     named = re.search(r"^# yaml-language-server: \$schema=(\S+)$", "\n".join(lines), re.MULTILINE)
     assert named and (path.parent / named[1]).is_file()
     assert all(lines[0] == line or line.strip() for line in lines[: lines.index(named[0])])
@@ -51,7 +51,7 @@ def test_a_config_that_downloads_builds_without_a_network(bp) -> None:
 
 
 def test_no_other_yaml_lies_about() -> None:
-    assert {path.suffix for path in (ROOT / "configs").iterdir()} == {".yaml", ".json"}
+    assert {path.suffix for path in (ROOT / "configs").rglob("*") if path.is_file()} == {".yaml", ".json"}
     assert all(isinstance(yaml.safe_load(path.read_text(encoding="utf-8")), dict) for path in CONFIGS)
 
 
