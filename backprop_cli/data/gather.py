@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import mmap
+import os
+import weakref
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from backprop_cli.errors import DataError
-
-try:
-    import resource
-except ImportError:  # Windows
-    resource = None  # type: ignore[assignment]  # checked before use
 
 Array = npt.NDArray[Any]
 
@@ -22,7 +19,6 @@ Array = npt.NDArray[Any]
 LARGE_BYTES = 1 << 28
 _WINDOW_BYTES = 1 << 25
 _BLOCK_BYTES = 1 << 18
-_PATIENCE = 16
 
 
 def _root(array: Array) -> tuple[Array, mmap.mmap] | None:
@@ -56,15 +52,11 @@ def release(array: Array) -> None:
         root[1].madvise(mmap.MADV_DONTNEED)
 
 
-def _pages_waited_for() -> int:
-    """Page faults of this process that needed the disk, so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_majflt if resource else 0
-
-
 class Gather:
     """Copies rows of `source` (N, …) out by number: `gather(order, first, out)`.
 
-    Reading a large memory map in the order of `shuffled` keeps `window` rows of it in memory.
+    Reading a large memory map in the order of `shuffled` keeps `window` rows of it in memory, while the disk
+    fetches those of the window after it.
     """
 
     def __init__(self, source: Array) -> None:
@@ -75,7 +67,7 @@ class Gather:
         row_bytes = max(1, self._source[:1].nbytes)
         self.block = max(1, _BLOCK_BYTES // row_bytes)
         self.window = max(1, _WINDOW_BYTES // row_bytes)
-        self._waited, self._announcements = _pages_waited_for(), 0
+        self._ahead = _Ahead(source, self.block, self.window) if self.large else None
 
     @property
     def matrix(self) -> Array | None:
@@ -86,33 +78,14 @@ class Gather:
         """Copy rows order[first], order[first + 1], …, as many as `out` holds."""
         last = first + len(out)
         rows = order[first:last]
+        if self._ahead is not None:
+            self._ahead(order, first, len(out))
         if self._whole:
             self._source.take(rows, 0, out, "clip")
         else:
             out[...] = self._source[rows]
         if self.large and first // self.window != last // self.window:
             release(self._map)
-            if self._from_disk():
-                self._announce(order[last : last + self.window])
-
-    def _from_disk(self) -> bool:
-        """Whether a page of the last few windows had to be waited for; asking for cached ones is not free."""
-        waited = _pages_waited_for()
-        self._announcements = _PATIENCE if waited != self._waited else max(0, self._announcements - 1)
-        self._waited = waited
-        return self._announcements > 0
-
-    def _announce(self, rows: Array) -> None:
-        """Let the disk fetch the blocks that these rows lie in."""
-        root = _root(self._map)
-        if root is None or not isinstance(root[0], np.memmap) or not hasattr(mmap, "MADV_WILLNEED"):
-            return
-        page = mmap.ALLOCATIONGRANULARITY
-        base = root[0].offset % page + self._source.ctypes.data - root[0].ctypes.data
-        row_bytes = self._source.strides[0]
-        for block in np.unique(rows // self.block).tolist():
-            start = (base + block * self.block * row_bytes) // page * page
-            root[1].madvise(mmap.MADV_WILLNEED, start, self.block * row_bytes)
 
     def shuffled(self, rows: Array, rng: np.random.Generator) -> Array:
         """Ascending row numbers in random order; for a large map one that keeps to few of its pages.
@@ -129,3 +102,52 @@ class Gather:
             rng.shuffle(order[first : first + self.window])
         shuffled: Array = rows[order]
         return shuffled
+
+
+class _Ahead:
+    """Tells the disk which blocks of a mapped file will be read: while rows of one window are drawn, those of the
+    next, a few with every batch, so that a file that is not in the page cache comes at the disk's full speed.
+
+    Not by madvise(2): Python keeps all other threads waiting meanwhile.
+    """
+
+    def __init__(self, source: Array, block: int, window: int) -> None:
+        self._block, self._window = block, window
+        self._at = -2  # the window whose rows are being drawn
+        self._coming: list[int] = []
+        self._file: int | None = None
+        root = _root(source)
+        mapped = root[0] if root else None
+        if not isinstance(mapped, np.memmap) or mapped.filename is None or not hasattr(os, "posix_fadvise"):
+            return
+        try:
+            self._file = os.open(mapped.filename, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:  # the map is enough to read it
+            return
+        weakref.finalize(self, os.close, self._file)
+        self._start = mapped.offset + source.ctypes.data - mapped.ctypes.data
+        self._bytes = source.strides[0] * block
+
+    def __call__(self, order: Array, first: int, count: int) -> None:
+        """The rows order[first], …, `count` of them, are about to be read."""
+        if self._file is None:
+            return
+        at = first // self._window
+        if at != self._at:
+            here = self._coming if at == self._at + 1 else self._blocks(order, at)
+            self._ask(self._file, here)
+            self._at, self._coming = at, self._blocks(order, at + 1)
+        share = 1 + count // self._block
+        self._ask(self._file, self._coming[:share])
+        del self._coming[:share]
+
+    def _blocks(self, order: Array, window: int) -> list[int]:
+        """The blocks that the rows of a window lie in."""
+        blocks: list[int] = np.unique(
+            order[window * self._window : (window + 1) * self._window] // self._block
+        ).tolist()
+        return blocks
+
+    def _ask(self, file: int, blocks: list[int]) -> None:
+        for block in blocks:
+            os.posix_fadvise(file, self._start + block * self._bytes, self._bytes, os.POSIX_FADV_WILLNEED)

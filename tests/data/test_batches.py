@@ -192,6 +192,30 @@ def test_blocks_of_a_large_file_are_mixed(tmp_path, monkeypatch):
         assert y.max() - y.min() > 5000
 
 
+@pytest.mark.parametrize("start", [0, 37])
+def test_the_disk_is_asked_for_a_block_before_it_is_needed(tmp_path, monkeypatch, start):
+    monkeypatch.setattr(gather, "LARGE_BYTES", 1)
+    monkeypatch.setattr(gather, "_WINDOW_BYTES", 8000)
+    monkeypatch.setattr(gather, "_BLOCK_BYTES", 80)
+    asked: list[set[int]] = [set()]
+    fadvise = os.posix_fadvise
+
+    def noted(file, offset, length, advice):
+        asked[-1].update(range(offset, offset + length))
+        fadvise(file, offset, length, advice)
+
+    monkeypatch.setattr(os, "posix_fadvise", noted)
+    np.save(tmp_path / "x.npy", numbered(10_000).x)
+    source = np.load(tmp_path / "x.npy", mmap_mode="r")
+    batches = Batches(Split(source[500:], np.arange(9500)), 30, prefetch=False)
+    for _, y in batches.epoch(0, start):
+        places = source.offset + (500 + y) * source.strides[0]
+        assert set(places.tolist()) <= set.union(*asked)
+        asked.append(set())
+    assert max(len(each) for each in asked[1:]) <= 10 * 80  # a few with every batch, not a window at once
+    assert sum(len(each) for each in asked) <= 1.1 * 9500 * source.strides[0]  # hardly any of them twice
+
+
 def test_a_file_cut_short_while_in_use_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(gather, "LARGE_BYTES", 1)
     monkeypatch.setattr(gather, "_WINDOW_BYTES", 100)
