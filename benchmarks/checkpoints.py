@@ -56,10 +56,10 @@ class Checkpoints(Alternating):
 
 
 class Looks(Alternating):
-    look = staticmethod(loops.gradients_finite)
+    look = staticmethod(loops.infinite)
 
     def switch(self, loop: Loop, on: bool) -> None:
-        loops.gradients_finite = self.look if on else lambda store: True
+        loops.infinite = self.look if on else lambda store: None
 
 
 def measure(name: str, watch: Alternating, settings: list[str]) -> None:

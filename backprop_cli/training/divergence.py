@@ -1,9 +1,9 @@
 """Where numbers stopped being finite.
 
-Every step looks at the loss, and at one dot product: ‖g‖² over all that is trained is NaN or infinite if any
-gradient is. A sum that only overflowed is told apart by looking at each number. Weights are looked at when an
-epoch ends and before a checkpoint; one that an update made infinite shows in the loss or gradient of the next step,
-unless a saturated unit hides it until then.
+Every step looks at the loss, and at one dot product: g·w over all that is trained is NaN or infinite if any
+gradient or weight is, since 0·∞ is NaN. A sum that only overflowed is told apart by looking at each number. So a
+weight that an update made infinite ends the next step, also where a saturated unit hides it from the loss. Running
+statistics and the optimizer's memory are looked at when an epoch ends and before a checkpoint.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ from backprop_cli.engine.parameters import ParameterStore
 Array = npt.NDArray[Any]
 
 
-def gradients_finite(store: ParameterStore) -> bool:
-    """Whether every gradient of what is trained is finite."""
-    g = store.gradients[: store.trainable]
-    return isfinite(g.dot(g)) or bool(np.isfinite(g).all())
+def infinite(store: ParameterStore) -> str | None:
+    """What of all that is trained is not finite, in words; None if everything is."""
+    g, w = store.gradients[: store.trainable], store.values[: store.trainable]
+    if isfinite(g.dot(w)):
+        return None
+    return next((what for what, of in (("gradient", g), ("weight", w)) if not np.isfinite(of).all()), None)
 
 
 def first_infinite(vectors: Mapping[str, Array]) -> str | None:

@@ -20,7 +20,7 @@ from backprop_cli.engine.metrics.base import Metric, counted
 from backprop_cli.engine.optimizers.base import Optimizer
 from backprop_cli.errors import CheckpointError, DivergedError, UsageError
 from backprop_cli.registry import expected
-from backprop_cli.training.divergence import culprit, first_infinite, gradients_finite, parameter_at
+from backprop_cli.training.divergence import culprit, first_infinite, infinite, parameter_at
 from backprop_cli.training.options import Trainer
 
 Array = npt.NDArray[Any]
@@ -145,8 +145,9 @@ class Loop:
         for metric in self.metrics:
             metric.update(*counted(z, y, network.output_mask))
         network.backward()
-        if not gradients_finite(network.store):
-            raise self._diverged("a gradient is NaN or infinite", x, y)
+        wrong = infinite(network.store)
+        if wrong:
+            raise self._diverged(f"a {wrong} is NaN or infinite", x, y)
         self.rate = self.optimizer.current_rate
         self.update()
         return loss

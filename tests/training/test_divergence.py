@@ -14,7 +14,7 @@ from backprop_cli.engine.parameters import ParameterStore
 from backprop_cli.errors import DivergedError
 from backprop_cli.runs.checkpoint import Checkpoint
 from backprop_cli.runs.directory import RunDirectory
-from backprop_cli.training.divergence import first_infinite, gradients_finite
+from backprop_cli.training.divergence import first_infinite, infinite
 from backprop_cli.training.loop import Callback, Loop
 from tests.reliability.compare import EVERYTHING, rows
 
@@ -30,17 +30,18 @@ class TestTheCheck:
     @pytest.mark.parametrize("value", POISON)
     def test_every_place_is_seen(self, value: float) -> None:
         found = store()
-        assert gradients_finite(found)
-        for place in range(0, found.trainable, 7):
-            kept, found.gradients[place] = found.gradients[place], value
-            assert not gradients_finite(found)
-            found.gradients[place] = kept
-        assert gradients_finite(found)
+        assert infinite(found) is None
+        for what, vector in {"gradient": found.gradients, "weight": found.values}.items():
+            for place in range(0, found.trainable, 7):
+                kept, vector[place] = vector[place], value
+                assert infinite(found) == what
+                vector[place] = kept
+        assert infinite(found) is None
 
     def test_large_is_not_infinite(self) -> None:
         found = store()
         found.values[:2], found.gradients[:2] = 3e38, [3e38, -3e38]
-        assert gradients_finite(found)
+        assert infinite(found) is None
         assert first_infinite({"weights": found.values}) is None
 
     @pytest.mark.parametrize("value", POISON)
@@ -80,6 +81,15 @@ def test_a_weight(tmp_path: Path, name: str, value: float) -> None:
     error = diverge(tmp_path / "run", callbacks=[Spoil(4, name, value)])
     assert "at step 5" in str(error)
     assert f"first in layer {name.split('.')[0]}, whose {name} is not finite" in str(error)
+
+
+@pytest.mark.parametrize("value", [-np.inf, np.inf])
+def test_a_weight_that_a_saturated_unit_hides(tmp_path: Path, value: float) -> None:
+    """The sigmoid of ±∞ is 0 or 1 with slope 0: loss and gradients stay finite."""
+    activation = "architecture.3={type: sigmoid}"
+    error = diverge(tmp_path / "run", activation, callbacks=[Spoil(4, "batch_norm_1.beta", value)])
+    assert "a weight is NaN or infinite at step 5" in str(error)
+    assert "first in layer batch_norm_1, whose batch_norm_1.beta is not finite" in str(error)
 
 
 def test_a_running_statistic(tmp_path: Path) -> None:
