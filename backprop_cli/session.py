@@ -27,6 +27,7 @@ from backprop_cli.training.callbacks.best import Best
 from backprop_cli.training.callbacks.diagnostics import EVERY, DiagnosticsLog
 from backprop_cli.training.callbacks.recorder import Recorder
 from backprop_cli.training.callbacks.signals import Signals
+from backprop_cli.training.callbacks.tensorboard import TensorBoard, writer_class
 from backprop_cli.training.kernels import choose
 from backprop_cli.training.loop import Callback, Loop
 from backprop_cli.training.threads import limited
@@ -55,6 +56,8 @@ class Session:
             every = EVERY if watch is True else watch.every
             loop.callbacks.append(DiagnosticsLog(run.path / DIAGNOSTICS, every))
         loop.callbacks.append(recorder)
+        if "tensorboard" in prepared.config.trainer.loggers:
+            loop.callbacks.append(TensorBoard(run.path))
         return cls(prepared, loop, best, recorder, run)
 
     def go(self, signals: Signals, callbacks: Sequence[Callback]) -> dict[str, Any]:
@@ -97,6 +100,8 @@ def train(
     Raises ConfigError and DataError before anything is written; DivergedError and
     InterruptedRunError after the run directory says so.
     """
+    if cfg.trainer.loggers:
+        writer_class()
     with Signals() as signals:
         prepared = prepare(cfg, warn=warn, progress=progress)
         _choose_kernels(prepared)

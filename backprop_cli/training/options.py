@@ -69,6 +69,7 @@ class Trainer(Component):
     checkpoint      when the state is saved
     kernels         the loops of the engine in NumPy, or compiled by Numba; `auto` chooses
     diagnostics     record what gradients and activations do, for `bp doctor` and `bp plot`
+    loggers         where else each row of metrics goes: `tensorboard` writes event files into the run directory
     """
 
     epochs: PositiveInt = 10
@@ -81,3 +82,4 @@ class Trainer(Component):
     checkpoint: CheckpointPolicy = field(default_factory=CheckpointPolicy)
     kernels: Literal["auto", "numpy", "numba"] = "auto"
     diagnostics: bool | DiagnosticsPolicy = True  # gradients and activations, for bp doctor and bp plot
+    loggers: list[Literal["tensorboard"]] = field(default_factory=list)
