@@ -33,6 +33,7 @@ def train(
     seed: Annotated[int | None, typer.Option(metavar="N", help="Same as --set seed=N.")] = None,
     json: Json = False,
     quiet: Quiet = False,
+    live: Annotated[bool, typer.Option("--live", help="On a terminal: a chart of the losses above the bar.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check, build, and stop before training.")] = False,
 ) -> None:
     """Train a network; a run directory appears under ./runs.
@@ -44,7 +45,7 @@ def train(
     \b
     Examples:
       bp train configs/xor.yaml
-      bp train configs/mnist.yaml --epochs 3 --set optimizer.learning_rate=0.01
+      bp train configs/mnist.yaml --epochs 3 --set optimizer.learning_rate=0.01 --live
       bp train configs/moons.yaml --set architecture.0.units=64 --set trainer.metrics+=f1
       bp train configs/moons.yaml --seed 3 --json --quiet
       bp train --resume latest --epochs 100
@@ -61,7 +62,7 @@ def train(
         raise UsageError("a resumed run keeps its config, name and seed; only --epochs can be changed")
     warn = None if quiet else ui.warn
     loading = None if quiet else ui.loading
-    callbacks = [] if quiet else [ui.progress()]
+    callbacks = [] if quiet else [ui.progress(live)]
     if resume is not None:
         found = build.find(resume, runs)
         work = partial(session.resume, found, epochs=epochs)

@@ -7,17 +7,18 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
+from backprop_cli.cli.chart import Course, chart
 from backprop_cli.cli.streams import Careful
 from backprop_cli.runs.metrics_log import finite
 from backprop_cli.training.loop import Callback, Loop, Row
@@ -164,19 +165,32 @@ class Lines(Callback):
             note(f"stopped early: {loop.stop_reason}")
 
 
+class _Progress(Progress):
+    """A progress bar with something above it."""
+
+    above: RenderableType | None = None
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        if self.above is not None:
+            yield self.above
+        yield from super().get_renderables()
+
+
 class Bar(Lines):
     """Progress on a terminal: a bar with steps, loss, samples a second and time left."""
 
+    stays = False  # on the screen when training is over
+
     def start(self, loop: Loop) -> None:
         super().start(loop)
-        self._progress = Progress(
+        self._progress = _Progress(
             TextColumn("epoch {task.fields[epoch]}"),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[numbers]}"),
             TimeRemainingColumn(),
             console=err,
-            transient=True,
+            transient=not self.stays,
             refresh_per_second=8,
         )
         self._task = self._progress.add_task(
@@ -199,6 +213,48 @@ class Bar(Lines):
     def end(self, loop: Loop, error: BaseException | None) -> None:
         self._progress.stop()
         super().end(loop, error)
+
+
+class LiveChart(Bar):
+    """The bar under a small chart of the losses: of every step, and on the validation split."""
+
+    stays = True
+    HEIGHT, WIDEST, NARROWEST = 9, 72, 10
+    STYLES = ("cyan", "bold yellow")
+
+    def start(self, loop: Loop) -> None:
+        self._curves = {"train/loss": Course(), "validation/loss": Course()}
+        super().start(loop)
+
+    def step(self, loop: Loop, loss: float) -> None:
+        self._curves["train/loss"].add(loop.step, loss)
+        if time.monotonic() - self._shown >= 0.1:
+            self._progress.above = self._chart()
+        super().step(loop, loss)
+
+    def epoch(self, loop: Loop, row: Row) -> None:
+        if "validation/loss" in row:
+            self._curves["validation/loss"].add(row["step"], row["validation/loss"])
+        super().epoch(loop, row)
+
+    def end(self, loop: Loop, error: BaseException | None) -> None:
+        self._progress.above = self._chart()
+        super().end(loop, error)
+
+    def _chart(self) -> Text | None:
+        width = min(self.WIDEST, err.width - 12)
+        curves = {name: course.points for name, course in self._curves.items() if course.points}
+        if width < self.NARROWEST or not curves:
+            return None
+        plain = not (err.encoding or "").lower().startswith("utf")
+        text = Text(no_wrap=True)
+        for row in chart(list(curves.values()), width, self.HEIGHT, plain):
+            for part, owner in row:
+                text.append(part, self.STYLES[owner] if owner >= 0 else "dim")
+            text.append("\n")
+        for style, (name, points) in zip(self.STYLES, curves.items(), strict=False):
+            text.append(f"{name} {points[-1][1]:.4g}   ", style)
+        return text.append(f"steps {points[0][0]:,.0f} to {points[-1][0]:,.0f}", "dim")
 
 
 class SweepLines:
@@ -298,6 +354,8 @@ def summary(row: Row) -> str:
     return "  ".join(f"{name} {number(value)}" for name, value in row.items() if "/" in name)
 
 
-def progress() -> Callback:
-    """The progress display that suits where stderr goes."""
-    return Bar() if sys.stderr.isatty() else Lines()
+def progress(live: bool = False) -> Callback:
+    """The progress display that suits where stderr goes; `live` with a chart, on a terminal."""
+    if not sys.stderr.isatty():
+        return Lines()
+    return LiveChart() if live else Bar()
