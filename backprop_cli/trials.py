@@ -9,18 +9,27 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import json
 import math
 import re
+import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
-from backprop_cli.errors import UsageError
+from backprop_cli import build
+from backprop_cli import config as configs
+from backprop_cli.config import Config
+from backprop_cli.config.load import MAX_SHOWN
+from backprop_cli.data.progress import Show
+from backprop_cli.errors import ConfigError, Problem, UsageError
 
 _WHOLE = re.compile(r"^(-?\d+)\.\.(-?\d+)$")
 _DRAWN = re.compile(r"^(log|uniform):(.+?)\.\.(.+)$")
 MAX_TRIALS = 10_000
+PATIENCE = 20.0  # seconds for building networks before the first trial starts
 
 
 @dataclass(frozen=True)
@@ -51,7 +60,12 @@ class Trial:
     varied: dict[str, str]
 
     def __str__(self) -> str:
-        return " ".join([self.id, *(f"{key}={value}" for key, value in self.varied.items())])
+        return " ".join([self.id, *self.settings])
+
+    @property
+    def settings(self) -> list[str]:
+        """What is varied, as it is given with --set."""
+        return [f"{key}={value}" for key, value in self.varied.items()]
 
 
 def parse(settings: Sequence[str]) -> tuple[list[Axis], list[str]]:
@@ -128,3 +142,54 @@ def trials(settings: Sequence[str], count: int | None = None, seed: int = 0) -> 
         digest = hashlib.sha256("\0".join(overrides).encode()).hexdigest()[:8]
         made[digest] = Trial(digest, overrides, varied)
     return list(made.values())
+
+
+def check(config: Path, chosen: Sequence[Trial], progress: Show | None = None) -> tuple[Config, set[str]]:
+    """Load every trial's config and, where networks or data differ, build them: mistakes show before anything runs.
+
+    Gives one of the configs, and the names of the numbers that the trials will have. Raises DataError, and
+    ConfigError with every mistake of every trial, once.
+    """
+    began, tried, attempts, code = time.monotonic(), set[str](), 0, 2
+    columns, wrong = {"epoch", "step", "time", "learning_rate"}, dict[Problem, list[Trial]]()
+    for trial in chosen:
+        try:
+            cfg = configs.load(config, trial.overrides)
+            structure = _structure(cfg)
+            if structure in tried or time.monotonic() - began > PATIENCE:
+                continue
+            tried.add(structure)
+            columns |= _build(cfg, progress)
+        except ConfigError as error:
+            code = error.exit_code
+            for problem in error.problems:
+                wrong.setdefault(problem, []).append(trial)
+        attempts += 1
+    if wrong:
+        found = ConfigError([_told(problem, among, attempts) for problem, among in wrong.items()][:MAX_SHOWN])
+        found.exit_code = code
+        raise found
+    return cfg, columns
+
+
+def _structure(cfg: Config) -> str:
+    """All of a config that can make a difference to whether it can be built."""
+    found = configs.resolved(cfg)
+    found["optimizer"] = found["optimizer"].get("groups")
+    found["trainer"] = {key: each for key, each in found["trainer"].items() if key != "epochs"}
+    return json.dumps({key: each for key, each in found.items() if key not in ("name", "seed")}, default=str)
+
+
+def _build(cfg: Config, progress: Show | None) -> set[str]:
+    """The names of the numbers that this config will have. Raises ConfigError, DataError."""
+    prepared = build.prepare(cfg, progress=progress)
+    build.training(prepared)
+    splits = {"train", "validation"} & prepared.dataset.splits.keys()
+    return {f"{split}/{name}" for split in splits for name in ("loss", *(m.key for m in cfg.trainer.metrics))}
+
+
+def _told(problem: Problem, among: Sequence[Trial], attempts: int) -> Problem:
+    """A problem of some trials only names one of them, unless it stands at its very --set."""
+    if len(among) == attempts or str(problem.file).startswith("--set "):
+        return problem
+    return replace(problem, message=f"{problem.message} (with {' '.join(among[0].settings)})")

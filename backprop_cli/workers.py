@@ -1,7 +1,11 @@
 """Processes that work through a list of tasks, several at a time, and of which one may crash.
 
-A process does one task after the other, so that only its first pays for the imports. If it dies, its
-task is lost and no other; a new process takes its place.
+A process does one task after the other. If it dies, its task is lost and no other; a new process takes
+its place. joblib's loky gives the whole pool up there, with the tasks that have not begun, and neither
+tells what goes on inside a task nor asks it to end in order.
+
+The processes are copies of one that has imported everything (`start` it while there is other work to
+do), so that the imports are paid for once.
 """
 
 from __future__ import annotations
@@ -9,9 +13,11 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from types import FrameType
@@ -52,11 +58,37 @@ class Died:
 Event = Started | Told | Done | Died
 
 
+# A fork of this process would copy its threads' locks in an unknown state; the server has no threads. Elsewhere
+# than on Linux the libraries that it imports may start some.
+_CONTEXT: Any = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
+
+
+def start(jobs: int, modules: Sequence[str]) -> None:
+    """Begin to import these modules, in the process that the workers will be copies of."""
+    if sys.platform == "linux":
+        from multiprocessing.forkserver import ensure_running
+
+        _CONTEXT.set_forkserver_preload(list(modules))
+        with _threads(jobs):
+            ensure_running()
+
+
+@contextmanager
+def _threads(jobs: int) -> Iterator[None]:
+    """Within it, new processes share the cores out among them."""
+    before = {name: os.environ.get(name) for name in THREADS}
+    try:
+        os.environ |= {name: str(max(1, (os.cpu_count() or 1) // jobs)) for name in THREADS if jobs > 1}
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+
+
 class _Worker:
     def __init__(self, work: Work) -> None:
-        context = multiprocessing.get_context("spawn")  # a fork would copy threads' locks in an unknown state
-        self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(theirs, work), daemon=True)
+        self.pipe, theirs = _CONTEXT.Pipe()
+        self.process = _CONTEXT.Process(target=_serve, args=(theirs, work), daemon=True)
         self.process.start()
         theirs.close()
         self.task: int | None = None
@@ -94,13 +126,10 @@ class Workers:
     def events(self) -> Iterator[tuple[int, Event]]:
         """What happens, as (number of the task, event), until every task is done or given up."""
         before = self._listen()
-        threads = {name: os.environ.get(name) for name in THREADS}
         try:
-            os.environ |= {name: str(max(1, (os.cpu_count() or 1) // self._jobs)) for name in THREADS if self._jobs > 1}
-            yield from self._run()
+            with _threads(self._jobs):
+                yield from self._run()
         finally:
-            for name, value in threads.items():
-                os.environ.pop(name, None) if value is None else os.environ.update({name: value})
             for number, handler in before.items():
                 signal.signal(number, handler)
             for worker in self._workers:
@@ -114,7 +143,7 @@ class Workers:
             if not busy:
                 return
             for pipe in wait(list(busy)):
-                worker = busy[pipe]  # type: ignore[index]  # they are the same connections
+                worker = busy[pipe]
                 task = worker.task
                 assert task is not None
                 try:

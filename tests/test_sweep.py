@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -62,6 +63,46 @@ def test_a_sweep_as_a_process(bp) -> None:
     assert folder == "runs/moons-sweep"
     listed = bp("runs", "ls", "--runs", folder, "--json").json
     assert {run["run_id"] for run in listed} == {trial["trial"] for trial in first.json["trials"]}
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (["--set", "architecture.-1.units=2,1"], 2, r"moons.yaml:\d+:1: loss: .* \(with architecture.-1.units=1\)$"),
+        (["--set", "loss=cross_entropy,mse"], 2, r"^--set loss=mse: loss: .*{type: one_hot}$"),
+        (["--set", "seed=0..9", "--set", "loss=mse"], 2, r"^--set loss=mse: [^\n]*$"),
+        (["--set", "seed=0,1", "--monitor", "validation/acc"], 2, "did you mean 'validation/accuracy'"),
+        (["--set", "seed=0,1", "--name", "../other"], 2, "expected a name"),
+        (["--set", "dataset={source: files, path: x.csv, target: y},{source: sample, name: iris}"], 1, "x.csv"),
+    ],
+)
+def test_what_cannot_run_is_told_before_anything_runs(
+    bp, tmp_path: Path, options: list[str], code: int, said: str
+) -> None:
+    done = bp("sweep", "configs/moons.yaml", *options, "--runs", "all")
+    assert done.code == code
+    assert re.search(said, done.err.strip(), re.MULTILINE), done.err
+    assert not (tmp_path / "all").exists() and not done.out
+
+
+def test_trials_end_with_a_checkpoint_when_the_sweep_is_killed(tmp_path: Path, cache: Path) -> None:
+    command = ["sweep", "configs/xor.yaml", "--set", "trainer.epochs=1000000", "--set", "seed=0,1", "--jobs", "2"]
+    env = os.environ | {"BP_CACHE": str(cache)}
+    process = subprocess.Popen([sys.executable, "-m", "backprop_cli", *command, "--runs", tmp_path], cwd=ROOT, env=env)
+    began = time.monotonic()
+    while len(list(tmp_path.glob("*/*/metrics.jsonl"))) < 2:
+        assert process.poll() is None and time.monotonic() - began < 60
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+
+    def statuses() -> list[str]:
+        return [json.loads(path.read_text())["status"] for path in tmp_path.glob("*/*/run.json")]
+
+    while "running" in statuses():
+        assert time.monotonic() - began < 60
+        time.sleep(0.05)
+    assert statuses() == ["interrupted"] * 2
 
 
 def test_a_killed_process_costs_one_trial_and_a_signal_none(bp, tmp_path: Path, cache: Path) -> None:

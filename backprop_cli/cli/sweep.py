@@ -13,6 +13,8 @@ from backprop_cli.cli.options import RUNS, ConfigFile, Json, Quiet, Runs, Unset,
 if TYPE_CHECKING:
     from backprop_cli.sweep import Outcome
 
+#: what a worker has imported when it begins; the second because it runs the script `bp` once more
+PRELOADED = ("backprop_cli.preloaded", "backprop_cli.cli.main")
 Only = Annotated[Literal["failed", "missing"] | None, typer.Option("--only", help="Run only these trials again.")]
 
 
@@ -52,39 +54,44 @@ def sweep(
       bp sweep my.yaml --set architecture.0.units=8,16 --maximize
       bp runs ls --runs runs/moons-sweep --sort validation/loss
     """
-    from backprop_cli import config as configs
+    from backprop_cli import workers
+
+    workers.start(jobs, PRELOADED)  # before this process does the same imports
     from backprop_cli import sweep as sweeps
     from backprop_cli import trials as planning
     from backprop_cli.cli import ui
     from backprop_cli.errors import UsageError
+    from backprop_cli.registry import expected
 
     planned = planning.trials(changes(set_, unset), trials, search_seed)
-    loaded = [configs.load(config, trial.overrides) for trial in planned]  # every mistake shows before anything runs
+    if name and Path(name).name != name:
+        raise UsageError(f"--name {name}: expected a name; --runs DIR says where its folder is to be")
     folder = runs / (name or f"{config.stem}-sweep")
     before = sweeps.states(folder, planned)
+    chosen = [each.trial for each in before if wanted(each.status, only)]
+    cfg, columns = planning.check(config, chosen or planned[:1], None if quiet else ui.loading)
     started = [each for each in before if each.status != "missing"]
     if started and not resume and only is None:
         raise UsageError(f"{folder} already holds {len(started)} of these trials; add --resume, or choose a --name")
-    chosen = [each.trial for each in before if wanted(each.status, only)]
-    keys = list(planned[0].varied)
+    if monitor is not None and monitor not in columns:
+        raise UsageError(f"--monitor {monitor}: no trial computes it; {expected(monitor, columns)}")
     shown: AbstractContextManager[sweeps.Watcher] = nullcontext(sweeps.Silent())
-    with shown if quiet else ui.sweep_progress(len(chosen), jobs, keys) as watcher:
+    with shown if quiet else ui.sweep_progress(len(chosen), jobs, list(planned[0].varied)) as watcher:
         outcomes = sweeps.run(
             config, planned, chosen, folder, jobs=jobs, again=only == "failed", fail_fast=fail_fast, watcher=watcher
         )
     if monitor is None:
         monitor = next((found for each in outcomes if (found := sweeps.watched(each))), None)
     if maximize is None:
-        larger = {f"/{metric.key}" for metric in loaded[0].trainer.metrics if metric.maximize}
+        larger = {f"/{metric.key}" for metric in cfg.trainer.metrics if metric.maximize}
         maximize = monitor is not None and monitor.endswith(tuple(larger))
     best = sweeps.ranked(outcomes, monitor, maximize)
     if json:
         print_json(summary(folder, outcomes, best))
     else:
-        rows = [[each.trial.id, *each.trial.varied.values(), each.status, value] for value, each in best]
-        rest = [each for each in outcomes if each not in [ranked for _, ranked in best]]
-        rows += [[each.trial.id, *each.trial.varied.values(), each.status, None] for each in rest]
-        ui.table(["trial", *keys, "status", monitor or "best"], rows, right=[monitor or "best"])
+        rest = [(None, each) for each in outcomes if all(each is not ranked for _, ranked in best)]
+        rows = [[each.trial.id, *each.trial.varied.values(), each.status, value] for value, each in [*best, *rest]]
+        ui.table(["trial", *planned[0].varied, "status", monitor or "best"], rows, right=[monitor or "best"])
         if best:
             print(f"best: {best[0][1].trial}  {monitor} {ui.number(best[0][0])}")
         print(folder)
