@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 Point = tuple[float, float]
-KEPT = 512  # points of a curve; where there are more, neighbours become their mean
+KEPT = 128  # points of a curve; where there are more, neighbours become their mean
 DECADES = 20.0  # the largest loss over the smallest, from which on the scale is logarithmic
 BRAILLE = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # Unicode, chapter 21.1: rows of two dots
 

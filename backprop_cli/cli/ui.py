@@ -179,8 +179,6 @@ class _Progress(Progress):
 class Bar(Lines):
     """Progress on a terminal: a bar with steps, loss, samples a second and time left."""
 
-    stays = False  # on the screen when training is over
-
     def start(self, loop: Loop) -> None:
         super().start(loop)
         self._progress = _Progress(
@@ -190,7 +188,7 @@ class Bar(Lines):
             TextColumn("{task.fields[numbers]}"),
             TimeRemainingColumn(),
             console=err,
-            transient=not self.stays,
+            transient=True,
             refresh_per_second=8,
         )
         self._task = self._progress.add_task(
@@ -216,9 +214,8 @@ class Bar(Lines):
 
 
 class LiveChart(Bar):
-    """The bar under a small chart of the losses: of every step, and on the validation split."""
+    """The bar under a small chart of the losses: of every step, and on the validation split. The chart stays."""
 
-    stays = True
     HEIGHT, WIDEST, NARROWEST = 9, 72, 10
     STYLES = ("cyan", "bold yellow")
 
@@ -229,7 +226,7 @@ class LiveChart(Bar):
     def step(self, loop: Loop, loss: float) -> None:
         self._curves["train/loss"].add(loop.step, loss)
         if time.monotonic() - self._shown >= 0.1:
-            self._progress.above = self._chart()
+            self._progress.above = self._chart(loop)
         super().step(loop, loss)
 
     def epoch(self, loop: Loop, row: Row) -> None:
@@ -238,10 +235,12 @@ class LiveChart(Bar):
         super().epoch(loop, row)
 
     def end(self, loop: Loop, error: BaseException | None) -> None:
-        self._progress.above = self._chart()
         super().end(loop, error)
+        last = self._chart(loop)
+        if last is not None:
+            err.print(last)
 
-    def _chart(self) -> Text | None:
+    def _chart(self, loop: Loop) -> Text | None:
         width = min(self.WIDEST, err.width - 12)
         curves = {name: course.points for name, course in self._curves.items() if course.points}
         if width < self.NARROWEST or not curves:
@@ -254,7 +253,7 @@ class LiveChart(Bar):
             text.append("\n")
         for style, (name, points) in zip(self.STYLES, curves.items(), strict=False):
             text.append(f"{name} {points[-1][1]:.4g}   ", style)
-        return text.append(f"steps {points[0][0]:,.0f} to {points[-1][0]:,.0f}", "dim")
+        return text.append(f"{loop.step:,} steps", "dim")
 
 
 class SweepLines:
