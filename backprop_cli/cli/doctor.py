@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from backprop_cli.cli import completion
-from backprop_cli.cli.options import RUNS, Json, Runs, Set, Unset, changes, print_json
+from backprop_cli.cli.options import RUNS, Json, Runs, Set, Unset, changes, is_config, print_json
 
 Patient = Annotated[
     str,
@@ -50,7 +50,7 @@ def doctor(
     from backprop_cli.insight.doctor_verdicts import Limits
 
     limits = Limits(steps, seconds, {} if json else {"warn": ui.warn, "progress": ui.loading})
-    if Path(source).is_file():
+    if is_config(source):
         found = doctors.examine_config(Path(source), tuple(changes(set_, unset)), limits)
         path = source
     else:

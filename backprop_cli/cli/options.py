@@ -51,6 +51,11 @@ def changes(set_: Sequence[str] | None, unset: Sequence[str] | None) -> list[str
     return [*(set_ or []), *(f"~{key}" for key in unset or [])]
 
 
+def is_config(source: str) -> bool:
+    """Whether CONFIG|RUN is a config: a file, or what is called like one."""
+    return Path(source).is_file() or Path(source).suffix in (".yaml", ".yml")
+
+
 def print_json(value: Any) -> None:
     """One JSON document on stdout; NaN and infinities as null, which is what JSON has."""
     from backprop_cli.runs.metrics_log import finite

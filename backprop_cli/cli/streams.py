@@ -10,7 +10,10 @@ from typing import TextIO
 
 ERRORS = "bp-replace"
 #: how signs look where they cannot be shown; any other becomes a question mark
-PLAIN = {"–": "-", "—": "-", "−": "-", "─": "-", "×": "x", "·": "*", "…": "...", "→": "->", "│": "|", "’": "'"}
+PLAIN = {"–": "-", "—": "-", "−": "-", "─": "-", "×": "x", "·": "*", "…": "...", "→": "->", "│": "|", "’": "'",
+         "←": "<-", "≤": "<=", "≥": ">=", "‖": "||", "√": "sqrt", "⊙": "*", "½": "1/2", "²": "^2", "ᵀ": "^T", "ᵗ": "^t",
+         "Σ": "sum", "∂": "d", "Δ": "delta ", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "eps", "η": "eta",
+         "λ": "lambda", "μ": "mu", "σ": "sigma", "α": "alpha", "ρ": "rho", "∈": "in", "₀": "0", "₁": "1", "₂": "2", "ₜ": "_t", "ₖ": "_k"}  # fmt: skip
 
 
 def prepare() -> None:

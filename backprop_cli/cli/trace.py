@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from backprop_cli.cli import completion
-from backprop_cli.cli.options import RUNS, Json, Runs, Set, Unset, changes, print_json
+from backprop_cli.cli.options import RUNS, Json, Runs, Set, Unset, changes, is_config, print_json
+
+if TYPE_CHECKING:
+    from backprop_cli.insight.trace import Trace
 
 Traced = Annotated[
     str,
@@ -26,6 +30,7 @@ def trace(
     sample: Annotated[int, typer.Option("--sample", metavar="N", min=0, help="Which training example.")] = 0,
     set_: Set = None,
     unset: Unset = None,
+    step: Annotated[bool, typer.Option("--step", help="Wait for Enter after each part; q ends.")] = False,
     blank: Annotated[bool, typer.Option("--blank", help="A worksheet: results hidden, key at the end.")] = False,
     format: Annotated[Literal["text", "html"], typer.Option("--format", "-f", help="How to print.")] = "text",
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to a file.")] = None,
@@ -41,27 +46,51 @@ def trace(
     Examples:
       bp trace configs/mazur.yaml
       bp trace configs/xor.yaml --sample 3 --blank
+      bp trace configs/mazur.yaml --step
       bp trace configs/mazur.yaml --format html --output trace.html
     """
     from backprop_cli import build
     from backprop_cli import config as configs
+    from backprop_cli.cli import ui
+    from backprop_cli.errors import UsageError
     from backprop_cli.insight import trace as traces
     from backprop_cli.insight import trace_text
+    from backprop_cli.insight.trace_json import as_json
+    from backprop_cli.runs.files import write_atomically
 
-    if Path(source).is_file():
-        found = traces.trace(configs.load(source, changes(set_, unset)), sample)
+    if json and (blank or step or format == "html" or output):
+        raise UsageError(
+            "--json prints all numbers to stdout; it goes with none of --blank, --step, --format, --output"
+        )
+    if step and (format == "html" or output):
+        raise UsageError(
+            "--step shows part after part on the terminal; it goes with neither --format html nor --output"
+        )
+    if output is not None and not output.parent.is_dir():
+        raise UsageError(f"{output}: there is no folder {output.parent}")
+    loading: dict[str, Any] = {} if json else {"warn": ui.warn, "progress": ui.loading}
+    if is_config(source):
+        found = traces.trace(configs.load(source, changes(set_, unset)), sample, **loading)
+    elif set_ or unset:
+        raise UsageError("--set goes with a CONFIG; a run is what it is")
     else:
-        prepared, _ = build.load_run(build.find(source, runs))
+        prepared, _ = build.load_run(build.find(source, runs), **loading)
         found = traces.trace(prepared.config, sample, prepared)
     if json:
-        print_json(traces.as_json(found))
-        return
-    made = trace_text.page(found, blank) if format == "html" else trace_text.text(found, blank)
-    if output is None:
-        print(made, end="")
+        print_json(as_json(found))
+    elif output is not None:
+        write_atomically(output, [_written(found, format, blank).encode()])
+        print(output)
+    elif format == "text" and sys.stdout.isatty():
+        ui.sections(trace_text.parts(found, blank), wait=step)
     else:
-        output.write_text(made, encoding="utf-8")
-        print(str(output))
+        print(_written(found, format, blank), end="")
+
+
+def _written(found: Trace, format: str, blank: bool) -> str:
+    from backprop_cli.insight import trace_text
+
+    return trace_text.page(found, blank) if format == "html" else trace_text.text(found, blank)
 
 
 def register(app: typer.Typer) -> None:

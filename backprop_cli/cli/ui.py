@@ -103,6 +103,30 @@ def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], format: st
                 print(json.dumps(finite(each)))
 
 
+def sections(made: Sequence[tuple[str, Sequence[str]]], wait: bool = False) -> None:
+    """Headings with their lines on a terminal: equations dim, results bright. `wait` for Enter after each."""
+    for i, (heading, lines) in enumerate(made):
+        if i and wait and not _enter():
+            return
+        out.print(Text(heading, style="bold"))
+        out.print(Text("─" * min(cell_len(heading), out.width), style="dim"))
+        for line in lines:
+            if line.startswith("    "):
+                out.print(Text(line, style="dim italic"))
+            else:
+                left, equals, result = line.rpartition(" = ")
+                out.print(Text.assemble(left, equals, (result, "bold cyan" if equals else "")))
+        out.print()
+
+
+def _enter() -> bool:
+    """Wait for Enter; False if something else was typed. Where nobody can type, go on."""
+    if not sys.stdin.isatty():
+        return True
+    err.print("Enter: go on, q: end ", end="", style="dim")
+    return sys.stdin.readline() == "\n"
+
+
 def brief(value: Any) -> str:
     """Nested values in one line."""
     if isinstance(value, dict):

@@ -59,6 +59,22 @@ def loss_terms(found: Trace) -> list[str]:
     return []
 
 
+def plain_updates(found: Trace) -> list[str]:
+    """w − η g for each number shown, where that is what the optimizer did; none where it did something else."""
+    lines = []
+    for parameter in (parameter for step in found.steps for parameter in step.parameters if not parameter.frozen):
+        for each in parameter.gradients:
+            made = each.value - found.learning_rate * each.gradient
+            if not math.isclose(made, each.updated, rel_tol=1e-9, abs_tol=1e-12):
+                return []
+            index = ",".join(str(i + 1) for i in each.index)
+            lines.append(
+                f"{parameter.name}[{index}] ← w − η g = {number(each.value)} − {number(found.learning_rate)} · "
+                f"{_signed(each.gradient)} = {number(each.updated)}"
+            )
+    return lines
+
+
 def dense_forward(step: Step, layer: Dense, activation: Activation | None) -> list[str]:
     """z_j = Σ_i x_i W_ij + b_j, then a_j = f(z_j), one line a unit."""
     (x,) = step.x
@@ -76,7 +92,7 @@ def dense_forward(step: Step, layer: Dense, activation: Activation | None) -> li
 
 
 def dense_backward(step: Step, layer: Dense, activation: Activation | None, fused: bool) -> list[str]:
-    """δ_j = dL/da_j · f'(z_j), then dW_ij = x_i δ_j and dx_i = Σ_j δ_j W_ij, one line a number."""
+    """δ_j = dL/da_j · f'(z_j), then dW_ij = x_i δ_j, db_j = δ_j and dx_i = Σ_j δ_j W_ij, one line a number."""
     if step.delta is None or step.upstream is None:
         return []
     (x,), delta, lines = step.x, step.delta, []
@@ -96,6 +112,8 @@ def dense_backward(step: Step, layer: Dense, activation: Activation | None, fuse
                 f"dW[{i + 1},{j + 1}] = x{i + 1} · δ{j + 1} = {_signed(float(x[i]))} · {_signed(float(delta[j]))}"
                 f" = {number(product)}"
             )
+    if layer.bias:
+        lines += [f"db[{j + 1}] = δ{j + 1} = {number(float(delta[j]))}" for j in range(layer.units)]
     if step.dx[0] is not None:
         for i in range(len(x)):
             parts = [float(delta[j]) * float(layer.W[i, j]) for j in range(layer.units)]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop_cli.insight.arithmetic import loss_terms, number
+from backprop_cli.insight.arithmetic import loss_terms, number, plain_updates
 from backprop_cli.insight.trace import READABLE, Parameter, Step, Trace
 
 BLANK = "________"
@@ -34,7 +34,7 @@ def sections(found: Trace) -> list[Section]:
             made.append((f"gradient of {parameter.name} {parameter.shape}", _rows(parameter)))
     rule = [f"    {line}" for line in found.optimizer_symbols]
     after = [f"η = {number(found.learning_rate)}", f"L after the step = {found.loss_after:.12f}"]
-    made.append((f"update  {found.optimizer_name}", [*rule, *after]))
+    made.append((f"update  {found.optimizer_name}", [*rule, after[0], *plain_updates(found), after[1]]))
     made.append(("check", [f"largest relative error of a gradient shown: {found.worst:.1e}"]))
     return made
 
@@ -74,38 +74,71 @@ def _array(array: Any) -> str:
     return "[" + "; ".join(_array(row) for row in array) + "]"
 
 
+_GIVEN = ("    ", "x =", "target =", "η =")  # lines that a worksheet leaves as they are
+_ROW = re.compile(r"(\[[\d,]+\]  \S+ →) (.*)")  # of a parameter: everything after its value is to be found
+_NUMBER = r"-?\d[\d.]*(?:e[+-]?\d+)?"
+_TOLD = 6  # characters from which on a number is told from others by itself
+
+
 def blanked(made: list[Section]) -> list[Section]:
-    """The same with every result hidden (what stands after the last = or →), and a key at the end."""
+    """The same as a worksheet, with a key at the end.
+
+    Of each line the symbols stay, and the numbers it begins from; results, and what leads to them where symbols say
+    it, are hidden. A result that a later line begins from is named there by its place in the key.
+    """
     sheet: list[Section] = []
     key: list[str] = []
+    places: dict[str, str] = {}
     for heading, lines in made:
         hidden = []
         for line in lines:
-            match = None if line.startswith(_GIVEN) else _RESULT.match(line)
-            if match:
-                key.append(f"({len(key) + 1})  {match[2].strip()}")
-                hidden.append(f"{match[1]} {BLANK} ({len(key)})")
-            else:
-                hidden.append(line)
+            kept, answer = (line, "") if line.startswith(_GIVEN) else _parted(line)
+            shown = kept if line.startswith("    ") else _referred(kept, places)
+            if answer:
+                key.append(f"({len(key) + 1})  {answer}")
+                shown += f" {BLANK} ({len(key)})"
+                found = re.match(rf"\[.*\]|{_NUMBER}", answer.rpartition(" = ")[2])
+                if found and len(found[0]) >= _TOLD:
+                    places.setdefault(found[0], f"({len(key)})")
+            hidden.append(shown)
         sheet.append((heading, hidden))
     return [*sheet, ("key", key)]
 
 
-_GIVEN = ("    ", "x =", "target =", "η =")  # lines that a worksheet leaves as they are
-_RESULT = re.compile(r"^(.*?[^=]=|\[[\d,]+\]  \S+ →)(?=[^=]*$)(.*)$")
+def _parted(line: str) -> tuple[str, str]:
+    """(what a worksheet shows, what it asks for) of a line `name = symbols or sum = … = result`."""
+    row = _ROW.match(line)
+    if row:
+        return row[1], row[2]
+    parts = line.split(" = ")
+    shown = parts[: 2 if len(parts) > 2 else 1]
+    return (" = ".join(shown) + " =", " = ".join(parts[len(shown) :])) if len(parts) > 1 else (line, "")
+
+
+def _referred(line: str, places: dict[str, str]) -> str:
+    """A line with results from before as their places in the key."""
+    name, equals, array = line.partition(" = ")
+    if array in places:
+        return f"{name}{equals}{places[array]}"
+    pattern = rf"\((-{_NUMBER[2:]})\)|{_NUMBER}"
+    return re.sub(pattern, lambda each: places.get(each[1] or each[0], each[0]), line)
+
+
+def parts(found: Trace, blank: bool = False) -> list[Section]:
+    """The trace, or a worksheet made of it."""
+    return blanked(sections(found)) if blank else sections(found)
 
 
 def text(found: Trace, blank: bool = False) -> str:
     """The trace as plain text."""
-    made = blanked(sections(found)) if blank else sections(found)
+    made = parts(found, blank)
     return "\n\n".join("\n".join([heading, "─" * len(heading), *lines]) for heading, lines in made) + "\n"
 
 
 def page(found: Trace, blank: bool = False) -> str:
     """The trace as one HTML file that needs no network."""
-    made = blanked(sections(found)) if blank else sections(found)
     body = []
-    for heading, lines in made:
+    for heading, lines in parts(found, blank):
         items = "".join(
             f'<div class="{"eq" if line.startswith("    ") else "num"}">{html.escape(line.strip())}</div>'
             for line in lines

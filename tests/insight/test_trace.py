@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from backprop_cli import load_config
 from backprop_cli.errors import UsageError
+from backprop_cli.insight.arithmetic import number
 from backprop_cli.insight.trace import trace
 from backprop_cli.insight.trace_text import BLANK, page, text
 from tests.conftest import ROOT
@@ -69,12 +75,29 @@ def test_each_gradient_meets_its_difference(architecture: str) -> None:
     assert found.loss_after < found.loss
 
 
-def test_a_worksheet_hides_the_results_and_has_a_key() -> None:
-    found = trace(load_config(ROOT / "configs/mazur.yaml"))
+@pytest.mark.parametrize("config", ["mazur", "xor", "moons"])
+def test_a_worksheet_hides_the_results_and_has_a_key(config: str) -> None:
+    found = trace(load_config(ROOT / f"configs/{config}.yaml"))
     sheet, _, key = text(found, blank=True).partition("\nkey\n")
-    assert sheet.count(BLANK) == len(re.findall(r"^\(\d+\)", key, re.MULTILINE)) > 30
-    assert "0.082167041" not in sheet
-    assert "0.082167041" in key
+    answers = re.findall(r"^\(\d+\)  (.*)", key, re.MULTILINE)
+    assert sheet.count(BLANK) == len(answers) > 30
+    numbers = {each for answer in answers for each in re.findall(r"\d\.\d{4,}", answer)}
+    values = {number(each.value) for step in found.steps for p in step.parameters for each in p.gradients}
+    given = {each.lstrip("-") for each in values} | set(re.findall(r"[\d.]+", sheet.partition("forward")[0]))
+    assert [each for each in numbers - given if re.search(rf"(?<![\d.]){each}(?![\d])", sheet)] == []
+
+
+def test_a_worksheet_names_results_it_goes_on_with() -> None:
+    sheet, _, key = text(trace(load_config(ROOT / "configs/mazur.yaml")), blank=True).partition("\nkey\n")
+    assert "z1 = (2)·0.4 + (4)·0.45 + 0.6 = ________ (5)" in sheet
+    assert "(2)  0.593269992\n" in key and "(5)  1.105905967\n" in key
+
+
+def test_the_update_is_written_out() -> None:
+    shown = text(trace(load_config(ROOT / "configs/mazur.yaml")))
+    assert "dense_2.W[1,1] ← w − η g = 0.4 − 0.5 · 0.082167041 = 0.35891648" in shown
+    assert "db[1] = δ1 = 0.138498562" in shown
+    assert "← w − η g" not in text(trace(load_config(ROOT / "configs/moons.yaml")))  # Adam
 
 
 def test_the_page_needs_nothing_from_outside() -> None:
@@ -94,3 +117,53 @@ def test_as_a_command_on_a_run(bp) -> None:
     assert done.code == 0, done.err
     assert done.json["worst_relative_error"] < 1e-6
     assert [layer["name"] for layer in done.json["layers"]] == ["dense_1", "dense_2"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--json", "--blank"], "--json"),
+        (["--step", "--format", "html"], "--step"),
+        (["--output", "nowhere/trace.html"], "there is no folder nowhere"),
+        (["--sample", "7"], "samples 0 to 3"),
+    ],
+)
+def test_flags_that_do_not_go_together(bp, flags: list[str], said: str) -> None:
+    done = bp("trace", "configs/xor.yaml", *flags)
+    assert (done.code, done.out) == (2, "")
+    assert said in done.err and "Traceback" not in done.err
+
+
+def test_a_run_takes_no_overrides(bp) -> None:
+    bp("train", "configs/mazur.yaml", "--quiet")
+    done = bp("trace", "latest", "--set", "seed=1")
+    assert done.code == 2 and "--set goes with a CONFIG" in done.err
+
+
+def test_step_by_step_on_a_terminal(tmp_path: Path) -> None:
+    """Each Enter brings the next part; q ends."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "backprop_cli", "trace", str(ROOT / "configs/mazur.yaml"), "--step"]
+    child = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, cwd=tmp_path)
+    os.close(theirs)
+    seen = b""
+    for typed, awaited in [(b"\n", b"target"), (b"\n", b"z1"), (b"q\n", b"1.105905967")]:
+        while awaited not in seen or not seen.rstrip(b"\x1b[0m ").endswith(b"end"):
+            seen += os.read(ours, 65536)
+        os.write(ours, typed)
+    assert child.wait(60) == 0
+    os.close(ours)
+    assert b"0.298371109" not in seen
+
+
+@pytest.mark.parametrize("command", ["trace", "doctor"])
+def test_a_config_that_is_not_there(bp, command: str) -> None:
+    done = bp(command, "configs/nothing.yaml")
+    assert done.code == 2
+    assert "configs/nothing.yaml" in done.err and "run" not in done.err
+
+
+def test_a_terminal_of_ascii_can_read_it(bp) -> None:
+    done = bp("trace", "configs/mazur.yaml", LC_ALL="C", PYTHONIOENCODING="ascii")
+    assert "delta1 = dL/da1 * f'(z1) = 0.74136507 * 0.186815602 = 0.138498562" in done.out
+    assert "?" not in done.out
