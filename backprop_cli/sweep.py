@@ -12,14 +12,13 @@ from typing import Any, Protocol
 
 from backprop_cli import config as configs
 from backprop_cli.errors import BpError, DivergedError, InterruptedRunError, UsageError
-from backprop_cli.runs.directory import RunDirectory, now
+from backprop_cli.runs.directory import SWEEP, RunDirectory, now
 from backprop_cli.runs.files import write_json
 from backprop_cli.runs.removal import remove
 from backprop_cli.training.loop import Callback, Loop, Row
 from backprop_cli.trials import Trial
 from backprop_cli.workers import Died, Done, Started, Tell, Told, Workers
 
-SWEEP_JSON = "sweep.json"
 SECONDS_BETWEEN = 0.25  # epochs of a trial that are told
 
 
@@ -76,7 +75,7 @@ def states(folder: Path, planned: Sequence[Trial]) -> list[Outcome]:
     A trial that failed before it had a directory is known from sweep.json.
     """
     try:
-        noted = json.loads((folder / SWEEP_JSON).read_text(encoding="utf-8"))["trials"]
+        noted = json.loads((folder / SWEEP).read_text(encoding="utf-8"))["trials"]
         failed = {each["trial"]: each["error"] for each in noted if each["status"] == "failed"}
     except (OSError, ValueError, KeyError, TypeError):
         failed = {}
@@ -163,7 +162,7 @@ def _note(folder: Path, config: Path, outcomes: Sequence[Outcome]) -> None:
         {"trial": each.trial.id, "varied": each.trial.varied, "status": each.status, "error": each.error}
         for each in outcomes
     ]
-    write_json(folder / SWEEP_JSON, {"config": str(config), "trials": rows})
+    write_json(folder / SWEEP, {"config": str(config), "trials": rows})
 
 
 class _Teller(Callback):

@@ -44,7 +44,8 @@ def listing(
     """List the runs: filter, sort, choose columns.
 
     A column is one of the listing, a metric (validation/loss), best.epoch, or a key of the config
-    (optimizer.learning_rate). Folders without a readable run.json are listed as `unreadable`.
+    (optimizer.learning_rate). The folder of a sweep is listed as `sweep`; --runs DIR/SWEEP lists its trials.
+    One without a readable run.json is `unreadable`.
 
     \b
     Examples:
@@ -62,11 +63,15 @@ def listing(
     found = rooms.overview(runs)
     if not found:
         ui.note(f"no runs in {runs} yet; `bp train CONFIG` makes one, --runs DIR looks elsewhere")
+    rooms.require(found, sort.removeprefix("-"), f"--sort {sort}")
+    names = columns.split(",") if columns else []
+    for name in names:
+        rooms.require(found, name, f"--columns {columns}")
     rows = rooms.order(rooms.where(found, where or []), sort)
     if columns is None and (json or format == "json"):
         print_json([{key: each for key, each in row.items() if key != "config"} for row in rows])
         return
-    names = columns.split(",") if columns else COLUMNS + metric_names(rows)
+    names = names or COLUMNS + metric_names(rows)
     cells = [[rooms.value(row, name) for name in names] for row in rows]
     ui.print_rows(names, cells, "json" if json else format)
 

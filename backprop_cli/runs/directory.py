@@ -23,6 +23,7 @@ from backprop_cli.runs.plain import failure, read_plain
 
 RUN_JSON, CONFIG, METRICS, CHECKPOINTS, PLUGINS = "run.json", "config.yaml", "metrics.jsonl", "checkpoints", "plugins"
 DIAGNOSTICS = "diagnostics.jsonl"
+SWEEP = "sweep.json"  # in a folder of runs that `bp sweep` made
 MAX_INFO = 16 << 20  # bytes of a run.json that is worth reading
 ATTEMPTS = 100  # ids tried; four hex digits a second make a clash rare, not impossible
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from backprop_cli.errors import BpError, UsageError
-from backprop_cli.registry import expected
-from backprop_cli.runs.directory import RunDirectory, moment
+from backprop_cli.registry import suggest
+from backprop_cli.runs.directory import SWEEP, RunDirectory, moment
 
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "<=": operator.le,
@@ -25,8 +26,8 @@ _WHERE = re.compile(r"^\s*([^<>=!]+?)\s*(<=|>=|!=|==|<|>|=)\s*(.*?)\s*$")
 
 
 def overview(runs: Path) -> list[dict[str, Any]]:
-    """A row a run, oldest first; what `bp runs ls --json` prints. Folders that hold no readable
-    run.json are listed with the status `unreadable`, other files are passed over."""
+    """A row a run, oldest first; what `bp runs ls --json` prints. The folder of a sweep has the status `sweep`,
+    one that holds no readable run.json `unreadable`; other files are passed over."""
     rows = []
     for path in sorted(runs.iterdir()) if runs.is_dir() else []:
         if path.name.startswith(".") or not path.is_dir():
@@ -35,7 +36,7 @@ def overview(runs: Path) -> list[dict[str, Any]]:
             run = RunDirectory(path)
             rows.append(_row(path, {**run.info, "id": run.id, "status": run.status}))
         except (BpError, AttributeError, TypeError):
-            rows.append(_row(path, {"status": "unreadable"}))
+            rows.append(_row(path, {"status": "sweep" if (path / SWEEP).is_file() else "unreadable"}))
     return sorted(rows, key=lambda row: moment(row["started"]))
 
 
@@ -67,7 +68,7 @@ def value(row: dict[str, Any], key: str) -> Any:
     parts = key.split(".")
     if parts[0] == "best" and row["best"]:
         return row["best"].get(".".join(parts[1:]))
-    found: Any = _config(row)
+    found: Any = _section(row, parts[0])
     for part in parts:
         if isinstance(found, list):
             found = found[int(part)] if part.isdigit() and int(part) < len(found) else None
@@ -76,16 +77,45 @@ def value(row: dict[str, Any], key: str) -> Any:
     return found
 
 
-def _config(row: dict[str, Any]) -> Any:
+def _section(row: dict[str, Any], key: str) -> Any:
+    """A run's config, or of one that bp wrote only this key: thousands of files take too long to parse."""
     if "config" not in row:
-        import yaml
-
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         try:
-            row["config"] = yaml.load((Path(row["path"]) / "config.yaml").read_text(encoding="utf-8"), loader)
-        except (OSError, yaml.YAMLError):
-            row["config"] = {}
-    return row["config"]
+            row["config"] = (Path(row["path"]) / "config.yaml").read_text(encoding="utf-8")
+        except (OSError, ValueError):
+            row["config"] = ""
+    lines = re.search(rf"^{re.escape(key)}:.*\n(?:[ -].*\n)*", row["config"], re.MULTILINE)
+    return _parsed(lines[0] if lines else row["config"])
+
+
+@cache
+def _parsed(text: str) -> Any:
+    import yaml
+
+    try:
+        return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except yaml.YAMLError:
+        return None
+
+
+def _keys(value: Any, path: str = "") -> Iterator[str]:
+    """The dotted paths of a config."""
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, child in pairs:
+        yield f"{path}{key}"
+        yield from _keys(child, f"{path}{key}.")
+
+
+def require(rows: Sequence[dict[str, Any]], key: str, option: str) -> None:
+    """Raise UsageError with the nearest name where no run has a column of this name."""
+    if not rows or any(key in row or value(row, key) is not None for row in rows):
+        return
+    shown = {name for row in rows for name in [*row, *row["metrics"]]} - {"config"}
+    near = suggest(key, [*shown, *_keys(_parsed(rows[-1]["config"]))])
+    hint = f"; did you mean {near!r}?" if near else ""
+    raise UsageError(
+        f"{option}: no run has {key!r}; expected one of {', '.join(sorted(shown))}, or a key of the config{hint}"
+    )
 
 
 def where(rows: Sequence[dict[str, Any]], conditions: Sequence[str]) -> list[dict[str, Any]]:
@@ -96,11 +126,8 @@ def where(rows: Sequence[dict[str, Any]], conditions: Sequence[str]) -> list[dic
         if match is None:
             raise UsageError(f"--where {text}: expected KEY<VALUE, with one of {', '.join(_COMPARISONS)}")
         key, sign, right = match.groups()
-        values = [value(row, key) for row in kept]
-        if kept and all(each is None for each in values):
-            known = {name for row in kept for name in [*row, *row["metrics"]]}
-            raise UsageError(f"--where {text}: no run has {key!r}; {expected(key, known)}")
-        kept = [row for row, left in zip(kept, values, strict=True) if _meets(left, _COMPARISONS[sign], right)]
+        require(rows, key, f"--where {text}")
+        kept = [row for row in kept if _meets(value(row, key), _COMPARISONS[sign], right)]
     return kept
 
 

@@ -15,6 +15,9 @@ import pytest
 CONFIG = "optimizer: {type: adam, learning_rate: %s}\nseed: 0\n"
 
 
+LONG = "architecture:\n" + 20 * "- {type: dense, units: 8}\n" + "optimizer:\n  type: adam\n  learning_rate: 0.1\n"
+
+
 def make_run(folder: Path, name: str, loss: float, rate: float, **info: Any) -> None:
     (folder / name).mkdir(parents=True)
     metrics = {"epoch": 3, "step": 9, "time": 1.5, "validation/loss": loss}
@@ -71,10 +74,46 @@ def test_no_runs_is_no_error_but_no_folder_is(bp, tmp_path: Path) -> None:
     assert bp("runs", "ls", "--runs", "file").code == 2
 
 
-def test_a_column_that_no_run_has_is_a_mistake(bp, runs: Path) -> None:
-    done = bp("runs", "ls", "--where", "validation/los<1")
+@pytest.mark.parametrize(
+    ("options", "meant"),
+    [
+        (["--where", "validation/los<1"], "validation/loss"),
+        (["--where", "status=failed", "--where", "optimizer.leaning_rate<1"], "optimizer.learning_rate"),
+        (["--sort", "-sed"], "seed"),
+        (["--columns", "run_id,xyzzy"], None),
+        (["--columns", "run_id,statsu"], "status"),
+    ],
+)
+def test_a_column_that_no_run_has_is_a_mistake(bp, runs: Path, options: list[str], meant: str | None) -> None:
+    done = bp("runs", "ls", *options)
     assert done.code == 2
-    assert "did you mean 'validation/loss'" in done.err
+    assert f"{options[0]} {options[1]}" in done.err or "leaning" in done.err
+    assert ("did you mean" in done.err) == (meant is not None)
+    assert meant is None or f"did you mean {meant!r}" in done.err
+
+
+def test_filters_that_leave_nothing_are_no_mistake(bp, runs: Path) -> None:
+    assert bp("runs", "ls", "--where", "status=failed", "--where", "validation/loss<1", "--json").json == []
+
+
+def test_a_config_that_somebody_has_rewritten_is_read_whole(bp, runs: Path) -> None:
+    (runs / "a" / "config.yaml").write_text("{seed: 7, optimizer:\n {learning_rate: 0.5}}")
+    (runs / "b" / "config.yaml").write_text("optimizer:\n- {: broken")
+    columns = ["--columns", "run_id,optimizer.learning_rate", "--format", "csv"]
+    assert bp("runs", "ls", *columns).out.split() == [
+        "run_id,optimizer.learning_rate",
+        "a,0.5",
+        "b,",
+        "c,0.001",
+        "d,0.2",
+    ]
+
+
+def test_the_folder_of_a_sweep_is_called_one(bp, runs: Path) -> None:
+    (runs / "some-sweep").mkdir()
+    (runs / "some-sweep" / "sweep.json").write_text("{}")
+    status = {run["run_id"]: run["status"] for run in bp("runs", "ls", "--json").json}
+    assert status["some-sweep"] == "sweep"
 
 
 def test_what_is_no_run_is_listed_and_harms_nothing(bp, runs: Path) -> None:
@@ -114,8 +153,9 @@ def test_thousands_are_listed_at_once(bp, tmp_path: Path) -> None:
         make = folder / f"run-{i:04d}"
         os.makedirs(make)
         (make / "run.json").write_text(json.dumps({"id": make.name, "status": "completed", "metrics": {"epoch": i}}))
+        (make / "config.yaml").write_text(f"name: run-{i}\n{LONG}seed: {i}\n")
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = bp("runs", "ls")
+    done = bp("runs", "ls", "--where", "optimizer.learning_rate<1")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert len(done.out.splitlines()) == 2001
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
