@@ -71,14 +71,24 @@ def listing(
     if columns is None and (json or format == "json"):
         print_json([{key: each for key, each in row.items() if key != "config"} for row in rows])
         return
-    names = names or COLUMNS + metric_names(rows)
+    names = names or usual_columns(rows, format)
     cells = [[rooms.value(row, name) for name in names] for row in rows]
     ui.print_rows(names, cells, "json" if json else format)
 
 
-def metric_names(rows: list[dict[str, Any]]) -> list[str]:
-    """The metrics that the runs have, at most four: what fits a terminal."""
-    return list(dict.fromkeys(name for row in rows for name in row["metrics"] if "/" in name))[:4]
+def usual_columns(rows: list[dict[str, Any]], format: str) -> list[str]:
+    """Those shown unless others are asked for: with at most four metrics, in a table as many as fit the terminal."""
+    from backprop_cli.cli import ui
+
+    metrics = list(dict.fromkeys(name for row in rows for name in row["metrics"] if "/" in name))[:4]
+    for name in sorted(metrics, key=lambda name: name.startswith("validation/")):
+        shown = [*COLUMNS, *metrics]
+        if format != "table" or ui.fits(
+            shown, [[row.get(key, row["metrics"].get(key)) for key in shown] for row in rows]
+        ):
+            break
+        metrics.remove(name)
+    return [*COLUMNS, *metrics]
 
 
 def show(run: RunName, runs: Runs = RUNS, json: Json = False) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -101,6 +102,22 @@ def test_any_encoding_and_any_width(tmp_path: Path) -> None:
     assert narrow.returncode == 0
     assert max(map(len, narrow.stdout.splitlines())) <= 40
     assert "\x1b" not in narrow.stdout
+
+
+@pytest.mark.parametrize("width", [24, 40, 60, 80])
+def test_narrow_tables_stay_legible(tmp_path: Path, width: int) -> None:
+    config = ROOT / "configs" / "cnn.yaml"
+    layers = json.loads(bash(f"$BP check {config} --json", tmp_path).stdout)["layers"]
+    shown = bash(f"$BP check {config}", tmp_path, COLUMNS=str(width)).stdout.split()
+    for layer in layers:
+        assert {layer["name"], layer["type"], f"{layer['parameters']:,}", f"{layer['flops']:,}"} <= set(shown)
+
+
+def test_the_bar_has_room_for_the_time_left(tmp_path: Path) -> None:
+    command = f"{BP} train {ROOT / 'configs' / 'xor.yaml'} --epochs 4000"
+    done = bash(f"script -qec 'stty cols 80; {command}' /dev/null", tmp_path, TERM="xterm", COLUMNS="80")
+    assert done.returncode == 0
+    assert re.search(r"\d+/4000.{1,20}\b\d:\d\d:\d\d\b", re.sub(r"\x1b\[[\d;]*m", "", done.stdout)), done.stdout
 
 
 def test_lines_in_a_pipe_are_whole_and_end_where_they_end(tmp_path: Path) -> None:

@@ -1,0 +1,55 @@
+"""Where words go: the two streams, warnings, and how far slow work is."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import TextIO, cast
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.text import Text
+
+from backprop_cli.cli.streams import Careful
+
+
+class Reader(Console):
+    """A console that leaves it to `main` to deal with a reader who left."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
+err = Console(file=cast(TextIO, Careful(sys.stderr)), highlight=False)
+#: as wide as the terminal; into a pipe or a file, as wide as the longest row
+out = Reader(highlight=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 1000)
+
+
+def warn(message: str) -> None:
+    """A warning nobody can overlook."""
+    err.print(Panel.fit(Text(message), title="WARNING", border_style="bold yellow"))
+
+
+def note(message: str) -> None:
+    """A line to stderr."""
+    err.print(message, markup=False, soft_wrap=True)
+
+
+def loading(task: str, done: int, total: int | None) -> None:
+    """A line for work that takes more than a second, at most one a second: how far it is, and the time left."""
+    moment = time.monotonic()
+    began, shown = _tasks.setdefault(task, (moment, moment))
+    over = total is not None and done >= total
+    if moment - shown >= 1.0 or (over and shown > began):
+        _tasks[task] = began, moment
+        share = f" {done:,}"
+        if total:
+            left = (moment - began) * (total - done) / max(done, 1)
+            share = f" {100 * done / total:.0f} %" + ("" if over else f", {left:.0f} s left")
+        err.print(f"{task}{share:<20}", markup=False, end="\r" if err.is_terminal and not over else "\n")
+    if over:
+        del _tasks[task]
+
+
+_tasks: dict[str, tuple[float, float]] = {}  # when each began, and when it was last shown

@@ -1,0 +1,111 @@
+"""How far a sweep is: a live table on a terminal, else a line for every trial."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.live import Live
+from rich.table import Table
+
+from backprop_cli.cli.ui.console import err, note, warn
+from backprop_cli.cli.ui.progress import summary
+from backprop_cli.cli.ui.tables import brief
+from backprop_cli.training.loop import Row
+
+if TYPE_CHECKING:
+    from backprop_cli.sweep import Outcome
+    from backprop_cli.trials import Trial
+
+
+class SweepLines:
+    """A sweep without a terminal: a line for every finished trial, with what came of it and the time left."""
+
+    def __init__(self, total: int, jobs: int) -> None:
+        self.total, self.jobs, self.done = total, jobs, 0
+        self.began = time.monotonic()
+        self.shares: dict[str, float] = {}  # of the trials that run
+
+    def __enter__(self) -> SweepLines:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Nothing to put away."""
+
+    @property
+    def left(self) -> str:
+        """Estimated from the epochs that are done."""
+        done = self.done + sum(self.shares.values())
+        return f"{(time.monotonic() - self.began) * (self.total - done) / done:.0f} s left" if done else ""
+
+    def started(self, trial: Trial) -> None:
+        """Nothing to say yet."""
+
+    def epoch(self, trial: Trial, row: Row, epochs: int) -> None:
+        self.shares[trial.id] = row["epoch"] / epochs
+
+    def said(self, text: str) -> None:
+        warn(text)
+
+    def finished(self, outcome: Outcome) -> None:
+        self.end(outcome)
+        text = outcome.error or brief({key: each for key, each in outcome.best.items() if "/" in key})
+        note(f"[{self.done}/{self.total}] {outcome.trial}  {outcome.status}  {text}  {self.left}")
+
+    def end(self, outcome: Outcome) -> None:
+        self.done += 1
+        self.shares.pop(outcome.trial.id, None)
+
+
+class SweepTable(SweepLines):
+    """A sweep on a terminal: what runs, how far it is, and what was best so far."""
+
+    SHOWN = 5  # of the finished ones
+
+    def __init__(self, total: int, jobs: int, keys: Sequence[str]) -> None:
+        super().__init__(total, jobs)
+        self._keys = keys
+        self._running: dict[str, list[Any]] = {}
+        self._ended: list[Outcome] = []
+        self._live = Live(console=err, transient=True, refresh_per_second=4, get_renderable=self._table)
+
+    def __enter__(self) -> SweepTable:
+        self._live.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._live.stop()
+
+    def started(self, trial: Trial) -> None:
+        self._running[trial.id] = [trial.id, *trial.varied.values(), "starting", ""]
+
+    def epoch(self, trial: Trial, row: Row, epochs: int) -> None:
+        super().epoch(trial, row, epochs)
+        share = f"epoch {row['epoch']}/{epochs}"
+        self._running[trial.id] = [trial.id, *trial.varied.values(), share, summary(row)]
+
+    def finished(self, outcome: Outcome) -> None:
+        self.end(outcome)
+        self._running.pop(outcome.trial.id, None)
+        self._ended.append(outcome)
+        if outcome.error:
+            note(f"{outcome.trial}  {outcome.status}: {outcome.error}")
+
+    def _table(self) -> Table:
+        from backprop_cli.sweep import ranked
+
+        failed = sum(each.status != "completed" for each in self._ended)
+        title = f"{self.done} of {self.total} trials done" + (f", {failed} not completed" if failed else "")
+        made = Table("trial", *self._keys, "", "", box=None, pad_edge=False, title=f"{title}  {self.left}")
+        for row in self._running.values():
+            made.add_row(*row)
+        for _, each in ranked(self._ended)[: self.SHOWN]:
+            number = brief({key: value for key, value in each.best.items() if "/" in key})
+            made.add_row(each.trial.id, *each.trial.varied.values(), each.status, number, style="dim")
+        return made
+
+
+def sweep_progress(total: int, jobs: int, keys: Sequence[str]) -> SweepLines:
+    """The display of a sweep that suits where stderr goes."""
+    return SweepTable(total, jobs, keys) if err.is_terminal else SweepLines(total, jobs)
