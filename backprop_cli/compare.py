@@ -36,9 +36,21 @@ def compare(runs: Sequence[RunDirectory]) -> dict[str, Any]:
     }
 
 
+def essential(config: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """The differences of `config` without those that follow from others: options which one run has and another has
+    not, because something has another `type` there."""
+    typed = [path.removesuffix("type") for path in config if path.endswith(".type")]
+
+    def follows(path: str, values: list[Any]) -> bool:
+        inside = any(path.startswith(each) and path != f"{each}type" for each in typed)
+        return inside and None in values and (not path.endswith(".type") or path.endswith("_initializer.type"))
+
+    return {path: values for path, values in config.items() if not follows(path, values)}
+
+
 def rows(found: dict[str, Any]) -> list[list[Any]]:
     """The same as table rows: the kind, the key, a value a run, and for numbers the spread."""
-    table: list[list[Any]] = [["config", path, *values] for path, values in found["config"].items()]
+    table: list[list[Any]] = [["config", path, *values] for path, values in essential(found["config"]).items()]
     table += [["run", key, *found[key]] for key in ("status", "epochs", "seconds", "parameters")]
     table += [["last", name, *values] for name, values in found["metrics"].items()]
     monitored = dict.fromkeys(key for best in found["best"] if best for key in best if "/" in key)

@@ -11,6 +11,7 @@ COLUMN = 2.5  # inches between columns
 UNIT = 0.86  # inches between units
 BOX = 1.9  # inches, height of a layer drawn as a whole
 GAP = 0.9  # inches between nodes of one column
+FIRST, LAST = 6, 5  # columns that are drawn of a network with more than both and one
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Place:
     x: float
     y: float
     height: float
-    depth: int
+    depth: int  # the number of its column
     units: list[float] | None
 
     @property
@@ -32,14 +33,22 @@ class Place:
 
 
 def places(network: Network) -> dict[str, Place]:
-    """A place for the input and every node, in columns by the longest way from the input, centred on y = 0."""
+    """A place for the input and every node, in columns by the longest way from the input, centred on y = 0.
+
+    Of a deep network the columns in the middle have no places; where they were, column `FIRST` stays free.
+    """
     depth = {INPUT: 0}
     for node in network.nodes:
         depth[node.name] = 1 + max(depth[name] for name in node.inputs)
     nodes: dict[str, Node | None] = {INPUT: None, **{node.name: node for node in network.nodes}}
     shapes = {INPUT: network.input_shape, **{node.name: node.shape for node in network.nodes}}
     found = {}
-    for column in range(max(depth.values()) + 1):
+    columns = list(range(max(depth.values()) + 1))
+    left_out = columns[FIRST:-LAST] if len(columns) > FIRST + 1 + LAST else []
+    for column in columns:
+        if column in left_out:
+            continue
+        at = column - len(left_out) + 1 if left_out and column > FIRST else column
         members = [name for name in nodes if depth[name] == column]
         heights = [_height(shapes[name]) for name in members]
         top = (sum(heights) + GAP * (len(members) - 1)) / 2
@@ -49,7 +58,7 @@ def places(network: Network) -> dict[str, Place]:
             if _readable(shapes[name]):
                 count = shapes[name][0]
                 units = [centre + UNIT * ((count - 1) / 2 - i) for i in range(count)]
-            place = Place(name, shapes[name], nodes[name], column * COLUMN, centre, height, column, units)
+            place = Place(name, shapes[name], nodes[name], at * COLUMN, centre, height, at, units)
             found[name] = place
             top -= height + GAP
     return found

@@ -22,6 +22,7 @@ from backprop_cli.engine.graph import Network, Node
 from backprop_cli.engine.layers.dense import Dense
 from backprop_cli.errors import UsageError
 from backprop_cli.insight.arithmetic import dense_backward, dense_forward, equations
+from backprop_cli.insight.view import alone
 
 Array = npt.NDArray[Any]
 READABLE = 12  # units of a layer up to which every sum is written out
@@ -87,6 +88,7 @@ class Trace:
     optimizer_name: str
     optimizer_symbols: list[str]
     learning_rate: float
+    note: str | None = None  # what one example alone cannot show
 
     @property
     def worst(self) -> float:
@@ -130,6 +132,7 @@ def trace(cfg: Config, sample: int = 0, prepared: build.Prepared | None = None, 
     return Trace(
         cfg.name, "train", sample, x[0], y[0], steps, output[0], cfg.loss.type_name, equations(cfg.loss), loss, after,
         network.head.type_name if network.head else None, optimizer.type_name, equations(optimizer), rate,
+        alone(network),
     )  # fmt: skip
 
 

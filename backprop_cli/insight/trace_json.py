@@ -66,4 +66,5 @@ def as_json(found: Trace) -> dict[str, Any]:
         "loss": {"name": found.loss_name, "before": found.loss, "after": found.loss_after, "fused_with": found.fused},
         "optimizer": {"name": found.optimizer_name, "learning_rate": found.learning_rate},
         "worst_relative_error": found.worst,
+        "note": found.note,
     }

@@ -19,7 +19,7 @@ Section = tuple[str, list[str]]  # heading, lines
 def sections(found: Trace) -> list[Section]:
     """The trace as headings and lines, in the order one would work through it."""
     target = found.target
-    given = [f"x = {_array(found.x)}", f"target = {_array(np.asarray(target))}"]
+    given = [f"x = {_array(found.x)}", f"target = {_array(np.asarray(target))}", *([found.note] if found.note else [])]
     made: list[Section] = [(f"{found.config}: one step on sample {found.sample} of {found.split}", given)]
     for step in found.steps:
         lines = [f"    {line}" for line in step.symbols] + (step.forward or _summary(step))

@@ -14,16 +14,18 @@ from backprop_cli.insight.curves import wanted
 from backprop_cli.insight.plots import Options, loss
 from backprop_cli.insight.view import View
 
-ROWS = 24  # of the table, at most
-KINDS = ("config", "last", "best", "run")
+ROWS = 16  # of the table about the configs, at most
 
 
 def draw(figure: Figure, views: Sequence[View], options: Options) -> None:
     if len(views) < 2:
         raise UsageError("expected two or more runs to compare; for one run use --kind loss")
-    rows = [row for row in compare.rows(compare.compare([view.run for view in views])) if row[0] in KINDS]
-    left_out = len(rows) - ROWS
-    shown = rows if left_out <= 0 else [*rows[:ROWS], ["", f"… and {left_out} more", *["" for _ in views], None]]
+    rows = compare.rows(compare.compare([view.run for view in views]))
+    shown, results = ([row for row in rows if (row[0] == "config") == of_config] for of_config in (True, False))
+    if len(shown) > ROWS:
+        left_out = f"… and {len(shown) - ROWS} more differences"
+        shown = [*shown[:ROWS], ["", left_out, *["" for _ in views], None]]
+    shown += results
     quantities = wanted(views, options.metrics)
     curves, table = figure.subfigures(2, 1, squeeze=False, height_ratios=[4.2, 0.5 + 0.26 * len(shown)]).flat
     figure.set_size_inches(max(7.0, 5 * len(quantities), 2.4 * (len(views) + 1.4)), 4.9 + 0.26 * len(shown))

@@ -9,15 +9,17 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
 
 from backprop_cli.engine.graph import INPUT, Network
 from backprop_cli.engine.layers.dense import Dense
 from backprop_cli.insight import style
-from backprop_cli.insight.layout import BOX, COLUMN, Place, places
+from backprop_cli.insight.brief import brief, short
+from backprop_cli.insight.layout import BOX, COLUMN, FIRST, Place, places
 from backprop_cli.insight.plots import Options
-from backprop_cli.insight.view import Probe, View
+from backprop_cli.insight.view import Probe, View, alone
 
 Array = npt.NDArray[Any]
 RADIUS = 0.3
@@ -28,6 +30,9 @@ NUMBERED = 18  # edges between two layers up to which each bears its weight
 def draw(figure: Figure, views: Sequence[View], options: Options) -> None:
     pairs = []
     for view in views:
+        lost = alone(view.network) if options.sample is not None else None
+        if lost:
+            options.note(f"{view.run.id}: {lost}")
         split, _ = view.split(options.split)
         pairs.append((view, view.probe(split, options.sample) if options.sample is not None else None, split))
     spots = [places(view.network) for view in views]
@@ -63,12 +68,13 @@ def panel(figure: Figure | SubFigure, view: View, probe: Probe | None, what: str
     top = max(place.top for place in spots.values())
     right = max(place.x for place in spots.values())
     ax.set_xlim(-1.1, right + 1.1)
-    arcs = [_arc(spots, place, name) for place in spots.values() if place.node for name in place.node.inputs]
+    arcs = [_arc(source, place) for place in spots.values() for source in _sources(spots, place)]
+    _left_out(ax, [node.name for node in network.nodes if node.name not in spots])
     ax.set_ylim(-top - 0.75, top + max(0.95, *arcs, 0))
     title = f"{style.shorten(view.label, 60)}{what}"
     if probe is not None:
-        target = _brief(probe.target[0])
-        title += f"\ntarget {target}, output {_brief(probe.output[0])}, loss {probe.loss:.4g}"
+        target = brief(probe.target[0])
+        title += f"\ntarget {target}, output {brief(probe.output[0])}, loss {probe.loss:.4g}"
     ax.set_title(title)
     ax.text(
         right / 2, -top - 0.6, _key(spots, largest, probe), ha="center", va="center", fontsize=8.5, color=style.GREY
@@ -99,15 +105,14 @@ def _weighted(spots: dict[str, Place], place: Place) -> bool:
     """Whether each weight into the node is an edge of its own."""
     if place.node is None or not isinstance(place.node.layer, Dense) or place.units is None:
         return False
-    return spots[place.node.inputs[0]].units is not None
+    return any(source.units is not None for source in _sources(spots, place))
 
 
 def _edges(ax: Axes, spots: dict[str, Place], place: Place, largest: float) -> None:
-    for name in place.node.inputs if place.node else ():
-        source = spots[name]
+    for source in _sources(spots, place):
         if place.depth - source.depth > 1:  # past other columns: an arc above them
             start, end = (source.x, source.top - 0.1), (place.x, place.top - 0.1)
-            rad = -2 * _arc(spots, place, name) / (place.x - source.x)
+            rad = -2 * _arc(source, place) / (place.x - source.x)
             arrow = FancyArrowPatch(start, end, connectionstyle=f"arc3,rad={rad}", arrowstyle="-|>", mutation_scale=12,
                                     color=style.GREY, linewidth=1.3, zorder=1)  # fmt: skip
             ax.add_patch(arrow)
@@ -120,9 +125,26 @@ def _edges(ax: Axes, spots: dict[str, Place], place: Place, largest: float) -> N
             _band(ax, source, place)
 
 
-def _arc(spots: dict[str, Place], place: Place, source: str) -> float:
+def _left_out(ax: Axes, names: Sequence[str]) -> None:
+    """In place of the middle of a deep network: which layers are not drawn."""
+    if not names:
+        return
+    x = FIRST * COLUMN
+    told = f"{len(names)} more\n{style.shorten(names[0], 18)}\nto\n{style.shorten(names[-1], 18)}"
+    ax.text(x, 0, told, ha="center", va="center", fontsize=8.5, color=style.GREY)
+    for side in (-1, 1):
+        ends = [x + side * WIDE, x + side * (COLUMN - WIDE)]
+        ax.plot(ends, [0, 0], ":", color=style.GREY, linewidth=2)
+
+
+def _sources(spots: dict[str, Place], place: Place) -> list[Place]:
+    """What a node reads, as far as it is drawn."""
+    return [spots[name] for name in (place.node.inputs if place.node else ()) if name in spots]
+
+
+def _arc(source: Place, place: Place) -> float:
     """How far, in inches, the arc of a connection past other columns rises; 0 between neighbours."""
-    columns = place.depth - spots[source].depth
+    columns = place.depth - source.depth
     return min(0.32 * columns, 1.3) if columns > 1 else 0.0
 
 
@@ -132,7 +154,7 @@ def _weight_lines(ax: Axes, source: Place, place: Place, weights: Array, largest
         for j, b in enumerate(place.units or []):
             share = abs(float(weights[i, j])) / largest
             lines.append([(source.x, a), (place.x, b)])
-            tints.append((*_rgb(style.VERMILLION if weights[i, j] > 0 else style.BLUE), 0.25 + 0.75 * share))
+            tints.append((*to_rgb(style.VERMILLION if weights[i, j] > 0 else style.BLUE), 0.25 + 0.75 * share))
             widths.append(0.5 + 3.2 * share)
             if weights.size <= NUMBERED:
                 at = 0.66
@@ -140,12 +162,6 @@ def _weight_lines(ax: Axes, source: Place, place: Place, weights: Array, largest
                         ha="center", va="center", zorder=2,
                         bbox={"facecolor": style.paper(), "edgecolor": "none", "pad": 0.6, "alpha": 0.85})  # fmt: skip
     ax.add_collection(LineCollection(lines, colors=tints, linewidths=widths, zorder=1))
-
-
-def _rgb(tint: str) -> tuple[float, float, float]:
-    from matplotlib.colors import to_rgb
-
-    return to_rgb(tint)
 
 
 def _band(ax: Axes, source: Place, place: Place) -> None:
@@ -168,15 +184,15 @@ def _units(ax: Axes, place: Place, values: dict[str, Array], delta: Array | None
         ink, text = style.ink(), ""
         if value is not None:
             face = style.SCALE((float(value[i]) - low) / ((high - low) or 1))
-            ink, text = style.ink_on(face), _short(float(value[i]))
+            ink, text = style.ink_on(face), short(float(value[i]))
         elif bias is not None and bias.ndim == 1:
-            text = _short(float(bias[i]))
+            text = short(float(bias[i]))
         elif place.name == INPUT:
             text = f"x{i + 1}"
         ax.add_patch(Circle((place.x, y), RADIUS, facecolor=face, edgecolor=style.ink(), linewidth=1, zorder=3))
         ax.text(place.x, y, text, ha="center", va="center", fontsize=8, color=ink, zorder=4)
         if delta is not None and value is not None:
-            ax.text(place.x, y - RADIUS - 0.05, f"δ {_short(float(delta[0, i]))}", ha="center", va="top", fontsize=7,
+            ax.text(place.x, y - RADIUS - 0.05, f"δ {short(float(delta[0, i]))}", ha="center", va="top", fontsize=7,
                     color=style.VERMILLION, zorder=4,
                     bbox={"facecolor": style.paper(), "edgecolor": "none", "pad": 0.4, "alpha": 0.8})  # fmt: skip
 
@@ -196,12 +212,12 @@ def _box(ax: Axes, place: Place, value: Array | None, delta: Array | None) -> No
         ax.text(place.x, place.y, "\n".join(lines), ha="center", va="center", fontsize=8, zorder=4)
         return
     if delta is not None:
-        lines.append(f"δ rms {_short(float(np.sqrt(np.mean(np.square(delta)))))}")
+        lines.append(f"δ rms {short(float(np.sqrt(np.mean(np.square(delta)))))}")
     tile, side = _tile(value), WIDE - 0.1
     extent = (place.x - side, place.x + side, place.y - side + 0.28, place.y + side + 0.28)
     ax.imshow(tile, cmap=style.SCALE, extent=extent, aspect="auto", interpolation="nearest", zorder=3)
     ax.text(place.x, place.y - BOX / 2 + 0.1, "\n".join(lines), ha="center", va="bottom", fontsize=7.5, zorder=4)
-    spread = f"{_short(float(value.min()))} … {_short(float(value.max()))}"
+    spread = f"{short(float(value.min()))} … {short(float(value.max()))}"
     ax.text(place.x, place.y - BOX / 2 - 0.06, spread, ha="center", va="top", fontsize=7, color=style.GREY, zorder=4)
 
 
@@ -230,27 +246,7 @@ def _heading(ax: Axes, network: Network, place: Place) -> None:
     ax.text(place.x, place.top + 0.12, f"{style.shorten(place.name, 18)}{kind}", ha="center", va="bottom", fontsize=8.5)
 
 
-def _short(value: float) -> str:
-    """A number that fits a circle."""
-    return _digits(value).replace("-", "−")
-
-
-def _digits(value: float) -> str:
-    if value == 0 or not np.isfinite(value):
-        return f"{value + 0.0:g}"  # without the sign of -0
-    if abs(value) < 0.0095:
-        mantissa, _, exponent = f"{value:.0e}".partition("e")
-        return f"{mantissa}e{int(exponent)}"
-    return f"{value:.2f}" if abs(value) < 10 else f"{value:.3g}"
-
-
 def _classes(ax: Axes, place: Place, names: Sequence[str]) -> None:
     """The classes' names beside the outputs."""
     for y, name in zip(place.units or [], names, strict=True):
         ax.text(place.x + RADIUS + 0.12, y, style.shorten(name, 12), ha="left", va="center", fontsize=8)
-
-
-def _brief(value: Any) -> str:
-    array = np.asarray(value).reshape(-1)
-    shown = " ".join(f"{each:.3g}" for each in array[:4])
-    return f"{shown} …" if array.size > 4 else shown

@@ -13,17 +13,22 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.table import Cell
 from matplotlib.text import Text
 from PIL import Image
 
-from backprop_cli import build
+from backprop_cli import build, load_config
 from backprop_cli.cli.plot import picture
+from backprop_cli.compare import compare, rows
 from backprop_cli.errors import BpError, UsageError
 from backprop_cli.insight import style
 from backprop_cli.insight.labels import labels
+from backprop_cli.insight.layout import COLUMN
 from backprop_cli.insight.plots import Options, draw, kinds
 from backprop_cli.insight.view import View
 from backprop_cli.runs.directory import RunDirectory
+from backprop_cli.session import train as run_training
+from tests.conftest import ROOT
 
 Runs = Callable[[str], Path]
 Views = Callable[[str], View]
@@ -159,9 +164,35 @@ def test_the_network_shows_its_weights_and_what_a_sample_does(view: Views) -> No
     assert sum(text.startswith("δ ") for text in shown) == 5
 
 
+def test_one_example_alone_before_batch_norm_is_said(tmp_path: Path) -> None:
+    architecture = "[{type: dense, units: 3}, batch_norm, {type: dense, units: 2, activation: softmax}]"
+    cfg = load_config(ROOT / "configs/moons.yaml", [f"architecture={architecture}", "trainer={epochs: 1}"])
+    run_training(cfg, run_dir=tmp_path / "run")
+    said: list[str] = []
+    draw("network", [View(RunDirectory(tmp_path / "run"))], Options(sample=0, note=said.append))
+    assert len(said) == 1 and "batch_norm_1" in said[0]
+
+
 def test_a_wide_layer_is_drawn_as_a_whole(view: Views) -> None:
     shown = " ".join(texts(draw("network", [view("moons")])))
     assert "16 units" in shown
+
+
+@pytest.mark.parametrize("layers", [6, 40])
+def test_a_deep_network_stays_narrow(layers: int, tmp_path: Path) -> None:
+    """Twelve columns at most; what is left out is said, and the ends are drawn."""
+    repeated = f"{{repeat: {{times: {layers}, layers: [{{residual: [{{type: dense, units: 2, activation: tanh}}]}}]}}}}"
+    cfg = load_config(
+        ROOT / "configs/moons.yaml",
+        [f"architecture=[{repeated}, {{type: dense, units: 2, activation: softmax}}]", "trainer={epochs: 1}"],
+    )
+    run_training(cfg, run_dir=tmp_path / "run")
+    view = View(RunDirectory(tmp_path / "run"))
+    figure = draw("network", [view], Options(sample=0))
+    assert figure.get_size_inches()[0] <= 12 * COLUMN
+    said = texts(figure)
+    assert any(f"add_{layers}" in each for each in said) and any("dense_1" in each for each in said)
+    assert any(f"{2 * layers + 2 - 11} more" in each for each in said)
 
 
 def test_gradients_over_time_when_they_were_recorded(trained: Runs, tmp_path: Path) -> None:
@@ -284,3 +315,18 @@ def test_compare_draws_too(bp, trained: Runs, tmp_path: Path) -> None:
     assert done.code == 0, done.err
     assert done.json["runs"] == ["moons", "moons_sgd"]
     assert "optimizer.type" in (tmp_path / "both.svg").read_text()
+
+
+def test_compare_leaves_out_what_follows_from_another_type(trained: Runs) -> None:
+    """The options of a layer that the other run has not are not as many differences."""
+    found = compare([RunDirectory(trained("moons")), RunDirectory(trained("moons_sgd"))])
+    shown = [row[1] for row in rows(found) if row[0] == "config"]
+    assert "optimizer.beta_1" in found["config"] and "optimizer.beta_1" not in shown
+    assert {"optimizer.type", "optimizer.learning_rate"} <= set(shown)
+
+
+def test_compare_always_draws_the_results(view: Views, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("backprop_cli.insight.plots.compare.ROWS", 2)
+    figure = draw("compare", labelled([view("moons"), view("mnist")]))
+    cells = [cell.get_text().get_text() for cell in figure.findobj(Cell)]
+    assert "… and " in " ".join(cells) and "last train/loss" in cells
