@@ -38,27 +38,43 @@ class Checkpoint:
     values: dict[str, Any]
 
     def write(self, path: Path, before: Callable[[], None] | None = None) -> None:
-        """Write the file whole or not at all; `before` is called just before it takes its name.
+        """`pack`, and write the file."""
+        self.pack().write(path, before)
 
-        Raises RunError; CheckpointError where there are too many arrays.
-        """
+    def pack(self) -> Packed:
+        """All that there is to do before writing. The arrays are not copied and must stay as they are until then."""
         arrays = {name: np.asarray(array, order="C") for name, array in self.arrays.items()}
         entries = tensors.layout(arrays)
-        views = {name: _bytes(arrays[name]) for name in entries}
-        sums = {name: crc32(view) for name, view in views.items()}
-        plain = json.dumps(finite(self.values))
-        metadata = {"bp": plain, "crc32": json.dumps(sums), "check": _check(entries, sums, plain)}
-        try:
-            header = tensors.header(entries, metadata)
-        except ValueError as error:
-            raise CheckpointError(f"cannot write {path}: {error}") from None
-        write_atomically(path, [header, *views.values()], before)
+        return Packed(entries, {name: _bytes(arrays[name]) for name in entries}, json.dumps(finite(self.values)))
 
     @classmethod
     def read(cls, path: Path) -> Checkpoint:
         """Read a whole file. Raises CheckpointError where it is missing or damaged."""
         file = CheckpointFile(path)
         return cls(file.read(), file.values)
+
+
+@dataclass
+class Packed:
+    """A checkpoint to be written, also by another thread: what is left holds up one that trains as little as can be."""
+
+    entries: dict[str, Entry]
+    views: dict[str, memoryview]
+    plain: str  # the values, as JSON
+
+    def write(self, path: Path, before: Callable[[], None] | None = None) -> None:
+        """Write the file whole or not at all; `before` is called just before it takes its name.
+
+        Raises RunError; CheckpointError where there are too many arrays.
+        """
+        sums = {name: crc32(view) for name, view in self.views.items()}
+        check = _check(self.entries, sums, self.plain)
+        metadata = {"bp": self.plain, "crc32": json.dumps(sums), "check": check}
+        try:
+            header = tensors.header(self.entries, metadata)
+        except ValueError as error:
+            raise CheckpointError(f"cannot write {path}: {error}") from None
+        write_atomically(path, [header, *self.views.values()], before)
 
 
 class CheckpointFile:
@@ -162,4 +178,4 @@ def _bytes(array: Array) -> memoryview:
 def _check(entries: Mapping[str, Entry], sums: Mapping[str, int], plain: str) -> str:
     """CRC-32 of all that a header says."""
     places = [(name, e.dtype.str, e.shape, e.begin, e.end, sums.get(name)) for name, e in sorted(entries.items())]
-    return f"{crc32(json.dumps([places, plain]).encode()):08x}"
+    return f"{crc32(plain.encode(), crc32(json.dumps(places).encode())):08x}"

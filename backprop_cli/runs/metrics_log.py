@@ -13,7 +13,7 @@ from typing import Any
 from backprop_cli.runs.plain import failure, open_plain
 
 FLUSH_SECONDS = 0.5
-TAIL = 1 << 14  # bytes of the log that each checkpoint carries along, to repair a torn file with
+TAIL = 1 << 12  # bytes of the log that each checkpoint carries along, to repair a torn file with
 
 
 class MetricsLog:
@@ -42,7 +42,7 @@ class MetricsLog:
 
     @property
     def tail(self) -> bytes:
-        """The last whole lines, some 16 KiB."""
+        """The last whole lines, some 4 KiB."""
         if len(self._tail) <= TAIL:
             return self._tail
         return self._tail[self._tail.index(b"\n", -TAIL - 1) + 1 :]

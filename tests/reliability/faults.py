@@ -26,6 +26,8 @@ SETTINGS = ("trainer.checkpoint.every_steps=3",)
 FAULTS = [
     ("write", "ENOSPC"),
     ("write", "EIO"),
+    ("writev", "ENOSPC"),
+    ("writev", "EIO"),
     ("fsync", "EIO"),
     ("fsync", "ENOSPC"),
     ("rename", "EIO"),

@@ -21,6 +21,7 @@ SETTINGS = ("trainer.checkpoint.every_steps=3",)
 CALLS = (
     "openat",
     "write",
+    "writev",
     "fsync",
     "rename",
     "link,linkat",

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from backprop_cli.errors import BpError, DivergedError, InterruptedRunError, RunError
 from backprop_cli.runs import saved
 from backprop_cli.runs.batch import write_batch
-from backprop_cli.runs.checkpoint import Checkpoint
+from backprop_cli.runs.checkpoint import Checkpoint, Packed
 from backprop_cli.runs.directory import RunDirectory
 from backprop_cli.runs.metrics_log import MetricsLog, repair
 from backprop_cli.training.callbacks.best import Best
@@ -41,7 +41,7 @@ class Recorder(Callback):
         self._copies: dict[str, Array] = {}
         self._tail, self._rows = b"", 0  # of metrics.jsonl, as the checkpoint knows it
         self.log: MetricsLog | None = None
-        self._saved_best = 0
+        self._saved_best = self._copied_best = 0
         self._saved_at = (0, 0, 0)
 
     def start(self, loop: Loop) -> None:
@@ -90,21 +90,25 @@ class Recorder(Callback):
         self._wait()
         policy = loop.options.checkpoint
         arrays, values = loop.state_dict()
-        jobs = [(saved.LAST, Checkpoint(self._copy({**arrays, **self.learned}), values), policy.keep_last)]
+        jobs = [(saved.LAST, Checkpoint(self._copy({**arrays, **self.learned}), values).pack(), policy.keep_last)]
         if policy.keep_best and self.best.epoch_number > self._saved_best:
-            jobs.insert(0, (saved.BEST, self._best(loop), 1))
+            jobs.insert(0, (saved.BEST, self._best(loop).pack(), 1))
             self._saved_best = self.best.epoch_number
         self._writing = self._thread.submit(self._write, jobs)
         self._saved, self._saved_at = time.monotonic(), _position(loop)
 
     def _copy(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
-        """Copies, in the same memory each time: no other checkpoint is being written now."""
+        """Copies, in the same memory each time: no other checkpoint is being written now. The weights of the best
+        epoch are copied when there is a better one."""
         for name, array in arrays.items():
+            if name == "Best/values" and name in self._copies and self._copied_best == self.best.epoch_number:
+                continue
             kept = self._copies.get(name)
             if kept is None or kept.shape != array.shape:
                 self._copies[name] = array.copy()
             else:
                 np.copyto(kept, array)
+        self._copied_best = self.best.epoch_number
         return dict(self._copies)
 
     def _best(self, loop: Loop) -> Checkpoint:
@@ -118,7 +122,7 @@ class Recorder(Callback):
         values = {"epoch": self.best.epoch_number, "step": self.best.step_number, "best": self.best.summary}
         return Checkpoint(arrays | dict(self.learned), values)
 
-    def _write(self, jobs: list[tuple[str, Checkpoint, int]]) -> None:
+    def _write(self, jobs: list[tuple[str, Packed, int]]) -> None:
         assert self.log is not None
         self.log.sync()
         folder = self.run.checkpoints
