@@ -56,8 +56,11 @@ def is_image(x: Array) -> bool:
     return x.ndim in (2, 3) and min(x.shape[:2]) >= 4 and (x.ndim == 2 or x.shape[2] in (1, 3))
 
 
-def data_uri(x: Array) -> str:
-    """A raw example as a PNG inside a `data:` address, scaled to 0…255 and to at most `LARGEST` pixels."""
+def data_uri(x: Array, white: float = 255) -> str:
+    """A raw example as a PNG inside a `data:` address, scaled to 0…255 and to at most `LARGEST` pixels.
+
+    `white` is the largest value that examples have; bytes may stop far below 255 (the digits of 0 … 16).
+    """
     from PIL import Image
 
     pixels = x[..., 0] if x.ndim == 3 and x.shape[2] == 1 else x
@@ -65,6 +68,9 @@ def data_uri(x: Array) -> str:
         low, high = float(np.nanmin(pixels)), float(np.nanmax(pixels))
         if low >= 0 and high <= 1:
             low, high = 0.0, 1.0
+    else:
+        low, high = 0.0, float(white) if white < 128 else 255.0
+    if pixels.dtype != np.uint8 or high < 255:
         pixels = (np.nan_to_num(np.asarray(pixels, float) - low) * (255 / ((high - low) or 1))).astype(np.uint8)
     image = Image.fromarray(pixels)
     image.thumbnail((LARGEST, LARGEST))

@@ -149,7 +149,9 @@ def _mistakes(view: View, found: Answers, level: int) -> Markup:
         return join([heading, element("p", f"None: all of {found.split} is right.")]) if right else Markup("")
     x = view.prepared.dataset.splits[found.split].x
     if wrong.is_image(np.asarray(x[shown[0].row])):
-        cards = [_card(each, np.asarray(x[each.row])) for each in shown]
+        images = [np.asarray(x[each.row]) for each in shown]
+        white = float(max(image.max() for image in images))
+        cards = [_card(each, image, white) for each, image in zip(shown, images, strict=True)]
         return join([heading, element("div", *cards, class_="mistakes")])
     names = view.prepared.dataset.features or []
     width = min(int(np.prod(x.shape[1:])), 8)
@@ -162,9 +164,9 @@ def _mistakes(view: View, found: Answers, level: int) -> Markup:
     return join([heading, table(heads, rows)])
 
 
-def _card(each: wrong.Mistake, x: Any) -> Markup:
+def _card(each: wrong.Mistake, x: Any, white: float) -> Markup:
     said = f"sample {each.row}: {each.true} taken for {each.predicted}"
-    image = Markup(f'<img src="{wrong.data_uri(x)}" alt="{escape(said)}">')
+    image = Markup(f'<img src="{wrong.data_uri(x, white)}" alt="{escape(said)}">')
     text = join([element("b", f"{each.true} → {each.predicted}"), f" {100 * each.probability:.0f} %"])
     return element("div", image, text, title=said)
 

@@ -159,6 +159,7 @@ h1 {{ font-size: 1.4rem; }} h2 {{ font-size: 1rem; margin: 0 0 .4rem; }}
 section {{ border-left: 4px solid var(--line); padding: .5rem 1rem; margin: 1rem 0; background: var(--soft); }}
 section.forward {{ border-color: var(--forward); }} section.backward, section.gradient
 {{ border-color: var(--backward); }}
+.eq, .num {{ white-space: pre-wrap; }}
 .eq {{ font-family: "Cambria Math", "STIX Two Math", Georgia, serif; font-style: italic; opacity: .8; }}
 .num {{ font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size: .85rem; overflow-wrap: anywhere; }}
 @media print {{ section {{ break-inside: avoid; }} }}

@@ -18,7 +18,7 @@ from PIL import Image
 
 from backprop_cli import build, load_config
 from backprop_cli.insight.markup import POINTS, Line, chart, element, script_json
-from backprop_cli.insight.mistakes import mistakes
+from backprop_cli.insight.mistakes import data_uri, mistakes
 from backprop_cli.insight.report import report
 from backprop_cli.insight.view import View
 from backprop_cli.runs.directory import RunDirectory
@@ -215,3 +215,13 @@ def test_as_a_command(bp, trained: Runs, tmp_path: Path) -> None:
     assert done.out == "report-xor.html\n"
     assert (tmp_path / "report-xor.html").read_text().startswith("<!doctype html>")
     assert bp("report", "nothing").code == 2
+
+
+def test_dark_bytes_are_shown_bright() -> None:
+    """Digits of 0 … 16 in bytes would be black."""
+    x = np.zeros((8, 8, 1), np.uint8)
+    x[2:4] = 16
+    encoded = data_uri(x, white=16).partition("base64,")[2]
+    shown = np.asarray(Image.open(BytesIO(base64.b64decode(encoded))))
+    assert (shown.min(), shown.max()) == (0, 255)
+    assert np.asarray(Image.open(BytesIO(base64.b64decode(data_uri(x).partition("base64,")[2])))).max() == 16
