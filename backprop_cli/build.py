@@ -103,17 +103,22 @@ def prepare(
         else:
             own = {k.removeprefix(TRANSFORMS): v for k, v in learned.items() if k.startswith(TRANSFORMS)}
             load_transforms_state(transforms, own)
-        sample = Batches(first, 1, transforms=transforms, dtype=dtype, augment=False, prefetch=False)
+        seen = [  # what evaluation sees, and what training does
+            Batches(first, 1, transforms=transforms, dtype=dtype, augment=augment, prefetch=False)
+            for augment in (False, True)
+        ]
     except BuildError as error:
-        raise ConfigError([cfg.problem(("dataset", "transforms"), str(error))]) from None
-    built = _network(cfg, sample, dataset, **network_options)
+        named = [index for index, each in enumerate(transforms) if each.type_name == error.node]
+        raise ConfigError([cfg.problem(("dataset", "transforms", *named[:1]), str(error))]) from None
+    built = _network(cfg, seen, dataset, **network_options)
     reading = cfg.loss.reading
-    if dataset.classes and sample.target_shape == built.output_shape:  # one-hot rows: one class is right
+    if dataset.classes and seen[0].target_shape == built.output_shape:  # one-hot rows: one class is right
         reading = replace(reading, independent=False)
     for index, metric in enumerate(cfg.trainer.metrics):
         metric.reading = reading
         try:
-            metric.check(built.output_shape, sample.target_shape)
+            for sample in seen:
+                metric.check(built.output_shape, sample.target_shape)
         except BuildError as error:
             raise ConfigError([cfg.problem(("trainer", "metrics", index), str(error))]) from None
     return Prepared(cfg, dataset, transforms, built, reading)
@@ -124,7 +129,8 @@ def network(cfg: Config, **options: Any) -> Network:
     return prepare(cfg, **options).network
 
 
-def _network(cfg: Config, sample: Batches, dataset: Dataset, **options: Any) -> Network:
+def _network(cfg: Config, seen: Sequence[Batches], dataset: Dataset, **options: Any) -> Network:
+    sample = seen[0]
     expander = Expander(sample.input_shape)
     try:
         expander.expand(cfg.architecture)
@@ -137,7 +143,8 @@ def _network(cfg: Config, sample: Batches, dataset: Dataset, **options: Any) -> 
         raise ConfigError([cfg.problem(source, str(error))]) from None
     classes = len(dataset.classes) if dataset.classes else None
     try:
-        cfg.loss.check(built.output_shape, sample.target_shape, sample.target_dtype, classes)
+        for each in seen:
+            cfg.loss.check(built.output_shape, each.target_shape, each.target_dtype, classes)
         cfg.loss.check_activation(built.last_activation)
     except BuildError as error:
         raise ConfigError([cfg.problem(("loss",), str(error))]) from None

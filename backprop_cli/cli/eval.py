@@ -29,6 +29,7 @@ def evaluate(
     """
     from backprop_cli import build
     from backprop_cli.cli import ui
+    from backprop_cli.engine.metrics.report import MAX_MATRIX
 
     result = build.evaluate_run(
         build.find(run, runs), split, checkpoint, warn=None if json else ui.warn, progress=None if json else ui.loading
@@ -38,7 +39,9 @@ def evaluate(
         return
     print(f"{result['run_id']}  {result['split']}: {result['samples']:,} samples")
     ui.table(["metric", "value"], list(result["metrics"].items()), right=["value"])
-    if result["per_class"]:
+    if len(result["per_class"]) > MAX_MATRIX:
+        ui.warn(f"{len(result['per_class']):,} classes: --json has a row for each")
+    elif result["per_class"]:
         keys = list(result["per_class"][0])
         ui.table(keys, [list(row.values()) for row in result["per_class"]], right=keys[1:])
     if result["confusion_matrix"] and len(result["classes"]) <= 20:

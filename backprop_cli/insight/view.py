@@ -16,7 +16,7 @@ from backprop_cli.data.batches import Batches
 from backprop_cli.data.dataset import Split
 from backprop_cli.engine.graph import Network
 from backprop_cli.engine.metrics.base import class_ids, counted
-from backprop_cli.engine.metrics.report import class_report
+from backprop_cli.engine.metrics.report import MAX_MATRIX, confusion_matrix
 from backprop_cli.errors import UsageError
 from backprop_cli.runs import metrics_log
 from backprop_cli.runs.directory import RunDirectory
@@ -38,9 +38,10 @@ class Answers:
 
     @property
     def matrix(self) -> Array:
-        """C[i, j] = how many of true class i were predicted to be j.  (K, K)"""
-        report = class_report([self.predicted], [self.truth], self.classes)
-        return np.asarray(report["confusion_matrix"], np.int64)
+        """C[i, j] = how many of true class i were predicted to be j.  (K, K) Raises UsageError for too many classes."""
+        if len(self.classes) > MAX_MATRIX:
+            raise UsageError(f"no confusion matrix of {len(self.classes):,} classes; expected at most {MAX_MATRIX:,}")
+        return confusion_matrix(self.predicted, self.truth, len(self.classes))
 
     @property
     def accuracy(self) -> float:

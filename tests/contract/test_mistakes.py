@@ -33,6 +33,17 @@ architecture:
   - {type: dense, units: 10, activation: softmax}
 loss: sparse_categorical_crossentropy
 """
+AUGMENTED = """\
+dataset:
+  source: sample
+  name: digits
+  transforms:
+    - {type: reshape, shape: [64]}
+    - {type: EACH}
+architecture:
+  - {type: dense, units: 10, activation: softmax}
+loss: sparse_categorical_crossentropy
+"""
 
 
 @pytest.mark.parametrize(
@@ -44,9 +55,11 @@ loss: sparse_categorical_crossentropy
             RESIDUAL,
             "c.yaml:5:9: architecture.1.residual.layers.0: conv2d_1: no projection takes (8, 8, 1) to (6, 6, 4)",
         ),
+        (AUGMENTED.replace("EACH", "flip"), "c.yaml:6:7: dataset.transforms.1: flip: expected images"),
+        (AUGMENTED.replace("EACH", "mixup, classes: 12"), "c.yaml:9:1: loss: "),
         (CONFIG + "parameters: {dense_1.W: [[1, 2], [3]]}\n", "(64, 10), got lists of different lengths"),
     ],
-    ids=["unknown sample", "unknown tfds", "residual", "ragged weights"],
+    ids=["unknown sample", "unknown tfds", "residual", "augmented rows", "augmented targets", "ragged weights"],
 )
 def test_each_is_shown_at_its_place(bp: Bp, tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "c.yaml").write_text(text)

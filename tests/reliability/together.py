@@ -15,7 +15,7 @@ from tests.reliability.harness import RESUME, TRAIN, bp, clean, folder, options,
 from tests.training.test_resume import StopAt
 
 STARTS = 64
-SETTINGS = ("trainer.epochs=12",)
+SETTINGS = ("trainer.epochs=150", "trainer.early_stopping.patience=150")  # longer than a lock is waited for
 
 
 def starts(expected: dict) -> None:

@@ -30,6 +30,9 @@ _KEY = re.compile(rf"(?:(?P<before>\w+?)_)?(?:(?P<x>{_X})|(?P<y>{_Y}))(?:_(?P<af
 _MNIST = re.compile(r"(?P<split>train|t10k|test)-(?P<kind>images|labels)[-.]idx\d-ubyte(\.gz)?")
 #: of the machine's memory, what one file may unpack to
 _MEMORY_SHARE = 0.8
+#: from that many bytes on, a .npz that unpacks to that many times its size is a bomb and not data: deflate reaches
+#: 1,032 with nothing but zeros
+_BOMB_BYTES, _BOMB_RATIO = 1 << 28, 200
 
 
 def load_arrays(
@@ -131,7 +134,12 @@ def _check_sizes(path: Path) -> None:
                 if declared != member.file_size - stream.tell():
                     raise ValueError(f"{member.filename} declares {declared} bytes, {member.file_size} are stored")
             total += declared
-    memory = physical_memory()
+    size, memory = path.stat().st_size, physical_memory()
+    if total > max(_BOMB_BYTES, _BOMB_RATIO * size):
+        raise DataError(
+            f"{path}: {size / 2**20:.1f} MiB that unpack to {total / 2**30:.1f} GiB, more than {_BOMB_RATIO} times as "
+            "much; if that is no trap, save x and y as .npy, which is read from disk row by row"
+        )
     if total > _MEMORY_SHARE * memory:
         raise DataError(
             f"{path}: unpacks to {total / 2**30:.1f} GiB, this machine has {memory / 2**30:.1f}; "

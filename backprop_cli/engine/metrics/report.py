@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
+MAX_MATRIX = 1000  # classes; the words of a text would make one of gigabytes
 
 
 def confusion_matrix(predicted: Array, truth: Array, classes: int) -> Array:
@@ -20,12 +21,13 @@ def class_report(predicted: Sequence[Array], truth: Sequence[Array], names: Sequ
     """The confusion matrix, the names of its rows, and precision, recall, F1 and support of each class.
 
     precision = C[k, k] / Σ_i C[i, k]    recall = C[k, k] / Σ_j C[k, j]    F1 = their harmonic mean;
-    null where the denominator is 0. All empty without classes.
+    null where the denominator is 0. All empty without classes; the matrix also with more than 1,000 of them.
     """
     if not names or not predicted:
         return {"confusion_matrix": [], "classes": [], "per_class": []}
-    matrix = confusion_matrix(np.concatenate(predicted), np.concatenate(truth), len(names))
-    right, guessed, actual = matrix.diagonal(), matrix.sum(axis=0), matrix.sum(axis=1)
+    guess, fact, k = np.concatenate(predicted), np.concatenate(truth), len(names)
+    matrix = confusion_matrix(guess, fact, k).tolist() if k <= MAX_MATRIX else []
+    right, guessed, actual = (np.bincount(ids, minlength=k) for ids in (fact[guess == fact], guess, fact))
     rows = [
         {
             "class": name,
@@ -36,4 +38,4 @@ def class_report(predicted: Sequence[Array], truth: Sequence[Array], names: Sequ
         }
         for k, name in enumerate(names)
     ]
-    return {"confusion_matrix": matrix.tolist(), "classes": list(names), "per_class": rows}
+    return {"confusion_matrix": matrix, "classes": list(names), "per_class": rows}

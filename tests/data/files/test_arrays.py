@@ -116,6 +116,17 @@ def test_a_zip_bomb_is_refused_unopened(tmp_path):
         load(tmp_path / "d.npz")
 
 
+def test_a_zip_bomb_that_says_what_it_is_is_refused_unopened(tmp_path, monkeypatch):
+    monkeypatch.setattr("backprop_cli.data.files.arrays._BOMB_BYTES", 1 << 20)
+    x = np.zeros((1 << 10, 1 << 10), np.float32)
+    np.savez_compressed(tmp_path / "d.npz", x=x, y=np.zeros(len(x)))
+    with pytest.raises(DataError, match=r"d\.npz: 0\.0 MiB that unpack to .* more than 200 times as much"):
+        load(tmp_path / "d.npz")
+    x[:, ::8] = np.random.default_rng(0).random((1 << 10, 1 << 7))
+    np.savez_compressed(tmp_path / "d.npz", x=x, y=np.zeros(len(x)))
+    assert len(load(tmp_path / "d.npz").splits["train"]) > 700
+
+
 def test_more_than_the_machine_holds_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("backprop_cli.data.files.arrays.physical_memory", lambda: 200)
     np.savez(tmp_path / "d.npz", x=X, y=Y)

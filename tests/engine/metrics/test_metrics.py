@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from backprop_cli.engine.losses.base import Reading
 from backprop_cli.engine.metrics.base import Metric, class_ids, counted
-from backprop_cli.engine.metrics.report import confusion_matrix
+from backprop_cli.engine.metrics.report import class_report, confusion_matrix
 from backprop_cli.errors import BuildError
 from backprop_cli.registry import classes, make
 
@@ -98,6 +98,25 @@ def test_the_confusion_matrix_counts_truth_by_row() -> None:
     for truth in range(6):
         for guess in range(6):
             assert matrix[truth, guess] == np.sum((target == truth) & (y.argmax(axis=1) == guess))
+
+
+@given(st.integers(2, 6), st.integers(1, 50), st.integers(0, 99))
+def test_the_rows_of_a_report_are_those_of_its_matrix(k: int, n: int, seed: int) -> None:
+    predicted, truth = np.random.default_rng(seed).integers(0, k, (2, n))
+    report = class_report([predicted], [truth], [str(i) for i in range(k)])
+    matrix = np.array(report["confusion_matrix"])
+    for i, row in enumerate(report["per_class"]):
+        right, guessed, actual = matrix[i, i], matrix[:, i].sum(), matrix[i].sum()
+        assert row["support"] == actual
+        assert row["precision"] == (right / guessed if guessed else None)
+        assert row["recall"] == (right / actual if actual else None)
+
+
+def test_too_many_classes_have_rows_and_no_matrix() -> None:
+    ids = np.arange(2000)
+    report = class_report([ids], [ids], [f"word {i}" for i in ids])
+    assert report["confusion_matrix"] == []
+    assert [row["f1"] for row in report["per_class"]] == [1.0] * 2000
 
 
 def test_a_metric_of_values_refuses_class_ids() -> None:
