@@ -43,6 +43,8 @@ PACKAGES = {
 ENTRY_POINT_GROUP = "backprop_cli.plugins"
 PLUGIN_MODULE = "bp_plugin_"  # what the names of modules made from plugin files begin with
 
+MAX_LISTED = 12  # names in an error
+
 T = TypeVar("T")
 _classes: dict[str, dict[str, type]] = {kind: {} for kind in PACKAGES}
 
@@ -195,11 +197,15 @@ def suggest(word: str, known: Iterable[str]) -> str | None:
 
 
 def expected(word: str, known: Iterable[str]) -> str:
-    """`expected one of …; did you mean …?` for an unknown name."""
-    options = sorted(known)
-    text = "expected one of " + ", ".join(options) if options else "nothing is expected here"
-    nearest = suggest(word, options)
-    return f"{text}; did you mean {nearest!r}?" if nearest else text
+    """`expected one of …; did you mean …?` for an unknown name, with only the nearest of a long list."""
+    names = sorted(set(known))
+    if not names:
+        return "nothing is expected here"
+    near, shown = suggest(word, names), names
+    if len(names) > MAX_LISTED:
+        shown = (difflib.get_close_matches(word, names, n=5, cutoff=0.3) or names)[:MAX_LISTED]
+        shown = [*shown, f"… ({len(names)} in all)"]
+    return f"expected one of {', '.join(shown)}" + (f"; did you mean {near!r}?" if near else "")
 
 
 @cache

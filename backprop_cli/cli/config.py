@@ -50,6 +50,7 @@ def show(
       bp config show configs/mnist.yaml --json
     """
     from backprop_cli import config as configs
+    from backprop_cli.config.spelling import flow
 
     cfg = configs.load(config, changes(set_, unset))
     if origin:
@@ -59,7 +60,7 @@ def show(
             return
         width = min(max(len(path) for path, _, _ in rows), 40)
         for path, value, where in rows:
-            print(f"{path:<{width}}  {value!s:<24}  # {where}")
+            print(f"{path:<{width}}  {flow(value):<24}  # {where}")
     elif json:
         print_json(configs.resolved(cfg))
     else:

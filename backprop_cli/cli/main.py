@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import pkgutil
+import re
 import signal
 import sys
 import traceback
@@ -17,7 +18,7 @@ from backprop_cli import __version__, cli
 from backprop_cli.cli import streams
 from backprop_cli.cli.group import Root, dress
 from backprop_cli.errors import BpError, ConfigError, InterruptedRunError
-from backprop_cli.registry import plugin_failure
+from backprop_cli.registry import plugin_failure, suggest
 
 NO_COMMANDS = {"main", "ui"}  # ui imports rich and NumPy
 #: wrong usage as typer finds it; the class is click's, which newer versions of typer have inside
@@ -145,12 +146,17 @@ def fail(message: object, status: int) -> int:
 def usage(error: Any) -> str:
     """One line for a command line that makes no sense: what, what was meant, where to read on."""
     command = error.ctx.command_path if error.ctx else "bp"
-    near = sorted(getattr(error, "possibilities", None) or ())
-    text = error.message if near else error.format_message()
+    near, hint = sorted(getattr(error, "possibilities", None) or ()), ""
+    text = (error.message if near else error.format_message()).replace("Value error, ", "")
+    choice = re.search(r"'([^']*)' is not one of (.*)", text)
+    if hasattr(error, "option_name"):
+        near = [each for each in near if suggest(error.option_name.lstrip("-"), [each.lstrip("-")])]
+        if not near and any("--set" in each.opts for each in error.ctx.command.params):
+            hint = "; a value of the config is changed with --set KEY=VALUE"
+    elif choice:
+        near = [found for found in [suggest(choice[1], re.findall(r"'([^']*)'", choice[2]))] if found]
     text = (text[:1].lower() + text[1:].rstrip(".")).replace(". Did", "; did")
-    hint = f"; did you mean {' or '.join(near)}?" if near else ""
-    if hasattr(error, "option_name") and not near and any("--set" in each.opts for each in error.ctx.command.params):
-        hint = "; a value of the config is changed with --set KEY=VALUE"
+    hint = f"; did you mean {' or '.join(near)}?" if near else hint
     return f"{command}: {text}{hint}\nSee `{command} --help`"
 
 

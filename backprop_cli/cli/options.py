@@ -35,7 +35,7 @@ Set = Annotated[
 ]
 Unset = Annotated[
     list[str] | None,
-    typer.Option("--unset", metavar="KEY", help="Remove a key; the same as --set '~KEY'. Repeatable."),
+    typer.Option("--unset", metavar="KEY", help="Remove a key, before any --set; else as --set '~KEY'. Repeatable."),
 ]
 Plugins = Annotated[
     list[Path] | None, typer.Option("--plugin", metavar="FILE", help="Include what this file defines. Repeatable.")
@@ -47,8 +47,8 @@ RUNS = Path("runs")
 
 
 def changes(set_: Sequence[str] | None, unset: Sequence[str] | None) -> list[str]:
-    """The overrides of --set and --unset together."""
-    return [*(set_ or []), *(f"~{key}" for key in unset or [])]
+    """The overrides of --set and --unset together: what takes the place of something is set after it has gone."""
+    return [*(f"~{key}" for key in unset or []), *(set_ or [])]
 
 
 def is_config(source: str) -> bool:

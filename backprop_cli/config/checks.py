@@ -152,9 +152,14 @@ def monitors(
 
 
 def _respelled(monitor: str, known: list[str]) -> str | None:
-    """`val_loss` and `loss` as this package spells them."""
-    spellings = (new + monitor.removeprefix(old) for old, new in KERAS_PREFIX.items() if monitor.startswith(old))
-    return next((each for each in spellings if each in known), None)
+    """`val_loss`, `val_acc` and `loss` as this package spells them."""
+    for old, new in KERAS_PREFIX.items():
+        name = monitor.removeprefix(old)
+        if name in registry.names("metric"):
+            name = registry.get("metric", name).type_name  # type: ignore[attr-defined]  # Component's
+        if monitor.startswith(old) and new + name in known:
+            return new + name
+    return None
 
 
 def _holders(instance: Any) -> Iterator[Any]:

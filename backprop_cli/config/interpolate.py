@@ -110,7 +110,8 @@ class _Interpolation:
             if child is None and depth == 0 and "." not in name and key in self.defaults:
                 return Node(self.defaults[key], self.root.mark)
             if child is None:
-                near = suggest(key, node.value) if isinstance(node.value, dict) else None
+                known = [*(node.value if isinstance(node.value, dict) else ()), *(() if depth else self.defaults)]
+                near = suggest(key, known)
                 hint = f"; did you mean {near!r}?" if near else ""
                 raise _RefusedError(f"${{{name}}} names no key of this config{hint}")
             node = child

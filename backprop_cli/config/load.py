@@ -7,6 +7,7 @@ read and merge (`text`, `extends`) -> `--set` (`overrides`) -> `${…}` (`interp
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from backprop_cli.config.interpolate import interpolate
 from backprop_cli.config.nodes import DEFAULT, Keys, Node, marks
 from backprop_cli.config.overrides import apply
 from backprop_cli.config.schema import Config, Options
-from backprop_cli.config.spelling import choices, example, nearest_key
+from backprop_cli.config.spelling import example, nearest_key
 from backprop_cli.config.validate import INVALID, MAX_UNKNOWN, Validator
 from backprop_cli.errors import ConfigError, Problem, UsageError
 
@@ -39,7 +40,9 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Config:
 def _finish(root: Node, path: Path, overrides: Sequence[str], problems: list[Problem]) -> Config:
     apply(root, overrides, problems)
     name = path.stem.strip(". ")[:50] or "run"
+    before = len(problems)
     interpolate(root, {"name": name, "seed": 0, "dtype": "float32"}, problems)
+    unresolved, after = {replace(each, message="") for each in problems[before:]}, len(problems)
     root.value.setdefault("name", Node(name, DEFAULT, DEFAULT))
     for section in SECTIONS:
         root.value.setdefault(section, Node({}, DEFAULT, DEFAULT))
@@ -48,6 +51,7 @@ def _finish(root: Node, path: Path, overrides: Sequence[str], problems: list[Pro
     values = {**_validate(root, validator), "plugins": plugins}
     where = marks(root)
     problems.extend(check(values, validator.places, where))
+    problems[after:] = [each for each in problems[after:] if replace(each, message="") not in unresolved]
     if problems:
         problems.sort(key=_reading_order)
         more = [Problem(str(path), None, None, "", f"{len(problems) - MAX_SHOWN:,} more problems")]
@@ -77,7 +81,7 @@ def _validate(root: Node, validator: Validator) -> dict[str, Any]:
     unknown = [key for key in root.value if key not in options]
     for key in unknown[:MAX_UNKNOWN]:
         place = Node(None, root.value[key].key or root.value[key].mark)
-        message = f"unknown key {key!r}; {choices('', [*options, 'extends'])}"
+        message = f"unknown key {key!r}; {registry.expected('', [*options, 'extends'])}"
         near = nearest_key(key, list(options)) or _belongs(key)
         validator.complain(place, (key,), message + (f"; did you mean {near!r}?" if near else ""))
     if len(unknown) > MAX_UNKNOWN:

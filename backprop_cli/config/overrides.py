@@ -20,7 +20,7 @@ from backprop_cli import registry
 from backprop_cli.config.nodes import MAX_DEPTH, Keys, Mark, Node, dotted, problem, stamped
 from backprop_cli.config.text import parse
 from backprop_cli.errors import ConfigError, Problem
-from backprop_cli.registry import suggest
+from backprop_cli.registry import expected, suggest
 
 
 def apply(root: Node, overrides: Iterable[str], problems: list[Problem]) -> None:
@@ -143,9 +143,7 @@ def _index(node: Node, key: str, path: Keys) -> int:
     names = item_names(node)
     if key in names:
         return names.index(key)
-    near = suggest(key, filter(None, names))
-    hint = f"; did you mean {near!r}?" if near else ""
-    raise _RefusedError(f"no item of {dotted(path[:-1])} has this name{hint}", path)
+    raise _RefusedError(f"no item of {dotted(path[:-1])} has this name; {expected(key, filter(None, names))}", path)
 
 
 def item_names(node: Node) -> list[str]:

@@ -1,10 +1,9 @@
-"""Names to choose from, the name that was meant, and values that would do: the second half of an error."""
+"""The name that was meant, and values that would do: the second half of an error."""
 
 from __future__ import annotations
 
 import typing
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 from typing import Any, Literal
 
 import yaml
@@ -13,7 +12,6 @@ from backprop_cli import registry
 from backprop_cli.config.dump import Dumper
 from backprop_cli.config.leaves import accepts, bare
 
-MAX_LISTED = 12
 SYNONYMS = {  # other libraries' words for an option
     "lr": "learning_rate",
     "wd": "weight_decay",
@@ -46,18 +44,6 @@ def nearest_key(word: str, known: Sequence[str]) -> str | None:
     """The option that a mistyped or borrowed one stands for, or None."""
     synonym = SYNONYMS.get(word.lower())
     return synonym if synonym in known else registry.suggest(word, known)
-
-
-def choices(word: str, known: Iterable[str]) -> str:
-    """`expected one of …; did you mean …?`, with only the nearest of a long list."""
-    names = sorted(set(known))
-    near = registry.suggest(word, names)
-    shown = names
-    if len(names) > MAX_LISTED:
-        shown = (get_close_matches(word, names, n=5, cutoff=0.3) or names)[:MAX_LISTED]
-        shown = [*shown, f"… ({len(names)} in all)"]
-    text = f"expected one of {', '.join(shown)}" if names else "nothing is registered to choose from"
-    return f"{text}; did you mean {near!r}?" if near else text
 
 
 def one(kind: str) -> str:

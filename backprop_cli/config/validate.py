@@ -16,8 +16,8 @@ from typing import Annotated, Any, Union
 
 from backprop_cli import registry
 from backprop_cli.config import leaves
-from backprop_cli.config.nodes import DEFAULT, Keys, Node, copy, plain, problem
-from backprop_cli.config.spelling import choices, example, flow, nearest_key, one
+from backprop_cli.config.nodes import DEFAULT, Keys, Node, copy, dotted, plain, problem
+from backprop_cli.config.spelling import example, flow, nearest_key, one
 from backprop_cli.errors import BpError, Problem, UnknownNameError
 from backprop_cli.registry import Registered
 
@@ -183,7 +183,7 @@ class Validator:
             if named.value in shorthand:
                 self.complain(named, path, f"{named.value!r} is no type; write `- {named.value}: …`")
             else:
-                self.complain(named, path, f"unknown {kind} {named.value!r}; {choices(named.value, known)}")
+                self.complain(named, path, f"unknown {kind} {named.value!r}; {registry.expected(named.value, known)}")
             return None
         return found
 
@@ -192,7 +192,7 @@ class Validator:
         known = registry.names(marker.kind)
         word = next((word for word in node.value if word in known), None)
         if word is None:
-            return f"missing key {marker.key!r}; {choices('', known)}"
+            return f"missing key {marker.key!r}; {registry.expected('', known)}"
         given = plain(node)
         options = given.pop(word)
         meant = {marker.key: word, **(options if isinstance(options, dict) else {}), **given}
@@ -229,9 +229,9 @@ class Validator:
         for key in unknown[:MAX_UNKNOWN]:
             child = node.value[key]
             place = Node(None, child.key or child.mark)
-            stale = self.stale(node, besides, child)
+            stale = self.stale(node, besides, child, (*path, key), label)
             if stale:
-                self.complain(place, (*path, key), stale.format(key=key, label=label, path=_set(path, key)))
+                self.complain(place, (*path, key), stale)
             else:
                 self.unknown(place, (*path, key), key, own_first, label)
         if len(unknown) > MAX_UNKNOWN:
@@ -253,13 +253,14 @@ class Validator:
         self.places[id(made)] = path
         return made
 
-    def stale(self, node: Node, besides: tuple[str, ...], child: Node) -> str:
-        """Whether an unknown key is left over from the class that a --set has replaced."""
+    def stale(self, node: Node, besides: tuple[str, ...], child: Node, path: Keys, label: str) -> str:
+        """What to say about an unknown key that is left over from the class which a --set has replaced."""
         named = node.value.get(besides[0]) if besides else None
-        if named is None or not named.mark.origin.startswith("--set ") or child.mark.origin == named.mark.origin:
+        if named is None or not named.mark.origin.startswith("--set ") or child.mark.origin.startswith("--set "):
             return ""
         return (
-            f"{{key!r}} is no option of {{label}}, which {named.mark.origin} asks for; remove it too: --set '~{{path}}'"
+            f"{path[-1]!r} is no option of {label}, which {named.mark.origin} asks for; "
+            f"remove it too: --unset {dotted(path)}"
         )
 
     def unknown(self, place: Node, path: Keys, key: str, known: Sequence[str], label: str) -> None:
@@ -268,7 +269,3 @@ class Validator:
         listed = f"expected one of {', '.join(known)}" if known else "it has no options"
         message = f"unknown key {key!r}{where}; {listed}"
         self.complain(place, path, message + (f"; did you mean {near!r}?" if near else ""))
-
-
-def _set(path: Keys, key: str) -> str:
-    return ".".join(str(each) for each in (*path, key))

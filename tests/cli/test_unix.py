@@ -29,6 +29,10 @@ def bash(command: str, cwd: Path, **environment: str) -> subprocess.CompletedPro
         (["runs", "lss"], "did you mean 'ls'"),
         (["train", "c.yaml", "--epoch", "3"], "did you mean --epochs"),
         (["train", "c.yaml", "--learning-rate", "3"], "--set KEY=VALUE"),
+        (["train", "c.yaml", "--lr", "3"], "--set KEY=VALUE"),
+        (["runs", "prune", "--status", "faild"], "'faild' is not one of"),
+        (["runs", "prune", "--status", "faild"], "did you mean failed?"),
+        (["runs", "ls", "--format", "cvs"], "did you mean csv?"),
         (["check"], "missing argument 'CONFIG'"),
         (["train", "c.yaml", "--seed", "x"], "--seed"),
         (["layers", "dens"], "did you mean 'dense'"),
@@ -42,6 +46,7 @@ def test_wrong_words_are_answered_with_the_right_ones(bp, typed: list[str], mean
     done = bp(*typed)
     assert done.code == 2
     assert meant in done.err
+    assert "Value error" not in done.err
     assert not done.out
     assert "Traceback" not in done.err
 
@@ -131,3 +136,13 @@ def test_debug_shows_where(bp) -> None:
     assert "Traceback" in done.err and done.code == 2
     assert "Traceback" in bp("layers", "dens", BP_DEBUG="1").err
     assert "Traceback" not in bp("layers", "dens").err
+
+
+def test_what_is_unset_goes_before_what_is_set(bp) -> None:
+    new = ["--set", "optimizer.type=adam", "--set", "optimizer.beta_1=0.5"]
+    shown = bp("config", "show", "configs/xor.yaml", *new, "--unset", "optimizer", "--json")
+    assert shown.code == 0, shown.err
+    assert (shown.json["optimizer"]["type"], shown.json["optimizer"]["learning_rate"]) == ("adam", 0.001)
+    assert shown.json["optimizer"]["beta_1"] == 0.5
+    lines = bp("config", "show", "configs/xor.yaml", *new, "--unset", "optimizer", "--origin").out.splitlines()
+    assert any(line.split() == ["optimizer.amsgrad", "false", "#", "default"] for line in lines)

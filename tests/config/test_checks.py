@@ -51,3 +51,18 @@ def test_a_monitor_with_its_split_is_taken(config):
     assert build.prepare(
         config(", splits: {validation: 'train[50%:]', train: 'train[:50%]'}", monitor="validation/loss")
     )
+
+
+def test_a_reference_that_leads_nowhere_is_one_problem(tmp_path):
+    path = tmp_path / "c.yaml"
+    path.write_text(TEXT.format(splits="", inputs="dense_1", monitor="train/loss") + "seed: ${sed}\ndtype: float16\n")
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    assert [(each.line, each.path) for each in caught.value.problems] == [(10, "seed"), (11, "dtype")]
+
+
+def test_a_key_given_beside_the_new_class_is_not_left_over(config, tmp_path):
+    config()
+    path = tmp_path / "c.yaml"
+    with pytest.raises(ConfigError, match="unknown key 'beta_1' of optimizer sgd; expected one of"):
+        load(path, ["optimizer.type=sgd", "optimizer.beta_1=0.5"])

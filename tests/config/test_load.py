@@ -118,7 +118,7 @@ def test_stale_options_name_the_override_that_made_them_so(config):
     (problem,) = problems_of(config, text, "optimizer.type=adam")
     assert problem.line == 11
     assert "'momentum' is no option of optimizer adam, which --set optimizer.type=adam asks for" in problem.message
-    assert problem.message.endswith("--set '~optimizer.momentum'")
+    assert problem.message.endswith("--unset optimizer.momentum")
     config(text, "optimizer.type=adam", "~optimizer.momentum")
 
 

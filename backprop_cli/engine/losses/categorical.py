@@ -46,6 +46,11 @@ class Categorical(Loss):
                 f"{self.type_name} takes one class id, or one row of {output[-1]} numbers, per row of the output "
                 f"{output}, got targets of shape {target}"
             )
+        if output[-1] == 1:
+            raise BuildError(
+                f"{self.type_name} tells classes apart, and the network ends with one unit; "
+                "use mean_squared_error for values, binary_crossentropy for yes or no"
+            )
         if self.class_weights is not None:
             self._class_weights(output[-1], np.dtype(float))
 
