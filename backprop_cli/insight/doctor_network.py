@@ -128,7 +128,7 @@ def vanishing_gradients(case: Case) -> Suspicion | None:
     edits = given(merged(relu), merged([*relu, [slower]])) if merged(relu).set else []
     sentence = (
         f"vanishing gradients from {top.name} down: gradient/weight falls to {smallest:.0e}, "
-        f"{smallest / largest:.0e} of the largest layer's"
+        f"where the largest layer has {largest:.1g}"
     )
     numbers = {"ratio": smallest, "largest": largest}
     certain = case.evidence.stuck
