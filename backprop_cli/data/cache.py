@@ -13,7 +13,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +26,7 @@ from backprop_cli.data.progress import report
 from backprop_cli.errors import DataError
 
 FORMAT = 1
+Contents = tuple[dict[str, Any], dict[str, Array]]  # what is known of the arrays, and the arrays by name
 
 
 def root() -> Path:
@@ -37,7 +38,7 @@ def root() -> Path:
     return Path(platformdirs.user_cache_dir("bp"))
 
 
-def stamp(files: Iterator[Path] | list[Path]) -> dict[str, list[int]]:
+def stamp(files: Iterable[Path]) -> dict[str, list[int]]:
     """Size and modification time (ns) by absolute path: what an entry was made from."""
     stats = {str(path.absolute()): path.stat() for path in sorted(files)}
     return {path: [stat.st_size, stat.st_mtime_ns] for path, stat in stats.items()}
@@ -56,10 +57,28 @@ class Entry:
         digest = hashlib.sha256(json.dumps([FORMAT, self.key], sort_keys=True).encode()).hexdigest()[:16]
         self.folder = root() / self.kind / f"{self.name.replace('/', '-')}-{digest}"
 
-    def read(self) -> tuple[dict[str, Any], dict[str, Array]] | None:
-        """What `write` stored, the arrays memory-mapped; None if absent, damaged or stale."""
+    def filled(self, fill: Callable[[], None], files: Sequence[Path] | None = None) -> Contents:
+        """What `read` gives, after `fill` has written it where need be; one process at a time. Raises DataError."""
+        stored = self.read(files)
+        if stored is None:
+            with self.lock():
+                stored = self.read(files)  # another process may have written it meanwhile
+                if stored is None:
+                    fill()
+                    stored = self.read(files)
+        if stored is None:
+            raise DataError(
+                f"{self.name}: its files or the cache {self.folder} changed while they were read; run the command again"
+            )
+        return stored
+
+    def read(self, files: Sequence[Path] | None = None) -> Contents | None:
+        """What `write` stored, the arrays memory-mapped; None if absent, damaged or stale: made from files that have
+        changed since, or from others than `files`."""
         try:
             document = json.loads((self.folder / "entry.json").read_bytes())
+            if files is not None and {str(path.absolute()) for path in files} != set(document["sources"]):
+                return None
             for path, (size, time) in document["sources"].items():
                 stat = os.stat(path)
                 if [stat.st_size, stat.st_mtime_ns] != [size, time]:

@@ -43,6 +43,7 @@ class Files(Source):
     file of labels. A folder of MNIST's four IDX files is read whole.
 
     Images: `path/class/*.png`, or `path/train/class/*.png`; `size` (height, width) resizes.
+    They are decoded once and kept in the cache; folders of splits stay on the disk while training.
 
     Text: windows of `length` characters or words (`level`), each `stride` after the last; y is
     what comes next at every step. The vocabulary is that of the training split.

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backprop_cli.data import splits
+from backprop_cli.data.cache import Entry, stamp
 from backprop_cli.data.dataset import Array, Dataset
 from backprop_cli.data.files.arrays import physical_memory
 from backprop_cli.data.files.labels import check_seen, encode
 from backprop_cli.data.files.order import dealt
 from backprop_cli.data.files.paths import SPLIT_NAMES, reading
+from backprop_cli.data.gather import release
 from backprop_cli.data.progress import report
 from backprop_cli.errors import DataError
 
@@ -42,21 +44,19 @@ def load_images(
         }
         folders = inner or folders
     found = {name: _labelled(folder) for name, folder in folders.items()}
-    color = options.color or _color([file for files, _ in found.values() for file in files])
-    shape: tuple[int, int] | None = (options.size[0], options.size[1]) if options.size else None
-    x: dict[str, Array] = {}
-    for name, (files, _) in found.items():
-        x[name] = read_images(files, color, shape, resize=options.size is not None)
-        shape = (x[name].shape[1], x[name].shape[2])
+    x, color = _decoded(options, folders, {name: files for name, (files, _) in found.items()})
     y, classes = encode(
         {name: np.array(labels) for name, (_, labels) in found.items()},
         {name: str(folder) for name, folder in folders.items()},
     )
     if len(x) == 1:
         (base,) = x
+        _check_room(x[base].nbytes, len(x[base]))
         order = dealt(len(y[base]), y[base], seed)
-        x, y = {base: x[base][order]}, {base: y[base][order]}
-    assert shape is not None
+        dealt_x = x[base][order]
+        release(x[base])
+        x, y = {base: dealt_x}, {base: y[base][order]}
+    size = next(iter(x.values())).shape[1:3]
     parts = splits.cut(x, y, slices)
     check_seen(parts, classes)
     return Dataset(
@@ -66,7 +66,7 @@ def load_images(
         classes=classes,
         origin={
             "files": {name: str(path) for name, path in paths.items()},
-            "images": {"color": color, "size": list(shape), "resize": options.size is not None},
+            "images": {"color": color, "size": list(size), "resize": options.size is not None},
         },
     )
 
@@ -97,11 +97,48 @@ def _color(files: Sequence[Path]) -> str:
     return "grey"
 
 
+def _decoded(
+    options: Files, folders: Mapping[str, Path], files: Mapping[str, Sequence[Path]]
+) -> tuple[dict[str, Array], str]:
+    """The images of each split as bytes (N, H, W, C), and their colour: decoded once, memory-mapped ever after."""
+    key = [{name: str(folder) for name, folder in folders.items()}, options.color, options.size]
+    entry = Entry("images", next(iter(folders.values())).name, {"images": key})
+    every = [file for each in files.values() for file in each]
+
+    def fill() -> None:
+        sources, color = stamp(every), options.color or _color(every)
+        size: tuple[int, int] | None = (options.size[0], options.size[1]) if options.size else None
+        with entry.write() as writer:
+            for name, each in files.items():
+                pictures = _pictures(each, color, size, options.size is not None)
+                first = next(pictures)
+                size = first.shape[0], first.shape[1]
+                with writer.array(name, len(each), first.shape, first.dtype) as append:
+                    append(first[None])
+                    for picture in pictures:
+                        append(picture[None])
+            writer.commit({"color": color}, sources)
+
+    about, arrays = entry.filled(fill, every)
+    return arrays, about["color"]
+
+
 def read_images(files: Sequence[Path], color: str, size: tuple[int, int] | None, resize: bool) -> Array:
     """Images as (N, H, W, 1 or 3) bytes, resized where asked for. Raises DataError where sizes differ."""
+    pictures = _pictures(files, color, size, resize)
+    first = next(pictures)
+    _check_room(len(files) * first.nbytes, len(files))
+    pixels = np.empty((len(files), *first.shape), np.uint8)
+    pixels[0] = first
+    for i, picture in enumerate(pictures, 1):
+        pixels[i] = picture
+    return pixels
+
+
+def _pictures(files: Sequence[Path], color: str, size: tuple[int, int] | None, resize: bool) -> Iterator[Array]:
+    """One image after the other, (H, W, 1 or 3)."""
     from PIL import Image
 
-    pixels: Array | None = None
     for i, file in enumerate(files):
         with _decoding(file), Image.open(file) as image:
             picture = _converted(image, color)
@@ -113,13 +150,10 @@ def read_images(files: Sequence[Path], color: str, size: tuple[int, int] | None,
                     f"{file}: {picture.height} × {picture.width} pixels, the images before it {size[0]} × {size[1]}; "
                     f"set dataset.size: [{size[0]}, {size[1]}] to resize all"
                 )
-            if pixels is None:
-                pixels = _room(len(files), size, 1 if color == "grey" else 3)
-            pixels[i] = np.asarray(picture).reshape(pixels.shape[1:])
+            pixels = np.asarray(picture).reshape(*size, 1 if color == "grey" else 3)
+        yield pixels
         if i % _REPORT_EVERY == 0:
             report("reading images", i, len(files))
-    assert pixels is not None
-    return pixels
 
 
 def _converted(image: Any, color: str) -> Any:
@@ -132,14 +166,13 @@ def _converted(image: Any, color: str) -> Any:
     return image.convert("L" if color == "grey" else "RGB")
 
 
-def _room(count: int, size: tuple[int, int], channels: int) -> Array:
-    needed, memory = count * size[0] * size[1] * channels, physical_memory()
+def _check_room(needed: int, count: int) -> None:
+    memory = physical_memory()
     if needed > 0.6 * memory:
         raise DataError(
-            f"{count} images of {size[0]} × {size[1]} take {needed / 2**30:.1f} GiB, this machine has "
-            f"{memory / 2**30:.1f}; set a smaller dataset.size"
+            f"{count} images take {needed / 2**30:.1f} GiB, this machine has {memory / 2**30:.1f}; set a smaller "
+            "dataset.size, or put them into folders train and test, which are read from disk"
         )
-    return np.empty((count, *size, channels), np.uint8)
 
 
 @contextmanager

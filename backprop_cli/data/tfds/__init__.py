@@ -10,11 +10,10 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from backprop_cli.data import splits
 from backprop_cli.data.cache import Entry
-from backprop_cli.data.dataset import Array, Dataset
+from backprop_cli.data.dataset import Dataset
 from backprop_cli.data.source import Source, source
 from backprop_cli.errors import DataError
 
@@ -69,7 +68,8 @@ class Tfds(Source):
     target: str | None = None
 
     def load(self, seed: int, folder: Path) -> Dataset:
-        about, arrays = self._stored(folder)
+        entry = self.entry(folder)
+        about, arrays = entry.filled(lambda: self._fill(entry, folder))
         x, y = (
             {base: arrays[f"{base}-{what}"] for base in about["splits"] if f"{base}-{what}" in arrays} for what in "xy"
         )
@@ -81,22 +81,6 @@ class Tfds(Source):
             features=about["features"],
             origin={key: about[key] for key in ("full_name", "prepared", "input", "target")},
         )
-
-    def _stored(self, folder: Path) -> tuple[dict[str, Any], dict[str, Array]]:
-        entry = self.entry(folder)
-        stored = entry.read()
-        if stored is None:
-            with entry.lock():
-                stored = entry.read()  # another process may have written it meanwhile
-                if stored is None:
-                    self._fill(entry, folder)
-                    stored = entry.read()
-        if stored is None:
-            raise DataError(
-                f"{self.name}: the prepared files or the cache {entry.folder} changed while they were read; "
-                "run the command again"
-            )
-        return stored
 
     def find(self, folder: Path) -> Path | None:
         """The folder of the prepared version that `load` reads, None if it is yet to be prepared."""

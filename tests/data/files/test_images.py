@@ -21,6 +21,13 @@ def draw(path, value, size=(6, 4), mode="L"):
     Image.new(mode, size, value).save(path)
 
 
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory, monkeypatch):
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("BP_CACHE", str(folder))
+    return folder
+
+
 @pytest.fixture
 def pets(tmp_path):
     for i in range(10):
@@ -38,6 +45,29 @@ def test_a_folder_a_class(pets):
         assert split.x.dtype == np.uint8
         np.testing.assert_array_equal(split.y, split.x[:, 0, 0, 0] >= 100)
         assert split.y.mean() == 0.5
+
+
+def test_images_are_decoded_once(pets, cache, monkeypatch):
+    first = load(pets)
+    with monkeypatch.context() as blind:
+        blind.setattr(Image, "open", None)
+        again = load(pets)
+    for name, split in first.splits.items():
+        np.testing.assert_array_equal(split.x, again.splits[name].x)
+    assert again.origin == first.origin
+    draw(pets / "cat" / "0.png", 55)
+    assert 55 in np.concatenate([split.x for split in load(pets).splits.values()])
+    draw(pets / "cat" / "new.png", 77)
+    assert 77 in np.concatenate([split.x for split in load(pets).splits.values()])
+    (pets / "cat" / "new.png").unlink()
+    assert 77 not in np.concatenate([split.x for split in load(pets).splits.values()])
+    assert len(list((cache / "images").iterdir())) == 1
+
+
+def test_folders_of_splits_stay_on_disk(tmp_path):
+    for split in ("train", "test"):
+        draw(tmp_path / split / "a" / "1.png", 1)
+    assert all(isinstance(split.x, np.memmap) for split in load(tmp_path).splits.values())
 
 
 def test_folders_of_splits(tmp_path):
