@@ -15,7 +15,9 @@ from backprop_cli.engine.layers.dense import Dense
 if TYPE_CHECKING:
     from backprop_cli.insight.trace import Step, Trace
 
-_EQUATION = re.compile(r"[=←~∈]")
+#: a line with a relation that does not begin as a sentence does: `Training: μ = …` is one, `The sum, y = …` is none
+_EQUATION = re.compile(r"(?!`|With |[A-Z][a-z]{2,}[^:=←~∈]*[=←~∈]|.*PyTorch does).*[=←~∈]")
+_UNFINISHED = re.compile(r",[^,]*\b(where|as|and|of)$")  # what the next line of the docstring goes on with
 
 
 def number(value: float) -> str:
@@ -26,13 +28,13 @@ def number(value: float) -> str:
 
 
 def equations(component: Any) -> list[str]:
-    """The lines of a docstring that are equations."""
-    lines = (inspect.getdoc(component) or "").splitlines()[1:]
-    return [line.strip() for line in lines if _EQUATION.search(line) and not line.strip().startswith("With ")]
+    """The lines of a docstring that are equations, without remarks after them."""
+    lines = (line.strip().split(". ")[0] for line in (inspect.getdoc(component) or "").splitlines()[1:])
+    return [_UNFINISHED.sub("", line) for line in lines if _EQUATION.match(line)]
 
 
 def _sum(terms: list[tuple[float, float]], constant: float | None = None) -> str:
-    products = [f"{number(a)}·{_signed(b)}" for a, b in terms]
+    products = [f"{_signed(a) if i else number(a)}·{_signed(b)}" for i, (a, b) in enumerate(terms)]
     return " + ".join(products + ([_signed(constant)] if constant is not None else []))
 
 
@@ -118,6 +120,6 @@ def dense_backward(step: Step, layer: Dense, activation: Activation | None, fuse
         for i in range(len(x)):
             parts = [float(delta[j]) * float(layer.W[i, j]) for j in range(layer.units)]
             terms = _sum([(float(delta[j]), float(layer.W[i, j])) for j in range(layer.units)])
-            total = " + ".join(_signed(each) for each in parts)
-            lines.append(f"dL/dx{i + 1} = {terms} = {total} = {number(sum(parts))}")
+            total = " + ".join(_signed(each) for each in parts) + " = " if len(parts) > 1 else ""
+            lines.append(f"dL/dx{i + 1} = {terms} = {total}{number(sum(parts))}")
     return lines

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from backprop_cli import load_config
+from backprop_cli import load_config, registry
 from backprop_cli.errors import UsageError
-from backprop_cli.insight.arithmetic import number
+from backprop_cli.insight.arithmetic import equations, number
 from backprop_cli.insight.trace import trace
 from backprop_cli.insight.trace_text import BLANK, page, text
 from tests.conftest import ROOT
@@ -167,3 +167,19 @@ def test_a_terminal_of_ascii_can_read_it(bp) -> None:
     done = bp("trace", "configs/mazur.yaml", LC_ALL="C", PYTHONIOENCODING="ascii")
     assert "delta1 = dL/da1 * f'(z1) = 0.74136507 * 0.186815602 = 0.138498562" in done.out
     assert "?" not in done.out
+
+
+@pytest.mark.parametrize("kind", ["layer", "loss", "optimizer"])
+def test_equations_are_no_sentences(kind: str) -> None:
+    for cls in set(registry.classes(kind).values()):
+        found = equations(cls)
+        assert found, cls
+        for line in found:
+            assert line.isprintable() and not re.match(r"`|(The|With|Outputs|Weight|Steps) ", line), line
+            assert not re.search(r"\b(where|as|and|of|the)$", line), line
+            assert ". " not in line, line
+
+
+def test_a_negative_factor_stands_in_brackets() -> None:
+    shown = text(trace(load_config(ROOT / "configs/mazur.yaml")))
+    assert "dL/dx1 = 0.138498562·0.4 + (-0.038098237)·0.5 = 0.055399425 + (-0.019049118) = 0.036350306" in shown
