@@ -66,11 +66,16 @@ _CONTEXT: Any = multiprocessing.get_context("forkserver" if sys.platform == "lin
 def start(jobs: int, modules: Sequence[str]) -> None:
     """Begin to import these modules, in the process that the workers will be copies of."""
     if sys.platform == "linux":
-        from multiprocessing.forkserver import ensure_running
+        from multiprocessing import forkserver, resource_tracker
 
         _CONTEXT.set_forkserver_preload(list(modules))
-        with _threads(jobs):
-            ensure_running()
+        resource_tracker.ensure_running()  # if the server did this, it would take the next line back
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited: Ctrl-C is its parent's to hear
+        try:
+            with _threads(jobs):
+                forkserver.ensure_running()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

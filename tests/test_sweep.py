@@ -105,6 +105,32 @@ def test_trials_end_with_a_checkpoint_when_the_sweep_is_killed(tmp_path: Path, c
     assert statuses() == ["interrupted"] * 2
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="there is no server of workers elsewhere")
+def test_a_sweep_that_is_stopped_while_it_begins_leaves_no_traceback(tmp_path: Path, cache: Path) -> None:
+    command = [sys.executable, "-m", "backprop_cli", "sweep", "configs/xor.yaml", "--set", "seed=0..9"]
+    process = subprocess.Popen(
+        [*command, "--runs", tmp_path],
+        cwd=ROOT,
+        env=os.environ | {"BP_CACHE": str(cache)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+    def server() -> bool:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        return any(b"forkserver" in Path(f"/proc/{child}/cmdline").read_bytes() for child in children)
+
+    while not server():
+        assert process.poll() is None
+    time.sleep(0.1)  # it imports now
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in err and not out
+
+
 def test_a_killed_process_costs_one_trial_and_a_signal_none(bp, tmp_path: Path, cache: Path) -> None:
     command = ["sweep", "configs/xor.yaml", "--set", "trainer.epochs=4000", "--set", "seed=0..3", "--jobs", "2"]
     env = os.environ | {"BP_CACHE": str(cache), "PYTHONPATH": str(ROOT)}
