@@ -51,18 +51,23 @@ def require(path: Path, names: Sequence[str], wanted: Sequence[str], role: str) 
         if each not in names:
             nearest = suggest(each, names)
             hint = f"; did you mean {nearest!r}?" if nearest else ""
-            if all(_is_number(name) for name in names):
+            if all(is_number(name) for name in names):
                 hint = "; the first line looks like numbers, is header: false missing?"
             shown = ", ".join(names[:30]) + (", …" if len(names) > 30 else "")
             raise DataError(f"{path}: no column {each!r} ({role}); its columns are {shown}{hint}")
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Whether Python reads it as one."""
     try:
         float(text)
     except ValueError:
         return False
     return True
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def read_columns(path: Path, layout: Layout, names: Sequence[str], wanted: Sequence[str], texts: Sequence[str]) -> Any:
@@ -77,7 +82,7 @@ def read_columns(path: Path, layout: Layout, names: Sequence[str], wanted: Seque
         try:
             table = _nan_as_missing(file.read(columns=list(wanted)))
         except (pyarrow.ArrowException, OSError) as error:  # Arrow calls what it cannot decode an OSError
-            raise DataError(f"{path}: damaged Parquet file: {error}") from error
+            raise DataError(f"{path}: damaged Parquet file: {_line(error)}") from error
     else:
         table = _read_csv(path, layout, names, wanted, texts)
     if not len(table):
@@ -106,7 +111,7 @@ def _parquet(path: Path) -> Any:
         try:
             return parquet.ParquetFile(path)
         except pyarrow.ArrowInvalid as error:
-            raise DataError(f"{path}: not a Parquet file, or a damaged one: {error}") from error
+            raise DataError(f"{path}: not a Parquet file, or a damaged one: {_line(error)}") from error
 
 
 def _read_csv(path: Path, layout: Layout, names: Sequence[str], wanted: Sequence[str], texts: Sequence[str]) -> Any:
@@ -138,7 +143,7 @@ def _read_csv(path: Path, layout: Layout, names: Sequence[str], wanted: Sequence
             return read(use_threads=True)
         except pyarrow.ArrowInvalid as error:
             if not ragged:
-                raise DataError(f"{path}: {error}") from error
+                raise DataError(f"{path}: {_line(error)}") from error
             ragged.clear()
             with suppress(pyarrow.ArrowInvalid):  # once more, in order: only then does Arrow know the line
                 read(use_threads=False)

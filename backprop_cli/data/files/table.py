@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ import numpy as np
 
 from backprop_cli.data import splits
 from backprop_cli.data.dataset import Array, Dataset
-from backprop_cli.data.files.columns import Layout, column_names, read_columns, require
+from backprop_cli.data.files.columns import Layout, column_names, is_number, read_columns, require
 from backprop_cli.data.files.labels import are_classes, check_seen, encode
 from backprop_cli.data.files.order import dealt
 from backprop_cli.errors import DataError
@@ -163,6 +163,8 @@ def _learn_categories(columns: Columns, listed: Sequence[str], table: Any, path:
             continue
         counts = pc.value_counts(table[name].cast(pa.string()))
         counted = {each["values"]: each["counts"] for each in counts.to_pylist() if each["values"] is not None}
+        if name not in listed:
+            _refuse_numbers(counted, table[name], name, path)
         if name not in listed and len(counted) > MAX_CATEGORIES:
             shown = ", ".join(repr(each) for each in sorted(counted)[:3])
             raise DataError(
@@ -172,6 +174,18 @@ def _learn_categories(columns: Columns, listed: Sequence[str], table: Any, path:
         columns.categories[name] = sorted(counted)
         if columns.missing == "mean" and counted:
             columns.fill[name] = max(counted, key=lambda each: (counted[each], each))
+
+
+def _refuse_numbers(values: Collection[str], column: Any, name: str, path: Path) -> None:
+    """Raise DataError for a column that a few words among its numbers have made one of text."""
+    numbers = sum(is_number(value) for value in values)
+    if not len(values) / 2 < numbers < len(values):
+        return
+    row, word = next((i, text) for i, text in enumerate(column.to_pylist(), 1) if text and not is_number(text))
+    raise DataError(
+        f"{path}, row {row}, column {name!r}: {word!r} among numbers; repair it, or list the column under "
+        "dataset.categorical"
+    )
 
 
 def _targets(table: Any, targets: Sequence[str], path: Path, task: str | None) -> Array:

@@ -191,6 +191,7 @@ def test_nan_in_parquet_is_a_gap(tmp_path):
             {"target": "y"},
             "text column 'a' has 101 different values",
         ),
+        ("a,y\n1,0\n2,1\n?,0\n", {"target": "y"}, r"t\.csv, row 3, column 'a': '\?' among numbers"),
         ("a,y\n1,0\n2,0\n", {"target": "y", "splits": {"train": "1%", "test": "99%"}}, "split train: .* is empty"),
         ("a,y\n1,0\n2,0\n", {"target": "y", "splits": {"train": "80%", "test": "30%"}}, "add up to 110%"),
         (
