@@ -47,6 +47,10 @@ class TestMazur:
         evaluated = bp("eval", "run", "--json").json
         assert evaluated["metrics"]["loss"] == pytest.approx(after, abs=5e-13)
 
+    def test_ten_thousand_steps(self, bp) -> None:
+        result = bp("train", "configs/mazur.yaml", "--json", "--quiet", "--epochs", "10000")
+        assert f"{result.json['metrics']['train/loss']:.10f}" == "0.0000351085"
+
     def test_new_weights(self, bp, tmp_path: Path) -> None:
         bp("train", "configs/mazur.yaml", "--run-dir", "run")
         weights = load_file(tmp_path / "run/checkpoints/last.safetensors")
