@@ -60,6 +60,7 @@ def sweep(
     from backprop_cli import sweep as sweeps
     from backprop_cli import trials as planning
     from backprop_cli.cli import ui
+    from backprop_cli.cli.ui.sweeps import sweep_progress
     from backprop_cli.errors import UsageError
     from backprop_cli.registry import expected
 
@@ -76,7 +77,7 @@ def sweep(
     if monitor is not None and monitor not in columns:
         raise UsageError(f"--monitor {monitor}: no trial computes it; {expected(monitor, columns)}")
     shown: AbstractContextManager[sweeps.Watcher] = nullcontext(sweeps.Silent())
-    with shown if quiet else ui.sweep_progress(len(chosen), jobs, list(planned[0].varied)) as watcher:
+    with shown if quiet else sweep_progress(len(chosen), jobs, list(planned[0].varied)) as watcher:
         outcomes = sweeps.run(
             config, planned, chosen, folder, jobs=jobs, again=only == "failed", fail_fast=fail_fast, watcher=watcher
         )

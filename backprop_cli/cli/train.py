@@ -53,6 +53,7 @@ def train(
     from backprop_cli import build, session
     from backprop_cli import config as configs
     from backprop_cli.cli import ui
+    from backprop_cli.cli.ui.progress import progress
     from backprop_cli.config.spelling import flow
     from backprop_cli.errors import BpError, UsageError
 
@@ -62,7 +63,7 @@ def train(
         raise UsageError("a resumed run keeps its config, name and seed; only --epochs can be changed")
     warn = None if quiet else ui.warn
     loading = None if quiet else ui.loading
-    callbacks = [] if quiet else [ui.progress(live)]
+    callbacks = [] if quiet else [progress(live)]
     if resume is not None:
         found = build.find(resume, runs)
         work = partial(session.resume, found, epochs=epochs)

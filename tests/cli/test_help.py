@@ -7,6 +7,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -74,6 +75,18 @@ def test_help_is_quick_and_needs_no_numpy() -> None:
     assert not {"numpy", "tensorflow_datasets", "rich", "pydantic", "yaml", "asyncio"} & set(modules)
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     assert used < 0.35, f"{used:.2f} s of CPU time"
+
+
+def test_listing_runs_needs_no_numpy(tmp_path: Path) -> None:
+    listing = "import sys; sys.argv = ['bp', 'runs', 'ls']\ntry:\n import backprop_cli.__main__\nfinally:\n"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{listing} print('numpy' in sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+    )
+    assert done.stdout.splitlines()[-1] == "False"
 
 
 def test_the_module_is_the_command(bp) -> None:

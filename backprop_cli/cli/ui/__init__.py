@@ -1,8 +1,9 @@
-"""What a person sees: progress, tables, warnings. The only importer of rich."""
+"""What a person sees: progress, tables, warnings. The only importer of rich.
+
+`progress` and `sweeps` stand apart: they need the engine, which no command that only reads should wait for.
+"""
 
 from backprop_cli.cli.ui.console import err, loading, note, out, warn
-from backprop_cli.cli.ui.progress import progress
-from backprop_cli.cli.ui.sweeps import sweep_progress
 from backprop_cli.cli.ui.tables import brief, fits, number, print_rows, sections, size, table
 
 __all__ = [
@@ -14,10 +15,8 @@ __all__ = [
     "number",
     "out",
     "print_rows",
-    "progress",
     "sections",
     "size",
-    "sweep_progress",
     "table",
     "warn",
 ]
