@@ -79,11 +79,18 @@ def ink_on(background: Any) -> str:
     return "#000000" if 0.299 * r + 0.587 * g + 0.114 * b > 0.5 else "#ffffff"
 
 
+class _Decimal(LogFormatter):
+    """Labels where LogFormatter has them, as 0.01 rather than 1e−02."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return f"{x:g}".replace("-", "−") if super().__call__(x, pos) else ""
+
+
 def logarithmic(axis: Any) -> None:
     """Make an x or y axis logarithmic, labelled in plain text: mathematics in labels is off."""
     axis.axes.set(**{f"{axis.axis_name}scale": "log"})
-    axis.set_major_formatter(LogFormatter())
-    axis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.5)))
+    axis.set_major_formatter(_Decimal())
+    axis.set_minor_formatter(_Decimal(minor_thresholds=(1, 0.5)))
 
 
 def ink() -> Any:

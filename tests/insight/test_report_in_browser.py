@@ -12,8 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from backprop_cli import load_config
 from backprop_cli.insight.report import report
+from backprop_cli.insight.trace import trace
+from backprop_cli.insight.trace_text import page as traced
 from backprop_cli.insight.view import View
+from tests.conftest import ROOT
 
 pytestmark = pytest.mark.browser
 
@@ -77,6 +81,15 @@ def test_nothing_on_the_console(view: Callable[[str], View], tmp_path: Path) -> 
     dom, console = browse(page, tmp_path)
     assert console == []
     assert dom.count('role="img"') == dom.count('class="chart"') > 3
+
+
+@pytest.mark.parametrize("blank", [False, True])
+def test_a_trace_has_nothing_on_the_console(blank: bool, tmp_path: Path) -> None:
+    page = tmp_path / "trace.html"
+    page.write_text(traced(trace(load_config(ROOT / "configs/mazur.yaml")), blank))
+    dom, console = browse(page, tmp_path)
+    assert console == []
+    assert ("________" in dom) == blank
 
 
 def test_an_error_on_the_console_would_be_seen(tmp_path: Path) -> None:

@@ -330,3 +330,12 @@ def test_compare_always_draws_the_results(view: Views, monkeypatch: pytest.Monke
     figure = draw("compare", labelled([view("moons"), view("mnist")]))
     cells = [cell.get_text().get_text() for cell in figure.findobj(Cell)]
     assert "… and " in " ".join(cells) and "last train/loss" in cells
+
+
+def test_logarithmic_axes_have_numbers_that_people_read(view: Views) -> None:
+    figure = draw("gradients", [view("sick")])
+    figure.canvas.draw()
+    (ax,) = (ax for ax in figure.findobj() if type(ax).__name__ == "Axes")
+    shown = [label.get_text() for label in ax.get_yticklabels()]
+    assert {"0.1", "0.001"} & set(shown)
+    assert not any("e−01" in each or "e-01" in each for each in shown)
