@@ -6,14 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from backprop_cli.data.dataset import Array
 from backprop_cli.data.files.arrays import read_npy, read_npz
 from backprop_cli.data.files.columns import Layout, column_names, read_columns, require
 from backprop_cli.data.files.images import IMAGE_SUFFIXES, read_images
+from backprop_cli.data.files.matrix import Columns, fill_gaps, matrix, without_gaps
 from backprop_cli.data.files.paths import SUFFIXES, missing
-from backprop_cli.data.files.table import Columns, matrix, without_gaps
 from backprop_cli.data.files.text import encode, read_text, tokens_of
 from backprop_cli.errors import DataError
 
@@ -91,9 +89,7 @@ def _table(path: Path, form: str, dataset: Mapping[str, Any]) -> Array:
     texts = [columns.text] if columns.text else list(columns.categories)
     table = without_gaps(read_columns(path, layout, names, wanted, texts), columns, [], path)
     x = matrix(table, columns, str(path))
-    for i, name in enumerate(columns.names()):
-        if name in columns.fill and name not in columns.categories:
-            np.copyto(x[:, i], columns.fill[name], where=np.isnan(x[:, i]), casting="unsafe")
+    fill_gaps(columns, x)
     return x
 
 

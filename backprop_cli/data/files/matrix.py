@@ -1,0 +1,156 @@
+"""From the columns of a table to x: numbers as they are, categories as codes or one-hot, gaps refused or filled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from backprop_cli.data.dataset import Array
+from backprop_cli.data.files.columns import Layout
+from backprop_cli.errors import DataError
+
+_BLOCK_ROWS = 4096
+
+
+@dataclass
+class Columns:
+    """How columns become x; saved with a run, so that prediction reads its input the same way."""
+
+    layout: Layout
+    features: list[str]
+    text: str | None = None
+    encoding: str = "one_hot"
+    missing: str = "error"
+    categories: dict[str, list[str]] = field(default_factory=dict)
+    fill: dict[str, float | str] = field(default_factory=dict)  # what stands in for missing values
+
+    def names(self) -> list[str]:
+        """The name of each column of x."""
+        if self.encoding == "integer":
+            return list(self.features)
+        wide = {name: [f"{name}={each}" for each in known] for name, known in self.categories.items()}
+        return [column for name in self.features for column in wide.get(name, [name])]
+
+    @property
+    def integers(self) -> bool:
+        """Whether x is nothing but category codes."""
+        return self.encoding == "integer" and set(self.features) == set(self.categories)
+
+
+def without_gaps(table: Any, columns: Columns, targets: Sequence[str], path: Path) -> Any:
+    """The table without rows that lack what may not be missing. Raises DataError that names the first."""
+    import pyarrow.compute as pc
+
+    may_lack = set(columns.features) if columns.missing == "mean" else set()
+    keep = None
+    for name in table.column_names:
+        column = table[name]
+        if not column.null_count or name in may_lack:
+            continue
+        if columns.missing != "drop":
+            row = pc.index(pc.is_null(column), True).as_py() + 1
+            role = "the target" if name in targets else "a feature"
+            advice = "missing: drop" if name in targets else "missing: mean or missing: drop"
+            raise DataError(
+                f"{path}, row {row}, column {name!r}: no value ({role}; {column.null_count} rows lack it); "
+                f"fill it in or set dataset.{advice}"
+            )
+        keep = pc.is_valid(column) if keep is None else pc.and_(keep, pc.is_valid(column))
+    if keep is None:
+        return table
+    table = table.filter(keep)
+    if not len(table):
+        raise DataError(f"{path}: every row lacks a value, and missing: drop leaves none")
+    return table
+
+
+def matrix(table: Any, columns: Columns, place: str, order: Array | None = None) -> Array:
+    """x (N, F) of a table, rows in the given order; text as (N,) bytes. Raises DataError.
+
+    Missing numbers are NaN where `missing: mean` will fill them.
+    """
+    if columns.text:
+        texts = [(each or "").encode() for each in table[columns.text].to_pylist()]
+        x = np.array(texts)
+        return x if order is None else x[order]
+    x = np.zeros((len(table), len(columns.names())), np.int64 if columns.integers else np.float64)
+    order = np.arange(len(x)) if order is None else order
+    one_hot = columns.encoding == "one_hot"
+    read = []
+    for name in columns.features:
+        known = columns.categories.get(name)
+        values = (
+            _numbers(table[name], name, columns, place) if known is None else _codes(table[name], name, columns, place)
+        )
+        read.append((values, len(known) if known is not None and one_hot else 0))
+    for first in range(0, len(x), _BLOCK_ROWS):  # a block of x stays in the cache while its columns are filled
+        rows = order[first : first + _BLOCK_ROWS]
+        block, at = x[first : first + len(rows)], 0
+        for values, width in read:
+            if width:
+                block[np.arange(len(rows)), at + values[rows]] = 1
+            else:
+                block[:, at] = values[rows]
+            at += width or 1
+    return x
+
+
+def _numbers(column: Any, name: str, columns: Columns, place: str) -> Array:
+    import pyarrow as pa
+
+    kind = column.type
+    is_numeric = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_decimal, pa.types.is_null)
+    if not any(test(kind) for test in is_numeric):
+        raise DataError(
+            f"{place}, column {name!r}: holds {kind}; expected numbers or categories; convert it to a number, or "
+            "leave it out of dataset.features"
+        )
+    values: Array = column.cast(pa.float64()).to_numpy()
+    with np.errstate(invalid="ignore"):
+        suspicious = not np.isfinite(values.sum())
+    if suspicious:
+        gaps = np.asarray(column.is_null()) if columns.missing == "mean" else np.zeros(len(values), bool)
+        wrong = np.flatnonzero(~np.isfinite(values) & ~gaps)
+        if len(wrong):
+            row = int(wrong[0])
+            raise DataError(f"{place}, row {row + 1}, column {name!r}: {values[row]}, expected a finite number")
+    return values
+
+
+def _codes(column: Any, name: str, columns: Columns, place: str) -> Array:
+    """The code of each row's category."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    known = columns.categories[name]
+    column = column.cast(pa.string())
+    if column.null_count and name in columns.fill:
+        column = pc.fill_null(column, columns.fill[name])
+    ids: Array = pc.index_in(column, pa.array(known, pa.string())).to_numpy()
+    if ids.dtype.kind == "f":  # Arrow's nulls: a category that is not among the known ones
+        row = int(np.flatnonzero(np.isnan(ids))[0])
+        raise DataError(
+            f"{place}, row {row + 1}, column {name!r}: category {column[row].as_py()!r} never occurs in the training "
+            f"data, whose categories are {', '.join(known[:20])}"
+        )
+    codes: Array = ids.astype(np.int64)
+    return codes
+
+
+def learn_means(columns: Columns, train: Array) -> None:
+    """The training split's mean of each column of numbers; 0 for one without any."""
+    for i, name in enumerate(columns.names()):
+        if name in columns.features and name not in columns.categories:
+            known = train[:, i][~np.isnan(train[:, i])]
+            columns.fill[name] = float(known.mean()) if len(known) else 0.0
+
+
+def fill_gaps(columns: Columns, x: Array) -> None:
+    """Put what was learned where numbers are missing."""
+    for i, name in enumerate(columns.names()):
+        if name in columns.fill and name not in columns.categories:
+            np.copyto(x[:, i], columns.fill[name], where=np.isnan(x[:, i]))
