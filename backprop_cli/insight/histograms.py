@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.ticker import MaxNLocator
 
 from backprop_cli.insight import style
 
@@ -32,7 +33,8 @@ def histograms(figure: Figure | SubFigure, arrays: Mapping[str, npt.NDArray[Any]
         bad = f", {values.size - kept.size:,} not finite" if kept.size < values.size else ""
         spread = f"\nmean {kept.mean():.2g}, std {kept.std():.2g}{bad}" if kept.size else bad
         ax.set_title(f"{style.shorten(name, 24)}{spread}", fontsize=9)
-        ax.locator_params(nbins=4)
+        ax.xaxis.set_major_locator(MaxNLocator(4))
+        ax.yaxis.set_major_locator(MaxNLocator(4, integer=True))
         if i % columns == 0:
             ax.set_ylabel("count")
     for ax in axes[len(arrays) :]:

@@ -339,3 +339,10 @@ def test_logarithmic_axes_have_numbers_that_people_read(view: Views) -> None:
     shown = [label.get_text() for label in ax.get_yticklabels()]
     assert {"0.1", "0.001"} & set(shown)
     assert not any("e−01" in each or "e-01" in each for each in shown)
+
+
+def test_counts_are_whole_numbers(view: Views) -> None:
+    figure = draw("weights", [view("mazur")])
+    figure.canvas.draw()
+    ticks = [tick for ax in figure.findobj() if type(ax).__name__ == "Axes" and ax.axison for tick in ax.get_yticks()]
+    assert ticks and all(tick == round(tick) for tick in ticks)
