@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from backprop_cli.data.dataset import Array, Dataset
-from backprop_cli.data.gather import release
+from backprop_cli.data.gather import announce, release
 from backprop_cli.errors import DataError
 
 _BLOCK_BYTES = 1 << 24
@@ -25,6 +25,7 @@ def check_array(place: str, array: Array, features: list[str] | None = None) -> 
     rows = max(1, _BLOCK_BYTES // max(1, array[:1].nbytes))
     for start in range(0, len(array), rows):
         block = array[start : start + rows]
+        announce(array[start + rows : start + 2 * rows])
         # a sum is NaN or infinite if any value is, and costs a third of looking at each
         with np.errstate(over="ignore", invalid="ignore"):
             suspicious = not np.isfinite(np.sum(block))

@@ -52,6 +52,18 @@ def release(array: Array) -> None:
         root[1].madvise(mmap.MADV_DONTNEED)
 
 
+def announce(rows: Array) -> None:
+    """Have the disk fetch these rows of a large map, which will be read soon: it is five times as fast at large
+    pieces as at what faults ask for."""
+    root = _root(rows)
+    if root is None or not is_large(rows) or not rows.size or not hasattr(mmap, "MADV_WILLNEED"):
+        return
+    start = rows.ctypes.data - root[0].ctypes.data + getattr(root[0], "offset", 0) % mmap.ALLOCATIONGRANULARITY
+    end = start + rows.nbytes
+    start -= start % mmap.PAGESIZE
+    root[1].madvise(mmap.MADV_WILLNEED, start, end - start)
+
+
 class Gather:
     """Copies rows of `source` (N, …) out by number: `gather(order, first, out)`.
 
