@@ -35,6 +35,7 @@ from backprop_cli.runs import saved
 from backprop_cli.runs.checkpoint import CheckpointFile
 from backprop_cli.runs.directory import RunDirectory, find_run
 from backprop_cli.training.callbacks.best import Best
+from backprop_cli.training.callbacks.threads import Threads
 from backprop_cli.training.loop import Callback, Loop, evaluate
 from backprop_cli.training.threads import limited
 
@@ -182,7 +183,7 @@ def training(prepared: Prepared, callbacks: Sequence[Callback] = ()) -> tuple[Lo
     monitor = (stopping and stopping.monitor) or options.checkpoint.monitor or default
     best = Best(monitor, prepared.network.store, stopping, options.metrics)
     try:
-        loop = Loop(prepared.network, optimizer, train, validation, options, [best, *callbacks])
+        loop = Loop(prepared.network, optimizer, train, validation, options, [best, Threads(), *callbacks])
     except BuildError as error:
         raise ConfigError([cfg.problem(("optimizer", "groups"), str(error))]) from None
     prepared.network.reserve(max(train.batch_size, validation.batch_size if validation else 0))

@@ -13,6 +13,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from backprop_cli.engine.kernels import SHARES
 from backprop_cli.engine.layer import ActivationOption, Array, Initializer, Layer, Shape
 from backprop_cli.engine.layers.relu import ReLU
 from backprop_cli.engine.window import Axis, Padding, Sizes, axes, checked, sizes_of
@@ -86,11 +87,13 @@ class Convolution(Layer):
         if self._depthwise:
             self.workspace("product", (rows.out, columns.out, channels, self._group_out), temporary=True)
         elif not self._pointwise:
-            self._at_once = max(1, min(self.numbers_at_once // depth, self.rows_at_once) // positions)
+            fit = min(self.numbers_at_once // depth, self.rows_at_once) // positions
+            self._at_once = max(SHARES, fit // SHARES * SHARES)
             self._scratch("patches", (self._at_once * positions * depth,))
-            self._scratch("partial", (depth, filters))
-            if rows.padded or columns.padded:
-                high, wide = (axis.size + axis.before + axis.after for axis in (rows, columns))
+            self._scratch("partial", (SHARES, depth, self._group_out))
+            high, wide = (axis.size + axis.before + axis.after for axis in (rows, columns))
+            self._pads = rows.padded or columns.padded or groups > 1
+            if self._pads:
                 self._scratch("padded", (self._at_once, high, wide, self._group_in))
 
     def _scratch(self, name: str, shape: Shape) -> None:
@@ -156,10 +159,13 @@ class Convolution(Layer):
             self.kernels.depthwise(x, W, z, self.product, self._rows, self._columns)
             return
         W = self.W.reshape(-1, z.shape[-1])
-        for some in self._portions(len(x)):
-            for of_x, of_z in self._channel_groups():
-                patches = self._patches(x[some, :, :, of_x], self.laid_out[some] if self._keeps else self.patches)
-                np.matmul(patches, W[:, of_z], out=_matrix(z[some])[:, of_z])
+        for of_x, of_z in self._channel_groups():
+            some, out = x[..., of_x], _matrix(z)[:, of_z]
+            if self._pointwise:
+                self.kernels.matmul(_pixels(some), W[:, of_z], out)
+            else:
+                memory = self.patches, self._kept, self._frames
+                self.kernels.convolve(some, W[:, of_z], out, *memory, self._rows, self._columns)
 
     def kernel_gradient(self, x: Array, delta: Array) -> None:
         """dW = the windows of x (n, H, W, C), transposed, times δ (n, positions, O)."""
@@ -168,16 +174,13 @@ class Convolution(Layer):
             self.kernels.depthwise_kernel_gradient(x, delta, dW, self.product, self._rows, self._columns)
             return
         dW = self.dW.reshape(-1, delta.shape[-1])
-        for some in self._portions(len(x)):
-            written = dW if some.start == 0 else self.partial
-            for of_x, of_z in self._channel_groups():
-                if self._keeps:
-                    patches = self.laid_out[some].reshape(-1, len(dW))
-                else:
-                    patches = self._patches(x[some, :, :, of_x], self.patches)
-                np.matmul(patches.T, _matrix(delta[some])[:, of_z], out=written[:, of_z])
-            if some.start > 0:
-                np.add(dW, written, out=dW)
+        for of_x, of_z in self._channel_groups():
+            some, slopes = x[..., of_x], _matrix(delta)[:, of_z]
+            if self._pointwise:
+                self.kernels.matmul(_pixels(some).T, slopes, dW[:, of_z])
+            else:
+                memory = self.patches, self._kept, self._frames, self.partial
+                self.kernels.kernel_gradient(some, slopes, dW[:, of_z], *memory, self._rows, self._columns)
 
     def scatter(self, delta: Array, dx: Array) -> None:
         """dx (n, H, W, C) = δ Wᵀ (n, positions, O), each window's share summed where the window was."""
@@ -186,42 +189,26 @@ class Convolution(Layer):
             self.kernels.depthwise_input_gradient(delta, W, dx, self.product, self._rows, self._columns)
             return
         W = self.W.reshape(-1, delta.shape[-1])
-        for some in self._portions(len(dx)):
-            for of_x, of_z in self._channel_groups():
-                self._scatter_some(_matrix(delta[some])[:, of_z], W[:, of_z], dx[some, :, :, of_x])
+        for of_x, of_z in self._channel_groups():
+            slopes, some = _matrix(delta)[:, of_z], dx[..., of_x]
+            if self._pointwise:
+                self.kernels.matmul(slopes, W[:, of_z].T, _pixels(some))
+            else:
+                memory = self.patches, self._frames
+                self.kernels.input_gradient(slopes, W[:, of_z], some, *memory, self._rows, self._columns)
 
-    def _scatter_some(self, delta: Array, W: Array, dx: Array) -> None:
-        if self._pointwise:
-            np.matmul(delta, W.T, out=_pixels(dx))
-            return
-        rows, columns = self._rows, self._columns
-        dcols, places = self.patches[: len(W) * len(delta)], (len(dx), rows.out, columns.out)
-        if self.kernels.taps_first:
-            taps = W.reshape(-1, self._group_in, W.shape[1]).transpose(0, 2, 1)
-            np.matmul(delta, taps, out=dcols.reshape(len(taps), len(delta), self._group_in))
-            windows = dcols.reshape(rows.kernel, columns.kernel, *places, self._group_in)
-        else:
-            np.matmul(delta, W.T, out=dcols.reshape(len(delta), len(W)))
-            windows = dcols.reshape(*places, rows.kernel, columns.kernel, self._group_in)
-        self.kernels.col2im(windows, dx, rows, columns)
+    @property
+    def _kept(self) -> Array | None:
+        """Memory in which forward leaves the windows for backward."""
+        return self.laid_out.reshape(-1) if self._keeps else None
 
-    def _patches(self, x: Array, memory: Array) -> Array:
-        """The windows of x as the rows of a matrix (n·oh·ow, kh·kw·C), laid out in `memory`."""
-        if self._pointwise:
-            return _pixels(x)
-        n, rows, columns = len(x), self._rows, self._columns
-        shape = (n, rows.out, columns.out, rows.kernel, columns.kernel, self._group_in)
-        cols = memory.reshape(-1)[: int(np.prod(shape))].reshape(shape)
-        self.kernels.im2col(x, cols, self.padded[:n] if rows.padded or columns.padded else None, rows, columns)
-        return cols.reshape(n * rows.out * columns.out, -1)
+    @property
+    def _frames(self) -> Array | None:
+        """Memory for images with zeros around them, or for some of the channels side by side."""
+        return self.padded if self._pads else None
 
     def at_once(self, batch: int) -> int:
         return batch if self._pointwise or self._depthwise else min(batch, self._at_once)
-
-    def _portions(self, n: int) -> Iterator[slice]:
-        """The batch, a few images at a time."""
-        step = n if self._pointwise else self._at_once
-        return (slice(start, min(start + step, n)) for start in range(0, n, step))
 
     def _channel_groups(self) -> Iterator[tuple[slice, slice]]:
         """The channels of x and of z that belong together."""

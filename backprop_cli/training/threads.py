@@ -1,9 +1,12 @@
 """How many threads the matrix products use.
 
-A small product is over before a second thread has woken up, and where other processes share the cores
-two BLAS threads can be ten times slower than one: what counts is the largest single product, not how
-many there are (an LSTM makes two small ones a time step). The number depends on the network
-and the batch alone, so that a resumed run computes the very same bits.
+With NumPy's kernels: a small product is over before a second thread has woken up, and where other processes
+share the cores two BLAS threads can be ten times slower than one. What counts is the largest single product,
+not how many there are (an LSTM makes two small ones a time step). The number depends on the network and the
+batch alone, so that a resumed run computes the very same bits.
+
+With Numba's kernels BLAS has one thread, and the loops around it are shared among Numba's. The shares depend on
+the sizes alone, not on who works on them, so `Threads` is free to try while it trains.
 """
 
 from __future__ import annotations
@@ -20,14 +23,14 @@ SMALL = 200_000_000  # floating-point operations of a layer's products below whi
 
 @contextmanager
 def limited(network: Network, batch: int) -> Iterator[None]:
-    """Within it, BLAS uses one thread if every layer's products are small."""
+    """Within it, BLAS uses one thread if every layer's products are small, or are shared out by Numba."""
     flops = (
         node.layer.at_once(batch)
         * node.layer.flops(*node.input_shapes)
         / (node.input_shapes[0][0] if node.layer.walks else 1)
         for node in network.nodes
     )
-    if max(flops) >= SMALL:
+    if network.kernels.which == "numpy" and max(flops) >= SMALL:
         yield
         return
     with threadpool_limits(limits=1):

@@ -65,4 +65,4 @@ def test_a_run_is_read_where_numba_is_not_installed(bp, tmp_path: Path) -> None:
     assert evaluated.code == 0, evaluated.err
     resumed = bp("train", "--resume", "run", "--epochs", "3", PYTHONPATH=f"{tmp_path / 'hide'}:{ROOT}")
     assert resumed.code == 2
-    assert "numba is not installed" in resumed.err
+    assert "Numba or SciPy is not installed" in resumed.err

@@ -15,10 +15,12 @@ from types import SimpleNamespace
 
 from backprop_cli.errors import UsageError
 
+SHARES = 4  # parts that compiled kernels cut a batch into; more cores than that do not help one kernel
+
 
 def compilable() -> bool:
-    """Whether Numba is installed."""
-    return importlib.util.find_spec("numba") is not None
+    """Whether Numba is installed, and SciPy, whose BLAS compiled code calls."""
+    return all(importlib.util.find_spec(name) is not None for name in ("numba", "scipy"))
 
 
 @cache
@@ -29,7 +31,7 @@ def load(which: str) -> SimpleNamespace:
     """
     if which == "numba" and not compilable():
         raise UsageError(
-            "trainer.kernels: numba is not installed; pip install 'backprop-cli[fast]', or set kernels: numpy"
+            "trainer.kernels: Numba or SciPy is not installed; pip install 'backprop-cli[fast]', or set kernels: numpy"
         )
     found: dict[str, object] = {"which": which}
     for package in ["reference"] if which == "numpy" else ["reference", "compiled"]:

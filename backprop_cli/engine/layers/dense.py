@@ -53,7 +53,7 @@ class Dense(Layer):
     def forward(self, x: Array, y: Array, training: bool) -> None:
         z = y if self.activation is None or self.activation.in_place else self.z
         rows, inputs = _rows(z), _rows(x)
-        np.dot(inputs, self.W, out=rows)
+        self.kernels.matmul(inputs, self.W, rows)
         if isinstance(self.activation, ReLU) and self.bias:
             self.kernels.add_bias_relu(rows, self.b)
             return
@@ -71,9 +71,9 @@ class Dense(Layer):
                 self.activation.backward(y if self.activation.in_place else self.z, y, dy, dy)
             if self.bias:
                 self.kernels.bias_gradient(delta, self.db)
-        np.dot(inputs.T, delta, out=self.dW)
+        self.kernels.matmul(inputs.T, delta, self.dW)
         if dx is not None:
-            np.dot(delta, self.W.T, out=_rows(dx))
+            self.kernels.matmul(delta, self.W.T, _rows(dx))
 
     def flops(self, *shapes: Shape) -> int:
         (shape,) = shapes

@@ -1,4 +1,7 @@
-"""The update rules in one pass over memory. What a slot forgets is set to zero on the way."""
+"""The update rules in one pass over memory. What a slot forgets is set to zero on the way.
+
+A long vector is cut into shares, a thread each.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numba import prange
 
-from backprop_cli.engine.kernels.compiled import compiled
+from backprop_cli.engine.kernels.compiled import SHARES, compiled, parallel
 
 Array = npt.NDArray[Any]
 
 __all__ = ["adam_update", "moments_update", "momentum_update", "rmsprop_update", "sgd_update"]
 
 NOTHING = 1e-28  # as in optimizers/base.py
+LONG = 2**15  # numbers from which a second thread saves more than it costs
 
 
 @compiled
@@ -59,6 +64,30 @@ def moments_update(g: Array, m: Array, v: Array, beta_1: float, beta_2: float, w
 
 
 @compiled
+def _adam(w: Array, g: Array, m: Array, v: Array, rate: float, beta_1: float, beta_2: float, epsilon: float) -> None:
+    real = w.dtype.type
+    rate_, eps = real(rate), real(epsilon)
+    take_1, keep_2, take_2 = real(1 - beta_1), real(beta_2), real(1 - beta_2)
+    nothing, zero = real(NOTHING), real(0)
+    for i in range(w.size):
+        first = m[i] + take_1 * (g[i] - m[i])
+        second = keep_2 * v[i] + take_2 * (g[i] * g[i])
+        first = zero if abs(first) < nothing else first
+        second = zero if second < nothing else second
+        m[i], v[i] = first, second
+        w[i] -= rate_ * first / (np.sqrt(second) + eps)
+
+
+@parallel
+def _adam_shares(
+    w: Array, g: Array, m: Array, v: Array, rate: float, beta_1: float, beta_2: float, epsilon: float
+) -> None:
+    size = -(-w.size // SHARES)
+    for share in prange(SHARES):
+        part = slice(share * size, (share + 1) * size)
+        _adam(w[part], g[part], m[part], v[part], rate, beta_1, beta_2, epsilon)
+
+
 def adam_update(
     w: Array,
     g: Array,
@@ -71,14 +100,4 @@ def adam_update(
     a: Array,
     b: Array,
 ) -> None:
-    real = w.dtype.type
-    rate_, eps = real(rate), real(epsilon)
-    take_1, keep_2, take_2 = real(1 - beta_1), real(beta_2), real(1 - beta_2)
-    nothing, zero = real(NOTHING), real(0)
-    for i in range(w.size):
-        first = m[i] + take_1 * (g[i] - m[i])
-        second = keep_2 * v[i] + take_2 * (g[i] * g[i])
-        first = zero if abs(first) < nothing else first
-        second = zero if second < nothing else second
-        m[i], v[i] = first, second
-        w[i] -= rate_ * first / (np.sqrt(second) + eps)
+    (_adam if w.size < LONG else _adam_shares)(w, g, m, v, rate, beta_1, beta_2, epsilon)

@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy.typing as npt
+from numba import prange
 
-from backprop_cli.engine.kernels.compiled import compiled
+from backprop_cli.engine.kernels.compiled import parallel
 from backprop_cli.engine.window import Axis
 
 __all__ = ["avg_pool", "avg_pool_gradient", "max_pool", "max_pool_gradient"]
@@ -41,9 +42,9 @@ def _is_two_by_two(rows: Axis, columns: Axis) -> bool:
     )
 
 
-@compiled
+@parallel
 def _max_of_four(x: Array, y: Array) -> None:
-    for n in range(y.shape[0]):
+    for n in prange(y.shape[0]):
         for oh in range(y.shape[1]):
             for ow in range(y.shape[2]):
                 out = y[n, oh, ow]
@@ -55,7 +56,7 @@ def _max_of_four(x: Array, y: Array) -> None:
                     out[k] = up if (up >= down) | (up != up) else down
 
 
-@compiled
+@parallel
 def _one_of_four(x: Array, y: Array, dy: Array, dx: Array) -> None:
     """A loop for each cell, so that each writes one array: that is what the compiler vectorizes."""
     zero = dx.dtype.type(0)
@@ -63,7 +64,7 @@ def _one_of_four(x: Array, y: Array, dy: Array, dx: Array) -> None:
         dx[:, dx.shape[1] - 1] = 0
     if dx.shape[2] % 2:
         dx[:, :, dx.shape[2] - 1] = 0
-    for n in range(y.shape[0]):
+    for n in prange(y.shape[0]):
         for oh in range(y.shape[1]):
             for ow in range(y.shape[2]):
                 best, slope = y[n, oh, ow], dy[n, oh, ow]
@@ -81,9 +82,9 @@ def _one_of_four(x: Array, y: Array, dy: Array, dx: Array) -> None:
                     dd[k] = slope[k] if (a[k] != best[k]) & (b[k] != best[k]) & (c[k] != best[k]) else zero
 
 
-@compiled
+@parallel
 def _max_pool(x: Array, y: Array, rows: Axis, columns: Axis) -> None:
-    for n in range(x.shape[0]):
+    for n in prange(x.shape[0]):
         for oh in range(rows.out):
             for ow in range(columns.out):
                 best = y[n, oh, ow]
@@ -107,11 +108,11 @@ def _max_pool(x: Array, y: Array, rows: Axis, columns: Axis) -> None:
                                 best[c] = cell[c]
 
 
-@compiled
+@parallel
 def _max_pool_gradient(x: Array, y: Array, dy: Array, dx: Array, rows: Axis, columns: Axis) -> None:
     dx[:] = 0
     zero = dx.dtype.type(0)
-    for n in range(x.shape[0]):
+    for n in prange(x.shape[0]):
         for oh in range(rows.out):
             for ow in range(columns.out):
                 best, left = y[n, oh, ow], dy[n, oh, ow]
@@ -130,9 +131,9 @@ def _max_pool_gradient(x: Array, y: Array, dy: Array, dx: Array, rows: Axis, col
                             left[c] = zero if here else left[c]
 
 
-@compiled
+@parallel
 def avg_pool(x: Array, middle: Array, y: Array, scale: Array, rows: Axis, columns: Axis) -> None:
-    for n in range(x.shape[0]):
+    for n in prange(x.shape[0]):
         for oh in range(rows.out):
             for ow in range(columns.out):
                 mean = y[n, oh, ow]
@@ -152,10 +153,10 @@ def avg_pool(x: Array, middle: Array, y: Array, scale: Array, rows: Axis, column
                     mean[c] *= scale[oh, ow, 0]
 
 
-@compiled
+@parallel
 def avg_pool_gradient(dy: Array, dx: Array, dmiddle: Array, scale: Array, rows: Axis, columns: Axis) -> None:
     dx[:] = 0
-    for n in range(dx.shape[0]):
+    for n in prange(dx.shape[0]):
         for oh in range(rows.out):
             for ow in range(columns.out):
                 share = dy[n, oh, ow]

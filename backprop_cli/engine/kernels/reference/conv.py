@@ -1,11 +1,14 @@
-"""Convolution's data movement: windows to rows of a matrix, and back.
+"""Convolution: the windows of a few images at a time as the rows of a matrix, its products, and back.
 
 Images are (n, H, W, C), a sequence is an image of one row; `rows` and `columns` say where the window
-stands along H and W.
+stands along H and W. z and δ are matrices (n·oh·ow, O), W is (kh·kw·C, O). `patches` is scratch memory for the
+windows of as many images as go through at once, and `padded` for those images where there is padding or x holds
+some of the channels only; None elsewhere.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
@@ -15,37 +18,98 @@ from numpy.lib.stride_tricks import as_strided
 
 from backprop_cli.engine.window import Axis
 
-__all__ = ["col2im", "depthwise", "depthwise_input_gradient", "depthwise_kernel_gradient", "im2col", "taps_first"]
+__all__ = [
+    "convolve",
+    "depthwise",
+    "depthwise_input_gradient",
+    "depthwise_kernel_gradient",
+    "input_gradient",
+    "kernel_gradient",
+]
 
 Array = npt.NDArray[Any]
-taps_first = True  # the order in which col2im wants the windows' shares: all places of a tap side by side
 WIDE = 4  # channels from which copying whole window rows beats copying cell by cell
 
 
-def im2col(x: Array, cols: Array, padded: Array | None, rows: Axis, columns: Axis) -> None:
-    """Copy every window of x (n, H, W, C) into cols (n, oh, ow, kh, kw, C).
+def convolve(
+    x: Array, W: Array, z: Array, patches: Array, kept: Array | None, padded: Array | None, rows: Axis, columns: Axis
+) -> None:
+    """z = the windows of x times W. `kept`, memory for the windows of every image, holds them afterwards."""
+    for some, places, memory in _portions(len(x), len(W), patches, kept, rows, columns):
+        np.matmul(_lay_out(x[some], memory, padded, rows, columns), W, out=z[places])
 
-    `padded` (n, H + …, W + …, C) is scratch memory, needed where there is padding.
-    """
-    if padded is not None:
+
+def kernel_gradient(
+    x: Array,
+    delta: Array,
+    dW: Array,
+    patches: Array,
+    kept: Array | None,
+    padded: Array | None,
+    partial: Array,
+    rows: Axis,
+    columns: Axis,
+) -> None:
+    """dW = the windows of x, transposed, times δ. `partial` (shares, …) is scratch memory like dW; `kept` are
+    the windows that `convolve` left."""
+    part = partial[0, :, : dW.shape[1]]
+    for some, places, memory in _portions(len(x), len(dW), patches, kept, rows, columns):
+        cols = _lay_out(x[some], memory, padded, rows, columns) if kept is None else memory.reshape(-1, len(dW))
+        np.matmul(cols.T, delta[places], out=dW if some.start == 0 else part)
+        if some.start > 0:
+            np.add(dW, part, out=dW)
+
+
+def input_gradient(
+    delta: Array, W: Array, dx: Array, patches: Array, padded: Array | None, rows: Axis, columns: Axis
+) -> None:
+    """dx = δ Wᵀ, each window's share summed where the window was."""
+    channels = dx.shape[-1]
+    taps = W.reshape(-1, channels, W.shape[1]).transpose(0, 2, 1)  # all places of a tap side by side
+    for some, places, memory in _portions(len(dx), len(W), patches, None, rows, columns):
+        np.matmul(delta[places], taps, out=memory.reshape(len(taps), -1, channels))
+        shape = (rows.kernel, columns.kernel, some.stop - some.start, rows.out, columns.out, channels)
+        _put_back(memory.reshape(shape), dx[some], rows, columns)
+
+
+def _portions(
+    n: int, depth: int, patches: Array, kept: Array | None, rows: Axis, columns: Axis
+) -> Iterator[tuple[slice, slice, Array]]:
+    """(some images, their rows in z, memory for their windows)"""
+    positions = rows.out * columns.out
+    numbers = positions * depth
+    step = patches.size // numbers
+    for start in range(0, n, step):
+        some = slice(start, min(start + step, n))
+        memory = (
+            patches[: (some.stop - start) * numbers] if kept is None else kept[start * numbers : some.stop * numbers]
+        )
+        yield some, slice(start * positions, some.stop * positions), memory
+
+
+def _lay_out(x: Array, memory: Array, padded: Array | None, rows: Axis, columns: Axis) -> Array:
+    """Every window of x (n, H, W, C) as a row (n·oh·ow, kh·kw·C), in `memory`."""
+    n, _, _, c = x.shape
+    if padded is not None and (rows.padded or columns.padded):
+        padded = padded[:n]
         padded.fill(0)
         inner = padded[:, rows.before : rows.before + rows.size, columns.before : columns.before + columns.size]
         np.copyto(inner, x)
         x = padded
-    n, _, _, c = x.shape
     sn, sh, sw, sc = x.strides
     shape = (n, rows.out, columns.out, rows.kernel, columns.kernel, c)
     strides = (sn, rows.stride * sh, columns.stride * sw, rows.dilation * sh, columns.dilation * sw, sc)
-    windows = as_strided(x, shape, strides)
+    windows, cols = as_strided(x, shape, strides), memory.reshape(shape)
     if c >= WIDE:
         np.copyto(cols, windows)
-        return
-    for i in range(rows.kernel):
-        for j in range(columns.kernel):
-            np.copyto(cols[:, :, :, i, j], windows[:, :, :, i, j])
+    else:
+        for i in range(rows.kernel):
+            for j in range(columns.kernel):
+                np.copyto(cols[:, :, :, i, j], windows[:, :, :, i, j])
+    return memory.reshape(n * rows.out * columns.out, -1)
 
 
-def col2im(dcols: Array, dx: Array, rows: Axis, columns: Axis) -> None:
+def _put_back(dcols: Array, dx: Array, rows: Axis, columns: Axis) -> None:
     """Sum dcols (kh, kw, n, oh, ow, C) into dx (n, H, W, C), each number where its window took it from."""
     dx[...] = 0
     for (i, oh, h), (j, ow, w) in product(_spans(rows), _spans(columns)):
