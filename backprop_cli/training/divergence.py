@@ -21,10 +21,11 @@ from backprop_cli.engine.parameters import ParameterStore
 Array = npt.NDArray[Any]
 
 
-def infinite(store: ParameterStore) -> str | None:
+def infinite(network: Network) -> str | None:
     """What of all that is trained is not finite, in words; None if everything is."""
+    store = network.store
     g, w = store.gradients[: store.trainable], store.values[: store.trainable]
-    if isfinite(g.dot(w)):
+    if isfinite(network.kernels.inner(g, w)):
         return None
     return next((what for what, of in (("gradient", g), ("weight", w)) if not np.isfinite(of).all()), None)
 

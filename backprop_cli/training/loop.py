@@ -145,7 +145,7 @@ class Loop:
         for metric in self.metrics:
             metric.update(*counted(z, y, network.output_mask))
         network.backward()
-        wrong = infinite(network.store)
+        wrong = infinite(network)
         if wrong:
             raise self._diverged(f"a {wrong} is NaN or infinite", x, y)
         self.rate = self.optimizer.current_rate

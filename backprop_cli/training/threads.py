@@ -24,14 +24,33 @@ SMALL = 200_000_000  # floating-point operations of a layer's products below whi
 @contextmanager
 def limited(network: Network, batch: int) -> Iterator[None]:
     """Within it, BLAS uses one thread if every layer's products are small, or are shared out by Numba."""
+    if network.kernels.which == "numba":
+        with threadpool_limits(limits=1), _numba_threads():
+            yield
+        return
     flops = (
         node.layer.at_once(batch)
         * node.layer.flops(*node.input_shapes)
         / (node.input_shapes[0][0] if node.layer.walks else 1)
         for node in network.nodes
     )
-    if network.kernels.which == "numpy" and max(flops) >= SMALL:
+    if max(flops) >= SMALL:
         yield
         return
     with threadpool_limits(limits=1):
         yield
+
+
+@contextmanager
+def _numba_threads() -> Iterator[None]:
+    """As many as there are shares: each of a machine's many cores would cost time to wake."""
+    from numba import get_num_threads, set_num_threads
+
+    from backprop_cli.engine.kernels.compiled import MOST_THREADS
+
+    before = get_num_threads()
+    set_num_threads(MOST_THREADS)
+    try:
+        yield
+    finally:
+        set_num_threads(before)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from backprop_cli import build, load_config, session
-from backprop_cli.engine.parameters import ParameterStore
+from backprop_cli.engine.graph import Network
 from backprop_cli.errors import DivergedError
 from backprop_cli.runs.checkpoint import Checkpoint
 from backprop_cli.runs.directory import RunDirectory
@@ -21,32 +21,34 @@ from tests.reliability.compare import EVERYTHING, rows
 POISON = [np.nan, np.inf, -np.inf]
 
 
-def store() -> ParameterStore:
-    return build.prepare(load_config(EVERYTHING)).network.store
+def network() -> Network:
+    return build.prepare(load_config(EVERYTHING)).network
 
 
 @pytest.mark.filterwarnings("ignore:.* encountered in dot")  # the loop silences them as a whole
 class TestTheCheck:
     @pytest.mark.parametrize("value", POISON)
     def test_every_place_is_seen(self, value: float) -> None:
-        found = store()
-        assert infinite(found) is None
+        trained = network()
+        found = trained.store
+        assert infinite(trained) is None
         for what, vector in {"gradient": found.gradients, "weight": found.values}.items():
             for place in range(0, found.trainable, 7):
                 kept, vector[place] = vector[place], value
-                assert infinite(found) == what
+                assert infinite(trained) == what
                 vector[place] = kept
-        assert infinite(found) is None
+        assert infinite(trained) is None
 
     def test_large_is_not_infinite(self) -> None:
-        found = store()
+        trained = network()
+        found = trained.store
         found.values[:2], found.gradients[:2] = 3e38, [3e38, -3e38]
-        assert infinite(found) is None
+        assert infinite(trained) is None
         assert first_infinite({"weights": found.values}) is None
 
     @pytest.mark.parametrize("value", POISON)
     def test_running_statistics_count(self, value: float) -> None:
-        found = store()
+        found = network().store
         found.state[3] = value
         assert first_infinite({"weights": found.values, "state": found.state}) == "state"
 

@@ -71,17 +71,31 @@ class LSTM(Recurrent):
     def first_bias(self) -> Any:
         return ForgetGateOpen(inner=self.bias_initializer) if self.unit_forget_bias else self.bias_initializer
 
-    def step(self, t: int) -> None:
-        if t == 0:
-            self.zh[...] = 0  # h_0 is 0
-        else:
-            np.dot(self.h[t], self.U, out=self.zh)
-        self.kernels.lstm_forward(
-            self.z[t], self.zh, self.c[t], self.ifgo[t], self.c[t + 1], self.tanh_c[t], self.h[t + 1]
+    def go(self, steps: slice) -> None:
+        states = slice(steps.start, steps.stop + 1)
+        self.kernels.lstm_walk(
+            self.z[steps],
+            self.U,
+            self.zh,
+            self.h[states],
+            self.c[states],
+            self.ifgo[steps],
+            self.tanh_c[steps],
+            steps.start == 0,
         )
 
-    def step_back(self, t: int) -> None:
+    def go_back(self, steps: slice, dys: Array | None) -> None:
         dh, dc = self.carry
-        self.kernels.lstm_backward(dh, dc, self.ifgo[t], self.c[t], self.tanh_c[t], self.z[t], self.work, self.slopes)
-        if t:  # the state at the start is no parameter
-            np.dot(self.z[t], self.Ut, out=dh)
+        self.kernels.lstm_walk_back(
+            dys,
+            dh,
+            dc,
+            self.ifgo[steps],
+            self.c[steps],
+            self.tanh_c[steps],
+            self.z[steps],
+            self.Ut,
+            self.work,
+            self.slopes,
+            steps.start == 0,
+        )

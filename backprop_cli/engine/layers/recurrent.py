@@ -22,8 +22,9 @@ class Recurrent(Layer):
     """A state carried from step to step, zero at the start.
 
     A subclass writes `step(t)`, from h[t] and z[t] = x̃_t W̃ to h[t + 1], and `step_back(t)`, from the
-    gradient of the state after step t (`carry`) to z[t] = dL/dz and the gradient of the state before.
-    Where the mask leaves a step out, the state and the output stay as they were.
+    gradient of the state after step t (`carry`) to z[t] = dL/dz and the gradient of the state before;
+    or `go` and `go_back`, which make several steps. Where the mask leaves a step out, the state and the
+    output stay as they were.
     `go_backwards` reads from the last step to the first; y[:, t] is the state after step t was read.
     """
 
@@ -101,16 +102,29 @@ class Recurrent(Layer):
         """Write z[t] = dL/dz, and turn `carry` from the gradient after step t into that before it."""
         raise NotImplementedError
 
+    def go(self, steps: slice) -> None:
+        """Make some steps, one after the other."""
+        for t in range(steps.start, steps.stop):
+            self.step(t)
+
+    def go_back(self, steps: slice, dys: Array | None) -> None:
+        """Go back through some steps; dys (T, N, H) are the gradients of their outputs, where all are outputs."""
+        for t in reversed(range(steps.start, steps.stop)):
+            if dys is not None:
+                np.add(self.carry[0], dys[t - steps.start], out=self.carry[0])
+            self.step_back(t)
+
     def forward(self, x: Array, y: Array, training: bool) -> None:
         states = [getattr(self, name) for name in self.states]
         for state in states:
             state[0] = 0
         self._project(x)
-        if self.mask is not None:
+        if self.mask is None:
+            self.go(slice(0, x.shape[1]))
+        else:
             np.logical_not(self._in_order(self.mask), out=self.held)
-        for t in range(x.shape[1]):
-            self.step(t)
-            if self.mask is not None:
+            for t in range(x.shape[1]):
+                self.go(slice(t, t + 1))
                 for state in states:
                     np.copyto(state[t + 1], state[t], where=self.held[t, :, None])
         if self.return_sequences:
@@ -121,23 +135,28 @@ class Recurrent(Layer):
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         np.copyto(self.Ut, self.U.T)
         self.carry[...] = 0
-        dh = self.carry[0]
-        for t in reversed(range(x.shape[1])):
-            if self.return_sequences:
-                np.add(dh, self._in_order(dy)[t], out=dh)
-            elif t == x.shape[1] - 1:
-                np.copyto(dh, dy)
-            if self.mask is not None:
-                np.multiply(self.carry, self.held[t, :, None], out=self.kept)
-                np.subtract(self.carry, self.kept, out=self.carry)
-            self.step_back(t)
-            if self.mask is not None:
-                np.add(self.carry, self.kept, out=self.carry)
+        dys = self._in_order(dy) if self.return_sequences else None
+        if dys is None:
+            np.copyto(self.carry[0], dy)
+        if self.mask is None:
+            self.go_back(slice(0, x.shape[1]), dys)
+        else:
+            self._go_back_masked(x.shape[1], dys)
         self._kernel_gradients(x)
         self._recurrent_gradients()
         if dx is not None:
-            np.dot(_flat(self.z), self.W.T, out=_flat(self.dxs))
+            self.kernels.matmul(_flat(self.z), self.W.T, _flat(self.dxs))
             np.copyto(self._in_order(dx), self.dxs)
+
+    def _go_back_masked(self, steps: int, dys: Array | None) -> None:
+        """What was left out passes the gradient on to the step before."""
+        for t in reversed(range(steps)):
+            if dys is not None:
+                np.add(self.carry[0], dys[t], out=self.carry[0])
+            np.multiply(self.carry, self.held[t, :, None], out=self.kept)
+            np.subtract(self.carry, self.kept, out=self.carry)
+            self.go_back(slice(t, t + 1), None)
+            np.add(self.carry, self.kept, out=self.carry)
 
     def _in_order(self, a: Array) -> Array:
         """(N, T, …) as (T, N, …), the steps in the order they are read."""
@@ -154,7 +173,7 @@ class Recurrent(Layer):
         np.copyto(self.kernel[: len(self.W)], self.W)
         if self.bias:
             self._bias_row(self.kernel[-1])
-        np.dot(_flat(self.rows), self.kernel, out=_flat(self.z))
+        self.kernels.matmul(_flat(self.rows), self.kernel, _flat(self.z))
 
     def _bias_row(self, out: Array) -> None:
         np.copyto(out, self.b)
@@ -162,14 +181,14 @@ class Recurrent(Layer):
     def _kernel_gradients(self, x: Array) -> None:
         """dW = Σ_t x_tᵀ dz_t,  db = Σ dz."""
         self._augment(x)
-        np.dot(_flat(self.rows).T, _flat(self.z), out=self.dkernel)
+        self.kernels.matmul(_flat(self.rows).T, _flat(self.z), self.dkernel)
         np.copyto(self.dW, self.dkernel[: len(self.W)])
         if self.bias:
             np.copyto(self.db, self.dkernel[-1])
 
     def _recurrent_gradients(self) -> None:
         """dU = Σ_t h_{t−1}ᵀ dz_t, where h_0 = 0."""
-        np.dot(_flat(self.h[1:-1]).T, _flat(self.z[1:]), out=self.dU)
+        self.kernels.matmul(_flat(self.h[1:-1]).T, _flat(self.z[1:]), self.dU)
 
     def flops(self, *shapes: Shape) -> int:
         (steps, features), width = shapes[0], self.gates * self.units

@@ -38,15 +38,14 @@ class Threads(Callback):
 
     def _turn(self) -> None:
         """A round is over, or a trial is to begin."""
-        import numba
+        from numba import set_num_threads
 
-        from backprop_cli.engine.kernels.compiled import HAS_THREADS, SHARES
+        from backprop_cli.engine.kernels.compiled import MOST_THREADS
 
-        now = time.perf_counter()
-        candidates = (min(SHARES, numba.config.NUMBA_NUM_THREADS) if HAS_THREADS else 1, 1)
+        now, candidates = time.perf_counter(), (MOST_THREADS, 1)
         if self._trial:
             self._times.setdefault(candidates[(self._trial - 1) % 2], []).append(now - self._began)
-        if self._trial < 2 * ROUNDS and candidates[0] > 1:
+        if self._trial < 2 * ROUNDS and MOST_THREADS > 1:
             threads, self._wait = candidates[self._trial % 2], STEPS - 1
             self._trial += 1
         else:
@@ -54,5 +53,5 @@ class Threads(Callback):
             least = min(self._times.get(threads, [1.0])) / STEPS
             self._wait, self._trial = int(SECONDS / max(least, 1e-6)), 0
             self._times.clear()
-        numba.set_num_threads(threads)
+        set_num_threads(threads)
         self._began = time.perf_counter()

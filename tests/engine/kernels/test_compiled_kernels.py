@@ -72,19 +72,30 @@ def gather_scaled(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
 
 
 @case
-def lstm_forward(rng: Any, dtype: str, n: int, h: int, c: int) -> list[Any]:
-    state = [np.empty((n, h), dtype) for _ in range(3)]
-    rows = [normal(rng, dtype, n, 4 * h) for _ in range(2)]
-    return [*rows, normal(rng, dtype, n, h), np.empty((4, n, h), dtype), *state]
+def inner(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    length = n * (1 if c % 2 else 5_000)
+    return [rng.random(length).astype(dtype) for _ in range(2)]
 
 
 @case
-def lstm_backward(rng: Any, dtype: str, n: int, h: int, c: int) -> list[Any]:
-    zx, zh, c_before, gates, c_after, tanh_c, y = lstm_forward(rng, dtype, n, h, c)
-    kernels.load("numpy").lstm_forward(zx, zh, c_before, gates, c_after, tanh_c, y)
-    dh, dc = normal(rng, dtype, n, h), normal(rng, dtype, n, h)
-    work = [Scratch((4, n, h), dtype) for _ in range(2)]
-    return [dh, dc, gates, c_before, tanh_c, np.empty((n, 4 * h), dtype), *work]
+def lstm_walk(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    """c steps; every other time of enough rows for several shares."""
+    n = n if c % 2 else 64 + n
+    states = [np.concatenate([normal(rng, dtype, 1, n, k), np.zeros((c, n, k), dtype)]) for _ in range(2)]
+    gates, tanh_c = np.zeros((c, 4, n, k), dtype), np.zeros((c, n, k), dtype)
+    z, U, zh = normal(rng, dtype, c, n, 4 * k), normal(rng, dtype, k, 4 * k), Scratch((n, 4 * k), dtype)
+    return [z, U, zh, *states, gates, tanh_c, bool(rng.integers(2))]
+
+
+@case
+def lstm_walk_back(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    z, U, zh, h, cells, gates, tanh_c, from_zero = lstm_walk(rng, dtype, n, k, c)
+    kernels.load("numpy").lstm_walk(z, U, zh.make(), h, cells, gates, tanh_c, from_zero)
+    n = z.shape[1]
+    dys = normal(rng, dtype, n, c, k).swapaxes(0, 1)[::-1] if rng.integers(2) else None
+    carry, scratch = [normal(rng, dtype, n, k) for _ in range(2)], [Scratch((4, n, k), dtype) for _ in range(2)]
+    Ut = normal(rng, dtype, 4 * k, k)
+    return [dys, *carry, gates, cells, tanh_c, np.empty_like(z), Ut, *scratch, from_zero]
 
 
 @case

@@ -1,4 +1,4 @@
-"""Kernels compiled by Numba; the machine code is kept on disk, beside the source or in the user's cache.
+"""Kernels compiled by Numba; the machine code is kept in the user's cache folder, or below $NUMBA_CACHE_DIR.
 
 Of fastmath's flags those that assume there is no NaN or infinity are left out: what has diverged must
 be seen to. `error_model="numpy"` lets divisions vectorize. Work is cut into shares by its size alone, each
@@ -7,30 +7,50 @@ written by one thread, so a kernel gives the same bits however many threads ther
 
 from __future__ import annotations
 
+import hashlib
+import importlib
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import numba
 import numpy.typing as npt
+import platformdirs
 from numba import njit
 
 from backprop_cli.engine.kernels import SHARES
 
 Array = npt.NDArray[Any]
-__all__ = ["HAS_THREADS", "OPTIONS", "SHARES", "add_up", "compiled", "parallel"]
+CONFIG: Any = numba.config
+__all__ = ["MOST_THREADS", "OPTIONS", "SHARES", "add_up", "compiled", "parallel"]
 
 OPTIONS: Any = {"fastmath": {"contract", "reassoc", "arcp", "nsz"}, "error_model": "numpy", "nogil": True}
+
+
+def _cache_folder() -> str:
+    """One for exactly this code: Numba notices a change in a kernel's own file, not in those that it calls."""
+    folder, code = Path(__file__).parent, hashlib.sha256()
+    for path in (folder.parents[1] / "window.py", *sorted(folder.glob("*.py"))):
+        code.update(path.read_bytes())
+    root = os.environ.get("NUMBA_CACHE_DIR") or platformdirs.user_cache_path("bp") / "kernels"
+    return str(Path(root) / code.hexdigest()[:16])
+
+
+CONFIG.CACHE_DIR = _cache_folder()
 
 
 def _has_openmp() -> bool:
     """Whether Numba has the threads that begin a loop within microseconds; its other pool takes a hundred."""
     try:
-        from numba.np.ufunc import omppool
+        importlib.import_module("numba.np.ufunc.omppool")
     except ImportError:  # no OpenMP on this machine
         return False
-    return omppool is not None
+    return True
 
 
 HAS_THREADS = _has_openmp()
+MOST_THREADS: int = min(SHARES, CONFIG.NUMBA_NUM_THREADS) if HAS_THREADS else 1
 
 
 def compiled(function: Callable[..., Any], **options: Any) -> Any:

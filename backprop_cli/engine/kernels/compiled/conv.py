@@ -11,7 +11,7 @@ import numpy.typing as npt
 from numba import prange
 
 from backprop_cli.engine.kernels.compiled import SHARES, add_up, compiled, parallel
-from backprop_cli.engine.kernels.compiled.gemm import gemm
+from backprop_cli.engine.kernels.compiled.gemm import product
 from backprop_cli.engine.window import Axis
 
 __all__ = ["convolve", "input_gradient", "kernel_gradient"]
@@ -132,7 +132,7 @@ def _convolve(
             size = (last - first) * places
             cols = memory[start : start + size * depth].reshape((size, depth))
             _windows(x, whole, framed, part, first, cols, rows, columns)
-            gemm(cols, W, 0, z[first * places : last * places])  # type: ignore[call-arg]
+            product(cols, W, 0, z[first * places : last * places])
 
 
 def convolve(
@@ -167,7 +167,7 @@ def _kernel_gradient(
             if kept is None:
                 _windows(x, whole, framed, part, first, cols, rows, columns)
             slopes = delta[first * places : last * places]
-            gemm(cols.T, slopes, 0 if first == part * share else 1, sums)  # type: ignore[call-arg]
+            product(cols.T, slopes, 0 if first == part * share else 1, sums)
     add_up(partial[: -(-len(x) // share), :, : dW.shape[1]], dW)
 
 
@@ -197,7 +197,7 @@ def _input_gradient(
             last = min(first + at_once, stop)
             size = (last - first) * places
             dcols = patches[part * slot : part * slot + size * depth].reshape((size, depth))
-            gemm(delta[first * places : last * places], W.T, 0, dcols)  # type: ignore[call-arg]
+            product(delta[first * places : last * places], W.T, 0, dcols)
             for n in range(last - first):
                 image = whole[part] if framed else whole[first + n]
                 _put_back(dcols[n * places : (n + 1) * places], image, rows, columns, dx.shape[3])

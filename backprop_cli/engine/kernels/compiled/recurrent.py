@@ -1,6 +1,7 @@
-"""The gates of recurrent layers, one time step each, a row of the batch after the other while it is in the cache.
+"""The walk of an LSTM through time, some rows of the batch after the others, and the gates of a GRU.
 
-Each loop touches few arrays: with many, the compiler cannot tell that they do not overlap, and does not vectorize.
+The rows do not depend on each other: each share of them walks on its own. Each loop touches few arrays: with many,
+the compiler cannot tell that they do not overlap, and does not vectorize.
 """
 
 from __future__ import annotations
@@ -8,19 +9,25 @@ from __future__ import annotations
 from typing import Any
 
 import numpy.typing as npt
+from numba import prange
 
-from backprop_cli.engine.kernels.compiled import compiled
+from backprop_cli.engine.kernels.compiled import SHARES, compiled, parallel
 from backprop_cli.engine.kernels.compiled.exponential import sigmoid, tanh
+from backprop_cli.engine.kernels.compiled.gemm import product
 
-__all__ = ["gru_gates", "gru_mix", "gru_unmix", "lstm_backward", "lstm_forward"]
+__all__ = ["gru_gates", "gru_mix", "gru_unmix", "lstm_walk", "lstm_walk_back"]
 
+ROWS = 32  # of a share at least: BLAS is slow with fewer
+WORTH = 1_000_000  # multiplications of a walk from which threads pay
 Array = npt.NDArray[Any]
 
 
 @compiled
-def lstm_forward(zx: Array, zh: Array, c_before: Array, gates: Array, c: Array, tanh_c: Array, h: Array) -> None:
+def _forward(
+    zx: Array, zh: Array, c_before: Array, gates: Array, c: Array, tanh_c: Array, h: Array, low: int, high: int
+) -> None:
     width = h.shape[1]
-    for n in range(h.shape[0]):
+    for n in range(low, high):
         for gate in range(4):
             a, b, out = (
                 zx[n, gate * width : (gate + 1) * width],
@@ -44,12 +51,12 @@ def lstm_forward(zx: Array, zh: Array, c_before: Array, gates: Array, c: Array, 
 
 
 @compiled
-def lstm_backward(
-    dh: Array, dc: Array, gates: Array, c_before: Array, tanh_c: Array, dz: Array, work: Array, slopes: Array
+def _backward(
+    dh: Array, dc: Array, gates: Array, c_before: Array, tanh_c: Array, dz: Array, low: int, high: int
 ) -> None:
     width = dh.shape[1]
     one = dh.dtype.type(1)
-    for n in range(dh.shape[0]):
+    for n in range(low, high):
         i, f, g, o = gates[0, n], gates[1, n], gates[2, n], gates[3, n]
         state, cell, before, squashed = dh[n], dc[n], c_before[n], tanh_c[n]
         di, df = dz[n, :width], dz[n, width : 2 * width]
@@ -66,6 +73,103 @@ def lstm_backward(
             df[k] = cell[k] * before[k] * (f[k] - f[k] * f[k])
         for k in range(width):
             cell[k] *= f[k]
+
+
+@compiled
+def _walk(
+    z: Array, U: Array, zh: Array, h: Array, c: Array, gates: Array, tanh_c: Array, from_zero: bool, low: int, high: int
+) -> None:
+    for t in range(len(z)):
+        if t == 0 and from_zero:
+            zh[low:high] = 0
+        else:
+            product(h[t, low:high], U, 0, zh[low:high])
+        _forward(z[t], zh, c[t], gates[t], c[t + 1], tanh_c[t], h[t + 1], low, high)
+
+
+@parallel
+def _walk_shares(
+    z: Array, U: Array, zh: Array, h: Array, c: Array, gates: Array, tanh_c: Array, from_zero: bool, shares: int
+) -> None:
+    size = -(-zh.shape[0] // shares)
+    for part in prange(shares):
+        low, high = part * size, min((part + 1) * size, zh.shape[0])
+        _walk(z, U, zh, h, c, gates, tanh_c, from_zero, low, high)
+
+
+def lstm_walk(z: Array, U: Array, zh: Array, h: Array, c: Array, gates: Array, tanh_c: Array, from_zero: bool) -> None:
+    shares = _shares(z, U)
+    if shares > 1:
+        _walk_shares(z, U, zh, h, c, gates, tanh_c, from_zero, shares)
+    else:
+        _walk(z, U, zh, h, c, gates, tanh_c, from_zero, 0, len(zh))
+
+
+@compiled
+def _walk_back(
+    dys: Array | None,
+    dh: Array,
+    dc: Array,
+    gates: Array,
+    c: Array,
+    tanh_c: Array,
+    z: Array,
+    Ut: Array,
+    from_zero: bool,
+    low: int,
+    high: int,
+) -> None:
+    for t in range(len(z) - 1, -1, -1):
+        if dys is not None:
+            for n in range(low, high):
+                for k in range(dh.shape[1]):
+                    dh[n, k] += dys[t, n, k]
+        _backward(dh, dc, gates[t], c[t], tanh_c[t], z[t], low, high)
+        if t > 0 or not from_zero:
+            product(z[t, low:high], Ut, 0, dh[low:high])
+
+
+@parallel
+def _walk_back_shares(
+    dys: Array | None,
+    dh: Array,
+    dc: Array,
+    gates: Array,
+    c: Array,
+    tanh_c: Array,
+    z: Array,
+    Ut: Array,
+    from_zero: bool,
+    shares: int,
+) -> None:
+    size = -(-dh.shape[0] // shares)
+    for part in prange(shares):
+        low, high = part * size, min((part + 1) * size, dh.shape[0])
+        _walk_back(dys, dh, dc, gates, c, tanh_c, z, Ut, from_zero, low, high)
+
+
+def lstm_walk_back(
+    dys: Array | None,
+    dh: Array,
+    dc: Array,
+    gates: Array,
+    c: Array,
+    tanh_c: Array,
+    z: Array,
+    Ut: Array,
+    work: Array,
+    slopes: Array,
+    from_zero: bool,
+) -> None:
+    shares = _shares(z, Ut)
+    if shares > 1:
+        _walk_back_shares(dys, dh, dc, gates, c, tanh_c, z, Ut, from_zero, shares)
+    else:
+        _walk_back(dys, dh, dc, gates, c, tanh_c, z, Ut, from_zero, 0, len(dh))
+
+
+def _shares(z: Array, U: Array) -> int:
+    return min(SHARES, z.shape[1] // ROWS) if z.shape[0] * z.shape[1] * U.size >= WORTH else 1
 
 
 @compiled

@@ -1,4 +1,4 @@
-"""The matrix product."""
+"""Products of matrices and of vectors."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["matmul"]
+__all__ = ["inner", "matmul"]
 
 Array = npt.NDArray[Any]
 
@@ -15,3 +15,8 @@ Array = npt.NDArray[Any]
 def matmul(a: Array, b: Array, out: Array) -> None:
     """out = a b. Matrices, or transposed views of them; the last axis of `out` is contiguous."""
     np.matmul(a, b, out=out)
+
+
+def inner(a: Array, b: Array) -> float:
+    """Σ a b over two flat vectors, in no fixed order."""
+    return float(a.dot(b))

@@ -1,4 +1,4 @@
-"""The gates of recurrent layers, one time step each.
+"""The walk of an LSTM through time, and the gates of a GRU, one time step each.
 
 Projections come as rows, (N, G H), the way the matrix products give them; gates are kept apart,
 (G, N, H), so that every pass runs over contiguous memory. σ(a) = (1 + tanh(a/2)) / 2 throughout.
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["gru_gates", "gru_mix", "gru_unmix", "lstm_backward", "lstm_forward"]
+__all__ = ["gru_gates", "gru_mix", "gru_unmix", "lstm_walk", "lstm_walk_back"]
 
 Array = npt.NDArray[Any]
 
@@ -25,7 +25,42 @@ def by_gate(rows: Array, gates: int) -> Array:
     return rows.reshape(len(rows), gates, -1).transpose(1, 0, 2)
 
 
-def lstm_forward(zx: Array, zh: Array, c_before: Array, gates: Array, c: Array, tanh_c: Array, h: Array) -> None:
+def lstm_walk(z: Array, U: Array, zh: Array, h: Array, c: Array, gates: Array, tanh_c: Array, from_zero: bool) -> None:
+    """From h[0] and c[0] through the steps z (T, N, 4H): gates (T, 4, N, H) = σ or tanh(z_t + h[t] U), then
+    c[t + 1], h[t + 1]. `from_zero` says that h[0] is zero; zh (N, 4H) is scratch memory."""
+    for t in range(len(z)):
+        if t == 0 and from_zero:
+            zh[...] = 0
+        else:
+            np.dot(h[t], U, out=zh)
+        _forward(z[t], zh, c[t], gates[t], c[t + 1], tanh_c[t], h[t + 1])
+
+
+def lstm_walk_back(
+    dys: Array | None,
+    dh: Array,
+    dc: Array,
+    gates: Array,
+    c: Array,
+    tanh_c: Array,
+    z: Array,
+    Ut: Array,
+    work: Array,
+    slopes: Array,
+    from_zero: bool,
+) -> None:
+    """Back through the same steps: z becomes dL/dz, and dh and dc, the gradients of the last states, become those
+    of the first, but for dh where that state is zero anyway. dys (T, N, H) are the gradients of each h[t + 1].
+    work, slopes (4, N, H) are scratch memory."""
+    for t in reversed(range(len(z))):
+        if dys is not None:
+            np.add(dh, dys[t], out=dh)
+        _backward(dh, dc, gates[t], c[t], tanh_c[t], z[t], work, slopes)
+        if t > 0 or not from_zero:
+            np.dot(z[t], Ut, out=dh)
+
+
+def _forward(zx: Array, zh: Array, c_before: Array, gates: Array, c: Array, tanh_c: Array, h: Array) -> None:
     """i, f, o = σ(z), g = tanh(z) into gates (4, N, H) in the order i, f, g, o;
     c = f ⊙ c_before + i ⊙ g,  h = o ⊙ tanh c,  where z = zx + zh."""
     scale = _SCALE[gates.dtype]
@@ -42,7 +77,7 @@ def lstm_forward(zx: Array, zh: Array, c_before: Array, gates: Array, c: Array, 
     np.multiply(o, tanh_c, out=h)
 
 
-def lstm_backward(
+def _backward(
     dh: Array, dc: Array, gates: Array, c_before: Array, tanh_c: Array, dz: Array, work: Array, slopes: Array
 ) -> None:
     """dL/dz (N, 4H) of one step into dz; dc becomes dL/dc of the step before. work, slopes (4, N, H)."""
