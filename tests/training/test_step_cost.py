@@ -44,7 +44,7 @@ CALLS = {
     ("cnn", "numpy"): (170, 282),
     ("cnn", "numba"): (120, 173),
     ("lstm", "numpy"): (198, 278),
-    ("lstm", "numba"): (66, 221),
+    ("lstm", "numba"): (84, 131),
 }
 
 

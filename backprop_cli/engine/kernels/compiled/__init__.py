@@ -23,9 +23,10 @@ from backprop_cli.engine.kernels import SHARES
 
 Array = npt.NDArray[Any]
 CONFIG: Any = numba.config
-__all__ = ["MOST_THREADS", "OPTIONS", "SHARES", "add_up", "compiled", "parallel"]
+__all__ = ["LONG", "MOST_THREADS", "OPTIONS", "SHARES", "add_up", "compiled", "parallel"]
 
 OPTIONS: Any = {"fastmath": {"contract", "reassoc", "arcp", "nsz"}, "error_model": "numpy", "nogil": True}
+LONG = 2**15  # numbers of a vector from which a second thread saves more than it costs
 
 
 def _cache_folder() -> str:

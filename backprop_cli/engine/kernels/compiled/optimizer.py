@@ -11,14 +11,13 @@ import numpy as np
 import numpy.typing as npt
 from numba import prange
 
-from backprop_cli.engine.kernels.compiled import SHARES, compiled, parallel
+from backprop_cli.engine.kernels.compiled import LONG, SHARES, compiled, parallel
 
 Array = npt.NDArray[Any]
 
-__all__ = ["adam_update", "inner", "moments_update", "momentum_update", "rmsprop_update", "sgd_update"]
+__all__ = ["adam_update", "moments_update", "momentum_update", "rmsprop_update", "sgd_update"]
 
 NOTHING = 1e-28  # as in optimizers/base.py
-LONG = 2**15  # numbers from which a second thread saves more than it costs
 
 
 @compiled
@@ -101,25 +100,3 @@ def adam_update(
     b: Array,
 ) -> None:
     (_adam if w.size < LONG else _adam_shares)(w, g, m, v, rate, beta_1, beta_2, epsilon)
-
-
-@compiled
-def _inner(a: Array, b: Array) -> Any:
-    total = a.dtype.type(0)
-    for i in range(a.size):
-        total += a[i] * b[i]
-    return total
-
-
-@parallel
-def _inner_shares(a: Array, b: Array) -> Any:
-    total, size = a.dtype.type(0), -(-a.size // SHARES)
-    for share in prange(SHARES):
-        part = slice(share * size, (share + 1) * size)
-        total += _inner(a[part], b[part])
-    return total
-
-
-def inner(a: Array, b: Array) -> float:
-    """In the shares of the update that follows, which finds its part of the gradient in its core's cache."""
-    return float(a.dot(b) if a.size < LONG else _inner_shares(a, b))

@@ -1,4 +1,4 @@
-"""Products of matrices and of vectors."""
+"""The matrix product."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["inner", "matmul"]
+__all__ = ["matmul"]
 
 Array = npt.NDArray[Any]
 
@@ -15,8 +15,3 @@ Array = npt.NDArray[Any]
 def matmul(a: Array, b: Array, out: Array) -> None:
     """out = a b. Matrices, or transposed views of them; the last axis of `out` is contiguous."""
     np.matmul(a, b, out=out)
-
-
-def inner(a: Array, b: Array) -> float:
-    """Σ a b over two flat vectors, in no fixed order."""
-    return float(a.dot(b))
