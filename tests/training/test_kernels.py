@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
+import numba
 import numpy as np
 import pytest
 import yaml
 from safetensors.numpy import load_file
 
 from backprop_cli import build, load_config
+from backprop_cli.engine.kernels.compiled import MOST_THREADS
 from backprop_cli.training.kernels import PAYS, choose, estimate
+from backprop_cli.training.threads import limited
 from tests.conftest import ROOT
 
 TINY = ["--epochs", "2", "--set", "dataset.samples=60"]
@@ -66,3 +70,43 @@ def test_a_run_is_read_where_numba_is_not_installed(bp, tmp_path: Path) -> None:
     resumed = bp("train", "--resume", "run", "--epochs", "3", PYTHONPATH=f"{tmp_path / 'hide'}:{ROOT}")
     assert resumed.code == 2
     assert "Numba or SciPy is not installed" in resumed.err
+
+
+WIDE: dict[str, tuple[list[Any], tuple[int, ...]]] = {
+    "mlp": (["flatten", {"type": "dense", "units": 256, "activation": "relu"}], (28, 28, 1)),
+    "cnn": (
+        [
+            {"type": "conv2d", "filters": 8, "kernel_size": 3, "padding": "same", "activation": "relu"},
+            {"type": "max_pool2d", "pool_size": 3, "strides": 2},
+            {"type": "conv2d", "filters": 8, "kernel_size": 3, "groups": 2, "activation": "tanh"},
+            "avg_pool2d",
+            "flatten",
+        ],
+        (20, 20, 2),
+    ),
+    "lstm": ([{"type": "lstm", "units": 64, "return_sequences": True}, {"type": "lstm", "units": 64}], (10, 30)),
+}
+
+
+@pytest.mark.parametrize("name", sorted(WIDE))
+def test_how_many_threads_there_are_changes_no_bit(tmp_path: Path, name: str) -> None:
+    layers, shape = WIDE[name]
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((300, *shape)).astype(np.float32), rng.integers(0, 10, 300)
+    np.savez(tmp_path / "data.npz", x_train=x, y_train=y)
+    config = {
+        "dataset": {"source": "files", "path": "data.npz", "splits": {"train": "train"}},
+        "architecture": [*layers, {"type": "dense", "units": 10, "activation": "softmax"}],
+        "loss": "sparse_categorical_crossentropy",
+        "trainer": {"batch_size": 100, "kernels": "numba", "epochs": 2},
+    }
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    weights = []
+    for threads in (1, MOST_THREADS, 1):
+        loop, _ = build.training(build.prepare(load_config(tmp_path / "config.yaml")))
+        loop.callbacks.clear()
+        with limited(loop.network, 100):
+            numba.set_num_threads(threads)
+            loop.run()
+        weights.append(loop.network.store.values.tobytes())
+    assert weights[0] == weights[1] == weights[2]
