@@ -15,43 +15,51 @@ from backprop_cli.training.loop import Callback
 if TYPE_CHECKING:
     from backprop_cli.training.loop import Loop
 
-ROUNDS, STEPS = 4, 20  # of each candidate, in turn; steps of a round
+ROUNDS = 4  # of each candidate, in turn
+ROUND_STEPS, ROUND_SECONDS = 2, 0.004  # that a round lasts at least
 SECONDS = 5.0  # until they are tried again
+NEVER = 10**12
 
 
 class Threads(Callback):
     """The thread count that `numba.set_num_threads` gets."""
 
     def __init__(self) -> None:
-        self._wait = 0  # steps until something changes
-        self._trial = 0
-        self._times: dict[int, list[float]] = {}
-        self._began = 0.0
+        self._wait = 0  # steps in which there is nothing to do
+        self._round = -1  # of a trial; -1 before the first
+        self._steps, self._began = 0, 0.0  # of this round
+        self._least: dict[int, float] = {}  # threads -> seconds of a step, in the best round
 
     def step(self, loop: Loop, loss: float) -> None:
-        if self._wait > 0:
+        if self._wait:
             self._wait -= 1
         elif loop.network.kernels.which == "numba":
-            self._turn()
+            self._try()
         else:
-            self._wait = 1_000_000
+            self._wait = NEVER
 
-    def _turn(self) -> None:
-        """A round is over, or a trial is to begin."""
+    def _try(self) -> None:
         from numba import set_num_threads
 
         from backprop_cli.engine.kernels.compiled import MOST_THREADS
 
-        now, candidates = time.perf_counter(), (MOST_THREADS, 1)
-        if self._trial:
-            self._times.setdefault(candidates[(self._trial - 1) % 2], []).append(now - self._began)
-        if self._trial < 2 * ROUNDS and MOST_THREADS > 1:
-            threads, self._wait = candidates[self._trial % 2], STEPS - 1
-            self._trial += 1
+        if MOST_THREADS == 1:
+            self._wait = NEVER
+            return
+        candidates = (MOST_THREADS, 1)
+        if self._round >= 0:
+            self._steps += 1
+            seconds = time.perf_counter() - self._began
+            if self._steps < ROUND_STEPS or seconds < ROUND_SECONDS:
+                return
+            threads, each = candidates[self._round % 2], seconds / self._steps
+            self._least[threads] = min(each, self._least.get(threads, each))
+        self._round += 1
+        if self._round < 2 * ROUNDS:
+            set_num_threads(candidates[self._round % 2])
         else:
-            threads = min(self._times, key=lambda count: min(self._times[count]), default=1)
-            least = min(self._times.get(threads, [1.0])) / STEPS
-            self._wait, self._trial = int(SECONDS / max(least, 1e-6)), 0
-            self._times.clear()
-        set_num_threads(threads)
-        self._began = time.perf_counter()
+            best = min(self._least, key=self._least.__getitem__)
+            set_num_threads(best)
+            self._wait, self._round = int(SECONDS / self._least[best]), -1
+            self._least.clear()
+        self._steps, self._began = 0, time.perf_counter()
