@@ -60,7 +60,7 @@ def config(path: Path, overrides: Sequence[str], **options: Any) -> dict[str, An
     network, batch = prepared.network, loop.train.batch_size
     with limited(network, batch):
         watch, bound = _watched(loop)
-        peak = peak_flops(network.dtype)
+        peak = peak_flops(network)
     step = watch.least("step")
     layers = [
         _layer(node, network, watch, batch, step) | {"bytes": _bytes(node, network, bound)} for node in network.nodes
@@ -150,13 +150,14 @@ def _bytes(node: Node, network: Network, bound: Bindings) -> int:
     return sum(array.nbytes for array in arrays) + 2 * parameters
 
 
-def peak_flops(dtype: Any) -> float:
-    """Floating-point operations a second of a large matrix product, with the threads that are allowed now."""
-    a, b, c = (np.ones((PEAK_SIZE, PEAK_SIZE), dtype) for _ in range(3))
+def peak_flops(network: Network) -> float:
+    """Floating-point operations a second of a large matrix product, by the network's kernels and the threads that
+    are allowed now."""
+    a, b, c = (np.ones((PEAK_SIZE, PEAK_SIZE), network.dtype) for _ in range(3))
     best = float("inf")
     for _ in range(5):
         began = time.perf_counter()
-        np.dot(a, b, out=c)
+        network.kernels.matmul(a, b, c)
         best = min(best, time.perf_counter() - began)
     return float(2 * PEAK_SIZE**3 / best)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,24 +27,26 @@ START = {
 NEEDS = {"import torch": "torch", "import keras (tf)": "keras-tf", "import sklearn.neural_network": "sklearn"}
 
 
+#: a small process between: a child's largest resident set starts at that of the process it was made by
+WATCH = """
+import json, resource, subprocess, sys, time
+began = time.perf_counter()
+done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+seconds = time.perf_counter() - began
+peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+print(json.dumps([done.returncode, seconds, peak, done.stderr.decode(errors="replace")[-500:]]))
+"""
+
+
 def measure(command: Sequence[str], environment: dict[str, str] | None = None) -> tuple[float, float]:
     """(seconds, MiB of the largest resident set). Raises RuntimeError if the command fails."""
-    began = time.perf_counter()
-    with tempfile.TemporaryFile() as output:
-        process = subprocess.Popen(
-            command,
-            stdout=output,
-            stderr=output,
-            cwd=ROOT,
-            env=os.environ | {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"} | (environment or {}),
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        seconds = time.perf_counter() - began
-        if process.returncode:
-            output.seek(0)
-            raise RuntimeError(output.read().decode(errors="replace").strip().splitlines()[-1:])
-    return seconds, usage.ru_maxrss / 1024
+    known = os.environ | {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"} | (environment or {})
+    watch = [sys.executable, "-S", "-c", WATCH, *command]
+    done = subprocess.run(watch, capture_output=True, text=True, cwd=ROOT, env=known, check=True)
+    code, seconds, peak, said = json.loads(done.stdout)
+    if code:
+        raise RuntimeError(f"{' '.join(command)}: {said}")
+    return seconds, peak
 
 
 def epoch(peers: Sequence[str], rounds: int, say: Say) -> dict[str, Any]:

@@ -42,11 +42,14 @@ def markdown(result: dict[str, Any]) -> str:
                 f"{row['samples']:,}",
                 f"{row['seconds']:.2f}",
                 f"{1e6 * row['seconds'] / row['samples']:.1f}",
-                f"{row['private_mib']:.0f}",
+                f"{row['beyond_mib']:.0f}",
             ]
             for row in result["scaling"]
         ]
-        parts += ["### Examples in an epoch", _table(["examples", "s an epoch", "µs an example", "private MiB"], rows)]
+        parts += [
+            "### Examples in an epoch",
+            _table(["examples", "s an epoch", "µs an example", "private MiB beyond them"], rows),
+        ]
     return "\n\n".join(parts) + "\n"
 
 

@@ -19,7 +19,7 @@ FACTORS, SAMPLES = (1, 4, 16), 10_000
 
 
 def run(say: Callable[[str], None]) -> list[dict[str, Any]]:
-    """Rows of {samples, seconds of an epoch, MiB of private memory}, each from a process of its own."""
+    """Rows of {samples, seconds of an epoch, MiB of private memory beyond the examples}, a process for each."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for factor in FACTORS:
@@ -69,7 +69,8 @@ def _measure(path: Path) -> dict[str, Any]:
     from backprop_cli import build, load_config
     from backprop_cli.training.threads import limited
 
-    loop, best = build.training(build.prepare(load_config(path)))
+    prepared = build.prepare(load_config(path))
+    loop, best = build.training(prepared)
     loop.callbacks.remove(best)
     seconds = []
     with limited(loop.network, 32):
@@ -79,7 +80,9 @@ def _measure(path: Path) -> dict[str, Any]:
             seconds.append(time.perf_counter() - began)
     status = Path("/proc/self/status").read_text().splitlines()
     private = next(int(line.split()[1]) / 1024 for line in status if line.startswith("RssAnon"))
-    return {"samples": loop.train.samples, "seconds": min(seconds), "private_mib": round(private, 1)}
+    train = prepared.dataset.splits["train"]
+    beyond = private - (train.x.nbytes + train.y.nbytes) / 2**20
+    return {"samples": loop.train.samples, "seconds": min(seconds), "beyond_mib": round(beyond, 1)}
 
 
 if __name__ == "__main__":

@@ -69,6 +69,20 @@ def model_of(workload: Workload) -> nn.Module:
     return nn.Sequential(nn.Linear(2, 4), nn.Sigmoid(), nn.Linear(4, 1))
 
 
+def initialize(model: nn.Module) -> None:
+    """As bp and Keras do: Glorot, zero biases; in an LSTM orthogonal from step to step, the forget gate's bias one."""
+    for name, parameter in model.named_parameters():
+        if "weight_hh" in name:
+            nn.init.orthogonal_(parameter)
+        elif parameter.ndim > 1 and "embedding" not in name and "position" not in name:
+            nn.init.xavier_uniform_(parameter)
+        elif "bias" in name:
+            nn.init.zeros_(parameter)
+        if "bias_ih" in name:
+            with torch.no_grad():
+                parameter[len(parameter) // 4 : len(parameter) // 2] = 1  # i, f, g, o
+
+
 class TorchTask(Task):
     """An epoch of zero_grad, forward, loss, backward, step."""
 
@@ -78,6 +92,7 @@ class TorchTask(Task):
         self.x, self.y = self._tensor(data.floats(data.x)), torch.from_numpy(data.y)
         self.x_test, self.y_test = self._tensor(data.floats(data.x_test)), torch.from_numpy(data.y_test)
         self.model = model_of(workload)
+        initialize(self.model)
         self.loss: Any = nn.BCEWithLogitsLoss() if workload.family == "xor" else nn.CrossEntropyLoss()
         self.layout = torch.contiguous_format
         if best:
