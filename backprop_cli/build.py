@@ -182,8 +182,9 @@ def training(prepared: Prepared, callbacks: Sequence[Callback] = ()) -> tuple[Lo
     default = "validation/loss" if validation is not None else "train/loss"
     monitor = (stopping and stopping.monitor) or options.checkpoint.monitor or default
     best = Best(monitor, prepared.network.store, stopping, options.metrics)
+    threads = [Threads()] if prepared.network.kernels.which == "numba" else []
     try:
-        loop = Loop(prepared.network, optimizer, train, validation, options, [best, Threads(), *callbacks])
+        loop = Loop(prepared.network, optimizer, train, validation, options, [best, *threads, *callbacks])
     except BuildError as error:
         raise ConfigError([cfg.problem(("optimizer", "groups"), str(error))]) from None
     prepared.network.reserve(max(train.batch_size, validation.batch_size if validation else 0))

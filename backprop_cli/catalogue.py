@@ -17,7 +17,7 @@ from backprop_cli.config.validate import structural
 def listing(kind: str) -> list[dict[str, Any]]:
     """Every class of a kind: name, aliases, and the first line of its docstring."""
     return [
-        {"name": name, "aliases": list(cls.aliases), "summary": (inspect.getdoc(cls) or "").partition("\n")[0]}  # type: ignore[attr-defined]  # a Component's
+        {"name": name, "aliases": list(cls.aliases), "summary": (inspect.getdoc(cls) or "").partition("\n")[0]}
         for name, cls in registry.classes(kind).items()
     ]
 
@@ -67,8 +67,8 @@ def accepts(annotation: Any) -> str:
         return f"a list of {items}"
     if marker:
         return f"the name of {one(marker.kind)}, or a mapping with its options"
-    if dataclasses.is_dataclass(inner):
-        return f"a mapping of {', '.join(registry.options(inner))}"  # type: ignore[arg-type]  # a class
+    if isinstance(inner, type) and dataclasses.is_dataclass(inner):
+        return f"a mapping of {', '.join(registry.options(inner))}"
     return describe(annotation)
 
 

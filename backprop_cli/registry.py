@@ -46,7 +46,7 @@ PLUGIN_MODULE = "bp_plugin_"  # what the names of modules made from plugin files
 MAX_LISTED = 12  # names in an error
 
 T = TypeVar("T")
-_classes: dict[str, dict[str, type]] = {kind: {} for kind in PACKAGES}
+_classes: dict[str, dict[str, Any]] = {kind: {} for kind in PACKAGES}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -156,7 +156,7 @@ def plugin_failure(error: BaseException) -> str | None:
     return found
 
 
-def get(kind: str, name: object) -> type:
+def get(kind: str, name: object) -> Any:
     """The class of that kind and name. Raises UnknownNameError with the nearest names."""
     discover(kind)
     found = _classes[kind].get(name) if isinstance(name, str) else None
@@ -165,10 +165,10 @@ def get(kind: str, name: object) -> type:
     return found
 
 
-def classes(kind: str) -> dict[str, type]:
+def classes(kind: str) -> dict[str, Any]:
     """Every class of a kind under its first name, sorted."""
     discover(kind)
-    return {name: cls for name, cls in sorted(_classes[kind].items()) if cls.type_name == name}  # type: ignore[attr-defined]
+    return {name: cls for name, cls in sorted(_classes[kind].items()) if cls.type_name == name}
 
 
 def names(kind: str) -> list[str]:

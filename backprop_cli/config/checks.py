@@ -142,7 +142,7 @@ def monitors(
         if part == "validation" and not validated:
             yield place, f"{monitor!r} needs a validation split; add one to dataset.splits, or monitor train/{name}"
         elif part in parts and name in registry.names("metric"):
-            kind = registry.get("metric", name).type_name  # type: ignore[attr-defined]  # Component's
+            kind = registry.get("metric", name).type_name
             remedy = f"did you mean '{part}/{kind}'?" if kind in metrics else f"add it: --set trainer.metrics+={kind}"
             yield place, f"{monitor!r} is not computed; expected one of {', '.join(known)}; {remedy}"
         else:
@@ -156,7 +156,7 @@ def _respelled(monitor: str, known: list[str]) -> str | None:
     for old, new in KERAS_PREFIX.items():
         name = monitor.removeprefix(old)
         if name in registry.names("metric"):
-            name = registry.get("metric", name).type_name  # type: ignore[attr-defined]  # Component's
+            name = registry.get("metric", name).type_name
         if monitor.startswith(old) and new + name in known:
             return new + name
     return None

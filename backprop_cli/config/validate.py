@@ -177,7 +177,7 @@ class Validator:
             self.complain(named, path, f"expected the name of {one(kind)}, got {leaves.got(plain(named))}")
             return None
         try:
-            found = registry.get(kind, named.value)
+            found: type = registry.get(kind, named.value)
         except UnknownNameError:
             shorthand = registry.names("sugar") if kind == "layer" else []
             if named.value in shorthand:
@@ -204,7 +204,7 @@ class Validator:
         inner = node.value[word]
         written = (*path, word)
         if isinstance(inner.value, list):
-            inner.value = {cls.main: Node(inner.value, inner.mark, inner.mark)}  # type: ignore[attr-defined]  # sugar's
+            inner.value = {cls.main: Node(inner.value, inner.mark, inner.mark)}
         if not isinstance(inner.value, dict):
             return self.complain(inner, written, f"expected a list of layers, got {leaves.got(inner.value)}")
         for beside in [each for each in node.value if each != word]:

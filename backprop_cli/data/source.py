@@ -26,4 +26,4 @@ class Source(Component):
     def load(self, seed: int, folder: Path) -> Dataset:
         """Read the splits. `folder` is what relative paths start from (the config's folder, then the
         working directory). Raises DataError; DownloadError where only the network is missing."""
-        raise NotImplementedError
+        raise NotImplementedError  # every source reads its own format

@@ -69,7 +69,7 @@ class Transform(Component):
 
         `rng` is None unless the transform augments and this is training. Raises DataError.
         """
-        raise NotImplementedError
+        raise NotImplementedError  # only transforms that augment have it
 
 
 def as_float(x: Array, out: Array) -> Array:

@@ -80,10 +80,10 @@ class Projection(Loss):
 def run(only: str | None = None, tolerance: float = TOLERANCE) -> Iterator[Check]:
     """Check every registered layer and loss, or the one named."""
     for name, cls in classes("layer").items():
-        if only in (None, name, *cls.aliases):  # type: ignore[attr-defined]  # a Component's
+        if only in (None, name, *cls.aliases):
             yield from check_layer(cls, tolerance)
     for name, cls in classes("loss").items():
-        if only in (None, name, *cls.aliases):  # type: ignore[attr-defined]  # likewise
+        if only in (None, name, *cls.aliases):
             yield from check_loss(cls, tolerance)
 
 

@@ -28,7 +28,7 @@ class Constraint(Component):
     """A projection of a kernel, in place."""
 
     def apply(self, w: Array) -> None:
-        raise NotImplementedError
+        raise NotImplementedError  # every constraint has its own
 
 
 @constraint("max_norm")

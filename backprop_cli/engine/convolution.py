@@ -56,7 +56,7 @@ class Convolution(Layer):
 
     def split(self, channels: int) -> tuple[int, int]:
         """How many filters, in how many groups. Raises BuildError where channels do not divide."""
-        raise NotImplementedError
+        raise NotImplementedError  # every kind of convolution has its own
 
     def windows(self, sizes: Shape) -> tuple[Axis, Axis]:
         return axes(sizes, self.kernel_size, self.strides, self.padding, self.dilation)

@@ -39,7 +39,7 @@ class InitializerBase(Component):
     """Fills a new parameter with its first values."""
 
     def fill(self, out: Array, rng: np.random.Generator) -> None:
-        raise NotImplementedError
+        raise NotImplementedError  # every initializer has its own
 
 
 @initializer("zeros")

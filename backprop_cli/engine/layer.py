@@ -196,7 +196,7 @@ class Activation(Layer):
 
     def inverse(self, y: Array, x: Array) -> None:
         """Write an x with f(x) = y; only those that a loss fuses need it."""
-        raise NotImplementedError
+        raise NotImplementedError  # activations that no loss fuses have none
 
     def flops(self, *shapes: Shape) -> int:
         return int(np.prod(shapes[0]))

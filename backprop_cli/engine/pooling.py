@@ -39,7 +39,7 @@ class Pooling(Layer):
 
     def memory(self, middle: Shape) -> None:
         """Ask for workspaces; `middle` is the shape between the pass along W and that along H."""
-        raise NotImplementedError
+        raise NotImplementedError  # largest and mean need different memory
 
     def images(self, x: Array, height: int) -> Array:
         """Sequences as images of one row."""

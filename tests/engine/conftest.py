@@ -16,7 +16,7 @@ from backprop_cli.registry import classes
 def layer_examples() -> Iterator[tuple[str, int, dict[str, Any]]]:
     """(layer, number of the example, example) of every registered layer."""
     for name, cls in classes("layer").items():
-        for number, example in enumerate(cls.examples):  # type: ignore[attr-defined]
+        for number, example in enumerate(cls.examples):
             yield name, number, example
 
 

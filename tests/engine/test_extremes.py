@@ -62,14 +62,14 @@ def assert_finite(network: Network, x: np.ndarray, target: np.ndarray, training:
 
 def losses() -> list[tuple[str, str | None]]:
     """(loss, the activation it is fused with, or None)."""
-    return [(name, fused) for name, cls in classes("loss").items() for fused in (None, *cls.fuses)]  # type: ignore[attr-defined]
+    return [(name, fused) for name, cls in classes("loss").items() for fused in (None, *cls.fuses)]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(("name", "fused"), losses())
 def test_losses(name: str, fused: str | None, dtype: str) -> None:
     """Outputs at the ends of their range, targets of one class."""
-    for example in classes("loss")[name].examples:  # type: ignore[attr-defined]
+    for example in classes("loss")[name].examples:
         shape = tuple(example["output"])
         activation = fused or example.get("activation", "linear")
         nodes = [Node("start", make("layer", "linear"), ("input",)), Node("end", make("layer", activation), ("start",))]

@@ -1,5 +1,7 @@
 """Padding is found, travels through the graph, and does not count."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -9,13 +11,13 @@ from backprop_cli.registry import make
 T, F = 4, 2
 
 
-def chain(*layers: object, shape: tuple[int, ...] = (T, F), loss: object = None, **options: object) -> Network:
+def chain(*layers: object, shape: tuple[int, ...] = (T, F), loss: object = None, **options: Any) -> Network:
     """A network of these layers, one after the other."""
     nodes, before = [], INPUT
     for index, spec in enumerate(layers):
         nodes.append(Node(f"l{index}", make("layer", spec), (before,)))
         before = f"l{index}"
-    return Network(nodes, shape, make("loss", loss), dtype="float64", **options)  # type: ignore[arg-type]
+    return Network(nodes, shape, make("loss", loss), dtype="float64", **options)
 
 
 def padded(rng: np.random.Generator, lengths: list[int], value: float = 0.0) -> np.ndarray:

@@ -37,7 +37,7 @@ class Synthetic(Source):
 
     def generate(self, rng: np.random.Generator) -> tuple[Array, Array]:
         """All rows: x (N, …), and y (N,) class ids, (N, K) values or (N, T) ids per step."""
-        raise NotImplementedError
+        raise NotImplementedError  # every problem has its own rows
 
     def load(self, seed: int, folder: Path) -> Dataset:
         seed = seed if self.seed is None else self.seed

@@ -96,11 +96,11 @@ class Recurrent(Layer):
 
     def step(self, t: int) -> None:
         """Write h[t + 1] (and the other states) from h[t] and z[t]."""
-        raise NotImplementedError
+        raise NotImplementedError  # only for layers that do not write `go` and `go_back` themselves
 
     def step_back(self, t: int) -> None:
         """Write z[t] = dL/dz, and turn `carry` from the gradient after step t into that before it."""
-        raise NotImplementedError
+        raise NotImplementedError  # only for layers that do not write `go` and `go_back` themselves
 
     def go(self, steps: slice) -> None:
         """Make some steps, one after the other."""

@@ -82,11 +82,11 @@ class Loss(Scratch):
         """Raise BuildError where outputs of this activation make no sense here; None is unknown."""
 
     def forward(self, z: Array, y: Array, target: Array, weight: Array | None) -> float:
-        raise NotImplementedError
+        raise NotImplementedError  # every loss has its own
 
     def backward(self, z: Array, y: Array, target: Array, weight: Array | None, dz: Array) -> None:
         """Write dL/dz (dL/dy where nothing is fused) into dz."""
-        raise NotImplementedError
+        raise NotImplementedError  # every loss has its own
 
 
 @dataclass(kw_only=True)
@@ -95,11 +95,11 @@ class Elementwise(Loss):
 
     def values(self, y: Array, t: Array, out: Array) -> None:
         """Write f(y, t)."""
-        raise NotImplementedError
+        raise NotImplementedError  # every loss has its own
 
     def slopes(self, y: Array, t: Array, out: Array) -> None:
         """Write df/dy."""
-        raise NotImplementedError
+        raise NotImplementedError  # every loss has its own
 
     def forward(self, z: Array, y: Array, target: Array, weight: Array | None) -> float:
         out = self.scratch("values", y.shape, y.dtype)

@@ -60,7 +60,7 @@ class Metric(Scratch):
 
     def update(self, y: Array, target: Array) -> None:
         """Take in a batch of outputs y and targets."""
-        raise NotImplementedError
+        raise NotImplementedError  # every metric has its own
 
     def result(self) -> float:
         """The metric over everything since `reset`. A mean, unless a metric says otherwise."""

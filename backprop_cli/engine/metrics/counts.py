@@ -49,4 +49,4 @@ class Counts(Metric):
 
     def denominator(self, guessed: Array, actual: Array) -> Array:
         """What the right ones are divided by."""
-        raise NotImplementedError
+        raise NotImplementedError  # precision and recall differ in this alone

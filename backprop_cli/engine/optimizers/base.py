@@ -102,7 +102,7 @@ class Optimizer(Component):
 
     def update(self, w: Array, g: Array, memory: list[Array], rate: float, t: int, work: list[Array]) -> None:
         """Change the block w in place. `memory` follows `slots`; t counts updates from 1; g may be overwritten."""
-        raise NotImplementedError
+        raise NotImplementedError  # every optimizer has its own rule
 
     def bind(
         self,

@@ -47,7 +47,7 @@ class Schedule(Component):
 
     def at(self, s: int) -> float:
         """The scale after the warm-up."""
-        raise NotImplementedError
+        raise NotImplementedError  # every schedule has its own curve
 
     @property
     def watches(self) -> str | None:

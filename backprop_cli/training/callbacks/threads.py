@@ -22,7 +22,7 @@ NEVER = 10**12
 
 
 class Threads(Callback):
-    """The thread count that `numba.set_num_threads` gets."""
+    """Sets the thread count of a training with Numba's kernels."""
 
     def __init__(self) -> None:
         self._wait = 0  # steps in which there is nothing to do
@@ -33,10 +33,8 @@ class Threads(Callback):
     def step(self, loop: Loop, loss: float) -> None:
         if self._wait:
             self._wait -= 1
-        elif loop.network.kernels.which == "numba":
-            self._try()
         else:
-            self._wait = NEVER
+            self._try()
 
     def _try(self) -> None:
         from numba import set_num_threads

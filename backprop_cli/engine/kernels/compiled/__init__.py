@@ -32,7 +32,7 @@ LONG = 2**15  # numbers of a vector from which a second thread saves more than i
 def _cache_folder() -> str:
     """One for exactly this code: Numba notices a change in a kernel's own file, not in those that it calls."""
     folder, code = Path(__file__).parent, hashlib.sha256()
-    for path in (folder.parents[1] / "window.py", *sorted(folder.glob("*.py"))):
+    for path in (folder.parents[1] / "window.py", folder.parent / "__init__.py", *sorted(folder.glob("*.py"))):
         code.update(path.read_bytes())
     root = os.environ.get("NUMBA_CACHE_DIR") or platformdirs.user_cache_path("bp") / "kernels"
     return str(Path(root) / code.hexdigest()[:16])

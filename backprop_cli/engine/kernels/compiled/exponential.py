@@ -33,7 +33,7 @@ def _power_of_two(typing: Any, n: Any) -> Any:
 
 def exp(x: Any) -> Any:
     """e^x, for compiled code."""
-    raise NotImplementedError
+    raise NotImplementedError  # Numba puts the overload below in its place
 
 
 @overload(exp, jit_options=OPTIONS)
@@ -72,7 +72,7 @@ def _exp(x: Any) -> Any:
 
 def tanh(x: Any) -> Any:
     """The hyperbolic tangent, for compiled code."""
-    raise NotImplementedError
+    raise NotImplementedError  # Numba puts the overload below in its place
 
 
 @overload(tanh, jit_options=OPTIONS)
@@ -113,7 +113,7 @@ def _tanh(x: Any) -> Any:
 
 def sigmoid(x: Any) -> Any:
     """1 / (1 + e^−x) as (1 + tanh(x/2)) / 2, for compiled code."""
-    raise NotImplementedError
+    raise NotImplementedError  # Numba puts the overload below in its place
 
 
 @overload(sigmoid, jit_options=OPTIONS)
