@@ -76,6 +76,11 @@ def _backward(
 
 
 @compiled
+def _shares(z: Array, U: Array) -> int:
+    return max(1, min(SHARES, z.shape[1] // ROWS)) if z.shape[0] * z.shape[1] * U.size >= WORTH else 1
+
+
+@compiled
 def _walk(
     z: Array, U: Array, zh: Array, h: Array, c: Array, gates: Array, tanh_c: Array, from_zero: bool, low: int, high: int
 ) -> None:
@@ -88,21 +93,12 @@ def _walk(
 
 
 @parallel
-def _walk_shares(
-    z: Array, U: Array, zh: Array, h: Array, c: Array, gates: Array, tanh_c: Array, from_zero: bool, shares: int
-) -> None:
+def lstm_walk(z: Array, U: Array, zh: Array, h: Array, c: Array, gates: Array, tanh_c: Array, from_zero: bool) -> None:
+    shares = _shares(z, U)
     size = -(-zh.shape[0] // shares)
     for part in prange(shares):
         low, high = part * size, min((part + 1) * size, zh.shape[0])
         _walk(z, U, zh, h, c, gates, tanh_c, from_zero, low, high)
-
-
-def lstm_walk(z: Array, U: Array, zh: Array, h: Array, c: Array, gates: Array, tanh_c: Array, from_zero: bool) -> None:
-    shares = _shares(z, U)
-    if shares > 1:
-        _walk_shares(z, U, zh, h, c, gates, tanh_c, from_zero, shares)
-    else:
-        _walk(z, U, zh, h, c, gates, tanh_c, from_zero, 0, len(zh))
 
 
 @compiled
@@ -130,24 +126,6 @@ def _walk_back(
 
 
 @parallel
-def _walk_back_shares(
-    dys: Array | None,
-    dh: Array,
-    dc: Array,
-    gates: Array,
-    c: Array,
-    tanh_c: Array,
-    z: Array,
-    Ut: Array,
-    from_zero: bool,
-    shares: int,
-) -> None:
-    size = -(-dh.shape[0] // shares)
-    for part in prange(shares):
-        low, high = part * size, min((part + 1) * size, dh.shape[0])
-        _walk_back(dys, dh, dc, gates, c, tanh_c, z, Ut, from_zero, low, high)
-
-
 def lstm_walk_back(
     dys: Array | None,
     dh: Array,
@@ -162,14 +140,10 @@ def lstm_walk_back(
     from_zero: bool,
 ) -> None:
     shares = _shares(z, Ut)
-    if shares > 1:
-        _walk_back_shares(dys, dh, dc, gates, c, tanh_c, z, Ut, from_zero, shares)
-    else:
-        _walk_back(dys, dh, dc, gates, c, tanh_c, z, Ut, from_zero, 0, len(dh))
-
-
-def _shares(z: Array, U: Array) -> int:
-    return min(SHARES, z.shape[1] // ROWS) if z.shape[0] * z.shape[1] * U.size >= WORTH else 1
+    size = -(-dh.shape[0] // shares)
+    for part in prange(shares):
+        low, high = part * size, min((part + 1) * size, dh.shape[0])
+        _walk_back(dys, dh, dc, gates, c, tanh_c, z, Ut, from_zero, low, high)
 
 
 @compiled
