@@ -18,14 +18,17 @@ PLAIN = {"–": "-", "—": "-", "−": "-", "─": "-", "×": "x", "·": "*", "
 
 
 def prepare() -> None:
-    """Let no character fail: what the encoding of a stream lacks is replaced. A closed stream becomes /dev/null."""
+    """Let no character fail: what the encoding of a stream lacks is replaced. A closed stream becomes /dev/null.
+
+    PYTHONUNBUFFERED would write a line and its end in two pieces, and those of several processes between each other.
+    """
     codecs.register_error(ERRORS, _plain)
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  # as long as the process
         elif hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors=ERRORS)
+            stream.reconfigure(errors=ERRORS, write_through=False)
 
 
 def _plain(error: UnicodeError) -> tuple[str, int]:

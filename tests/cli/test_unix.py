@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -129,6 +130,26 @@ def test_lines_in_a_pipe_are_whole_and_end_where_they_end(tmp_path: Path) -> Non
     done = bash("env -u COLUMNS $BP layers", tmp_path)
     assert not [line for line in done.stdout.splitlines() if line != line.rstrip()]
     assert len(done.stdout.splitlines()) == 1 + len(json.loads(bash("$BP layers --json", tmp_path).stdout))
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_line_is_written_in_one_piece(tmp_path: Path, unbuffered: str) -> None:
+    """Several trainings in the background share a pipe; a socket of packets shows what each write held."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    env = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": unbuffered}
+    command = [*BP.split(), "train", str(ROOT / "configs/xor.yaml"), "--epochs", "2", "--quiet"]
+    with ours, theirs:
+        subprocess.run(
+            [*command, "--run-dir", "first"],
+            stdout=theirs,
+            stderr=theirs,
+            env=env,
+            cwd=tmp_path,
+            timeout=60,
+            check=True,
+        )
+        theirs.close()
+        assert list(iter(lambda: ours.recv(1 << 16), b"")) == [b"first\n"]
 
 
 def test_debug_shows_where(bp) -> None:
