@@ -71,7 +71,7 @@ class Prepared:
             dtype=self.network.dtype,
             balanced=options.balanced and training,
             augment=training,
-            gather=self.network.kernels.gather_scaled,
+            kernels=self.network.kernels,
             **where,
         )
 

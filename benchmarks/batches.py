@@ -96,7 +96,7 @@ def main() -> None:
             adam.step()
 
         def drawn(x: Any, **options: Any) -> Iterator[Any]:
-            where = {"gather": network.kernels.gather_scaled, "into": network.input_buffer}
+            where = {"kernels": network.kernels, "into": network.input_buffer}
             return Batches(Split(x, labels[: len(x)]), BATCH, **where, **options).epoch(0)
 
         def from_cache() -> Iterator[Any]:

@@ -6,6 +6,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from types import SimpleNamespace
 from typing import Any
 from zlib import crc32
 
@@ -22,6 +23,7 @@ from backprop_cli.errors import DataError
 #: raw bytes of a batch from which preparing it in a thread pays: a hand-over costs some 20 µs,
 #: as much as gathering and scaling 100 KB
 _THREAD_BYTES = 1 << 18
+Into = Callable[[int], Array]
 
 
 def _generator(*key: int | bytes) -> np.random.Generator:
@@ -48,8 +50,9 @@ class Batches:
     `prefetch` prepares the next batch in a thread where that is heavy work (augmentation, large
     batches, files larger than memory); the batches are the same either way.
 
-    `gather` is the kernel `gather_scaled`; bytes in memory that are only scaled go through it, straight into
-    the array that `into(n)` gives, where it is given.
+    `kernels` are those of the network; bytes in memory that are only scaled go through `gather_scaled`, rows that
+    no transform touches through a compiled `gather`, which keeps all processors busy itself. Both write straight
+    into the array that `into(n)` gives, where it is given.
 
     Raises DataError for an empty split, one with fewer rows than a batch under `drop_last`, and
     for `balanced` without class ids.
@@ -68,8 +71,8 @@ class Batches:
         balanced: bool = False,
         augment: bool = True,
         prefetch: bool = True,
-        gather: Callable[..., None] | None = None,
-        into: Callable[[int], Array] | None = None,
+        kernels: SimpleNamespace | None = None,
+        into: Into | None = None,
     ) -> None:
         if len(split) == 0:
             raise DataError("a split without rows; expected at least 1, check `dataset.splits`")
@@ -85,21 +88,24 @@ class Batches:
                 "lower trainer.batch_size"
             )
         self.steps_per_epoch = self.samples // self.batch_size if drop_last else -(-self.samples // self.batch_size)
-        self._x = Gather(split.x)
+        slot = self._slot()
+        self.input_shape: Shape = slot.x.shape[1:]
+        self.input_dtype: np.dtype[Any] = slot.x.dtype
+        untouched = slot.x is slot.raw
+        take = kernels.gather if untouched and kernels is not None and kernels.which == "numba" else None
+        self._x = Gather(split.x, take)
         self._y_dtype = np.dtype(np.int64) if split.y.dtype.kind in "iub" else self.dtype
         self._targets = split.y
         if split.y.size * self._y_dtype.itemsize < LARGE_BYTES:
             self._targets = np.ascontiguousarray(split.y, self._y_dtype)
         self._y = Gather(self._targets)
         self._random = augment and any(each.augments for each in self.transforms)
-        self._gather, self._into = gather, into
+        self._kernels, self._into = kernels, into
         self._bytes = self._x.matrix if split.x.dtype == np.uint8 and self._only_scaled() else None
-        slot = self._slot()
-        self.input_shape: Shape = slot.x.shape[1:]
-        self.input_dtype: np.dtype[Any] = slot.x.dtype
+        self._direct = into if untouched else None
         self.target_shape, self.target_dtype = self._target_spec()
         heavy = self._random or self._x.large or slot.raw.nbytes >= _THREAD_BYTES
-        heavy = heavy and (gather is None or self._bytes is None)
+        heavy = heavy and take is None and (kernels is None or self._bytes is None)
         self.threaded = prefetch and heavy and self.steps_per_epoch > 1 and (os.cpu_count() or 1) > 1
 
     def _draws(self) -> int:
@@ -132,8 +138,8 @@ class Batches:
     def epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[Array, Array]]:
         """Batches `start`, `start + 1`, … of an epoch as (x, y)."""
         steps = range(start, self.steps_per_epoch)
-        if self._bytes is not None and self._gather is not None:
-            return self._gathered(epoch, steps, self._bytes, self._gather)
+        if self._bytes is not None and self._kernels is not None:
+            return self._gathered(epoch, steps, self._bytes, self._kernels.gather_scaled)
         return self._in_thread(epoch, steps) if self.threaded else self._in_place(epoch, steps)
 
     def _only_scaled(self) -> bool:
@@ -159,7 +165,7 @@ class Batches:
     def _in_place(self, epoch: int, steps: range) -> Iterator[tuple[Array, Array]]:
         slot, y, order = self._slot(), self._target_buffer(), self.order(epoch)
         for step in steps:
-            yield self._fill(slot, y, order, epoch, step)
+            yield self._fill(slot, y, order, epoch, step, self._direct)
 
     def _in_thread(self, epoch: int, steps: range) -> Iterator[tuple[Array, Array]]:
         """Two slots go round: one is being filled while the other one is in use."""
@@ -197,14 +203,20 @@ class Batches:
     def _target_buffer(self) -> Array:
         return np.empty((self.batch_size, *self._targets.shape[1:]), self._targets.dtype)
 
-    def _fill(self, slot: Pipeline, targets: Array, order: Array, epoch: int, step: int) -> tuple[Array, Array]:
+    def _fill(
+        self, slot: Pipeline, targets: Array, order: Array, epoch: int, step: int, direct: Into | None = None
+    ) -> tuple[Array, Array]:
         first = step * self.batch_size
         n = min(self.batch_size, self.samples - first)
         raw, y = (slot.raw, targets) if n == self.batch_size else (slot.raw[:n], targets[:n])
-        self._x(order, first, raw)
+        x = raw if direct is None else direct(n)
+        self._x(order, first, x)
         self._y(order, first, y)
+        y = y.astype(self._y_dtype, copy=False)
+        if direct is not None:
+            return x, y
         rng = _generator(self.seed, b"augment", epoch, step) if self._random else None
-        return slot(n, y.astype(self._y_dtype, copy=False), rng)
+        return slot(n, y, rng)
 
 
 def _class_members(y: Array) -> list[Array]:

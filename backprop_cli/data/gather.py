@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -65,14 +66,14 @@ def announce(rows: Array) -> None:
 
 
 class Gather:
-    """Copies rows of `source` (N, …) out by number: `gather(order, first, out)`.
+    """Copies rows of `source` (N, …) out by number: `gather(order, first, out)`, by the kernel `take` if one is given.
 
     Reading a large memory map in the order of `shuffled` keeps `window` rows of it in memory, while the disk
     fetches those of the window after it.
     """
 
-    def __init__(self, source: Array) -> None:
-        self._source, self._map = np.asarray(source), source
+    def __init__(self, source: Array, take: Callable[..., None] | None = None) -> None:
+        self._source, self._map, self._take = np.asarray(source), source, take
         # np.take would copy the whole of an array that is not contiguous and aligned
         self._whole = self._source.flags.c_contiguous and self._source.flags.aligned
         self.large = is_large(source)
@@ -92,7 +93,9 @@ class Gather:
         rows = order[first:last]
         if self._ahead is not None:
             self._ahead(order, first, len(out))
-        if self._whole:
+        if self._take is not None and self._whole:
+            self._take(self._source.reshape(len(self._source), -1), rows, out.reshape(len(out), -1))
+        elif self._whole:
             self._source.take(rows, 0, out, "clip")
         else:
             out[...] = self._source[rows]

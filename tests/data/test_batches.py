@@ -259,18 +259,20 @@ def test_what_cannot_be_batched_is_refused(split, options, message):
         Batches(split, 4, **options)
 
 
-class TestGatheredBytes:
-    """Bytes that are only scaled take a shorter way to the same numbers."""
+class TestStraightIntoTheNetwork:
+    """Rows that need no work, or only scaling, take a shorter way to the same numbers."""
 
     @pytest.mark.parametrize("which", ["numpy", "numba"])
     @pytest.mark.parametrize("shuffle", [False, True])
-    def test_the_short_way_gives_the_same_batches(self, which: str, shuffle: bool) -> None:
+    @pytest.mark.parametrize("scaled", [False, True])
+    def test_the_short_way_gives_the_same_batches(self, which: str, shuffle: bool, scaled: bool) -> None:
         rng = np.random.default_rng(1)
-        split = Split(rng.integers(0, 256, (23, 3, 4)).astype(np.uint8), rng.integers(0, 5, 23))
-        options = {"transforms": [Scale(offset=0.5)], "seed": 4, "shuffle": shuffle}
+        x = rng.integers(0, 256, (23, 3, 4)).astype(np.uint8 if scaled else np.float32)
+        split = Split(x, rng.integers(0, 5, 23))
+        options = {"transforms": [Scale(offset=0.5)] if scaled else [], "seed": 4, "shuffle": shuffle}
         buffer = np.empty((5, 3, 4), np.float32)
         plain = Batches(split, 5, **options)
-        short = Batches(split, 5, **options, gather=load(which).gather_scaled, into=lambda n: buffer[:n])
+        short = Batches(split, 5, **options, kernels=load(which), into=lambda n: buffer[:n])
         assert len(list(short.epoch(2, 1))) == 4
         for (x, y), (into, target) in zip(plain.epoch(2, 1), short.epoch(2, 1), strict=True):
             assert np.shares_memory(into, buffer)

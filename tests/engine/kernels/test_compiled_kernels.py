@@ -66,6 +66,11 @@ def class_slope(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
 
 
 @case
+def gather(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    return [normal(rng, dtype, n + c, k), rng.integers(0, n + c, n), np.empty((n, k), dtype)]
+
+
+@case
 def gather_scaled(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
     source, rows = rng.integers(0, 256, (n + c, k)).astype(np.uint8), rng.integers(0, n + c, n)
     return [source, rows, rows[::-1].copy(), 1 / 255, float(c % 2), Scratch((n, k), np.uint8), np.empty((n, k), dtype)]

@@ -1,18 +1,29 @@
-"""Rows of raw bytes to a batch of scaled floats, in one pass."""
+"""Rows of a dataset to a batch; raw bytes become scaled floats in the same pass."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy.typing as npt
+from numba import prange
 
-from backprop_cli.engine.kernels.compiled import compiled
+from backprop_cli.engine.kernels.compiled import SHARES, compiled, parallel
 from backprop_cli.engine.kernels.compiled.prefetch import prefetch
 
-__all__ = ["gather_scaled"]
+__all__ = ["gather", "gather_scaled"]
 
 LINE = 64  # bytes of a cache line
 Array = npt.NDArray[Any]
+
+
+@parallel
+def gather(source: Array, rows: Array, x: Array) -> None:
+    share = -(-rows.size // SHARES)
+    for part in prange(SHARES):
+        for n in range(part * share, min(rows.size, (part + 1) * share)):
+            row = source[rows[n]]
+            for i in range(row.size):
+                x[n, i] = row[i]
 
 
 @compiled

@@ -1,4 +1,4 @@
-"""Rows of raw bytes to a batch of scaled floats."""
+"""Rows of a dataset to a batch."""
 
 from __future__ import annotations
 
@@ -7,9 +7,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["gather_scaled"]
+__all__ = ["gather", "gather_scaled"]
 
 Array = npt.NDArray[Any]
+
+
+def gather(source: Array, rows: Array, x: Array) -> None:
+    """x = source[rows];  source (N, I), x (n, I) of one dtype."""
+    source.take(rows, 0, x, "clip")
 
 
 def gather_scaled(source: Array, rows: Array, coming: Array, by: float, offset: float, raw: Array, x: Array) -> None:
