@@ -49,15 +49,19 @@ class Child:
 def start(folder: Path, *arguments: str, before: Callable[[], object] = lambda: None) -> Child:
     """`bp` with these arguments, in this folder; `before` is called in the child first."""
     errors = folder / f"stderr-{time.monotonic_ns()}"
+    # opened here: in the child, a fault that strace injects may hit it, and nobody would hear of it
+    handles = os.open(os.devnull, os.O_WRONLY), os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     pid = os.fork()
     if pid:
+        for handle in handles:
+            os.close(handle)
         return Child(pid, errors)
     code = TRACEBACK
     try:
         os.chdir(folder)
-        handle = os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        os.dup2(handle, 2)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        for number, handle in enumerate(handles, start=1):
+            os.dup2(handle, number)
+            os.close(handle)
         sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
         ui.err.file = sys.stderr
         sys.argv = ["bp", *arguments]
