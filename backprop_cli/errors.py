@@ -87,6 +87,10 @@ class CheckpointError(BpError):
     """A checkpoint that is missing, damaged or does not fit the network (exit code 1)."""
 
 
+class CheckpointFormatError(CheckpointError):
+    """A checkpoint of another version of the format: whole, and left as it is."""
+
+
 class RunError(BpError):
     """A run directory that cannot be written, or is in use by another process (exit code 1)."""
 

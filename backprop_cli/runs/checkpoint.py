@@ -1,7 +1,8 @@
 """Checkpoints: one safetensors file, arrays by name and a JSON document as metadata, checksums inside.
 
-The metadata are `bp` (the plain values as JSON), `crc32` (that of each array, as JSON) and `check`, the CRC-32
-of everything the header says. So no byte that means something can change unnoticed.
+The metadata are `bp_format` (the version of this layout), `bp` (the plain values as JSON), `crc32` (that of each
+array, as JSON) and `check`, the CRC-32 of everything the header says. So no byte that means something can change
+unnoticed.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 
-from backprop_cli.errors import CheckpointError
+from backprop_cli.errors import CheckpointError, CheckpointFormatError
 from backprop_cli.runs import tensors
 from backprop_cli.runs.files import write_atomically
 from backprop_cli.runs.metrics_log import finite
@@ -26,6 +27,7 @@ from backprop_cli.runs.plain import failure, open_plain
 from backprop_cli.runs.tensors import Entry
 
 Array = npt.NDArray[Any]
+FORMAT = "1"  # raised whenever an older bp could not read what is written
 PIECE = 1 << 24  # bytes checked at a time
 MAX_UNKNOWN = 64 << 20
 
@@ -69,7 +71,7 @@ class Packed:
         """
         sums = {name: crc32(view) for name, view in self.views.items()}
         check = _check(self.entries, sums, self.plain)
-        metadata = {"bp": self.plain, "crc32": json.dumps(sums), "check": check}
+        metadata = {"bp_format": FORMAT, "bp": self.plain, "crc32": json.dumps(sums), "check": check}
         try:
             header = tensors.header(self.entries, metadata)
         except ValueError as error:
@@ -100,7 +102,14 @@ class CheckpointFile:
             raise CheckpointError(str(failure(f"cannot read {path}", error))) from None
         self._start = 8 + length
         try:
-            self.entries, metadata = tensors.parse(text, room - length)
+            fields, metadata = tensors.parse(text)
+            version = metadata.get("bp_format", FORMAT)  # the first files did not say
+            if version != FORMAT:
+                raise CheckpointFormatError(
+                    f"{path}: a checkpoint of format {version!r:.20}, this bp reads {FORMAT!r}; "
+                    "use the version of bp that wrote it (run.json names it), or train the run's config.yaml again"
+                )
+            self.entries = tensors.places(fields, room - length)
             self._sums = json.loads(metadata["crc32"])
             if metadata["check"] != _check(self.entries, self._sums, metadata["bp"]):
                 raise ValueError("the checksum of its header is wrong")

@@ -72,11 +72,8 @@ def header(entries: Mapping[str, Entry], metadata: Mapping[str, str]) -> bytes:
     return len(text).to_bytes(8, "little") + text
 
 
-def parse(text: bytes, room: int) -> tuple[dict[str, Entry], dict[str, str]]:
-    """Entries in the order of their places, and the metadata, of a header before `room` bytes of arrays.
-
-    Raises ValueError unless the arrays fill the room exactly, without gap or overlap.
-    """
+def parse(text: bytes) -> tuple[dict[str, Any], dict[str, str]]:
+    """The fields of a header that describe arrays, unchecked, and its metadata. Raises ValueError."""
     try:
         fields = json.loads(text.decode(), object_pairs_hook=_unique)
     except RecursionError:
@@ -86,6 +83,14 @@ def parse(text: bytes, room: int) -> tuple[dict[str, Entry], dict[str, str]]:
     metadata = fields.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise ValueError("the header's metadata are not text")
+    return fields, metadata
+
+
+def places(fields: Mapping[str, Any], room: int) -> dict[str, Entry]:
+    """The entries of a header before `room` bytes of arrays, in the order of their places.
+
+    Raises ValueError unless the arrays fill the room exactly, without gap or overlap.
+    """
     entries = {name: _entry(name, field) for name, field in fields.items()}
     end = 0
     entries = dict(sorted(entries.items(), key=lambda item: (item[1].begin, item[1].end)))
@@ -95,7 +100,7 @@ def parse(text: bytes, room: int) -> tuple[dict[str, Entry], dict[str, str]]:
         end = entry.end
     if end != room:
         raise ValueError(f"its arrays take {end} bytes, but the file holds {room}")
-    return entries, metadata
+    return entries
 
 
 def _entry(name: str, field: Any) -> Entry:

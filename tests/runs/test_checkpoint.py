@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
-from backprop_cli.errors import CheckpointError, RunError
+from backprop_cli.errors import CheckpointError, CheckpointFormatError, RunError
 from backprop_cli.runs import saved, tensors
 from backprop_cli.runs.checkpoint import Checkpoint, CheckpointFile
 from tests.conftest import ROOT
@@ -88,6 +88,21 @@ def test_damage_is_seen(path: Path, tmp_path: Path, data: st.DataObject) -> None
     assert {name: each.tobytes() for name, each in found.arrays.items()} == {
         name: each.tobytes() for name, each in ARRAYS.items()
     }
+
+
+def test_another_version_of_the_format_is_no_damage(path: Path, tmp_path: Path) -> None:
+    """Also where it has arrays of a type, and metadata, that this version does not know."""
+    new = {"w": {"dtype": "BF16", "shape": [1], "data_offsets": [0, 2]}, "__metadata__": {"bp_format": "7"}}
+    (tmp_path / "new").write_bytes(hostile.header(new) + bytes(2))
+    with pytest.raises(CheckpointFormatError, match="format '7', this bp reads '1'; use the version of bp"):
+        Checkpoint.read(tmp_path / "new")
+
+
+def test_the_first_files_did_not_say_their_format(path: Path) -> None:
+    head, said, rest = path.read_bytes()[8:].partition(b'"bp_format":"1",')
+    assert said
+    path.write_bytes((int.from_bytes(path.read_bytes()[:8], "little") - len(said)).to_bytes(8, "little") + head + rest)
+    assert Checkpoint.read(path).values == VALUES
 
 
 class TestFits:
