@@ -7,6 +7,7 @@ from typing import Any
 
 from backprop_cli import config as configs
 from backprop_cli.runs.directory import RunDirectory
+from backprop_cli.runs.listing import measured
 
 IGNORED = ("name",)  # says nothing about the training
 
@@ -23,16 +24,17 @@ def compare(runs: Sequence[RunDirectory]) -> dict[str, Any]:
     for i, other in enumerate(loaded[1:], start=1):
         for path, ours, theirs in configs.diff(first, other):
             paths.setdefault(path, [ours] * len(runs))[i] = theirs
-    names = list(dict.fromkeys(name for run in runs for name in run.info.get("metrics") or {} if "/" in name))
+    last = [measured(run) for run in runs]
+    names = list(dict.fromkeys(name for row in last for name in row if "/" in name))
     return {
         "runs": [run.id for run in runs],
         "config": {path: values for path, values in sorted(paths.items()) if path not in IGNORED},
-        "metrics": {name: [(run.info.get("metrics") or {}).get(name) for run in runs] for name in names},
+        "metrics": {name: [row.get(name) for row in last] for name in names},
         "best": [run.info.get("best") for run in runs],
-        "epochs": [(run.info.get("metrics") or {}).get("epoch") for run in runs],
-        "seconds": [(run.info.get("metrics") or {}).get("time") for run in runs],
+        "epochs": [row.get("epoch") for row in last],
+        "seconds": [row.get("time") for row in last],
         "parameters": [run.info.get("parameters") for run in runs],
-        "status": [run.info.get("status") for run in runs],
+        "status": [run.status for run in runs],
     }
 
 

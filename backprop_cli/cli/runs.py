@@ -101,9 +101,10 @@ def show(run: RunName, runs: Runs = RUNS, json: Json = False) -> None:
     """
     from backprop_cli.cli import ui
     from backprop_cli.runs.directory import find_run
+    from backprop_cli.runs.listing import measured
 
     found = find_run(run, runs)
-    info = {**found.info, "run_dir": str(found.path)}
+    info = {**found.info, "status": found.status, "metrics": measured(found), "run_dir": str(found.path)}
     if json:
         print_json(info)
         return

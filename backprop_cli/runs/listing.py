@@ -12,6 +12,7 @@ from typing import Any
 from backprop_cli.errors import BpError, UsageError
 from backprop_cli.registry import suggest
 from backprop_cli.runs.directory import SWEEP, RunDirectory, moment
+from backprop_cli.runs.metrics_log import last
 
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "<=": operator.le,
@@ -34,10 +35,16 @@ def overview(runs: Path) -> list[dict[str, Any]]:
             continue
         try:
             run = RunDirectory(path)
-            rows.append(_row(path, {**run.info, "id": run.id, "status": run.status}))
+            rows.append(_row(path, {**run.info, "id": run.id, "status": run.status, "metrics": measured(run)}))
         except (BpError, AttributeError, TypeError):
             rows.append(_row(path, {"status": "sweep" if (path / SWEEP).is_file() else "unreadable"}))
     return sorted(rows, key=lambda row: moment(row["started"]))
+
+
+def measured(run: RunDirectory) -> dict[str, Any]:
+    """A run's last row of metrics, {} before its first epoch. Of one that goes on only its log knows it."""
+    row = last(run.metrics) if run.info.get("status") == "running" else None
+    return row or run.info.get("metrics") or {}
 
 
 def _row(path: Path, info: dict[str, Any]) -> dict[str, Any]:

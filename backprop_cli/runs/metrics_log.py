@@ -13,6 +13,7 @@ from typing import Any
 from backprop_cli.runs.plain import failure, open_plain
 
 FLUSH_SECONDS = 0.5
+MAX_ROW = 1 << 16  # bytes of a row that is found from the end
 TAIL = 1 << 12  # bytes of the log that each checkpoint carries along, to repair a torn file with
 
 
@@ -122,6 +123,17 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
             continue
         if isinstance(row, dict):
             yield row
+
+
+def last(path: Path) -> dict[str, Any] | None:
+    """The last whole row of a log, found without reading the rest; None where there is none."""
+    try:
+        with os.fdopen(open_plain(path, os.O_RDONLY), "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - MAX_ROW))
+            lines = file.read(MAX_ROW).split(b"\n")
+    except OSError:
+        return None
+    return next((json.loads(line) for line in reversed(lines) if _step(line) is not None), None)
 
 
 def finite(value: Any) -> Any:

@@ -160,3 +160,28 @@ def test_thousands_are_listed_at_once(bp, tmp_path: Path) -> None:
     assert len(done.out.splitlines()) == 2001
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     assert used < 3, f"{used:.2f} s of CPU time"  # on a quiet machine a quarter of it
+
+
+def test_a_run_that_goes_on_shows_how_far_it_is(bp, runs: Path) -> None:
+    rows = [{"epoch": 7, "step": 21, "validation/loss": 0.25}, {"epoch": 8, "step": 24, "validation/loss": 0.2}]
+    log = "\n".join(["x" * 100_000, *map(json.dumps, rows), '{"epoch": 9, "st'])
+    for name, status, metrics in (
+        ("e", "running", {}),
+        ("f", "running", {"epoch": 2}),
+        ("g", "completed", {"epoch": 9}),
+    ):
+        make_run(runs, name, 0.0, 0.1, status=status, metrics=metrics)
+        (runs / name / "metrics.jsonl").write_text(log)
+    make_run(runs, "h", 0.0, 0.1, status="running", metrics={})  # in its first epoch
+    listed = {run["run_id"]: run for run in bp("runs", "ls", "--json").json}
+    assert [listed[name]["epochs"] for name in "efgh"] == [8, 8, 9, 0]
+    assert listed["e"]["metrics"] == rows[-1]
+    for name in "ae":
+        (runs / name / "config.yaml").write_text(
+            "{dataset: {source: sample, name: iris}, architecture: [relu], loss: mse}"
+        )
+    compared = bp("runs", "compare", "runs/a", "runs/e", "--json").json
+    assert compared["epochs"] == [3, 8]
+    assert compared["status"] == ["completed", "interrupted"]  # nobody holds its lock
+    shown = bp("runs", "show", "e", "--json").json
+    assert (shown["status"], shown["metrics"]) == ("interrupted", rows[-1])
