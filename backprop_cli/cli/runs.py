@@ -63,17 +63,24 @@ def listing(
     found = rooms.overview(runs)
     if not found:
         ui.note(f"no runs in {runs} yet; `bp train CONFIG` makes one, --runs DIR looks elsewhere")
-    rooms.require(found, sort.removeprefix("-"), f"--sort {sort}")
+    rooms.require(found, sort.removeprefix("-"), f"--sort {sort}", possible_columns)
     names = columns.split(",") if columns else []
     for name in names:
-        rooms.require(found, name, f"--columns {columns}")
-    rows = rooms.order(rooms.where(found, where or []), sort)
+        rooms.require(found, name, f"--columns {columns}", possible_columns)
+    rows = rooms.order(rooms.where(found, where or [], possible_columns), sort)
     if columns is None and (json or format == "json"):
         print_json([{key: each for key, each in row.items() if key != "config"} for row in rows])
         return
     names = names or usual_columns(rows, format)
     cells = [[rooms.value(row, name) for name in names] for row in rows]
     ui.print_rows(names, cells, "json" if json else format)
+
+
+def possible_columns(key: str) -> set[str]:
+    """Names like this one that some run could have."""
+    from backprop_cli.columns import near  # imports every class there is, and is seldom asked
+
+    return near(key)
 
 
 def usual_columns(rows: list[dict[str, Any]], format: str) -> list[str]:

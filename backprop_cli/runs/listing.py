@@ -23,6 +23,7 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
     "=": operator.eq,
 }
+Near = Callable[[str], set[str]]  # names like this one that some run could have, itself included if it is one
 _WHERE = re.compile(r"^\s*([^<>=!]+?)\s*(<=|>=|!=|==|<|>|=)\s*(.*?)\s*$")
 
 
@@ -113,19 +114,22 @@ def _keys(value: Any, path: str = "") -> Iterator[str]:
         yield from _keys(child, f"{path}{key}.")
 
 
-def require(rows: Sequence[dict[str, Any]], key: str, option: str) -> None:
-    """Raise UsageError with the nearest name where no run has a column of this name."""
+def require(rows: Sequence[dict[str, Any]], key: str, option: str, near: Near) -> None:
+    """Raise UsageError with the nearest name where no run has a column of this name, and none could have."""
     if not rows or any(key in row or value(row, key) is not None for row in rows):
         return
+    possible = near(key)
+    if key in possible:
+        return
     shown = {name for row in rows for name in [*row, *row["metrics"]]} - {"config"}
-    near = suggest(key, [*shown, *_keys(_parsed(rows[-1]["config"]))])
-    hint = f"; did you mean {near!r}?" if near else ""
+    meant = suggest(key, [*shown, *_keys(_parsed(rows[-1]["config"])), *sorted(possible)])
+    hint = f"; did you mean {meant!r}?" if meant else ""
     raise UsageError(
         f"{option}: no run has {key!r}; expected one of {', '.join(sorted(shown))}, or a key of the config{hint}"
     )
 
 
-def where(rows: Sequence[dict[str, Any]], conditions: Sequence[str]) -> list[dict[str, Any]]:
+def where(rows: Sequence[dict[str, Any]], conditions: Sequence[str], near: Near) -> list[dict[str, Any]]:
     """The rows that meet every condition: `optimizer.learning_rate<0.01`, `status=completed`. Raises UsageError."""
     kept = list(rows)
     for text in conditions:
@@ -133,7 +137,7 @@ def where(rows: Sequence[dict[str, Any]], conditions: Sequence[str]) -> list[dic
         if match is None:
             raise UsageError(f"--where {text}: expected KEY<VALUE, with one of {', '.join(_COMPARISONS)}")
         key, sign, right = match.groups()
-        require(rows, key, f"--where {text}")
+        require(rows, key, f"--where {text}", near)
         kept = [row for row in kept if _meets(value(row, key), _COMPARISONS[sign], right)]
     return kept
 

@@ -82,6 +82,9 @@ def test_no_runs_is_no_error_but_no_folder_is(bp, tmp_path: Path) -> None:
         (["--sort", "-sed"], "seed"),
         (["--columns", "run_id,xyzzy"], None),
         (["--columns", "run_id,statsu"], "status"),
+        (["--columns", "run_id,optimizer.momentm"], "optimizer.momentum"),
+        (["--sort", "validation/acuracy"], "validation/accuracy"),
+        (["--columns", "architecture.0.unit"], "architecture.0.units"),
     ],
 )
 def test_a_column_that_no_run_has_is_a_mistake(bp, runs: Path, options: list[str], meant: str | None) -> None:
@@ -90,6 +93,17 @@ def test_a_column_that_no_run_has_is_a_mistake(bp, runs: Path, options: list[str
     assert f"{options[0]} {options[1]}" in done.err or "leaning" in done.err
     assert ("did you mean" in done.err) == (meant is not None)
     assert meant is None or f"did you mean {meant!r}" in done.err
+
+
+def test_a_column_that_some_run_could_have_is_empty(bp, runs: Path) -> None:
+    options = ["optimizer.momentum", "architecture.0.residual.layers.1.units", "dataset.noise", "trainer.metrics.0"]
+    keys = [*options, "validation/accuracy", "best.validation/f1"]
+    done = bp("runs", "ls", "--columns", ",".join(["run_id", *keys]), "--sort", f"-{keys[0]}", "--format", "jsonl")
+    assert done.code == 0, done.err
+    assert [json.loads(line) for line in done.out.splitlines()] == [
+        {"run_id": name} | dict.fromkeys(keys) for name in "abcd"
+    ]
+    assert bp("runs", "ls", "--where", "optimizer.momentum<1", "--json").json == []
 
 
 def test_filters_that_leave_nothing_are_no_mistake(bp, runs: Path) -> None:

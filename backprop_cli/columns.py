@@ -1,0 +1,39 @@
+"""What a column of `bp runs ls` can be called, whether or not any run has it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from backprop_cli import registry
+from backprop_cli.config.jsonschema import schema
+
+ROW = ("epoch", "step", "time", "learning_rate")  # in every row of metrics, beside the losses and metrics
+
+
+def near(key: str) -> set[str]:
+    """The metrics, and the options that a config can have where `key` stands; `key` itself if it is one of either."""
+    names = ["loss", *(cls().key for cls in registry.classes("metric").values())]
+    metrics = {*ROW, *(f"{split}/{name}" for split in ("train", "validation") for name in names)}
+    *parents, _ = parts = key.split(".")
+    whole = schema()
+    beside = {name for form in _at(whole, parents) for name in form.get("properties", ())}
+    options = {".".join([*parents, name]) for name in beside}
+    return metrics | {f"best.{name}" for name in metrics} | options | ({key} if _at(whole, parts) else set())
+
+
+def _at(whole: dict[str, Any], keys: list[str]) -> list[dict[str, Any]]:
+    """What may stand at a path of the config: the parts of its JSON Schema."""
+    found = _forms(whole, whole)
+    for key in keys:
+        inside = [form.get("properties", {}).get(key) for form in found]
+        inside += [form.get("items") for form in found if key.isdigit()]
+        inside += [form.get("additionalProperties") for form in found]
+        found = [form for part in inside if isinstance(part, dict) for form in _forms(whole, part)]
+    return found
+
+
+def _forms(whole: dict[str, Any], part: dict[str, Any]) -> list[dict[str, Any]]:
+    """A part of the schema, references followed and alternatives one by one."""
+    if "$ref" in part:
+        part = whole["definitions"][part["$ref"].rpartition("/")[2]]
+    return [part, *(form for each in part.get("anyOf", ()) for form in _forms(whole, each))]
