@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from backprop_cli.data.inputs import read_inputs
 from backprop_cli.errors import UsageError
 from backprop_cli.runs.directory import RunDirectory
 from backprop_cli.runs.files import write_atomically
-from backprop_cli.runs.metrics_log import finite
+from backprop_cli.runs.metrics_log import dumps
 from backprop_cli.training.threads import limited
 
 Array = npt.NDArray[Any]
@@ -89,7 +88,7 @@ def save(found: dict[str, Any], path: Path) -> None:
         np.save(buffer, found["outputs"], allow_pickle=False)
         write_atomically(path, [buffer.getvalue()])
     elif path.suffix == ".json":
-        write_atomically(path, [json.dumps(finite(as_json(found))).encode()])
+        write_atomically(path, [dumps(as_json(found)).encode()])
     elif path.suffix == ".csv":
         write_atomically(path, [as_csv(found).encode()])
     else:

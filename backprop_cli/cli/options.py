@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -58,6 +57,6 @@ def is_config(source: str) -> bool:
 
 def print_json(value: Any) -> None:
     """One JSON document on stdout; NaN and infinities as null, which is what JSON has."""
-    from backprop_cli.runs.metrics_log import finite
+    from backprop_cli.runs.metrics_log import dumps
 
-    print(json.dumps(finite(value), indent=2))
+    print(dumps(value, indent=2))

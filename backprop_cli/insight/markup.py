@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import html
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from backprop_cli.runs.metrics_log import finite
+from backprop_cli.runs.metrics_log import dumps
 
 POINTS = 1000  # of a curve, at most
 
@@ -101,5 +100,5 @@ def chart(title: str, x: str, lines: Sequence[Line], *, log: bool = False, whole
 
 def script_json(value: Any) -> Markup:
     """JSON that can stand inside a <script>: nothing in it can end the element."""
-    text = json.dumps(finite(value), separators=(",", ":"))
+    text = dumps(value, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from backprop_cli.errors import CheckpointError, CheckpointFormatError
 from backprop_cli.runs import tensors
 from backprop_cli.runs.files import write_atomically
-from backprop_cli.runs.metrics_log import finite
+from backprop_cli.runs.metrics_log import dumps
 from backprop_cli.runs.plain import failure, open_plain
 from backprop_cli.runs.tensors import Entry
 
@@ -44,10 +44,8 @@ class Checkpoint:
         self.pack().write(path, before)
 
     def pack(self) -> Packed:
-        """All that there is to do before writing. The arrays are not copied and must stay as they are until then."""
-        arrays = {name: np.asarray(array, order="C") for name, array in self.arrays.items()}
-        entries = tensors.layout(arrays)
-        return Packed(entries, {name: _bytes(arrays[name]) for name in entries}, json.dumps(finite(self.values)))
+        """All that cannot wait: the values as text. The arrays must stay as they are until they are written."""
+        return Packed(self.arrays, dumps(self.values))
 
     @classmethod
     def read(cls, path: Path) -> Checkpoint:
@@ -60,8 +58,7 @@ class Checkpoint:
 class Packed:
     """A checkpoint to be written, also by another thread: what is left holds up one that trains as little as can be."""
 
-    entries: dict[str, Entry]
-    views: dict[str, memoryview]
+    arrays: Mapping[str, Array]
     plain: str  # the values, as JSON
 
     def write(self, path: Path, before: Callable[[], None] | None = None) -> None:
@@ -69,14 +66,16 @@ class Packed:
 
         Raises RunError; CheckpointError where there are too many arrays.
         """
-        sums = {name: crc32(view) for name, view in self.views.items()}
-        check = _check(self.entries, sums, self.plain)
-        metadata = {"bp_format": FORMAT, "bp": self.plain, "crc32": json.dumps(sums), "check": check}
+        arrays = {name: np.asarray(array, order="C") for name, array in self.arrays.items()}
+        entries = tensors.layout(arrays)
+        views = {name: _bytes(arrays[name]) for name in entries}
+        sums = json.dumps({name: crc32(view) for name, view in views.items()})
+        metadata = {"bp_format": FORMAT, "bp": self.plain, "crc32": sums, "check": _check(entries, sums, self.plain)}
         try:
-            header = tensors.header(self.entries, metadata)
+            header = tensors.header(entries, metadata)
         except ValueError as error:
             raise CheckpointError(f"cannot write {path}: {error}") from None
-        write_atomically(path, [header, *self.views.values()], before)
+        write_atomically(path, [header, *views.values()], before)
 
 
 class CheckpointFile:
@@ -103,7 +102,7 @@ class CheckpointFile:
         self._start = 8 + length
         try:
             fields, metadata = tensors.parse(text)
-            version = metadata.get("bp_format", FORMAT)  # the first files did not say
+            version = metadata["bp_format"]
             if version != FORMAT:
                 raise CheckpointFormatError(
                     f"{path}: a checkpoint of format {version!r:.20}, this bp reads {FORMAT!r}; "
@@ -111,7 +110,7 @@ class CheckpointFile:
                 )
             self.entries = tensors.places(fields, room - length)
             self._sums = json.loads(metadata["crc32"])
-            if metadata["check"] != _check(self.entries, self._sums, metadata["bp"]):
+            if metadata["check"] != _check(self.entries, metadata["crc32"], metadata["bp"]):
                 raise ValueError("the checksum of its header is wrong")
             self.values: dict[str, Any] = dict(json.loads(metadata["bp"]))
         except KeyError as error:
@@ -184,7 +183,7 @@ def _bytes(array: Array) -> memoryview:
     return array.reshape(-1).view(np.uint8).data
 
 
-def _check(entries: Mapping[str, Entry], sums: Mapping[str, int], plain: str) -> str:
+def _check(entries: Mapping[str, Entry], sums: str, plain: str) -> str:
     """CRC-32 of all that a header says."""
-    places = [(name, e.dtype.str, e.shape, e.begin, e.end, sums.get(name)) for name, e in sorted(entries.items())]
-    return f"{crc32(plain.encode(), crc32(json.dumps(places).encode())):08x}"
+    places = tensors.described(tuple(entries.items()))
+    return f"{crc32(plain.encode(), crc32(sums.encode(), crc32(places.encode()))):08x}"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from backprop_cli.runs.metrics_log import finite
+from backprop_cli.runs.metrics_log import dumps
 from backprop_cli.runs.plain import failure
 
 AT_ONCE = 1000  # pieces that writev(2) takes; POSIX promises 16, Linux, BSD and macOS take 1,024
@@ -68,4 +67,4 @@ def sync_folder(folder: Path) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON document, NaN as null. Raises RunError."""
-    write_atomically(path, [(json.dumps(finite(value), indent=2) + "\n").encode()])
+    write_atomically(path, [(dumps(value, indent=2) + "\n").encode()])

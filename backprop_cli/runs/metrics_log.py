@@ -32,7 +32,7 @@ class MetricsLog:
             raise failure(f"cannot write {path}", error) from None
 
     def write(self, row: Mapping[str, Any]) -> None:
-        line = json.dumps(finite(row)).encode() + b"\n"
+        line = dumps(row).encode() + b"\n"
         self.rows += 1
         self._waiting += line
         self._tail += line
@@ -75,7 +75,7 @@ class MetricsLog:
 def repair(path: Path, tail: bytes, rows: int) -> int:
     """Bring a log to where it held `rows` lines and ended with `tail`: a torn line and later rows go, lost
     ones come back. Returns how many stay lost. The file is replaced at once, or left as it is."""
-    from backprop_cli.runs.files import write_atomically  # which needs `finite` from here
+    from backprop_cli.runs.files import write_atomically  # which needs `dumps` from here
 
     known = [line for line in tail.splitlines() if _step(line) is not None]
     first = _step(known[0]) if known else None
@@ -134,6 +134,14 @@ def last(path: Path) -> dict[str, Any] | None:
     except OSError:
         return None
     return next((json.loads(line) for line in reversed(lines) if _step(line) is not None), None)
+
+
+def dumps(value: Any, **options: Any) -> str:
+    """JSON, with null for NaN and infinities, which it does not have."""
+    try:
+        return json.dumps(value, allow_nan=False, **options)
+    except ValueError:  # seldom: looking first takes as long as writing
+        return json.dumps(finite(value), **options)
 
 
 def finite(value: Any) -> Any:

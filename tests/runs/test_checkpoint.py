@@ -98,13 +98,6 @@ def test_another_version_of_the_format_is_no_damage(path: Path, tmp_path: Path) 
         Checkpoint.read(tmp_path / "new")
 
 
-def test_the_first_files_did_not_say_their_format(path: Path) -> None:
-    head, said, rest = path.read_bytes()[8:].partition(b'"bp_format":"1",')
-    assert said
-    path.write_bytes((int.from_bytes(path.read_bytes()[:8], "little") - len(said)).to_bytes(8, "little") + head + rest)
-    assert Checkpoint.read(path).values == VALUES
-
-
 class TestFits:
     def test_what_it_was_written_from(self, path: Path) -> None:
         CheckpointFile(path).expect(ARRAYS)
@@ -138,7 +131,8 @@ class TestFits:
         shape = {"dense_1.W": tensors.Entry(np.dtype("<f4"), (1 << 41,), 0, 1 << 43)}
         from backprop_cli.runs.checkpoint import _check  # the right checksum of a hostile header
 
-        text = {"bp": "{}", "crc32": '{"dense_1.W": 0}', "check": _check(shape, {"dense_1.W": 0}, "{}")}
+        sums = '{"dense_1.W": 0}'
+        text = {"bp_format": "1", "bp": "{}", "crc32": sums, "check": _check(shape, sums, "{}")}
         hostile.sparse(tmp_path / "big", tensors.header(shape, text), 1 << 43)
         file = CheckpointFile(tmp_path / "big")
         with pytest.raises(CheckpointError, match="does not fit the network"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from textwrap import TextWrapper
@@ -14,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from backprop_cli.cli.ui.console import err, out
-from backprop_cli.runs.metrics_log import finite
+from backprop_cli.runs.metrics_log import dumps
 
 LEGIBLE = 16  # columns that a folded cell takes at least
 
@@ -95,10 +94,10 @@ def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], format: st
     else:
         objects = [dict(zip(columns, row, strict=True)) for row in rows]
         if format == "json":
-            print(json.dumps(finite(objects), indent=2))
+            print(dumps(objects, indent=2))
         else:
             for each in objects:
-                print(json.dumps(finite(each)))
+                print(dumps(each))
 
 
 def brief(value: Any) -> str:
