@@ -103,6 +103,38 @@ def test_errors_of_every_room_have_the_same_form(change: str, path: str, code: i
     assert set(found["errors"][0]) == {"file", "line", "column", "path", "message"}
 
 
+DENSE, RELU = "{type: dense, units: 3}", "{type: dense, units: 3, activation: relu}"
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        f"{DENSE}, {{residual: [{DENSE}]}}",
+        f"{RELU}, {{residual: [{RELU}, {DENSE}]}}, flatten",
+        "{parallel: {branches: [[{type: dense, units: 1}], [{type: dense, units: 2}]], merge: concat}}",
+        f"{DENSE}, batch_norm, {{type: dropout, rate: 0.1}}",
+    ],
+)
+def test_sums_and_the_like_of_outputs_without_activation_have_none_either(tmp_path: Path, layers: str) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(f"dataset: {{source: sample, name: iris}}\narchitecture: [{layers}]\nloss: cross_entropy\n")
+    (error,) = check.config(path, [])[0]["errors"]
+    assert (error["path"], error["line"]) == ("loss", 3)
+    assert "got outputs of linear; end with activation: softmax" in error["message"]
+    assert check.config(path, ["architecture+=softmax"])[0]["valid"]
+    assert check.config(path, ["loss={type: cross_entropy, from_logits: true}"])[0]["valid"]
+
+
+def test_sums_of_probabilities_are_left_to_their_author(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    branch = "[{type: dense, units: 3, activation: softmax}]"
+    path.write_text(
+        "dataset: {source: sample, name: iris}\nloss: cross_entropy\n"
+        f"architecture: [{{parallel: {{branches: [{branch}, {branch}], merge: average}}}}]\n"
+    )
+    assert check.config(path, [])[0]["valid"]
+
+
 def test_the_same_as_a_process(bp) -> None:
     wrong = ["check", "configs/moons.yaml", "--set", "dataset={source: files, path: nowhere.csv, target: y}"]
     document, spoken = bp(*wrong, "--json"), bp(*wrong)

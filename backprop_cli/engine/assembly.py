@@ -76,6 +76,23 @@ def take_head(nodes: list[Node], loss: Loss | None, prepare: Prepare) -> Activat
     return found
 
 
+def activations(nodes: Sequence[Node]) -> dict[str, str | None]:
+    """The activation that each node's output passes last, `linear` where there is none; None if that is unknown."""
+    found: dict[str, str | None] = {INPUT: None}
+    for node in nodes:
+        layer, before = node.layer, [found[name] for name in node.inputs]
+        if isinstance(layer, Activation):
+            found[node.name] = layer.type_name
+        elif hasattr(layer, "activation"):
+            inner = layer.activation or "linear"
+            found[node.name] = str(getattr(inner, "type_name", inner))
+        elif layer.view:
+            found[node.name] = before[0]
+        else:
+            found[node.name] = "linear" if layer.keeps_linear and "linear" in before else None
+    return found
+
+
 def allocate(nodes: Sequence[Node], dtype: Any) -> ParameterStore:
     """The flat vectors for all that the layers asked for, in the order of the nodes."""
     entries: list[Entry] = []

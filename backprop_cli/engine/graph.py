@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from backprop_cli.engine import assembly
 from backprop_cli.engine import kernels as kernel_sets
-from backprop_cli.engine.layer import Activation, Layer, Needs, Shape
+from backprop_cli.engine.layer import Layer, Needs, Shape
 from backprop_cli.engine.losses.base import Loss
 from backprop_cli.engine.memory import Bindings, Plan
 from backprop_cli.engine.node import INPUT, Node, ordered
@@ -93,17 +93,7 @@ class Network:
     @property
     def last_activation(self) -> str | None:
         """The activation that outputs pass last, `linear` where a layer leaves it out; None if that is unknown."""
-        if self.head is not None:
-            return self.head.type_name
-        node = self.nodes[-1]
-        while node.layer.view and node.inputs[0] != INPUT:
-            node = self.node(node.inputs[0])
-        if isinstance(node.layer, Activation):
-            return node.layer.type_name
-        if not hasattr(node.layer, "activation"):
-            return None
-        inner = node.layer.activation
-        return "linear" if inner is None else str(inner.type_name)
+        return self.head.type_name if self.head is not None else assembly.activations(self.nodes)[self.nodes[-1].name]
 
     def node(self, name: str) -> Node:
         """The node of that name."""

@@ -101,6 +101,7 @@ class Layer(Component):
     integer_input: ClassVar[bool] = False  # takes token ids
     walks: ClassVar[bool] = False  # takes one step of x after the other, each with products of its own
     passes_mask: ClassVar[bool] = True  # step t of y comes from step t of x, if there are as many steps
+    keeps_linear: ClassVar[bool] = False  # bounds nothing: where an input has no activation, y has none either
     examples: ClassVar[list[dict[str, Any]]] = []  # {"options": {…}, "inputs": [shape, …]} for the gradient battery
 
     needs: Needs = slot()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from annotated_types import Gt
@@ -21,6 +21,8 @@ class Normalization(Layer):
     center: bool = True
     gamma_initializer: Initializer = "ones"
     beta_initializer: Initializer = "zeros"
+
+    keeps_linear: ClassVar[bool] = True
 
     gamma: Array = slot()
     beta: Array = slot()

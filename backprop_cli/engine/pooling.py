@@ -20,6 +20,7 @@ class Pooling(Layer):
     padding: Padding = "valid"
 
     rank: ClassVar[int] = 2
+    keeps_linear: ClassVar[bool] = True
 
     middle: Array = slot()
     dmiddle: Array = slot()

@@ -14,6 +14,8 @@ class Add(Merge):
     y = x₁ + x₂ + …          dxᵢ = dy
     """
 
+    keeps_linear = True
+
     examples = [{"options": {}, "inputs": [(3,), (3,)]}, {"options": {}, "inputs": [(2, 1), (2, 1), (2, 1)]}]
 
     @property

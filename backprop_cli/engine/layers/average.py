@@ -14,6 +14,8 @@ class Average(Merge):
     y = (x₁ + x₂ + …)/k          dxᵢ = dy/k
     """
 
+    keeps_linear = True
+
     examples = [{"options": {}, "inputs": [(3,), (3,)]}, {"options": {}, "inputs": [(2, 1), (2, 1), (2, 1)]}]
 
     @property

@@ -18,6 +18,7 @@ class Concat(Layer):
     axis: int = -1
 
     merges = True
+    keeps_linear = True
 
     examples = [
         {"options": {}, "inputs": [(3,), (2,)]},

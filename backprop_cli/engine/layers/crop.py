@@ -19,6 +19,8 @@ class Crop(Layer):
 
     cropping: Border = 1
 
+    keeps_linear = True
+
     examples = [
         {"options": {}, "inputs": [(3, 4, 2)]},
         {"options": {"cropping": [[0, 1], [2, 0]]}, "inputs": [(2, 3, 1)]},

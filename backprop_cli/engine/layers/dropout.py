@@ -22,6 +22,7 @@ class Dropout(Layer):
 
     in_place = True
     stochastic = True
+    keeps_linear = True
 
     noise: Array = slot()
     training: bool = slot()

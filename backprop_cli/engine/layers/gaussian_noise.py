@@ -19,6 +19,7 @@ class GaussianNoise(Layer):
 
     in_place = True
     stochastic = True
+    keeps_linear = True
 
     noise: Array = slot()
 

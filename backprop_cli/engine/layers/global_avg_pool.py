@@ -24,6 +24,8 @@ class GlobalAvgPool(Layer):
     Lin, Chen & Yan 2013, arXiv:1312.4400
     """
 
+    keeps_linear = True
+
     examples = [
         {"options": {}, "inputs": [(3, 4, 2)]},
         {"options": {}, "inputs": [(5, 2)]},

@@ -25,6 +25,8 @@ class GlobalMaxPool(Layer):
 
     ties: Array = slot()
 
+    keeps_linear = True
+
     examples = [
         {"options": {}, "inputs": [(3, 4, 2)]},
         {"options": {}, "inputs": [(5, 2)]},

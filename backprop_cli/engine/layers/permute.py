@@ -19,6 +19,7 @@ class Permute(Layer):
     dims: Annotated[list[PositiveInt], MinLen(1)]
 
     passes_mask = False
+    keeps_linear = True
 
     examples = [
         {"options": {"dims": [2, 1]}, "inputs": [(3, 2)]},

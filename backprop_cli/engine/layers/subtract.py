@@ -15,6 +15,8 @@ class Subtract(Merge):
     y = x₁ − x₂          dx₁ = dy    dx₂ = −dy
     """
 
+    keeps_linear = True
+
     examples = [{"options": {}, "inputs": [(3,), (3,)]}, {"options": {}, "inputs": [(2, 1), (2, 1)]}]
 
     @property

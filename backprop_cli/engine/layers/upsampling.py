@@ -25,6 +25,8 @@ class Upsampling(Layer):
 
     middle: Array = slot()
 
+    keeps_linear = True
+
     examples = [
         {"options": {}, "inputs": [(2, 3, 2)]},
         {"options": {"size": 3}, "inputs": [(2, 1)]},

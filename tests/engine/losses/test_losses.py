@@ -186,4 +186,6 @@ def test_the_last_activation_is_found_behind_fusion_and_views() -> None:
     assert last_activation({"type": "dense", "units": 2}) == "linear"
     assert last_activation({"type": "dense", "units": 2}, "sigmoid", "flatten") == "sigmoid"
     assert last_activation("flatten") is None
-    assert last_activation({"type": "dense", "units": 2}, {"type": "dropout", "rate": 0.5}) is None
+    assert last_activation({"type": "dense", "units": 2}, {"type": "dropout", "rate": 0.5}) == "linear"
+    assert last_activation({"type": "dense", "units": 2, "activation": "tanh"}, "batch_norm") is None
+    assert last_activation({"type": "reshape", "shape": [2, 2]}, {"type": "rnn", "units": 2}) == "tanh"
