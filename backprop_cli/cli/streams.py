@@ -20,7 +20,8 @@ PLAIN = {"–": "-", "—": "-", "−": "-", "─": "-", "×": "x", "·": "*", "
 def prepare() -> None:
     """Let no character fail: what the encoding of a stream lacks is replaced. A closed stream becomes /dev/null.
 
-    PYTHONUNBUFFERED would write a line and its end in two pieces, and those of several processes between each other.
+    PYTHONUNBUFFERED would write a line and its end in two pieces, and those of several processes between each other:
+    then each line is written when it ends.
     """
     codecs.register_error(ERRORS, _plain)
     for name in ("stdout", "stderr"):
@@ -28,7 +29,8 @@ def prepare() -> None:
         if stream is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  # as long as the process
         elif hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors=ERRORS, write_through=False)
+            by_line = stream.line_buffering or stream.write_through
+            stream.reconfigure(errors=ERRORS, write_through=False, line_buffering=by_line)
 
 
 def _plain(error: UnicodeError) -> tuple[str, int]:

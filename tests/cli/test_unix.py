@@ -137,19 +137,18 @@ def test_a_line_is_written_in_one_piece(tmp_path: Path, unbuffered: str) -> None
     """Several trainings in the background share a pipe; a socket of packets shows what each write held."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     env = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": unbuffered}
-    command = [*BP.split(), "train", str(ROOT / "configs/xor.yaml"), "--epochs", "2", "--quiet"]
+    first = ["train", str(ROOT / "configs/xor.yaml"), "--epochs", "2", "--quiet", "--run-dir", "first"]
     with ours, theirs:
-        subprocess.run(
-            [*command, "--run-dir", "first"],
-            stdout=theirs,
-            stderr=theirs,
-            env=env,
-            cwd=tmp_path,
-            timeout=60,
-            check=True,
-        )
+        for command in (first, ["train", "--resume", "first", "--quiet"]):
+            subprocess.run(
+                [*BP.split(), *command], stdout=theirs, stderr=theirs, env=env, cwd=tmp_path, timeout=60, check=True
+            )
         theirs.close()
-        assert list(iter(lambda: ours.recv(1 << 16), b"")) == [b"first\n"]
+        assert list(iter(lambda: ours.recv(1 << 16), b"")) == [
+            b"first\n",
+            b"bp: first is complete after 2 epochs; --epochs N makes it longer\n",
+            b"first\n",
+        ]
 
 
 def test_debug_shows_where(bp) -> None:
