@@ -84,11 +84,7 @@ class DownloadError(DataError):
 
 
 class CheckpointError(BpError):
-    """A checkpoint that is missing, damaged or does not fit the network (exit code 1)."""
-
-
-class CheckpointFormatError(CheckpointError):
-    """A checkpoint of another version of the format: whole, and left as it is."""
+    """A checkpoint that is missing, damaged, of another format, or does not fit the network (exit code 1)."""
 
 
 class RunError(BpError):

@@ -17,7 +17,7 @@ from backprop_cli.build import TRANSFORMS, Prepared, config_of, prepare, trainin
 from backprop_cli.config import Config
 from backprop_cli.data.fingerprint import fingerprint
 from backprop_cli.data.pipeline import transforms_state
-from backprop_cli.errors import BpError, CheckpointError, CheckpointFormatError, UsageError
+from backprop_cli.errors import BpError, CheckpointError, UsageError
 from backprop_cli.runs import saved
 from backprop_cli.runs.checkpoint import MAX_UNKNOWN, CheckpointFile
 from backprop_cli.runs.directory import DIAGNOSTICS, RunDirectory, now
@@ -164,8 +164,6 @@ def _restore(run: RunDirectory, cfg: Config, say: Say, **options: Any) -> Sessio
     for path in candidates:
         try:
             session = _load(run, cfg, path, say, **options)
-        except CheckpointFormatError:
-            raise
         except CheckpointError as error:
             bad.append(path)
             say(f"{error}; looking for the one before")

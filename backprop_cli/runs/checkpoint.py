@@ -19,7 +19,7 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 
-from backprop_cli.errors import CheckpointError, CheckpointFormatError
+from backprop_cli.errors import CheckpointError
 from backprop_cli.runs import tensors
 from backprop_cli.runs.files import write_atomically
 from backprop_cli.runs.metrics_log import dumps
@@ -102,9 +102,9 @@ class CheckpointFile:
         self._start = 8 + length
         try:
             fields, metadata = tensors.parse(text)
-            version = metadata["bp_format"]
+            version = metadata.get("bp_format", "0" if "bp" in metadata else FORMAT)  # the first files did not say
             if version != FORMAT:
-                raise CheckpointFormatError(
+                raise CheckpointError(
                     f"{path}: a checkpoint of format {version!r:.20}, this bp reads {FORMAT!r}; "
                     "use the version of bp that wrote it (run.json names it), or train the run's config.yaml again"
                 )

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
-from backprop_cli.errors import CheckpointError, CheckpointFormatError, RunError
+from backprop_cli.errors import CheckpointError, RunError
 from backprop_cli.runs import saved, tensors
 from backprop_cli.runs.checkpoint import Checkpoint, CheckpointFile
 from tests.conftest import ROOT
@@ -90,11 +90,18 @@ def test_damage_is_seen(path: Path, tmp_path: Path, data: st.DataObject) -> None
     }
 
 
+def test_the_first_files_did_not_say_their_format(tmp_path: Path) -> None:
+    old = {"__metadata__": {"bp": "{}", "crc32": "{}", "check": "3a7bd1f2"}}
+    (tmp_path / "old").write_bytes(hostile.header(old))
+    with pytest.raises(CheckpointError, match="format '0', this bp reads"):
+        Checkpoint.read(tmp_path / "old")
+
+
 def test_another_version_of_the_format_is_no_damage(path: Path, tmp_path: Path) -> None:
     """Also where it has arrays of a type, and metadata, that this version does not know."""
     new = {"w": {"dtype": "BF16", "shape": [1], "data_offsets": [0, 2]}, "__metadata__": {"bp_format": "7"}}
     (tmp_path / "new").write_bytes(hostile.header(new) + bytes(2))
-    with pytest.raises(CheckpointFormatError, match="format '7', this bp reads '1'; use the version of bp"):
+    with pytest.raises(CheckpointError, match="format '7', this bp reads '1'; use the version of bp"):
         Checkpoint.read(tmp_path / "new")
 
 
