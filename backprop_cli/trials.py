@@ -2,7 +2,7 @@
 
 Axes come from `--set`: `key=a,b,c` (a list), `key=0..4` (whole numbers), `key=log:1e-4..1e-1` and
 `key=uniform:0..0.5` (drawn, with --trials). A trial is a set of overrides; its id is a digest of them,
-so that a sweep finds its own trials again.
+so that a sweep finds its own trials again. The rest of the config is the same in all of them (`changed`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import json
 import math
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,12 +23,15 @@ from backprop_cli import build
 from backprop_cli import config as configs
 from backprop_cli.config import Config
 from backprop_cli.config.load import MAX_SHOWN
+from backprop_cli.config.spelling import flow
 from backprop_cli.data.progress import Show
-from backprop_cli.errors import ConfigError, Problem, UsageError
+from backprop_cli.errors import BpError, ConfigError, Problem, UsageError
+from backprop_cli.runs.directory import RunDirectory, list_runs
 
 _WHOLE = re.compile(r"^(-?\d+)\.\.(-?\d+)$")
 _DRAWN = re.compile(r"^(log|uniform):(.+?)\.\.(.+)$")
 MAX_TRIALS = 10_000
+LOOKED_AT = 10  # trials of a sweep that is gone on with
 PATIENCE = 20.0  # seconds for building networks before the first trial starts
 
 
@@ -139,9 +142,45 @@ def trials(settings: Sequence[str], count: int | None = None, seed: int = 0) -> 
     for point in points:
         varied = {axis.key: value for axis, value in zip(axes, point, strict=True)}
         overrides = (*fixed, *(f"{key}={value}" for key, value in varied.items()))
-        digest = hashlib.sha256("\0".join(overrides).encode()).hexdigest()[:8]
-        made[digest] = Trial(digest, overrides, varied)
+        made[_digest(overrides)] = Trial(_digest(overrides), overrides, varied)
     return list(made.values())
+
+
+def _digest(overrides: Iterable[str]) -> str:
+    return hashlib.sha256("\0".join(overrides).encode()).hexdigest()[:8]
+
+
+def changed(config: Path, folder: Path, again: Sequence[Trial] = ()) -> list[str]:
+    """What the config has another value for than when the trials in the folder were trained: `key: before, now after`.
+
+    Those that are trained `again` do not count. Of the others a few are looked at, and the one most like the config
+    tells: a single trial may have been made longer since.
+    """
+    gone = {trial.id for trial in again}
+    trained = (run for run in list_runs(folder) if run.path.name not in gone and _is_trial(run))
+    found = []
+    for run in itertools.islice(trained, LOOKED_AT):
+        try:
+            now = configs.load(config, run.info["overrides"])
+            before = configs.load(run.config, [f"plugins={json.dumps([str(path) for path in now.plugins])}"])
+            copies = sorted(path.read_bytes() for path in run.plugin_copies())
+            plugins = sorted(path.read_bytes() for path in now.plugins)
+        except (BpError, OSError):  # then this one cannot tell
+            continue
+        if now.trainer.kernels == "auto":
+            now.trainer.kernels = before.trainer.kernels  # which a run settles
+        differ = [
+            f"{key}: {'none' if old is None else flow(old)}, now {'none' if new is None else flow(new)}"
+            for key, old, new in configs.diff(before, now)
+            if key != "name"
+        ]
+        found.append(differ + ["the files of plugins"] * (copies != plugins))
+    return min(found, key=len, default=[])
+
+
+def _is_trial(run: RunDirectory) -> bool:
+    overrides = run.info.get("overrides")
+    return isinstance(overrides, list) and run.path.name == _digest(map(str, overrides))
 
 
 def check(config: Path, chosen: Sequence[Trial], progress: Show | None = None) -> tuple[Config, set[str]]:

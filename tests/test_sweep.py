@@ -179,3 +179,53 @@ def test_fail_fast_stops_where_keep_going_goes_on(bp, tmp_path: Path) -> None:
     fast = bp(*diverging, "--name", "fast", "--fail-fast")
     assert fast.code == 1
     assert [trial["status"] for trial in fast.json["trials"]] == ["diverged", "missing", "missing"]
+
+
+def test_one_folder_holds_trials_of_one_config(bp, tmp_path: Path) -> None:
+    config = tmp_path / "linear.yaml"
+    config.write_text(LINEAR)
+    sweep = ["sweep", "linear.yaml", "--set", "optimizer.learning_rate=0.01,1e38"]
+    assert bp(*sweep).code == 1
+    config.write_text("# a remark\n" + LINEAR.replace("0.01", "0.5"))  # what every trial overrides
+    assert bp(*sweep, "--resume").code == 1
+    config.write_text(LINEAR.replace("units: 1", "units: 1, l2: 0.1").replace("epochs: 2", "epochs: 3"))
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.json*")}
+    more = ["sweep", "linear.yaml", "--set", "seed=5,6"]
+    for again in ([*sweep, "--resume"], [*sweep, "--only", "failed"], [*sweep, "--only", "missing"], more):
+        done = bp(*again)
+        assert done.code == 2, done.err
+        assert "linear-sweep were trained with: trainer.epochs: 2, now 3; architecture.0.l2: none, now 0.1" in done.err
+        assert "choose another --name" in done.err
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.json*")} == before
+    assert bp(*more, "--name", "other").code == 0
+    config.write_text(LINEAR)
+    assert bp(*more).code == 0
+
+
+def test_a_config_that_failed_everywhere_can_be_mended(bp, tmp_path: Path) -> None:
+    config = tmp_path / "linear.yaml"
+    config.write_text(LINEAR.replace("0.01", "1e38"))
+    sweep = ["sweep", "linear.yaml", "--set", "seed=0,1"]
+    assert bp(*sweep).code == 1
+    config.write_text(LINEAR)
+    assert bp(*sweep, "--only", "failed").code == 0
+
+
+def test_a_trial_made_longer_is_no_other_config(bp, tmp_path: Path) -> None:
+    (tmp_path / "linear.yaml").write_text(LINEAR)
+    sweep = ["sweep", "linear.yaml", "--set", "seed=0,1", "--json"]
+    first = bp(*sweep).json["trials"][0]["run_dir"]
+    assert bp("train", "--resume", first, "--epochs", "4").code == 0
+    assert bp(*sweep, "--resume").code == 0
+
+
+def test_a_plugin_belongs_to_the_config(bp, tmp_path: Path) -> None:
+    (tmp_path / "linear.yaml").write_text(LINEAR + "plugins: [mine.py]\n")
+    (tmp_path / "mine.py").write_text("A = 1\n")
+    sweep = ["sweep", "linear.yaml", "--set", "seed=0,1"]
+    assert bp(*sweep).code == 0
+    assert bp(*sweep, "--resume").code == 0
+    (tmp_path / "mine.py").write_text("A = 2\n")
+    done = bp(*sweep, "--resume")
+    assert done.code == 2
+    assert "plugins" in done.err

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 #: what a worker has imported when it begins; the second because it runs the script `bp` once more
 PRELOADED = ("backprop_cli.preloaded", "backprop_cli.cli.main")
+SHOWN = 5  # changes of a config that are named
 Only = Annotated[Literal["failed", "missing"] | None, typer.Option("--only", help="Run only these trials again.")]
 
 
@@ -45,7 +46,8 @@ def sweep(
     Every --set that holds several values is varied: A,B,C tries each, 0..4 counts, and with --trials N
     log:1e-4..1e-1 and uniform:0..0.5 are drawn from. A trial is an ordinary run, in a folder under --runs;
     its id comes from its values, so that the same sweep finds its trials again: --resume goes on with
-    what is unfinished, --only failed repeats what failed. Ctrl-C stops every trial with a checkpoint.
+    what is unfinished, --only failed repeats what failed, as long as the rest of the config is the same.
+    Ctrl-C stops every trial with a checkpoint.
 
     \b
     Examples:
@@ -74,6 +76,13 @@ def sweep(
     started = [each for each in before if each.status != "missing"]
     if started and not resume and only is None:
         raise UsageError(f"{folder} already holds {len(started)} of these trials; add --resume, or choose a --name")
+    since = planning.changed(config, folder, chosen if only == "failed" else ())
+    if since:
+        more = f" and {len(since) - SHOWN} more" if len(since) > SHOWN else ""
+        raise UsageError(
+            f"{config} is not what the trials in {folder} were trained with: {'; '.join(since[:SHOWN])}{more}; "
+            "choose another --name for a sweep of its own, or undo the change to go on with that one"
+        )
     if monitor is not None and monitor not in columns:
         raise UsageError(f"--monitor {monitor}: no trial computes it; {expected(monitor, columns)}")
     shown: AbstractContextManager[sweeps.Watcher] = nullcontext(sweeps.Silent())
