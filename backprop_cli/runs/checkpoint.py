@@ -27,7 +27,7 @@ from backprop_cli.runs.plain import failure, open_plain
 from backprop_cli.runs.tensors import Entry
 
 Array = npt.NDArray[Any]
-FORMAT = "1"  # raised whenever an older bp could not read what is written
+FORMAT = "2"  # raised whenever an older bp could not read what is written
 PIECE = 1 << 24  # bytes checked at a time
 MAX_UNKNOWN = 64 << 20
 

@@ -101,7 +101,7 @@ def test_another_version_of_the_format_is_no_damage(path: Path, tmp_path: Path) 
     """Also where it has arrays of a type, and metadata, that this version does not know."""
     new = {"w": {"dtype": "BF16", "shape": [1], "data_offsets": [0, 2]}, "__metadata__": {"bp_format": "7"}}
     (tmp_path / "new").write_bytes(hostile.header(new) + bytes(2))
-    with pytest.raises(CheckpointError, match="format '7', this bp reads '1'; use the version of bp"):
+    with pytest.raises(CheckpointError, match="format '7', this bp reads '2'; use the version of bp"):
         Checkpoint.read(tmp_path / "new")
 
 
@@ -136,10 +136,10 @@ class TestFits:
     def test_terabytes_that_are_no_lie_are_not_read(self, tmp_path: Path) -> None:
         """A well formed file of 8 TiB (sparse), checksums included, is refused by its shapes alone."""
         shape = {"dense_1.W": tensors.Entry(np.dtype("<f4"), (1 << 41,), 0, 1 << 43)}
-        from backprop_cli.runs.checkpoint import _check  # the right checksum of a hostile header
+        from backprop_cli.runs.checkpoint import FORMAT, _check  # the right checksum of a hostile header
 
         sums = '{"dense_1.W": 0}'
-        text = {"bp_format": "1", "bp": "{}", "crc32": sums, "check": _check(shape, sums, "{}")}
+        text = {"bp_format": FORMAT, "bp": "{}", "crc32": sums, "check": _check(shape, sums, "{}")}
         hostile.sparse(tmp_path / "big", tensors.header(shape, text), 1 << 43)
         file = CheckpointFile(tmp_path / "big")
         with pytest.raises(CheckpointError, match="does not fit the network"):

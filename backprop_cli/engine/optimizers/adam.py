@@ -35,8 +35,9 @@ class Adam(Optimizer):
     def update(self, w: Array, g: Array, memory: list[Array], rate: float, t: int, work: list[Array]) -> None:
         m, v, *largest = memory
         a, b = work
-        root = (1 - self.beta_2**t) ** 0.5
-        rate, epsilon = rate * root / (1 - self.beta_1**t), self.epsilon * root
+        # memory holds m / (1 − β₁) and v / (1 − β₂), see the kernel
+        root = ((1 - self.beta_2**t) / (1 - self.beta_2)) ** 0.5
+        rate, epsilon = rate * root * (1 - self.beta_1) / (1 - self.beta_1**t), self.epsilon * root
         if not self.amsgrad:
             self.kernels.adam_update(w, g, m, v, rate, self.beta_1, self.beta_2, epsilon, a, b)
             return

@@ -15,7 +15,7 @@ from backprop_cli.engine.parameters import Entry, ParameterStore
 from backprop_cli.errors import BuildError
 
 Array = npt.NDArray[Any]
-BLOCK = 32_768  # numbers; a block of w, g and two slots stays in the cache while a rule works on it
+BLOCK = 65_536  # numbers; a block of w, g and two slots stays in the cache while a rule works on it
 LONG_BLOCK = 262_144  # for a rule that is one compiled loop and reads memory once however long the block
 
 

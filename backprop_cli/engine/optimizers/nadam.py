@@ -36,14 +36,14 @@ class NAdam(Optimizer):
         m, v = memory
         a, b = work
         self.kernels.moments_update(g, m, v, self.beta_1, self.beta_2, a)
-        root = (1 - self.beta_2**t) ** 0.5
+        root = ((1 - self.beta_2**t) / (1 - self.beta_2)) ** 0.5  # memory holds m / (1 − β₁) and v / (1 − β₂)
         np.sqrt(v, out=b)
         np.add(b, self.epsilon * root, out=b)
         mu, mu_next, product = self.momentum(t), self.momentum(t + 1), self.momentum_product(t)
         np.multiply(g, rate * root * (1 - mu) / (1 - product), out=a)
         np.divide(a, b, out=a)
         np.subtract(w, a, out=w)
-        np.multiply(m, rate * root * mu_next / (1 - product * mu_next), out=a)
+        np.multiply(m, rate * root * (1 - self.beta_1) * mu_next / (1 - product * mu_next), out=a)
         np.divide(a, b, out=a)
         np.subtract(w, a, out=w)
 

@@ -30,16 +30,16 @@ class RAdam(Optimizer):
         m, v = memory
         a, b = work
         self.kernels.moments_update(g, m, v, self.beta_1, self.beta_2, a)
-        rate /= 1 - self.beta_1**t
+        rate *= (1 - self.beta_1) / (1 - self.beta_1**t)  # memory holds m / (1 − β₁) and v / (1 − β₂)
         remaining = 1 - self.beta_2**t
         limit = 2 / (1 - self.beta_2) - 1
         length = limit - 2 * t * self.beta_2**t / remaining
         if length > 5:
             r = (length - 4) * (length - 2) * limit / ((limit - 4) * (limit - 2) * length)
             np.sqrt(v, out=b)
-            np.add(b, self.epsilon, out=b)
+            np.add(b, self.epsilon / (1 - self.beta_2) ** 0.5, out=b)
             np.divide(m, b, out=a)
-            np.multiply(a, rate * (r * remaining) ** 0.5, out=a)
+            np.multiply(a, rate * (r * remaining / (1 - self.beta_2)) ** 0.5, out=a)
         else:
             np.multiply(m, rate, out=a)
         np.subtract(w, a, out=w)

@@ -53,11 +53,10 @@ def rmsprop_update(w: Array, g: Array, s: Array, rate: float, rho: float, epsilo
 @compiled
 def moments_update(g: Array, m: Array, v: Array, beta_1: float, beta_2: float, work: Array) -> None:
     real = g.dtype.type
-    take_1, keep_2, take_2 = real(1 - beta_1), real(beta_2), real(1 - beta_2)
-    nothing, zero = real(NOTHING), real(0)
+    keep_1, keep_2, nothing, zero = real(beta_1), real(beta_2), real(NOTHING), real(0)
     for i in range(g.size):
-        first = m[i] + take_1 * (g[i] - m[i])
-        second = keep_2 * v[i] + take_2 * (g[i] * g[i])
+        first = keep_1 * m[i] + g[i]
+        second = keep_2 * v[i] + g[i] * g[i]
         m[i] = zero if abs(first) < nothing else first
         v[i] = zero if second < nothing else second
 
@@ -66,11 +65,10 @@ def moments_update(g: Array, m: Array, v: Array, beta_1: float, beta_2: float, w
 def _adam(w: Array, g: Array, m: Array, v: Array, rate: float, beta_1: float, beta_2: float, epsilon: float) -> None:
     real = w.dtype.type
     rate_, eps = real(rate), real(epsilon)
-    take_1, keep_2, take_2 = real(1 - beta_1), real(beta_2), real(1 - beta_2)
-    nothing, zero = real(NOTHING), real(0)
+    keep_1, keep_2, nothing, zero = real(beta_1), real(beta_2), real(NOTHING), real(0)
     for i in range(w.size):
-        first = m[i] + take_1 * (g[i] - m[i])
-        second = keep_2 * v[i] + take_2 * (g[i] * g[i])
+        first = keep_1 * m[i] + g[i]
+        second = keep_2 * v[i] + g[i] * g[i]
         first = zero if abs(first) < nothing else first
         second = zero if second < nothing else second
         m[i], v[i] = first, second

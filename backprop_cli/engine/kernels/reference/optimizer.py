@@ -45,12 +45,13 @@ def rmsprop_update(w: Array, g: Array, s: Array, rate: float, rho: float, epsilo
 
 
 def moments_update(g: Array, m: Array, v: Array, beta_1: float, beta_2: float, work: Array) -> None:
-    """m ← β₁ m + (1 − β₁) g        v ← β₂ v + (1 − β₂) g²"""
-    np.subtract(g, m, out=work)
-    np.multiply(work, 1 - beta_1, out=work)
-    np.add(m, work, out=m)
+    """m ← β₁ m + g        v ← β₂ v + g²
+
+    Sums, not means: the factors 1 − β of the moments are left to the rate and ε, which saves two of twelve passes.
+    """
+    np.multiply(m, beta_1, out=m)
+    np.add(m, g, out=m)
     np.multiply(g, g, out=work)
-    np.multiply(work, 1 - beta_2, out=work)
     np.multiply(v, beta_2, out=v)
     np.add(v, work, out=v)
 
@@ -67,7 +68,7 @@ def adam_update(
     a: Array,
     b: Array,
 ) -> None:
-    """The moments, then w ← w − rate m / (√v + ε); rate and ε carry the corrections of m and v."""
+    """The moments, then w ← w − rate m / (√v + ε); rate and ε carry the factors and corrections of m and v."""
     moments_update(g, m, v, beta_1, beta_2, a)
     np.sqrt(v, out=b)
     np.add(b, epsilon, out=b)
