@@ -12,8 +12,8 @@ import yaml
 from backprop_cli import registry
 from backprop_cli.config.interpolate import escape
 from backprop_cli.config.nodes import Keys, dotted
+from backprop_cli.config.scalars import resolve
 from backprop_cli.config.schema import Config, Options
-from backprop_cli.config.text import resolve
 from backprop_cli.registry import Registered
 
 

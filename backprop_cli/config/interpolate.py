@@ -17,7 +17,7 @@ from typing import Any
 
 from backprop_cli.config.nodes import MAX_NODES, Keys, Node, copy, problem, size
 from backprop_cli.config.overrides import item_names
-from backprop_cli.config.text import resolve
+from backprop_cli.config.scalars import resolve
 from backprop_cli.errors import ConfigError, Problem
 from backprop_cli.registry import suggest
 

@@ -1,8 +1,7 @@
 """YAML text to nodes: safe, with marks, and with the scalars that people expect.
 
 Built on the parser's event stream, so that nesting, aliases and tags are refused before
-anything is made of them. Scalars follow the YAML 1.2 core schema: `1e-3` is a float, `on`,
-`1:30` and dates are strings. Keys are always strings.
+anything is made of them. Scalars are resolved in `scalars`; keys are always strings.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from typing import Any
 import yaml
 
 from backprop_cli.config.nodes import MAX_DEPTH, MAX_NODES, Mark, Node, copy, problem, size
+from backprop_cli.config.scalars import is_number, resolve
 from backprop_cli.errors import ConfigError, Problem
 from backprop_cli.registry import suggest
 
@@ -23,16 +23,6 @@ MAX_DIGITS = 100  # a 128-bit seed has 39
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C parser reads ten times faster
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
-_INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_WORDS: dict[str, Any] = {
-    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
-    **dict.fromkeys(("true", "True", "TRUE"), True),
-    **dict.fromkeys(("false", "False", "FALSE"), False),
-    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), float("inf")),
-    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
-    **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
-}
 _PLAINER = {  # what the YAML library says -> what to do about it
     "found character '\\t' that cannot start any token": "a tab; indent with spaces",
     "found character that cannot start any token": "a tab or one of @ ` %; indent with spaces, quote text",
@@ -46,18 +36,6 @@ _PLAINER = {  # what the YAML library says -> what to do about it
     "did not find expected node content": "expected a value here",
     "found unexpected end of stream": "a quote that is never closed",
 }
-
-
-def resolve(text: str) -> Any:
-    """The value of an unquoted scalar: null, bool, int, float, or the text itself."""
-    if text in _WORDS:
-        return _WORDS[text]
-    if text[0] in "+-.0123456789":
-        if _INT.fullmatch(text):
-            return int(text, {"0x": 16, "0o": 8}.get(text[:2], 10))
-        if _FLOAT.fullmatch(text):
-            return float(text)
-    return text
 
 
 def read(path: Path) -> str:
@@ -229,7 +207,7 @@ class _Builder:
             if "\0" in event.value:
                 raise self.fatal(mark, "a NUL character; expected plain text")
             return event.value
-        if len(event.value) > MAX_DIGITS and (_INT.fullmatch(event.value) or _FLOAT.fullmatch(event.value)):
+        if len(event.value) > MAX_DIGITS and is_number(event.value):
             raise self.fatal(mark, f"a number of {len(event.value)} digits; expected at most {MAX_DIGITS}")
         return resolve(event.value)
 
