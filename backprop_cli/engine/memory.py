@@ -1,8 +1,4 @@
-"""Where the graph keeps its arrays: planned once for the largest batch, views for shorter ones.
-
-A view layer's y is its x in another shape. An in-place layer's y is its x, when nobody else reads
-it and the producer does not need it back; the gradients then share memory too.
-"""
+"""Where the graph keeps its arrays: planned once for the largest batch, views for shorter ones."""
 
 from __future__ import annotations
 
@@ -16,6 +12,7 @@ import numpy.typing as npt
 from backprop_cli.engine.layer import Layer, Shape, WorkspaceSpec
 from backprop_cli.engine.node import INPUT, Node
 from backprop_cli.engine.parameters import aligned_zeros
+from backprop_cli.engine.sharing import shared
 
 if TYPE_CHECKING:
     from backprop_cli.engine.graph import Network
@@ -53,44 +50,7 @@ class Plan:
         self._sizes: dict[str, tuple[Shape, np.dtype[Any]]] = {}
         self._bindings: dict[int, Bindings] = {}
         self._arena = np.zeros(0, np.uint8)
-        self._values, self._deltas = self._aliases()
-
-    def _aliases(self) -> tuple[dict[str, str], dict[str, str]]:
-        """node name -> the name of the array that holds its y, and its dy."""
-        values, deltas = {INPUT: INPUT}, {INPUT: INPUT}
-        by_name = {node.name: node for node in self.network.nodes}
-        readers = sum(node.inputs.count(INPUT) for node in self.network.nodes)
-        for node in self.network.nodes:
-            values[node.name] = deltas[node.name] = node.name
-            source = by_name.get(node.inputs[0])
-            if node.layer.view:
-                values[node.name] = values[node.inputs[0]]
-                if (
-                    source.consumers == 1 and source.needs_gradient
-                    if source
-                    else readers == 1 and self.network.input_gradient
-                ):
-                    deltas[node.name] = deltas[node.inputs[0]]
-            elif (
-                not self.network.observe
-                and node.layer.in_place
-                and source
-                and source.consumers == 1
-                and not self._read_back(source, by_name)
-            ):
-                values[node.name] = values[source.name]
-                if source.needs_gradient:
-                    deltas[node.name] = deltas[source.name]
-        return values, deltas
-
-    def _read_back(self, node: Node, by_name: dict[str, Node]) -> bool:
-        """Whether overwriting the node's y would hurt: its own backward reads it, or it is the data."""
-        if node.layer.needs_output:
-            return True
-        if not node.layer.view:
-            return False
-        source = by_name.get(node.inputs[0])
-        return source is None or source.consumers > 1 or self._read_back(source, by_name)
+        self._values, self._deltas = shared(network.nodes, network.input_gradient, network.observe)
 
     @property
     def bytes(self) -> int:
@@ -238,16 +198,8 @@ class Plan:
             if node.layer.view and aliased:
                 continue
             dx = dxs if node.layer.merges else dxs[0]
-            calls.append(
-                (
-                    node.layer.backward,
-                    self._source(node, values),
-                    values[node.name],
-                    deltas[node.name],
-                    dx,
-                    sums,
-                )
-            )
+            x, y, dy = self._source(node, values), values[node.name], deltas[node.name]
+            calls.append((node.layer.backward, x, y, dy, dx, sums))
         return calls
 
     def _workspaces(self, n: int) -> list[tuple[Any, str, Array]]:
