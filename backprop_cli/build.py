@@ -1,14 +1,14 @@
 """From a Config to everything that runs. The only file that knows every room.
 
 Config → `prepare` (dataset, batches, network) → `training` (the loop) → `session.train` (the run directory).
-`eval`, `check` and `gradcheck` start from the same `prepare`.
+`evaluation`, `check` and `gradcheck` start from the same `prepare`.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,17 +27,14 @@ from backprop_cli.data.transform import Transform
 from backprop_cli.engine.graph import Network
 from backprop_cli.engine.kernels import compilable
 from backprop_cli.engine.losses.base import Reading
-from backprop_cli.engine.metrics.base import class_ids, counted
-from backprop_cli.engine.metrics.report import class_report
 from backprop_cli.errors import BuildError, ConfigError, UnknownNameError, UsageError
 from backprop_cli.expand import Expander
 from backprop_cli.runs import saved
 from backprop_cli.runs.checkpoint import CheckpointFile
-from backprop_cli.runs.directory import RunDirectory, find_run
+from backprop_cli.runs.directory import RunDirectory
 from backprop_cli.training.callbacks.best import Best
 from backprop_cli.training.callbacks.threads import Threads
-from backprop_cli.training.loop import Callback, Loop, evaluate
-from backprop_cli.training.threads import limited
+from backprop_cli.training.loop import Callback, Loop
 
 Array = npt.NDArray[Any]
 Warn = Callable[[str], None]
@@ -53,6 +50,11 @@ class Prepared:
     transforms: list[Transform]
     network: Network
     reading: Reading  # how its outputs are to be read
+
+    @property
+    def measured_split(self) -> str:
+        """The split that a finished run is measured on: test, else validation, else train."""
+        return next(name for name in ("test", "validation", *self.dataset.splits) if name in self.dataset.splits)
 
     def batches(self, split: str, *, training: bool = False, **where: Any) -> Batches:
         """Batches of a split; shuffled and augmented for training, in order otherwise. Raises UsageError."""
@@ -241,51 +243,3 @@ def load_run(
     for name, array in file.read(wanted).items():
         np.copyto(wanted[name], array)
     return prepared, path
-
-
-def default_split(dataset: Dataset) -> str:
-    """The split `bp eval` measures: test, else validation, else train."""
-    return next(name for name in ("test", "validation", *dataset.splits) if name in dataset.splits)
-
-
-def evaluate_run(
-    run: RunDirectory, split: str | None = None, checkpoint: str = "best", **options: Any
-) -> dict[str, Any]:
-    """Loss and metrics of a run on a split, with a confusion matrix for classes; what `bp eval --json` prints."""
-    prepared, path = load_run(run, checkpoint, **options)
-    split = split or default_split(prepared.dataset)
-    batches, network = prepared.batches(split), prepared.network
-    reading = prepared.reading
-    predicted: list[Array] = []
-    truth: list[Array] = []
-
-    def watched() -> Iterator[tuple[Array, Array]]:
-        show = options.get("progress") or (lambda *_: None)
-        for i, (x, y) in enumerate(batches.epoch(0), start=1):
-            yield x, y
-            show(f"evaluating {split}", i, batches.steps_per_epoch)
-            if prepared.dataset.classes:
-                ids = class_ids(*counted(network.output, y, network.output_mask), reading)
-                predicted.append(ids[0])
-                truth.append(ids[1].copy())  # a view of the batch, which the next one overwrites
-
-    with limited(network, batches.batch_size):
-        measured = evaluate(network, watched(), prepared.config.trainer.metrics)
-    result = {
-        "run_id": run.id,
-        "split": split,
-        "checkpoint": str(path),
-        "samples": batches.samples,
-        "metrics": measured,
-    }
-    return result | class_report(predicted, truth, prepared.dataset.classes)
-
-
-def find(name: str, runs: Path) -> RunDirectory:
-    """A run by path, id or `latest`."""
-    return find_run(name, runs)
-
-
-def command_line() -> list[str]:
-    """How this process was called."""
-    return [Path(sys.argv[0]).name, *sys.argv[1:]]

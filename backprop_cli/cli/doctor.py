@@ -42,12 +42,12 @@ def doctor(
       bp doctor configs/deep_sigmoid.yaml
       bp doctor configs/moons.yaml --set optimizer.learning_rate=100 --fail
     """
-    from backprop_cli import build
     from backprop_cli.cli import ui
     from backprop_cli.errors import UsageError
     from backprop_cli.insight import doctor as doctors
     from backprop_cli.insight import doctor_text
     from backprop_cli.insight.doctor_verdicts import Limits
+    from backprop_cli.runs.directory import find_run
 
     limits = Limits(steps, seconds, {} if json else {"warn": ui.warn, "progress": ui.loading})
     if is_config(source):
@@ -56,7 +56,7 @@ def doctor(
     else:
         if set_ or unset:
             raise UsageError("--set goes with a CONFIG; a run is what it is")
-        run = build.find(source, runs)
+        run = find_run(source, runs)
         found = doctors.examine_run(run, limits)
         path = str(run.config)
     if json:

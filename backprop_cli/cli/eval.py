@@ -27,12 +27,13 @@ def evaluate(
       bp eval runs/mnist-20260101-120000-1a2b --split validation --checkpoint last
       bp eval latest --json
     """
-    from backprop_cli import build
     from backprop_cli.cli import ui
     from backprop_cli.engine.metrics.report import MAX_MATRIX
+    from backprop_cli.evaluation import evaluate_run
+    from backprop_cli.runs.directory import find_run
 
-    result = build.evaluate_run(
-        build.find(run, runs), split, checkpoint, warn=None if json else ui.warn, progress=None if json else ui.loading
+    result = evaluate_run(
+        find_run(run, runs), split, checkpoint, warn=None if json else ui.warn, progress=None if json else ui.loading
     )
     if json:
         print_json(result)

@@ -54,13 +54,13 @@ def plot(
       bp plot latest
       bp plot latest --kind network --sample 0 --output network.svg
     """
-    from backprop_cli import build
     from backprop_cli.cli import ui
+    from backprop_cli.runs.directory import find_run
 
     options = Options(metrics=metric or [], x=x, split=split, sample=sample, note=ui.note)
     path = picture(names, kind, output, runs, checkpoint, options)
     if json:
-        print_json({"path": str(path), "kind": kind, "runs": [build.find(name, runs).id for name in names]})
+        print_json({"path": str(path), "kind": kind, "runs": [find_run(name, runs).id for name in names]})
     else:
         print(path)
 

@@ -33,12 +33,12 @@ def predict(
       bp predict latest digit.png --json
       bp predict latest inputs.npy --output outputs.npy --checkpoint last
     """
-    from backprop_cli import build
     from backprop_cli import predict as predicting
     from backprop_cli.cli import ui
+    from backprop_cli.runs.directory import find_run
 
     found = predicting.predict(
-        build.find(run, runs), source, checkpoint, warn=ui.warn, progress=None if json else ui.loading
+        find_run(run, runs), source, checkpoint, warn=ui.warn, progress=None if json else ui.loading
     )
     if output is not None:
         predicting.save(found, output)

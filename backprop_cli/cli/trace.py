@@ -56,6 +56,7 @@ def trace(
     from backprop_cli.insight import trace as traces
     from backprop_cli.insight import trace_text
     from backprop_cli.insight.trace_json import as_json
+    from backprop_cli.runs.directory import find_run
     from backprop_cli.runs.files import write_atomically
 
     if json and (blank or step or format == "html" or output):
@@ -74,7 +75,7 @@ def trace(
     elif set_ or unset:
         raise UsageError("--set goes with a CONFIG; a run is what it is")
     else:
-        prepared, _ = build.load_run(build.find(source, runs), **loading)
+        prepared, _ = build.load_run(find_run(source, runs), **loading)
         found = traces.trace(prepared.config, sample, prepared)
     if json:
         print_json(as_json(found))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -56,6 +57,7 @@ def train(
     from backprop_cli.cli.ui.progress import progress
     from backprop_cli.config.spelling import flow
     from backprop_cli.errors import BpError, UsageError
+    from backprop_cli.runs.directory import find_run
 
     if (config is None) == (resume is None):
         raise UsageError("expected a CONFIG, or --resume RUN, and not both; see `bp train --help`")
@@ -65,7 +67,7 @@ def train(
     loading = None if quiet else ui.loading
     callbacks = [] if quiet else [progress(live)]
     if resume is not None:
-        found = build.find(resume, runs)
+        found = find_run(resume, runs)
         work = partial(session.resume, found, epochs=epochs)
     else:
         assert config is not None
@@ -79,7 +81,7 @@ def train(
             if json:
                 print_json({"run_id": None, "run_dir": None, "status": "checked", "parameters": count})
             return
-        work = partial(session.train, cfg, runs=runs, run_dir=run_dir, command=build.command_line())
+        work = partial(session.train, cfg, runs=runs, run_dir=run_dir, command=[Path(sys.argv[0]).name, *sys.argv[1:]])
     try:
         result = work(warn=warn, progress=loading, callbacks=callbacks)
     except BpError as error:

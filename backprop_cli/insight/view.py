@@ -149,7 +149,7 @@ class View:
 
     def answers(self, split: str | None = None) -> Answers:
         """The answers on a split, by default the one `bp eval` measures. Raises UsageError without classes."""
-        name, data = self.split(split, build.default_split(self.prepared.dataset))
+        name, data = self.split(split, self.prepared.measured_split)
         classes = self.prepared.dataset.classes
         if not classes:
             raise UsageError(

@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backprop_cli import build, load_config
+from backprop_cli import load_config
+from backprop_cli.evaluation import evaluate_run
 from backprop_cli.insight.markup import POINTS, Line, chart, element, script_json
 from backprop_cli.insight.mistakes import data_uri, mistakes
 from backprop_cli.insight.report import report
@@ -123,7 +124,7 @@ def test_mistakes_are_mistakes_the_surest_first_with_their_images(view: Views) -
 
 def test_the_matrix_is_that_of_eval(view: Views) -> None:
     run = view("mnist")
-    matrix = build.evaluate_run(run.run)["confusion_matrix"]
+    matrix = evaluate_run(run.run)["confusion_matrix"]
     cells = re.findall(r'<td[^>]*title="[^"]*taken for[^"]*"[^>]*>(\d+)</td>', report([run]))
     assert np.array(cells, int).reshape(10, 10).tolist() == matrix
 

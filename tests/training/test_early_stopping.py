@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from backprop_cli import load_config, train
-from backprop_cli.build import evaluate_run, find
+from backprop_cli.evaluation import evaluate_run
+from backprop_cli.runs.directory import find_run
 
 CONFIG = """
 dataset: {{source: synthetic, name: moons, samples: 200, splits: {{train: "train[:50%]", validation: "train[50%:]"}}}}
@@ -29,5 +30,5 @@ def test_eval_uses_the_best_epoch(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text(CONFIG.format(rate=8, patience=2))
     result = train(load_config(tmp_path / "c.yaml"), run_dir=tmp_path / "run")
     assert result["best"]["epoch"] < result["epochs"] < 50
-    measured = evaluate_run(find(str(tmp_path / "run"), tmp_path), "validation")["metrics"]
+    measured = evaluate_run(find_run(str(tmp_path / "run"), tmp_path), "validation")["metrics"]
     assert measured["loss"] == pytest.approx(result["best"]["validation/loss"], rel=1e-6)

@@ -17,10 +17,11 @@ from matplotlib.table import Cell
 from matplotlib.text import Text
 from PIL import Image
 
-from backprop_cli import build, load_config
+from backprop_cli import load_config
 from backprop_cli.cli.plot import picture
 from backprop_cli.compare import compare, rows
 from backprop_cli.errors import BpError, UsageError
+from backprop_cli.evaluation import evaluate_run
 from backprop_cli.insight import style
 from backprop_cli.insight.labels import labels
 from backprop_cli.insight.layout import COLUMN
@@ -123,7 +124,7 @@ def test_colours_are_told_apart_with_many_runs() -> None:
 
 def test_the_confusion_is_that_of_eval(view: Views) -> None:
     run = view("mnist")
-    measured = build.evaluate_run(run.run)
+    measured = evaluate_run(run.run)
     matrix = np.array(measured["confusion_matrix"])
     figure = draw("confusion", [run])
     image = next(ax for ax in _axes(figure) if ax.images).images[0].get_array()
