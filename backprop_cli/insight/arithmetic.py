@@ -61,20 +61,35 @@ def loss_terms(found: Trace) -> list[str]:
     return []
 
 
-def plain_updates(found: Trace) -> list[str]:
-    """w − η g for each number shown, where that is what the optimizer did; none where it did something else."""
+def updates(found: Trace) -> list[str]:
+    """The new values of layers that are written out: by the rule of plain SGD or of Adam's first step if that is what
+    was done, else by the step that was taken."""
+    trained = [each for step in found.steps if step.backward for each in step.parameters if not each.frozen]
+    shown = [each for parameter in trained for each in parameter.gradients]
+    eta, eps = found.learning_rate, found.epsilon or 0.0
+    adam = "w − η m̂ / (√v̂ + ε)"
+    first: list[str] = []
+    if all(_close(each.value - eta * each.gradient, each.updated) for each in shown):
+        rule, step = "w − η g", "− {eta} · {g}"
+    elif any(adam in line for line in found.optimizer_symbols) and all(
+        _close(each.value - eta * each.gradient / (abs(each.gradient) + eps), each.updated) for each in shown
+    ):
+        rule, step = adam, "− {eta} · {g} / (|{g}| + {eps})"
+        first = ["at the first step m̂ is g, and √v̂ is |g|"]
+    else:
+        rule, step = "w + step", "+ {made}"
     lines = []
-    for parameter in (parameter for step in found.steps for parameter in step.parameters if not parameter.frozen):
+    for parameter in trained:
         for each in parameter.gradients:
-            made = each.value - found.learning_rate * each.gradient
-            if not math.isclose(made, each.updated, rel_tol=1e-9, abs_tol=1e-12):
-                return []
+            numbers = {"eta": eta, "eps": eps, "g": each.gradient, "made": each.updated - each.value}
+            made = step.format(**{name: _signed(value) for name, value in numbers.items()})
             index = ",".join(str(i + 1) for i in each.index)
-            lines.append(
-                f"{parameter.name}[{index}] ← w − η g = {number(each.value)} − {number(found.learning_rate)} · "
-                f"{_signed(each.gradient)} = {number(each.updated)}"
-            )
-    return lines
+            lines.append(f"{parameter.name}[{index}] ← {rule} = {number(each.value)} {made} = {number(each.updated)}")
+    return first + lines if lines else []
+
+
+def _close(a: float, b: float) -> bool:
+    return math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12)
 
 
 def dense_forward(step: Step, layer: Dense, activation: Activation | None) -> list[str]:

@@ -88,6 +88,7 @@ class Trace:
     optimizer_name: str
     optimizer_symbols: list[str]
     learning_rate: float
+    epsilon: float | None  # the optimizer's, if it has one
     note: str | None = None  # what one example alone cannot show
 
     @property
@@ -132,7 +133,7 @@ def trace(cfg: Config, sample: int = 0, prepared: build.Prepared | None = None, 
     return Trace(
         cfg.name, "train", sample, x[0], y[0], steps, output[0], cfg.loss.type_name, equations(cfg.loss), loss, after,
         network.head.type_name if network.head else None, optimizer.type_name, equations(optimizer), rate,
-        alone(network),
+        getattr(optimizer, "epsilon", None), alone(network),
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop_cli.insight.arithmetic import loss_terms, number, plain_updates
+from backprop_cli.insight.arithmetic import loss_terms, number, updates
 from backprop_cli.insight.trace import READABLE, Parameter, Step, Trace
 
 BLANK = "________"
@@ -34,7 +34,7 @@ def sections(found: Trace) -> list[Section]:
             made.append((f"gradient of {parameter.name} {parameter.shape}", _rows(parameter)))
     rule = [f"    {line}" for line in found.optimizer_symbols]
     after = [f"η = {number(found.learning_rate)}", f"L after the step = {found.loss_after:.12f}"]
-    made.append((f"update  {found.optimizer_name}", [*rule, after[0], *plain_updates(found), after[1]]))
+    made.append((f"update  {found.optimizer_name}", [*rule, after[0], *updates(found), after[1]]))
     made.append(("check", [f"largest relative error of a gradient shown: {found.worst:.1e}"]))
     return made
 
