@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -21,6 +22,8 @@ ROOT = Path(__file__).parents[1]
 _UNSHARE = ["unshare", "--map-root-user", "--net"]
 _ALLOWED = subprocess.run([*_UNSHARE, "true"], capture_output=True, check=False).returncode == 0
 NO_NETWORK = _UNSHARE if _ALLOWED else []
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell leaves it to what it begins in the background,
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # and as child processes would inherit it
 # child processes of tests find the package also where it is not installed
 os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
 
