@@ -94,6 +94,14 @@ def test_a_shipped_config_has_what_it_is_to_show_and_nothing_else(path: Path) ->
     assert [each.disease for each in found.verdicts] == ON_PURPOSE.get(path.stem, [])
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_an_explosion_is_named_also_where_the_loss_survives_it(seed: int) -> None:
+    (found,) = examine_config(ROOT / "configs/lessons/exploding.yaml", (f"seed={seed}",), Limits(2000, 600)).verdicts
+    assert found.disease == "exploding_gradients"
+    assert found.tried is not None
+    assert found.tried.before is None or found.tried.after < 0.5 * found.tried.before  # None where it broke off
+
+
 def offline(path: Path) -> tuple[str, ...]:
     """The override that takes a config's fallback for its dataset."""
     dataset = resolved(load_config(path))["dataset"]
