@@ -45,11 +45,11 @@ class Task:
 
     def round(self) -> None:
         """One epoch."""
-        raise NotImplementedError
+        raise NotImplementedError  # every peer has its own
 
     def accuracy(self) -> float:
         """Share of right answers on the held-out examples."""
-        raise NotImplementedError
+        raise NotImplementedError  # every peer has its own
 
     @property
     def about(self) -> str:

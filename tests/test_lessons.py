@@ -71,9 +71,9 @@ def test_vanishing_gradients_and_their_cures(learn: Learn, cure: str, accuracy: 
 
 def test_exploding_gradients_and_clipping(learn: Learn) -> None:
     exploding, clipped = learn("exploding"), learn("exploding_clipped")
-    assert exploding.status == "diverged" or min(exploding.course("validation/loss")) > 0.1
+    assert exploding.status == "diverged" or min(exploding.course("validation/loss")) > 0.12
     assert clipped.status == "completed"
-    assert min(clipped.course("validation/loss")) < 0.05
+    assert clipped.end("validation/loss") < 0.05
 
 
 def test_xor_needs_a_hidden_layer(learn: Learn) -> None:

@@ -20,7 +20,7 @@ KERNEL_RANGE = (0.2, 3.0)  # of std·√fan_in; Glorot has about 1, He 1.41
 VANISHED = 1e-3  # gradient/weight of a layer, as a share of the largest one's
 DEAD = 0.5  # share of a layer's units; healthy ReLU networks here had up to 0.4
 SATURATED = 0.6  # share of outputs in the flat parts
-JUMP = 50.0  # the largest gradient of a recurrent layer, over its median; with a clipped one it stayed below 9
+JUMP = 50.0  # the largest gradient of a recurrent layer, over its median; no proof by itself: an edit has to help
 
 
 def unscaled_inputs(case: Case) -> Suspicion | None:

@@ -61,7 +61,7 @@ def test_the_rows_are_those_of_tfds(expression: str, lengths: list[int]) -> None
     sizes = {name: sum(each) for name, each in shards.items()}
     try:
         right = by_tfds(expression, shards)
-    except (ValueError, NotImplementedError):
+    except (ValueError, NotImplementedError):  # TFDS cannot read it
         with pytest.raises(DataError):
             splits.parse(expression, sizes, shards)
     else:

@@ -140,7 +140,7 @@ def _decode_split(
 def _open(builder: Any, name: str, split: str) -> Any:
     try:
         return builder.as_data_source(split=split)
-    except NotImplementedError as error:
+    except NotImplementedError as error:  # what TFDS raises for a format that needs TensorFlow
         raise DataError(
             f"{name}: {builder.data_path} was prepared as {builder.info.file_format.value}; expected "
             "array_record, the format that is read without TensorFlow; set data_dir to another folder"
