@@ -185,5 +185,5 @@ def _bytes(array: Array) -> memoryview:
 
 def _check(entries: Mapping[str, Entry], sums: str, plain: str) -> str:
     """CRC-32 of all that a header says."""
-    places = tensors.described(tuple(entries.items()))
+    places = tensors.described(entries)
     return f"{crc32(plain.encode(), crc32(sums.encode(), crc32(places.encode()))):08x}"

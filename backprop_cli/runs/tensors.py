@@ -10,9 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from math import prod
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -52,33 +49,28 @@ class Entry:
         return self.end - self.begin
 
 
-def layout(arrays: Mapping[str, Array]) -> Mapping[str, Entry]:
+def layout(arrays: Mapping[str, Array]) -> dict[str, Entry]:
     """Places end to end; the widest types come first, so that all are aligned. Raises KeyError for an odd dtype."""
-    return _layout(tuple((-array.dtype.itemsize, name, array.dtype, array.shape) for name, array in arrays.items()))
-
-
-@lru_cache(8)  # the checkpoints of a run are all alike, and what writes them holds up the training
-def _layout(arrays: tuple[tuple[int, str, np.dtype[Any], tuple[int, ...]], ...]) -> Mapping[str, Entry]:
     entries, end = {}, 0
-    for size, name, dtype, shape in sorted(arrays, key=lambda each: each[:2]):
-        begin, end = end, end - size * prod(shape)
-        entries[name] = Entry(DTYPES[NAMES[dtype]], shape, begin, end)
-    return MappingProxyType(entries)
+    for name in sorted(arrays, key=lambda name: (-arrays[name].dtype.itemsize, name)):
+        array = arrays[name]
+        entries[name] = Entry(DTYPES[NAMES[array.dtype]], array.shape, end, end + array.nbytes)
+        end += array.nbytes
+    return entries
 
 
-@lru_cache(8)
-def described(entries: tuple[tuple[str, Entry], ...]) -> str:
+def described(entries: Mapping[str, Entry]) -> str:
     """What a header says about arrays, without the braces around it."""
     fields = {
         name: {"dtype": NAMES[entry.dtype], "shape": entry.shape, "data_offsets": [entry.begin, entry.end]}
-        for name, entry in entries
+        for name, entry in entries.items()
     }
     return json.dumps(fields, separators=(",", ":"))[1:-1]
 
 
 def header(entries: Mapping[str, Entry], metadata: dict[str, str]) -> bytes:
     """The file up to the first array. Raises ValueError if it would be too long to be read again."""
-    said, arrays = json.dumps(metadata, separators=(",", ":")), described(tuple(entries.items()))
+    said, arrays = json.dumps(metadata, separators=(",", ":")), described(entries)
     text = f'{{"__metadata__":{said}{arrays and ","}{arrays}}}'.encode()
     text += b" " * (-len(text) % 8)
     if len(text) > MAX_HEADER:
