@@ -90,14 +90,14 @@ def test_trials_end_with_a_checkpoint_when_the_sweep_is_killed(tmp_path: Path, c
     env = os.environ | {"BP_CACHE": str(cache)}
     process = subprocess.Popen([sys.executable, "-m", "backprop_cli", *command, "--runs", tmp_path], cwd=ROOT, env=env)
     began = time.monotonic()
-    while len(list(tmp_path.glob("*/*/metrics.jsonl"))) < 2:
+    while len(list(tmp_path.glob("[!.]*/[!.]*/metrics.jsonl"))) < 2:
         assert process.poll() is None and time.monotonic() - began < 60
         time.sleep(0.05)
     process.kill()
     process.wait()
 
     def statuses() -> list[str]:
-        return [json.loads(path.read_text())["status"] for path in tmp_path.glob("*/*/run.json")]
+        return [json.loads(path.read_text())["status"] for path in tmp_path.glob("[!.]*/[!.]*/run.json")]
 
     while "running" in statuses():
         assert time.monotonic() - began < 60
@@ -137,7 +137,7 @@ def test_a_killed_process_costs_one_trial_and_a_signal_none(bp, tmp_path: Path, 
     process = subprocess.Popen([sys.executable, "-m", "backprop_cli", *command], cwd=tmp_path, env=env)
 
     def running(count: int) -> list[Path]:
-        while len(found := list(tmp_path.glob("runs/xor-sweep/*/run.json"))) < count:
+        while len(found := list(tmp_path.glob("runs/xor-sweep/[!.]*/run.json"))) < count:
             assert process.poll() is None
             time.sleep(0.01)
         return sorted(found, key=lambda path: path.stat().st_mtime)
