@@ -3,9 +3,10 @@
     python benchmarks/checkpoints.py [--epochs 12] [--set KEY=VALUE …]
 
 Within one training, every other 100 steps begin with a checkpoint, and every other step goes without the look; so that
-what else the machine does falls on both. Printed are medians and lower quartiles on three clocks: the wall's; the
-processor time of the thread that trains, which is what is lost where another core is idle; and that of the process,
-with the thread that writes, which is what is lost where none is.
+what else the machine does falls on both. Each span is compared with the two beside it; printed are the medians, and
+the quartiles of the cost, on three clocks: the wall's; the processor time of the thread that trains, which is what is
+lost where another core is idle; and that of the process, with the thread that writes, which is what is lost where none
+is.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import argparse
 import tempfile
 import time
 from pathlib import Path
+from statistics import median, quantiles
 
 from backprop_cli import load_config, session
 from backprop_cli.training import loop as loops
@@ -68,10 +70,10 @@ def measure(name: str, watch: Alternating, settings: list[str]) -> None:
     without, with_ = (times[len(times) // 20 :] for times in watch.times)
     print(f"{name}: {len(without)} times without, {len(with_)} with")
     for i, clock in enumerate(CLOCKS):
-        a, b = (sorted(times[i] for times in each) for each in (without, with_))
-        for what, share in (("lower quartile", 0.25), ("median", 0.5)):
-            x, y = a[int(share * len(a))], b[int(share * len(b))]
-            print(f"  {clock}, {what}: {1e3 * x:.3f} and {1e3 * y:.3f} ms, {100 * (y / x - 1):+.2f} %")
+        a, b = ([times[i] for times in each] for each in (without, with_))
+        costs = [100 * (2 * y / (x + z) - 1) for x, y, z in zip(a, b, a[1:], strict=False)]
+        low, cost, high = quantiles(costs, n=4)
+        print(f"  {clock}: {1e3 * median(a):.3f} and {1e3 * median(b):.3f} ms, {cost:+.2f} % ({low:+.2f} to {high:+.2f})")
 
 
 def main() -> None:
