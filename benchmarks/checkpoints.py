@@ -73,7 +73,9 @@ def measure(name: str, watch: Alternating, settings: list[str]) -> None:
         a, b = ([times[i] for times in each] for each in (without, with_))
         costs = [100 * (2 * y / (x + z) - 1) for x, y, z in zip(a, b, a[1:], strict=False)]
         low, cost, high = quantiles(costs, n=4)
-        print(f"  {clock}: {1e3 * median(a):.3f} and {1e3 * median(b):.3f} ms, {cost:+.2f} % ({low:+.2f} to {high:+.2f})")
+        print(
+            f"  {clock}: {1e3 * median(a):.3f} and {1e3 * median(b):.3f} ms, {cost:+.2f} % ({low:+.2f} to {high:+.2f})"
+        )
 
 
 def main() -> None:
