@@ -22,6 +22,25 @@ def test_xor_is_learned_from_seed_0(bp, tmp_path: Path) -> None:
     assert bp("eval", "latest", "--json").json["metrics"]["accuracy"] == 1.0
 
 
+def test_folders_may_be_links(bp, tmp_path: Path) -> None:
+    """Runs on another disk, say."""
+    for name in ("runs", "cache", "pictures"):
+        (tmp_path / f"disk/{name}").mkdir(parents=True)
+        (tmp_path / name).symlink_to(f"disk/{name}")
+    short = ["--quiet", "--epochs", "3"]
+    for command in (
+        ["train", "configs/mnist.yaml", *short, "--set", "dataset={source: sample, name: mnist5k}"],
+        ["train", "configs/xor.yaml", *short, "--run-dir", "pictures/xor"],
+        ["train", "--resume", "pictures/xor", *short[:1], "--epochs", "4"],
+        ["plot", "pictures/xor", "-o", "pictures/loss.png"],
+        ["eval", "latest"],
+        ["sweep", "configs/xor.yaml", "--set", "seed=0,1", "--set", "trainer.epochs=3"],
+        ["runs", "rm", "latest"],
+    ):
+        done = bp(*command, BP_CACHE=str(tmp_path / "cache"))
+        assert done.code == 0, done.err
+
+
 class TestMazur:
     """The published worked example, number for number."""
 

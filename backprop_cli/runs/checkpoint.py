@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from backprop_cli.errors import CheckpointError
 from backprop_cli.runs import tensors
-from backprop_cli.runs.files import write_atomically
+from backprop_cli.runs.files import Folder
 from backprop_cli.runs.metrics_log import dumps
 from backprop_cli.runs.plain import failure, open_plain
 from backprop_cli.runs.tensors import Entry
@@ -39,13 +39,9 @@ class Checkpoint:
     arrays: dict[str, Array]
     values: dict[str, Any]
 
-    def write(self, path: Path, before: Callable[[], None] | None = None) -> None:
-        """`pack`, and write the file."""
-        self.pack().write(path, before)
-
-    def pack(self) -> Packed:
-        """All that cannot wait: the values as text. The arrays must stay as they are until they are written."""
-        return Packed(self.arrays, dumps(self.values))
+    def write(self, path: Path) -> None:
+        """Write the file whole or not at all. Raises RunError; CheckpointError where there are too many arrays."""
+        Copies(self.arrays).write(Folder(path.parent), path.name, dumps(self.values))
 
     @classmethod
     def read(cls, path: Path) -> Checkpoint:
@@ -54,28 +50,51 @@ class Checkpoint:
         return cls(file.read(), file.values)
 
 
-@dataclass
-class Packed:
-    """A checkpoint to be written, also by another thread: what is left holds up one that trains as little as can be."""
+class Copies:
+    """Copies of arrays, laid out as in a file, to be written while the arrays themselves change. The next ones go
+    into the same memory."""
 
-    arrays: Mapping[str, Array]
-    plain: str  # the values, as JSON
+    def __init__(self, arrays: Mapping[str, Array]) -> None:
+        """Raises KeyError for a type that no checkpoint has."""
+        self._entries = tensors.layout(arrays)
+        self._places = tensors.described(self._entries)
+        self._memory = np.empty(sum(entry.bytes for entry in self._entries.values()), np.uint8)
+        self._sums: dict[str, int] = {}
+        self.arrays: dict[str, Array] = {
+            name: self._memory[entry.begin : entry.end].view(entry.dtype).reshape(entry.shape)
+            for name, entry in self._entries.items()
+        }
+        self.take(arrays)
 
-    def write(self, path: Path, before: Callable[[], None] | None = None) -> None:
-        """Write the file whole or not at all; `before` is called just before it takes its name.
+    def fit(self, arrays: Mapping[str, Array]) -> bool:
+        """Whether these arrays have the names, shapes and types of those before."""
+        return self.arrays.keys() == arrays.keys() and all(
+            array.shape == self.arrays[name].shape and array.dtype == self.arrays[name].dtype
+            for name, array in arrays.items()
+        )
+
+    def take(self, arrays: Mapping[str, Array]) -> None:
+        """Copy these, which `fit`; the copies of others stay."""
+        for name, array in arrays.items():
+            np.copyto(self.arrays[name], array)
+            self._sums.pop(name, None)
+
+    def write(self, folder: Folder, name: str, values: str, before: Callable[[], None] | None = None) -> None:
+        """Write a checkpoint of the copies and of values, as JSON, whole or not at all; `before` is called just
+        before it takes its name.
 
         Raises RunError; CheckpointError where there are too many arrays.
         """
-        arrays = {name: np.asarray(array, order="C") for name, array in self.arrays.items()}
-        entries = tensors.layout(arrays)
-        views = {name: _bytes(arrays[name]) for name in entries}
-        sums = json.dumps({name: crc32(view) for name, view in views.items()})
-        metadata = {"bp_format": FORMAT, "bp": self.plain, "crc32": sums, "check": _check(entries, sums, self.plain)}
+        for each, entry in self._entries.items():
+            if each not in self._sums:
+                self._sums[each] = crc32(self._memory.data[entry.begin : entry.end])
+        sums = json.dumps(self._sums)
+        metadata = {"bp_format": FORMAT, "bp": values, "crc32": sums, "check": _check(self._places, sums, values)}
         try:
-            header = tensors.header(entries, metadata)
+            header = tensors.header(self._places, metadata)
         except ValueError as error:
-            raise CheckpointError(f"cannot write {path}: {error}") from None
-        write_atomically(path, [header, *views.values()], before)
+            raise CheckpointError(f"cannot write {folder.path / name}: {error}") from None
+        folder.write(name, [header, self._memory.data], before)
 
 
 class CheckpointFile:
@@ -110,7 +129,7 @@ class CheckpointFile:
                 )
             self.entries = tensors.places(fields, room - length)
             self._sums = json.loads(metadata["crc32"])
-            if metadata["check"] != _check(self.entries, metadata["crc32"], metadata["bp"]):
+            if metadata["check"] != _check(tensors.described(self.entries), metadata["crc32"], metadata["bp"]):
                 raise ValueError("the checksum of its header is wrong")
             self.values: dict[str, Any] = dict(json.loads(metadata["bp"]))
         except KeyError as error:
@@ -165,7 +184,7 @@ class CheckpointFile:
 
     def _read(self, name: str, entry: Entry) -> Array:
         array = np.empty(entry.shape, entry.dtype)
-        view = _bytes(array)
+        view = array.reshape(-1).view(np.uint8).data
         place = self._start + entry.begin
         found = 0
         for first in range(0, len(view), PIECE):
@@ -178,12 +197,6 @@ class CheckpointFile:
         return array
 
 
-def _bytes(array: Array) -> memoryview:
-    """An array's memory."""
-    return array.reshape(-1).view(np.uint8).data
-
-
-def _check(entries: Mapping[str, Entry], sums: str, plain: str) -> str:
+def _check(places: str, sums: str, values: str) -> str:
     """CRC-32 of all that a header says."""
-    places = tensors.described(entries)
-    return f"{crc32(plain.encode(), crc32(sums.encode(), crc32(places.encode()))):08x}"
+    return f"{crc32(values.encode(), crc32(sums.encode(), crc32(places.encode()))):08x}"

@@ -17,7 +17,7 @@ from typing import Any
 from backprop_cli.errors import BpError, RunError, UsageError
 from backprop_cli.registry import suggest
 from backprop_cli.runs import saved
-from backprop_cli.runs.files import sync_folder, write_atomically, write_json
+from backprop_cli.runs.files import Folder, write_atomically, write_json
 from backprop_cli.runs.lock import Lock, is_held
 from backprop_cli.runs.plain import failure, read_plain
 
@@ -185,7 +185,7 @@ def _name(staging: Path, name: str, info: Mapping[str, Any], runs: Path, exact: 
             if exact:
                 raise _taken(exact) from None
             continue
-        sync_folder(target.parent)
+        Folder(target.parent).sync()
         return target
     raise RunError(f"no free id in {runs} after {ATTEMPTS} attempts")
 

@@ -2,67 +2,94 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import secrets
+import weakref
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from backprop_cli.runs.metrics_log import dumps
 from backprop_cli.runs.plain import failure
 
-AT_ONCE = 1000  # pieces that writev(2) takes; POSIX promises 16, Linux, BSD and macOS take 1,024
 
+class Folder:
+    """A directory held open, to write files in. Raises RunError where there is none."""
 
-def write_atomically(
-    path: Path, pieces: Iterable[bytes | memoryview], before: Callable[[], None] | None = None
-) -> None:
-    """Write to a temporary file beside `path`, fsync, rename, fsync the directory (rename(2), fsync(2)).
-
-    `before` is called between fsync and rename, when nothing can be missing any more.
-    Raises RunError; what was at `path` is then still there.
-    """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    def __init__(self, path: Path) -> None:
+        self.path = path
         try:
+            self.handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise failure(f"cannot write to {path}", error) from error
+        weakref.finalize(self, os.close, self.handle)
+        self._random = Random()
+
+    def write(self, name: str, pieces: Iterable[bytes | memoryview], before: Callable[[], None] | None = None) -> None:
+        """Write few pieces to a temporary file, fsync, rename it, fsync the directory (rename(2), fsync(2)).
+
+        `before` is called between fsync and rename, when nothing can be missing any more.
+        Raises RunError; what had the name then still has it.
+        """
+        temporary = f".{name}.{self._random.getrandbits(32):08x}.tmp"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            handle = os.open(temporary, flags, 0o644, dir_fd=self.handle)
             try:
-                _write(handle, pieces)
-                os.fsync(handle)
-            finally:
-                os.close(handle)
-            if before is not None:
-                before()
-            os.replace(temporary, path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        sync_folder(path.parent)
-    except OSError as error:
-        raise failure(f"cannot write {path}", error) from error
+                try:
+                    _write(handle, pieces)
+                    os.fsync(handle)
+                finally:
+                    os.close(handle)
+                if before is not None:
+                    before()
+                self.rename(temporary, name)
+            except BaseException:
+                self.remove(temporary)
+                raise
+            self.sync()
+        except OSError as error:
+            raise failure(f"cannot write {self.path / name}", error) from error
+
+    def remove(self, name: str) -> None:
+        """Unlink a file, if there is one. Raises OSError."""
+        with suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=self.handle)
+
+    def rename(self, name: str, other: str) -> None:
+        """Also over another file. Raises OSError."""
+        os.replace(name, other, src_dir_fd=self.handle, dst_dir_fd=self.handle)
+
+    def add_name(self, name: str, other: str) -> None:
+        """Give a file a second name; the only one, on a file system without hard links. Raises OSError."""
+        try:
+            os.link(name, other, src_dir_fd=self.handle, dst_dir_fd=self.handle, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK):
+                raise
+            self.rename(name, other)
+
+    def sync(self) -> None:
+        """Make renames durable. Raises OSError."""
+        os.fsync(self.handle)
+
+
+def write_atomically(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
+    """Write a file whole or not at all. Raises RunError; what was at `path` is then still there."""
+    Folder(path.parent).write(path.name, pieces)
 
 
 def _write(handle: int, pieces: Iterable[bytes | memoryview]) -> None:
     """Write everything in few calls: each gives the interpreter's lock away, and a training waits for it."""
     waiting = [memoryview(piece) for piece in pieces if len(piece)]
     while waiting:
-        written = os.writev(handle, waiting[:AT_ONCE])
-        done = 0
-        while done < len(waiting) and written >= len(waiting[done]):
-            written -= len(waiting[done])
-            done += 1
-        del waiting[:done]
+        written = os.writev(handle, waiting)
+        while waiting and written >= len(waiting[0]):
+            written -= len(waiting.pop(0))
         if written:
             waiting[0] = waiting[0][written:]
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a rename inside the folder durable. Raises OSError."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def write_json(path: Path, value: Any) -> None:

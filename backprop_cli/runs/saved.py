@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
+
+from backprop_cli.runs.files import Folder
+from backprop_cli.runs.plain import failure
 
 LAST, BEST = "last.safetensors", "best.safetensors"
 DAMAGED = "damaged.safetensors"  # set aside for a look
@@ -23,27 +26,31 @@ def newest_first(folder: Path) -> list[Path]:
     return [folder / older(number) for number in sorted(numbers) if os.path.lexists(folder / older(number))]
 
 
-def make_room(folder: Path, keep: int) -> None:
+def make_room(folder: Folder, keep: int) -> None:
     """Move the last checkpoints back by one, so that a new one may take its name. Raises OSError.
 
     There is a last.safetensors at every moment: it gets a second name, and loses the first to the new file.
     """
-    (folder / older(keep)).unlink(missing_ok=True)
+    if keep == 1:
+        return
+    folder.remove(older(keep - 1))
     for number in range(keep - 1, 1, -1):
-        if os.path.lexists(folder / older(number - 1)):
-            os.replace(folder / older(number - 1), folder / older(number))
-    if keep > 1 and os.path.lexists(folder / LAST):
-        _second_name(folder / LAST, folder / older(1))
+        with suppress(FileNotFoundError):
+            folder.rename(older(number - 1), older(number))
+    with suppress(FileNotFoundError):
+        folder.add_name(LAST, older(1))
 
 
-def _second_name(path: Path, other: Path) -> None:
-    other.unlink(missing_ok=True)
+def forget(folder: Path, keep: int) -> None:
+    """Remove what is older than the last checkpoints that are kept: more were, before the config changed.
+
+    Raises RunError.
+    """
     try:
-        os.link(path, other, follow_symlinks=False)
+        for path in newest_first(folder)[keep:]:
+            path.unlink(missing_ok=True)
     except OSError as error:
-        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK):
-            raise
-        os.replace(path, other)  # a file system without hard links
+        raise failure(f"cannot write {folder}", error) from None
 
 
 def clean(folder: Path) -> None:

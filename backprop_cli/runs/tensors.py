@@ -68,13 +68,14 @@ def described(entries: Mapping[str, Entry]) -> str:
     return json.dumps(fields, separators=(",", ":"))[1:-1]
 
 
-def header(entries: Mapping[str, Entry], metadata: dict[str, str]) -> bytes:
-    """The file up to the first array. Raises ValueError if it would be too long to be read again."""
-    said, arrays = json.dumps(metadata, separators=(",", ":")), described(entries)
+def header(arrays: str, metadata: dict[str, str]) -> bytes:
+    """The file up to the first array, with what `described` says of them. Raises ValueError if it would be too long
+    to be read again."""
+    said = json.dumps(metadata, separators=(",", ":"))
     text = f'{{"__metadata__":{said}{arrays and ","}{arrays}}}'.encode()
     text += b" " * (-len(text) % 8)
     if len(text) > MAX_HEADER:
-        raise ValueError(f"{len(entries):,} arrays need a header of {len(text):,} bytes, above {MAX_HEADER:,}")
+        raise ValueError(f"so many arrays need a header of {len(text):,} bytes, above {MAX_HEADER:,}")
     return len(text).to_bytes(8, "little") + text
 
 

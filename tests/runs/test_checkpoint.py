@@ -16,7 +16,8 @@ from safetensors.numpy import load_file
 
 from backprop_cli.errors import CheckpointError, RunError
 from backprop_cli.runs import saved, tensors
-from backprop_cli.runs.checkpoint import Checkpoint, CheckpointFile
+from backprop_cli.runs.checkpoint import Checkpoint, CheckpointFile, Copies
+from backprop_cli.runs.files import Folder
 from tests.conftest import ROOT
 from tests.reliability import hostile
 
@@ -138,9 +139,9 @@ class TestFits:
         shape = {"dense_1.W": tensors.Entry(np.dtype("<f4"), (1 << 41,), 0, 1 << 43)}
         from backprop_cli.runs.checkpoint import FORMAT, _check  # the right checksum of a hostile header
 
-        sums = '{"dense_1.W": 0}'
-        text = {"bp_format": FORMAT, "bp": "{}", "crc32": sums, "check": _check(shape, sums, "{}")}
-        hostile.sparse(tmp_path / "big", tensors.header(shape, text), 1 << 43)
+        sums, places = '{"dense_1.W": 0}', tensors.described(shape)
+        text = {"bp_format": FORMAT, "bp": "{}", "crc32": sums, "check": _check(places, sums, "{}")}
+        hostile.sparse(tmp_path / "big", tensors.header(places, text), 1 << 43)
         file = CheckpointFile(tmp_path / "big")
         with pytest.raises(CheckpointError, match="does not fit the network"):
             file.expect(ARRAYS)
@@ -204,9 +205,33 @@ class TestWriting:
 
 @pytest.mark.parametrize("keep", [1, 2, 4])
 def test_the_last_ones_are_kept(tmp_path: Path, keep: int) -> None:
+    folder, copies = Folder(tmp_path), Copies({})
     for step in range(7):
-        Checkpoint({}, {"step": step}).write(tmp_path / saved.LAST, lambda: saved.make_room(tmp_path, keep))
+        copies.write(folder, saved.LAST, f'{{"step": {step}}}', lambda: saved.make_room(folder, keep))
         kept = saved.newest_first(tmp_path)
         steps = [CheckpointFile(path).values["step"] for path in kept]
         assert steps == list(range(step, max(-1, step - keep), -1))
     assert len(list(tmp_path.iterdir())) == keep
+    saved.forget(tmp_path, 2)
+    assert saved.newest_first(tmp_path) == kept[:2]
+
+
+def test_copies_stay_while_the_arrays_change_and_are_taken_again(tmp_path: Path) -> None:
+    arrays = {name: array.copy() for name, array in ARRAYS.items()}
+    copies = Copies(arrays)
+    for value in (1, 2):
+        expected = {name: array.tobytes() for name, array in arrays.items()}
+        for array in arrays.values():
+            array.fill(value)
+        copies.write(Folder(tmp_path), "a", "{}")
+        assert {name: array.tobytes() for name, array in Checkpoint.read(tmp_path / "a").arrays.items()} == expected
+        copies.take({name: array for name, array in arrays.items() if name != "mask"})
+        arrays["mask"] = copies.arrays["mask"].copy()
+
+
+def test_arrays_that_do_not_fit_are_told(tmp_path: Path) -> None:
+    copies = Copies(ARRAYS)
+    assert copies.fit(ARRAYS)
+    assert not copies.fit({name: array for name, array in ARRAYS.items() if name != "mask"})
+    assert not copies.fit({**ARRAYS, "steps": np.array([7, 8])})
+    assert not copies.fit({**ARRAYS, "steps": np.array([7.0])})

@@ -8,15 +8,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from backprop_cli.errors import BpError, DivergedError, InterruptedRunError, RunError
 from backprop_cli.runs import saved
 from backprop_cli.runs.batch import write_batch
-from backprop_cli.runs.checkpoint import Checkpoint, Packed
+from backprop_cli.runs.checkpoint import Checkpoint, Copies
 from backprop_cli.runs.directory import RunDirectory
-from backprop_cli.runs.metrics_log import MetricsLog, repair
+from backprop_cli.runs.files import Folder
+from backprop_cli.runs.metrics_log import MetricsLog, dumps, repair
 from backprop_cli.training.callbacks.best import Best
 from backprop_cli.training.loop import Callback, Loop, Row
 
@@ -38,7 +38,8 @@ class Recorder(Callback):
         self.learned = learned  # arrays every checkpoint carries along: what transforms learned
         self._thread = ThreadPoolExecutor(1, "bp-checkpoint")
         self._writing: Future[None] | None = None
-        self._copies: dict[str, Array] = {}
+        self._copies: Copies | None = None
+        self._folder: Folder | None = None
         self._tail, self._rows = b"", 0  # of metrics.jsonl, as the checkpoint knows it
         self.log: MetricsLog | None = None
         self._saved_best = self._copied_best = 0
@@ -46,6 +47,10 @@ class Recorder(Callback):
 
     def start(self, loop: Loop) -> None:
         self.repair()
+        folder, keep = Folder(self.run.checkpoints), loop.options.checkpoint.keep_last
+        saved.forget(self.run.checkpoints, keep)
+        self._make_room = partial(saved.make_room, folder, keep)
+        self._folder = folder
         self.log = MetricsLog(self.run.metrics, self._tail, self._rows)
         self._saved = time.monotonic()
 
@@ -90,30 +95,28 @@ class Recorder(Callback):
         self._wait()
         policy = loop.options.checkpoint
         arrays, values = loop.state_dict()
-        jobs = [(saved.LAST, Checkpoint(self._copy({**arrays, **self.learned}), values).pack(), policy.keep_last)]
+        self._copy({**arrays, **self.learned})
+        best = None
         if policy.keep_best and self.best.epoch_number > self._saved_best:
-            jobs.insert(0, (saved.BEST, self._best(loop).pack(), 1))
+            best = self._best(loop)
             self._saved_best = self.best.epoch_number
-        self._writing = self._thread.submit(self._write, jobs)
+        self._writing = self._thread.submit(self._write, dumps(values), best)
         self._saved, self._saved_at = time.monotonic(), _position(loop)
 
-    def _copy(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
-        """Copies, in the same memory each time: no other checkpoint is being written now. The weights of the best
-        epoch are copied when there is a better one."""
-        for name, array in arrays.items():
-            if name == "Best/values" and name in self._copies and self._copied_best == self.best.epoch_number:
-                continue
-            kept = self._copies.get(name)
-            if kept is None or kept.shape != array.shape:
-                self._copies[name] = array.copy()
-            else:
-                np.copyto(kept, array)
+    def _copy(self, arrays: Mapping[str, Array]) -> None:
+        """In the same memory each time: no other checkpoint is being written now. The weights of the best epoch are
+        copied when there is a better one."""
+        if self._copies is None or not self._copies.fit(arrays):
+            self._copies = Copies(arrays)
+        else:
+            same = self._copied_best == self.best.epoch_number
+            self._copies.take({name: each for name, each in arrays.items() if not (same and name == "Best/values")})
         self._copied_best = self.best.epoch_number
-        return dict(self._copies)
 
     def _best(self, loop: Loop) -> Checkpoint:
         store = loop.network.store
-        kept, state = self._copies["Best/values"], self._copies["Best/state"]
+        assert self._copies is not None
+        kept, state = self._copies.arrays["Best/values"], self._copies.arrays["Best/state"]
         arrays = {name: kept[span].reshape(store.entries[name].shape) for name, span in store.spans.items()}
         start = 0
         for name, view in store.states.items():
@@ -122,12 +125,12 @@ class Recorder(Callback):
         values = {"epoch": self.best.epoch_number, "step": self.best.step_number, "best": self.best.summary}
         return Checkpoint(arrays | dict(self.learned), values)
 
-    def _write(self, jobs: list[tuple[str, Packed, int]]) -> None:
-        assert self.log is not None
+    def _write(self, values: str, best: Checkpoint | None) -> None:
+        assert self.log is not None and self._copies is not None and self._folder is not None
         self.log.sync()
-        folder = self.run.checkpoints
-        for name, checkpoint, keep in jobs:
-            checkpoint.write(folder / name, partial(saved.make_room, folder, keep) if name == saved.LAST else None)
+        if best is not None:
+            best.write(self.run.checkpoints / saved.BEST)
+        self._copies.write(self._folder, saved.LAST, values, self._make_room)
 
     def _wait(self) -> None:
         """Until no checkpoint is being written. Raises RunError if that failed."""
