@@ -8,11 +8,11 @@ import os
 import re
 import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from backprop_cli.errors import BpError, RunError, UsageError
 from backprop_cli.registry import suggest
@@ -101,7 +101,8 @@ class RunDirectory:
             if exact and os.path.lexists(exact) and (not exact.is_dir() or any(exact.iterdir())):
                 raise _taken(exact)
             parent.mkdir(parents=True, exist_ok=True)
-            staging = Path(tempfile.mkdtemp(prefix=STAGING, dir=parent))
+            staging = parent / f"{STAGING}{uuid4().hex}"
+            staging.mkdir()  # who may read it is for the umask to say
         except OSError as error:
             raise failure(f"cannot write to {parent}", error) from None
         try:
@@ -163,7 +164,6 @@ def _taken(path: Path) -> UsageError:
 
 
 def _fill(staging: Path, config: str, plugins: list[Path]) -> None:
-    staging.chmod(0o755)
     (staging / CHECKPOINTS).mkdir()
     (staging / PLUGINS).mkdir()
     for number, plugin in enumerate(plugins):

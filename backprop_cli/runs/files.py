@@ -36,7 +36,7 @@ class Folder:
         temporary = f".{name}.{self._random.getrandbits(32):08x}.tmp"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
-            handle = os.open(temporary, flags, 0o644, dir_fd=self.handle)
+            handle = os.open(temporary, flags, 0o666, dir_fd=self.handle)
             try:
                 try:
                     _write(handle, pieces)

@@ -23,6 +23,7 @@ from tests.reliability.tracing import every_call, tampered
 from tests.training.test_resume import StopAt
 
 SETTINGS = ("trainer.checkpoint.every_steps=3",)
+RENAME = "rename,renameat,renameat2"
 FAULTS = [
     ("write", "ENOSPC"),
     ("write", "EIO"),
@@ -30,8 +31,8 @@ FAULTS = [
     ("writev", "EIO"),
     ("fsync", "EIO"),
     ("fsync", "ENOSPC"),
-    ("rename", "EIO"),
-    ("rename", "EACCES"),
+    (RENAME, "EIO"),
+    (RENAME, "EACCES"),
     ("openat", "EACCES"),
     ("openat", "EMFILE"),
     ("openat", "EIO"),

@@ -23,7 +23,7 @@ CALLS = (
     "write",
     "writev",
     "fsync",
-    "rename",
+    "rename,renameat,renameat2",
     "link,linkat",
     "unlink,unlinkat",
     "mkdir",

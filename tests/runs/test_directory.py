@@ -35,6 +35,17 @@ class TestCreate:
         assert not is_held(run.path)
         assert run.status == "interrupted"
 
+    @pytest.mark.parametrize("mask", [0o077, 0o022, 0o002])
+    def test_who_may_read_it_is_for_the_umask_to_say(self, bp, tmp_path: Path, mask: int) -> None:
+        """Nobody else, or a whole laboratory."""
+        before = os.umask(mask)
+        try:
+            assert bp("train", "configs/xor.yaml", "--epochs", "2", "--run-dir", "runs/a").code == 0
+        finally:
+            os.umask(before)
+        for path in (tmp_path / "runs", *(tmp_path / "runs").rglob("*")):
+            assert path.stat().st_mode & 0o777 == (0o777 if path.is_dir() else 0o666) & ~mask, path
+
     def test_the_same_id_drawn_again_and_again(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """With two hex digits' worth of ids, sixteen starters still get sixteen directories."""
         drawn = iter([f"{i // 4:04x}" for i in range(1000)])
