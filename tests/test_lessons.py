@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import pytest
@@ -72,9 +71,9 @@ def test_vanishing_gradients_and_their_cures(learn: Learn, cure: str, accuracy: 
 
 def test_exploding_gradients_and_clipping(learn: Learn) -> None:
     exploding, clipped = learn("exploding"), learn("exploding_clipped")
-    assert exploding.status == "diverged" or min(exploding.course("validation/loss")) > 0.12
+    assert exploding.status == "diverged" or exploding.end("validation/loss") > 0.12
     assert clipped.status == "completed"
-    assert median(clipped.course("validation/loss")[-5:]) < 0.05  # one epoch may jump, whichever way sums round
+    assert clipped.end("validation/loss") < 0.03
 
 
 def test_xor_needs_a_hidden_layer(learn: Learn) -> None:
