@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import resource
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from backprop_cli import load_config, session
-from backprop_cli.errors import BpError, CheckpointError, RunError
+from backprop_cli.errors import BpError, CheckpointError, DivergedError, RunError
 from backprop_cli.runs.checkpoint import CheckpointFile
 from backprop_cli.runs.directory import RunDirectory
 from backprop_cli.training.loop import Callback, Loop
@@ -33,6 +34,29 @@ def stopped(tmp_path: Path) -> Path:
     """A run stopped after step 5, with checkpoints of steps 5 and 4."""
     stop(tmp_path / "run", StopAt(5), EACH_STEP)
     return tmp_path / "run"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="open files are counted in /proc")
+@pytest.mark.parametrize("ending", ["completed", "interrupted", "diverged"])
+def test_a_training_leaves_no_file_open(tmp_path: Path, ending: str) -> None:
+    """Hundreds of them fit into one process, and its limit of open files."""
+
+    def train(number: int) -> None:
+        path = tmp_path / str(number)
+        if ending == "interrupted":
+            stop(path, StopAt(5), EACH_STEP)
+        elif ending == "diverged":
+            with pytest.raises(DivergedError):
+                session.train(load_config(EVERYTHING, [EACH_STEP, "optimizer.learning_rate=1e37"]), run_dir=path)
+        else:
+            session.train(load_config(EVERYTHING, [EACH_STEP]), run_dir=path)
+        assert RunDirectory(path).status == ending
+
+    train(0)
+    before = len(os.listdir("/proc/self/fd"))
+    for number in range(1, 4):
+        train(number)
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 def cut(path: Path) -> None:

@@ -24,7 +24,7 @@ class Folder:
             self.handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
             raise failure(f"cannot write to {path}", error) from error
-        weakref.finalize(self, os.close, self.handle)
+        self.close = weakref.finalize(self, os.close, self.handle)
         self._random = Random()
 
     def write(self, name: str, pieces: Iterable[bytes | memoryview], before: Callable[[], None] | None = None) -> None:

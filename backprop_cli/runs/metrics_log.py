@@ -6,6 +6,7 @@ import json
 import math
 import os
 import time
+import weakref
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ class MetricsLog:
             self._handle = open_plain(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         except OSError as error:
             raise failure(f"cannot write {path}", error) from None
+        self.close = weakref.finalize(self, os.close, self._handle)
 
     def write(self, row: Mapping[str, Any]) -> None:
         line = dumps(row).encode() + b"\n"
@@ -67,9 +69,6 @@ class MetricsLog:
             os.fsync(self._handle)
         except OSError as error:
             raise failure(f"cannot write {self.path}", error) from None
-
-    def close(self) -> None:
-        os.close(self._handle)
 
 
 def repair(path: Path, tail: bytes, rows: int) -> int:

@@ -112,6 +112,9 @@ class DiagnosticsLog(Diagnostics):
         if self._log is not None:
             super().end(loop, error)
             self._log.flush()
+            self._tail, self._rows = self._log.tail, self._log.rows
+            self._log.close()
+            self._log = None
 
     def state_dict(self) -> tuple[dict[str, Array], dict[str, Any]]:
         if self._log is None:

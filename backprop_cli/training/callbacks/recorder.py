@@ -168,7 +168,10 @@ class Recorder(Callback):
         elif isinstance(error, InterruptedRunError | KeyboardInterrupt):
             status = "interrupted"
         reason = loop.stop_reason or (str(error) if error else None)
-        self._thread.shutdown(wait=False)
+        self._thread.shutdown()  # what it writes to is closed now
+        for each in (self.log, self._folder):
+            if each is not None:
+                each.close()
         try:
             self.run.finish(status, loop.row, self.best.summary, reason)
         except RunError:
