@@ -25,7 +25,7 @@ class Folder:
         except OSError as error:
             raise failure(f"cannot write to {path}", error) from error
         self.close = weakref.finalize(self, os.close, self.handle)
-        self._random = Random()
+        self._random = Random()  # asking the system each time would give the interpreter's lock away
 
     def write(self, name: str, pieces: Iterable[bytes | memoryview], before: Callable[[], None] | None = None) -> None:
         """Write few pieces to a temporary file, fsync, rename it, fsync the directory (rename(2), fsync(2)).

@@ -31,7 +31,7 @@ class MetricsLog:
             self._handle = open_plain(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         except OSError as error:
             raise failure(f"cannot write {path}", error) from None
-        self.close = weakref.finalize(self, os.close, self._handle)
+        self.close = weakref.finalize(self, os.close, self._handle)  # also where nobody calls it
 
     def write(self, row: Mapping[str, Any]) -> None:
         line = dumps(row).encode() + b"\n"
