@@ -16,6 +16,7 @@ from backprop_cli.errors import BpError, CheckpointError, DivergedError, RunErro
 from backprop_cli.runs.checkpoint import CheckpointFile
 from backprop_cli.runs.directory import RunDirectory
 from backprop_cli.training.loop import Callback, Loop
+from tests.processes import limit
 from tests.reliability.compare import EVERYTHING, differences, outcome
 from tests.training.test_resume import StopAt, stop
 
@@ -204,14 +205,14 @@ class TestPlugins:
 
 
 class Limit(Callback):
-    """Lowers a limit of this process after a step."""
+    """Lowers a limit after a step."""
 
     def __init__(self, step: int, kind: int, value: int) -> None:
         self.at, self.kind, self.value = step, kind, value
 
     def step(self, loop: Loop, loss: float) -> None:
         if loop.step == self.at:
-            resource.setrlimit(self.kind, (self.value, resource.getrlimit(self.kind)[1]))
+            limit(self.kind, self.value)
 
 
 @pytest.mark.parametrize(
@@ -219,7 +220,7 @@ class Limit(Callback):
     [
         (resource.RLIMIT_FSIZE, 4000, "File too large", "failed"),  # run.json still fits, a checkpoint does not
         (resource.RLIMIT_FSIZE, 10, "File too large", "running"),  # nothing fits: the lock tells that it has ended
-        (resource.RLIMIT_NOFILE, 5, "Too many open files", "running"),
+        (resource.RLIMIT_NOFILE, 3, "Too many open files", "running"),
     ],
 )
 def test_a_disk_that_takes_no_more(

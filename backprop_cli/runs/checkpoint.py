@@ -1,16 +1,11 @@
-"""Checkpoints: one safetensors file, arrays by name and a JSON document as metadata, checksums inside.
-
-The metadata are `bp_format` (the version of this layout), `bp` (the plain values as JSON), `crc32` (that of each
-array, as JSON) and `check`, the CRC-32 of everything the header says. So no byte that means something can change
-unnoticed.
-"""
+"""Checkpoints: one safetensors file, arrays by name and a JSON document as metadata, checksums inside (`header`)."""
 
 from __future__ import annotations
 
 import json
 import os
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,14 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from backprop_cli.errors import CheckpointError
-from backprop_cli.runs import tensors
+from backprop_cli.runs import tensors, writer
 from backprop_cli.runs.files import Folder
+from backprop_cli.runs.header import FORMAT, MAX_HEADER, check, parse
 from backprop_cli.runs.metrics_log import dumps
 from backprop_cli.runs.plain import failure, open_plain
 from backprop_cli.runs.tensors import Entry
 
 Array = npt.NDArray[Any]
-FORMAT = "2"  # raised whenever an older bp could not read what is written
 PIECE = 1 << 24  # bytes checked at a time
 MAX_UNKNOWN = 64 << 20
 
@@ -41,60 +36,15 @@ class Checkpoint:
 
     def write(self, path: Path) -> None:
         """Write the file whole or not at all. Raises RunError; CheckpointError where there are too many arrays."""
-        Copies(self.arrays).write(Folder(path.parent), path.name, dumps(self.values))
+        entries = tensors.layout(self.arrays)
+        plain = {name: np.ascontiguousarray(self.arrays[name]).reshape(-1).view(np.uint8).data for name in entries}
+        writer.write(Folder(path.parent), path.name, plain, tensors.described(entries), dumps(self.values))
 
     @classmethod
     def read(cls, path: Path) -> Checkpoint:
         """Read a whole file. Raises CheckpointError where it is missing or damaged."""
         file = CheckpointFile(path)
         return cls(file.read(), file.values)
-
-
-class Copies:
-    """Copies of arrays, laid out as in a file, to be written while the arrays themselves change. The next ones go
-    into the same memory."""
-
-    def __init__(self, arrays: Mapping[str, Array]) -> None:
-        """Raises KeyError for a type that no checkpoint has."""
-        self._entries = tensors.layout(arrays)
-        self._places = tensors.described(self._entries)
-        self._memory = np.empty(sum(entry.bytes for entry in self._entries.values()), np.uint8)
-        self._sums: dict[str, int] = {}
-        self.arrays: dict[str, Array] = {
-            name: self._memory[entry.begin : entry.end].view(entry.dtype).reshape(entry.shape)
-            for name, entry in self._entries.items()
-        }
-        self.take(arrays)
-
-    def fit(self, arrays: Mapping[str, Array]) -> bool:
-        """Whether these arrays have the names, shapes and types of those before."""
-        return self.arrays.keys() == arrays.keys() and all(
-            array.shape == self.arrays[name].shape and array.dtype == self.arrays[name].dtype
-            for name, array in arrays.items()
-        )
-
-    def take(self, arrays: Mapping[str, Array]) -> None:
-        """Copy these, which `fit`; the copies of others stay."""
-        for name, array in arrays.items():
-            np.copyto(self.arrays[name], array)
-            self._sums.pop(name, None)
-
-    def write(self, folder: Folder, name: str, values: str, before: Callable[[], None] | None = None) -> None:
-        """Write a checkpoint of the copies and of values, as JSON, whole or not at all; `before` is called just
-        before it takes its name.
-
-        Raises RunError; CheckpointError where there are too many arrays.
-        """
-        for each, entry in self._entries.items():
-            if each not in self._sums:
-                self._sums[each] = crc32(self._memory.data[entry.begin : entry.end])
-        sums = json.dumps(self._sums)
-        metadata = {"bp_format": FORMAT, "bp": values, "crc32": sums, "check": _check(self._places, sums, values)}
-        try:
-            header = tensors.header(self._places, metadata)
-        except ValueError as error:
-            raise CheckpointError(f"cannot write {folder.path / name}: {error}") from None
-        folder.write(name, [header, self._memory.data], before)
 
 
 class CheckpointFile:
@@ -111,7 +61,7 @@ class CheckpointFile:
             weakref.finalize(self, os.close, self._handle)
             room = os.fstat(self._handle).st_size - 8
             length = int.from_bytes(os.pread(self._handle, 8, 0), "little")
-            if not 2 <= length <= min(room, tensors.MAX_HEADER):
+            if not 2 <= length <= min(room, MAX_HEADER):
                 raise self.damaged(f"a header of {length:,} bytes in a file of {room + 8:,}")
             text = os.pread(self._handle, length, 8)
         except FileNotFoundError:
@@ -120,7 +70,7 @@ class CheckpointFile:
             raise CheckpointError(str(failure(f"cannot read {path}", error))) from None
         self._start = 8 + length
         try:
-            fields, metadata = tensors.parse(text)
+            fields, metadata = parse(text)
             version = metadata.get("bp_format", "0" if "bp" in metadata else FORMAT)  # the first files did not say
             if version != FORMAT:
                 raise CheckpointError(
@@ -129,7 +79,7 @@ class CheckpointFile:
                 )
             self.entries = tensors.places(fields, room - length)
             self._sums = json.loads(metadata["crc32"])
-            if metadata["check"] != _check(tensors.described(self.entries), metadata["crc32"], metadata["bp"]):
+            if metadata["check"] != check(tensors.described(self.entries), metadata["crc32"], metadata["bp"]):
                 raise ValueError("the checksum of its header is wrong")
             self.values: dict[str, Any] = dict(json.loads(metadata["bp"]))
         except KeyError as error:
@@ -195,8 +145,3 @@ class CheckpointFile:
         if found != self._sums.get(name):
             raise self.damaged(f"the checksum of array {name!r} is wrong")
         return array
-
-
-def _check(places: str, sums: str, values: str) -> str:
-    """CRC-32 of all that a header says."""
-    return f"{crc32(values.encode(), crc32(sums.encode(), crc32(places.encode()))):08x}"

@@ -8,32 +8,33 @@ import weakref
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from random import Random
 from typing import Any
 
 from backprop_cli.runs.metrics_log import dumps
 from backprop_cli.runs.plain import failure
 
+AT_ONCE = 1024  # pieces; more are refused (IOV_MAX)
+
 
 class Folder:
     """A directory held open, to write files in. Raises RunError where there is none."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, handle: int | None = None) -> None:
+        """`handle`: where it is open already."""
         self.path = path
         try:
-            self.handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            self.handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) if handle is None else handle
         except OSError as error:
             raise failure(f"cannot write to {path}", error) from error
         self.close = weakref.finalize(self, os.close, self.handle)
-        self._random = Random()  # asking the system each time would give the interpreter's lock away
 
     def write(self, name: str, pieces: Iterable[bytes | memoryview], before: Callable[[], None] | None = None) -> None:
-        """Write few pieces to a temporary file, fsync, rename it, fsync the directory (rename(2), fsync(2)).
+        """Write the pieces to a temporary file, fsync, rename it, fsync the directory (rename(2), fsync(2)).
 
         `before` is called between fsync and rename, when nothing can be missing any more.
         Raises RunError; what had the name then still has it.
         """
-        temporary = f".{name}.{self._random.getrandbits(32):08x}.tmp"
+        temporary = f".{name}.{os.urandom(4).hex()}.tmp"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             handle = os.open(temporary, flags, 0o666, dir_fd=self.handle)
@@ -82,10 +83,10 @@ def write_atomically(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
 
 
 def _write(handle: int, pieces: Iterable[bytes | memoryview]) -> None:
-    """Write everything in few calls: each gives the interpreter's lock away, and a training waits for it."""
+    """Write everything, in few calls."""
     waiting = [memoryview(piece) for piece in pieces if len(piece)]
     while waiting:
-        written = os.writev(handle, waiting)
+        written = os.writev(handle, waiting[:AT_ONCE])
         while waiting and written >= len(waiting[0]):
             written -= len(waiting.pop(0))
         if written:

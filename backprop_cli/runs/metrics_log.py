@@ -24,14 +24,14 @@ class MetricsLog:
     def __init__(self, path: Path, tail: bytes = b"", rows: int = 0) -> None:
         self.path, self.rows = path, rows
         self._waiting = b""  # not written yet
-        self._unsynced = rows > 0  # written, but perhaps not on the disk
+        self.unsynced = rows > 0  # whether there is something written that is perhaps not on the disk
         self._tail = tail
         self._flushed = 0.0
         try:
-            self._handle = open_plain(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+            self.handle = open_plain(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         except OSError as error:
             raise failure(f"cannot write {path}", error) from None
-        self.close = weakref.finalize(self, os.close, self._handle)  # also where nobody calls it
+        self.close = weakref.finalize(self, os.close, self.handle)  # also where nobody calls it
 
     def write(self, row: Mapping[str, Any]) -> None:
         line = dumps(row).encode() + b"\n"
@@ -52,23 +52,13 @@ class MetricsLog:
 
     def flush(self) -> None:
         """Hand everything to the operating system."""
-        self._unsynced = self._unsynced or bool(self._waiting)
+        self.unsynced = self.unsynced or bool(self._waiting)
         try:
             while self._waiting:
-                self._waiting = self._waiting[os.write(self._handle, self._waiting) :]
+                self._waiting = self._waiting[os.write(self.handle, self._waiting) :]
         except OSError as error:
             raise failure(f"cannot write {self.path}", error) from None
         self._flushed = time.monotonic()
-
-    def sync(self) -> None:
-        """fsync(2) what has been flushed."""
-        if not self._unsynced:
-            return
-        self._unsynced = False
-        try:
-            os.fsync(self._handle)
-        except OSError as error:
-            raise failure(f"cannot write {self.path}", error) from None
 
 
 def repair(path: Path, tail: bytes, rows: int) -> int:

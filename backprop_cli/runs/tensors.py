@@ -1,4 +1,4 @@
-"""The safetensors format: 8 bytes of header length, a JSON header, the arrays end to end.
+"""The arrays of a safetensors file: where each lies, as its header says.
 
 https://github.com/huggingface/safetensors#format. Written out here, not left to the package of that
 name, because a checkpoint is written without a second copy and checked before memory is taken: every
@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
-MAX_HEADER = 2 << 20  # bytes, enough for 10,000 arrays; at its worst, JSON of that size takes 50 MB and 0.2 s
 MAX_RANK = 32
 DTYPES: dict[str, np.dtype[Any]] = {
     "F64": np.dtype("<f8"),
@@ -68,31 +67,6 @@ def described(entries: Mapping[str, Entry]) -> str:
     return json.dumps(fields, separators=(",", ":"))[1:-1]
 
 
-def header(arrays: str, metadata: dict[str, str]) -> bytes:
-    """The file up to the first array, with what `described` says of them. Raises ValueError if it would be too long
-    to be read again."""
-    said = json.dumps(metadata, separators=(",", ":"))
-    text = f'{{"__metadata__":{said}{arrays and ","}{arrays}}}'.encode()
-    text += b" " * (-len(text) % 8)
-    if len(text) > MAX_HEADER:
-        raise ValueError(f"so many arrays need a header of {len(text):,} bytes, above {MAX_HEADER:,}")
-    return len(text).to_bytes(8, "little") + text
-
-
-def parse(text: bytes) -> tuple[dict[str, Any], dict[str, str]]:
-    """The fields of a header that describe arrays, unchecked, and its metadata. Raises ValueError."""
-    try:
-        fields = json.loads(text.decode(), object_pairs_hook=_unique)
-    except RecursionError:
-        raise ValueError("the header is nested too deeply") from None
-    if not isinstance(fields, dict):
-        raise ValueError("the header is not a JSON object")
-    metadata = fields.pop("__metadata__", {})
-    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
-        raise ValueError("the header's metadata are not text")
-    return fields, metadata
-
-
 def places(fields: Mapping[str, Any], room: int) -> dict[str, Entry]:
     """The entries of a header before `room` bytes of arrays, in the order of their places.
 
@@ -133,10 +107,3 @@ def _entry(name: str, field: Any) -> Entry:
 def _sizes(value: Any) -> bool:
     """Whether it is a list of whole numbers that a file could hold."""
     return isinstance(value, list) and all(type(each) is int and 0 <= each < 1 << 63 for each in value)
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("the header names something twice")
-    return found

@@ -1,4 +1,4 @@
-"""A child under strace(1), which tampers with its system calls: kills it, or lets one fail."""
+"""A child under strace(1), and the process that writes its checkpoints: their system calls are tampered with."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from tests.reliability.harness import bp, start
 LIMIT = 400  # calls of one kind; more than any run here makes
 
 
-def tampered(folder: Path, arguments: tuple[str, ...], call: str, what: str) -> tuple[int, str]:
-    """Run `bp` with `-e inject=call:what`: (exit code, stderr)."""
+def tampered(folder: Path, arguments: tuple[str, ...], call: str, what: str) -> tuple[int, str, bool]:
+    """Run `bp` with `-e inject=call:what`: (exit code, stderr, whether it hit anything). Each process has its own count
+    of calls."""
     gate, opener = os.pipe()
 
     def wait() -> None:
@@ -23,7 +24,8 @@ def tampered(folder: Path, arguments: tuple[str, ...], call: str, what: str) -> 
 
     child = start(folder, *arguments, before=wait)
     os.close(gate)
-    command = ["strace", "-f", "-q", "-o", os.devnull, "-e", f"trace={call}", "-e", f"inject={call}:{what}"]
+    log = folder / "strace.log"
+    command = ["strace", "-f", "-q", "-o", str(log), "-e", f"trace={call}", "-e", f"inject={call}:{what}"]
     with subprocess.Popen([*command, "-p", str(child.pid)], stderr=subprocess.DEVNULL) as tracer:
         status = Path(f"/proc/{child.pid}/status")
         end = time.monotonic() + 10
@@ -33,11 +35,12 @@ def tampered(folder: Path, arguments: tuple[str, ...], call: str, what: str) -> 
         os.close(opener)
         code = child.wait()
         tracer.wait()
-    return code, child.said
+    traced = log.read_text(errors="replace")
+    return code, child.said, "(INJECTED" in traced or "killed by SIGKILL" in traced
 
 
 def every_call(step: int = 1) -> Iterator[int]:
-    """1, 1 + step, … for `when=`; the caller stops at the first that changes nothing."""
+    """1, 1 + step, … for `when=`; the caller stops at the first that hits nothing."""
     return iter(range(1, LIMIT, step))
 
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
 from typing import Any
 
 import numpy.typing as npt
 
 from backprop_cli.errors import BpError, DivergedError, InterruptedRunError, RunError
 from backprop_cli.runs import saved
+from backprop_cli.runs.background import Background
 from backprop_cli.runs.batch import write_batch
-from backprop_cli.runs.checkpoint import Checkpoint, Copies
+from backprop_cli.runs.copies import Copies
 from backprop_cli.runs.directory import RunDirectory
 from backprop_cli.runs.files import Folder
 from backprop_cli.runs.metrics_log import MetricsLog, dumps, repair
+from backprop_cli.runs.writer import Order
 from backprop_cli.training.callbacks.best import Best
 from backprop_cli.training.loop import Callback, Loop, Row
 
@@ -27,8 +27,8 @@ SECONDS_BETWEEN = 1.0  # epochs shorter than this share a checkpoint
 class Recorder(Callback):
     """The run directory's scribe.
 
-    A checkpoint is copied at its step and written by a thread while training goes on; the next one waits for it.
-    Rows reach the disk before the checkpoint that counts them.
+    A checkpoint is copied at its step and written by another process while training goes on; the next one waits for
+    it. Rows reach the disk before the checkpoint that counts them.
     """
 
     def __init__(
@@ -36,10 +36,9 @@ class Recorder(Callback):
     ) -> None:
         self.run, self.best, self.warn = run, best, warn
         self.learned = learned  # arrays every checkpoint carries along: what transforms learned
-        self._thread = ThreadPoolExecutor(1, "bp-checkpoint")
-        self._writing: Future[None] | None = None
-        self._copies: Copies | None = None
         self._folder: Folder | None = None
+        self._copies: Copies | None = None
+        self._background: Background | None = None
         self._tail, self._rows = b"", 0  # of metrics.jsonl, as the checkpoint knows it
         self.log: MetricsLog | None = None
         self._saved_best = self._copied_best = 0
@@ -47,10 +46,8 @@ class Recorder(Callback):
 
     def start(self, loop: Loop) -> None:
         self.repair()
-        folder, keep = Folder(self.run.checkpoints), loop.options.checkpoint.keep_last
-        saved.forget(self.run.checkpoints, keep)
-        self._make_room = partial(saved.make_room, folder, keep)
-        self._folder = folder
+        self._folder = Folder(self.run.checkpoints)
+        saved.forget(self.run.checkpoints, loop.options.checkpoint.keep_last)
         self.log = MetricsLog(self.run.metrics, self._tail, self._rows)
         self._saved = time.monotonic()
 
@@ -84,59 +81,64 @@ class Recorder(Callback):
         minutes = loop.options.checkpoint.every_minutes
         return minutes is not None and self._age >= 60 * minutes
 
-    def save(self, loop: Loop) -> None:
+    def save(self, loop: Loop, last: bool = False) -> None:
         """Write last.safetensors, and best.safetensors if there is a better epoch than on disk.
 
-        Returns once everything is copied. Raises RunError if the checkpoint before could not be written.
+        Returns once everything is copied; the `last` time, written. Raises RunError if this checkpoint or the one
+        before could not be written.
         """
         loop.check_state()
         assert self.log is not None
         self.log.flush()
         self._wait()
-        policy = loop.options.checkpoint
-        arrays, values = loop.state_dict()
-        self._copy({**arrays, **self.learned})
-        best = None
-        if policy.keep_best and self.best.epoch_number > self._saved_best:
-            best = self._best(loop)
+        arrays, plain = loop.state_dict()
+        background = self._copy(loop, {**arrays, **self.learned})
+        values = {saved.LAST: dumps(plain)}
+        if loop.options.checkpoint.keep_best and self.best.epoch_number > self._saved_best:
             self._saved_best = self.best.epoch_number
-        self._writing = self._thread.submit(self._write, dumps(values), best)
+            about = {"epoch": self.best.epoch_number, "step": self.best.step_number, "best": self.best.summary}
+            values = {saved.BEST: dumps(about), **values}
+        order: Order = {"values": values, "sync": str(self.run.metrics) if self.log.unsynced else None}
+        self.log.unsynced = False
+        (background.writer.write if last else background.begin)(order)
         self._saved, self._saved_at = time.monotonic(), _position(loop)
 
-    def _copy(self, arrays: Mapping[str, Array]) -> None:
-        """In the same memory each time: no other checkpoint is being written now. The weights of the best epoch are
+    def _copy(self, loop: Loop, arrays: Mapping[str, Array]) -> Background:
+        """To the same memory each time: no other checkpoint is being written now. The weights of the best epoch are
         copied when there is a better one."""
-        if self._copies is None or not self._copies.fit(arrays):
-            self._copies = Copies(arrays)
+        if self._background is None or self._copies is None or not self._copies.fit(arrays):
+            self._close()
+            self._copies = copies = Copies(arrays)
+            plans = {saved.LAST: copies.plan(copies.arrays), saved.BEST: copies.plan(self._best(loop, copies.arrays))}
+            assert self.log is not None and self._folder is not None
+            keep, lock = loop.options.checkpoint.keep_last, self.run.handles
+            self._background = Background(copies, plans, self._folder, keep, self.log.handle, lock)
         else:
             same = self._copied_best == self.best.epoch_number
             self._copies.take({name: each for name, each in arrays.items() if not (same and name == "Best/values")})
         self._copied_best = self.best.epoch_number
+        return self._background
 
-    def _best(self, loop: Loop) -> Checkpoint:
-        store = loop.network.store
-        assert self._copies is not None
-        kept, state = self._copies.arrays["Best/values"], self._copies.arrays["Best/state"]
+    def _best(self, loop: Loop, copied: Mapping[str, Array]) -> dict[str, Array]:
+        """The arrays of best.safetensors, as parts of the others."""
+        store, kept, state = loop.network.store, copied["Best/values"], copied["Best/state"]
         arrays = {name: kept[span].reshape(store.entries[name].shape) for name, span in store.spans.items()}
         start = 0
         for name, view in store.states.items():
             arrays[name] = state[start : start + view.size].reshape(view.shape)
             start += view.size
-        values = {"epoch": self.best.epoch_number, "step": self.best.step_number, "best": self.best.summary}
-        return Checkpoint(arrays | dict(self.learned), values)
-
-    def _write(self, values: str, best: Checkpoint | None) -> None:
-        assert self.log is not None and self._copies is not None and self._folder is not None
-        self.log.sync()
-        if best is not None:
-            best.write(self.run.checkpoints / saved.BEST)
-        self._copies.write(self._folder, saved.LAST, values, self._make_room)
+        return arrays | {name: copied[name] for name in self.learned}
 
     def _wait(self) -> None:
         """Until no checkpoint is being written. Raises RunError if that failed."""
-        if self._writing is not None:
-            writing, self._writing = self._writing, None
-            writing.result()
+        if self._background is not None:
+            self._background.wait()
+
+    def _close(self) -> None:
+        for each in (self._background, self._copies):
+            if each is not None:
+                each.close()
+        self._background = self._copies = None  # and with them, the memory
 
     def end(self, loop: Loop, error: BaseException | None) -> None:
         """Write the last checkpoint, unless training failed, and how it ended."""
@@ -158,8 +160,7 @@ class Recorder(Callback):
         self.log.flush()
         self._wait()
         if (error is None or isinstance(error, InterruptedRunError)) and _position(loop) != self._saved_at:
-            self.save(loop)
-            self._wait()
+            self.save(loop, last=True)
 
     def _finish(self, loop: Loop, error: BaseException | None) -> None:
         status = "completed" if error is None else "failed"
@@ -168,7 +169,7 @@ class Recorder(Callback):
         elif isinstance(error, InterruptedRunError | KeyboardInterrupt):
             status = "interrupted"
         reason = loop.stop_reason or (str(error) if error else None)
-        self._thread.shutdown()  # what it writes to is closed now
+        self._close()
         for each in (self.log, self._folder):
             if each is not None:
                 each.close()
