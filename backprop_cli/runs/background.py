@@ -23,6 +23,8 @@ from backprop_cli.runs.writer import Order, Plan, Writer
 ROOT = str(Path(__file__).parents[2])
 CODE = f"import sys; sys.path.insert(0, {ROOT!r}); from backprop_cli.runs.writer import main; main()"
 
+TRIES = 3  # processes started for one training; if none of them lives, another would only cost time
+
 
 class Background:
     """Begins with the first order, and ends when the training does, however that ended: then its orders are no more.
@@ -52,6 +54,7 @@ class Background:
             "log": log,
         }
         self._handles = [copies.handle, folder.handle, log, *lock]
+        self._tries = TRIES
         self._process: subprocess.Popen[bytes] | None = None
         self._order: Order | None = None
 
@@ -65,10 +68,11 @@ class Background:
                 self._process = self._started()
                 self._say(self._process, self._start)
             self._say(self._process, order)
-            self._order = order
         except OSError:
             self.close()
             self.writer.write(order)
+        else:
+            self._order = order
 
     def wait(self) -> None:
         """Until everything is written. Raises RunError or CheckpointError if that failed."""
@@ -96,6 +100,9 @@ class Background:
     def _started(self) -> subprocess.Popen[bytes]:
         """Raises OSError. Without site packages, which take longer than the rest; away from the terminal, whose signals
         are not for it. A list of processes shows the path."""
+        if not self._tries:
+            raise ChildProcessError("no process of this kind lives")
+        self._tries -= 1
         return subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", CODE, str(self.writer.path)],
             stdin=subprocess.PIPE,

@@ -16,6 +16,7 @@ import pytest
 
 from backprop_cli import load_config, session
 from backprop_cli.errors import CheckpointError, RunError
+from backprop_cli.runs import background
 from backprop_cli.runs import lock as locks
 from backprop_cli.runs.background import Background
 from backprop_cli.runs.checkpoint import Checkpoint, CheckpointFile
@@ -143,6 +144,20 @@ def test_where_no_process_can_be_started(tmp_path: Path, made: Made, monkeypatch
     assert children() == []
     made.background.wait()
     assert step_of(tmp_path / LAST) == 1
+
+
+def test_where_none_lives_no_more_are_started(tmp_path: Path, made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    pids = []
+    for step in range(1, 6):
+        made.background.begin(order(step))
+        pids += children()
+        made.background.wait()
+        assert step_of(tmp_path / LAST) == step
+    assert len(set(pids)) <= background.TRIES
+    monkeypatch.undo()
+    made.background.begin(order(6))
+    assert children() == []
 
 
 def test_what_goes_wrong_is_said_as_without(tmp_path: Path) -> None:
