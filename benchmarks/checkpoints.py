@@ -2,10 +2,11 @@
 
     python benchmarks/checkpoints.py [--epochs 12] [--set KEY=VALUE …]
 
-Within one training, every other 100 steps begin with a checkpoint, and every other step goes without the look; so that
-what else the machine does falls on both. Each span is compared with the two beside it; printed are the medians, and
-the quartiles of the cost, by the wall's clock and in processor time of the thread that trains. Also printed is what a
-checkpoint takes of the processor in the process that writes it.
+Within one training, some spans of 100 steps begin with a checkpoint, and some steps go without the look: without,
+with, with, without, and so on, so that what else the machine does, and what comes every other time, falls on both.
+Each is compared with its neighbour; printed are the medians, and the quartiles of the cost, by the wall's clock and in
+processor time of the thread that trains. Also printed is what a checkpoint takes of the processor in the process that
+writes it.
 """
 
 from __future__ import annotations
@@ -25,15 +26,14 @@ from backprop_cli.training.loop import Callback, Loop
 MNIST = Path(__file__).parents[1] / "configs" / "mnist.yaml"
 SETTINGS = ["trainer.metrics=[]", "dataset.splits={train: 'train[:55000]'}", "trainer.checkpoint.every_minutes=60"]
 CLOCKS = {"wall": time.perf_counter, "training thread": time.thread_time}
-Times = tuple[list[list[float]], list[list[float]]]  # without and with; in each, what every clock said
 
 
 class Alternating(Callback):
-    """Times spans of some steps; `switch` makes every other one different."""
+    """Times spans of some steps; `switch` makes some different. `spans` are the seconds of each, by every clock."""
 
     def __init__(self, steps: int) -> None:
         self.steps = steps
-        self.times: Times = ([], [])
+        self.spans: list[list[float]] = []
 
     def start(self, loop: Loop) -> None:
         self.begun = [clock() for clock in CLOCKS.values()]
@@ -41,14 +41,17 @@ class Alternating(Callback):
     def step(self, loop: Loop, loss: float) -> None:
         if loop.step % self.steps:
             return
-        span = loop.step // self.steps
         ended = [clock() for clock in CLOCKS.values()]
-        self.times[(span - 1) % 2].append([b - a for a, b in zip(self.begun, ended, strict=True)])
+        self.spans.append([b - a for a, b in zip(self.begun, ended, strict=True)])
         self.begun = [clock() for clock in CLOCKS.values()]
-        self.switch(loop, span % 2 == 1)
+        self.switch(loop, on(len(self.spans)))
 
     def switch(self, loop: Loop, on: bool) -> None:
         """Begin a span with (on) or without."""
+
+
+def on(span: int) -> bool:
+    return span % 4 in (1, 2)
 
 
 class Checkpoints(Alternating):
@@ -68,17 +71,16 @@ def measure(name: str, watch: Alternating, settings: list[str]) -> None:
     before = _of_children()
     with tempfile.TemporaryDirectory() as folder:
         session.train(load_config(MNIST, [*SETTINGS, *settings]), run_dir=Path(folder) / "run", callbacks=[watch])
-    without, with_ = (times[len(times) // 20 :] for times in watch.times)
-    print(f"{name}: {len(without)} times without, {len(with_)} with")
+    spans = watch.spans[len(watch.spans) // 20 // 4 * 4 :]
+    pairs = [spans[i : i + 2] if on(i + 1) else spans[i : i + 2][::-1] for i in range(0, len(spans) - 1, 2)]
+    print(f"{name}: {len(pairs)} times without and with")
     for i, clock in enumerate(CLOCKS):
-        a, b = ([times[i] for times in each] for each in (without, with_))
-        costs = [100 * (2 * y / (x + z) - 1) for x, y, z in zip(a, b, a[1:], strict=False)]
-        low, cost, high = quantiles(costs, n=4)
-        print(
-            f"  {clock}: {1e3 * median(a):.3f} and {1e3 * median(b):.3f} ms, {cost:+.2f} % ({low:+.2f} to {high:+.2f})"
-        )
+        without, with_ = ([pair[which][i] for pair in pairs] for which in (0, 1))
+        low, cost, high = quantiles([100 * (b / a - 1) for a, b in zip(without, with_, strict=True)], n=4)
+        a, b = 1e3 * median(without), 1e3 * median(with_)
+        print(f"  {clock}: {a:.3f} and {b:.3f} ms, {cost:+.2f} % ({low:+.2f} to {high:+.2f})")
     if spent := _of_children() - before:
-        print(f"  the process that writes: {1e3 * spent / len(watch.times[1]):.2f} ms each, its start included")
+        print(f"  the process that writes: {1e3 * spent / (len(watch.spans) / 2):.2f} ms each, its start included")
 
 
 def _of_children() -> float:

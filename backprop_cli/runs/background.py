@@ -18,6 +18,7 @@ from typing import Any
 from backprop_cli import errors
 from backprop_cli.runs.copies import Copies
 from backprop_cli.runs.files import Folder
+from backprop_cli.runs.metrics_log import dumps
 from backprop_cli.runs.writer import Order, Plan, Writer
 
 ROOT = str(Path(__file__).parents[2])
@@ -116,5 +117,5 @@ class Background:
     @staticmethod
     def _say(process: subprocess.Popen[bytes], what: Any) -> None:
         assert process.stdin is not None
-        process.stdin.write(json.dumps(what).encode() + b"\n")
+        process.stdin.write(dumps(what).encode() + b"\n")
         process.stdin.flush()

@@ -18,7 +18,6 @@ from backprop_cli.errors import CheckpointError
 from backprop_cli.runs import tensors, writer
 from backprop_cli.runs.files import Folder
 from backprop_cli.runs.header import FORMAT, MAX_HEADER, check, parse
-from backprop_cli.runs.metrics_log import dumps
 from backprop_cli.runs.plain import failure, open_plain
 from backprop_cli.runs.tensors import Entry
 
@@ -38,7 +37,7 @@ class Checkpoint:
         """Write the file whole or not at all. Raises RunError; CheckpointError where there are too many arrays."""
         entries = tensors.layout(self.arrays)
         plain = {name: np.ascontiguousarray(self.arrays[name]).reshape(-1).view(np.uint8).data for name in entries}
-        writer.write(Folder(path.parent), path.name, plain, tensors.described(entries), dumps(self.values))
+        writer.write(Folder(path.parent), path.name, plain, tensors.described(entries), self.values)
 
     @classmethod
     def read(cls, path: Path) -> Checkpoint:

@@ -20,6 +20,7 @@ from backprop_cli.errors import BpError, CheckpointError
 from backprop_cli.runs import saved
 from backprop_cli.runs.files import Folder
 from backprop_cli.runs.header import header
+from backprop_cli.runs.metrics_log import dumps
 from backprop_cli.runs.plain import failure
 
 
@@ -31,10 +32,10 @@ class Plan(TypedDict):
 
 
 class Order(TypedDict):
-    """What to write: the plain values of each checkpoint, as JSON, by its name; and the log whose rows have to reach
-    the disk before, if there are new ones."""
+    """What to write: the plain values of each checkpoint by its name; and the log whose rows have to reach the disk
+    before, if there are new ones."""
 
-    values: Mapping[str, str]
+    values: Mapping[str, Any]
     sync: str | None
 
 
@@ -66,16 +67,16 @@ def write(
     name: str,
     arrays: Mapping[str, memoryview],
     described: str,
-    values: str,
+    values: Any,
     before: Callable[[], None] | None = None,
 ) -> None:
     """Write a checkpoint whole or not at all; `before` is called just before it takes its name.
 
-    `described` is what the header says of the arrays, `values` JSON.
+    `described` is what the header says of the arrays, `values` a JSON document.
     Raises RunError; CheckpointError where there are too many arrays.
     """
     try:
-        head = header(described, {each: crc32(array) for each, array in arrays.items()}, values)
+        head = header(described, {each: crc32(array) for each, array in arrays.items()}, dumps(values))
     except ValueError as error:
         raise CheckpointError(f"cannot write {folder.path / name}: {error}") from None
     folder.write(name, [head, *arrays.values()], before)

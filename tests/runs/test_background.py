@@ -39,7 +39,7 @@ ARRAYS = {
 
 
 def order(step: int, *names: str) -> Order:
-    return {"values": dict.fromkeys(names or (LAST,), f'{{"step": {step}}}'), "sync": None}
+    return {"values": {name: {"step": step} for name in names or (LAST,)}, "sync": None}
 
 
 def step_of(path: Path) -> int:
@@ -174,7 +174,7 @@ def test_what_goes_wrong_is_said_as_without(tmp_path: Path) -> None:
 
 
 def test_it_goes_on_after_an_error(tmp_path: Path, made: Made) -> None:
-    made.background.begin({"values": {LAST: f'"{"x" * (3 << 20)}"'}, "sync": None})
+    made.background.begin({"values": {LAST: "x" * (3 << 20)}, "sync": None})
     with pytest.raises(CheckpointError, match="need a header of"):  # of the values, here
         made.background.wait()
     made.background.begin(order(2))
@@ -235,7 +235,7 @@ def test_a_line_that_was_cut_off_is_no_order(tmp_path: Path, made: Made) -> None
     made.background.wait()
     process = made.background._process
     assert process is not None and process.stdin is not None
-    process.stdin.write(b'{"values": {"last.safetensors": "{\\"step\\": 2}"}, "sync": null}')  # without its end
+    process.stdin.write(b'{"values": {"last.safetensors": {"step": 2}}, "sync": null}')  # without its end
     process.stdin.close()
     assert process.wait() == 0
     assert step_of(tmp_path / LAST) == 1

@@ -15,7 +15,7 @@ from backprop_cli.runs.batch import write_batch
 from backprop_cli.runs.copies import Copies
 from backprop_cli.runs.directory import RunDirectory
 from backprop_cli.runs.files import Folder
-from backprop_cli.runs.metrics_log import MetricsLog, dumps, repair
+from backprop_cli.runs.metrics_log import MetricsLog, repair
 from backprop_cli.runs.writer import Order
 from backprop_cli.training.callbacks.best import Best
 from backprop_cli.training.loop import Callback, Loop, Row
@@ -93,11 +93,11 @@ class Recorder(Callback):
         self._wait()
         arrays, plain = loop.state_dict()
         background = self._copy(loop, {**arrays, **self.learned})
-        values = {saved.LAST: dumps(plain)}
+        values = {saved.LAST: plain}
         if loop.options.checkpoint.keep_best and self.best.epoch_number > self._saved_best:
             self._saved_best = self.best.epoch_number
             about = {"epoch": self.best.epoch_number, "step": self.best.step_number, "best": self.best.summary}
-            values = {saved.BEST: dumps(about), **values}
+            values = {saved.BEST: about, **values}
         order: Order = {"values": values, "sync": str(self.run.metrics) if self.log.unsynced else None}
         self.log.unsynced = False
         (background.writer.write if last else background.begin)(order)
