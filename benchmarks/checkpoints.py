@@ -79,8 +79,9 @@ def measure(name: str, watch: Alternating, settings: list[str]) -> None:
         low, cost, high = quantiles([100 * (b / a - 1) for a, b in zip(without, with_, strict=True)], n=4)
         a, b = 1e3 * median(without), 1e3 * median(with_)
         print(f"  {clock}: {a:.3f} and {b:.3f} ms, {cost:+.2f} % ({low:+.2f} to {high:+.2f})")
-    if spent := _of_children() - before:
-        print(f"  the process that writes: {1e3 * spent / (len(watch.spans) / 2):.2f} ms each, its start included")
+    if isinstance(watch, Checkpoints):
+        each = 1e3 * (_of_children() - before) / (len(watch.spans) / 2)
+        print(f"  the process that writes: {each:.2f} ms each, its start included")
 
 
 def _of_children() -> float:

@@ -78,7 +78,9 @@ def main() -> None:
             same += not different
             if different:
                 print(f"trial {trial}: differs in {different}", flush=True)
-    print(f"{count} trials with {sum(moments.values())} kills ({dict(moments)}): {same}/{count} identical, 0 lost")
+    late = moments.pop("too late", 0)
+    kills = f"{sum(moments.values())} kills ({dict(moments)}) and {late} that came too late"
+    print(f"{count} trials with {kills}: {same}/{count} identical, 0 lost")
     assert same == count
 
 

@@ -30,6 +30,8 @@ from tests.conftest import ROOT
 from tests.processes import children
 from tests.reliability.compare import EVERYTHING, differences, outcome
 
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
+
 ARRAYS = {
     "dense_1.W": np.arange(12, dtype=np.float32).reshape(3, 4),
     "mask": np.array([True, False]),
