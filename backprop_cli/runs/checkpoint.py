@@ -1,4 +1,5 @@
-"""Checkpoints: one safetensors file, arrays by name and a JSON document as metadata, checksums inside (`header`)."""
+"""Reading checkpoints: one safetensors file, arrays by name and a JSON document as metadata, checksums inside
+(`header`). They are written by `writer`."""
 
 from __future__ import annotations
 
@@ -6,7 +7,6 @@ import json
 import os
 import weakref
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -15,8 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backprop_cli.errors import CheckpointError
-from backprop_cli.runs import tensors, writer
-from backprop_cli.runs.files import Folder
+from backprop_cli.runs import tensors
 from backprop_cli.runs.header import FORMAT, MAX_HEADER, check, parse
 from backprop_cli.runs.plain import failure, open_plain
 from backprop_cli.runs.tensors import Entry
@@ -24,26 +23,6 @@ from backprop_cli.runs.tensors import Entry
 Array = npt.NDArray[Any]
 PIECE = 1 << 24  # bytes checked at a time
 MAX_UNKNOWN = 64 << 20
-
-
-@dataclass
-class Checkpoint:
-    """Arrays (parameters as `dense_1.W`) and plain values (epoch, step, random state)."""
-
-    arrays: dict[str, Array]
-    values: dict[str, Any]
-
-    def write(self, path: Path) -> None:
-        """Write the file whole or not at all. Raises RunError; CheckpointError where there are too many arrays."""
-        entries = tensors.layout(self.arrays)
-        plain = {name: np.ascontiguousarray(self.arrays[name]).reshape(-1).view(np.uint8).data for name in entries}
-        writer.write(Folder(path.parent), path.name, plain, tensors.described(entries), self.values)
-
-    @classmethod
-    def read(cls, path: Path) -> Checkpoint:
-        """Read a whole file. Raises CheckpointError where it is missing or damaged."""
-        file = CheckpointFile(path)
-        return cls(file.read(), file.values)
 
 
 class CheckpointFile:

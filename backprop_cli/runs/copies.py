@@ -73,7 +73,7 @@ def _nameless(size: int) -> int:
             os.close(handle)
             raise
         return handle
-    with TemporaryFile() as file:  # pragma: no cover (macOS)
+    with TemporaryFile() as file:
         file.write(bytes(size))  # a disk that is full says so now
         file.flush()
         return os.dup(file.fileno())

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from backprop_cli.runs.checkpoint import Checkpoint
+from tests.checkpoints import Checkpoint
 
 EVERYTHING = Path(__file__).with_name("everything.yaml")
 

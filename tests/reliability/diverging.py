@@ -16,8 +16,8 @@ import numpy as np
 
 from backprop_cli import load_config, session
 from backprop_cli.errors import DivergedError
-from backprop_cli.runs.checkpoint import Checkpoint
 from backprop_cli.training.loop import Callback, Loop
+from tests.checkpoints import Checkpoint
 from tests.reliability.compare import EVERYTHING, rows
 from tests.reliability.harness import folder, trials
 

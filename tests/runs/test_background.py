@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +20,14 @@ from backprop_cli.errors import CheckpointError, RunError
 from backprop_cli.runs import background
 from backprop_cli.runs import lock as locks
 from backprop_cli.runs.background import Background
-from backprop_cli.runs.checkpoint import Checkpoint, CheckpointFile
+from backprop_cli.runs.checkpoint import CheckpointFile
 from backprop_cli.runs.copies import Copies
 from backprop_cli.runs.files import Folder
 from backprop_cli.runs.lock import Lock, is_held
 from backprop_cli.runs.saved import BEST, LAST
 from backprop_cli.runs.writer import Order
 from backprop_cli.training.loop import Callback, Loop
+from tests.checkpoints import Checkpoint
 from tests.conftest import ROOT
 from tests.processes import children
 from tests.reliability.compare import EVERYTHING, differences, outcome
@@ -51,13 +53,12 @@ def step_of(path: Path) -> int:
 class Made:
     """A directory with all that is needed to write in it."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, *lock: int) -> None:
         self.copies = Copies(ARRAYS)
         best = {"W": self.copies.arrays["dense_1.W"][1], "scalar": self.copies.arrays["scalar"]}
         plans = {LAST: self.copies.plan(self.copies.arrays), BEST: self.copies.plan(best)}
         log = os.open(path / "log", os.O_WRONLY | os.O_CREAT)
-        self.background = Background(self.copies, plans, Folder(path), 2, log, [])
+        self.background = Background(self.copies, plans, Folder(path), 2, log, lock)
 
     @property
     def pid(self) -> int:
@@ -65,8 +66,10 @@ class Made:
         return only
 
 
-@pytest.fixture
-def made(tmp_path: Path) -> Iterator[Made]:
+@pytest.fixture(params=[True, False], ids=["in memory", "in a file"])
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Made]:
+    if not request.param:  # as where the system has no such memory
+        monkeypatch.delattr(os, "memfd_create")
     found = Made(tmp_path)
     yield found
     found.background.close()
@@ -188,11 +191,10 @@ HOLDER = """
 import os, signal, sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from tests.runs.test_background import LAST, Made, order
+from tests.runs.test_background import Made, order
 from backprop_cli.runs.lock import Lock
 path = Path(sys.argv[2])
-made, lock = Made(path), Lock(path)
-made.background._handles.append(lock.handle)
+made = Made(path, Lock(path).handle)
 made.background.begin(order(1))
 made.background.wait()
 os.kill(made.pid, signal.SIGSTOP)
@@ -211,10 +213,8 @@ def orphan(tmp_path: Path) -> Iterator[int]:
         writer = int(training.stdout.readline())
         training.kill()
     yield writer
-    try:
+    with suppress(ProcessLookupError):
         os.kill(writer, signal.SIGKILL)
-    except ProcessLookupError:
-        return
 
 
 def test_it_ends_what_it_began_when_the_training_is_killed(

@@ -16,10 +16,11 @@ from safetensors.numpy import load_file
 
 from backprop_cli.errors import CheckpointError, RunError
 from backprop_cli.runs import saved, tensors
-from backprop_cli.runs.checkpoint import Checkpoint, CheckpointFile
+from backprop_cli.runs.checkpoint import CheckpointFile
 from backprop_cli.runs.files import Folder
 from backprop_cli.runs.header import header
 from backprop_cli.runs.writer import write
+from tests.checkpoints import Checkpoint
 from tests.conftest import ROOT
 from tests.reliability import hostile
 
@@ -151,7 +152,7 @@ def test_hostile_files_are_refused_at_once(tmp_path: Path) -> None:
     """Each in a second of the processor and 512 MB, the file named, and nothing run."""
     script = (
         "import json, sys, time; from pathlib import Path\n"
-        "from backprop_cli.errors import CheckpointError; from backprop_cli.runs.checkpoint import Checkpoint\n"
+        "from backprop_cli.errors import CheckpointError; from tests.checkpoints import Checkpoint\n"
         "from tests.reliability import hostile\n"
         "for i, (name, write) in enumerate(hostile.files()):\n"
         "    path = Path(f'{i}.safetensors'); write(path); began = time.process_time()\n"

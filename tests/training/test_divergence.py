@@ -12,10 +12,10 @@ import pytest
 from backprop_cli import build, load_config, session
 from backprop_cli.engine.graph import Network
 from backprop_cli.errors import DivergedError
-from backprop_cli.runs.checkpoint import Checkpoint
 from backprop_cli.runs.directory import RunDirectory
 from backprop_cli.training.divergence import first_infinite, infinite
 from backprop_cli.training.loop import Callback, Loop
+from tests.checkpoints import Checkpoint
 from tests.reliability.compare import EVERYTHING, rows
 
 POISON = [np.nan, np.inf, -np.inf]
