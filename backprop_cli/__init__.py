@@ -14,8 +14,8 @@ __version__ = "0.1.0"
 __all__ = ["__version__", "load_config", "train"]
 
 load_config: Any  # backprop_cli.config.load
-train: Any  # backprop_cli.session.train
-_LAZY = {"load_config": ("backprop_cli.config", "load"), "train": ("backprop_cli.session", "train")}
+train: Any  # backprop_cli.commands.train.train
+_LAZY = {"load_config": ("backprop_cli.config", "load"), "train": ("backprop_cli.commands.train", "train")}
 
 
 def __getattr__(name: str) -> Any:

@@ -29,8 +29,8 @@ from backprop_cli.engine.kernels import compilable
 from backprop_cli.engine.losses.base import Reading
 from backprop_cli.errors import BuildError, ConfigError, UnknownNameError, UsageError
 from backprop_cli.expand import Expander
-from backprop_cli.runs import saved
-from backprop_cli.runs.checkpoint import CheckpointFile
+from backprop_cli.runs.checkpoints import saved
+from backprop_cli.runs.checkpoints.checkpoint import CheckpointFile
 from backprop_cli.runs.directory import RunDirectory
 from backprop_cli.training.callbacks.best import Best
 from backprop_cli.training.callbacks.threads import Threads

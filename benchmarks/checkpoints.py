@@ -18,7 +18,8 @@ import time
 from pathlib import Path
 from statistics import median, quantiles
 
-from backprop_cli import load_config, session
+from backprop_cli import load_config
+from backprop_cli.commands.train import train
 from backprop_cli.training import loop as loops
 from backprop_cli.training.callbacks.recorder import Recorder
 from backprop_cli.training.loop import Callback, Loop
@@ -70,7 +71,7 @@ class Looks(Alternating):
 def measure(name: str, watch: Alternating, settings: list[str]) -> None:
     before = _of_children()
     with tempfile.TemporaryDirectory() as folder:
-        session.train(load_config(MNIST, [*SETTINGS, *settings]), run_dir=Path(folder) / "run", callbacks=[watch])
+        train(load_config(MNIST, [*SETTINGS, *settings]), run_dir=Path(folder) / "run", callbacks=[watch])
     spans = watch.spans[len(watch.spans) // 20 // 4 * 4 :]
     pairs = [spans[i : i + 2] if on(i + 1) else spans[i : i + 2][::-1] for i in range(0, len(spans) - 1, 2)]
     print(f"{name}: {len(pairs)} times without and with")

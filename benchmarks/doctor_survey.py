@@ -19,9 +19,9 @@ from typing import Any
 import yaml
 
 from backprop_cli import load_config
-from backprop_cli.insight.doctor import examine_config
-from backprop_cli.insight.doctor_probe import probe
-from backprop_cli.insight.doctor_verdicts import Limits
+from backprop_cli.insight.doctor.examine import examine_config
+from backprop_cli.insight.doctor.probe import probe
+from backprop_cli.insight.doctor.verdicts import Limits
 
 Spec = dict[str, Any]
 STANDARD = [{"type": "standardize"}]

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from backprop_cli import catalogue, registry
+from backprop_cli import registry
+from backprop_cli.config import catalogue
 from backprop_cli.config.jsonschema import schema
 from backprop_cli.config.schema import Options
 from backprop_cli.engine.layer import Layer

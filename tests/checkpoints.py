@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from backprop_cli.runs import tensors, writer
-from backprop_cli.runs.checkpoint import CheckpointFile
+from backprop_cli.runs.checkpoints import tensors, writer
+from backprop_cli.runs.checkpoints.checkpoint import CheckpointFile
 from backprop_cli.runs.files import Folder
 
 Array = npt.NDArray[Any]

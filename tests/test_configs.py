@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 import yaml
 
-from backprop_cli import check
+from backprop_cli.commands import check
 from backprop_cli.config.nodes import plain
 from backprop_cli.config.text import parse
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from backprop_cli import load_config, session
+from backprop_cli import load_config
+from backprop_cli.commands import train as session
 from backprop_cli.errors import DivergedError
 from backprop_cli.runs.directory import DIAGNOSTICS, RunDirectory
 from backprop_cli.runs.metrics_log import read

@@ -30,8 +30,9 @@ def command(plural: str, kind: str, example: str, about: str) -> Callable[..., N
     )
 
     def verb(name: str | None = argument, plugin: Plugins = None, json: Json = False) -> None:
-        from backprop_cli import catalogue, registry
+        from backprop_cli import registry
         from backprop_cli.cli import ui
+        from backprop_cli.config import catalogue
 
         for path in plugin or []:
             registry.load_plugin(path)

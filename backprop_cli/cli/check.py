@@ -22,8 +22,8 @@ def check(config: ConfigFile, set_: Set = None, unset: Unset = None, json: Json 
       bp check configs/mnist.yaml --set architecture.1.units=512
       bp check configs/mnist.yaml --json
     """
-    from backprop_cli import check as checks
     from backprop_cli.cli import ui
+    from backprop_cli.commands import check as checks
 
     result, error = checks.config(config, changes(set_, unset), warn=None if json else ui.warn)
     if error is not None and not json:

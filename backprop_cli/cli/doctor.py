@@ -44,9 +44,9 @@ def doctor(
     """
     from backprop_cli.cli import ui
     from backprop_cli.errors import UsageError
-    from backprop_cli.insight import doctor as doctors
-    from backprop_cli.insight import doctor_text
-    from backprop_cli.insight.doctor_verdicts import Limits
+    from backprop_cli.insight.doctor import examine as doctors
+    from backprop_cli.insight.doctor import text as doctor_text
+    from backprop_cli.insight.doctor.verdicts import Limits
     from backprop_cli.runs.directory import find_run
 
     limits = Limits(steps, seconds, {} if json else {"warn": ui.warn, "progress": ui.loading})

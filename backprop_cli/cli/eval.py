@@ -28,8 +28,8 @@ def evaluate(
       bp eval latest --json
     """
     from backprop_cli.cli import ui
+    from backprop_cli.commands.evaluation import evaluate_run
     from backprop_cli.engine.metrics.report import MAX_MATRIX
-    from backprop_cli.evaluation import evaluate_run
     from backprop_cli.runs.directory import find_run
 
     result = evaluate_run(

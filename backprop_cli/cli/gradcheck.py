@@ -40,8 +40,8 @@ def gradcheck(
       bp gradcheck configs/xor.yaml
       bp gradcheck --plugin my_layers.py
     """
-    from backprop_cli import check
     from backprop_cli.cli import ui
+    from backprop_cli.commands import check
 
     if config is not None:
         result = check.config_gradients(config, changes(set_, unset), warn=None if json else ui.warn)

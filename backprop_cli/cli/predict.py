@@ -33,8 +33,8 @@ def predict(
       bp predict latest digit.png --json
       bp predict latest inputs.npy --output outputs.npy --checkpoint last
     """
-    from backprop_cli import predict as predicting
     from backprop_cli.cli import ui
+    from backprop_cli.commands import predict as predicting
     from backprop_cli.runs.directory import find_run
 
     found = predicting.predict(

@@ -19,8 +19,8 @@ def profile(config: ConfigFile, set_: Set = None, unset: Unset = None, json: Jso
       bp profile configs/mnist.yaml --set trainer.kernels=numba
       bp profile configs/mnist.yaml --set trainer.batch_size=128 --json
     """
-    from backprop_cli import profile as profiles
     from backprop_cli.cli import ui
+    from backprop_cli.commands import profile as profiles
 
     result = profiles.config(config, changes(set_, unset), warn=None if json else ui.warn)
     if json:

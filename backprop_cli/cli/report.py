@@ -31,7 +31,7 @@ def report(
     """
     from backprop_cli.cli.plot import views
     from backprop_cli.errors import UsageError
-    from backprop_cli.insight.report import report as page
+    from backprop_cli.insight.report.report import report as page
     from backprop_cli.runs.files import write_atomically
 
     found = views(names, runs, checkpoint)

@@ -78,7 +78,7 @@ def listing(
 
 def possible_columns(key: str) -> set[str]:
     """Names like this one that some run could have."""
-    from backprop_cli.columns import near  # imports every class there is, and is seldom asked
+    from backprop_cli.commands.columns import near  # imports every class there is, and is seldom asked
 
     return near(key)
 
@@ -137,8 +137,8 @@ def compare(
       bp runs compare runs/plain runs/batch_norm
       bp runs compare runs/plain runs/batch_norm --format csv
     """
-    from backprop_cli import compare as comparing
     from backprop_cli.cli import ui
+    from backprop_cli.commands import compare as comparing
     from backprop_cli.errors import UsageError
     from backprop_cli.runs.directory import find_run
 

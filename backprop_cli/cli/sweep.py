@@ -11,10 +11,10 @@ import typer
 from backprop_cli.cli.options import RUNS, ConfigFile, Json, Quiet, Runs, Unset, changes, print_json
 
 if TYPE_CHECKING:
-    from backprop_cli.sweep import Outcome
+    from backprop_cli.commands.sweep.sweep import Outcome
 
 #: what a worker has imported when it begins; the second because it runs the script `bp` once more
-PRELOADED = ("backprop_cli.preloaded", "backprop_cli.cli.main")
+PRELOADED = ("backprop_cli.commands.sweep.preloaded", "backprop_cli.cli.main")
 SHOWN = 5  # changes of a config that are named
 Only = Annotated[Literal["failed", "missing"] | None, typer.Option("--only", help="Run only these trials again.")]
 
@@ -56,13 +56,13 @@ def sweep(
       bp sweep my.yaml --set architecture.0.units=8,16 --maximize
       bp runs ls --runs runs/moons-sweep --sort validation/loss
     """
-    from backprop_cli import workers
+    from backprop_cli.commands.sweep import workers
 
     workers.start(jobs, PRELOADED)  # before this process does the same imports
-    from backprop_cli import sweep as sweeps
-    from backprop_cli import trials as planning
     from backprop_cli.cli import ui
     from backprop_cli.cli.ui.sweeps import sweep_progress
+    from backprop_cli.commands.sweep import sweep as sweeps
+    from backprop_cli.commands.sweep import trials as planning
     from backprop_cli.errors import UsageError
     from backprop_cli.registry import expected
 

@@ -12,7 +12,7 @@ from backprop_cli.cli import completion
 from backprop_cli.cli.options import RUNS, Json, Runs, Set, Unset, changes, is_config, print_json
 
 if TYPE_CHECKING:
-    from backprop_cli.insight.trace import Trace
+    from backprop_cli.insight.trace.trace import Trace
 
 Traced = Annotated[
     str,
@@ -53,9 +53,9 @@ def trace(
     from backprop_cli import config as configs
     from backprop_cli.cli import ui
     from backprop_cli.errors import UsageError
-    from backprop_cli.insight import trace as traces
-    from backprop_cli.insight import trace_text
-    from backprop_cli.insight.trace_json import as_json
+    from backprop_cli.insight.trace import text as trace_text
+    from backprop_cli.insight.trace import trace as traces
+    from backprop_cli.insight.trace.to_json import as_json
     from backprop_cli.runs.directory import find_run
     from backprop_cli.runs.files import write_atomically
 
@@ -89,7 +89,7 @@ def trace(
 
 
 def _written(found: Trace, format: str, blank: bool) -> str:
-    from backprop_cli.insight import trace_text
+    from backprop_cli.insight.trace import text as trace_text
 
     return trace_text.page(found, blank) if format == "html" else trace_text.text(found, blank)
 

@@ -51,10 +51,11 @@ def train(
       bp train configs/moons.yaml --seed 3 --json --quiet
       bp train --resume latest --epochs 100
     """
-    from backprop_cli import build, session
+    from backprop_cli import build
     from backprop_cli import config as configs
     from backprop_cli.cli import ui
     from backprop_cli.cli.ui.progress import progress
+    from backprop_cli.commands import train as session
     from backprop_cli.config.spelling import flow
     from backprop_cli.errors import BpError, UsageError
     from backprop_cli.runs.directory import find_run

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from backprop_cli import compare
 from backprop_cli import config as configs
+from backprop_cli.commands import compare
 from backprop_cli.errors import BpError
 from backprop_cli.runs.directory import RunDirectory
 

@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from backprop_cli.errors import BpError, RunError, UsageError
 from backprop_cli.registry import suggest
-from backprop_cli.runs import saved
+from backprop_cli.runs.checkpoints import saved
 from backprop_cli.runs.files import Folder, write_atomically, write_json
 from backprop_cli.runs.lock import Lock, is_held
 from backprop_cli.runs.plain import failure, read_plain

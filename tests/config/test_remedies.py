@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from backprop_cli import check
+from backprop_cli.commands import check
 from backprop_cli.errors import ConfigError
 
 BASE = """\

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from backprop_cli import load_config
+from backprop_cli.commands.train import train as run_training
 from backprop_cli.insight.view import View
 from backprop_cli.runs.directory import RunDirectory
-from backprop_cli.session import train as run_training
 from tests.conftest import ROOT
 
 MNIST = "dataset={source: sample, name: mnist5k}"

@@ -14,7 +14,8 @@ import re
 
 import numpy as np
 
-from backprop_cli import load_config, session
+from backprop_cli import load_config
+from backprop_cli.commands.train import train
 from backprop_cli.errors import DivergedError
 from backprop_cli.training.loop import Callback, Loop
 from tests.checkpoints import Checkpoint
@@ -68,7 +69,7 @@ def main() -> None:
         with folder() as path, np.errstate(all="ignore"):
             cfg = load_config(EVERYTHING, settings(rng))
             try:
-                session.train(cfg, run_dir=path / "run", callbacks=[watch], warn=lambda text: None)
+                train(cfg, run_dir=path / "run", callbacks=[watch], warn=lambda text: None)
                 assert watch.first is None, f"{settings(rng)}: not finite after step {watch.first}, and trained on"
                 continue
             except DivergedError as error:

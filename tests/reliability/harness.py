@@ -19,9 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backprop_cli import load_config, session
+from backprop_cli import load_config
 from backprop_cli.cli import ui
 from backprop_cli.cli.main import main
+from backprop_cli.commands import train as session
 from backprop_cli.runs.directory import RunDirectory
 from backprop_cli.training.loop import Callback
 from tests.reliability.compare import EVERYTHING, outcome

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backprop_cli import build, load_config, session
+from backprop_cli import build, load_config
+from backprop_cli.commands.train import resume, train
 from backprop_cli.errors import DivergedError, InterruptedRunError
 from backprop_cli.runs.directory import RunDirectory
 from backprop_cli.training.callbacks.diagnostics import Diagnostics
@@ -82,7 +83,7 @@ def test_it_changes_no_bit_and_off_means_not_there(tmp_path: Path) -> None:
     ends = {}
     for setting in ("true", "false", "{every: 1}"):
         path = tmp_path / setting
-        session.train(load_config(EVERYTHING, [f"trainer.diagnostics={setting}"]), run_dir=path)
+        train(load_config(EVERYTHING, [f"trainer.diagnostics={setting}"]), run_dir=path)
         ends[setting] = outcome(path)
         ends[setting]["values"].pop("DiagnosticsLog", None)
         assert (path / "diagnostics.jsonl").exists() == (setting != "false")
@@ -98,12 +99,12 @@ def test_it_changes_no_bit_and_off_means_not_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize("step", [1, 5, 6, 7])
 def test_a_run_that_went_on_has_the_rows_of_one_that_never_stopped(tmp_path: Path, step: int) -> None:
     cfg = load_config(EVERYTHING, ["trainer.diagnostics={every: 3}"])
-    session.train(cfg, run_dir=tmp_path / "unbroken")
+    train(cfg, run_dir=tmp_path / "unbroken")
     with pytest.raises(InterruptedRunError):
-        session.train(cfg, run_dir=tmp_path / "stopped", callbacks=[StopAt(step)])
+        train(cfg, run_dir=tmp_path / "stopped", callbacks=[StopAt(step)])
     with (tmp_path / "stopped/diagnostics.jsonl").open("a") as file:
         file.write('{"epoch": 9, "step": 999, "layers": {}}\n{"epo')  # later than the checkpoint, and torn
-    session.resume(RunDirectory(tmp_path / "stopped"))
+    resume(RunDirectory(tmp_path / "stopped"))
     assert diagnostics(tmp_path / "stopped") == diagnostics(tmp_path / "unbroken")
     assert [row["step"] for row in diagnostics(tmp_path / "stopped")] == [1, 2, 3, 6, 9, 12]
 
@@ -115,7 +116,7 @@ def test_a_diverged_run_says_where(tmp_path: Path) -> None:
                 loop.network.parameters["dense_2.W"][0, 0] = np.nan
 
     with pytest.raises(DivergedError):
-        session.train(load_config(MOONS), run_dir=tmp_path / "run", callbacks=[Poison()])
+        train(load_config(MOONS), run_dir=tmp_path / "run", callbacks=[Poison()])
     last = diagnostics(tmp_path / "run")[-1]
     assert last["step"] == 6 and last["loss"] is None
     assert last["nonfinite"]["layer"] == "dense_2"

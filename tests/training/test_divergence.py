@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backprop_cli import build, load_config, session
+from backprop_cli import build, load_config
+from backprop_cli.commands.train import resume, train
 from backprop_cli.engine.graph import Network
 from backprop_cli.errors import DivergedError
 from backprop_cli.runs.directory import RunDirectory
@@ -68,7 +69,7 @@ class Spoil(Callback):
 def diverge(path: Path, *overrides: str, callbacks: Any = ()) -> DivergedError:
     options = ["trainer.checkpoint.every_steps=1", *overrides]
     with pytest.raises(DivergedError) as caught:
-        session.train(load_config(EVERYTHING, options), run_dir=path, callbacks=callbacks)
+        train(load_config(EVERYTHING, options), run_dir=path, callbacks=callbacks)
     assert RunDirectory(path).info["status"] == "diverged"
     assert caught.value.exit_code == 1
     rows(path)  # JSON throughout
@@ -133,14 +134,14 @@ def test_a_batch_that_is_not_finite_is_named(tmp_path: Path) -> None:
         "trainer: {epochs: 1, batch_size: 10, shuffle: false}\n"
     )
     with pytest.raises(DivergedError, match=r"step 4 .*the batch itself"):
-        session.train(load_config(tmp_path / "config.yaml"), run_dir=tmp_path / "run")
+        train(load_config(tmp_path / "config.yaml"), run_dir=tmp_path / "run")
 
 
 def test_it_can_go_on_from_the_last_good_checkpoint(tmp_path: Path) -> None:
     diverge(tmp_path / "run", callbacks=[Spoil(4, "dense_1.W", np.nan)])
     assert Checkpoint.read(tmp_path / "run/checkpoints/last.safetensors").values["step"] in (3, 4)
-    session.resume(RunDirectory(tmp_path / "run"))
-    session.train(load_config(EVERYTHING, ["trainer.checkpoint.every_steps=1"]), run_dir=tmp_path / "unbroken")
+    resume(RunDirectory(tmp_path / "run"))
+    train(load_config(EVERYTHING, ["trainer.checkpoint.every_steps=1"]), run_dir=tmp_path / "unbroken")
     assert rows(tmp_path / "run") == rows(tmp_path / "unbroken")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from backprop_cli import load_config, train
-from backprop_cli.evaluation import evaluate_run
+from backprop_cli.commands.evaluation import evaluate_run
 from backprop_cli.runs.directory import find_run
 
 CONFIG = """

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from backprop_cli import load_config, session
+from backprop_cli import load_config
+from backprop_cli.commands.train import resume, train
 from backprop_cli.errors import InterruptedRunError, UsageError
 from backprop_cli.runs.directory import RunDirectory
 from backprop_cli.training.loop import Callback, Loop
@@ -41,16 +42,16 @@ class StopAt(Callback):
 
 def unbroken(tmp_path: Path, *overrides: str) -> Path:
     path = tmp_path / "unbroken"
-    session.train(load_config(EVERYTHING, list(overrides)), run_dir=path)
+    train(load_config(EVERYTHING, list(overrides)), run_dir=path)
     return path
 
 
 def stop(path: Path, callback: Callback, *overrides: str) -> None:
     """Train until the callback stops it, once more if `path` is a run already."""
     if path.exists():
-        work = partial(session.resume, RunDirectory(path))
+        work = partial(resume, RunDirectory(path))
     else:
-        work = partial(session.train, load_config(EVERYTHING, list(overrides)), run_dir=path)
+        work = partial(train, load_config(EVERYTHING, list(overrides)), run_dir=path)
     with pytest.raises(InterruptedRunError) as caught:
         work(callbacks=[callback])
     assert caught.value.exit_code == 128 + signal.SIGTERM
@@ -64,7 +65,7 @@ def test_stopped_at_every_step(tmp_path: Path, dtype: str) -> None:
     for step in range(1, STEPS):
         path = tmp_path / str(step)
         stop(path, StopAt(step), f"dtype={dtype}")
-        session.resume(RunDirectory(path))
+        resume(RunDirectory(path))
         assert differences(outcome(path), expected) == [], f"stopped after step {step}"
 
 
@@ -74,7 +75,7 @@ def test_stopped_during_evaluation(tmp_path: Path, step: int) -> None:
     path = tmp_path / "stopped"
     stop(path, StopAt(step, evaluating=True))
     assert len(rows(path)) == step // 6 - 1
-    session.resume(RunDirectory(path))
+    resume(RunDirectory(path))
     assert differences(outcome(path), expected) == []
 
 
@@ -83,7 +84,7 @@ def test_stopped_after_each_step_of_one_run(tmp_path: Path) -> None:
     path = tmp_path / "stopped"
     for step in range(1, STEPS):
         stop(path, StopAt(step))
-    session.resume(RunDirectory(path))
+    resume(RunDirectory(path))
     assert differences(outcome(path), expected) == []
 
 
@@ -95,20 +96,20 @@ def test_early_stopping_counts_on(tmp_path: Path) -> None:
     for step in (last - 7, last - 1):
         path = tmp_path / str(step)
         stop(path, StopAt(step), *options)
-        session.resume(RunDirectory(path))
+        resume(RunDirectory(path))
         assert differences(outcome(path), expected) == []
 
 
 def test_more_epochs(tmp_path: Path) -> None:
     expected = outcome(unbroken(tmp_path, "trainer.epochs=3"))
     path = tmp_path / "longer"
-    session.train(load_config(EVERYTHING, ["trainer.epochs=2"]), run_dir=path)
+    train(load_config(EVERYTHING, ["trainer.epochs=2"]), run_dir=path)
     before = outcome(path)
-    assert session.resume(RunDirectory(path))["status"] == "completed"  # nothing is left to do
+    assert resume(RunDirectory(path))["status"] == "completed"  # nothing is left to do
     assert differences(outcome(path), before) == []
     with pytest.raises(UsageError, match="has made 2 epochs"):
-        session.resume(RunDirectory(path), epochs=1)
-    session.resume(RunDirectory(path), epochs=3)
+        resume(RunDirectory(path), epochs=1)
+    resume(RunDirectory(path), epochs=3)
     assert differences(outcome(path), expected) == []
     assert load_config(path / "config.yaml").trainer.epochs == 3
 
@@ -118,6 +119,6 @@ def test_a_run_without_a_checkpoint_starts_at_the_first_step(tmp_path: Path, cap
     path = tmp_path / "killed"
     stop(path, StopAt(3))
     (path / "checkpoints" / "last.safetensors").unlink()
-    session.resume(RunDirectory(path))
+    resume(RunDirectory(path))
     assert "starting at the first step" in capsys.readouterr().err
     assert differences(outcome(path), expected) == []

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from tensorboardX.proto.event_pb2 import Event
 
-from backprop_cli import load_config, session
+from backprop_cli import load_config
+from backprop_cli.commands.train import resume, train
 from backprop_cli.errors import UsageError
 from backprop_cli.runs.directory import RunDirectory
 from backprop_cli.runs.metrics_log import read
@@ -45,15 +46,15 @@ def rows(folder: Path) -> dict[tuple[str, int], float]:
 
 
 def test_every_number_of_every_row(tmp_path: Path) -> None:
-    session.train(load_config(ROOT / "configs/moons.yaml", LOGGED), run_dir=tmp_path / "run")
+    train(load_config(ROOT / "configs/moons.yaml", LOGGED), run_dir=tmp_path / "run")
     found = scalars(tmp_path / "run")
     assert {tag for tag, _ in found} >= {"train/loss", "validation/loss", "learning_rate"}
     assert found == rows(tmp_path / "run")
 
 
 def test_a_run_that_goes_on(tmp_path: Path) -> None:
-    session.train(load_config(ROOT / "configs/moons.yaml", LOGGED), run_dir=tmp_path / "run")
-    session.resume(RunDirectory(tmp_path / "run"), epochs=5)
+    train(load_config(ROOT / "configs/moons.yaml", LOGGED), run_dir=tmp_path / "run")
+    resume(RunDirectory(tmp_path / "run"), epochs=5)
     assert scalars(tmp_path / "run") == rows(tmp_path / "run")
     starts = [each for each in events(tmp_path / "run") if each.session_log.status == each.session_log.START]
     assert len(starts) == 1 and starts[0].step == list(read(RunDirectory(tmp_path / "run").metrics))[2]["step"] + 1
@@ -62,7 +63,7 @@ def test_a_run_that_goes_on(tmp_path: Path) -> None:
 def test_without_the_package_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
     with pytest.raises(UsageError, match=r"backprop-cli\[tensorboard\]"):
-        session.train(load_config(ROOT / "configs/moons.yaml", LOGGED), runs=tmp_path / "runs")
+        train(load_config(ROOT / "configs/moons.yaml", LOGGED), runs=tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
 
 

@@ -15,8 +15,8 @@ from backprop_cli.cli.ui.tables import brief
 from backprop_cli.training.loop import Row
 
 if TYPE_CHECKING:
-    from backprop_cli.sweep import Outcome
-    from backprop_cli.trials import Trial
+    from backprop_cli.commands.sweep.sweep import Outcome
+    from backprop_cli.commands.sweep.trials import Trial
 
 
 class SweepLines:
@@ -93,7 +93,7 @@ class SweepTable(SweepLines):
             note(f"{outcome.trial}  {outcome.status}: {outcome.error}")
 
     def _table(self) -> Table:
-        from backprop_cli.sweep import ranked
+        from backprop_cli.commands.sweep.sweep import ranked
 
         failed = sum(each.status != "completed" for each in self._ended)
         title = f"{self.done} of {self.total} trials done" + (f", {failed} not completed" if failed else "")

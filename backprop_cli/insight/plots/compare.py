@@ -7,7 +7,7 @@ from typing import Any
 
 from matplotlib.figure import Figure, SubFigure
 
-from backprop_cli import compare
+from backprop_cli.commands import compare
 from backprop_cli.errors import UsageError
 from backprop_cli.insight import style
 from backprop_cli.insight.curves import wanted

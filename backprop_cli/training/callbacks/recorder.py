@@ -9,14 +9,14 @@ from typing import Any
 import numpy.typing as npt
 
 from backprop_cli.errors import BpError, DivergedError, InterruptedRunError, RunError
-from backprop_cli.runs import saved
-from backprop_cli.runs.background import Background
 from backprop_cli.runs.batch import write_batch
-from backprop_cli.runs.copies import Copies
+from backprop_cli.runs.checkpoints import saved
+from backprop_cli.runs.checkpoints.background import Background
+from backprop_cli.runs.checkpoints.copies import Copies
+from backprop_cli.runs.checkpoints.writer import Order
 from backprop_cli.runs.directory import RunDirectory
 from backprop_cli.runs.files import Folder
 from backprop_cli.runs.metrics_log import MetricsLog, repair
-from backprop_cli.runs.writer import Order
 from backprop_cli.training.callbacks.best import Best
 from backprop_cli.training.loop import Callback, Loop, Row
 

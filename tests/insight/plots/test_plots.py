@@ -19,16 +19,16 @@ from PIL import Image
 
 from backprop_cli import load_config
 from backprop_cli.cli.plot import picture
-from backprop_cli.compare import compare, rows
+from backprop_cli.commands.compare import compare, rows
+from backprop_cli.commands.evaluation import evaluate_run
+from backprop_cli.commands.train import train as run_training
 from backprop_cli.errors import BpError, UsageError
-from backprop_cli.evaluation import evaluate_run
 from backprop_cli.insight import style
 from backprop_cli.insight.labels import labels
 from backprop_cli.insight.layout import COLUMN
 from backprop_cli.insight.plots import Options, draw, kinds
 from backprop_cli.insight.view import View
 from backprop_cli.runs.directory import RunDirectory
-from backprop_cli.session import train as run_training
 from tests.conftest import ROOT
 
 Runs = Callable[[str], Path]

@@ -1,0 +1,1 @@
+"""Many trainings of one config: the plan, the workers, the ranking."""

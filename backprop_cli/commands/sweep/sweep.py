@@ -1,0 +1,219 @@
+"""Many trainings of one config, in several processes: each trial is an ordinary run in the sweep's folder."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from backprop_cli import config as configs
+from backprop_cli.commands.sweep.trials import Trial
+from backprop_cli.commands.sweep.workers import Died, Done, Started, Tell, Told, Workers
+from backprop_cli.errors import BpError, DivergedError, InterruptedRunError, UsageError
+from backprop_cli.runs.directory import SWEEP, RunDirectory, now
+from backprop_cli.runs.files import write_json
+from backprop_cli.runs.removal import remove
+from backprop_cli.training.loop import Callback, Loop, Row
+
+SECONDS_BETWEEN = 0.25  # epochs of a trial that are told
+
+
+@dataclass
+class Outcome:
+    """What came of a trial: its status and, if it ran, what `bp train --json` prints."""
+
+    trial: Trial
+    run_dir: Path
+    status: str
+    result: dict[str, Any] | None = None
+    error: str | None = None
+
+    @property
+    def best(self) -> dict[str, Any]:
+        """{"epoch", "step", monitored name: value} of the best epoch."""
+        return (self.result or {}).get("best") or {}
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """The last row of metrics."""
+        return (self.result or {}).get("metrics") or {}
+
+
+class Watcher(Protocol):
+    """What a sweep tells while it goes on."""
+
+    def started(self, trial: Trial) -> None: ...
+
+    def epoch(self, trial: Trial, row: dict[str, Any], epochs: int) -> None:
+        """An epoch of `epochs` has been measured; at most a few a second are told."""
+
+    def said(self, text: str) -> None:
+        """A warning, the first time that any trial gives it."""
+
+    def finished(self, outcome: Outcome) -> None: ...
+
+
+class Silent:
+    """Nobody watches."""
+
+    def started(self, trial: Trial) -> None: ...
+
+    def epoch(self, trial: Trial, row: dict[str, Any], epochs: int) -> None: ...
+
+    def said(self, text: str) -> None: ...
+
+    def finished(self, outcome: Outcome) -> None: ...
+
+
+def states(folder: Path, planned: Sequence[Trial]) -> list[Outcome]:
+    """Each trial as its run directory tells it; `missing` if it was never started.
+
+    A trial that failed before it had a directory is known from sweep.json.
+    """
+    try:
+        noted = json.loads((folder / SWEEP).read_text(encoding="utf-8"))["trials"]
+        failed = {each["trial"]: each["error"] for each in noted if each["status"] == "failed"}
+    except (OSError, ValueError, KeyError, TypeError):
+        failed = {}
+    return [_state(folder / trial.id, trial, failed) for trial in planned]
+
+
+def _state(path: Path, trial: Trial, failed: dict[str, str | None]) -> Outcome:
+    try:
+        run = RunDirectory(path)
+    except UsageError:
+        return Outcome(trial, path, "failed" if trial.id in failed else "missing", None, failed.get(trial.id))
+    result = {"metrics": run.info.get("metrics"), "best": run.info.get("best"), "run_dir": str(path)}
+    return Outcome(trial, path, run.status, result, run.info.get("reason"))
+
+
+def run(
+    config: Path,
+    planned: Sequence[Trial],
+    chosen: Sequence[Trial],
+    folder: Path,
+    *,
+    jobs: int = 1,
+    again: bool = False,
+    fail_fast: bool = False,
+    watcher: Watcher | None = None,
+) -> list[Outcome]:
+    """Train the chosen ones of the planned trials, `jobs` at a time, each in a process of its own; how all are then.
+
+    A trial that has begun goes on from its last checkpoint; `again` starts it anew. One that fails, or whose
+    process dies, stops no other, unless `fail_fast`. Raises InterruptedRunError on a signal, when every trial
+    has stopped with a checkpoint.
+    """
+    watcher = watcher or Silent()
+    folder.mkdir(parents=True, exist_ok=True)
+    tasks = [(str(config), trial.overrides, str(folder / trial.id), again) for trial in chosen]
+    outcomes = {each.trial.id: each for each in states(folder, planned)}
+    workers, said = Workers(_work, tasks, jobs), set[str]()
+    try:
+        for number, event in workers.events():
+            trial = chosen[number]
+            if isinstance(event, Started):
+                watcher.started(trial)
+            elif isinstance(event, Told):
+                _pass_on(event.value, trial, watcher, said)
+            else:
+                outcome = outcomes[trial.id] = _outcome(event, folder / trial.id, trial, workers.stopped)
+                watcher.finished(outcome)
+                if fail_fast and outcome.status not in ("completed", "interrupted"):
+                    workers.stop()
+    finally:
+        _note(folder, config, list(outcomes.values()))
+    if workers.received is not None:
+        complete = sum(each.status == "completed" for each in outcomes.values())
+        name = signal.Signals(workers.received).name
+        text = f"stopped by {name} with {complete} of {len(planned)} trials complete; add --resume to go on"
+        raise InterruptedRunError(text, workers.received)
+    return list(outcomes.values())
+
+
+def _pass_on(told: tuple[Any, ...], trial: Trial, watcher: Watcher, said: set[str]) -> None:
+    kind, *values = told
+    if kind == "epoch":
+        watcher.epoch(trial, *values)
+    elif values[0] not in said:
+        said.add(values[0])
+        watcher.said(values[0])
+
+
+def _outcome(event: Done | Died, path: Path, trial: Trial, stopped: bool) -> Outcome:
+    if isinstance(event, Done):
+        result = event.value
+        return Outcome(trial, path, result["status"], result, result.get("error"))
+    if not stopped:
+        try:
+            RunDirectory(path).update(status="failed", ended=now(), reason=event.reason)
+        except BpError:
+            return Outcome(trial, path, "failed", None, event.reason)
+    return _state(path, trial, {})
+
+
+def _note(folder: Path, config: Path, outcomes: Sequence[Outcome]) -> None:
+    """Keep beside the runs which values each trial has, and what came of it."""
+    rows = [
+        {"trial": each.trial.id, "varied": each.trial.varied, "status": each.status, "error": each.error}
+        for each in outcomes
+    ]
+    write_json(folder / SWEEP, {"config": str(config), "trials": rows})
+
+
+class _Teller(Callback):
+    """Tells the parent of epochs, a few a second."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell, self._told = tell, 0.0
+
+    def epoch(self, loop: Loop, row: Row) -> None:
+        if time.monotonic() - self._told > SECONDS_BETWEEN:
+            self._told = time.monotonic()
+            self._tell(("epoch", row, loop.options.epochs))
+
+
+def _work(task: tuple[str, tuple[str, ...], str, bool], tell: Tell) -> dict[str, Any]:
+    """In a process: train one trial, or go on with it where it was interrupted."""
+    from backprop_cli.commands.train import resume, train
+
+    config, overrides, run_dir, again = task
+    path = Path(run_dir)
+    listening: dict[str, Any] = {"warn": lambda text: tell(("said", text)), "callbacks": [_Teller(tell)]}
+    try:
+        if again and path.exists():
+            remove(RunDirectory(path), path.parent)
+        if path.exists():
+            return resume(RunDirectory(path), **listening)
+        command = ["bp", "sweep", config, *overrides]
+        return train(configs.load(config, overrides), run_dir=path, command=command, **listening)
+    except InterruptedRunError as error:
+        status, text = "interrupted", str(error)
+    except DivergedError as error:
+        status, text = "diverged", str(error)
+    except Exception as error:  # whatever it is, the other trials go on
+        status, text = "failed", str(error) if isinstance(error, BpError) else f"{type(error).__name__}: {error}"
+    return {"status": status, "error": text, "run_dir": run_dir, "metrics": {}, "best": None}
+
+
+def ranked(
+    outcomes: Sequence[Outcome], monitor: str | None = None, maximize: bool = False
+) -> list[tuple[float, Outcome]]:
+    """Trials that have a value, best first. `monitor` is a column of the metrics; by default what the runs
+    themselves watched."""
+    found = []
+    for each in outcomes:
+        name = monitor or watched(each)
+        value = each.best.get(name, each.metrics.get(name)) if name else None
+        if value is not None:
+            found.append((float(value), each))
+    return sorted(found, key=lambda pair: -pair[0] if maximize else pair[0])
+
+
+def watched(outcome: Outcome) -> str | None:
+    """The name of the number that a run chose its best epoch by."""
+    return next((key for key in outcome.best if "/" in key), None)

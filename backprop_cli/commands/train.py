@@ -1,0 +1,281 @@
+"""A training run from start to end, and on from where it stopped: config, run directory and loop together."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from backprop_cli import __version__
+from backprop_cli import config as configs
+from backprop_cli.build import TRANSFORMS, Prepared, config_of, prepare, training
+from backprop_cli.config import Config
+from backprop_cli.data.fingerprint import fingerprint
+from backprop_cli.data.pipeline import transforms_state
+from backprop_cli.errors import BpError, CheckpointError, UsageError
+from backprop_cli.runs.checkpoints import saved
+from backprop_cli.runs.checkpoints.checkpoint import MAX_UNKNOWN, CheckpointFile
+from backprop_cli.runs.directory import DIAGNOSTICS, RunDirectory, now
+from backprop_cli.runs.files import write_atomically
+from backprop_cli.runs.plain import failure
+from backprop_cli.training.callbacks.best import Best
+from backprop_cli.training.callbacks.diagnostics import EVERY, DiagnosticsLog
+from backprop_cli.training.callbacks.recorder import Recorder
+from backprop_cli.training.callbacks.signals import Signals
+from backprop_cli.training.callbacks.tensorboard import TensorBoard, writer_class
+from backprop_cli.training.kernels import choose
+from backprop_cli.training.loop import Callback, Loop
+from backprop_cli.training.threads import limited
+
+Say = Callable[[str], None]
+PACKAGES = ("backprop-cli", "numpy", "numba")  # what the bits of a result depend on
+
+
+@dataclass
+class Session:
+    """Everything of one run, bound together."""
+
+    prepared: Prepared
+    loop: Loop
+    best: Best
+    recorder: Recorder
+    run: RunDirectory
+
+    @classmethod
+    def of(cls, prepared: Prepared, made: tuple[Loop, Best], run: RunDirectory, say: Say) -> Session:
+        loop, best = made
+        learned = {f"{TRANSFORMS}{name}": array for name, array in transforms_state(prepared.transforms).items()}
+        recorder = Recorder(run, best, learned, say)
+        watch = prepared.config.trainer.diagnostics
+        if watch:
+            every = EVERY if watch is True else watch.every
+            loop.callbacks.append(DiagnosticsLog(run.path / DIAGNOSTICS, every))
+        loop.callbacks.append(recorder)
+        if "tensorboard" in prepared.config.trainer.loggers:
+            loop.callbacks.append(TensorBoard(run.path))
+        return cls(prepared, loop, best, recorder, run)
+
+    def go(self, signals: Signals, callbacks: Sequence[Callback]) -> dict[str, Any]:
+        """Train to the end. The recorder hears of an epoch before a signal ends the run."""
+        self.loop.callbacks += [*callbacks, signals]
+        try:
+            with limited(self.prepared.network, self.loop.train.batch_size):
+                self.loop.run()
+        except BpError as error:
+            error.result = self.result()
+            raise
+        return self.result()
+
+    def result(self) -> dict[str, Any]:
+        """What `bp train --json` prints."""
+        return {
+            "run_id": self.run.id,
+            "run_dir": str(self.run.path),
+            "status": self.run.status,
+            "epochs": self.loop.epoch - 1,
+            "steps": self.loop.step,
+            "seconds": round(self.loop.seconds, 3),
+            "metrics": self.loop.row,
+            "best": self.best.summary,
+        }
+
+
+def train(
+    cfg: Config,
+    *,
+    runs: Path = Path("runs"),
+    run_dir: Path | None = None,
+    warn: Say | None = None,
+    progress: Any = None,
+    callbacks: Sequence[Callback] = (),
+    command: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Train from the start, into a new run directory; what `bp train --json` prints.
+
+    Raises ConfigError and DataError before anything is written; DivergedError and
+    InterruptedRunError after the run directory says so.
+    """
+    if cfg.trainer.loggers:
+        writer_class()
+    with Signals() as signals:
+        prepared = prepare(cfg, warn=warn, progress=progress)
+        _choose_kernels(prepared)
+        made = training(prepared)
+        about = _about(prepared, command)
+        signals.wait_for_step()
+        run = RunDirectory.create(cfg.name, configs.dump(cfg), about, runs=runs, exact=run_dir, plugins=cfg.plugins)
+        try:
+            return Session.of(prepared, made, run, warn or _stderr).go(signals, callbacks)
+        finally:
+            run.release()
+
+
+def _choose_kernels(prepared: Prepared) -> None:
+    """Settle `kernels: auto`, in the run's config too: to go on, or to repeat it, is to use the same."""
+    options, train = prepared.config.trainer, prepared.batches("train", training=True)
+    if options.kernels == "auto":
+        options.kernels = choose(prepared.network, train.batch_size, options.epochs * train.steps_per_epoch)
+        prepared.network.use(options.kernels)
+
+
+def resume(
+    run: RunDirectory,
+    *,
+    epochs: int | None = None,
+    warn: Say | None = None,
+    progress: Any = None,
+    callbacks: Sequence[Callback] = (),
+) -> dict[str, Any]:
+    """Go on with a run from its last good checkpoint, exactly as if it had never stopped.
+
+    `epochs` makes it longer. Raises RunError if another process works on it, CheckpointError if it cannot go on.
+    """
+    say = warn or _stderr
+    with Signals() as signals:
+        run.lock()
+        try:
+            cfg = config_of(run, say, epochs)
+            session = _restore(run, cfg, say, warn=warn, progress=progress)
+            loop = session.loop
+            if epochs is not None:
+                _extend(session, epochs)
+            if loop.finished:
+                return _finished(session, say)
+            _compare(session, say)
+            signals.wait_for_step()
+            where = {"epoch": loop.epoch, "step": loop.step, "at": now(), "versions": _versions()}
+            run.update(status="running", ended=None, resumed_from=where)
+            return session.go(signals, callbacks)
+        finally:
+            run.release()
+
+
+def _restore(run: RunDirectory, cfg: Config, say: Say, **options: Any) -> Session:
+    """The run at its newest good checkpoint; damaged ones are said and set aside."""
+    candidates = saved.newest_first(run.checkpoints)
+    if candidates and candidates[0].name != saved.LAST:
+        say(f"{run.checkpoints / saved.LAST} is missing; going on from {candidates[0].name}, the one before")
+    bad: list[Path] = []
+    for path in candidates:
+        try:
+            session = _load(run, cfg, path, say, **options)
+        except CheckpointError as error:
+            bad.append(path)
+            say(f"{error}; looking for the one before")
+            continue
+        if bad:
+            say(f"going on from {path.name}, after step {session.loop.step}; {bad[0].name} is now {saved.DAMAGED}")
+            _set_aside(run, bad)
+        return session
+    if bad:
+        raise CheckpointError(
+            f"{run.path}: none of its {len(bad)} checkpoints can be used; `bp train {run.config}` trains it again"
+        )
+    say(f"{run.path} has no checkpoint yet: starting at the first step")
+    prepared = prepare(cfg, **options)
+    return Session.of(prepared, training(prepared), run, say)
+
+
+def _load(run: RunDirectory, cfg: Config, path: Path, say: Say, **options: Any) -> Session:
+    file = CheckpointFile(path)
+    prepared = prepare(cfg, learned=file.read_under(TRANSFORMS), **options)
+    session = Session.of(prepared, training(prepared), run, say)
+    arrays, _ = session.loop.state_dict()
+    totals = {name: MAX_UNKNOWN for name in arrays if name.startswith("metric/")}  # empty before the first batch
+    file.expect({**arrays, **session.recorder.learned}, optional=totals)
+    try:
+        session.loop.load_state_dict(file.read(), file.values)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from None
+    return session
+
+
+def _set_aside(run: RunDirectory, bad: Sequence[Path]) -> None:
+    try:
+        for path in reversed(bad):
+            os.replace(path, run.checkpoints / saved.DAMAGED)
+    except OSError as error:
+        raise failure(f"cannot move {path} out of the way", error) from None
+
+
+def _extend(session: Session, epochs: int) -> None:
+    """Let a run go on to another number of epochs; its config.yaml says so from now on."""
+    loop = session.loop
+    if epochs < loop.epoch:
+        raise UsageError(f"{session.run.path} has made {loop.epoch - 1} epochs; expected --epochs above that")
+    loop.stop_reason = None
+    write_atomically(session.run.config, [configs.dump(session.prepared.config).encode()])
+
+
+def _finished(session: Session, say: Say) -> dict[str, Any]:
+    run, loop = session.run, session.loop
+    session.recorder.repair()
+    if run.info.get("status") != "completed":  # ended after its last checkpoint, before it could say so
+        run.finish("completed", loop.row, session.best.summary, loop.stop_reason)
+    why = f" ({loop.stop_reason})" if loop.stop_reason else ""
+    say(f"{run.path} is complete after {loop.epoch - 1} epochs{why}; --epochs N makes it longer")
+    return session.result()
+
+
+def _compare(session: Session, say: Say) -> None:
+    """Say what is different from when the run began: then its results may be, too."""
+    info, dataset = session.run.info, session.prepared.dataset
+    before = info.get("versions")
+    known: Mapping[str, Any] = before if isinstance(before, dict) else {}
+    changed = [f"{name} {known[name]}, now {v}" for name, v in _versions().items() if known.get(name, v) != v]
+    kernels = session.prepared.network.kernels.which
+    if info.get("kernels", kernels) != kernels:
+        changed.append(f"{info['kernels']} kernels, now {kernels}")
+    if changed:
+        say(f"the run began with {'; '.join(changed)}: the last bits of its results may differ")
+    described = info.get("dataset")
+    if isinstance(described, dict) and described.get("fingerprint") not in (None, fingerprint(dataset)):
+        say(f"the data of {dataset.name} are not those the run began with: what follows is another training")
+
+
+def _about(prepared: Prepared, command: Sequence[str]) -> dict[str, Any]:
+    """What run.json says about where a run comes from."""
+    cfg, dataset = prepared.config, prepared.dataset
+    return {
+        "name": cfg.name,
+        "started": now(),
+        "ended": None,
+        "command": list(command),
+        "overrides": list(cfg.overrides),
+        "versions": _versions(),
+        "host": {"name": platform.node(), "system": platform.platform(), "cpus": os.cpu_count(), "pid": os.getpid()},
+        "seed": cfg.seed,
+        "kernels": prepared.network.kernels.which,
+        "dataset": {
+            "source": dataset.source,
+            "name": dataset.name,
+            "sizes": {name: len(split) for name, split in dataset.splits.items()},
+            "fingerprint": fingerprint(dataset),
+            **dataset.origin,
+        },
+        "parameters": prepared.network.store.count,
+        "metrics": {},
+        "best": None,
+        "resumed_from": None,
+    }
+
+
+def _versions() -> dict[str, str]:
+    return {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}}
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # not installed, or run from a source tree
+        return __version__ if package == "backprop-cli" else "unknown"
+
+
+def _stderr(message: str) -> None:
+    """What must be said also where nobody listens to warnings."""
+    print(f"bp: {message}", file=sys.stderr)

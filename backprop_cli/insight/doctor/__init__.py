@@ -1,0 +1,1 @@
+"""Why a network does not learn: evidence, suspicions, cures that were tried."""

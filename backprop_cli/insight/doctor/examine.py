@@ -1,0 +1,174 @@
+"""Why a network does not learn, and the edit of its config that makes it.
+
+Evidence (a probe in memory, or what a run recorded) → signs → the edits are tried → verdicts. What is tried is
+the same training with the edit, as many steps: most verdicts are only given if that ends better. After a
+verdict the cured training is examined in turn, until no sign is left.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from backprop_cli import build
+from backprop_cli.errors import BpError, CheckpointError, ConfigError, DataError, Problem
+from backprop_cli.insight.doctor import probe as doctor_probe
+from backprop_cli.insight.doctor.edits import Patient
+from backprop_cli.insight.doctor.probe import Evidence
+from backprop_cli.insight.doctor.verdicts import Limits, Verdict, verdicts_on
+from backprop_cli.runs.directory import DIAGNOSTICS, RunDirectory
+from backprop_cli.runs.metrics_log import read
+
+TREND = 5  # epochs from which on their losses are a curve
+
+
+@dataclass
+class Examination:
+    """What the doctor has to say."""
+
+    name: str
+    steps: int
+    layers: list[dict[str, Any]]
+    verdicts: list[Verdict]
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def healthy(self) -> bool:
+        return not self.verdicts
+
+
+def examine_config(path: Path, overrides: tuple[str, ...] = (), limits: Limits | None = None) -> Examination:
+    """Examine a config by training it for a moment, in memory. Raises ConfigError, DataError."""
+    limits = limits or Limits()
+    patient = Patient(path, overrides)
+    evidence = limits.probe(patient)
+    verdicts = list(verdicts_on(patient, evidence, evidence, limits))
+    notes = [f"{evidence.steps} steps of training in memory; nothing was written"]
+    if not verdicts and evidence.stuck and evidence.steps > 1:
+        notes.append(
+            f"the loss has not yet fallen below {evidence.end:.3g}, and nothing inside explains it; "
+            "a longer look: --steps N --seconds S"
+        )
+    return Examination(evidence.config.name, evidence.steps, _layers(evidence), verdicts, notes)
+
+
+def examine_run(run: RunDirectory, limits: Limits | None = None) -> Examination:
+    """Examine a run by what it recorded and by its last weights. Raises ConfigError or DataError if it is gone."""
+    limits = limits or Limits()
+    try:
+        cfg = build.config_of(run)
+        untrained = build.prepare(cfg, observe=True, **limits.options)
+    except (ConfigError, DataError) as error:
+        raise _gone(run, error) from None
+    about = run.info.get("dataset")
+    plugins = json.dumps([str(each.absolute()) for each in run.plugin_copies()])
+    patient = Patient(run.config, (f"plugins={plugins}",), isinstance(about, dict) and "fallback" in about)
+    notes: list[str] = []
+    baseline: Evidence | None = None
+    rows = [row for row in read(run.path / DIAGNOSTICS) if _sound(row)]
+    if not rows:
+        baseline = limits.probe(patient)
+        rows = baseline.rows
+        notes.append(
+            f"the run has no {DIAGNOSTICS} (trainer.diagnostics: true records it); "
+            f"its first {baseline.steps} steps were repeated in memory instead"
+        )
+    evidence = _recorded(run, untrained, rows, notes)
+    verdicts = list(verdicts_on(patient, evidence, baseline, limits))
+    return Examination(run.id, evidence.steps, _layers(evidence), verdicts, notes)
+
+
+def _said_already(message: str) -> None:
+    """What loading the run's config has warned of."""
+
+
+def _sound(row: dict[str, Any]) -> bool:
+    layers = row.get("layers")
+    return isinstance(layers, dict) and all(isinstance(each, dict) for each in layers.values())
+
+
+def _recorded(run: RunDirectory, untrained: build.Prepared, rows: list[dict[str, Any]], notes: list[str]) -> Evidence:
+    """What a run is known by; what is missing goes to `notes`."""
+    cfg, network = untrained.config, untrained.network
+    x, y = doctor_probe.examples(untrained)
+    first, kernels = doctor_probe.look(network, x), doctor_probe.kernel_scales(network, cfg.parameters)
+    try:
+        network = build.load_run(run, "last", warn=_said_already, observe=True)[0].network
+    except CheckpointError as error:
+        notes.append(f"no weights to look at: {error}")
+    epochs = list(read(run.metrics))
+    measured = [row for row in rows if "nonfinite" not in row]
+    losses = [row["train/loss"] for row in epochs if row.get("train/loss") is not None]
+    if len(losses) < TREND:
+        notes.append(f"{len(epochs)} epoch{'s' * (len(epochs) != 1)} recorded: too few to see a trend in")
+        losses = [row["loss"] for row in measured if row.get("loss") is not None] or losses
+    return Evidence(
+        cfg,
+        network,
+        measured,
+        losses,
+        epochs,
+        first,
+        doctor_probe.look(network, x),
+        x,
+        y,
+        kernels,
+        doctor_probe.chance(cfg.loss, y),
+        int(epochs[-1]["step"]) if epochs else 0,
+        run.status == "completed",
+        str(run.info.get("reason")) if run.status == "diverged" else None,
+        next((row["nonfinite"] for row in rows if isinstance(row.get("nonfinite"), dict)), {}),
+    )
+
+
+def _gone(run: RunDirectory, error: ConfigError | DataError) -> BpError:
+    """The error, and what is still possible."""
+    left = f"the run cannot be built again; what it recorded is in {run.metrics} and {run.path / DIAGNOSTICS}"
+    if isinstance(error, ConfigError):
+        return ConfigError([*error.problems, Problem(str(run.config), None, None, "", left)])
+    return DataError(f"{error}\n{left}")
+
+
+def _layers(evidence: Evidence) -> list[dict[str, Any]]:
+    """A row for each layer: medians over the steps, outputs at the end."""
+    over = {key: evidence.typical(key) for key in ("gradient_norm", "weight_norm", "gradient_ratio", "update_ratio")}
+    made = []
+    for node in evidence.network.nodes:
+        row: dict[str, Any] = {"name": node.name, "type": node.layer.type_name}
+        row |= {key: found.get(node.name) for key, found in over.items()}
+        seen = evidence.last.get(node.name, {})
+        row |= {key: seen.get(key) for key in ("dead", "saturated", "mean", "std")}
+        made.append(row)
+    return made
+
+
+def as_json(found: Examination) -> dict[str, Any]:
+    """What `bp doctor --json` prints."""
+    return {
+        "name": found.name,
+        "steps": found.steps,
+        "healthy": found.healthy,
+        "verdicts": [
+            {
+                "disease": each.disease,
+                "layer": each.layer,
+                "sentence": each.sentence,
+                "evidence": _plain(each.evidence),
+                "edit": {"set": list(each.edit.set), "yaml": each.yaml} if each.edit else None,
+                "tried": vars(each.tried) if each.tried else None,
+            }
+            for each in found.verdicts
+        ],
+        "layers": found.layers,
+        "notes": found.notes,
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(each) for key, each in value.items()}
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,0 +1,158 @@
+"""Signs of a disease inside the network, each with the edits that might cure it.
+
+A sign is a suspicion, not a verdict: `doctor_verdicts` tries the edits, and most verdicts are only given if one of
+them helps. So the thresholds here may be generous; docs/doctor.md gives their reasons and what was measured.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from backprop_cli.engine.graph import Node as Unit
+from backprop_cli.insight.doctor.case import Case, Suspicion, broke, given, spiked
+from backprop_cli.insight.doctor.edits import Edit, merged
+from backprop_cli.training.measures import FLAT
+
+LARGE_INPUT = 25.0  # root mean square of a feature; initialisers assume about 1
+KERNEL_RANGE = (0.2, 3.0)  # of std·√fan_in; Glorot has about 1, He 1.41
+VANISHED = 1e-3  # gradient/weight of a layer, as a share of the largest one's
+DEAD = 0.5  # share of a layer's units; healthy ReLU networks here had up to 0.4
+SATURATED = 0.6  # share of outputs in the flat parts
+JUMP = 50.0  # the largest gradient of a recurrent layer, over its median; no proof by itself: an edit has to help
+
+
+def unscaled_inputs(case: Case) -> Suspicion | None:
+    """Features far larger than the unit variance that initialisers assume (LeCun et al. 1998, §4.3)."""
+    x = case.evidence.x
+    if x.dtype.kind in "iu" or not np.isfinite(x).all():
+        return None
+    readers = [node for node in case.evidence.network.nodes if "input" in node.inputs]
+    if all("norm" in node.layer.type_name for node in readers):
+        return None
+    size = np.sqrt(np.square(x, dtype=np.float64).mean(axis=0))
+    if size.max() < LARGE_INPUT:
+        return None
+    sentence = f"unscaled inputs: a feature has a root mean square of {size.max():.3g}; first weights assume about 1"
+    edit = Edit(("dataset.transforms+={type: standardize}",))
+    return Suspicion("unscaled_inputs", sentence, [edit], evidence={"largest": size.max(), "smallest": size.min()})
+
+
+def wrong_init(case: Case) -> Suspicion | None:
+    """First weights that are all alike, or of a size at which signals die out or blow up (Glorot & Bengio 2010)."""
+    kernels = case.kernels
+    names = {node.name: case.evidence.kernels[node.name] for node in kernels}
+    low, high = KERNEL_RANGE
+    alike = [node for node in kernels[:-1] if names[node.name] == 0]
+    off = alike or [node for node in kernels if not low <= names[node.name] <= high]
+    if not off:
+        return None
+    worst = max(off, key=lambda node: abs(math.log10(max(names[node.name], 1e-12))))
+    scale = names[worst.name]
+    edit = merged(
+        case.anatomy.option(node.name, "kernel_initializer", case.anatomy.initializer(node))
+        for node in kernels
+        if node in off or names[node.name] == 0
+    )
+    if alike:
+        sentence = f"wrong initial weights: all units of {worst.name} start alike, and so learn alike"
+    else:
+        word = "small" if scale < low else "large"
+        sentence = (
+            f"wrong initial weights: those of {worst.name} are {scale:.2g}/√fan_in, too {word}; about 1/√fan_in "
+            "(1.4 before a ReLU) keeps signals at their size"
+        )
+    return Suspicion("wrong_init", sentence, given(edit), worst.name, {"scale": scale}, certain=bool(alike))
+
+
+def exploding_gradients(case: Case) -> Suspicion | None:
+    """Gradients through time that grow without bound: a product of one factor a step (Pascanu et al. 2013)."""
+    evidence = case.evidence
+    if case.optimizer.clip_norm is not None or case.optimizer.clip_value is not None:
+        return None
+    walks = [node for node in evidence.network.nodes if any(part.walks for _, part in node.layer.walk())]
+    if not walks:
+        return None
+    gradients = {node.name: evidence.series("gradient_norm").get(node.name, [0.0]) for node in walks}
+    jumps = {name: max(each) / max(float(np.median(each)), 1e-30) for name, each in gradients.items()}
+    layer = max(jumps, key=lambda name: jumps[name])
+    if not (evidence.error or evidence.stuck or spiked(evidence) or jumps[layer] > JUMP):
+        return None
+    sentence = f"exploding gradients: that of {layer} reached {jumps[layer]:.3g} times its usual norm" + broke(evidence)
+    edits = [Edit(("optimizer.clip_norm=1.0",)), Edit(("optimizer.clip_norm=0.1",))]
+    return Suspicion("exploding_gradients", sentence, edits, layer, {"jump": jumps[layer]}, best_of_all=True)
+
+
+def dead_relu(case: Case) -> Suspicion | None:
+    """Units whose ReLU is off for every example, so that no gradient reaches their weights (Maas et al. 2013)."""
+    last = case.evidence.last
+    dead = {name: each["dead"] for name, each in last.items() if each.get("dead", 0) >= DEAD}
+    if not dead:
+        return None
+    worst = max(dead, key=lambda name: dead[name])
+    units = [case.anatomy.units[name] for name in dead]
+    makers = [_maker(case, unit) for unit in units]
+    zeros = merged(
+        case.anatomy.option(unit.name, "bias_initializer", "zeros")
+        for unit in makers
+        if getattr(getattr(unit.layer, "bias_initializer", None), "type_name", "zeros") != "zeros"
+    )
+    leaky = merged(case.anatomy.activation(unit, "leaky_relu") for unit in units)
+    sentence = f"dead ReLUs: {dead[worst]:.0%} of the units of {worst} are off for every example and cannot learn"
+    return Suspicion("dead_relu", sentence, given(zeros, leaky), worst, {"dead": dead}, certain=dead[worst] == 1)
+
+
+def vanishing_gradients(case: Case) -> Suspicion | None:
+    """Gradients that shrink on their way down (Hochreiter 1991; Bengio et al. 1994)."""
+    ratios = {
+        name: max(each[0], float(np.median(each))) for name, each in case.evidence.series("gradient_ratio").items()
+    }
+    kernels = case.kernels
+    if len(kernels) < 3 or any(each.get("dead", 0) > DEAD for each in case.evidence.first.values()):
+        return None
+    largest = max(ratios[node.name] for node in kernels)
+    low = [node for node in kernels if ratios[node.name] < VANISHED * largest]
+    if not low:
+        return None
+    top = low[-1]
+    smallest = min(ratios[node.name] for node in low)
+    squashing = [
+        node
+        for node in case.anatomy.network.nodes[:-1]
+        if case.evidence.first.get(node.name, {}).keys() & {"saturated"}
+    ]
+    before = [node for node in kernels[:-1] if case.anatomy.following(node) in FLAT]
+    relu = [
+        *(case.anatomy.activation(node, "relu") for node in squashing),
+        *(case.anatomy.option(node.name, "kernel_initializer", "he_normal") for node in before),
+    ]
+    slower = f"optimizer.learning_rate={case.optimizer.learning_rate / 10:.3g}"  # its gradients are so much larger
+    edits = given(merged(relu), merged([*relu, [slower]])) if merged(relu).set else []
+    sentence = (
+        f"vanishing gradients from {top.name} down: gradient/weight falls to {smallest:.0e}, "
+        f"where the largest layer has {largest:.1g}"
+    )
+    numbers = {"ratio": smallest, "largest": largest}
+    certain = case.evidence.stuck
+    return Suspicion("vanishing_gradients", sentence, edits, top.name, numbers, certain, best_of_all=True)
+
+
+def saturation(case: Case) -> Suspicion | None:
+    """Sigmoids or tanhs in their flat parts, where the slope is nearly zero."""
+    flat = {
+        name: each["saturated"] for name, each in case.evidence.last.items() if each.get("saturated", 0) > SATURATED
+    }
+    if not flat or not case.evidence.stuck:
+        return None
+    worst = max(flat, key=lambda name: flat[name])
+    edit = merged(case.anatomy.activation(case.anatomy.units[name], "relu") for name in flat)
+    sentence = f"saturation: {flat[worst]:.0%} of the outputs of {worst} lie where its slope is nearly zero"
+    return Suspicion("saturation", sentence, given(edit), worst, {"saturated": flat})
+
+
+def _maker(case: Case, unit: Unit) -> Unit:
+    """The layer whose kernel feeds a ReLU that is a layer of its own."""
+    while not hasattr(unit.layer, "bias_initializer") and unit.inputs[0] in case.anatomy.units:
+        unit = case.anatomy.units[unit.inputs[0]]
+    return unit

@@ -1,0 +1,64 @@
+"""An examination in words."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Iterator
+from typing import Any
+
+from backprop_cli.insight.doctor.examine import Examination
+from backprop_cli.insight.doctor.verdicts import Verdict
+
+COLUMNS = {
+    "layer": "name",
+    "type": "type",
+    "‖gradient‖": "gradient_norm",
+    "gradient/weight": "gradient_ratio",
+    "update/weight": "update_ratio",
+    "dead": "dead",
+    "saturated": "saturated",
+    "mean": "mean",
+    "std": "std",
+}
+SHARES = ("dead", "saturated")
+
+
+def rows(found: Examination) -> list[list[str]]:
+    """The table of layers, without those that only give data another shape."""
+    shown = [layer for layer in found.layers if any(layer[key] is not None for key in list(COLUMNS.values())[2:])]
+    return [[_cell(key, layer[key]) for key in COLUMNS.values()] for layer in shown]
+
+
+def _cell(key: str, value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, str):
+        return value
+    if not math.isfinite(value):
+        return "not finite"
+    return f"{value:.0%}" if key in SHARES else f"{value:.2g}"
+
+
+def lines(found: Examination, source: str) -> Iterator[str]:
+    """Verdicts with their edits, and notes."""
+    for number, verdict in enumerate(found.verdicts, 1):
+        yield ""
+        yield f"{number}. {verdict.sentence}." if len(found.verdicts) > 1 else f"{verdict.sentence}."
+        yield from _edit(verdict, source)
+    if found.healthy:
+        yield ""
+        yield "healthy: nothing inside points to a disease."
+
+
+def _edit(verdict: Verdict, source: str) -> Iterator[str]:
+    if verdict.edit is None:
+        yield "   No edit of the config mends that: look at how rows of x and y were put together."
+        return
+    yield f"   Paste into {shlex.quote(source)}:"
+    yield from (f"     {line}" for line in verdict.yaml.splitlines())
+    yield f"   or add {verdict.edit.flags}"
+    tried = verdict.tried
+    if tried is not None:
+        before = "not finite" if tried.before is None else f"{tried.before:.3g}"
+        yield f"   Tried for {tried.steps} steps: loss {tried.after:.3g} instead of {before}."

@@ -1,0 +1,210 @@
+"""The parts of a report that look inside one run: gradients, confusion, mistakes, pictures, environment."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from backprop_cli.engine.metrics.report import class_report
+from backprop_cli.errors import BpError
+from backprop_cli.insight.doctor.examine import examine_run
+from backprop_cli.insight.doctor.text import lines
+from backprop_cli.insight.doctor.verdicts import Limits
+from backprop_cli.insight.flow import HOW_TO_RECORD, recorded, snapshot
+from backprop_cli.insight.layout import READABLE
+from backprop_cli.insight.report import mistakes as wrong
+from backprop_cli.insight.report.markup import Line, Markup, chart, details, element, escape, join, note, number, table
+from backprop_cli.insight.view import Answers, View
+
+WRITTEN = 25  # classes up to which the matrix is a table
+PROBE = Limits(steps=300, seconds=0.5)  # of the doctor's: a report is written in a few seconds
+PAIRS = 20  # confusions listed beyond that
+FLOW = {  # what diagnostics hold: title, whether decades matter
+    "gradient_norm": ("norm of the gradient", True),
+    "update_ratio": ("size of an update relative to the weights", True),
+    "dead": ("share of dead units", False),
+    "saturated": ("share of saturated units", False),
+}
+
+
+def inside(view: View, level: int) -> Markup:
+    """Everything that needs the network and its data; one note where they cannot be loaded."""
+    parts = [_part(level, "Gradient flow", lambda: _flow(view)), _part(level, "Diagnosis", lambda: _diagnosis(view))]
+    try:
+        prepared = view.prepared
+    except (BpError, OSError) as error:
+        return join([*parts, note(f"Without the network and its data there is no more to show: {error}")])
+    if prepared.dataset.classes:
+        parts.append(_part(level, "Confusion", lambda: _confusion(view, level)))
+    if prepared.dataset.input_shape == (2,):
+        parts.append(_part(level, "Decision boundary", lambda: _picture(view, "boundary")))
+    if _small(view):
+        parts.append(_part(level, "Network", lambda: _picture(view, "network")))
+    weights = next((getattr(node.layer, "W", None) for node in view.network.nodes if hasattr(node.layer, "W")), None)
+    if weights is not None and weights.ndim == 4:
+        parts.append(_part(level, "Filters of the first convolution", lambda: _picture(view, "filters")))
+    return join(parts)
+
+
+def _part(level: int, title: str, make: Callable[[], Markup]) -> Markup:
+    heading = element(f"h{level}", title)
+    try:
+        return join([heading, make()])
+    except (BpError, OSError) as error:
+        return join([heading, note(str(error))])
+
+
+def _small(view: View) -> bool:
+    shapes = [view.network.input_shape, *(node.shape for node in view.network.nodes)]
+    return len(shapes) <= 12 and all(len(shape) == 1 and shape[0] <= READABLE + 8 for shape in shapes)
+
+
+def _flow(view: View) -> Markup:
+    charts = []
+    for quantity, (title, log) in FLOW.items():
+        flow = recorded(view, quantity)
+        values = [each for y in flow.y.values() for each in y if each is not None]
+        if not values or (not log and not any(values)):
+            continue
+        last = max(len(flow.y) - 1, 1)
+        layers = [
+            Line(name, f"color-mix(in oklab, var(--s0) {100 - 100 * i / last:.0f}%, var(--s4))", flow.x,
+                 [None if log and each is not None and each <= 0 else each for each in y])
+            for i, (name, y) in enumerate(flow.y.items())
+        ]  # fmt: skip
+        charts.append(chart(title, "epoch", layers, log=log, whole=False))
+    if charts:
+        said = element("p", "A line a layer, from the input (blue) to the output (yellow).", class_="faint")
+        return join([said, element("div", *charts, class_="grid")])
+    moments = snapshot(view)
+    said = note(f"No diagnostics were recorded, so this is one batch at the checkpoint. To record: {HOW_TO_RECORD}")
+    logs = [np.log10(layer.gradient_norm) for layer in moments if layer.gradient_norm > 0]
+    low, high = (min(logs) - 0.5, max(logs)) if logs else (0.0, 1.0)
+    bars = []
+    for layer in moments:
+        share = 100 * (np.log10(layer.gradient_norm) - low) / (high - low) if layer.gradient_norm > 0 else 0
+        bars += [element("span", layer.name), element("i", style=f"--p:{share:.1f}"), number(layer.gradient_norm)]
+    bars = [bar if isinstance(bar, Markup) else element("span", bar) for bar in bars]
+    caption = element("p", "Norm of the gradient of each layer, logarithmic.", class_="faint")
+    return join([said, caption, element("div", *bars, class_="bars")])
+
+
+def _diagnosis(view: View) -> Markup:
+    """What `bp doctor` says."""
+    found = examine_run(view.run, PROBE)
+    said = [element("p", f"({each})", class_="faint") for each in found.notes]
+    if found.healthy:
+        return join([element("p", "Nothing inside points to a disease."), *said])
+    text = "\n".join(lines(found, "config.yaml")).strip()
+    return join([element("pre", text, class_="verdict"), *said])
+
+
+def _confusion(view: View, level: int) -> Markup:
+    found = view.answers()
+    said = element(
+        "p", f"{found.split}: {number(len(found.truth))} examples, accuracy {found.accuracy:.4f}. Rows are true "
+        "classes, columns predicted ones.", class_="faint",
+    )  # fmt: skip
+    parts = [said, _matrix(found) if len(found.classes) <= WRITTEN else _picture(view, "confusion")]
+    parts.append(_pairs(found))
+    rows = class_report([found.predicted], [found.truth], found.classes)["per_class"]
+    parts.append(details("Every class", table(list(rows[0]), [list(row.values()) for row in rows])))
+    parts.append(_mistakes(view, found, level))
+    return join(parts)
+
+
+def _matrix(found: Answers) -> Markup:
+    matrix = found.matrix
+    totals = np.maximum(matrix.sum(axis=1), 1)
+    rows = [element("tr", element("th"), *[element("th", name) for name in found.classes])]
+    for i, name in enumerate(found.classes):
+        cells = [element("th", name)]
+        for j, other in enumerate(found.classes):
+            share = matrix[i, j] / totals[i]
+            depth = 100 * share if i == j else 100 * np.sqrt(share)
+            told = f"{name} taken for {other}: {matrix[i, j]} of {totals[i]} ({100 * share:.1f} %)"
+            right = "right" if i == j else None
+            cells.append(element("td", matrix[i, j], class_=right, style=f"--p:{depth:.0f}", title=told))
+        rows.append(element("tr", *cells))
+    return element("div", element("table", *rows, class_="matrix"), class_="wide")
+
+
+def _pairs(found: Answers) -> Markup:
+    matrix = found.matrix.copy()
+    np.fill_diagonal(matrix, 0)
+    order = np.argsort(-matrix, axis=None, kind="stable")[:PAIRS]
+    places = [divmod(int(place), len(matrix)) for place in order]
+    rows = [[found.classes[i], found.classes[j], int(matrix[i, j])] for i, j in places if matrix[i, j]]
+    return details("Most frequent confusions", table(["true", "predicted", "examples"], rows)) if rows else Markup("")
+
+
+def _mistakes(view: View, found: Answers, level: int) -> Markup:
+    shown = wrong.mistakes(view, found)
+    heading = element(f"h{level + 1}", "Surest mistakes")
+    if not shown:
+        right = (found.predicted == found.truth).all()
+        return join([heading, element("p", f"None: all of {found.split} is right.")]) if right else Markup("")
+    x = view.prepared.dataset.splits[found.split].x
+    if wrong.is_image(np.asarray(x[shown[0].row])):
+        images = [np.asarray(x[each.row]) for each in shown]
+        white = float(max(image.max() for image in images))
+        cards = [_card(each, image, white) for each, image in zip(shown, images, strict=True)]
+        return join([heading, element("div", *cards, class_="mistakes")])
+    names = view.prepared.dataset.features or []
+    width = min(int(np.prod(x.shape[1:])), 8)
+    heads = ["sample", "true", "predicted", "probability", *(names[:width] or [f"x{i + 1}" for i in range(width)])]
+    rows = [
+        [each.row, each.true, each.predicted, each.probability,
+         *(value.item() for value in np.asarray(x[each.row]).reshape(-1)[:width])]
+        for each in shown[:12]
+    ]  # fmt: skip
+    return join([heading, table(heads, rows)])
+
+
+def _card(each: wrong.Mistake, x: Any, white: float) -> Markup:
+    said = f"sample {each.row}: {each.true} taken for {each.predicted}"
+    image = Markup(f'<img src="{wrong.data_uri(x, white)}" alt="{escape(said)}">')
+    text = join([element("b", f"{each.true} → {each.predicted}"), f" {100 * each.probability:.0f} %"])
+    return element("div", image, text, title=said)
+
+
+def _picture(view: View, kind: str) -> Markup:
+    """A picture of `bp plot`."""
+    from backprop_cli.insight import plots, style
+
+    label, view.label = view.label, view.run.id
+    try:
+        with style.styled(on_a_page=True):
+            svg = style.inline_svg(plots.draw(kind, [view]), f"{view.run.id}/{kind}")
+    finally:
+        view.label = label
+    return element("div", Markup(svg), class_="picture")
+
+
+def config_and_environment(view: View, open_: bool) -> Markup:
+    """The resolved config, and everything run.json says."""
+    try:
+        config = view.run.config.read_text(encoding="utf-8")
+    except OSError as error:
+        config = f"({error})"
+    environment = [[key, value] for key, value in _flat(view.run.info) if not re.match(r"(metrics|best)\b", key)]
+    return join(
+        [
+            details(f"Config of {view.run.id}", element("pre", config), open_=open_),
+            details(f"Environment of {view.run.id}", table(["", ""], environment), open_=open_),
+        ]
+    )
+
+
+def _flat(value: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    for key, each in value.items():
+        if isinstance(each, dict):
+            found += _flat(each, f"{prefix}{key}.")
+        elif each is not None and each != []:
+            text = " ".join(map(str, each)) if isinstance(each, list) else number(each)
+            found.append((f"{prefix}{key}", text))
+    return found

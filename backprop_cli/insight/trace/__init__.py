@@ -1,0 +1,1 @@
+"""One step of backpropagation in symbols and numbers."""

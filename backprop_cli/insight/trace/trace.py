@@ -1,0 +1,232 @@
+"""One training step of backpropagation, number by number.
+
+The network is built in float64, without shared memory, and shown one example. For every layer: the
+equations (from its docstring), its inputs and outputs, δ, each gradient beside its central
+difference, and the update. Layers of up to `READABLE` units are also written out as arithmetic one
+can follow with a pencil.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from backprop_cli import build
+from backprop_cli.config import Config
+from backprop_cli.engine.gradcheck import derivative, relative_error
+from backprop_cli.engine.graph import Network, Node
+from backprop_cli.engine.layers.dense import Dense
+from backprop_cli.errors import UsageError
+from backprop_cli.insight.trace.arithmetic import dense_backward, dense_forward, equations
+from backprop_cli.insight.view import alone
+
+Array = npt.NDArray[Any]
+READABLE = 12  # units of a layer up to which every sum is written out
+CHECKED = 12  # gradients of a larger parameter that are compared: the largest ones
+
+
+@dataclass
+class Gradient:
+    """One number of a parameter: its value, gradient, central difference and new value."""
+
+    index: tuple[int, ...]
+    value: float
+    gradient: float
+    numeric: float
+    error: float
+    updated: float
+
+
+@dataclass
+class Parameter:
+    """A parameter of a layer with as many of its gradients as are shown."""
+
+    name: str
+    shape: tuple[int, ...]
+    frozen: bool
+    gradients: list[Gradient] = field(default_factory=list)
+
+
+@dataclass
+class Step:
+    """One layer's part of the step."""
+
+    name: str
+    type: str
+    symbols: list[str]
+    x: list[Array]
+    y: Array
+    z: Array | None
+    upstream: Array | None  # dL/dy before the activation's derivative
+    delta: Array | None
+    dx: list[Array | None]
+    forward: list[str] = field(default_factory=list)  # sums with numbers
+    backward: list[str] = field(default_factory=list)
+    parameters: list[Parameter] = field(default_factory=list)
+
+
+@dataclass
+class Trace:
+    """A whole step: the example, the layers in order, the loss before and after."""
+
+    config: str
+    split: str
+    sample: int
+    x: Array
+    target: Array
+    steps: list[Step]
+    output: Array
+    loss_name: str
+    loss_symbols: list[str]
+    loss: float
+    loss_after: float
+    fused: str | None
+    optimizer_name: str
+    optimizer_symbols: list[str]
+    learning_rate: float
+    epsilon: float | None  # the optimizer's, if it has one
+    note: str | None = None  # what one example alone cannot show
+
+    @property
+    def worst(self) -> float:
+        """The largest relative error of any gradient shown."""
+        return max((g.error for step in self.steps for p in step.parameters for g in p.gradients), default=0.0)
+
+
+def trace(cfg: Config, sample: int = 0, prepared: build.Prepared | None = None, **options: Any) -> Trace:
+    """Trace one step of a config on one example of its training split. `prepared` brings trained weights.
+
+    Raises UsageError for a sample that does not exist.
+    """
+    weights = dict(prepared.network.parameters) if prepared else None
+    states = dict(prepared.network.states) if prepared else {}
+    cfg = replace(cfg, dtype="float64")
+    made = build.prepare(cfg, observe=True, input_gradient=True, kernels="numpy", **options)
+    network = made.network
+    if weights is not None:
+        network.load_parameters(weights)
+        network.store.load(states, network.states)
+    x, y = _example(made, sample)
+    optimizer = cfg.optimizer
+    optimizer.bind(network.store, 1)
+    rng = network.rng.bit_generator.state
+    network.forward(x, training=True, copy=False)
+    loss = network.loss(network.output, y)
+    upstream = _backward(network)
+    rate = optimizer.current_rate
+    steps = [_step(network, node, upstream) for node in network.nodes]
+    output, gradients = network.output.copy(), {k: v.copy() for k, v in network.gradients.items()}
+    for step in steps:
+        node = next(node for node in network.nodes if node.name == step.name)
+        step.parameters = _parameters(network, node, gradients, x, y, rng)
+    optimizer.step()
+    for step in steps:
+        for parameter in step.parameters:
+            for each in parameter.gradients:
+                each.updated = float(network.parameters[parameter.name][each.index])
+    network.rng.bit_generator.state = rng
+    after = network.loss(network.forward(x, training=True, copy=False), y)
+    return Trace(
+        cfg.name, "train", sample, x[0], y[0], steps, output[0], cfg.loss.type_name, equations(cfg.loss), loss, after,
+        network.head.type_name if network.head else None, optimizer.type_name, equations(optimizer), rate,
+        getattr(optimizer, "epsilon", None), alone(network),
+    )  # fmt: skip
+
+
+def _example(prepared: build.Prepared, sample: int) -> tuple[Array, Array]:
+    batches = prepared.batches("train")
+    if not 0 <= sample < batches.samples:
+        raise UsageError(f"there is no sample {sample}; the training split has the samples 0 to {batches.samples - 1}")
+    skip, within = divmod(sample, batches.batch_size)
+    x, y = next(iter(batches.epoch(0, start=skip)))
+    return x[within : within + 1].copy(), y[within : within + 1].copy()
+
+
+def _backward(network: Network) -> dict[str, Array]:
+    """Run the backward pass call by call; dL/dy of every node as it was before its layer used it up."""
+    bound = network.bound
+    assert bound is not None and network.loss_function is not None
+    before: dict[str, Array] = {}
+    layers = {id(node.layer): node.name for node in network.nodes}
+    calls = bound.backward
+    recorded = []
+    for run, x, y, dy, dx, sums in calls:
+        name = layers[id(inspect.unwrap(run).__self__)]
+
+        def watched(x: Any, y: Array, dy: Array, dx: Any, run: Any = run, name: str = name) -> None:
+            before[name] = dy.copy()
+            run(x, y, dy, dx)
+
+        recorded.append((watched, x, y, dy, dx, sums))
+    bound.backward = recorded
+    try:
+        network.backward()
+    finally:
+        bound.backward = calls
+    return before
+
+
+def _step(network: Network, node: Node, upstream: dict[str, Array]) -> Step:
+    bound, layer = network.bound, node.layer
+    assert bound is not None
+    last = node is network.nodes[-1]
+    y = bound.values[node.name][0].copy()
+    z = None
+    if isinstance(layer, Dense) and (layer.activation is not None or (last and network.head is not None)):
+        x = bound.values[node.inputs[0]][0]
+        z = x @ layer.W + (layer.b if layer.bias else 0)
+    if last and network.head is not None:
+        y = bound.output[0].copy()
+    delta = bound.deltas[node.name][0].copy() if node.name in upstream else None
+    step = Step(
+        name=node.name,
+        type=layer.type_name,
+        symbols=equations(layer),
+        x=[bound.values[name][0].copy() for name in node.inputs],
+        y=y,
+        z=z,
+        upstream=upstream[node.name][0] if node.name in upstream else None,
+        delta=delta,
+        dx=[bound.deltas[name][0].copy() if name in bound.deltas else None for name in node.inputs],
+    )
+    readable = isinstance(layer, Dense) and y.ndim == 1 and len(y) <= READABLE and step.x[0].size <= READABLE
+    if isinstance(layer, Dense) and readable:
+        activation = layer.activation or (network.head if last else None)
+        step.forward = dense_forward(step, layer, activation)
+        step.backward = dense_backward(step, layer, activation, fused=last and network.head is not None)
+    return step
+
+
+def _parameters(
+    network: Network, node: Node, gradients: dict[str, Array], x: Array, y: Array, rng: Any
+) -> list[Parameter]:
+    states = network.store.state.copy()
+
+    def loss() -> float:
+        network.rng.bit_generator.state = rng
+        network.store.state[...] = states
+        return network.loss(network.forward(x, training=True, copy=False), y)
+
+    found = []
+    for name, values in network.parameters.items():
+        if not name.startswith(f"{node.name}."):
+            continue
+        parameter = Parameter(name, values.shape, network.store.entries[name].frozen)
+        for index in _shown(gradients[name]):
+            analytic, numeric = float(gradients[name][index]), derivative(loss, values, index)
+            error = relative_error(analytic, numeric)
+            parameter.gradients.append(Gradient(index, float(values[index]), analytic, numeric, error, 0.0))
+        found.append(parameter)
+    return found
+
+
+def _shown(gradient: Array) -> list[tuple[int, ...]]:
+    """Every index of a small array, the largest gradients of a large one."""
+    flat = np.arange(gradient.size)
+    if gradient.size > READABLE * READABLE:
+        flat = np.argsort(-np.abs(gradient).reshape(-1), kind="stable")[:CHECKED]
+    return [tuple(int(i) for i in np.unravel_index(position, gradient.shape)) for position in flat]

@@ -1,0 +1,1 @@
+"""Checkpoints: safetensors files with a JSON document as metadata."""

@@ -1,0 +1,228 @@
+"""`bp report`: one file that tells the truth about a run, whatever the run is called."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import shutil
+import time
+from collections.abc import Callable
+from html.parser import HTMLParser
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from backprop_cli import load_config
+from backprop_cli.commands.evaluation import evaluate_run
+from backprop_cli.commands.train import train
+from backprop_cli.insight.report.markup import POINTS, Line, chart, element, script_json
+from backprop_cli.insight.report.mistakes import data_uri, mistakes
+from backprop_cli.insight.report.report import report
+from backprop_cli.insight.view import View
+from backprop_cli.runs.directory import RunDirectory
+from tests.conftest import ROOT
+
+Runs = Callable[[str], Path]
+Views = Callable[[str], View]
+EVIL = '</script><script>alert(1)</script><img src=x onerror="alert(2)">\'&'
+
+
+class Page(HTMLParser):
+    """What a browser would make of the page: its tags, texts, and the data of its charts."""
+
+    VOID = ("meta", "img", "br", "hr", "input", "link", "use", "path", "circle")
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.charts: list[dict] = []
+        self._script: str | None = None
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._script = dict(attrs).get("type") if tag == "script" else None
+
+    def handle_data(self, data: str) -> None:
+        if self._script == "application/json":
+            self.charts.append(json.loads(data))
+        else:
+            self.text += data
+
+    def handle_endtag(self, tag: str) -> None:
+        self._script = None
+
+    def named(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def test_the_curves_are_the_rows_of_the_log(view: Views) -> None:
+    run = view("moons")
+    page = Page(report([run]))
+    rows = [json.loads(line) for line in run.run.metrics.read_text().splitlines()]
+    loss = next(chart for chart in page.charts if chart["label"] == "loss")
+    series = {each["name"]: each for each in loss["series"]}
+    assert set(series) == {"train", "validation"}
+    for phase, each in series.items():
+        assert each["x"] == [1, 2, 3, 4]
+        np.testing.assert_allclose(each["y"], [row[f"{phase}/loss"] for row in rows], rtol=1e-5)
+
+
+def test_the_parts_of_a_run(view: Views) -> None:
+    text = Page(report([view("moons")])).text
+    for part in ("Curves", "Gradient flow", "Confusion", "Surest mistakes", "Decision boundary", "Network", "Config",
+                 "Environment", "kernel_initializer", "versions.python", "best validation/loss"):  # fmt: skip
+        assert part in text
+
+
+def test_gradients_come_from_the_diagnostics(view: Views) -> None:
+    run = view("moons")
+    rows = run.diagnostics
+    assert rows
+    flow = next(chart for chart in Page(report([run])).charts if chart["label"] == "norm of the gradient")
+    assert [each["name"] for each in flow["series"]] == ["dense_1", "dense_2", "dense_3"]
+    expected = [row["layers"]["dense_1"]["gradient_norm"] for row in rows]
+    np.testing.assert_allclose(flow["series"][0]["y"], expected, rtol=1e-5)
+
+
+def test_the_doctor_has_its_say(view: Views) -> None:
+    sick, healthy = Page(report([view("sick")])).text, Page(report([view("moons")])).text
+    assert "vanishing gradients" in sick
+    assert "--set architecture." in sick
+    assert "Nothing inside points to a disease" in healthy
+
+
+def test_without_diagnostics_the_report_says_so_and_shows_a_moment(trained: Runs, tmp_path: Path) -> None:
+    shutil.copytree(trained("moons"), tmp_path / "run")
+    (tmp_path / "run/diagnostics.jsonl").unlink()
+    page = Page(report([View(RunDirectory(tmp_path / "run"))]))
+    assert "No diagnostics were recorded" in page.text
+    assert sum("--p" in str(each.get("style")) for each in page.named("i")) == 3
+
+
+def test_mistakes_are_mistakes_the_surest_first_with_their_images(view: Views) -> None:
+    run = view("mnist")
+    found = run.answers()
+    shown = mistakes(run, found)
+    assert len(shown) == 24
+    assert all(each.true != each.predicted for each in shown)
+    assert [each.probability for each in shown] == sorted((each.probability for each in shown), reverse=True)
+    x = np.asarray(run.prepared.dataset.splits[found.split].x)
+    images = Page(report([run])).named("img")
+    for each, image in zip(shown, images, strict=True):
+        data = base64.b64decode(str(image["src"]).removeprefix("data:image/png;base64,"))
+        with Image.open(BytesIO(data)) as picture:
+            np.testing.assert_array_equal(np.asarray(picture), x[each.row][..., 0])
+        assert found.classes[found.truth[each.row]] == each.true
+
+
+def test_the_matrix_is_that_of_eval(view: Views) -> None:
+    run = view("mnist")
+    matrix = evaluate_run(run.run)["confusion_matrix"]
+    cells = re.findall(r'<td[^>]*title="[^"]*taken for[^"]*"[^>]*>(\d+)</td>', report([run]))
+    assert np.array(cells, int).reshape(10, 10).tolist() == matrix
+
+
+def test_names_from_outside_are_only_text(trained: Runs, tmp_path: Path) -> None:
+    shutil.copytree(trained("moons"), tmp_path / "run")
+    about = json.loads((tmp_path / "run/run.json").read_text())
+    about |= {"id": EVIL, "name": EVIL, "status": EVIL, "reason": EVIL, "command": [EVIL]}
+    about["dataset"] |= {"name": EVIL, EVIL: EVIL}
+    about["metrics"][f"train/{EVIL}"] = 1.0
+    (tmp_path / "run/run.json").write_text(json.dumps(about))
+    log = tmp_path / "run/metrics.jsonl"
+    rows = [json.loads(line) | {f"train/{EVIL}": 1.0} for line in log.read_text().splitlines()]
+    log.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    config = tmp_path / "run/config.yaml"
+    config.write_text(f"# {EVIL}\n" + config.read_text())
+    text = report([View(RunDirectory(tmp_path / "run"))])
+    page = Page(text)
+    clean = Page(report([View(RunDirectory(trained("moons")))]))
+    assert len([each for each in page.named("script") if "type" not in each]) == 1
+    assert page.named("img") == clean.named("img") == []
+    assert not any(key.startswith("on") for _, attributes in page.tags for key in attributes)
+    assert EVIL in page.text
+
+
+def test_the_page_can_load_nothing(view: Views) -> None:
+    text = report([view("xor"), view("moons")])
+    page = Page(text)
+    policy = next(each["content"] for each in page.named("meta") if "content" in each and "http-equiv" in each)
+    assert str(policy).startswith("default-src 'none'")
+    assert not re.search(r"https?:|@import|<link|<iframe|src=\"(?!data:)", text)
+
+
+def test_several_runs(view: Views) -> None:
+    a, b = view("moons"), view("moons_sgd")
+    a.label, b.label = "with adam", "with sgd"
+    page = Page(report([a, b]))
+    loss = next(chart for chart in page.charts if chart["label"] == "loss")
+    assert {each["name"] for each in loss["series"]} == {
+        f"{label} {phase}" for label in ("with adam", "with sgd") for phase in ("train", "validation")
+    }
+    assert "config optimizer.type" in page.text
+    assert page.text.count("Decision boundary") == 2
+
+
+def test_what_is_gone_is_a_note(trained: Runs, tmp_path: Path) -> None:
+    shutil.copytree(trained("moons"), tmp_path / "run")
+    shutil.rmtree(tmp_path / "run/checkpoints")
+    (tmp_path / "run/checkpoints").mkdir()
+    page = Page(report([View(RunDirectory(tmp_path / "run"))]))
+    assert "Without the network and its data there is no more to show" in page.text
+    assert any(chart["label"] == "loss" for chart in page.charts)
+
+
+@pytest.mark.parametrize("name", ["mazur", "friedman"])
+def test_runs_without_classes_or_validation(name: str, view: Views) -> None:
+    page = Page(report([view(name)]))
+    assert "Curves" in page.text
+    assert "Confusion" not in page.text
+
+
+def test_a_long_series_is_thinned_and_keeps_its_ends() -> None:
+    made = Page(chart("t", "epoch", [Line("a", "red", list(range(12345)), [float(i) for i in range(12345)])]))
+    x = made.charts[0]["series"][0]["x"]
+    assert POINTS / 2 < len(x) <= POINTS + 1
+    assert (x[0], x[-1]) == (0, 12344)
+
+
+def test_nothing_in_json_ends_its_script() -> None:
+    text = script_json({"a": EVIL, "b": float("nan")})
+    assert "<" not in text
+    assert json.loads(text) == {"a": EVIL, "b": None}
+    assert element("p", EVIL, title=EVIL).count("<") == 2
+
+
+def test_the_report_of_50_epochs_is_small_and_quick(tmp_path: Path) -> None:
+    train(load_config(ROOT / "configs/moons.yaml"), run_dir=tmp_path / "run")
+    view = View(RunDirectory(tmp_path / "run"))
+    assert len(view.rows) == 50
+    began = time.process_time()
+    text = report([view])
+    assert time.process_time() - began < 5
+    assert len(text.encode()) < 3_000_000
+
+
+def test_as_a_command(bp, trained: Runs, tmp_path: Path) -> None:
+    done = bp("report", trained("xor"), unshared=True)
+    assert done.code == 0, done.err
+    assert done.out == "report-xor.html\n"
+    assert (tmp_path / "report-xor.html").read_text().startswith("<!doctype html>")
+    assert bp("report", "nothing").code == 2
+
+
+def test_dark_bytes_are_shown_bright() -> None:
+    """Digits of 0 … 16 in bytes would be black."""
+    x = np.zeros((8, 8, 1), np.uint8)
+    x[2:4] = 16
+    encoded = data_uri(x, white=16).partition("base64,")[2]
+    shown = np.asarray(Image.open(BytesIO(base64.b64decode(encoded))))
+    assert (shown.min(), shown.max()) == (0, 255)
+    assert np.asarray(Image.open(BytesIO(base64.b64decode(data_uri(x).partition("base64,")[2])))).max() == 16
