@@ -192,7 +192,7 @@ HOLDER = """
 import os, signal, sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from tests.runs.test_background import Made, order
+from tests.runs.checkpoints.test_background import Made, order
 from backprop_cli.runs.lock import Lock
 path = Path(sys.argv[2])
 made = Made(path, Lock(path).handle)
