@@ -5,14 +5,12 @@
 Within one training, some spans of 100 steps begin with a checkpoint, and some steps go without the look: without,
 with, with, without, and so on, so that what else the machine does, and what comes every other time, falls on both.
 Each is compared with its neighbour; printed are the medians, and the quartiles of the cost, by the wall's clock and in
-processor time of the thread that trains. Also printed is what a checkpoint takes of the processor in the process that
-writes it.
+processor time of the thread that trains.
 """
 
 from __future__ import annotations
 
 import argparse
-import resource
 import tempfile
 import time
 from pathlib import Path
@@ -69,7 +67,6 @@ class Looks(Alternating):
 
 
 def measure(name: str, watch: Alternating, settings: list[str]) -> None:
-    before = _of_children()
     with tempfile.TemporaryDirectory() as folder:
         train(load_config(MNIST, [*SETTINGS, *settings]), run_dir=Path(folder) / "run", callbacks=[watch])
     spans = watch.spans[len(watch.spans) // 20 // 4 * 4 :]
@@ -80,15 +77,6 @@ def measure(name: str, watch: Alternating, settings: list[str]) -> None:
         low, cost, high = quantiles([100 * (b / a - 1) for a, b in zip(without, with_, strict=True)], n=4)
         a, b = 1e3 * median(without), 1e3 * median(with_)
         print(f"  {clock}: {a:.3f} and {b:.3f} ms, {cost:+.2f} % ({low:+.2f} to {high:+.2f})")
-    if isinstance(watch, Checkpoints):
-        each = 1e3 * (_of_children() - before) / (len(watch.spans) / 2)
-        print(f"  the process that writes: {each:.2f} ms each, its start included")
-
-
-def _of_children() -> float:
-    """Processor time of the processes that this one has started, and that have ended."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def main() -> None:

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
-from backprop_cli.runs.checkpoints import tensors, writer
 from backprop_cli.runs.checkpoints.checkpoint import CheckpointFile
+from backprop_cli.runs.checkpoints.writer import write
 from backprop_cli.runs.files import Folder
 
 Array = npt.NDArray[Any]
@@ -24,9 +23,7 @@ class Checkpoint:
     values: dict[str, Any]
 
     def write(self, path: Path) -> None:
-        entries = tensors.layout(self.arrays)
-        plain = {name: np.ascontiguousarray(self.arrays[name]).reshape(-1).view(np.uint8).data for name in entries}
-        writer.write(Folder(path.parent), path.name, plain, tensors.described(entries), self.values)
+        write(Folder(path.parent), path.name, self.arrays, self.values)
 
     @classmethod
     def read(cls, path: Path) -> Checkpoint:

@@ -73,11 +73,6 @@ class RunDirectory:
     def plugins(self) -> Path:
         return self.path / PLUGINS
 
-    @property
-    def handles(self) -> list[int]:
-        """What another process has to hold for the run to stay locked."""
-        return [self._lock.handle] if self._lock else []
-
     def plugin_copies(self) -> list[Path]:
         """The run's own copies of its plugin files. Raises RunError if one is a link to somewhere else."""
         found = sorted(self.plugins.glob("*.py"))

@@ -1,7 +1,6 @@
 """One writer a run: flock(2) on a file of the directory, which names the holder's pid.
 
-The kernel gives the lock back when its process is gone, however it ended, and the one that writes its last checkpoint
-(`background`); a lock left behind never blocks.
+The kernel gives the lock back when its process is gone, however it ended; a lock left behind never blocks.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ from backprop_cli.runs.plain import failure, open_plain
 
 LOCK = "lock"
 PATIENCE = 0.1  # seconds: whoever only looks whether a run is running holds the lock for a moment
-LAST_WRITE = 10.0  # seconds: a killed training's last checkpoint may still be on its way to a slow disk
 
 
 class Lock:
@@ -43,8 +41,8 @@ class Lock:
     def _acquire(self) -> None:
         began = time.monotonic()
         while not _try(self.handle, fcntl.LOCK_EX):
-            pid = os.pread(self.handle, 20, 0).decode(errors="replace").strip()
-            if time.monotonic() - began > (PATIENCE if _lives(pid) else LAST_WRITE):
+            if time.monotonic() - began > PATIENCE:
+                pid = os.pread(self.handle, 20, 0).decode(errors="replace").strip()
                 holder = f"process {pid}" if pid.isdecimal() else "another process"
                 raise RunError(f"{self.folder} is in use by {holder}; wait until it has ended, or stop it")
             time.sleep(0.005)
@@ -63,17 +61,6 @@ def is_held(folder: Path) -> bool:
         return not _try(handle, fcntl.LOCK_SH)
     finally:
         os.close(handle)
-
-
-def _lives(pid: str) -> bool:
-    """Whether there is such a process; so it may be, if what the lock's file says is no number."""
-    try:
-        os.kill(int(pid), 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except (ValueError, PermissionError):
-        return True
-    return True
 
 
 def _try(handle: int, kind: int) -> bool:

@@ -24,7 +24,7 @@ class MetricsLog:
     def __init__(self, path: Path, tail: bytes = b"", rows: int = 0) -> None:
         self.path, self.rows = path, rows
         self._waiting = b""  # not written yet
-        self.unsynced = rows > 0  # whether there is something written that is perhaps not on the disk
+        self._unsynced = rows > 0  # whether there is something written that is perhaps not on the disk
         self._tail = tail
         self._flushed = 0.0
         try:
@@ -52,13 +52,23 @@ class MetricsLog:
 
     def flush(self) -> None:
         """Hand everything to the operating system."""
-        self.unsynced = self.unsynced or bool(self._waiting)
+        self._unsynced = self._unsynced or bool(self._waiting)
         try:
             while self._waiting:
                 self._waiting = self._waiting[os.write(self.handle, self._waiting) :]
         except OSError as error:
             raise failure(f"cannot write {self.path}", error) from None
         self._flushed = time.monotonic()
+
+    def sync(self) -> None:
+        """Bring everything to the disk, where that is not done yet."""
+        self.flush()
+        if self._unsynced:
+            try:
+                os.fsync(self.handle)
+            except OSError as error:
+                raise failure(f"cannot write {self.path}", error) from None
+            self._unsynced = False
 
 
 def repair(path: Path, tail: bytes, rows: int) -> int:

@@ -32,7 +32,8 @@ class CheckpointPolicy:
     """When a checkpoint is written: at each of the moments given here, when a signal stops the run, and at the end.
 
     every_steps    after every so many steps
-    every_epochs   after every so many epochs; without any of the three, after each epoch, but not twice a second
+    every_epochs   after every so many epochs; without any of the three, after each epoch, but not twice a second, and
+                   so seldom that checkpoints take at most 2 % of the time
     every_minutes  after the first step that many minutes after the last one
     keep_last      how many stay: last.safetensors, and those before it as last-1, last-2, …
     keep_best      keep the weights of the best epoch in best.safetensors

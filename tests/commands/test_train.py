@@ -17,7 +17,6 @@ from backprop_cli.errors import BpError, CheckpointError, DivergedError, RunErro
 from backprop_cli.runs.checkpoints.checkpoint import CheckpointFile
 from backprop_cli.runs.directory import RunDirectory
 from backprop_cli.training.loop import Callback, Loop
-from tests.processes import limit
 from tests.reliability.compare import EVERYTHING, differences, outcome
 from tests.training.test_resume import StopAt, stop
 
@@ -213,7 +212,7 @@ class Limit(Callback):
 
     def step(self, loop: Loop, loss: float) -> None:
         if loop.step == self.at:
-            limit(self.kind, self.value)
+            resource.setrlimit(self.kind, (self.value, resource.getrlimit(self.kind)[1]))
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from backprop_cli.training.loop import Callback, Loop
-from tests.processes import limit
 from tests.reliability.compare import EVERYTHING, differences, outcome
 from tests.reliability.harness import RESUME, TRAIN, begun, bp, clean, folder, options, trials, unbroken, watched
 from tests.reliability.tracing import every_call, tampered
@@ -123,7 +122,7 @@ def handles(expected: dict) -> Results:
         for files in range(3, 14, 2):
 
             def lower(files: int = files) -> None:
-                limit(resource.RLIMIT_NOFILE, files)
+                resource.setrlimit(resource.RLIMIT_NOFILE, (files, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
 
             with folder() as path:
                 before = lower if step == 0 else watched(Then(step, lower))

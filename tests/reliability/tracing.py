@@ -1,4 +1,4 @@
-"""A child under strace(1), and the process that writes its checkpoints: their system calls are tampered with."""
+"""A child under strace(1): its system calls are tampered with."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ LIMIT = 400  # calls of one kind; more than any run here makes
 
 
 def tampered(folder: Path, arguments: tuple[str, ...], call: str, what: str) -> tuple[int, str, bool]:
-    """Run `bp` with `-e inject=call:what`: (exit code, stderr, whether it hit anything). Each process has its own count
-    of calls."""
+    """Run `bp` with `-e inject=call:what`: (exit code, stderr, whether it hit anything)."""
     gate, opener = os.pipe()
 
     def wait() -> None:

@@ -212,7 +212,7 @@ class TestWriting:
 def test_the_last_ones_are_kept(tmp_path: Path, keep: int) -> None:
     folder = Folder(tmp_path)
     for step in range(7):
-        write(folder, saved.LAST, {}, "", {"step": step}, lambda: saved.make_room(folder, keep))
+        write(folder, saved.LAST, {}, {"step": step}, lambda: saved.make_room(folder, keep))
         kept = saved.newest_first(tmp_path)
         steps = [CheckpointFile(path).values["step"] for path in kept]
         assert steps == list(range(step, max(-1, step - keep), -1))
