@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from backprop_cli import registry
+from backprop_cli.configs import names as shipped_names
 
 PACKAGE = Path(registry.__file__).parent
 #: @layer("dense", …), @register("synthetic", "moons", …): the decorator, then every name
@@ -41,7 +42,9 @@ def of_kind(*kinds: str) -> Callable[[str], list[str]]:
 
 
 def configs(incomplete: str) -> list[str]:
-    """YAML files, and the folders that may hold some."""
+    """YAML files, the folders that may hold some, and the configs that ship."""
+    if incomplete.startswith("bp:"):
+        return [name for name in map("bp:{}".format, shipped_names()) if name.startswith(incomplete)]
     folder, _, start = incomplete.rpartition("/")
     place = Path(folder or ("/" if incomplete.startswith("/") else ".")).expanduser()
     found = []
@@ -53,6 +56,11 @@ def configs(incomplete: str) -> list[str]:
             elif entry.name.endswith(YAML):
                 found.append(name)
     return sorted(found)
+
+
+def shipped(incomplete: str) -> list[str]:
+    """The configs that ship, for `bp config copy`."""
+    return [name for name in shipped_names() if name.startswith(incomplete)]
 
 
 def runs(ctx: Any, incomplete: str) -> list[str]:

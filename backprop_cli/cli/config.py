@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from backprop_cli.cli.completion import shipped
 from backprop_cli.cli.group import group
 from backprop_cli.cli.options import ConfigFile, Json, Plugins, Set, Unset, changes, print_json
 
@@ -100,9 +101,49 @@ def init(
     print(f"Now: bp train {file}", file=sys.stderr)
 
 
+def listing(json: Json = False) -> None:
+    """List the configs that ship with bp.
+
+    \b
+    Examples:
+      bp config ls
+      bp train bp:lessons/vanishing
+    """
+    from backprop_cli import configs
+    from backprop_cli.cli import ui
+
+    rows = [{"name": name, "about": configs.summary(name)} for name in configs.names()]
+    if json:
+        print_json(rows)
+    else:
+        ui.table(["name", "about"], [[row["name"], row["about"]] for row in rows])
+
+
+def copy(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="As `bp config ls` lists it.", autocompletion=shipped)],
+    to: Annotated[Path, typer.Argument(metavar="TO", help="A folder, or a file ending in .yaml.")] = Path("."),
+    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
+) -> None:
+    """Copy a config that ships, with those it extends.
+
+    \b
+    Examples:
+      bp config copy xor
+      bp config copy lessons/vanishing_relu experiments
+    """
+    from backprop_cli import configs
+
+    written = configs.copy(name, to, force)
+    for path in written:
+        print(path)
+    print(f"Now: bp train {written[0]}", file=sys.stderr)
+
+
 def register(app: typer.Typer) -> None:
     config = group("Write, show and describe configs.")
     config.command()(schema)
     config.command()(show)
     config.command()(init)
+    config.command("ls")(listing)
+    config.command()(copy)
     app.add_typer(config, name="config")

@@ -12,7 +12,12 @@ from backprop_cli.cli import completion
 
 ConfigFile = Annotated[
     Path,
-    typer.Argument(metavar="CONFIG", help="A YAML config.", show_default=False, autocompletion=completion.configs),
+    typer.Argument(
+        metavar="CONFIG",
+        help="A YAML config, or bp:NAME for one that ships.",
+        show_default=False,
+        autocompletion=completion.configs,
+    ),
 ]
 RunName = Annotated[
     str,
@@ -51,8 +56,8 @@ def changes(set_: Sequence[str] | None, unset: Sequence[str] | None) -> list[str
 
 
 def is_config(source: str) -> bool:
-    """Whether CONFIG|RUN is a config: a file, or what is called like one."""
-    return Path(source).is_file() or Path(source).suffix in (".yaml", ".yml")
+    """Whether CONFIG|RUN is a config: a file, what is called like one, or `bp:NAME`."""
+    return source.startswith("bp:") or Path(source).is_file() or Path(source).suffix in (".yaml", ".yml")
 
 
 def print_json(value: Any) -> None:

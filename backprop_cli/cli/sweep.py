@@ -69,7 +69,7 @@ def sweep(
     planned = planning.trials(changes(set_, unset), trials, search_seed)
     if name and Path(name).name != name:
         raise UsageError(f"--name {name}: expected a name; --runs DIR says where its folder is to be")
-    folder = runs / (name or f"{config.stem}-sweep")
+    folder = runs / (name or f"{config.stem.removeprefix('bp:')}-sweep")
     before = sweeps.states(folder, planned)
     chosen = [each.trial for each in before if wanted(each.status, only)]
     cfg, columns = planning.check(config, chosen or planned[:1], None if quiet else ui.loading)

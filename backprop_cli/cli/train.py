@@ -13,7 +13,10 @@ from backprop_cli.cli import completion
 from backprop_cli.cli.options import RUNS, Json, Quiet, Runs, Set, Unset, changes, print_json
 
 Config = Annotated[
-    Path | None, typer.Argument(metavar="CONFIG", help="A YAML config.", autocompletion=completion.configs)
+    Path | None,
+    typer.Argument(
+        metavar="CONFIG", help="A YAML config, or bp:NAME for one that ships.", autocompletion=completion.configs
+    ),
 ]
 Resume = Annotated[
     str | None, typer.Option(metavar="RUN", help="Go on with a run, exactly.", autocompletion=completion.runs)

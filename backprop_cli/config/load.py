@@ -20,6 +20,7 @@ from backprop_cli.config.overrides import apply
 from backprop_cli.config.schema import Config, Options
 from backprop_cli.config.spelling import example, nearest_key
 from backprop_cli.config.validate import INVALID, MAX_UNKNOWN, Validator
+from backprop_cli.configs import located
 from backprop_cli.errors import ConfigError, Problem, UsageError
 
 MAX_SHOWN = 100  # problems of one config; nobody reads more at once
@@ -27,11 +28,11 @@ SECTIONS = {"trainer": ("section", "trainer"), "optimizer": ("optimizer", "adam"
 
 
 def load(path: str | Path, overrides: Sequence[str] = ()) -> Config:
-    """The checked config of a file, with `--set` style overrides applied.
+    """The checked config of a file, or of `bp:NAME`, with `--set` style overrides applied.
 
-    Raises ConfigError with all the problems found.
+    Raises ConfigError with all the problems found, UsageError for a NAME that does not ship.
     """
-    path = Path(path)
+    path = located(path)
     problems: list[Problem] = []
     root = read_extended(path, problems)
     return _finish(root, path, overrides, problems)

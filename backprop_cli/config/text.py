@@ -14,6 +14,7 @@ import yaml
 
 from backprop_cli.config.nodes import MAX_DEPTH, MAX_NODES, Mark, Node, copy, problem, size
 from backprop_cli.config.scalars import is_number, resolve
+from backprop_cli.configs import offered
 from backprop_cli.errors import ConfigError, Problem
 from backprop_cli.registry import suggest
 
@@ -54,7 +55,9 @@ def read(path: Path) -> str:
     except FileNotFoundError:
         here = [each.name for each in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
         near = suggest(path.name, here)
+        ships = offered(path)
         hint = f"; did you mean {str(path.with_name(near))!r}?" if near else ""
+        hint = f"; {ships} ships with bp: `bp train {ships}`, or `bp config copy {ships[3:]}`" if ships else hint
         raise refuse(f"no such file{hint}") from None
     except (OSError, ValueError) as error:
         refused = refuse(f"cannot be read: {getattr(error, 'strerror', None) or error}")

@@ -1,0 +1,94 @@
+"""The configs that come with bp: `bp config ls`, `bp config copy NAME`, `bp train bp:NAME`.
+
+The files lie in the repository's configs/; the build copies them into the package. A checkout installed with
+`pip install -e .` reads them where they are.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from backprop_cli.errors import UsageError
+from backprop_cli.registry import suggest
+
+PREFIX = "bp:"
+_HERE = Path(__file__).parent
+_COMMAND = re.compile(r"# bp \w+ configs/\S+(.*)\n")
+_SCHEMA = re.compile(r"# yaml-language-server: .*\n")
+_EXTENDS = re.compile(r"^extends:\s*(\S+)\s*$", re.MULTILINE)
+
+
+def folder() -> Path:
+    """Where the shipped configs lie."""
+    return _HERE if (_HERE / "xor.yaml").is_file() else _HERE.parents[1] / "configs"
+
+
+def names() -> list[str]:
+    """Their names: the path below the folder, without the ending."""
+    return sorted(path.relative_to(folder()).with_suffix("").as_posix() for path in folder().rglob("*.yaml"))
+
+
+def is_shipped(source: str | Path) -> bool:
+    """Whether this is `bp:NAME`."""
+    return str(source).startswith(PREFIX)
+
+
+def located(source: str | Path) -> Path:
+    """The file behind `bp:NAME`; any other path as it is. Raises UsageError for a name that does not ship."""
+    if not is_shipped(source):
+        return Path(source)
+    name = str(source).removeprefix(PREFIX).removesuffix(".yaml")
+    if name not in names():
+        near = suggest(name, names()) or suggest(Path(name).name, [Path(each).name for each in names()])
+        found = next((each for each in names() if near and each in (near, f"lessons/{near}")), None)
+        hint = f"; did you mean {PREFIX}{found}?" if found else ""
+        raise UsageError(f"no config called {name!r} ships with bp{hint} `bp config ls` lists them")
+    return folder() / f"{name}.yaml"
+
+
+def offered(path: Path) -> str | None:
+    """The `bp:NAME` of a shipped config that is called like a file that does not exist."""
+    wanted = path.with_suffix("").as_posix()
+    matching = [name for name in names() if wanted == name or wanted.endswith(f"/{name}") or Path(name).name == wanted]
+    return f"{PREFIX}{matching[0]}" if matching else None
+
+
+def summary(name: str) -> str:
+    """The first sentence of what a config says about itself."""
+    comments = []
+    for line in located(PREFIX + name).read_text(encoding="utf-8").splitlines()[1:]:
+        if not line.startswith("# ") or line.startswith("# yaml-language-server"):
+            break
+        comments.append(line[2:])
+    return re.split(r"(?<!al)\.(?= [A-Z])", " ".join(comments), maxsplit=1)[0].rstrip(".")
+
+
+def copy(name: str, where: Path, force: bool = False) -> list[Path]:
+    """Copy a config, and those it extends, into a folder or to a file; the paths that were written.
+
+    Raises UsageError if one of them exists and `force` is off, or if it cannot be written.
+    """
+    source = located(PREFIX + name.removeprefix(PREFIX))
+    target = where / source.name if where.is_dir() or not where.suffix else where
+    planned = dict([(target, source), *_extended(source, target)])
+    taken = [path for path in planned if path.exists()]
+    if taken and not force:
+        raise UsageError(f"{taken[0]} exists; copy to another place, or --force to overwrite it")
+    for path, original in planned.items():
+        text = original.read_text(encoding="utf-8")
+        text = _COMMAND.sub(lambda found, path=path: f"# bp train {path}{found[1]}\n", text, count=1)  # type: ignore[misc]
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(_SCHEMA.sub("", text, count=1), encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"cannot write {path}: {error.strerror}") from None
+    return list(planned)
+
+
+def _extended(source: Path, target: Path) -> list[tuple[Path, Path]]:
+    found = _EXTENDS.search(source.read_text(encoding="utf-8"))
+    if found is None:
+        return []
+    base, beside = source.parent / found[1], target.parent / found[1]
+    return [(beside, base), *_extended(base, beside)]

@@ -1,0 +1,75 @@
+"""The configs that come with bp: listed, copied, trained by name; also from a wheel."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+import yaml
+
+from backprop_cli import configs, load_config
+from backprop_cli.errors import UsageError
+from tests.conftest import ROOT
+
+
+def test_every_config_of_the_repository_ships_with_a_sentence_about_it() -> None:
+    files = {
+        path.relative_to(ROOT / "configs").with_suffix("").as_posix() for path in (ROOT / "configs").rglob("*.yaml")
+    }
+    assert set(configs.names()) == files
+    assert all(len(configs.summary(name)) > 10 for name in files)
+
+
+def test_a_config_loads_by_its_name() -> None:
+    assert load_config("bp:lessons/vanishing_relu").name == "vanishing_relu"
+
+
+def test_an_unknown_name_is_answered_with_the_nearest() -> None:
+    with pytest.raises(UsageError, match=r"no config called 'vanishing_rel' ships.*bp:lessons/vanishing_relu\?"):
+        load_config("bp:vanishing_rel")
+
+
+def test_a_missing_file_that_ships_is_suggested(bp) -> None:
+    done = bp("train", "configs/nowhere/mnist.yaml")
+    assert done.code == 2
+    assert "bp:mnist ships with bp" in done.err
+
+
+def test_a_copy_brings_what_it_extends_and_trains(bp, tmp_path: Path) -> None:
+    done = bp("config", "copy", "xor_batch_norm", "mine")
+    assert done.code == 0
+    assert done.out.split() == ["mine/xor_batch_norm.yaml", "mine/xor.yaml"]
+    assert (tmp_path / "mine" / "xor.yaml").read_text(encoding="utf-8").startswith("# bp train mine/xor.yaml\n")
+    assert bp("train", "mine/xor_batch_norm.yaml", "--epochs", "2", "--quiet").code == 0
+    again = bp("config", "copy", "xor", "mine")
+    assert again.code == 2
+    assert "mine/xor.yaml exists" in again.err
+
+
+def test_the_list_is_json_too(bp) -> None:
+    assert {"name", "about"} == set(bp("config", "ls", "--json").json[0])
+
+
+@pytest.mark.slow
+def test_a_wheel_has_everything(tmp_path: Path) -> None:
+    """From a fresh environment with only the wheel: copy a config, train it, draw it, without the repository."""
+    subprocess.run([sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", tmp_path, ROOT], check=True)
+    wheel = next(tmp_path.glob("*.whl"))
+    assert wheel.stat().st_size < 3e6
+    venv.create(tmp_path / "env", with_pip=True, symlinks=True)
+    python = tmp_path / "env" / "bin" / "python"
+    subprocess.run([python, "-m", "pip", "install", "-q", "-c", ROOT / "constraints.txt", wheel], check=True)
+    clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+
+    def run(*words: str) -> str:
+        command = [tmp_path / "env" / "bin" / "bp", *words]
+        return subprocess.run(command, check=True, capture_output=True, text=True, cwd=tmp_path, env=clean).stdout
+
+    assert run("config", "copy", "xor").split() == ["xor.yaml"]
+    run("train", "xor.yaml", "--quiet")
+    assert run("plot", "latest").strip().endswith(".png")
+    assert yaml.safe_load(run("config", "show", "bp:lessons/vanishing_relu"))["name"] == "vanishing_relu"
