@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from backprop_cli import registry
-from backprop_cli.data import sample
+from backprop_cli.data import sample, tfds
 from backprop_cli.data.dataset import Dataset
 from backprop_cli.data.loading import load_dataset
 from backprop_cli.data.progress import Show
@@ -30,9 +30,7 @@ def listing(every: bool = False) -> list[dict[str, Any]]:
     on_disk = _prepared_tfds()
     names = {*OWN_TFDS, *on_disk}
     if every:
-        import tensorflow_datasets as tfds
-
-        names.update(tfds.list_builders(with_community_datasets=False))
+        names.update(tfds.module("prepare").names())
     return rows + [{"name": name, "source": "tfds", "prepared": name in on_disk} for name in sorted(names)]
 
 
@@ -80,9 +78,8 @@ def describe(name: str, source: str | None = None) -> dict[str, Any]:
     """
     found = find(name, source)
     if isinstance(found, Tfds) and found.entry(HERE).read() is None and found.find(HERE) is None:
-        from backprop_cli.data.tfds import prepare  # imports TFDS: a second
-
-        return prepare.announced(name, default_data_dir())
+        announced: dict[str, Any] = tfds.module("prepare").announced(name, default_data_dir())
+        return announced
     return _summary(name, found)
 
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from backprop_cli.data import splits
 from backprop_cli.data.cache import Entry
 from backprop_cli.data.dataset import Dataset
 from backprop_cli.data.source import Source, source
-from backprop_cli.errors import DataError
+from backprop_cli.errors import DataError, DownloadError
 
 
 def default_data_dir() -> Path:
@@ -44,6 +46,20 @@ def _locate(path: Path, folder: Path) -> Path:
     """A path of the config: from the config's folder, else from the working directory."""
     given = Path(path).expanduser()
     return (folder / given if (folder / given).exists() else given).resolve()
+
+
+def module(name: str) -> Any:
+    """`prepare` or `decode` of this package. They import TFDS, which takes a second.
+
+    Raises DownloadError where TFDS is not installed: some platforms have no wheels of array-record.
+    """
+    try:
+        return import_module(f"{__name__}.{name}")
+    except ModuleNotFoundError as error:
+        raise DownloadError(
+            f"datasets of source tfds need the package {error.name}, which is not installed; `pip install "
+            "tensorflow-datasets array-record importlib-resources`, or take another source: sample, synthetic, files"
+        ) from None
 
 
 @source("tfds")
@@ -95,8 +111,7 @@ class Tfds(Source):
         return _locate(self.data_dir, folder) if self.data_dir else default_data_dir().absolute()
 
     def _fill(self, entry: Entry, folder: Path) -> None:
-        from backprop_cli.data.tfds import decode, prepare  # they import TFDS: a second
-
+        prepare, decode = module("prepare"), module("decode")
         manual_dir = _locate(self.manual_dir, folder) if self.manual_dir else None
         if manual_dir is not None and not manual_dir.is_dir():
             raise DataError(f"manual_dir {manual_dir}: no such folder; expected one with the raw files")

@@ -47,6 +47,11 @@ def prepared(name: str, version: str | None, data_dir: Path, manual_dir: Path | 
         return tfds.builder_from_directory(folder)
 
 
+def names() -> list[str]:
+    """All datasets that TFDS knows."""
+    return list(tfds.list_builders(with_community_datasets=False))
+
+
 def announced(name: str, data_dir: Path) -> dict[str, Any]:
     """What TFDS's builder says of a dataset that is not prepared. Nothing is downloaded. Raises DataError."""
     with _quiet(), _translated(name):

@@ -1,0 +1,28 @@
+"""Write constraints.txt: one version of everything that README's two commands install, for every platform and Python.
+
+    pip install uv && python scripts/lock.py
+
+`pip install -c constraints.txt …` reads it. `--upgrade` takes the newest versions; without it what is locked stays
+where pyproject.toml still admits it.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+HEAD = "# Made by `python scripts/lock.py`: the versions that CI installs. `pip install -c constraints.txt` reads it.\n"
+
+
+def main() -> None:
+    target = ROOT / "constraints.txt"
+    command = ["uv", "pip", "compile", "pyproject.toml", "--extra", "test", "--universal", "--python-version", "3.11"]
+    quiet = ["--quiet", "--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"]
+    subprocess.run([*command, *quiet, "--output-file", target, *sys.argv[1:]], check=True, cwd=ROOT)
+    target.write_text(HEAD + target.read_text(encoding="utf-8"), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
