@@ -24,6 +24,7 @@ from backprop_cli.engine.metrics.base import Metric, class_ids, metric
 from backprop_cli.engine.optimizers.base import Optimizer, optimizer
 from backprop_cli.engine.schedules.base import Schedule, schedule
 from backprop_cli.errors import BuildError, DataError
+from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import Registered, slot
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "Merge",
     "Metric",
     "NonNegative",
+    "OnnxGraph",
     "Optimizer",
     "PositiveInt",
     "Registered",

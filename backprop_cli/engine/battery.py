@@ -17,6 +17,7 @@ from backprop_cli.engine.gradcheck import TOLERANCE, Check, check_network
 from backprop_cli.engine.graph import INPUT, Network, Node
 from backprop_cli.engine.layer import Activation, Array, Layer, Shape
 from backprop_cli.engine.losses.base import Loss
+from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import classes, make, slot
 
 INTEGERS = 4  # token ids drawn for layers that take integers
@@ -42,6 +43,11 @@ class Part(Layer):
     def forward(self, x: Array, y: Array, training: bool) -> None:
         np.copyto(y, x[:, self.start : self.start + int(np.prod(self.shape))].reshape(y.shape))
 
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        stop = self.start + int(np.prod(self.shape))
+        part = graph.add("Slice", x, np.array([self.start]), np.array([stop]), np.array([1]))
+        return graph.add("Reshape", part, np.array([0, *self.shape]))
+
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         if dx is not None:
             dx[...] = 0
@@ -61,6 +67,14 @@ class Padded(Layer):
         self.made_mask[...] = True
         for missing in range(1, steps):
             self.made_mask[missing::steps, steps - missing :] = False
+
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        steps = graph.shapes[0][0]
+        rows = graph.add("Squeeze", graph.add("Slice", graph.add("Shape", x), np.array([0]), np.array([1])))
+        missing = graph.add("Mod", graph.add("Range", 0, rows, 1), steps)
+        counted = graph.add("Unsqueeze", graph.add("Sub", steps, missing), np.array([1]))
+        graph.made_mask = graph.add("Less", np.arange(steps)[None], counted)
+        return x
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         if dx is not None:

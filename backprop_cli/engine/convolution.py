@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -18,6 +18,7 @@ from backprop_cli.engine.layer import ActivationOption, Array, Initializer, Laye
 from backprop_cli.engine.layers.relu import ReLU
 from backprop_cli.engine.window import Axis, Padding, Sizes, axes, checked, sizes_of
 from backprop_cli.errors import BuildError
+from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import slot
 
 
@@ -126,6 +127,27 @@ class Convolution(Layer):
         self.kernel_gradient(images(x, self._rows.size), places(dy))
         if dx is not None:
             self.scatter(places(dy), images(dx, self._rows.size))
+
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        kernel = self.W.transpose(self.rank + 1, self.rank, *range(self.rank))
+        return self.onnx_convolution(graph, "Conv", x, kernel, group=self._groups)
+
+    def onnx_convolution(self, graph: OnnxGraph, op: str, x: str, kernel: Array, **options: Any) -> str:
+        """Add a convolution, which wants channels before places, its bias and activation."""
+        axes = (self._rows, self._columns)[-self.rank :]
+        y = graph.add(
+            op,
+            graph.add("Transpose", x, perm=[0, 1 + self.rank, *range(1, 1 + self.rank)]),
+            kernel,
+            *([self.b] if self.bias else []),
+            kernel_shape=[axis.kernel for axis in axes],
+            strides=[axis.stride for axis in axes],
+            dilations=[axis.dilation for axis in axes],
+            pads=[*(axis.before for axis in axes), *(axis.after for axis in axes)],
+            **options,
+        )
+        y = graph.add("Transpose", y, perm=[0, *range(2, 2 + self.rank), 1])
+        return y if self.activation is None else str(self.activation.onnx(graph, y))
 
     def before_activation(self, y: Array) -> Array:
         """Where z is to be written."""

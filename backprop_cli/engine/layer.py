@@ -16,6 +16,7 @@ import numpy.typing as npt
 from annotated_types import Ge, Gt
 
 from backprop_cli.errors import BuildError
+from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import Component, Registered, make, register, registered_fields, slot
 
 Array = npt.NDArray[Any]
@@ -129,6 +130,13 @@ class Layer(Component):
     def backward(self, x: Any, y: Array, dy: Array, dx: Any) -> None:
         """Write dL/dW into self.dW, and dL/dx into dx unless it is None. dy may be overwritten."""
         raise BuildError(f"{type(self).__name__} defines no backward(self, x, y, dy, dx)")
+
+    def onnx(self, graph: OnnxGraph, x: Any) -> str:
+        """Add the operators that compute y from x (a name; names where the layer merges) in inference; the name of y.
+
+        A layer without this method can be trained and used by bp, but not exported.
+        """
+        raise BuildError(f"{type(self).__name__} defines no onnx(self, graph, x)")
 
     def flops(self, *shapes: Shape) -> int:
         """Floating-point operations of one forward pass of one example (a multiply-add counts 2)."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from annotated_types import Gt
 
 from backprop_cli.engine.layer import Array, Initializer, Layer, Shape
+from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import slot
 
 
@@ -85,6 +86,20 @@ class GroupedNormalization(Normalization):
         x, y, scratch = (each.reshape(self._view) for each in (x, y, self.scratch))
         mean, inverse = (self._statistics(each) for each in (self.mean, self.inverse))
         self.kernels.group_norm(x, y, gamma, beta, mean, inverse, self.epsilon, scratch)
+
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        _, places, groups, width = self._view
+        rows = places == groups == 1
+        v = x if rows else graph.add("Reshape", x, np.array(self._view))
+        among: dict[str, Any] = {"axes": [-1] if rows else [1, 3], "keepdims": 1}
+        centred = graph.add("Sub", v, graph.add("ReduceMean", v, **among))
+        variance = graph.add("ReduceMean", graph.add("Mul", centred, centred), **among)
+        y = graph.add("Div", centred, graph.add("Sqrt", graph.add("Add", variance, self.epsilon)))
+        if self.scale:
+            y = graph.add("Mul", y, self.gamma if rows else self.gamma.reshape(groups, width))
+        if self.center:
+            y = graph.add("Add", y, self.beta if rows else self.beta.reshape(groups, width))
+        return y if rows else graph.add("Reshape", y, graph.add("Shape", x))
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         gamma, dgamma, dbeta = (each.reshape(self._view[2:]) for each in (self.affine()[0], *self.affine_gradients()))

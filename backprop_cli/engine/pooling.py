@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from backprop_cli.engine.layer import Array, Layer, Shape
 from backprop_cli.engine.window import Padding, Sizes, axes, checked, sizes_of
 from backprop_cli.errors import BuildError
+from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import slot
 
 
@@ -41,6 +42,19 @@ class Pooling(Layer):
     def memory(self, middle: Shape) -> None:
         """Ask for workspaces; `middle` is the shape between the pass along W and that along H."""
         raise NotImplementedError  # largest and mean need different memory
+
+    def onnx_pool(self, graph: OnnxGraph, op: str, x: str, **options: Any) -> str:
+        """Add a pooling operator, which wants channels before places."""
+        axes = (self._rows, self._columns)[-self.rank :]
+        y = graph.add(
+            op,
+            graph.add("Transpose", x, perm=[0, 1 + self.rank, *range(1, 1 + self.rank)]),
+            kernel_shape=[axis.kernel for axis in axes],
+            strides=[axis.stride for axis in axes],
+            pads=[*(axis.before for axis in axes), *(axis.after for axis in axes)],
+            **options,
+        )
+        return graph.add("Transpose", y, perm=[0, *range(2, 2 + self.rank), 1])
 
     def images(self, x: Array, height: int) -> Array:
         """Sequences as images of one row."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from backprop_cli.engine.layer import Array, Merge, layer
+from backprop_cli.onnx import OnnxGraph
 
 
 @layer("add")
@@ -26,6 +27,9 @@ class Add(Merge):
         np.add(x[0], x[1], out=y)
         for more in x[2:]:
             np.add(y, more, out=y)
+
+    def onnx(self, graph: OnnxGraph, x: Sequence[str]) -> str:
+        return graph.add("Sum", *x)
 
     def backward(self, x: Sequence[Array], y: Array, dy: Array, dx: Sequence[Array | None]) -> None:
         for each in dx:

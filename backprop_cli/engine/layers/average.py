@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from backprop_cli.engine.layer import Array, Merge, layer
+from backprop_cli.onnx import OnnxGraph
 
 
 @layer("average")
@@ -27,6 +28,9 @@ class Average(Merge):
         for more in x[2:]:
             np.add(y, more, out=y)
         np.multiply(y, 1 / len(x), out=y)
+
+    def onnx(self, graph: OnnxGraph, x: Sequence[str]) -> str:
+        return graph.add("Mean", *x)
 
     def backward(self, x: Sequence[Array], y: Array, dy: Array, dx: Sequence[Array | None]) -> None:
         for each in dx:

@@ -5,6 +5,7 @@ import numpy as np
 from backprop_cli.engine.layer import Array, Shape, layer
 from backprop_cli.engine.pooling import Pooling
 from backprop_cli.engine.window import Axis
+from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import slot
 
 
@@ -37,6 +38,9 @@ class AvgPool2d(Pooling):
         rows, columns = self._rows, self._columns
         scale = self.scale.astype(x.dtype)
         self.kernels.avg_pool(self.images(x, rows.size), self.middle, self.images(y, rows.out), scale, rows, columns)
+
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        return self.onnx_pool(graph, "AveragePool", x, count_include_pad=int(self.padding != "same"))
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         if dx is None:

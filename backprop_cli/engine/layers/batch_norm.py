@@ -7,6 +7,7 @@ from annotated_types import Interval
 
 from backprop_cli.engine.layer import Array, Shape, layer
 from backprop_cli.engine.normalization import Normalization
+from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import slot
 
 
@@ -67,6 +68,11 @@ class BatchNorm(Normalization):
     def _follow(self, running: Array, batch: Array) -> None:
         running *= self.momentum
         running += (1 - self.momentum) * batch
+
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        scale = 1 / np.sqrt(self.running_variance + self.epsilon)
+        y = graph.add("Mul", graph.add("Sub", x, self.running_mean), scale * self.gamma if self.scale else scale)
+        return graph.add("Add", y, self.beta) if self.center else y
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         mean, inverse, scale = self.factors

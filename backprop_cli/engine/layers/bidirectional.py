@@ -7,6 +7,7 @@ import numpy as np
 
 from backprop_cli.engine.layer import Array, Layer, Shape, layer
 from backprop_cli.errors import BuildError
+from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import Registered, slot
 
 
@@ -80,6 +81,12 @@ class Bidirectional(Layer):
             np.add(self.y_forward, self.y_backward, out=y)
             if self.merge == "average":
                 np.multiply(y, 0.5, out=y)
+
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        both = [reader.onnx(graph, x) for reader in self.readers.values()]
+        if self.merge == "concat":
+            return graph.add("Concat", *both, axis=-1)
+        return graph.add({"multiply": "Mul", "add": "Add", "average": "Mean"}[self.merge], *both)
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         units = self.dpart.shape[-1]

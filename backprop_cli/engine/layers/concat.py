@@ -6,6 +6,7 @@ import numpy as np
 
 from backprop_cli.engine.layer import Array, Layer, Shape, layer
 from backprop_cli.errors import BuildError
+from backprop_cli.onnx import OnnxGraph
 
 
 @layer("concat", "concatenate")
@@ -44,6 +45,9 @@ class Concat(Layer):
 
     def forward(self, x: Sequence[Array], y: Array, training: bool) -> None:
         np.concatenate(x, axis=self._axis + 1, out=y)
+
+    def onnx(self, graph: OnnxGraph, x: Sequence[str]) -> str:
+        return graph.add("Concat", *x, axis=self._axis + 1)
 
     def backward(self, x: Sequence[Array], y: Array, dy: Array, dx: Sequence[Array | None]) -> None:
         start = 0

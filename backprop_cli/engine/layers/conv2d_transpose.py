@@ -4,6 +4,7 @@ from backprop_cli.engine.convolution import Convolution, images, places
 from backprop_cli.engine.layer import Array, PositiveInt, Shape, layer
 from backprop_cli.engine.window import Axis, Cells, borders, checked, each, same
 from backprop_cli.errors import BuildError
+from backprop_cli.onnx import OnnxGraph
 
 
 @layer("conv2d_transpose", "transposed_conv2d", "conv_transpose2d", "deconvolution2d")
@@ -68,6 +69,12 @@ class Conv2dTranspose(Convolution):
         z = self.before_activation(y)
         self.scatter(places(x), images(z, self._rows.size))
         self.finish(z, y, training)
+
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        axes = (self._rows, self._columns)
+        sizes = [(each.out - 1) * each.stride + each.dilation * (each.kernel - 1) + 1 for each in axes]
+        rest = [each.size + each.before + each.after - size for each, size in zip(axes, sizes, strict=True)]
+        return self.onnx_convolution(graph, "ConvTranspose", x, self.W.transpose(3, 2, 0, 1), output_padding=rest)
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         self.start_backward(y, dy)

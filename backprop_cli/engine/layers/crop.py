@@ -5,6 +5,7 @@ import numpy as np
 from backprop_cli.engine.layer import Array, Layer, Shape, layer
 from backprop_cli.engine.window import Border, borders
 from backprop_cli.errors import BuildError
+from backprop_cli.onnx import OnnxGraph
 
 
 @layer("crop", "cropping", "cropping1d", "cropping2d", "crop1d", "crop2d")
@@ -44,6 +45,13 @@ class Crop(Layer):
 
     def forward(self, x: Array, y: Array, training: bool) -> None:
         np.copyto(y, x[self._inside])
+
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        inner = self._inside[1:]
+        ends = [cut.stop - size for cut, size in zip(inner, graph.shapes[0], strict=False)]
+        starts = np.array([cut.start for cut in inner])
+        stops = np.array([end if end else np.iinfo(np.int64).max for end in ends])
+        return graph.add("Slice", x, starts, stops, np.arange(1, 1 + len(inner)))
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         if dx is not None:

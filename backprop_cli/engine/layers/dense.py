@@ -4,6 +4,7 @@ import numpy as np
 
 from backprop_cli.engine.layer import ActivationOption, Array, Initializer, Layer, PositiveInt, Shape, layer
 from backprop_cli.engine.layers.relu import ReLU
+from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import slot
 
 
@@ -61,6 +62,12 @@ class Dense(Layer):
             self.kernels.add_bias(rows, self.b)
         if self.activation is not None:
             self.activation.forward(z, y, training)
+
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        z = graph.add("MatMul", x, self.W)
+        if self.bias:
+            z = graph.add("Add", z, self.b)
+        return z if self.activation is None else str(self.activation.onnx(graph, z))
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         inputs, delta = _rows(x), _rows(dy)

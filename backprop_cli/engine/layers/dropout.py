@@ -6,6 +6,7 @@ import numpy as np
 from annotated_types import Interval
 
 from backprop_cli.engine.layer import Array, Layer, Shape, layer
+from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import slot
 
 
@@ -48,6 +49,9 @@ class Dropout(Layer):
         np.less(self.noise, keep, out=self.noise)
         np.multiply(self.noise, 1 / keep, out=self.noise)
         np.multiply(x, self.noise, out=y)
+
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        return x
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         if dx is None:

@@ -4,6 +4,7 @@ import numpy as np
 
 from backprop_cli.engine.layer import Array, Initializer, Layer, PositiveInt, Shape, layer
 from backprop_cli.errors import BuildError, DataError
+from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import slot
 
 
@@ -58,6 +59,11 @@ class Embedding(Layer):
         np.take(self.W, x, axis=0, out=y, mode="clip")
         if self.mask_zero:
             np.not_equal(x, 0, out=self.made_mask)
+
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        if self.mask_zero:
+            graph.made_mask = graph.add("Not", graph.add("Equal", x, 0))
+        return graph.add("Gather", self.W, x, axis=0)
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         rows, work = (each.reshape(-1, self.output_dim) for each in (dy, self.sorted_rows))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from backprop_cli.engine.layer import Array, Layer, Shape, layer
+from backprop_cli.onnx import OnnxGraph
 
 
 @layer("flatten")
@@ -19,6 +20,9 @@ class Flatten(Layer):
 
     def build(self, *shapes: Shape) -> Shape:
         return (int(np.prod(shapes[0])),)
+
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        return graph.add("Reshape", x, np.array([0, -1]))
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         if dx is not None:

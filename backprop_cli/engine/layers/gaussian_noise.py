@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from backprop_cli.engine.layer import Array, Layer, NonNegative, Shape, layer
+from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import slot
 
 
@@ -40,6 +41,9 @@ class GaussianNoise(Layer):
             np.add(x, self.noise, out=y)
         elif y is not x:
             np.copyto(y, x)
+
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        return x
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         if dx is not None and dx is not dy:

@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 
 from backprop_cli.engine.layer import Activation, Array, Shape, activation
+from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import slot
 
 
@@ -56,6 +57,15 @@ class GELU(Activation):
         else:
             self.kernels.normal_cdf(x, self.share, self.part, self.other, self.bell)
         np.multiply(x, self.share, out=y)
+
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        if self.approximate == "tanh":
+            square = graph.add("Mul", graph.add("Mul", x, x), 0.044715)
+            u = graph.add("Mul", graph.add("Mul", graph.add("Add", square, 1.0), x), math.sqrt(2 / math.pi))
+            curve = graph.add("Tanh", u)
+        else:
+            curve = graph.add("Erf", graph.add("Mul", x, math.sqrt(0.5)))
+        return graph.add("Mul", x, graph.add("Mul", graph.add("Add", curve, 1.0), 0.5))
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         if dx is None:

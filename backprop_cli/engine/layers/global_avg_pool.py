@@ -4,6 +4,7 @@ import numpy as np
 
 from backprop_cli.engine.layer import Array, Layer, Shape, layer
 from backprop_cli.errors import BuildError
+from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import slot
 
 
@@ -57,6 +58,15 @@ class GlobalAvgPool(Layer):
             np.matmul(self.share[:, None], x, out=y[:, None])
             return
         np.mean(x.reshape(len(x), -1, x.shape[-1]), axis=1, out=y)
+
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        mask = graph.masks[0]
+        if mask is None:
+            return graph.add("ReduceMean", x, axes=list(range(1, len(graph.shapes[0]))), keepdims=0)
+        counted = graph.cast(mask, "float32")
+        counts = graph.add("Max", graph.add("ReduceSum", counted, np.array([1]), keepdims=1), 1.0)
+        share = graph.add("Unsqueeze", graph.add("Div", counted, counts), np.array([1]))
+        return graph.add("Squeeze", graph.add("MatMul", share, x), np.array([1]))
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         if dx is not None and self.mask is not None:

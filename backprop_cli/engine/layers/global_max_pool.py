@@ -4,6 +4,7 @@ import numpy as np
 
 from backprop_cli.engine.layer import Array, Layer, Shape, layer
 from backprop_cli.errors import BuildError
+from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import slot
 
 
@@ -47,6 +48,14 @@ class GlobalMaxPool(Layer):
             np.multiply(y, self.mask.any(axis=1, keepdims=True), out=y)
             return
         np.max(x.reshape(len(x), -1, x.shape[-1]), axis=1, out=y)
+
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        axes, mask = list(range(1, len(graph.shapes[0]))), graph.masks[0]
+        if mask is None:
+            return graph.add("ReduceMax", x, axes=axes, keepdims=0)
+        seen = graph.add("Where", graph.add("Unsqueeze", mask, np.array([2])), x, float(np.finfo(np.float32).min))
+        some = graph.add("ReduceMax", graph.cast(mask, "float32"), axes=[1], keepdims=1)
+        return graph.add("Mul", graph.add("ReduceMax", seen, axes=[1], keepdims=0), some)
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         if dx is None:

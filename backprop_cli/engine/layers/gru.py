@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from backprop_cli.engine.kernels.reference.recurrent import by_gate
 from backprop_cli.engine.layer import Array, Shape, layer
 from backprop_cli.engine.layers.recurrent import Recurrent
+from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import slot
 
 
@@ -107,9 +110,29 @@ class GRU(Recurrent):
             np.matmul(self.z[t, :, :width], self.Ut[:width], out=self.product)  # np.dot would copy the part of z
         np.add(dh, self.product, out=dh)
 
-    def _bias_row(self, out: Array) -> None:
+    def onnx_form(self) -> tuple[str, list[int], dict[str, Any]]:
+        return "GRU", [0, 1, 2], {"linear_before_reset": int(self.reset_after)}
+
+    def onnx_biases(self) -> tuple[Array, Array]:
+        return (self.b, self.bU) if self.reset_after else super().onnx_biases()
+
+    def onnx_step(self, graph: OnnxGraph, z: str, *states: str) -> list[str]:
+        (h,), width = states, 2 * self.units
+        zr, n = graph.add_many("Split", 2, z, np.array([width, self.units]), axis=-1)
+        zr = graph.add("Sigmoid", graph.add("Add", zr, graph.add("MatMul", h, self.U[:, :width])))
+        update, reset = graph.add_many("Split", 2, zr, axis=-1)
+        if self.reset_after:
+            inner = graph.add("MatMul", h, self.U[:, width:])
+            inner = graph.add("Mul", reset, graph.add("Add", inner, self.bU[width:]) if self.bias else inner)
+        else:
+            inner = graph.add("MatMul", graph.add("Mul", reset, h), self.U[:, width:])
+        candidate = graph.add("Tanh", graph.add("Add", n, inner))
+        rest = graph.add("Mul", graph.add("Sub", 1.0, update), candidate)
+        return [graph.add("Add", graph.add("Mul", update, h), rest)]
+
+    def bias_row(self, out: Array) -> None:
         """b, with bU of the gates: only n's part of bU must stay apart."""
-        super()._bias_row(out)
+        super().bias_row(out)
         if self.reset_after:
             width = 2 * self.units
             np.add(out[:width], self.bU[:width], out=out[:width])

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from backprop_cli.engine.layer import Activation, Array, Shape, activation
+from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import slot
 
 
@@ -30,6 +31,9 @@ class HardSigmoid(Activation):
         np.multiply(x, 1 / 6, out=y)
         np.add(y, 0.5, out=y)
         np.clip(y, 0, 1, out=y)
+
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        return graph.add("HardSigmoid", x, alpha=1 / 6, beta=0.5)
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         if dx is not None:

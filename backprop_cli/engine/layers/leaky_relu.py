@@ -6,6 +6,7 @@ import numpy as np
 from annotated_types import Interval
 
 from backprop_cli.engine.layer import Activation, Array, Shape, activation
+from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import slot
 
 
@@ -32,6 +33,9 @@ class LeakyReLU(Activation):
     def forward(self, x: Array, y: Array, training: bool) -> None:
         np.multiply(x, self.negative_slope, out=self.slope)
         np.maximum(x, self.slope, out=y)
+
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        return graph.add("LeakyRelu", x, alpha=float(self.negative_slope))
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         if dx is not None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from backprop_cli.engine.layer import Activation, Array, activation
+from backprop_cli.onnx import OnnxGraph
 
 
 @activation("linear", "identity")
@@ -23,6 +24,9 @@ class Linear(Activation):
     def forward(self, x: Array, y: Array, training: bool) -> None:
         if y is not x:
             np.copyto(y, x)
+
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        return x
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         if dx is not None and dx is not dy:

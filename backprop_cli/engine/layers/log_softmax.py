@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from backprop_cli.engine.layer import Activation, Array, Shape, activation
+from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import slot
 
 
@@ -34,6 +35,9 @@ class LogSoftmax(Activation):
         np.sum(self.part, axis=-1, keepdims=True, out=self.row)
         np.log(self.row, out=self.row)
         np.subtract(y, self.row, out=y)
+
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        return graph.add("LogSoftmax", x, axis=-1)
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         if dx is not None:

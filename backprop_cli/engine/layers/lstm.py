@@ -8,6 +8,7 @@ import numpy as np
 from backprop_cli.engine.initializers import InitializerBase
 from backprop_cli.engine.layer import Array, Shape, layer
 from backprop_cli.engine.layers.recurrent import Recurrent
+from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import slot
 
 
@@ -83,6 +84,16 @@ class LSTM(Recurrent):
             self.tanh_c[steps],
             steps.start == 0,
         )
+
+    def onnx_form(self) -> tuple[str, list[int], dict[str, Any]]:
+        return "LSTM", [0, 3, 1, 2], {}
+
+    def onnx_step(self, graph: OnnxGraph, z: str, *states: str) -> list[str]:
+        h, c = states
+        i, f, g, o = graph.add_many("Split", 4, graph.add("Add", z, graph.add("MatMul", h, self.U)), axis=-1)
+        i, f, o = (graph.add("Sigmoid", gate) for gate in (i, f, o))
+        c = graph.add("Add", graph.add("Mul", f, c), graph.add("Mul", i, graph.add("Tanh", g)))
+        return [graph.add("Mul", o, graph.add("Tanh", c)), c]
 
     def go_back(self, steps: slice, dys: Array | None) -> None:
         dh, dc = self.carry

@@ -4,6 +4,7 @@ import numpy as np
 
 from backprop_cli.engine.layer import Array, Layer, Shape, layer
 from backprop_cli.errors import BuildError
+from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import slot
 
 
@@ -39,6 +40,13 @@ class Masking(Layer):
         np.not_equal(x, self.mask_value, out=self.differs)
         np.any(self.differs, axis=-1, out=self.made_mask)
         np.multiply(x, self.made_mask[..., None], out=y)
+
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        same = graph.add("Equal", x, float(self.mask_value))
+        differs = graph.cast(graph.add("Not", same), "float32")
+        counts = graph.add("ReduceMax", differs, axes=[-1], keepdims=1)
+        graph.made_mask = graph.cast(graph.add("Squeeze", counts, np.array([-1])), "bool")
+        return graph.add("Mul", x, counts)
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         if dx is not None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from backprop_cli.engine.layer import Array, Shape, layer
 from backprop_cli.engine.pooling import Pooling
+from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import slot
 
 
@@ -35,6 +36,9 @@ class MaxPool2d(Pooling):
     def forward(self, x: Array, y: Array, training: bool) -> None:
         rows, columns = self._rows, self._columns
         self.kernels.max_pool(self.images(x, rows.size), self.middle, self.images(y, rows.out), rows, columns)
+
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        return self.onnx_pool(graph, "MaxPool", x)
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         if dx is None:

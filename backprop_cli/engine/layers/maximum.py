@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from backprop_cli.engine.layer import Array, Merge, Shape, layer
+from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import slot
 
 
@@ -30,6 +31,9 @@ class Maximum(Merge):
         np.maximum(x[0], x[1], out=y)
         for more in x[2:]:
             np.maximum(y, more, out=y)
+
+    def onnx(self, graph: OnnxGraph, x: Sequence[str]) -> str:
+        return graph.add("Max", *x)
 
     def backward(self, x: Sequence[Array], y: Array, dy: Array, dx: Sequence[Array | None]) -> None:
         self.free[...] = True

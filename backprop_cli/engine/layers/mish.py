@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from backprop_cli.engine.layer import Activation, Array, Shape, activation
+from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import slot
 
 FLAT = 20.0  # beyond, tanh(softplus x) is 1 in float64, and e^(2x) still fits float32
@@ -36,6 +37,9 @@ class Mish(Activation):
     def forward(self, x: Array, y: Array, training: bool) -> None:
         self._share(x)
         np.multiply(x, self.part, out=y)
+
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        return graph.add("Mul", x, graph.add("Tanh", graph.add("Softplus", x)))
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         if dx is not None:

@@ -8,9 +8,11 @@ from annotated_types import Interval
 
 from backprop_cli.engine.layer import Array, Initializer, Layer, PositiveInt, Shape, layer
 from backprop_cli.errors import BuildError
+from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import slot
 
 NEVER = -1e30  # added to a score that must get no weight: its exponential is exactly 0
+HEADS = [0, 2, 1, 3], [0, 2, 3, 1], [0, 2, 1, 3]  # from (N, T, heads, d) to (N, heads, T, d) for Q and V, Kᵀ for K
 
 
 @layer("multi_head_attention", "multihead_attention", "attention")
@@ -128,6 +130,33 @@ class MultiHeadAttention(Layer):
             self._drop()
         np.matmul(self.dropped if self._active else self.p, self._split(self.v), out=self._split(self.o))
         self._affine(self.o, "o", y)
+
+    def onnx(self, graph: OnnxGraph, x: Sequence[str]) -> str:
+        width = self.Wq.shape[1]
+        q, k, v = (
+            self._onnx_heads(graph, source, name, perm)
+            for source, name, perm in zip((x[0], x[-1], x[-1]), "qkv", HEADS, strict=True)
+        )
+        scores = graph.add("MatMul", graph.add("Mul", q, (width // self.heads) ** -0.5), k)
+        if self.causal:
+            square = graph.add("Slice", graph.add("Shape", scores), np.array([2]), np.array([4]))
+            never = graph.add("ConstantOfShape", square, value=np.array([NEVER], np.float32))
+            scores = graph.add("Add", scores, graph.add("Trilu", never, 1, upper=1))
+        if graph.masks[-1] is not None:
+            penalty = graph.add("Where", graph.masks[-1], 0.0, NEVER)
+            scores = graph.add("Add", scores, graph.add("Unsqueeze", penalty, np.array([1, 2])))
+        o = graph.add("MatMul", graph.add("Softmax", scores, axis=-1), v)
+        o = graph.add("Reshape", graph.add("Transpose", o, perm=[0, 2, 1, 3]), np.array([0, 0, width]))
+        return self._onnx_affine(graph, o, "o")
+
+    def _onnx_affine(self, graph: OnnxGraph, source: str, name: str) -> str:
+        product = graph.add("MatMul", source, getattr(self, f"W{name}"))
+        return graph.add("Add", product, getattr(self, f"b{name}")) if self.bias else product
+
+    def _onnx_heads(self, graph: OnnxGraph, source: str, name: str, perm: list[int]) -> str:
+        """A projection as (N, T, heads, d), the axes in another order."""
+        split = graph.add("Reshape", self._onnx_affine(graph, source, name), np.array([0, 0, self.heads, -1]))
+        return graph.add("Transpose", split, perm=perm)
 
     def backward(self, x: Sequence[Array], y: Array, dy: Array, dx: Sequence[Array | None]) -> None:
         self._affine_gradients(self.o, "o", dy)

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 
 import numpy as np
 
 from backprop_cli.engine.layer import Array, Merge, layer
+from backprop_cli.onnx import OnnxGraph
 
 
 @layer("multiply")
@@ -24,6 +26,9 @@ class Multiply(Merge):
         np.multiply(x[0], x[1], out=y)
         for more in x[2:]:
             np.multiply(y, more, out=y)
+
+    def onnx(self, graph: OnnxGraph, x: Sequence[str]) -> str:
+        return reduce(lambda a, b: graph.add("Mul", a, b), x)
 
     def backward(self, x: Sequence[Array], y: Array, dy: Array, dx: Sequence[Array | None]) -> None:
         for i, each in enumerate(dx):

@@ -7,6 +7,7 @@ from annotated_types import MinLen
 
 from backprop_cli.engine.layer import Array, Layer, PositiveInt, Shape, layer
 from backprop_cli.errors import BuildError
+from backprop_cli.onnx import OnnxGraph
 
 
 @layer("permute")
@@ -38,6 +39,9 @@ class Permute(Layer):
 
     def forward(self, x: Array, y: Array, training: bool) -> None:
         np.copyto(y, x.transpose(0, *self.dims))
+
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        return graph.add("Transpose", x, perm=[0, *self.dims])
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         if dx is not None:

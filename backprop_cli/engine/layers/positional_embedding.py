@@ -6,6 +6,7 @@ import numpy as np
 
 from backprop_cli.engine.layer import Array, Initializer, Layer, Shape, layer
 from backprop_cli.errors import BuildError
+from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import slot
 
 
@@ -52,6 +53,9 @@ class PositionalEmbedding(Layer):
         if self.W.dtype != y.dtype:
             self.W = self.W.astype(y.dtype)
         np.add(x, self.W, out=y)
+
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        return graph.add("Add", x, self.W)
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         if self.kind == "learned":

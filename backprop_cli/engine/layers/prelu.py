@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from backprop_cli.engine.layer import Activation, Array, Shape, activation
+from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import slot
 
 
@@ -37,6 +38,9 @@ class PReLU(Activation):
         np.multiply(self.part, self.alpha, out=self.part)
         np.maximum(x, 0, out=y)
         np.add(y, self.part, out=y)
+
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        return graph.add("PRelu", x, self.alpha)
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         np.minimum(x, 0, out=self.part)

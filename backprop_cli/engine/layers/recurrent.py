@@ -13,7 +13,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from backprop_cli.engine.layer import Array, Initializer, Layer, PositiveInt, Shape
+from backprop_cli.engine.recurrence import operator, walk
 from backprop_cli.errors import BuildError
+from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import slot
 
 
@@ -132,6 +134,23 @@ class Recurrent(Layer):
         else:
             np.copyto(y, self.h[-1])
 
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        steps, mask = graph.add("Transpose", x, perm=[1, 0, 2]), graph.masks[0]
+        y, last = operator(self, graph, steps) if mask is None else walk(self, graph, steps, mask)
+        return graph.add("Transpose", y, perm=[1, 0, 2]) if self.return_sequences else last
+
+    def onnx_form(self) -> tuple[str, list[int], dict[str, Any]]:
+        """ONNX's operator, its order of the gates, and its attributes."""
+        raise NotImplementedError  # every recurrent layer has its own
+
+    def onnx_biases(self) -> tuple[Array, Array]:
+        """The biases of x W and of h U."""
+        return self.b, np.zeros_like(self.b)
+
+    def onnx_step(self, graph: OnnxGraph, z: str, *states: str) -> list[str]:
+        """Add one step from its projection z (N, gates H) and the states before; the states after."""
+        raise NotImplementedError  # every recurrent layer has its own
+
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         np.copyto(self.Ut, self.U.T)
         self.carry[...] = 0
@@ -172,10 +191,10 @@ class Recurrent(Layer):
         self._augment(x)
         np.copyto(self.kernel[: len(self.W)], self.W)
         if self.bias:
-            self._bias_row(self.kernel[-1])
+            self.bias_row(self.kernel[-1])
         self.kernels.matmul(_flat(self.rows), self.kernel, _flat(self.z))
 
-    def _bias_row(self, out: Array) -> None:
+    def bias_row(self, out: Array) -> None:
         np.copyto(out, self.b)
 
     def _kernel_gradients(self, x: Array) -> None:

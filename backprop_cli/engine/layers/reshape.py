@@ -7,6 +7,7 @@ from annotated_types import Ge, MinLen
 
 from backprop_cli.engine.layer import Array, Layer, Shape, layer
 from backprop_cli.errors import BuildError
+from backprop_cli.onnx import OnnxGraph
 
 
 @layer("reshape")
@@ -33,6 +34,9 @@ class Reshape(Layer):
         if unknown > 1 or known == 0 or (size % known if unknown else size != known):
             raise BuildError(f"cannot reshape {shapes[0]} ({size} numbers) to {tuple(self.shape)}")
         return tuple(size // known if n == -1 else n for n in self.shape)
+
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        return graph.add("Reshape", x, np.array([0, *self.shape]))
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         if dx is not None:

@@ -6,6 +6,7 @@ import numpy as np
 from annotated_types import Gt
 
 from backprop_cli.engine.layer import Array, Initializer, Layer, Shape, layer
+from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import slot
 
 
@@ -49,6 +50,11 @@ class RMSNorm(Layer):
 
     def forward(self, x: Array, y: Array, training: bool) -> None:
         self.kernels.rms_norm(_rows(x), _rows(y), self.gamma, _rows(self.inverse), self.epsilon)
+
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        mean = graph.add("ReduceMean", graph.add("Mul", x, x), axes=[-1], keepdims=1)
+        root = graph.add("Sqrt", graph.add("Add", mean, self.epsilon))
+        return graph.add("Mul", graph.add("Div", x, root), self.gamma)
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         x, dy, scratch, inverse, moment = (_rows(each) for each in (x, dy, self.scratch, self.inverse, self.moment))

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from backprop_cli.engine.layer import Array, Shape, layer
 from backprop_cli.engine.layers.recurrent import Recurrent
+from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import slot
 
 
@@ -45,6 +46,13 @@ class RNN(Recurrent):
             np.tanh(h, out=h)
         else:
             np.maximum(h, 0, out=h)
+
+    def onnx_form(self) -> tuple[str, list[int], dict[str, Any]]:
+        return "RNN", [0], {"activations": [self.activation.title()]}
+
+    def onnx_step(self, graph: OnnxGraph, z: str, *states: str) -> list[str]:
+        total = graph.add("Add", z, graph.add("MatMul", states[0], self.U))
+        return [graph.add(self.activation.title(), total)]
 
     def step_back(self, t: int) -> None:
         h, dh = self.h[t + 1], self.carry[0]

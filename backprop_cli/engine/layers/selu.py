@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from backprop_cli.engine.layer import Activation, Array, Shape, activation
+from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import slot
 
 SCALE, ALPHA = 1.0507009873554805, 1.6732632423543772
@@ -35,6 +36,9 @@ class SELU(Activation):
         np.maximum(x, 0, out=y)
         np.multiply(y, SCALE, out=y)
         np.add(y, self.part, out=y)
+
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        return graph.add("Selu", x, alpha=ALPHA, gamma=SCALE)
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         if dx is not None:

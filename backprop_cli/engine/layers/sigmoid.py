@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from backprop_cli.engine.layer import Activation, Array, Shape, activation
+from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import slot
 
 
@@ -29,6 +30,9 @@ class Sigmoid(Activation):
         np.tanh(y, out=y)
         np.multiply(y, 0.5, out=y)
         np.add(y, 0.5, out=y)
+
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        return graph.add("Sigmoid", x)
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         if dx is not None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from backprop_cli.engine.layer import Activation, Array, Shape, activation
+from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import slot
 
 
@@ -31,6 +32,9 @@ class SiLU(Activation):
     def forward(self, x: Array, y: Array, training: bool) -> None:
         self._sigmoid(x)
         np.multiply(x, self.sigmoid, out=y)
+
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        return graph.add("Mul", x, graph.add("Sigmoid", x))
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         if dx is not None:

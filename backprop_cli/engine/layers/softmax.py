@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from backprop_cli.engine.layer import Activation, Array, Shape, activation
+from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import slot
 
 
@@ -29,6 +30,9 @@ class Softmax(Activation):
     def forward(self, x: Array, y: Array, training: bool) -> None:
         width = x.shape[-1]
         self.kernels.softmax(x.reshape(-1, width), y.reshape(-1, width), self.row.reshape(-1, 1))
+
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        return graph.add("Softmax", x, axis=-1)
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         if dx is not None:

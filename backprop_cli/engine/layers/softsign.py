@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from backprop_cli.engine.layer import Activation, Array, Shape, activation
+from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import slot
 
 
@@ -28,6 +29,9 @@ class Softsign(Activation):
         np.abs(x, out=self.part)
         np.add(self.part, 1, out=self.part)
         np.divide(x, self.part, out=y)
+
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        return graph.add("Softsign", x)
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         if dx is not None:

@@ -6,6 +6,7 @@ import numpy as np
 
 from backprop_cli.engine.layer import Array, Merge, Shape, layer
 from backprop_cli.errors import BuildError
+from backprop_cli.onnx import OnnxGraph
 
 
 @layer("subtract")
@@ -30,6 +31,9 @@ class Subtract(Merge):
 
     def forward(self, x: Sequence[Array], y: Array, training: bool) -> None:
         np.subtract(x[0], x[1], out=y)
+
+    def onnx(self, graph: OnnxGraph, x: Sequence[str]) -> str:
+        return graph.add("Sub", *x)
 
     def backward(self, x: Sequence[Array], y: Array, dy: Array, dx: Sequence[Array | None]) -> None:
         if dx[0] is not None:

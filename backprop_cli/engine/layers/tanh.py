@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from backprop_cli.engine.layer import Activation, Array, Shape, activation
+from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import slot
 
 
@@ -25,6 +26,9 @@ class Tanh(Activation):
 
     def forward(self, x: Array, y: Array, training: bool) -> None:
         np.tanh(x, out=y)
+
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        return graph.add("Tanh", x)
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         if dx is not None:

@@ -7,6 +7,7 @@ import numpy as np
 from backprop_cli.engine.layer import Array, Layer, Shape, layer
 from backprop_cli.engine.window import Sizes, each
 from backprop_cli.errors import BuildError
+from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import slot
 
 
@@ -60,6 +61,18 @@ class Upsampling(Layer):
         n, high, wide, c = self.middle.shape
         np.matmul(self._B.astype(x.dtype), x, out=self.middle)
         np.matmul(self._A.astype(x.dtype), self.middle.reshape(n, high, -1), out=y.reshape(n, -1, wide * c))
+
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        rank = len(graph.shapes[0]) - 1
+        if rank == 1:
+            x = graph.add("Unsqueeze", x, np.array([1]))
+        scales = graph.constant([1, 1, self._down, self._across], "float32")
+        mode = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+        if self.interpolation != "nearest":
+            mode = {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
+        y = graph.add("Resize", graph.add("Transpose", x, perm=[0, 3, 1, 2]), "", scales, **mode)
+        y = graph.add("Transpose", y, perm=[0, 2, 3, 1])
+        return graph.add("Squeeze", y, np.array([1])) if rank == 1 else y
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         if dx is None:

@@ -5,6 +5,7 @@ import numpy as np
 from backprop_cli.engine.layer import Array, Layer, Shape, layer
 from backprop_cli.engine.window import Border, borders
 from backprop_cli.errors import BuildError
+from backprop_cli.onnx import OnnxGraph
 
 
 @layer("zero_padding", "zero_padding1d", "zero_padding2d")
@@ -39,6 +40,11 @@ class ZeroPadding(Layer):
     def forward(self, x: Array, y: Array, training: bool) -> None:
         y[...] = 0
         np.copyto(y[self._inside], x)
+
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        sides = borders(self.padding, len(graph.shapes[0]) - 1)
+        before, after = ([0, *(side[end] for side in sides), 0] for end in (0, 1))
+        return graph.add("Pad", x, np.array(before + after))
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         if dx is not None:

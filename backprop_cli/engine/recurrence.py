@@ -1,0 +1,57 @@
+"""A recurrent layer as ONNX operators. Steps are (T, N, F) here; both give the states of all steps, and the last."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from backprop_cli.engine.layer import Array
+from backprop_cli.onnx import OnnxGraph
+
+if TYPE_CHECKING:
+    from backprop_cli.engine.layers.recurrent import Recurrent
+
+
+def operator(layer: Recurrent, graph: OnnxGraph, x: str) -> tuple[str, str]:
+    """ONNX's own operator: RNN, LSTM or GRU."""
+    op, order, attributes = layer.onnx_form()
+
+    def blocks(a: Array) -> Array:
+        """(rows, gates H) as (1, gates H, rows), the gates in ONNX's order."""
+        return a.reshape(-1, layer.gates, layer.units)[:, order].reshape(len(a), -1).T[None]
+
+    biases = [blocks(each[None])[..., 0] for each in layer.onnx_biases()] if layer.bias else []
+    y, last = graph.add_many(
+        op,
+        2,
+        x,
+        blocks(layer.W),
+        blocks(layer.U),
+        np.concatenate(biases, axis=1) if biases else "",
+        hidden_size=layer.units,
+        direction="reverse" if layer.go_backwards else "forward",
+        **attributes,
+    )
+    return graph.add("Squeeze", y, np.array([1])), graph.add("Squeeze", last, np.array([0]))
+
+
+def walk(layer: Recurrent, graph: OnnxGraph, x: str, mask: str) -> tuple[str, str]:
+    """Step by step, for a mask (N, T): ONNX's operators know of padding at the end only, and give zeros there."""
+    z = graph.add("MatMul", x, layer.W)
+    if layer.bias:
+        b = np.zeros_like(layer.b)
+        layer.bias_row(b)
+        z = graph.add("Add", z, b)
+    rows = graph.add("Slice", graph.add("Shape", x), np.array([1]), np.array([2]))
+    size = graph.add("Concat", rows, np.array([layer.units]), axis=0)
+    zero = graph.add("ConstantOfShape", size, value=np.zeros(1, np.float32))
+    counts = graph.add("Unsqueeze", graph.add("Transpose", mask, perm=[1, 0]), np.array([2]))
+
+    def step(inner: OnnxGraph, *values: str) -> list[str]:
+        *states, z_t, counts_t = values
+        made = layer.onnx_step(inner, z_t, *states)
+        return [inner.add("Where", counts_t, new, old) for new, old in zip(made, states, strict=True)]
+
+    last, *_, y = graph.scan(step, [zero] * len(layer.states), [(z, "float32"), (counts, "bool")], layer.go_backwards)
+    return y, last
