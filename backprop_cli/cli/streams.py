@@ -17,6 +17,18 @@ PLAIN = {"–": "-", "—": "-", "−": "-", "─": "-", "×": "x", "·": "*", "
          "₀": "0", "₁": "1", "₂": "2", "ₜ": "_t", "ₖ": "_k"}  # fmt: skip
 
 
+def fill() -> None:
+    """Open /dev/null as every one of the descriptors 0 to 2 that is closed.
+
+    The next file would get that number, and it may be the lock of a run: whoever starts a process replaces 0 to 2.
+    """
+    handle = os.open(os.devnull, os.O_RDWR)
+    while handle <= 2:
+        os.set_inheritable(handle, True)
+        handle = os.open(os.devnull, os.O_RDWR)
+    os.close(handle)
+
+
 def prepare() -> None:
     """Let no character fail: what the encoding of a stream lacks is replaced. A closed stream becomes /dev/null.
 
@@ -24,6 +36,8 @@ def prepare() -> None:
     then each line is written when it ends.
     """
     codecs.register_error(ERRORS, _plain)
+    fill()
+    sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")  # noqa: SIM115  # as long as the process
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:

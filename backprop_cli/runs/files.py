@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from backprop_cli.runs.metrics_log import dumps
-from backprop_cli.runs.plain import failure
+from backprop_cli.runs.plain import MISSING, do_without, failure, sync
 
 AT_ONCE = 1024  # pieces; more are refused (IOV_MAX)
 
@@ -41,7 +41,7 @@ class Folder:
             try:
                 try:
                     _write(handle, pieces)
-                    os.fsync(handle)
+                    sync(handle)
                 finally:
                     os.close(handle)
                 if before is not None:
@@ -68,13 +68,14 @@ class Folder:
         try:
             os.link(name, other, src_dir_fd=self.handle, dst_dir_fd=self.handle, follow_symlinks=False)
         except OSError as error:
-            if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK):
+            if error.errno not in (*MISSING, errno.EPERM, errno.EACCES, errno.EXDEV, errno.EMLINK):
                 raise
+            do_without("hard links", f"while {name} is replaced, only {other} is there")
             self.rename(name, other)
 
     def sync(self) -> None:
         """Make renames durable. Raises OSError."""
-        os.fsync(self.handle)
+        sync(self.handle)
 
 
 def write_atomically(path: Path, pieces: Iterable[bytes | memoryview]) -> None:

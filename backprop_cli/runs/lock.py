@@ -1,6 +1,7 @@
 """One writer a run: flock(2) on a file of the directory, which names the holder's pid.
 
-The kernel gives the lock back when its process is gone, however it ended; a lock left behind never blocks.
+The kernel gives the lock back when its process is gone, however it ended; a lock left behind never blocks. Where the
+file system has no flock, as some network file systems, the pid in the file has to do.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ import errno
 import fcntl
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from backprop_cli.errors import RunError
-from backprop_cli.runs.plain import failure, open_plain
+from backprop_cli.runs.plain import MISSING, do_without, failure, open_plain
 
 LOCK = "lock"
 PATIENCE = 0.1  # seconds: whoever only looks whether a run is running holds the lock for a moment
@@ -31,11 +33,10 @@ class Lock:
             self._acquire()
             os.ftruncate(self.handle, 0)
             os.pwrite(self.handle, f"{os.getpid()}\n".encode(), 0)
-        except OSError as error:
-            self.release()
-            raise failure(f"cannot lock {folder}", error) from None
-        except BaseException:
-            self.release()
+        except BaseException as error:
+            os.close(self.handle)
+            if isinstance(error, OSError):
+                raise failure(f"cannot lock {folder}", error) from None
             raise
 
     def _acquire(self) -> None:
@@ -48,6 +49,8 @@ class Lock:
             time.sleep(0.005)
 
     def release(self) -> None:
+        with suppress(OSError):
+            os.ftruncate(self.handle, 0)  # where there is no flock, this is how others know
         os.close(self.handle)
 
 
@@ -69,5 +72,19 @@ def _try(handle: int, kind: int) -> bool:
     except OSError as error:
         if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
             return False
-        raise
+        if error.errno not in (*MISSING, errno.ENOLCK):
+            raise
+        do_without("locks", "a run is in use while the process lives that its file `lock` names, on this machine")
+        return not _lives(os.pread(handle, 20, 0))
     return True
+
+
+def _lives(pid: bytes) -> bool:
+    """Whether there is such a process, and it is not this one."""
+    try:
+        os.kill(int(pid), 0)
+    except (ProcessLookupError, OverflowError, ValueError):
+        return False
+    except PermissionError:
+        return True
+    return int(pid) != os.getpid()

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from backprop_cli.runs.plain import failure, open_plain
+from backprop_cli.runs.plain import failure, open_plain, sync
 
 FLUSH_SECONDS = 0.5
 MAX_ROW = 1 << 16  # bytes of a row that is found from the end
@@ -65,7 +65,7 @@ class MetricsLog:
         self.flush()
         if self._unsynced:
             try:
-                os.fsync(self.handle)
+                sync(self.handle)
             except OSError as error:
                 raise failure(f"cannot write {self.path}", error) from None
             self._unsynced = False

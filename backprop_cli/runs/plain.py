@@ -1,10 +1,13 @@
-"""Opening the files of a run: regular ones only, never through a symbolic link; errors in one line."""
+"""Opening the files of a run: regular ones only, never through a symbolic link; errors in one line; what to do
+without where the file system lacks it."""
 
 from __future__ import annotations
 
 import errno
 import os
 import stat
+import sys
+from functools import cache
 from pathlib import Path
 
 from backprop_cli.errors import RunError
@@ -18,6 +21,10 @@ ADVICE = {
     errno.EROFS: "choose another place with --runs",
     errno.ELOOP: "it is a symbolic link, and nothing is read or written through one here; remove it",
 }
+
+
+#: what a call answers where the file system does not have it at all
+MISSING = (errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 
 
 def failure(what: str, error: OSError) -> RunError:
@@ -45,3 +52,19 @@ def read_plain(path: Path, limit: int) -> bytes:
     if len(data) > limit:
         raise OSError(errno.EFBIG, f"larger than {limit:,} bytes")
     return data
+
+
+def sync(handle: int) -> None:
+    """fsync(2), where the file system has that. Raises OSError."""
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in MISSING:
+            raise
+        do_without("fsync", "what was written last may be lost when the machine stops")
+
+
+@cache
+def do_without(what: str, so: str) -> None:
+    """Say, once in a process, what the file system lacks and what follows from it."""
+    print(f"bp: this file system has no {what}: {so}", file=sys.stderr)

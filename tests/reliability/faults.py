@@ -39,9 +39,13 @@ FAULTS = [
     ("mkdir", "EACCES"),
     ("mkdir", "ENOSPC"),
     ("link,linkat", "EPERM"),
+    ("link,linkat", "EXDEV"),
+    ("link,linkat", "EACCES"),
+    ("fsync", "EINVAL"),
     ("unlink,unlinkat", "EIO"),
     ("ftruncate", "EIO"),
     ("flock", "ENOLCK"),
+    ("flock", "ENOSYS"),
 ]
 Results = Counter[str]
 
