@@ -208,7 +208,9 @@ def _extend(session: Session, epochs: int) -> None:
     loop = session.loop
     if epochs < loop.epoch:
         raise UsageError(f"{session.run.path} has made {loop.epoch - 1} epochs; expected --epochs above that")
-    loop.stop_reason = None
+    if loop.stop_reason is not None:
+        loop.stop_reason = None
+        session.best.wait_anew()
     write_atomically(session.run.config, [configs.dump(session.prepared.config).encode()])
 
 

@@ -14,11 +14,12 @@ PositiveInt = Annotated[int, Gt(0)]
 
 @dataclass(kw_only=True)
 class EarlyStopping:
-    """Stop when the monitored number has not improved by `min_delta` for `patience` epochs.
+    """Stop when the monitored number has not improved by more than `min_delta` for `patience` epochs.
 
     `monitor` is a column of metrics.jsonl; by default validation/loss, or train/loss without a
-    validation split. The weights of the best epoch come back unless `restore_best` is false;
-    the last ones stay in last.safetensors, from where training can go on.
+    validation split. The weights of the best epoch, the one with the best number, come back unless
+    `restore_best` is false; the last ones stay in last.safetensors, from where training can go on, with
+    `--epochs N` and its whole patience.
     """
 
     monitor: str | None = None

@@ -22,7 +22,8 @@ Array = npt.NDArray[Any]
 class Best(Callback):
     """Watches one column of the metrics. Smaller is better, unless the metric says otherwise.
 
-    `values` and `state` are copies of the network's vectors at the best epoch so far.
+    `values` and `state` are copies of the network's vectors at the best epoch so far. `min_delta` is about stopping
+    alone: patience begins anew when `value` has left `reference` behind by more than that.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class Best(Callback):
         larger = {metric.key for metric in metrics if metric.maximize}
         self.sign = -1.0 if monitor.rpartition("/")[2] in larger else 1.0
         self.value: float | None = None
+        self.reference: float | None = None
         self.epoch_number = self.step_number = self.waited = 0
         self.values: Array = np.zeros_like(store.values)
         self.state: Array = np.zeros_like(store.state)
@@ -52,17 +54,26 @@ class Best(Callback):
             known = expected(self.monitor, [name for name in row if "/" in name])
             raise UsageError(f"monitor: there is no {self.monitor!r} in an epoch's row; {known}")
         value = row[self.monitor]
-        margin = self.stopping.min_delta if self.stopping else 0.0
-        if isfinite(value) and (self.value is None or self.sign * value < self.sign * self.value - margin):
+        if self._better(value, self.value, 0.0):
             self.value, self.epoch_number, self.step_number = value, int(row["epoch"]), int(row["step"])
-            self.waited = 0
             self._copy(loop)
+        if self.stopping is None:
+            return
+        if self._better(value, self.reference, self.stopping.min_delta):
+            self.reference, self.waited = value, 0
             return
         self.waited += 1
-        if self.stopping and self.waited >= self.stopping.patience:
+        if self.waited >= self.stopping.patience:
             loop.stop_reason = f"{self.monitor} has not improved for {self.waited} epochs; " + (
                 f"best {self.value:.6g} at epoch {self.epoch_number}" if self.value is not None else "never finite"
             )
+
+    def _better(self, value: float, than: float | None, margin: float) -> bool:
+        return isfinite(value) and (than is None or self.sign * value < self.sign * than - margin)
+
+    def wait_anew(self) -> None:
+        """Give a run that had stopped early its whole patience again."""
+        self.waited = 0
 
     def _copy(self, loop: Loop) -> None:
         store = loop.network.store
@@ -78,11 +89,12 @@ class Best(Callback):
             np.copyto(loop.network.store.state, self.state)
 
     def state_dict(self) -> tuple[dict[str, Array], dict[str, Any]]:
-        plain = {"value": self.value, "epoch": self.epoch_number, "step": self.step_number, "waited": self.waited}
+        plain = {"value": self.value, "epoch": self.epoch_number, "step": self.step_number}
+        plain |= {"reference": self.reference, "waited": self.waited}
         return {"values": self.values, "state": self.state}, plain
 
     def load_state_dict(self, arrays: Mapping[str, Array], values: Mapping[str, Any]) -> None:
-        self.value, self.waited = values["value"], int(values["waited"])
+        self.value, self.reference, self.waited = values["value"], values["reference"], int(values["waited"])
         self.epoch_number, self.step_number = int(values["epoch"]), int(values["step"])
         np.copyto(self.values, arrays["values"])
         np.copyto(self.state, arrays["state"])
