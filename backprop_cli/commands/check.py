@@ -18,6 +18,7 @@ from backprop_cli.data.progress import Show
 from backprop_cli.engine import battery, gradcheck
 from backprop_cli.errors import BpError, ConfigError, DataError, Problem, UsageError
 from backprop_cli.training.loop import Callback, Loop, Row
+from backprop_cli.training.remarks import remarks
 from backprop_cli.training.threads import limited
 
 SAMPLES = 4  # examples of the data that a network is grad-checked on
@@ -27,15 +28,18 @@ STEPS, SECONDS = 3, 0.5  # how long a config is tried
 
 
 def config(path: Path, overrides: Sequence[str], **options: Any) -> tuple[dict[str, Any], ConfigError | None]:
-    """Everything `bp check --json` prints; and the error, if the config would not train, rather than raising it."""
+    """Everything `bp check --json` prints; and the error, if the config would not train, rather than raising it.
+
+    Among `options` may be `warn`, which is told what is under `warnings`, too.
+    """
     cfg = None
     try:
         cfg = configs.load(path, overrides)
-        return _described(build.prepare(cfg, **options)), None
+        return _described(build.prepare(cfg, **options), options.get("warn")), None
     except (BpError, MemoryError) as error:
         found = error if isinstance(error, ConfigError) else _placed(cfg, error)
         problems = [problem.as_dict() for problem in found.problems]
-        return {"valid": False, "errors": problems, "layers": [], "parameters": 0, "bytes": 0}, found
+        return {"valid": False, "errors": problems, "warnings": [], "layers": [], "parameters": 0, "bytes": 0}, found
 
 
 def _placed(cfg: Config | None, error: BpError | MemoryError) -> ConfigError:
@@ -48,13 +52,18 @@ def _placed(cfg: Config | None, error: BpError | MemoryError) -> ConfigError:
     return placed
 
 
-def _described(prepared: build.Prepared) -> dict[str, Any]:
+def _described(prepared: build.Prepared, warn: build.Warn | None) -> dict[str, Any]:
     network = prepared.network
     loop, _ = build.training(prepared)
+    warnings = remarks(loop)
+    if warn is not None:
+        for remark in warnings:
+            warn(remark)
     seconds = _try(loop)
     return {
         "valid": True,
         "errors": [],
+        "warnings": warnings,
         "layers": [_layer(node) for node in network.nodes],
         "parameters": network.store.count,
         "bytes": network.bytes,

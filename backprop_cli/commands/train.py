@@ -30,6 +30,7 @@ from backprop_cli.training.callbacks.signals import Signals
 from backprop_cli.training.callbacks.tensorboard import TensorBoard, writer_class
 from backprop_cli.training.kernels import choose
 from backprop_cli.training.loop import Callback, Loop
+from backprop_cli.training.remarks import remarks
 from backprop_cli.training.threads import limited
 
 Say = Callable[[str], None]
@@ -106,6 +107,8 @@ def train(
         prepared = prepare(cfg, warn=warn, progress=progress)
         _choose_kernels(prepared)
         made = training(prepared)
+        for remark in remarks(made[0]):
+            (warn or _stderr)(remark)
         about = _about(prepared, command)
         signals.wait_for_step()
         run = RunDirectory.create(cfg.name, configs.dump(cfg), about, runs=runs, exact=run_dir, plugins=cfg.plugins)

@@ -70,6 +70,7 @@ class Network:
         self.plan = Plan(self)
         self.use(kernels)
         self._bound: Bindings | None = None
+        self._counted = 0
 
     def _prepare(self, layer: Layer) -> None:
         """Forget what an earlier build asked for, and lend the layer what it shares with the network."""
@@ -141,11 +142,18 @@ class Network:
             np.copyto(bound.output, z)
             if self.head is not None:
                 self.head.inverse(bound.output, bound.z)
+        self._counted = len(z) if bound.mask is None else int(np.count_nonzero(bound.mask))
         if bound.mask is not None:
-            weight = _masked_weight(bound.mask, weight, bound.step_weight)
+            weight = _masked_weight(bound.mask, self._counted, weight, bound.step_weight)
         self._target, self._weight = target, weight
         value = self.loss_function.forward(bound.z, bound.output, target, weight)
         return value + self.penalty() if self.wiring.penalties else value
+
+    @property
+    def counted(self) -> int:
+        """How many examples the last loss is the mean of; steps, where a mask leaves some out. Losses of batches,
+        weighed by it, add up to the loss of all."""
+        return self._counted
 
     @property
     def output_mask(self) -> Array | None:
@@ -200,9 +208,9 @@ class Network:
         return store.values.nbytes + store.gradients.nbytes + store.state.nbytes + self.plan.bytes
 
 
-def _masked_weight(mask: Array, weight: Array | None, out: Array) -> Array:
+def _masked_weight(mask: Array, counted: int, weight: Array | None, out: Array) -> Array:
     """Weights (N, T) that turn a mean over all steps into one over those that count."""
     np.copyto(out, mask)
     if weight is not None:
         np.multiply(out, weight.reshape(len(mask), -1), out=out)
-    return np.multiply(out, mask.size / max(int(np.count_nonzero(mask)), 1), out=out)
+    return np.multiply(out, mask.size / max(counted, 1), out=out)

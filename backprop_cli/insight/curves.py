@@ -10,7 +10,7 @@ from backprop_cli.errors import UsageError
 from backprop_cli.insight.view import View
 from backprop_cli.registry import suggest
 
-AXES = {"epoch": "epoch", "step": "step (updates of the weights)", "time": "time of training (s)"}
+AXES = {"epoch": "epoch", "step": "step (batches)", "time": "time of training (s)"}
 PHASES = ("train", "validation")
 
 

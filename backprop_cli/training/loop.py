@@ -81,9 +81,9 @@ class Loop:
         self.seconds = 0.0
         self.row: Row = {}
         self.stop_reason: str | None = None  # why training ends before its last epoch
-        self.update: Callable[[], bool] = optimizer.step  # a callback may put itself before it
+        self.update: Callable[[], bool] = self._update  # a callback may put itself before it
         self.poll: Callable[[], None] = _nothing  # called between batches of an evaluation; may raise to stop
-        self._sums = np.zeros(2)  # loss × samples, samples
+        self._sums = np.zeros(2)  # loss × what counts, what counts: examples, or steps that no mask leaves out
         self._clock = time.perf_counter()
         optimizer.bind(network.store, self.total_steps, train.steps_per_epoch, network.kernels)
 
@@ -140,9 +140,8 @@ class Loop:
         loss = network.loss(z, y)
         if not math.isfinite(loss):
             raise self._diverged(f"the loss is {loss}", x, y)
-        self._sums[0] += loss * len(x)
-        self._sums[1] += len(x)
-        for metric in self.metrics:
+        self._sums += loss * network.counted, network.counted
+        for metric in self.metrics if network.counted else ():
             metric.update(*counted(z, y, network.output_mask))
         network.backward()
         wrong = infinite(network)
@@ -151,6 +150,9 @@ class Loop:
         self.rate = self.optimizer.current_rate
         self.update()
         return loss
+
+    def _update(self) -> bool:
+        return self.optimizer.step(self.network.counted)
 
     def _diverged(self, what: str, x: Array, y: Array) -> DivergedError:
         where = f"at step {self.step + 1} (epoch {self.epoch}, learning rate {self.optimizer.current_rate:.4g})"
@@ -175,7 +177,7 @@ class Loop:
             "step": self.step,
             "time": 0.0,
             "learning_rate": self.rate,
-            "train/loss": float(self._sums[0] / self._sums[1]),
+            "train/loss": _mean(*self._sums),
         }
         row.update({f"train/{metric.key}": metric.result() for metric in self.metrics})
         if self.validation is not None:
@@ -280,15 +282,21 @@ def evaluate(
     metrics: Sequence[Metric],
     poll: Callable[[], None] = _nothing,
 ) -> dict[str, float]:
-    """Loss and metrics over batches, in inference mode, each example counted once. `poll` may raise between them."""
-    total, samples = 0.0, 0
+    """Loss and metrics over batches, in inference mode, each example (or step that counts) counted once. `poll` may
+    raise between batches."""
+    total, count = 0.0, 0
     for metric in metrics:
         metric.reset()
     for x, y in batches:
         poll()
         z = network.forward(x, copy=False)
-        total += network.loss(z, y) * len(x)
-        samples += len(x)
-        for metric in metrics:
+        total += network.loss(z, y) * network.counted
+        count += network.counted
+        for metric in metrics if network.counted else ():
             metric.update(*counted(z, y, network.output_mask))
-    return {"loss": total / samples} | {metric.key: metric.result() for metric in metrics}
+    return {"loss": _mean(total, count)} | {metric.key: metric.result() for metric in metrics}
+
+
+def _mean(total: float, count: float) -> float:
+    """NaN where nothing counts: batches of padding alone."""
+    return float(total / count) if count else math.nan

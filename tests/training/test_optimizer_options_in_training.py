@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ import pytest
 from safetensors.numpy import load_file
 
 from backprop_cli import build, load_config
+from backprop_cli.errors import InterruptedRunError
+from backprop_cli.training.loop import Callback, Loop
 from tests.conftest import ROOT
 
 SMALL = ["dataset.samples=200", "trainer.batch_size=16"]
@@ -20,20 +23,60 @@ def sets(*overrides: str) -> list[str]:
     return [word for each in overrides for word in ("--set", each)]
 
 
-def test_a_run_resumed_between_two_updates_ends_with_the_same_bytes(tmp_path: Path) -> None:
-    def loop(epochs: int):
-        cfg = load_config(ROOT / "configs/moons.yaml", overrides=[*SMALL, *BUSY, f"trainer.epochs={epochs}"])
-        return build.training(build.prepare(cfg))[0]
+class StopAfter(Callback):
+    """Ends the training after some steps, in the middle of an epoch."""
 
-    whole, first, second = loop(5), loop(2), loop(5)
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+
+    def step(self, loop: Loop, loss: float) -> None:
+        if loop.step == self.steps:
+            raise InterruptedRunError("enough", 15)
+
+
+def training(*overrides: str, config: str = "configs/moons.yaml", callbacks: Sequence[Callback] = ()) -> Loop:
+    cfg = load_config(ROOT / config, overrides=[*SMALL, *overrides])
+    return build.training(build.prepare(cfg), callbacks)[0]
+
+
+def test_a_run_resumed_between_two_updates_ends_with_the_same_bytes() -> None:
+    whole, second = training(*BUSY, "trainer.epochs=5"), training(*BUSY, "trainer.epochs=5")
+    first = training(*BUSY, "trainer.epochs=5", callbacks=[StopAfter(24)])
     whole.run()
-    first.run()
-    assert first.optimizer.gathered
+    with pytest.raises(InterruptedRunError):
+        first.run()
+    assert first.optimizer.gathered and first.batch
     arrays, values = first.state_dict()
     second.load_state_dict({name: array.copy() for name, array in arrays.items()}, json.loads(json.dumps(values)))
     second.run()
     assert second.network.store.values.tobytes() == whole.network.store.values.tobytes()
     assert second.optimizer.memory["average"].tobytes() == whole.optimizer.memory["average"].tobytes()
+
+
+@pytest.mark.parametrize("rows", [64, 63, 150, 160])
+@pytest.mark.parametrize(("batch", "accumulate"), [(32, 2), (63, 2), (21, 3), (10, 4), (64, 3)])
+def test_accumulated_batches_train_as_one_large_batch(rows: int, batch: int, accumulate: int) -> None:
+    data = [f"dataset.samples={rows}", "dataset.splits={train: 'train[:100%]'}", "dtype=float64", "trainer.epochs=3"]
+    schedule = ["optimizer={type: adam, learning_rate: 0.02, weight_decay: 0.01, schedule: cosine}"]
+    small = training(*data, *schedule, f"trainer.batch_size={batch}", f"optimizer.accumulate={accumulate}")
+    large = training(*data, *schedule, f"trainer.batch_size={batch * accumulate}")
+    small.run()
+    large.run()
+    assert small.optimizer.iteration == large.optimizer.iteration
+    np.testing.assert_allclose(small.network.store.values, large.network.store.values, rtol=1e-9, atol=1e-12)
+    assert small.rate == pytest.approx(large.rate)
+
+
+def test_a_run_made_longer_is_the_run_that_was_long_from_the_beginning() -> None:
+    options = ["optimizer.accumulate=4", "trainer.batch_size=16"]
+    whole, first, second = (training(*options, f"trainer.epochs={epochs}") for epochs in (5, 2, 5))
+    assert whole.train.steps_per_epoch % 4
+    whole.run()
+    first.run()
+    arrays, values = first.state_dict()
+    second.load_state_dict({name: array.copy() for name, array in arrays.items()}, json.loads(json.dumps(values)))
+    second.run()
+    assert second.network.store.values.tobytes() == whole.network.store.values.tobytes()
 
 
 @pytest.mark.parametrize("checkpoint", ["best", "last"])

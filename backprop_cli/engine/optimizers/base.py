@@ -52,8 +52,8 @@ class Optimizer(Component):
 
     Order within an update, with η = learning_rate · schedule(update):
 
-    1. `accumulate` k: g is the mean of the gradients of k batches; one update every k batches. A remainder
-       at the end of an epoch goes into the next.
+    1. `accumulate` k: one update every k batches, with the mean gradient over all their rows (steps that count,
+       where a mask leaves some out); an epoch's last group may be shorter. So k batches of b rows train as one of k·b.
     2. `clip_value` c: g ← min(max(g, −c), c). Then `clip_norm` c: g ← g · min(1, c / (‖g‖ + 10⁻⁶)), ‖g‖ over
        all trained parameters (PyTorch's clip_grad_norm_, Keras's global_clipnorm).
     3. `weight_decay` λ, on kernels only: g ← g + λ w, after clipping, as in PyTorch; or, where
@@ -80,6 +80,7 @@ class Optimizer(Component):
     memory: dict[str, Array] = slot()  # every vector a checkpoint needs, by name
     iteration: int = slot()  # updates made so far
     gathered: int = slot()  # batches accumulated towards the next update
+    gathered_rows: float = slot()  # and their rows
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -113,7 +114,8 @@ class Optimizer(Component):
     ) -> None:
         """Take a network's parameters and kernels (NumPy's, if left out). `total_steps` is the number of batches of the
         whole training and `steps_per_epoch` that of an epoch. Raises BuildError for a group that matches nothing."""
-        self.store, self.iteration, self.gathered = store, 0, 0
+        self.store, self.iteration, self.gathered, self.gathered_rows = store, 0, 0, 0.0
+        self._epoch = steps_per_epoch or total_steps
         self.kernels = kernels or kernel_sets.load("numpy")
         size, dtype = store.trainable, store.values.dtype
         names = [*self.slots, *["accumulated"] * (self.accumulate > 1), *["average"] * (self.ema is not None)]
@@ -123,8 +125,14 @@ class Optimizer(Component):
         self._work = [aligned_zeros(min(length, size), dtype) for _ in range(self.scratch)]
         parts = segments(store, self.groups, self.learning_rate, self.weight_decay)
         self._blocks = [self._block(span, rate, decays) for span, rate, decays in blocks(parts, length)]
-        epoch = total_steps if steps_per_epoch is None else steps_per_epoch
-        self.schedule.bind(-(-total_steps // self.accumulate), epoch / self.accumulate)
+        epochs, rest = divmod(total_steps, self._epoch)
+        updates = epochs * self.updates_per_epoch + -(-rest // self.accumulate)
+        self.schedule.bind(updates, self.updates_per_epoch)
+
+    @property
+    def updates_per_epoch(self) -> int:
+        """How many updates an epoch's batches make."""
+        return -(-self._epoch // self.accumulate)
 
     def _block(self, span: slice, rate: float, decays: list[tuple[slice, float]]) -> Block:
         w, g = self.store.values[span], self.store.gradients[span]
@@ -139,9 +147,10 @@ class Optimizer(Component):
         """η of the next update."""
         return float(self.learning_rate * self.schedule.scale(self.iteration))
 
-    def step(self) -> bool:
-        """Take in the gradients in the store; True if that made an update, False while accumulating."""
-        if self.accumulate > 1 and not self._gather():
+    def step(self, rows: float = 1) -> bool:
+        """Take in the gradients in the store, the mean over so many rows; True if that made an update, False while
+        accumulating."""
+        if self.accumulate > 1 and not self._gather(rows):
             return False
         self._clip()
         scale = self.schedule.scale(self.iteration)
@@ -158,17 +167,20 @@ class Optimizer(Component):
             self._average(self.ema)
         return True
 
-    def _gather(self) -> bool:
-        """Add the gradient to the sum; True, with the mean in its place, once there are enough."""
+    def _gather(self, rows: float) -> bool:
+        """Add the gradient to the sum, weighed by its rows; True, with the mean in its place, once there are enough."""
         g, total = self._gradient, self.memory["accumulated"]
         if self.gathered == 0:
-            np.copyto(total, g)
-        else:
-            np.add(total, g, out=total)
-        self.gathered = (self.gathered + 1) % self.accumulate
-        if self.gathered:
+            total[...] = 0
+        np.multiply(g, rows, out=g)
+        np.add(total, g, out=total)
+        self.gathered += 1
+        self.gathered_rows += rows
+        before = self.iteration % self.updates_per_epoch * self.accumulate  # batches of this epoch in earlier groups
+        if self.gathered < self.accumulate and before + self.gathered < self._epoch:
             return False
-        np.divide(total, self.accumulate, out=g)
+        np.divide(total, self.gathered_rows or 1, out=g)
+        self.gathered, self.gathered_rows = 0, 0.0
         return True
 
     def _clip(self) -> None:
@@ -224,8 +236,8 @@ class Optimizer(Component):
 
     def state_dict(self) -> tuple[dict[str, Array], dict[str, Any]]:
         """All that a resumed training needs: vectors by name (not copies), and numbers that JSON can hold."""
-        numbers = {"iteration": self.iteration, "gathered": self.gathered, "schedule": self.schedule.state_dict()}
-        return dict(self.memory), numbers
+        numbers = {"iteration": self.iteration, "gathered": self.gathered, "gathered_rows": self.gathered_rows}
+        return dict(self.memory), {**numbers, "schedule": self.schedule.state_dict()}
 
     def load_state_dict(self, vectors: Mapping[str, Array], numbers: Mapping[str, Any]) -> None:
         """Go on exactly where `state_dict` was taken. Raises CheckpointError, and changes nothing, if it is
@@ -240,6 +252,7 @@ class Optimizer(Component):
         for name, vector in vectors.items():
             np.copyto(self.memory[name], vector)
         self.iteration, self.gathered = int(numbers["iteration"]), int(numbers["gathered"])
+        self.gathered_rows = float(numbers["gathered_rows"])
         self.schedule.load_state_dict(numbers["schedule"])
 
 
@@ -248,5 +261,8 @@ def norm(g: Array) -> float:
     plain = float(np.sqrt(np.vdot(g, g)))
     if plain != np.inf:
         return plain
-    wide = sum(float(np.square(g[start : start + BLOCK], dtype=np.float64).sum()) for start in range(0, len(g), BLOCK))
-    return float(np.sqrt(wide))
+    largest = float(np.maximum(g.max(), -g.min()))
+    if not 0 < largest < np.inf:  # NaN or infinite
+        return largest
+    parts = (g[start : start + BLOCK] / largest for start in range(0, len(g), BLOCK))
+    return largest * float(np.sqrt(sum(float(np.vdot(part, part)) for part in parts)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import ceil
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge
@@ -21,8 +20,8 @@ def schedule(name: str, *aliases: str) -> Any:
 class Schedule(Component):
     """η(s) = learning_rate · scale(s), s counted from 0.
 
-    `unit` says what s and every option in it count: optimizer steps, or epochs, as users of PyTorch's
-    schedulers often do (η then changes between epochs only).
+    `unit` says what s and every option in it count: updates (`accumulate` batches make one), or epochs, as
+    users of PyTorch's schedulers often do (η then changes between epochs only).
 
     `warmup` of those in front of any schedule rise linearly, step by step, scale = (step + 1) / warmup steps;
     the schedule proper starts after them and spans what remains. Goyal et al. 2017, arXiv:1706.02677
@@ -33,17 +32,17 @@ class Schedule(Component):
 
     total: int = slot()  # what the schedule proper spans, in `unit`s
 
-    def bind(self, total_steps: int, steps_per_epoch: float = 1) -> None:
+    def bind(self, total_steps: int, steps_per_epoch: int = 1) -> None:
         """Tell the schedule how long the training and an epoch are, in optimizer steps."""
-        self._per_unit = max(1.0, steps_per_epoch) if self.unit == "epoch" else 1.0
-        self._rise = round(self.warmup * self._per_unit)
-        self.total = max(1, ceil((total_steps - self._rise) / self._per_unit))
+        self._per_unit = steps_per_epoch if self.unit == "epoch" else 1
+        self._rise = self.warmup * self._per_unit
+        self.total = max(1, -(-(total_steps - self._rise) // self._per_unit))
 
     def scale(self, step: int) -> float:
         """What the learning rate is multiplied by at this step."""
         if step < self._rise:
             return (step + 1) / self._rise
-        return self.at(int((step - self._rise) / self._per_unit))
+        return self.at((step - self._rise) // self._per_unit)
 
     def at(self, s: int) -> float:
         """The scale after the warm-up."""

@@ -35,7 +35,7 @@ class ReduceOnPlateau(Schedule):
     cooling: int = slot()  # epochs of the cooldown that remain
     current: float = slot()
 
-    def bind(self, total_steps: int, steps_per_epoch: float = 1) -> None:
+    def bind(self, total_steps: int, steps_per_epoch: int = 1) -> None:
         super().bind(total_steps, steps_per_epoch)
         self.load_state_dict({"best": None, "bad_epochs": 0, "cooling": 0, "current": 1.0})
 
