@@ -12,6 +12,7 @@ SECTIONS = {
     "Train": ["train", "sweep", "eval", "predict"],
     "Understand": ["check", "gradcheck", "trace", "doctor", "plot", "report", "profile"],
     "Keep": ["runs", "config", "data"],
+    "Learn": ["lesson"],
     "What a config can name": [
         "layers",
         "activations",

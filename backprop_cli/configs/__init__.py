@@ -26,7 +26,8 @@ def folder() -> Path:
 
 def names() -> list[str]:
     """Their names: the path below the folder, without the ending."""
-    return sorted(path.relative_to(folder()).with_suffix("").as_posix() for path in folder().rglob("*.yaml"))
+    found = [path for path in folder().rglob("*.yaml") if not path.name.endswith(".lesson.yaml")]
+    return sorted(path.relative_to(folder()).with_suffix("").as_posix() for path in found)
 
 
 def is_shipped(source: str | Path) -> bool:

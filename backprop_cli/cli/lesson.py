@@ -1,0 +1,120 @@
+"""`bp lesson`"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from backprop_cli.cli.group import group
+from backprop_cli.cli.options import Json, print_json
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="As `bp lesson ls` lists it, or a file NAME.lesson.yaml.")]
+
+
+def listing(json: Json = False) -> None:
+    """List the lessons, with their sources and seconds.
+
+    \b
+    Examples:
+      bp lesson ls
+    """
+    from backprop_cli.cli import ui
+    from backprop_cli.commands.lessons.lesson import load, names
+
+    found = [load(name) for name in names()]
+    if json:
+        keys = {"name", "title", "claim", "source", "shows", "seconds"}
+        print_json([each.model_dump(include=keys) for each in found])
+    else:
+        rows = [[each.name, each.title, each.source, each.seconds] for each in found]
+        ui.table(["name", "title", "source", "seconds"], rows, right=["seconds"])
+
+
+def show(name: Name, json: Json = False) -> None:
+    """Show one lesson: claim, source, configs, figures.
+
+    \b
+    Examples:
+      bp lesson show vanishing
+    """
+    from backprop_cli.cli import ui
+    from backprop_cli.commands.lessons.lesson import load
+
+    lesson = load(name)
+    if json:
+        print_json(lesson.model_dump(mode="json"))
+        return
+    print(f"{lesson.title}\n\n{lesson.claim}\n\nsource   {lesson.source}")
+    if lesson.shows:
+        print(f"shows    {lesson.shows}")
+    print(f"seconds  {lesson.seconds:g} a seed")
+    for run in lesson.configs:
+        print(f"config   {lesson.config(run)}")
+    print()
+    rows = [[each.say, each.printed, _interval(each.expect)] for each in lesson.figures]
+    ui.table(["figure", "printed", "expected"], rows, right=["printed", "expected"])
+    print(f"\nbp lesson run {lesson.name}", file=sys.stderr)
+
+
+def run(
+    name: Name,
+    seeds: Annotated[int, typer.Option(min=1, help="How many seeds; the config's own is the first.")] = 1,
+    runs: Annotated[Path, typer.Option("--runs", metavar="DIR", help="Where its runs and picture go.")] = Path("runs"),
+    json: Json = False,
+) -> None:
+    """Train a lesson, compare its figures, draw its picture.
+
+    Prints what the source prints, what was measured here, where it is expected, and a verdict.
+    Exit code 1 if a figure is not as expected.
+
+    \b
+    Examples:
+      bp lesson run vanishing
+      bp lesson run symmetry --seeds 5
+    """
+    from backprop_cli.cli import ui
+    from backprop_cli.commands.lessons.lesson import load
+    from backprop_cli.commands.lessons.measure import function
+    from backprop_cli.commands.lessons.run import run_lesson
+    from backprop_cli.insight.lessons import picture
+    from backprop_cli.runs.directory import new_id
+
+    lesson = load(name)
+    folder = runs / new_id(f"lesson-{lesson.name}")
+    outcome = run_lesson(lesson, folder, seeds, None if json else ui.note, warn=ui.warn)
+    wanted = dict(lesson.picture)
+    own = function(lesson, wanted.pop("function")) if "function" in wanted else None
+    path = picture(outcome.runs[0], folder / f"{lesson.name}.png", draw=own, **wanted)
+    if json:
+        figures = [each.as_json() for each in outcome.results]
+        print_json({"name": lesson.name, "seeds": seeds, "as_expected": outcome.as_expected, "seconds": outcome.seconds,
+                    "figures": figures, "picture": str(path), "runs": str(folder)})  # fmt: skip
+    else:
+        rows = [
+            [each.figure.say, each.figure.printed, _here(each.mean, each.spread, seeds), _interval(each.figure.expect),
+             "as expected" if each.as_expected else "not as expected"]
+            for each in outcome.results
+        ]  # fmt: skip
+        ui.table(["figure", "printed", "here", "expected", "verdict"], rows, right=["printed", "here", "expected"])
+        print(path)
+    if not outcome.as_expected:
+        raise typer.Exit(1)
+
+
+def _interval(bounds: tuple[float, float]) -> str:
+    return f"{bounds[0]:g} … {bounds[1]:g}"
+
+
+def _here(mean: float, spread: float, seeds: int) -> str:
+    return f"{mean:.4g} ± {spread:.2g}" if seeds > 1 else f"{mean:.4g}"
+
+
+def register(app: typer.Typer) -> None:
+    lesson = group("Claims of textbooks and papers, trained and measured.")
+    lesson.command("ls")(listing)
+    lesson.command()(show)
+    lesson.command()(run)
+    app.add_typer(lesson, name="lesson")

@@ -1,0 +1,135 @@
+"""The description of a lesson: NAME.lesson.yaml to `Lesson`.
+
+A file says
+
+    title:   what it is about, in a line
+    claim:   what one is to see
+    source:  who said so first: authors, year, title or DOI
+    shows:   the figure, table or page of the source that it reproduces
+    seconds: of one seed on two cores
+    configs: short name -> config file, relative to this file; trained in this order, once per seed
+    figures: a list of what is measured
+    picture: `kind` and options of `bp plot`, over the runs of the first seed
+
+and each figure
+
+    say:     what it is, with its unit
+    of:      the short name of the run it is taken from (default: the first)
+    metric:  a column of metrics.jsonl; or function: a name in `code`; or status: 1 where the run ended so, else 0
+    at:      last | first | min | max | {epoch: N} | {step: N}; or {above: X}, {below: X}: the first step that is
+    minus, over: another measure, subtracted or divided by
+    printed: the figure as the source prints it, if it does
+    expect:  [low, high]: where the mean over the seeds is to lie
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from backprop_cli import configs
+from backprop_cli.errors import DataError, UsageError
+from backprop_cli.registry import expected
+
+ENDING = ".lesson.yaml"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class At(_Strict):
+    """Which of a run's rows: exactly one of these."""
+
+    epoch: int | None = None
+    step: int | None = None
+    above: float | None = None
+    below: float | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> At:
+        if len(self.model_fields_set) != 1:
+            raise ValueError("expected one of epoch, step, above, below")
+        return self
+
+
+class Measure(_Strict):
+    """One number of a run."""
+
+    of: str | None = None
+    metric: str | None = None
+    function: str | None = None
+    status: str | None = None
+    at: Literal["last", "first", "min", "max"] | At = "last"
+    minus: Measure | None = None
+    over: Measure | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Measure:
+        if sum(each is not None for each in (self.metric, self.function, self.status)) != 1:
+            raise ValueError("expected one of metric, function, status")
+        return self
+
+
+class Figure(Measure):
+    """A measure with what is printed of it and where it is expected."""
+
+    say: str
+    printed: float | None = None
+    expect: tuple[float, float]
+
+
+class Lesson(_Strict):
+    """A whole lesson."""
+
+    title: str
+    claim: str
+    source: str
+    shows: str = ""
+    note: str = ""
+    seconds: Annotated[float, Field(gt=0)]
+    configs: Annotated[dict[str, str], Field(min_length=1)]
+    code: str | None = None
+    figures: Annotated[list[Figure], Field(min_length=1)]
+    picture: dict[str, Any] = Field(default_factory=lambda: {"kind": "loss"})
+    name: str
+    folder: Path
+
+    def config(self, run: str) -> Path:
+        """The config file behind a short name."""
+        return self.folder / self.configs[run]
+
+
+def names() -> list[str]:
+    """All lessons that ship."""
+    return sorted(path.name.removesuffix(ENDING) for path in configs.folder().rglob(f"*{ENDING}"))
+
+
+def load(name: str) -> Lesson:
+    """The lesson of a name, or of a file NAME.lesson.yaml. Raises UsageError, DataError."""
+    path = Path(name)
+    if not name.endswith(ENDING):
+        found = sorted(configs.folder().rglob(f"{name}{ENDING}")) if name in names() else []
+        if not found:
+            raise UsageError(f"no lesson called {name!r}; {expected(name, names())}")
+        path = found[0]
+    try:
+        written = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError):
+        raise DataError(f"{path}: not YAML; expected the description of a lesson") from None
+    try:
+        return Lesson(**{**written, "name": path.name.removesuffix(ENDING), "folder": path.parent})
+    except (ValidationError, TypeError) as error:
+        raise DataError(f"{path}: {_first(error)}") from None
+
+
+def _first(error: ValidationError | TypeError) -> str:
+    if isinstance(error, TypeError):
+        return "expected a mapping with title, claim, source, seconds, configs, figures"
+    problem = error.errors()[0]
+    return f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"

@@ -1,0 +1,61 @@
+"""The figures of a lesson, taken from finished runs."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from backprop_cli.commands.lessons.lesson import At, Lesson, Measure
+from backprop_cli.errors import DataError
+from backprop_cli.runs.directory import RunDirectory
+from backprop_cli.runs.metrics_log import read
+
+Runs = Mapping[str, RunDirectory]
+
+
+def value(lesson: Lesson, measure: Measure, runs: Runs) -> float:
+    """The number that a measure says, of the runs of one seed; NaN where a run has none. Raises DataError."""
+    name = measure.of or next(iter(lesson.configs))
+    if name not in runs:
+        raise DataError(f"lesson {lesson.name}: no run called {name!r}; expected one of {', '.join(runs)}")
+    if measure.function is not None:
+        found = function(lesson, measure.function)(runs)
+    elif measure.status is not None:
+        found = float(runs[name].status == measure.status)
+    else:
+        found = _metric(list(read(runs[name].metrics)), str(measure.metric), measure.at)
+    if measure.minus is not None:
+        found -= value(lesson, measure.minus, runs)
+    if measure.over is not None:
+        below = value(lesson, measure.over, runs)
+        found = found / below if below else math.nan
+    return float(found)
+
+
+def _metric(rows: list[dict[str, Any]], name: str, at: str | At) -> float:
+    course = [(row["epoch"], row["step"], row[name]) for row in rows if row.get(name) is not None]
+    values = [number for _, _, number in course]
+    if not course:
+        return math.nan
+    if isinstance(at, At):
+        for epoch, step, number in course:
+            if epoch == at.epoch or step == at.step:
+                return float(number)
+            if (at.above is not None and number > at.above) or (at.below is not None and number < at.below):
+                return float(step)
+        return math.nan
+    return float({"last": values[-1], "first": values[0], "min": min(values), "max": max(values)}[at])
+
+
+def function(lesson: Lesson, name: str) -> Any:
+    """A function of the lesson's own file: the runs of one seed by short name -> a number."""
+    if lesson.code is None:
+        raise DataError(f"lesson {lesson.name}: function {name!r}, but no `code`")
+    path = lesson.folder / lesson.code
+    spec = importlib.util.spec_from_file_location(f"bp_lesson_{path.stem}", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return getattr(module, name)

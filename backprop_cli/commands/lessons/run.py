@@ -1,0 +1,91 @@
+"""Train a lesson's configs over seeds, measure, and compare with what is printed and expected."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+from backprop_cli import config as configs
+from backprop_cli.commands.lessons.lesson import Figure, Lesson
+from backprop_cli.commands.lessons.measure import Runs, value
+from backprop_cli.commands.train import train
+from backprop_cli.errors import DivergedError
+from backprop_cli.runs.directory import RunDirectory
+
+
+@dataclass(frozen=True)
+class Result:
+    """One figure over the seeds."""
+
+    figure: Figure
+    values: Sequence[float]  # one per seed; NaN where a run has none
+
+    @property
+    def mean(self) -> float:
+        return fmean(self.values)
+
+    @property
+    def spread(self) -> float:
+        """The standard deviation over the seeds; 0 for one seed."""
+        return stdev(self.values) if len(self.values) > 1 else 0.0
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether the mean lies in the interval; never where a seed has no value."""
+        low, high = self.figure.expect
+        return math.isfinite(self.mean) and low <= self.mean <= high
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "say": self.figure.say,
+            "printed": self.figure.printed,
+            "expect": list(self.figure.expect),
+            "mean": self.mean,
+            "std": self.spread,
+            "values": list(self.values),
+            "as_expected": self.as_expected,
+        }
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A lesson that was run."""
+
+    lesson: Lesson
+    results: list[Result]
+    runs: list[Runs]  # by seed
+    seconds: float
+
+    @property
+    def as_expected(self) -> bool:
+        return all(each.as_expected for each in self.results)
+
+
+def run_lesson(
+    lesson: Lesson, folder: Path, seeds: int = 1, said: Callable[[str], None] | None = None, **options: Any
+) -> Outcome:
+    """Train every config of a lesson with `seeds` seeds, the config's own first, into run directories under `folder`.
+
+    A diverging run is one of the outcomes. `said` is told what begins. Raises ConfigError, DataError.
+    """
+    began = time.perf_counter()
+    trained: list[Runs] = []
+    for number in range(seeds):
+        done = {}
+        for name in lesson.configs:
+            if said is not None:
+                said(f"{lesson.name}: {name}, seed {number + 1} of {seeds}")
+            own = configs.load(lesson.config(name)).seed
+            path = folder / f"{name.replace(' ', '_')}-{own + number}"
+            with suppress(DivergedError):  # `status` says so
+                train(configs.load(lesson.config(name), [f"seed={own + number}"]), run_dir=path, **options)
+            done[name] = RunDirectory(path)
+        trained.append(done)
+    results = [Result(each, [value(lesson, each, runs) for runs in trained]) for each in lesson.figures]
+    return Outcome(lesson, results, trained, time.perf_counter() - began)

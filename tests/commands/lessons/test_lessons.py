@@ -1,0 +1,106 @@
+"""`bp lesson`: descriptions are read and refused, figures are measured as they say, verdicts follow the interval."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from backprop_cli.commands.lessons.lesson import At, Lesson, load, names
+from backprop_cli.commands.lessons.measure import _metric, value
+from backprop_cli.commands.lessons.run import Result, run_lesson
+from backprop_cli.config import load as load_config
+from backprop_cli.errors import DataError, UsageError
+
+ROWS = [{"epoch": epoch, "step": 10 * epoch, "loss": loss} for epoch, loss in enumerate([3.0, 1.0, 0.5, 2.0], 1)]
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_lesson_is_whole(name: str) -> None:
+    lesson = load(name)
+    assert all(load_config(lesson.config(run)).name for run in lesson.configs)
+    assert all(each.of is None or each.of in lesson.configs for each in lesson.figures)
+    assert lesson.code is None or (lesson.folder / lesson.code).is_file()
+
+
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [
+        ("last", 2.0),
+        ("first", 3.0),
+        ("min", 0.5),
+        ("max", 3.0),
+        (At(epoch=2), 1.0),
+        (At(step=30), 0.5),
+        (At(below=0.7), 30),
+        (At(above=2.5), 10),
+    ],
+)
+def test_which_row_a_measure_takes(at: str | At, expected: float) -> None:
+    assert _metric(ROWS, "loss", at) == expected
+
+
+def test_what_no_row_has_is_nan() -> None:
+    assert math.isnan(_metric(ROWS, "accuracy", "last"))
+    assert math.isnan(_metric(ROWS, "loss", At(below=0.1)))
+
+
+def test_a_lesson_is_trained_measured_and_judged_over_seeds(tmp_path: Path) -> None:
+    outcome = run_lesson(load("local_minimum"), tmp_path, seeds=2)
+    assert [result.values for result in outcome.results] == [[pytest.approx(4.5)] * 2, [pytest.approx(2)] * 2]
+    assert outcome.as_expected
+    figure = outcome.results[0].figure.model_copy(update={"expect": (0, 1)})
+    assert not Result(figure, [4.5, 4.5]).as_expected
+    assert not Result(figure, [0.5, math.nan]).as_expected
+
+
+def test_a_diverging_run_is_an_outcome(tmp_path: Path) -> None:
+    config = {"name": "up", "dataset": {"source": "synthetic", "name": "moons", "samples": 20},
+              "architecture": [{"type": "dense", "units": 2, "activation": "softmax"}],
+              "loss": "sparse_categorical_crossentropy",
+              "optimizer": {"type": "sgd", "learning_rate": 1e38}, "trainer": {"epochs": 3}}  # fmt: skip
+    (tmp_path / "up.yaml").write_text(json.dumps(config))
+    lesson = Lesson.model_validate(
+        {"name": "up", "folder": tmp_path, "title": "t", "claim": "c", "source": "s", "seconds": 1,
+         "configs": {"up": "up.yaml"}, "figures": [{"say": "diverged", "status": "diverged", "expect": (1, 1)}]}
+    )  # fmt: skip
+    assert run_lesson(lesson, tmp_path / "runs").as_expected
+
+
+def test_a_run_that_is_not_there_is_named(tmp_path: Path) -> None:
+    lesson = load("xor")
+    figure = lesson.figures[0].model_copy(update={"of": "nobody"})
+    with pytest.raises(DataError, match="no run called 'nobody'; expected one of "):
+        value(lesson, figure, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("- a list", "expected a mapping"),
+        ("title: x", "claim: Field required"),
+        ("{", "not YAML"),
+    ],
+)
+def test_a_damaged_description_is_one_line(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "mine.lesson.yaml"
+    path.write_text(text)
+    with pytest.raises(DataError, match=words):
+        load(str(path))
+
+
+def test_an_unknown_lesson_is_answered_with_the_nearest() -> None:
+    with pytest.raises(UsageError, match="did you mean 'vanishing_gradients'"):
+        load("vanishing_gradient")
+
+
+def test_the_command(bp, tmp_path: Path) -> None:
+    assert "xor" in bp("lesson", "ls").out
+    assert "Minsky" in bp("lesson", "show", "xor").out
+    done = bp("lesson", "run", "xor", "--json")
+    assert done.code == 0
+    assert done.json["as_expected"] is True
+    assert (tmp_path / done.json["picture"]).stat().st_size > 10_000
+    assert bp("lesson", "run", "nothing").code == 2
