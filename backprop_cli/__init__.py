@@ -13,9 +13,9 @@ from typing import Any
 __version__ = "0.1.0"
 __all__ = ["__version__", "load_config", "train"]
 
-load_config: Any  # backprop_cli.config.load
+load_config: Any  # backprop_cli.config.load.load_config
 train: Any  # backprop_cli.commands.train.train
-_LAZY = {"load_config": ("backprop_cli.config", "load"), "train": ("backprop_cli.commands.train", "train")}
+_LAZY = {"load_config": ("backprop_cli.config", "load_config"), "train": ("backprop_cli.commands.train", "train")}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,6 +1,6 @@
 """From a Config to everything that runs. The only file that knows every room.
 
-Config → `prepare` (dataset, batches, network) → `training` (the loop) → `session.train` (the run directory).
+Config → `prepare` (dataset, batches, network) → `training` (the loop) → `commands.train` (the run directory).
 `evaluation`, `check` and `gradcheck` start from the same `prepare`.
 """
 
@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from backprop_cli import config as configs
-from backprop_cli.config import Config
+from backprop_cli.config import Config, load_config
 from backprop_cli.config.checks import monitors
 from backprop_cli.data.batches import Batches
 from backprop_cli.data.dataset import Dataset
@@ -205,7 +204,7 @@ def config_of(run: RunDirectory, say: Warn | None = None, epochs: int | None = N
     overrides = [f"plugins={json.dumps([str(path.absolute()) for path in copies])}"]
     if epochs is not None:
         overrides.append(f"trainer.epochs={epochs}")
-    cfg = configs.load(run.config, overrides)
+    cfg = load_config(run.config, overrides)
     described = run.info.get("dataset")
     if isinstance(described, dict) and "fallback" in described and cfg.dataset.fallback is not None:
         return replace(cfg, dataset=replace(cfg.dataset.fallback, transforms=cfg.dataset.transforms))

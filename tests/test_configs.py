@@ -11,8 +11,8 @@ import jsonschema
 import pytest
 import yaml
 
-from backprop_cli.commands import check
-from backprop_cli.config.nodes import plain
+from backprop_cli.commands.check import check_config, config_gradients
+from backprop_cli.config.marked import plain
 from backprop_cli.config.text import parse
 
 ROOT = Path(__file__).parents[1]
@@ -37,7 +37,7 @@ def test_a_config_opens_with_its_command_and_names_its_schema(path: Path, schema
 
 @pytest.mark.parametrize("path", [path for path in CONFIGS if path.stem not in DOWNLOADS], ids=lambda path: path.stem)
 def test_a_config_builds_and_steps(path: Path) -> None:
-    found, error = check.config(path, [])
+    found, error = check_config(path, [])
     assert error is None, error
     assert found["valid"] and found["layers"] and found["parameters"]
     assert found["seconds_per_epoch"] > 0
@@ -58,5 +58,5 @@ def test_no_other_yaml_lies_about() -> None:
 @pytest.mark.parametrize("name", ["cnn", "deep_sigmoid_batch_norm", "clip_rnn"])
 def test_the_gradients_of_a_config_are_right_on_its_own_data(name: str) -> None:
     """Blank patches of an image put ReLUs behind biases of 0 on their kink."""
-    found = check.config_gradients(ROOT / "configs" / f"{name}.yaml", [])
+    found = config_gradients(ROOT / "configs" / f"{name}.yaml", [])
     assert found["passed"], found["checks"]

@@ -26,7 +26,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from backprop_cli.config.nodes import plain
+from backprop_cli.config.marked import plain
 from backprop_cli.config.text import parse
 from tests.conftest import NO_NETWORK, ROOT
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from backprop_cli import load_config
-from backprop_cli.commands import train as session
+from backprop_cli.commands.train import train
 from backprop_cli.errors import DivergedError
 from backprop_cli.runs.directory import DIAGNOSTICS, RunDirectory
 from backprop_cli.runs.metrics_log import read
@@ -50,18 +50,18 @@ def learn(tmp_path_factory: pytest.TempPathFactory) -> Learn:
     """Train a lesson, each once."""
     done: dict[str, Lesson] = {}
 
-    def train(name: str) -> Lesson:
+    def trained(name: str) -> Lesson:
         if name not in done:
             folder = tmp_path_factory.mktemp("lessons") / name
             try:
-                status = session.train(load_config(LESSONS / f"{name}.yaml"), run_dir=folder)["status"]
+                status = train(load_config(LESSONS / f"{name}.yaml"), run_dir=folder)["status"]
             except DivergedError:
                 status = "diverged"
             run = RunDirectory(folder)
             done[name] = Lesson(status, list(read(run.metrics)), list(read(run.path / DIAGNOSTICS)))
         return done[name]
 
-    return train
+    return trained
 
 
 @pytest.mark.parametrize(("cure", "accuracy"), [("relu", 0.85), ("init", 0.7), ("batch_norm", 0.9), ("residual", 0.9)])

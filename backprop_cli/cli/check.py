@@ -23,9 +23,9 @@ def check(config: ConfigFile, set_: Set = None, unset: Unset = None, json: Json 
       bp check configs/mnist.yaml --json
     """
     from backprop_cli.cli import ui
-    from backprop_cli.commands import check as checks
+    from backprop_cli.commands.check import check_config
 
-    result, error = checks.config(config, changes(set_, unset), warn=None if json else ui.warn)
+    result, error = check_config(config, changes(set_, unset), warn=None if json else ui.warn)
     if error is not None and not json:
         raise error
     if json:

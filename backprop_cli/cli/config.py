@@ -13,7 +13,7 @@ from backprop_cli.cli.group import group
 from backprop_cli.cli.options import ConfigFile, Json, Plugins, Set, Unset, changes, print_json
 
 
-def schema(plugin: Plugins = None) -> None:
+def print_schema(plugin: Plugins = None) -> None:
     """Print the JSON Schema of configs, for editors.
 
     Draft 7, made from the classes themselves. An editor with a YAML language server completes and
@@ -25,11 +25,11 @@ def schema(plugin: Plugins = None) -> None:
       bp config schema --plugin my_layers.py > bp.schema.json
     """
     from backprop_cli import registry
-    from backprop_cli.config.jsonschema import schema as make
+    from backprop_cli.config.jsonschema import schema
 
     for path in plugin or []:
         registry.load_plugin(path)
-    print_json(make())
+    print_json(schema())
 
 
 def show(
@@ -50,12 +50,12 @@ def show(
       bp config show configs/mnist.yaml --set optimizer.learning_rate=0.01 --origin
       bp config show configs/mnist.yaml --json
     """
-    from backprop_cli import config as configs
+    from backprop_cli.config import dump, load_config, origins, resolved
     from backprop_cli.config.spelling import flow
 
-    cfg = configs.load(config, changes(set_, unset))
+    cfg = load_config(config, changes(set_, unset))
     if origin:
-        rows = configs.origins(cfg)
+        rows = origins(cfg)
         if json:
             print_json([{"path": path, "value": value, "origin": where} for path, value, where in rows])
             return
@@ -63,9 +63,9 @@ def show(
         for path, value, where in rows:
             print(f"{path:<{width}}  {flow(value):<24}  # {where}")
     elif json:
-        print_json(configs.resolved(cfg))
+        print_json(resolved(cfg))
     else:
-        print(configs.dump(cfg), end="")
+        print(dump(cfg), end="")
 
 
 def init(
@@ -141,7 +141,7 @@ def copy(
 
 def register(app: typer.Typer) -> None:
     config = group("Write, show and describe configs.")
-    config.command()(schema)
+    config.command("schema")(print_schema)
     config.command()(show)
     config.command()(init)
     config.command("ls")(listing)

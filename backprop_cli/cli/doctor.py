@@ -44,27 +44,27 @@ def doctor(
     """
     from backprop_cli.cli import ui
     from backprop_cli.errors import UsageError
-    from backprop_cli.insight.doctor import examine as doctors
-    from backprop_cli.insight.doctor import text as doctor_text
+    from backprop_cli.insight.doctor.examine import as_json, examine_config, examine_run
+    from backprop_cli.insight.doctor.text import COLUMNS, lines, rows
     from backprop_cli.insight.doctor.verdicts import Limits
     from backprop_cli.runs.directory import find_run
 
     limits = Limits(steps, seconds, {} if json else {"warn": ui.warn, "progress": ui.loading})
     if is_config(source):
-        found = doctors.examine_config(Path(source), tuple(changes(set_, unset)), limits)
+        found = examine_config(Path(source), tuple(changes(set_, unset)), limits)
         path = source
     else:
         if set_ or unset:
             raise UsageError("--set goes with a CONFIG; a run is what it is")
         run = find_run(source, runs)
-        found = doctors.examine_run(run, limits)
+        found = examine_run(run, limits)
         path = str(run.config)
     if json:
-        print_json(doctors.as_json(found))
+        print_json(as_json(found))
     else:
-        columns = list(doctor_text.COLUMNS)
-        ui.table(columns, doctor_text.rows(found), right=columns[2:])
-        for line in doctor_text.lines(found, path):
+        columns = list(COLUMNS)
+        ui.table(columns, rows(found), right=columns[2:])
+        for line in lines(found, path):
             print(line)
         for note in found.notes:
             ui.note(note)

@@ -41,12 +41,12 @@ def gradcheck(
       bp gradcheck --plugin my_layers.py
     """
     from backprop_cli.cli import ui
-    from backprop_cli.commands import check
+    from backprop_cli.commands.check import config_gradients, registered_gradients
 
     if config is not None:
-        result = check.config_gradients(config, changes(set_, unset), warn=None if json else ui.warn)
+        result = config_gradients(config, changes(set_, unset), warn=None if json else ui.warn)
     else:
-        result = check.registered_gradients(layer, plugin, None if json else ui.loading)
+        result = registered_gradients(layer, plugin, None if json else ui.loading)
     if json:
         print_json(result)
     else:

@@ -14,7 +14,7 @@ Input = Annotated[
 ]
 
 
-def predict(
+def command(
     run: RunName,
     source: Input,
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help=".csv, .json or .npy")] = None,
@@ -34,20 +34,18 @@ def predict(
       bp predict latest inputs.npy --output outputs.npy --checkpoint last
     """
     from backprop_cli.cli import ui
-    from backprop_cli.commands import predict as predicting
+    from backprop_cli.commands.predict import as_csv, as_json, predict, save
     from backprop_cli.runs.directory import find_run
 
-    found = predicting.predict(
-        find_run(run, runs), source, checkpoint, warn=ui.warn, progress=None if json else ui.loading
-    )
+    found = predict(find_run(run, runs), source, checkpoint, warn=ui.warn, progress=None if json else ui.loading)
     if output is not None:
-        predicting.save(found, output)
+        save(found, output)
         print(str(output))
     elif json:
-        print_json(predicting.as_json(found))
+        print_json(as_json(found))
     else:
-        print(predicting.as_csv(found), end="")
+        print(as_csv(found), end="")
 
 
 def register(app: typer.Typer) -> None:
-    app.command()(predict)
+    app.command("predict")(command)

@@ -20,9 +20,9 @@ def profile(config: ConfigFile, set_: Set = None, unset: Unset = None, json: Jso
       bp profile configs/mnist.yaml --set trainer.batch_size=128 --json
     """
     from backprop_cli.cli import ui
-    from backprop_cli.commands import profile as profiles
+    from backprop_cli.commands.profile import profile_config
 
-    result = profiles.config(config, changes(set_, unset), warn=None if json else ui.warn)
+    result = profile_config(config, changes(set_, unset), warn=None if json else ui.warn)
     if json:
         print_json(result)
         return

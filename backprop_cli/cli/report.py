@@ -11,7 +11,7 @@ from backprop_cli.cli.options import RUNS, Json, Runs, print_json
 from backprop_cli.cli.plot import RunNames
 
 
-def report(
+def command(
     names: RunNames,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Default: report-RUN.html, here.")
@@ -31,14 +31,14 @@ def report(
     """
     from backprop_cli.cli.plot import views
     from backprop_cli.errors import UsageError
-    from backprop_cli.insight.report.report import report as page
+    from backprop_cli.insight.report.report import report
     from backprop_cli.runs.files import write_atomically
 
     found = views(names, runs, checkpoint)
     path = output or Path(f"report-{found[0].run.id}{f'+{len(found) - 1}' if len(found) > 1 else ''}.html")
     if not path.parent.is_dir():
         raise UsageError(f"{path}: there is no folder {path.parent}")
-    write_atomically(path, [page(found).encode()])
+    write_atomically(path, [report(found).encode()])
     if json:
         print_json({"path": str(path), "runs": [view.run.id for view in found]})
     else:
@@ -46,4 +46,4 @@ def report(
 
 
 def register(app: typer.Typer) -> None:
-    app.command()(report)
+    app.command("report")(command)

@@ -56,23 +56,23 @@ def listing(
     """
     from backprop_cli.cli import ui
     from backprop_cli.errors import UsageError
-    from backprop_cli.runs import listing as rooms
+    from backprop_cli.runs.listing import matching, order, overview, require, value
 
     if runs.exists() and not runs.is_dir():
         raise UsageError(f"{runs} is not a folder; expected the one that holds the runs")
-    found = rooms.overview(runs)
+    found = overview(runs)
     if not found:
         ui.note(f"no runs in {runs} yet; `bp train CONFIG` makes one, --runs DIR looks elsewhere")
-    rooms.require(found, sort.removeprefix("-"), f"--sort {sort}", possible_columns)
+    require(found, sort.removeprefix("-"), f"--sort {sort}", possible_columns)
     names = columns.split(",") if columns else []
     for name in names:
-        rooms.require(found, name, f"--columns {columns}", possible_columns)
-    rows = rooms.order(rooms.where(found, where or [], possible_columns), sort)
+        require(found, name, f"--columns {columns}", possible_columns)
+    rows = order(matching(found, where or [], possible_columns), sort)
     if columns is None and (json or format == "json"):
         print_json([{key: each for key, each in row.items() if key != "config"} for row in rows])
         return
     names = names or usual_columns(rows, format)
-    cells = [[rooms.value(row, name) for name in names] for row in rows]
+    cells = [[value(row, name) for name in names] for row in rows]
     ui.print_rows(names, cells, "json" if json else format)
 
 
@@ -118,7 +118,7 @@ def show(run: RunName, runs: Runs = RUNS, json: Json = False) -> None:
     ui.table(["", ""], [[key, ui.brief(each)] for key, each in info.items()])
 
 
-def compare(
+def side_by_side(
     names: Annotated[
         list[str],
         typer.Argument(metavar="RUN RUN", help="Two or more runs.", show_default=False, autocompletion=completion.runs),
@@ -138,7 +138,7 @@ def compare(
       bp runs compare runs/plain runs/batch_norm --format csv
     """
     from backprop_cli.cli import ui
-    from backprop_cli.commands import compare as comparing
+    from backprop_cli.commands.compare import compare, rows
     from backprop_cli.errors import UsageError
     from backprop_cli.runs.directory import find_run
 
@@ -148,15 +148,15 @@ def compare(
         from backprop_cli.cli.plot import picture
 
         picture(names, "compare", plot, runs)
-    found = comparing.compare([find_run(name, runs) for name in names])
+    found = compare([find_run(name, runs) for name in names])
     if json or format == "json":
         print_json(found)
         return
     columns = ["", "key", *found["runs"], "last − first"]
-    ui.print_rows(columns, comparing.rows(found), format)
+    ui.print_rows(columns, rows(found), format)
 
 
-def remove(
+def delete(
     names: Annotated[
         list[str],
         typer.Argument(metavar="RUN", help="Runs to delete.", show_default=False, autocompletion=completion.runs),
@@ -172,10 +172,10 @@ def remove(
       bp runs rm moons-20260801-120000-1a2b
     """
     from backprop_cli.runs.directory import find_run
-    from backprop_cli.runs.removal import remove as delete
+    from backprop_cli.runs.removal import remove
 
     for path, run in {run.path.absolute(): run for run in [find_run(name, runs) for name in names]}.items():
-        delete(run, runs)
+        remove(run, runs)
         print(path)
 
 
@@ -199,19 +199,19 @@ def prune(
     """
     from backprop_cli.cli import ui
     from backprop_cli.errors import BpError
-    from backprop_cli.runs import removal
+    from backprop_cli.runs.removal import chosen, remove, sweep
 
     failed: BpError | None = None
-    for run in removal.chosen(runs, keep=keep, status=[each.value for each in status or []]):
+    for run in chosen(runs, keep=keep, status=[each.value for each in status or []]):
         try:
             if not dry_run:
-                removal.remove(run, runs)
+                remove(run, runs)
             print(run.path)
         except BpError as error:  # somebody has just gone on with it, or it is a link: the others still go
             ui.note(str(error))
             failed = error
     if not dry_run:
-        removal.sweep(runs)
+        sweep(runs)
     if failed is not None:
         raise typer.Exit(1)
 
@@ -220,7 +220,7 @@ def register(app: typer.Typer) -> None:
     runs = group("List, show, compare and remove runs.")
     runs.command("ls")(listing)
     runs.command("show")(show)
-    runs.command("compare")(compare)
-    runs.command("rm")(remove)
+    runs.command("compare")(side_by_side)
+    runs.command("rm")(delete)
     runs.command("prune")(prune)
     app.add_typer(runs, name="runs")

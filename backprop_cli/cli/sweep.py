@@ -61,22 +61,22 @@ def sweep(
     workers.start(jobs, PRELOADED)  # before this process does the same imports
     from backprop_cli.cli import ui
     from backprop_cli.cli.ui.sweeps import sweep_progress
-    from backprop_cli.commands.sweep import sweep as sweeps
-    from backprop_cli.commands.sweep import trials as planning
+    from backprop_cli.commands.sweep.sweep import Silent, Watcher, ranked, run, states, watched
+    from backprop_cli.commands.sweep.trials import changed, check_trials, plan
     from backprop_cli.errors import UsageError
     from backprop_cli.registry import expected
 
-    planned = planning.trials(changes(set_, unset), trials, search_seed)
+    planned = plan(changes(set_, unset), trials, search_seed)
     if name and Path(name).name != name:
         raise UsageError(f"--name {name}: expected a name; --runs DIR says where its folder is to be")
     folder = runs / (name or f"{config.stem.removeprefix('bp:')}-sweep")
-    before = sweeps.states(folder, planned)
+    before = states(folder, planned)
     chosen = [each.trial for each in before if wanted(each.status, only)]
-    cfg, columns = planning.check(config, chosen or planned[:1], None if quiet else ui.loading)
+    cfg, columns = check_trials(config, chosen or planned[:1], None if quiet else ui.loading)
     started = [each for each in before if each.status != "missing"]
     if started and not resume and only is None:
         raise UsageError(f"{folder} already holds {len(started)} of these trials; add --resume, or choose a --name")
-    since = planning.changed(config, folder, chosen if only == "failed" else ())
+    since = changed(config, folder, chosen if only == "failed" else ())
     if since:
         more = f" and {len(since) - SHOWN} more" if len(since) > SHOWN else ""
         raise UsageError(
@@ -85,17 +85,17 @@ def sweep(
         )
     if monitor is not None and monitor not in columns:
         raise UsageError(f"--monitor {monitor}: no trial computes it; {expected(monitor, columns)}")
-    shown: AbstractContextManager[sweeps.Watcher] = nullcontext(sweeps.Silent())
+    shown: AbstractContextManager[Watcher] = nullcontext(Silent())
     with shown if quiet else sweep_progress(len(chosen), jobs, list(planned[0].varied)) as watcher:
-        outcomes = sweeps.run(
+        outcomes = run(
             config, planned, chosen, folder, jobs=jobs, again=only == "failed", fail_fast=fail_fast, watcher=watcher
         )
     if monitor is None:
-        monitor = next((found for each in outcomes if (found := sweeps.watched(each))), None)
+        monitor = next((found for each in outcomes if (found := watched(each))), None)
     if maximize is None:
         larger = {f"/{metric.key}" for metric in cfg.trainer.metrics if metric.maximize}
         maximize = monitor is not None and monitor.endswith(tuple(larger))
-    best = sweeps.ranked(outcomes, monitor, maximize)
+    best = ranked(outcomes, monitor, maximize)
     if json:
         print_json(summary(folder, outcomes, best))
     else:

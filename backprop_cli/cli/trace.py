@@ -25,7 +25,7 @@ Traced = Annotated[
 ]
 
 
-def trace(
+def command(
     source: Traced,
     sample: Annotated[int, typer.Option("--sample", metavar="N", min=0, help="Which training example.")] = 0,
     set_: Set = None,
@@ -50,12 +50,12 @@ def trace(
       bp trace configs/mazur.yaml --format html --output trace.html
     """
     from backprop_cli import build
-    from backprop_cli import config as configs
     from backprop_cli.cli import ui
+    from backprop_cli.config import load_config
     from backprop_cli.errors import UsageError
-    from backprop_cli.insight.trace import text as trace_text
-    from backprop_cli.insight.trace import trace as traces
+    from backprop_cli.insight.trace.text import parts
     from backprop_cli.insight.trace.to_json import as_json
+    from backprop_cli.insight.trace.trace import trace
     from backprop_cli.runs.directory import find_run
     from backprop_cli.runs.files import write_atomically
 
@@ -71,28 +71,28 @@ def trace(
         raise UsageError(f"{output}: there is no folder {output.parent}")
     loading: dict[str, Any] = {} if json else {"warn": ui.warn, "progress": ui.loading}
     if is_config(source):
-        found = traces.trace(configs.load(source, changes(set_, unset)), sample, **loading)
+        found = trace(load_config(source, changes(set_, unset)), sample, **loading)
     elif set_ or unset:
         raise UsageError("--set goes with a CONFIG; a run is what it is")
     else:
         prepared, _ = build.load_run(find_run(source, runs), **loading)
-        found = traces.trace(prepared.config, sample, prepared)
+        found = trace(prepared.config, sample, prepared)
     if json:
         print_json(as_json(found))
     elif output is not None:
         write_atomically(output, [_written(found, format, blank).encode()])
         print(output)
     elif format == "text" and sys.stdout.isatty():
-        ui.sections(trace_text.parts(found, blank), wait=step)
+        ui.sections(parts(found, blank), wait=step)
     else:
         print(_written(found, format, blank), end="")
 
 
 def _written(found: Trace, format: str, blank: bool) -> str:
-    from backprop_cli.insight.trace import text as trace_text
+    from backprop_cli.insight.trace.text import as_html, as_text
 
-    return trace_text.page(found, blank) if format == "html" else trace_text.text(found, blank)
+    return as_html(found, blank) if format == "html" else as_text(found, blank)
 
 
 def register(app: typer.Typer) -> None:
-    app.command()(trace)
+    app.command("trace")(command)

@@ -19,15 +19,16 @@ Config = Annotated[
     ),
 ]
 Resume = Annotated[
-    str | None, typer.Option(metavar="RUN", help="Go on with a run, exactly.", autocompletion=completion.runs)
+    str | None,
+    typer.Option("--resume", metavar="RUN", help="Go on with a run, exactly.", autocompletion=completion.runs),
 ]
 
 
-def train(
+def command(
     config: Config = None,
     set_: Set = None,
     unset: Unset = None,
-    resume: Resume = None,
+    resumed: Resume = None,
     run_dir: Annotated[Path | None, typer.Option(metavar="DIR", help="The run's exact directory.")] = None,
     runs: Runs = RUNS,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="Same as --set name=NAME.")] = None,
@@ -55,29 +56,29 @@ def train(
       bp train --resume latest --epochs 100
     """
     from backprop_cli import build
-    from backprop_cli import config as configs
     from backprop_cli.cli import ui
     from backprop_cli.cli.ui.progress import progress
-    from backprop_cli.commands import train as session
+    from backprop_cli.commands.train import resume, train
+    from backprop_cli.config import load_config
     from backprop_cli.config.spelling import flow
     from backprop_cli.errors import BpError, UsageError
     from backprop_cli.runs.directory import find_run
 
-    if (config is None) == (resume is None):
+    if (config is None) == (resumed is None):
         raise UsageError("expected a CONFIG, or --resume RUN, and not both; see `bp train --help`")
-    if resume is not None and (set_ or unset or name or seed is not None or run_dir or dry_run):
+    if resumed is not None and (set_ or unset or name or seed is not None or run_dir or dry_run):
         raise UsageError("a resumed run keeps its config, name and seed; only --epochs can be changed")
     warn = None if quiet else ui.warn
     loading = None if quiet else ui.loading
     callbacks = [] if quiet else [progress(live)]
-    if resume is not None:
-        found = find_run(resume, runs)
-        work = partial(session.resume, found, epochs=epochs)
+    if resumed is not None:
+        found = find_run(resumed, runs)
+        work = partial(resume, found, epochs=epochs)
     else:
         assert config is not None
         given = {"name": name and flow(name), "trainer.epochs": epochs, "seed": seed}
         overrides = [*changes(set_, unset), *(f"{key}={value}" for key, value in given.items() if value is not None)]
-        cfg = configs.load(config, overrides)
+        cfg = load_config(config, overrides)
         if dry_run:
             prepared = build.prepare(cfg, warn=warn, progress=loading)
             count = prepared.network.store.count
@@ -85,7 +86,7 @@ def train(
             if json:
                 print_json({"run_id": None, "run_dir": None, "status": "checked", "parameters": count})
             return
-        work = partial(session.train, cfg, runs=runs, run_dir=run_dir, command=[Path(sys.argv[0]).name, *sys.argv[1:]])
+        work = partial(train, cfg, runs=runs, run_dir=run_dir, command=[Path(sys.argv[0]).name, *sys.argv[1:]])
     try:
         result = work(warn=warn, progress=loading, callbacks=callbacks)
     except BpError as error:
@@ -101,4 +102,4 @@ def train(
 
 
 def register(app: typer.Typer) -> None:
-    app.command()(train)
+    app.command("train")(command)

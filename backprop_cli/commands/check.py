@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from backprop_cli import build, registry
-from backprop_cli import config as configs
-from backprop_cli.config import Config
+from backprop_cli.config import Config, load_config
 from backprop_cli.data.progress import Show
 from backprop_cli.engine import battery, gradcheck
 from backprop_cli.errors import BpError, ConfigError, DataError, Problem, UsageError
@@ -27,14 +26,14 @@ MOVED = 0.01  # standard deviation of what is added to its parameters
 STEPS, SECONDS = 3, 0.5  # how long a config is tried
 
 
-def config(path: Path, overrides: Sequence[str], **options: Any) -> tuple[dict[str, Any], ConfigError | None]:
+def check_config(path: Path, overrides: Sequence[str], **options: Any) -> tuple[dict[str, Any], ConfigError | None]:
     """Everything `bp check --json` prints; and the error, if the config would not train, rather than raising it.
 
     Among `options` may be `warn`, which is told what is under `warnings`, too.
     """
     cfg = None
     try:
-        cfg = configs.load(path, overrides)
+        cfg = load_config(path, overrides)
         return _described(build.prepare(cfg, **options), options.get("warn")), None
     except (BpError, MemoryError) as error:
         found = error if isinstance(error, ConfigError) else _placed(cfg, error)
@@ -131,7 +130,7 @@ def config_gradients(path: Path, overrides: Sequence[str], **options: Any) -> di
     Its parameters are moved a little: where an image is blank, a bias of 0 puts a ReLU on its kink, and there
     no difference is a derivative.
     """
-    cfg = configs.load(path, [*overrides, "dtype=float64"])
+    cfg = load_config(path, [*overrides, "dtype=float64"])
     prepared = build.prepare(cfg, **options)
     x, y = next(iter(prepared.batches("train").epoch(1)))
     x, y = x[:SAMPLES].copy(), y[:SAMPLES].copy()

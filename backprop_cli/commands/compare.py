@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from backprop_cli import config as configs
+from backprop_cli.config import diff, load_config
 from backprop_cli.runs.directory import RunDirectory
 from backprop_cli.runs.listing import measured
 
@@ -18,11 +18,11 @@ def compare(runs: Sequence[RunDirectory]) -> dict[str, Any]:
     `metrics` are those of the last epoch, `best` the best epoch of each run by what it monitored,
     `config` the dotted paths that are not the same in all; None where a run has no such key.
     """
-    loaded = [configs.load(run.config) for run in runs]
+    loaded = [load_config(run.config) for run in runs]
     first = loaded[0]
     paths: dict[str, list[Any]] = {}
     for i, other in enumerate(loaded[1:], start=1):
-        for path, ours, theirs in configs.diff(first, other):
+        for path, ours, theirs in diff(first, other):
             paths.setdefault(path, [ours] * len(runs))[i] = theirs
     last = [measured(run) for run in runs]
     names = list(dict.fromkeys(name for row in last for name in row if "/" in name))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from backprop_cli import build
-from backprop_cli import config as configs
+from backprop_cli.config import load_config
 from backprop_cli.engine.graph import Network, Node
 from backprop_cli.engine.memory import Bindings
 from backprop_cli.training.kernels import choose
@@ -50,9 +50,9 @@ class Stopwatch:
         return min(step.get(name, 0.0) for step in self.steps)
 
 
-def config(path: Path, overrides: Sequence[str], **options: Any) -> dict[str, Any]:
+def profile_config(path: Path, overrides: Sequence[str], **options: Any) -> dict[str, Any]:
     """Train for a few steps and say what each part of one takes. Raises ConfigError, DataError."""
-    prepared = build.prepare(configs.load(path, overrides), **options)
+    prepared = build.prepare(load_config(path, overrides), **options)
     trainer, train = prepared.config.trainer, prepared.batches("train", training=True)
     if trainer.kernels == "auto":
         prepared.network.use(choose(prepared.network, train.batch_size, trainer.epochs * train.steps_per_epoch))

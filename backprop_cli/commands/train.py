@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from backprop_cli import __version__
-from backprop_cli import config as configs
 from backprop_cli.build import TRANSFORMS, Prepared, config_of, prepare, training
-from backprop_cli.config import Config
+from backprop_cli.config import Config, dump
 from backprop_cli.data.fingerprint import fingerprint
 from backprop_cli.data.pipeline import transforms_state
 from backprop_cli.errors import BpError, CheckpointError, UsageError
@@ -111,7 +110,7 @@ def train(
             (warn or _stderr)(remark)
         about = _about(prepared, command)
         signals.wait_for_step()
-        run = RunDirectory.create(cfg.name, configs.dump(cfg), about, runs=runs, exact=run_dir, plugins=cfg.plugins)
+        run = RunDirectory.create(cfg.name, dump(cfg), about, runs=runs, exact=run_dir, plugins=cfg.plugins)
         try:
             return Session.of(prepared, made, run, warn or _stderr).go(signals, callbacks)
         finally:
@@ -214,7 +213,7 @@ def _extend(session: Session, epochs: int) -> None:
     if loop.stop_reason is not None:
         loop.stop_reason = None
         session.best.wait_anew()
-    write_atomically(session.run.config, [configs.dump(session.prepared.config).encode()])
+    write_atomically(session.run.config, [dump(session.prepared.config).encode()])
 
 
 def _finished(session: Session, say: Say) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """YAML to a checked, frozen Config, and back."""
 
 from backprop_cli.config.dump import diff, dump, origins, resolved
-from backprop_cli.config.load import load
+from backprop_cli.config.load import load_config
 from backprop_cli.config.schema import Config
 
-__all__ = ["Config", "diff", "dump", "load", "origins", "resolved"]
+__all__ = ["Config", "diff", "dump", "load_config", "origins", "resolved"]

@@ -9,7 +9,7 @@ from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 from backprop_cli import registry
-from backprop_cli.config.nodes import Keys, Mark, nearest, problem
+from backprop_cli.config.marked import Keys, Mark, nearest, problem
 from backprop_cli.errors import Problem
 from backprop_cli.registry import Component, suggest
 

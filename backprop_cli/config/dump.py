@@ -11,7 +11,7 @@ import yaml
 
 from backprop_cli import registry
 from backprop_cli.config.interpolate import escape
-from backprop_cli.config.nodes import Keys, dotted
+from backprop_cli.config.marked import Keys, dotted
 from backprop_cli.config.scalars import resolve
 from backprop_cli.config.schema import Config, Options
 from backprop_cli.registry import Registered

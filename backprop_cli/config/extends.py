@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from backprop_cli.config.nodes import MAX_DEPTH, Node, problem
+from backprop_cli.config.marked import MAX_DEPTH, Marked, problem
 from backprop_cli.config.text import parse, read
 from backprop_cli.errors import ConfigError, Problem
 
@@ -16,7 +16,7 @@ MAX_CHAIN = 16
 IDENTITY = ("type", "source")
 
 
-def read_extended(path: Path, problems: list[Problem], seen: tuple[Path, ...] = ()) -> Node:
+def read_extended(path: Path, problems: list[Problem], seen: tuple[Path, ...] = ()) -> Marked:
     """The nodes of a file merged over those of the files it extends. Raises ConfigError."""
     root = parse(read(path), str(path), problems)
     if not isinstance(root.value, dict):
@@ -46,10 +46,10 @@ def read_extended(path: Path, problems: list[Problem], seen: tuple[Path, ...] = 
         raise
 
 
-def merge(base: Node, top: Node, depth: int = 0) -> Node:
+def merge(base: Marked, top: Marked, depth: int = 0) -> Marked:
     """`top` over `base`, each value with the mark of where it comes from."""
     if isinstance(base.value, str) and isinstance(top.value, dict) and depth:
-        base = Node({"type": Node(base.value, base.mark, base.mark)}, base.mark, base.key)
+        base = Marked({"type": Marked(base.value, base.mark, base.mark)}, base.mark, base.key)
     if not isinstance(base.value, dict) or not isinstance(top.value, dict) or depth > MAX_DEPTH:
         return top
     for key in IDENTITY:
@@ -59,4 +59,4 @@ def merge(base: Node, top: Node, depth: int = 0) -> Node:
     merged = dict(base.value)
     for key, child in top.value.items():
         merged[key] = merge(base.value[key], child, depth + 1) if key in base.value else child
-    return Node(merged, top.mark, top.key)
+    return Marked(merged, top.mark, top.key)

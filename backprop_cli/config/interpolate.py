@@ -15,7 +15,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from backprop_cli.config.nodes import MAX_NODES, Keys, Node, copy, problem, size
+from backprop_cli.config.marked import MAX_NODES, Keys, Marked, copy, problem, size
 from backprop_cli.config.overrides import item_names
 from backprop_cli.config.scalars import resolve
 from backprop_cli.errors import ConfigError, Problem
@@ -31,7 +31,7 @@ def escape(text: str) -> str:
     return text.replace("${", "$${")
 
 
-def interpolate(root: Node, defaults: Mapping[str, Any], problems: list[Problem]) -> None:
+def interpolate(root: Marked, defaults: Mapping[str, Any], problems: list[Problem]) -> None:
     """Replace every `${…}` in place. `defaults` stand in for keys that the config leaves out."""
     _Interpolation(root, defaults, problems).visit(root, (), 0)
 
@@ -41,7 +41,7 @@ class _RefusedError(Exception):
 
 
 class _Interpolation:
-    def __init__(self, root: Node, defaults: Mapping[str, Any], problems: list[Problem]) -> None:
+    def __init__(self, root: Marked, defaults: Mapping[str, Any], problems: list[Problem]) -> None:
         self.root = root
         self.defaults = defaults
         self.problems = problems
@@ -49,7 +49,7 @@ class _Interpolation:
         self.active: list[int] = []
         self.copied = 0
 
-    def visit(self, node: Node, path: Keys, nested: int) -> None:
+    def visit(self, node: Marked, path: Keys, nested: int) -> None:
         if id(node) in self.done:
             return
         if nested > MAX_NESTED:
@@ -67,7 +67,7 @@ class _Interpolation:
         self.active.pop()
         self.done.add(id(node))
 
-    def text(self, node: Node, path: Keys, nested: int) -> Any:
+    def text(self, node: Marked, path: Keys, nested: int) -> Any:
         whole = REFERENCE.fullmatch(node.value)
         if whole and whole.group(1) is not None:
             found = self.find(whole.group(1).strip(), nested)
@@ -94,7 +94,7 @@ class _Interpolation:
             raise _RefusedError(f"text of {len(result)} characters; expected at most {MAX_TEXT}")
         return result
 
-    def find(self, name: str, nested: int) -> Node:
+    def find(self, name: str, nested: int) -> Marked:
         if name.startswith("env:"):
             variable, comma, default = name.removeprefix("env:").partition(",")
             value = os.environ.get(variable)
@@ -103,12 +103,12 @@ class _Interpolation:
                     f"the environment variable {variable} is not set; set it, or give a default: "
                     f"${{env:{variable},default}}"
                 )
-            return Node(resolve(default.strip() if value is None else value), self.root.mark)
+            return Marked(resolve(default.strip() if value is None else value), self.root.mark)
         node = self.root
         for depth, key in enumerate(name.split(".")):
             child = _child(node, key)
             if child is None and depth == 0 and "." not in name and key in self.defaults:
-                return Node(self.defaults[key], self.root.mark)
+                return Marked(self.defaults[key], self.root.mark)
             if child is None:
                 known = [*(node.value if isinstance(node.value, dict) else ()), *(() if depth else self.defaults)]
                 near = suggest(key, known)
@@ -121,9 +121,9 @@ class _Interpolation:
         return node
 
 
-def _child(node: Node, key: str) -> Node | None:
+def _child(node: Marked, key: str) -> Marked | None:
     if isinstance(node.value, dict):
-        found: Node | None = node.value.get(key)
+        found: Marked | None = node.value.get(key)
         return found
     if isinstance(node.value, list):
         names = item_names(node)

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, Union
 import annotated_types
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from backprop_cli.config.nodes import Keys
+from backprop_cli.config.marked import Keys
 from backprop_cli.registry import suggest
 
 NONE = type(None)

@@ -1,4 +1,4 @@
-"""`load`: a YAML file and overrides to a Config, or every problem at once.
+"""`load_config`: a YAML file and overrides to a Config, or every problem at once.
 
 read and merge (`text`, `extends`) -> `--set` (`overrides`) -> `${…}` (`interpolate`) -> plugins
 -> types (`validate`) -> what types cannot say (`checks`).
@@ -15,7 +15,7 @@ from backprop_cli import registry
 from backprop_cli.config.checks import check
 from backprop_cli.config.extends import read_extended
 from backprop_cli.config.interpolate import interpolate
-from backprop_cli.config.nodes import DEFAULT, Keys, Node, marks
+from backprop_cli.config.marked import DEFAULT, Keys, Marked, marks
 from backprop_cli.config.overrides import apply
 from backprop_cli.config.schema import Config, Options
 from backprop_cli.config.spelling import example, nearest_key
@@ -27,7 +27,7 @@ MAX_SHOWN = 100  # problems of one config; nobody reads more at once
 SECTIONS = {"trainer": ("section", "trainer"), "optimizer": ("optimizer", "adam")}
 
 
-def load(path: str | Path, overrides: Sequence[str] = ()) -> Config:
+def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     """The checked config of a file, or of `bp:NAME`, with `--set` style overrides applied.
 
     Raises ConfigError with all the problems found, UsageError for a NAME that does not ship.
@@ -38,15 +38,15 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     return _finish(root, path, overrides, problems)
 
 
-def _finish(root: Node, path: Path, overrides: Sequence[str], problems: list[Problem]) -> Config:
+def _finish(root: Marked, path: Path, overrides: Sequence[str], problems: list[Problem]) -> Config:
     apply(root, overrides, problems)
     name = path.stem.strip(". ")[:50] or "run"
     before = len(problems)
     interpolate(root, {"name": name, "seed": 0, "dtype": "float32"}, problems)
     unresolved, after = {replace(each, message="") for each in problems[before:]}, len(problems)
-    root.value.setdefault("name", Node(name, DEFAULT, DEFAULT))
+    root.value.setdefault("name", Marked(name, DEFAULT, DEFAULT))
     for section in SECTIONS:
-        root.value.setdefault(section, Node({}, DEFAULT, DEFAULT))
+        root.value.setdefault(section, Marked({}, DEFAULT, DEFAULT))
     validator = Validator(path.parent, problems)
     plugins = _load_plugins(root, validator)
     values = {**_validate(root, validator), "plugins": plugins}
@@ -62,7 +62,7 @@ def _finish(root: Node, path: Path, overrides: Sequence[str], problems: list[Pro
     )
 
 
-def _load_plugins(root: Node, validator: Validator) -> Any:
+def _load_plugins(root: Marked, validator: Validator) -> Any:
     """Run the plugin files first: what they define, the rest of the config may name."""
     node = root.value.get("plugins")
     if node is None:
@@ -76,12 +76,12 @@ def _load_plugins(root: Node, validator: Validator) -> Any:
     return paths
 
 
-def _validate(root: Node, validator: Validator) -> dict[str, Any]:
+def _validate(root: Marked, validator: Validator) -> dict[str, Any]:
     """Every top-level option on its own, so that one mistake hides no other."""
     hints, options = registry.hints(Options), registry.options(Options)
     unknown = [key for key in root.value if key not in options]
     for key in unknown[:MAX_UNKNOWN]:
-        place = Node(None, root.value[key].key or root.value[key].mark)
+        place = Marked(None, root.value[key].key or root.value[key].mark)
         message = f"unknown key {key!r}; {registry.expected('', [*options, 'extends'])}"
         near = nearest_key(key, list(options)) or _belongs(key)
         validator.complain(place, (key,), message + (f"; did you mean {near!r}?" if near else ""))

@@ -17,13 +17,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from backprop_cli import registry
-from backprop_cli.config.nodes import MAX_DEPTH, Keys, Mark, Node, dotted, problem, stamped
+from backprop_cli.config.marked import MAX_DEPTH, Keys, Mark, Marked, dotted, problem, stamped
 from backprop_cli.config.text import parse
 from backprop_cli.errors import ConfigError, Problem
 from backprop_cli.registry import expected, suggest
 
 
-def apply(root: Node, overrides: Iterable[str], problems: list[Problem]) -> None:
+def apply(root: Marked, overrides: Iterable[str], problems: list[Problem]) -> None:
     """Apply each override in turn, in place; what cannot be applied goes to `problems`."""
     for text in overrides:
         mark = Mark(f"--set {text if len(text) <= 100 else text[:97] + '...'}")
@@ -41,7 +41,7 @@ class _RefusedError(Exception):
         super().__init__(message)
 
 
-def _apply(root: Node, text: str, mark: Mark) -> None:
+def _apply(root: Marked, text: str, mark: Mark) -> None:
     left, equals, right = text.partition("=")
     remove, append = text.startswith("~"), left.endswith("+")
     if not equals and not remove:
@@ -49,7 +49,7 @@ def _apply(root: Node, text: str, mark: Mark) -> None:
     keys = _split(text[1:] if remove else left.removesuffix("+"))
     if keys[0] == "extends":
         raise _RefusedError("is read before --set; edit the file instead", ("extends",))
-    parent, done = root, ()  # type: tuple[Node, Keys]
+    parent, done = root, ()  # type: tuple[Marked, Keys]
     for index, key in enumerate(keys[:-1]):
         parent = _step(parent, key, (*done, key), mark, make=not remove, following=keys[index + 1 :])
         done = (*done, key)
@@ -78,12 +78,12 @@ def _split(path: str) -> list[str]:
     return keys
 
 
-def _step(node: Node, key: str, path: Keys, mark: Mark, *, make: bool, following: list[str]) -> Node:
+def _step(node: Marked, key: str, path: Keys, mark: Mark, *, make: bool, following: list[str]) -> Marked:
     """The child to go into; makes a missing mapping where `make`."""
     if isinstance(node.value, list) and key in ("layers", "branches"):
         return node  # `residual: […]` is short for `residual: {layers: […]}`, and errors name the long path
     if isinstance(node.value, list):
-        child: Node = node.value[_index(node, key, path)]
+        child: Marked = node.value[_index(node, key, path)]
         return child
     mapping = _mapping(node, path[:-1], mark)
     if key not in mapping:
@@ -91,16 +91,16 @@ def _step(node: Node, key: str, path: Keys, mark: Mark, *, make: bool, following
             raise _RefusedError(_nothing_here(key, mapping), path)
         if following[0].isdigit():
             raise _RefusedError(f"there is no such list to take item {following[0]} of", path)
-        mapping[key] = Node({}, mark, mark)
-    found: Node = mapping[key]
+        mapping[key] = Marked({}, mark, mark)
+    found: Marked = mapping[key]
     return found
 
 
-def _mapping(node: Node, path: Keys, mark: Mark) -> dict[str, Node]:
+def _mapping(node: Marked, path: Keys, mark: Mark) -> dict[str, Marked]:
     """The mapping to set a key in: a bare name becomes {type: name}, null an empty mapping."""
     if isinstance(node.value, str):
         key = "source" if path and path[-1] in ("dataset", "fallback") else "type"
-        node.value = {key: Node(node.value, node.mark, node.mark)}
+        node.value = {key: Marked(node.value, node.mark, node.mark)}
     elif node.value is None:
         node.value = {}
     if not isinstance(node.value, dict):
@@ -108,17 +108,17 @@ def _mapping(node: Node, path: Keys, mark: Mark) -> dict[str, Node]:
     return node.value
 
 
-def _append(parent: Node, key: str, value: Node, path: Keys, mark: Mark) -> None:
+def _append(parent: Marked, key: str, value: Marked, path: Keys, mark: Mark) -> None:
     if isinstance(parent.value, list):
-        target: Node = parent.value[_index(parent, key, path)]
+        target: Marked = parent.value[_index(parent, key, path)]
     else:
-        target = _mapping(parent, path[:-1], mark).setdefault(key, Node([], mark, mark))
+        target = _mapping(parent, path[:-1], mark).setdefault(key, Marked([], mark, mark))
     if not isinstance(target.value, list):
         raise _RefusedError("is not a list; use = to replace it", path)
     target.value.extend(value.value if isinstance(value.value, list) else [value])
 
 
-def _remove(parent: Node, key: str, path: Keys) -> None:
+def _remove(parent: Marked, key: str, path: Keys) -> None:
     if isinstance(parent.value, list):
         del parent.value[_index(parent, key, path)]
     elif isinstance(parent.value, dict) and key in parent.value:
@@ -132,7 +132,7 @@ def _nothing_here(key: str, known: Iterable[str]) -> str:
     return "is not given, so there is nothing to remove" + (f"; did you mean {near!r}?" if near else "")
 
 
-def _index(node: Node, key: str, path: Keys) -> int:
+def _index(node: Marked, key: str, path: Keys) -> int:
     """The position of a list item given by index or name."""
     count = len(node.value)
     if key.removeprefix("-").isdecimal():
@@ -146,7 +146,7 @@ def _index(node: Node, key: str, path: Keys) -> int:
     raise _RefusedError(f"no item of {dotted(path[:-1])} has this name; {expected(key, filter(None, names))}", path)
 
 
-def item_names(node: Node) -> list[str]:
+def item_names(node: Marked) -> list[str]:
     """What the items of a list are called: their `name`, else type and count as the builder counts (`dense_1`).
 
     Behind shorthand, which expands to a number of layers that only the builder knows, an item without

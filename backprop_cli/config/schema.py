@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, MinLen
 from pydantic import AfterValidator, WithJsonSchema
 
-from backprop_cli.config.nodes import Keys, Mark, nearest, problem
+from backprop_cli.config.marked import Keys, Mark, nearest, problem
 from backprop_cli.errors import Problem
 from backprop_cli.registry import Registered
 

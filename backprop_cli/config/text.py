@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from backprop_cli.config.nodes import MAX_DEPTH, MAX_NODES, Mark, Node, copy, problem, size
+from backprop_cli.config.marked import MAX_DEPTH, MAX_NODES, Mark, Marked, copy, problem, size
 from backprop_cli.config.scalars import is_number, resolve
 from backprop_cli.configs import offered
 from backprop_cli.errors import ConfigError, Problem
@@ -80,7 +80,7 @@ def read(path: Path) -> str:
     return text
 
 
-def parse(text: str, origin: str, problems: list[Problem]) -> Node:
+def parse(text: str, origin: str, problems: list[Problem]) -> Marked:
     """YAML text to a node. Adds what can be passed over (a duplicate key, a tag) to `problems`.
 
     Raises ConfigError, with those before it, at a mistake that ends the reading.
@@ -102,7 +102,7 @@ def parse(text: str, origin: str, problems: list[Problem]) -> Node:
         raise ConfigError([*problems, Problem(origin, None, None, "", f"not YAML: {error}")]) from None
     finally:
         loader.dispose()
-    return builder.root or Node(None, Mark(origin, 1, 1))
+    return builder.root or Marked(None, Mark(origin, 1, 1))
 
 
 def _syntax(error: yaml.MarkedYAMLError, origin: str) -> Problem:
@@ -122,11 +122,11 @@ class _Builder:
     def __init__(self, origin: str, problems: list[Problem]) -> None:
         self.origin = origin
         self.problems = problems
-        self.root: Node | None = None
-        self.open: list[Node] = []
+        self.root: Marked | None = None
+        self.open: list[Marked] = []
         self.anchor_of: list[str | None] = []
         self.keys: list[tuple[str, Mark] | None] = []  # the key that waits for its value, per open mapping
-        self.anchors: dict[str, Node] = {}
+        self.anchors: dict[str, Marked] = {}
         self.nodes = self.aliased = 0
 
     def take(self, event: Any) -> None:
@@ -135,7 +135,7 @@ class _Builder:
             if self.wants_key():
                 self.keys[-1] = (event.value, mark)
             else:
-                self.place(Node(self.scalar(event, mark), mark), event.anchor)
+                self.place(Marked(self.scalar(event, mark), mark), event.anchor)
         elif isinstance(event, yaml.CollectionStartEvent):
             self.begin(event)
         elif isinstance(event, yaml.CollectionEndEvent):
@@ -156,7 +156,7 @@ class _Builder:
         if len(self.open) >= MAX_DEPTH:
             raise self.fatal(mark, f"nested more than {MAX_DEPTH} levels deep; expected a flatter file")
         self.untagged(event, mark)
-        self.open.append(Node({} if isinstance(event, yaml.MappingStartEvent) else [], mark))
+        self.open.append(Marked({} if isinstance(event, yaml.MappingStartEvent) else [], mark))
         self.anchor_of.append(event.anchor)
         self.keys.append(None)
 
@@ -174,7 +174,7 @@ class _Builder:
         made.mark = mark
         self.place(made, None)
 
-    def place(self, node: Node, anchor: str | None) -> None:
+    def place(self, node: Marked, anchor: str | None) -> None:
         self.nodes += 1
         if self.nodes > MAX_NODES:
             raise self.fatal(node.mark, f"more than {MAX_NODES:,} values; expected a smaller file")
@@ -195,7 +195,7 @@ class _Builder:
         else:
             parent[key] = node
 
-    def merge(self, node: Node) -> None:
+    def merge(self, node: Marked) -> None:
         """`<<: *base` puts in the keys of another mapping that are not given here."""
         given = node.value.pop("<<")
         for base in given.value if isinstance(given.value, list) else [given]:

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Union
 
 from backprop_cli import registry
 from backprop_cli.config import leaves
-from backprop_cli.config.nodes import DEFAULT, Keys, Node, copy, dotted, plain, problem
+from backprop_cli.config.marked import DEFAULT, Keys, Marked, copy, dotted, plain, problem
 from backprop_cli.config.spelling import example, flow, nearest_key, one
 from backprop_cli.errors import BpError, Problem, UnknownNameError
 from backprop_cli.registry import Registered
@@ -44,13 +44,13 @@ class Validator:
         self.folder = folder
         self.problems = problems
         self.places: dict[int, Keys] = {}
-        self.named: dict[str, Node] = {}  # layers that are given a name, for `shared`
+        self.named: dict[str, Marked] = {}  # layers that are given a name, for `shared`
 
-    def complain(self, node: Node, path: Keys, message: str) -> Any:
+    def complain(self, node: Marked, path: Keys, message: str) -> Any:
         self.problems.append(problem(node.mark, path, message))
         return INVALID
 
-    def value(self, annotation: Any, node: Node, path: Keys, marker: Registered | None = None) -> Any:
+    def value(self, annotation: Any, node: Marked, path: Keys, marker: Registered | None = None) -> Any:
         """The checked value of a node, or INVALID. A marker around a list is meant for its items."""
         origin, args = typing.get_origin(annotation), typing.get_args(annotation)
         if marker is None and not structural(annotation):
@@ -73,7 +73,7 @@ class Validator:
             return self.mapping(typing.cast(type, annotation), node, path)
         raise TypeError(f"{annotation} is no type for an option")
 
-    def leaf(self, annotation: Any, node: Node, path: Keys) -> Any:
+    def leaf(self, annotation: Any, node: Marked, path: Keys) -> Any:
         value, failures = leaves.check(annotation, plain(node))
         for inside, message in failures:
             part = node
@@ -92,7 +92,7 @@ class Validator:
         beside, here = (self.folder / value).absolute(), value.absolute()
         return beside if beside.exists() or path[0] == "plugins" else here
 
-    def union(self, arms: Sequence[Any], node: Node, path: Keys, marker: Registered | None) -> Any:
+    def union(self, arms: Sequence[Any], node: Marked, path: Keys, marker: Registered | None) -> Any:
         given = node.value
         if given is None and leaves.NONE in arms:
             return None
@@ -112,24 +112,24 @@ class Validator:
             return self.complain(node, path, f"expected {wanted}, got {leaves.got(given)}")
         return self.value(deep[0], node, path, marker)
 
-    def items(self, annotation: Any, node: Node, path: Keys, marker: Registered | None) -> Any:
+    def items(self, annotation: Any, node: Marked, path: Keys, marker: Registered | None) -> Any:
         if not isinstance(node.value, list):
             got = leaves.got(plain(node))
             return self.complain(node, path, f"expected a list (`- …` lines, or [ ]), got {got}")
         made = [self.value(annotation, child, (*path, index), marker) for index, child in enumerate(node.value)]
         return INVALID if any(each is INVALID for each in made) else made
 
-    def entries(self, annotation: Any, node: Node, path: Keys, marker: Registered | None) -> Any:
+    def entries(self, annotation: Any, node: Marked, path: Keys, marker: Registered | None) -> Any:
         if not isinstance(node.value, dict):
             return self.complain(node, path, f"expected a mapping of names, got {leaves.got(plain(node))}")
         made = {key: self.value(annotation, child, (*path, key), marker) for key, child in node.value.items()}
         return INVALID if any(each is INVALID for each in made.values()) else made
 
-    def spec(self, marker: Registered, node: Node, path: Keys) -> Any:
+    def spec(self, marker: Registered, node: Marked, path: Keys) -> Any:
         """An instance of the registered class that a bare name or a mapping names."""
         kind, key = marker.kind, marker.key
         if isinstance(node.value, str) and kind != "section":
-            node.value = {key: Node(node.value, node.mark, node.mark)}
+            node.value = {key: Marked(node.value, node.mark, node.mark)}
         elif node.value is None and marker.default:
             node.value = {}
         if not isinstance(node.value, dict):
@@ -144,7 +144,7 @@ class Validator:
         if named is None:
             if marker.default is None:
                 return self.complain(node, path, self.unnamed(marker, node))
-            named = node.value[key] = Node(marker.default, DEFAULT, DEFAULT)
+            named = node.value[key] = Marked(marker.default, DEFAULT, DEFAULT)
         cls = self.lookup(kind, named, (*path, key))
         if cls is None:
             return INVALID
@@ -163,7 +163,7 @@ class Validator:
             return INVALID
         return self.mapping(cls, node, path, besides=(key, second), label=f"{kind} {named.value}")
 
-    def like_shared(self, node: Node) -> None:
+    def like_shared(self, node: Marked) -> None:
         """Write out `{shared: NAME}`: the same layer once more, so the options of the one named before."""
         shared = node.value.get("shared")
         twin = self.named.get(shared.value) if shared and isinstance(shared.value, str) else None
@@ -171,7 +171,7 @@ class Validator:
             if option not in OWN:
                 node.value.setdefault(option, copy(given))
 
-    def lookup(self, kind: str, named: Node, path: Keys) -> type | None:
+    def lookup(self, kind: str, named: Marked, path: Keys) -> type | None:
         known = registry.names(kind)
         if not isinstance(named.value, str):
             self.complain(named, path, f"expected the name of {one(kind)}, got {leaves.got(plain(named))}")
@@ -187,7 +187,7 @@ class Validator:
             return None
         return found
 
-    def unnamed(self, marker: Registered, node: Node) -> str:
+    def unnamed(self, marker: Registered, node: Marked) -> str:
         """What to say about a mapping that does not say which class it is."""
         known = registry.names(marker.kind)
         word = next((word for word in node.value if word in known), None)
@@ -198,13 +198,13 @@ class Validator:
         meant = {marker.key: word, **(options if isinstance(options, dict) else {}), **given}
         return f"missing key {marker.key!r}; did you mean {flow(meant)}?"
 
-    def sugar(self, word: str, node: Node, path: Keys) -> Any:
+    def sugar(self, word: str, node: Marked, path: Keys) -> Any:
         """`residual: […]`, with `name` and `inputs` beside it or inside."""
         cls = registry.get("sugar", word)
         inner = node.value[word]
         written = (*path, word)
         if isinstance(inner.value, list):
-            inner.value = {cls.main: Node(inner.value, inner.mark, inner.mark)}
+            inner.value = {cls.main: Marked(inner.value, inner.mark, inner.mark)}
         if not isinstance(inner.value, dict):
             return self.complain(inner, written, f"expected a list of layers, got {leaves.got(inner.value)}")
         for beside in [each for each in node.value if each != word]:
@@ -212,10 +212,10 @@ class Validator:
                 inner.value[beside] = node.value.pop(beside)
             else:
                 mark = node.value[beside]
-                self.unknown(Node(None, mark.key or mark.mark), (*path, beside), beside, SUGAR_BESIDE, word)
+                self.unknown(Marked(None, mark.key or mark.mark), (*path, beside), beside, SUGAR_BESIDE, word)
         return self.mapping(cls, inner, written, label=word)
 
-    def mapping(self, cls: type, node: Node, path: Keys, besides: tuple[str, ...] = (), label: str = "") -> Any:
+    def mapping(self, cls: type, node: Marked, path: Keys, besides: tuple[str, ...] = (), label: str = "") -> Any:
         """An instance of a dataclass from the keys of a mapping."""
         if node.value is None:
             node.value = {}
@@ -228,7 +228,7 @@ class Validator:
         meant = {nearest_key(key, own_first) for key in unknown[:MAX_UNKNOWN]}
         for key in unknown[:MAX_UNKNOWN]:
             child = node.value[key]
-            place = Node(None, child.key or child.mark)
+            place = Marked(None, child.key or child.mark)
             stale = self.stale(node, besides, child, (*path, key), label)
             if stale:
                 self.complain(place, (*path, key), stale)
@@ -253,7 +253,7 @@ class Validator:
         self.places[id(made)] = path
         return made
 
-    def stale(self, node: Node, besides: tuple[str, ...], child: Node, path: Keys, label: str) -> str:
+    def stale(self, node: Marked, besides: tuple[str, ...], child: Marked, path: Keys, label: str) -> str:
         """What to say about an unknown key that is left over from the class which a --set has replaced."""
         named = node.value.get(besides[0]) if besides else None
         if named is None or not named.mark.origin.startswith("--set ") or child.mark.origin.startswith("--set "):
@@ -263,7 +263,7 @@ class Validator:
             f"remove it too: --unset {dotted(path)}"
         )
 
-    def unknown(self, place: Node, path: Keys, key: str, known: Sequence[str], label: str) -> None:
+    def unknown(self, place: Marked, path: Keys, key: str, known: Sequence[str], label: str) -> None:
         where = f" of {label.removeprefix('section ')}" if label else ""
         near = nearest_key(key, known)
         listed = f"expected one of {', '.join(known)}" if known else "it has no options"

@@ -129,7 +129,7 @@ def require(rows: Sequence[dict[str, Any]], key: str, option: str, near: Near) -
     )
 
 
-def where(rows: Sequence[dict[str, Any]], conditions: Sequence[str], near: Near) -> list[dict[str, Any]]:
+def matching(rows: Sequence[dict[str, Any]], conditions: Sequence[str], near: Near) -> list[dict[str, Any]]:
     """The rows that meet every condition: `optimizer.learning_rate<0.01`, `status=completed`. Raises UsageError."""
     kept = list(rows)
     for text in conditions:

@@ -11,9 +11,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backprop_cli import config as configs
-from backprop_cli.commands import check
+from backprop_cli.commands.check import check_config
 from backprop_cli.commands.train import train
+from backprop_cli.config import load_config
 from backprop_cli.config.starter import TASKS as STARTERS
 from backprop_cli.config.starter import starter
 from backprop_cli.errors import BpError, DivergedError
@@ -69,10 +69,10 @@ def test_what_is_accepted_trains_and_what_is_not_says_where(
     folder = tmp_path_factory.mktemp("generated")
     path = folder / "c.yaml"
     path.write_text(yaml.safe_dump(written))
-    found, error = check.config(path, [])
+    found, error = check_config(path, [])
     if error is None:
         try:
-            result = train(configs.load(path), run_dir=folder / "run")
+            result = train(load_config(path), run_dir=folder / "run")
         except DivergedError:  # raw columns and a learning rate that nobody tuned: numbers that check cannot know
             return
         assert result["status"] == "completed"
@@ -81,7 +81,7 @@ def test_what_is_accepted_trains_and_what_is_not_says_where(
         assert found["errors"]
         assert all(each["file"] == str(path) and each["line"] and each["message"] for each in found["errors"])
         with pytest.raises(BpError):
-            train(configs.load(path), run_dir=folder / "run")
+            train(load_config(path), run_dir=folder / "run")
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_what_is_accepted_trains_and_what_is_not_says_where(
     ],
 )
 def test_errors_of_every_room_have_the_same_form(change: str, path: str, code: int) -> None:
-    found, error = check.config(ROOT / "configs" / "moons.yaml", [change])
+    found, error = check_config(ROOT / "configs" / "moons.yaml", [change])
     assert error is not None
     assert error.exit_code == code
     assert not found["valid"]
@@ -119,11 +119,11 @@ DENSE, RELU = "{type: dense, units: 3}", "{type: dense, units: 3, activation: re
 def test_sums_and_the_like_of_outputs_without_activation_have_none_either(tmp_path: Path, layers: str) -> None:
     path = tmp_path / "a.yaml"
     path.write_text(f"dataset: {{source: sample, name: iris}}\narchitecture: [{layers}]\nloss: cross_entropy\n")
-    (error,) = check.config(path, [])[0]["errors"]
+    (error,) = check_config(path, [])[0]["errors"]
     assert (error["path"], error["line"]) == ("loss", 3)
     assert "got outputs of linear; end with activation: softmax" in error["message"]
-    assert check.config(path, ["architecture+=softmax"])[0]["valid"]
-    assert check.config(path, ["loss={type: cross_entropy, from_logits: true}"])[0]["valid"]
+    assert check_config(path, ["architecture+=softmax"])[0]["valid"]
+    assert check_config(path, ["loss={type: cross_entropy, from_logits: true}"])[0]["valid"]
 
 
 def test_sums_of_probabilities_are_left_to_their_author(tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_sums_of_probabilities_are_left_to_their_author(tmp_path: Path) -> None:
         "dataset: {source: sample, name: iris}\nloss: cross_entropy\n"
         f"architecture: [{{parallel: {{branches: [{branch}, {branch}], merge: average}}}}]\n"
     )
-    assert check.config(path, [])[0]["valid"]
+    assert check_config(path, [])[0]["valid"]
 
 
 def test_the_same_as_a_process(bp) -> None:
@@ -157,5 +157,5 @@ def test_check_is_quick(bp) -> None:
 def test_a_first_config_trains_at_once(tmp_path: Path, task: str) -> None:
     path = tmp_path / "first.yaml"
     path.write_text(starter(task, "first.yaml"))
-    assert check.config(path, [])[1] is None
-    assert train(configs.load(path, ["trainer.epochs=1"]), run_dir=tmp_path / "run")["status"] == "completed"
+    assert check_config(path, [])[1] is None
+    assert train(load_config(path, ["trainer.epochs=1"]), run_dir=tmp_path / "run")["status"] == "completed"

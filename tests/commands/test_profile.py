@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backprop_cli.commands import profile
+from backprop_cli.commands.profile import profile_config
 from tests.conftest import ROOT
 
 
 @pytest.mark.parametrize("kernels", ["numpy", "numba"])
 def test_parts_add_up_to_no_more_than_a_step(kernels: str) -> None:
-    result = profile.config(ROOT / "configs/moons.yaml", [f"trainer.kernels={kernels}"])
+    result = profile_config(ROOT / "configs/moons.yaml", [f"trainer.kernels={kernels}"])
     parts = [layer["forward_us"] + layer["backward_us"] for layer in result["layers"]]
     assert all(part > 0 for part in parts)
     assert sum(parts) + sum(result["others_us"].values()) == pytest.approx(result["step_us"], rel=0.01)
@@ -30,7 +30,7 @@ def test_shares_name_the_layer_that_costs_most(tmp_path: Path) -> None:
         "architecture: [{type: dense, units: 2048, name: wide}, {type: dense, units: 2, activation: softmax}]\n"
         "loss: crossentropy\ntrainer: {batch_size: 64}\n"
     )
-    result = profile.config(tmp_path / "wide.yaml", [])
+    result = profile_config(tmp_path / "wide.yaml", [])
     wide, last = result["layers"]
     assert wide["share"] > last["share"]
     assert wide["flops"] == 2 * 64 * 64 * 2048

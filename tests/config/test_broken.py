@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from backprop_cli.config import load
+from backprop_cli.config import load_config
 from backprop_cli.errors import ConfigError
 
 DATA = yaml.safe_load(Path(__file__).with_name("broken.yaml").read_text())
@@ -24,7 +24,7 @@ def broken(case):
 def test_the_base_is_right(tmp_path):
     path = tmp_path / "base.yaml"
     path.write_text(DATA["base"])
-    assert load(path).name == "base"
+    assert load_config(path).name == "base"
 
 
 def test_there_are_a_hundred():
@@ -36,7 +36,7 @@ def test_a_broken_config_is_reported_at_its_line(case, tmp_path):
     path = tmp_path / "broken.yaml"
     path.write_text(broken(case))
     with pytest.raises(ConfigError) as caught:
-        load(path)
+        load_config(path)
     wanted = case.get("line", case["at"])
     matching = [each for each in caught.value.problems if case["says"] in each.message]
     assert matching, str(caught.value)
@@ -55,7 +55,7 @@ def test_the_hint_mends_it(case, tmp_path):
     path = tmp_path / "broken.yaml"
     path.write_text(broken(case))
     with pytest.raises(ConfigError) as caught:
-        load(path)
+        load_config(path)
     problem = next(each for each in caught.value.problems if "did you mean" in each.message)
     hint, wrong = HINT.search(problem.message), WRONG.search(problem.message)
     meant = hint["word"] or hint["value"]
@@ -70,6 +70,6 @@ def test_the_hint_mends_it(case, tmp_path):
     lines[problem.line - 1] = fixed
     path.write_text("\n".join(lines))
     try:
-        load(path)
+        load_config(path)
     except ConfigError as error:
         pytest.fail(f"{fixed!r} from {json.dumps(problem.message)}: {error}")

@@ -3,7 +3,7 @@
 import pytest
 
 from backprop_cli import build
-from backprop_cli.config import load
+from backprop_cli.config import load_config
 from backprop_cli.errors import ConfigError
 
 TEXT = """\
@@ -24,7 +24,7 @@ def config(tmp_path):
     def write(splits="", inputs="dense_1, dense_2", monitor="train/loss"):
         path = tmp_path / "c.yaml"
         path.write_text(TEXT.format(splits=splits, inputs=inputs, monitor=monitor))
-        return load(path)
+        return load_config(path)
 
     return write
 
@@ -57,7 +57,7 @@ def test_a_reference_that_leads_nowhere_is_one_problem(tmp_path):
     path = tmp_path / "c.yaml"
     path.write_text(TEXT.format(splits="", inputs="dense_1", monitor="train/loss") + "seed: ${sed}\ndtype: float16\n")
     with pytest.raises(ConfigError) as caught:
-        load(path)
+        load_config(path)
     assert [(each.line, each.path) for each in caught.value.problems] == [(10, "seed"), (11, "dtype")]
 
 
@@ -65,4 +65,4 @@ def test_a_key_given_beside_the_new_class_is_not_left_over(config, tmp_path):
     config()
     path = tmp_path / "c.yaml"
     with pytest.raises(ConfigError, match="unknown key 'beta_1' of optimizer sgd; expected one of"):
-        load(path, ["optimizer.type=sgd", "optimizer.beta_1=0.5"])
+        load_config(path, ["optimizer.type=sgd", "optimizer.beta_1=0.5"])

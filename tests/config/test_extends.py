@@ -4,7 +4,7 @@ import pytest
 
 from backprop_cli.config.extends import read_extended
 from backprop_cli.config.interpolate import interpolate
-from backprop_cli.config.nodes import MAX_DEPTH, marks, plain
+from backprop_cli.config.marked import MAX_DEPTH, marks, plain
 from backprop_cli.config.text import parse
 from backprop_cli.errors import ConfigError
 

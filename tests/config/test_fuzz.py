@@ -9,7 +9,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backprop_cli.config import dump, load
+from backprop_cli.config import dump, load_config
 from backprop_cli.errors import ConfigError
 
 BASE = yaml.safe_load(Path(__file__).with_name("broken.yaml").read_text())["base"]
@@ -35,12 +35,12 @@ def loaded(folder, text, overrides=()):
     path.write_text(text, encoding="utf-8", errors="replace")
     problems = []
     try:
-        cfg = load(path, overrides)
+        cfg = load_config(path, overrides)
     except ConfigError as error:
         problems = error.problems
     else:
         (folder / "again.yaml").write_text(dump(cfg))
-        assert load(folder / "again.yaml") == cfg
+        assert load_config(folder / "again.yaml") == cfg
     for problem in problems:
         assert problem.message and str(problem)
         assert problem.line is None or problem.line >= 1
@@ -101,5 +101,5 @@ def test_large_files_are_answered_in_seconds(tmp_path, text):
     path.write_text(text)
     start = time.process_time()
     with contextlib.suppress(ConfigError):
-        load(path)
+        load_config(path)
     assert time.process_time() - start < 10

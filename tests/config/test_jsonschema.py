@@ -9,7 +9,7 @@ import yaml
 
 from backprop_cli import registry
 from backprop_cli.config.jsonschema import schema
-from backprop_cli.config.nodes import plain
+from backprop_cli.config.marked import plain
 from backprop_cli.config.starter import TASKS, starter
 from backprop_cli.config.text import parse
 from backprop_cli.errors import ConfigError

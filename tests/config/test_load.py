@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from backprop_cli import load_config
-from backprop_cli.config import Config, diff, dump, load, origins
+import backprop_cli
+from backprop_cli.config import Config, diff, dump, load_config, origins
 from backprop_cli.config.spelling import flow
 from backprop_cli.engine.layers.dense import Dense
 from backprop_cli.errors import ConfigError
@@ -36,7 +36,7 @@ def config(tmp_path):
     def write(text=GOOD, *overrides, name="good.yaml"):
         path = tmp_path / name
         path.write_text(text)
-        return load(path, overrides)
+        return load_config(path, overrides)
 
     return write
 
@@ -133,7 +133,7 @@ def test_importing_the_package_imports_neither_numpy_nor_pydantic():
     code = "import sys, backprop_cli; print({'numpy', 'pydantic', 'yaml'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
-    assert load_config is load
+    assert backprop_cli.load_config is load_config
 
 
 @pytest.mark.parametrize("name", ["3", "1e-3", "on", "true", "a: b", "[x]", "a b", "${seed}", "~"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from backprop_cli.config.nodes import plain
+from backprop_cli.config.marked import plain
 from backprop_cli.config.overrides import apply
 from backprop_cli.config.text import parse
 

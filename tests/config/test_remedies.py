@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from backprop_cli.commands import check
+from backprop_cli.commands.check import check_config
 from backprop_cli.errors import ConfigError
 
 BASE = """\
@@ -62,8 +62,8 @@ def test_the_remedy_works(tmp_path: Path, change: list[str], words: str, remedy:
     path = tmp_path / "c.yaml"
     path.write_text(BASE)
     (tmp_path / "p.py").touch()
-    error = check.config(path, change)[1]
+    error = check_config(path, change)[1]
     assert isinstance(error, ConfigError)
     found = re.search(words, str(error))
     assert found, str(error)
-    assert check.config(path, [found.expand(each) for each in remedy])[1] is None
+    assert check_config(path, [found.expand(each) for each in remedy])[1] is None

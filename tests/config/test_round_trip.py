@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backprop_cli import registry
-from backprop_cli.config import diff, dump, load
+from backprop_cli.config import diff, dump, load_config
 from backprop_cli.config.jsonschema import schema
 from backprop_cli.config.leaves import accepts, describe
-from backprop_cli.config.nodes import plain
+from backprop_cli.config.marked import plain
 from backprop_cli.config.spelling import example
 from backprop_cli.config.starter import TASKS, starter
 from backprop_cli.config.text import parse
@@ -34,9 +34,9 @@ def round_trip(folder, config):
     first, second = folder / "first.yaml", folder / "elsewhere" / "config.yaml"
     second.parent.mkdir(exist_ok=True)
     first.write_text(json.dumps({"name": "trip", **config}, ensure_ascii=False))
-    cfg = load(first)
+    cfg = load_config(first)
     second.write_text(dump(cfg))
-    again = load(second)
+    again = load_config(second)
     assert again == cfg
     assert not diff(cfg, again)
     assert dump(again) == dump(cfg)
@@ -93,9 +93,9 @@ def test_every_class_survives(kind, name, cls, tmp_path):
 def test_the_starters_survive(task, tmp_path):
     path = tmp_path / "start.yaml"
     path.write_text(starter(task))
-    cfg = load(path)
+    cfg = load_config(path)
     (tmp_path / "again.yaml").write_text(dump(cfg))
-    assert load(tmp_path / "again.yaml") == cfg
+    assert load_config(tmp_path / "again.yaml") == cfg
 
 
 PRINTABLE = st.characters(
@@ -134,7 +134,7 @@ def test_any_accepted_values_survive(tmp_path, data):
     path = tmp_path / "try.yaml"
     path.write_text(json.dumps({**BASE, **written}))
     try:
-        load(path)
+        load_config(path)
     except ConfigError:  # options that a class refuses together
         return
     round_trip(tmp_path, BASE | written)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backprop_cli.config.nodes import MAX_DEPTH, marks, plain
+from backprop_cli.config.marked import MAX_DEPTH, marks, plain
 from backprop_cli.config.text import MAX_ALIASED, parse, read
 from backprop_cli.errors import ConfigError
 

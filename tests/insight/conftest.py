@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from backprop_cli import load_config
-from backprop_cli.commands.train import train as run_training
+from backprop_cli.commands.train import train
 from backprop_cli.insight.view import View
 from backprop_cli.runs.directory import RunDirectory
 from tests.conftest import ROOT
@@ -53,14 +53,14 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """The directory of a run of RECIPES, trained when first asked for."""
     folder = tmp_path_factory.mktemp("runs")
 
-    def train(name: str) -> Path:
+    def directory(name: str) -> Path:
         if not (folder / name).exists():
             config, overrides = RECIPES[name]
             cfg = load_config(ROOT / f"configs/{config}.yaml", [f"name={name}", *overrides])
-            run_training(cfg, run_dir=folder / name)
+            train(cfg, run_dir=folder / name)
         return folder / name
 
-    return train
+    return directory
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ from typing import Any
 from backprop_cli import load_config
 from backprop_cli.cli import ui
 from backprop_cli.cli.main import main
-from backprop_cli.commands import train as session
+from backprop_cli.commands import train
 from backprop_cli.runs.directory import RunDirectory
 from backprop_cli.training.loop import Callback
 from tests.reliability.compare import EVERYTHING, outcome
@@ -97,12 +97,12 @@ def watched(*callbacks: Callback) -> Callable[[], None]:
     """For `before`: the child's training gets these callbacks, too."""
 
     def change() -> None:
-        plain = session.train
+        plain = train.train
 
-        def train(*arguments: Any, **named: Any) -> Any:
+        def with_callbacks(*arguments: Any, **named: Any) -> Any:
             return plain(*arguments, **named | {"callbacks": [*named["callbacks"], *callbacks]})
 
-        session.train = train
+        train.train = with_callbacks
 
     return change
 
@@ -148,5 +148,5 @@ def trials(default: int) -> int:
 
 
 with folder() as _warm:  # imports, once for all children, what a run needs
-    session.train(load_config(EVERYTHING, ["trainer.epochs=1"]), run_dir=_warm / "run")
-    session.resume(RunDirectory(_warm / "run"), epochs=2)
+    train.train(load_config(EVERYTHING, ["trainer.epochs=1"]), run_dir=_warm / "run")
+    train.resume(RunDirectory(_warm / "run"), epochs=2)

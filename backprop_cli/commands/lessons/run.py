@@ -11,10 +11,10 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from backprop_cli import config as configs
 from backprop_cli.commands.lessons.lesson import Figure, Lesson
 from backprop_cli.commands.lessons.measure import Runs, value
 from backprop_cli.commands.train import train
+from backprop_cli.config import load_config
 from backprop_cli.errors import DivergedError
 from backprop_cli.runs.directory import RunDirectory
 
@@ -81,10 +81,10 @@ def run_lesson(
         for name in lesson.configs:
             if said is not None:
                 said(f"{lesson.name}: {name}, seed {number + 1} of {seeds}")
-            own = configs.load(lesson.config(name)).seed
+            own = load_config(lesson.config(name)).seed
             path = folder / f"{name.replace(' ', '_')}-{own + number}"
             with suppress(DivergedError):  # `status` says so
-                train(configs.load(lesson.config(name), [f"seed={own + number}"]), run_dir=path, **options)
+                train(load_config(lesson.config(name), [f"seed={own + number}"]), run_dir=path, **options)
             done[name] = RunDirectory(path)
         trained.append(done)
     results = [Result(each, [value(lesson, each, runs) for runs in trained]) for each in lesson.figures]

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from backprop_cli import config as configs
 from backprop_cli.commands.sweep.trials import Trial
 from backprop_cli.commands.sweep.workers import Died, Done, Started, Tell, Told, Workers
+from backprop_cli.config import load_config
 from backprop_cli.errors import BpError, DivergedError, InterruptedRunError, UsageError
 from backprop_cli.runs.directory import SWEEP, RunDirectory, now
 from backprop_cli.runs.files import write_json
@@ -190,7 +190,7 @@ def _work(task: tuple[str, tuple[str, ...], str, bool], tell: Tell) -> dict[str,
         if path.exists():
             return resume(RunDirectory(path), **listening)
         command = ["bp", "sweep", config, *overrides]
-        return train(configs.load(config, overrides), run_dir=path, command=command, **listening)
+        return train(load_config(config, overrides), run_dir=path, command=command, **listening)
     except InterruptedRunError as error:
         status, text = "interrupted", str(error)
     except DivergedError as error:

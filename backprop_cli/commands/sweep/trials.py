@@ -20,8 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from backprop_cli import build
-from backprop_cli import config as configs
-from backprop_cli.config import Config
+from backprop_cli.config import Config, diff, load_config, resolved
 from backprop_cli.config.load import MAX_SHOWN
 from backprop_cli.config.spelling import flow
 from backprop_cli.data.progress import Show
@@ -36,7 +35,7 @@ PATIENCE = 20.0  # seconds for building networks before the first trial starts
 
 
 @dataclass(frozen=True)
-class Axis:
+class Variation:
     """One varied key: its values, or the bounds it is drawn between."""
 
     key: str
@@ -71,7 +70,7 @@ class Trial:
         return [f"{key}={value}" for key, value in self.varied.items()]
 
 
-def parse(settings: Sequence[str]) -> tuple[list[Axis], list[str]]:
+def parse(settings: Sequence[str]) -> tuple[list[Variation], list[str]]:
     """The axes among `--set` values, and those that are the same in every trial. Raises UsageError."""
     axes, fixed = [], []
     for text in settings:
@@ -84,13 +83,13 @@ def parse(settings: Sequence[str]) -> tuple[list[Axis], list[str]]:
     return axes, fixed
 
 
-def _axis(key: str, right: str) -> Axis | None:
+def _axis(key: str, right: str) -> Variation | None:
     whole = _WHOLE.match(right)
     if whole:
         low, high = int(whole[1]), int(whole[2])
         if high < low or high - low >= MAX_TRIALS:
             raise UsageError(f"--set {key}={right}: expected first..last with at most {MAX_TRIALS:,} numbers between")
-        return Axis(key, tuple(str(number) for number in range(low, high + 1)))
+        return Variation(key, tuple(str(number) for number in range(low, high + 1)))
     drawn = _DRAWN.match(right)
     if drawn:
         try:
@@ -99,9 +98,9 @@ def _axis(key: str, right: str) -> Axis | None:
             raise UsageError(f"--set {key}={right}: expected {drawn[1]}:LOW..HIGH with two numbers") from None
         if not low_f < high_f or (drawn[1] == "log" and low_f <= 0):
             raise UsageError(f"--set {key}={right}: expected LOW < HIGH, and LOW > 0 with log:")
-        return Axis(key, (), low_f, high_f, drawn[1] == "log")
+        return Variation(key, (), low_f, high_f, drawn[1] == "log")
     values = tuple(_split(right))
-    return Axis(key, values) if len(values) > 1 else None
+    return Variation(key, values) if len(values) > 1 else None
 
 
 def _split(text: str) -> Iterator[str]:
@@ -122,7 +121,7 @@ def _split(text: str) -> Iterator[str]:
     yield text[start:].strip()
 
 
-def trials(settings: Sequence[str], count: int | None = None, seed: int = 0) -> list[Trial]:
+def plan(settings: Sequence[str], count: int | None = None, seed: int = 0) -> list[Trial]:
     """Every point of the grid, or `count` points drawn from a generator of this seed. Raises UsageError."""
     axes, fixed = parse(settings)
     if not axes:
@@ -161,8 +160,8 @@ def changed(config: Path, folder: Path, again: Sequence[Trial] = ()) -> list[str
     found = []
     for run in itertools.islice(trained, LOOKED_AT):
         try:
-            now = configs.load(config, run.info["overrides"])
-            before = configs.load(run.config, [f"plugins={json.dumps([str(path) for path in now.plugins])}"])
+            now = load_config(config, run.info["overrides"])
+            before = load_config(run.config, [f"plugins={json.dumps([str(path) for path in now.plugins])}"])
             copies = sorted(path.read_bytes() for path in run.plugin_copies())
             plugins = sorted(path.read_bytes() for path in now.plugins)
         except (BpError, OSError):  # then this one cannot tell
@@ -171,7 +170,7 @@ def changed(config: Path, folder: Path, again: Sequence[Trial] = ()) -> list[str
             now.trainer.kernels = before.trainer.kernels  # which a run settles
         differ = [
             f"{key}: {'none' if old is None else flow(old)}, now {'none' if new is None else flow(new)}"
-            for key, old, new in configs.diff(before, now)
+            for key, old, new in diff(before, now)
             if key != "name"
         ]
         found.append(differ + ["the files of plugins"] * (copies != plugins))
@@ -183,7 +182,7 @@ def _is_trial(run: RunDirectory) -> bool:
     return isinstance(overrides, list) and run.path.name == _digest(map(str, overrides))
 
 
-def check(config: Path, chosen: Sequence[Trial], progress: Show | None = None) -> tuple[Config, set[str]]:
+def check_trials(config: Path, chosen: Sequence[Trial], progress: Show | None = None) -> tuple[Config, set[str]]:
     """Load every trial's config and, where networks or data differ, build them: mistakes show before anything runs.
 
     Gives one of the configs, and the names of the numbers that the trials will have. Raises DataError, and
@@ -193,7 +192,7 @@ def check(config: Path, chosen: Sequence[Trial], progress: Show | None = None) -
     columns, wrong = {"epoch", "step", "time", "learning_rate"}, dict[Problem, list[Trial]]()
     for trial in chosen:
         try:
-            cfg = configs.load(config, trial.overrides)
+            cfg = load_config(config, trial.overrides)
             structure = _structure(cfg)
             if structure in tried or time.monotonic() - began > PATIENCE:
                 continue
@@ -213,7 +212,7 @@ def check(config: Path, chosen: Sequence[Trial], progress: Show | None = None) -
 
 def _structure(cfg: Config) -> str:
     """All of a config that can make a difference to whether it can be built."""
-    found = configs.resolved(cfg)
+    found = resolved(cfg)
     found["optimizer"] = found["optimizer"].get("groups")
     found["trainer"] = {key: each for key, each in found["trainer"].items() if key != "epochs"}
     return json.dumps({key: each for key, each in found.items() if key not in ("name", "seed")}, default=str)

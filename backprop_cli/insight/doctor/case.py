@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop_cli.engine.graph import Node as Unit
+from backprop_cli.engine.graph import Node
 from backprop_cli.engine.optimizers.base import Optimizer
 from backprop_cli.insight.doctor.edits import Anatomy, Edit, Patient
 from backprop_cli.insight.doctor.probe import Evidence
@@ -39,7 +39,7 @@ class Case:
     anatomy: Anatomy
 
     @property
-    def kernels(self) -> list[Unit]:
+    def kernels(self) -> list[Node]:
         """Layers with a kernel that they train, in forward order."""
         trained = self.evidence.typical("gradient_ratio")
         return [

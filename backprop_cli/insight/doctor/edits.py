@@ -8,14 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from backprop_cli import config as configs
-from backprop_cli.config import Config
+from backprop_cli.config import Config, load_config
 from backprop_cli.config.extends import read_extended
-from backprop_cli.config.nodes import Keys, Mark, Node, dotted, plain
+from backprop_cli.config.marked import Keys, Mark, Marked, dotted, plain
 from backprop_cli.config.overrides import apply
 from backprop_cli.config.spelling import flow
-from backprop_cli.engine.graph import Network
-from backprop_cli.engine.graph import Node as Unit
+from backprop_cli.engine.graph import Network, Node
 from backprop_cli.engine.layer import Activation
 from backprop_cli.expand import Expander
 from backprop_cli.training.measures import activation_of
@@ -45,12 +43,12 @@ class Patient:
 
     def config(self, edit: Edit | None = None) -> Config:
         """The config, or an edited one. Raises ConfigError."""
-        cfg = configs.load(self.path, [*self.overrides, *(edit.set if edit else ())])
+        cfg = load_config(self.path, [*self.overrides, *(edit.set if edit else ())])
         if self.fallback and cfg.dataset.fallback is not None:
             return replace(cfg, dataset=replace(cfg.dataset.fallback, transforms=cfg.dataset.transforms))
         return cfg
 
-    def written(self, edit: Edit | None = None) -> Node:
+    def written(self, edit: Edit | None = None) -> Marked:
         """The tree of the file as it was written, defaults left out, with overrides and edit applied."""
         problems: list[Any] = []
         root = read_extended(self.path, problems)
@@ -128,7 +126,7 @@ class Anatomy:
             return []
         return [f"{path}.{option}={flow(value)}"]
 
-    def activation(self, unit: Unit, value: str) -> list[str]:
+    def activation(self, unit: Node, value: str) -> list[str]:
         """The override that gives a layer another activation, be it an option or an item of its own."""
         path = self.path(unit.name)
         if path is None:
@@ -137,7 +135,7 @@ class Anatomy:
             return []
         return [f"{path}.activation={value}" if hasattr(unit.layer, "activation") else f"{path}={value}"]
 
-    def following(self, unit: Unit) -> str:
+    def following(self, unit: Node) -> str:
         """The name of the activation that a kernel's output goes through next, normalisation passed over."""
         current = unit
         while activation_of(current) == current.layer.type_name and not isinstance(current.layer, Activation):
@@ -147,7 +145,7 @@ class Anatomy:
             current = after[0]
         return activation_of(current)
 
-    def initializer(self, unit: Unit) -> str:
+    def initializer(self, unit: Node) -> str:
         """The usual initializer before this activation."""
         name = self.following(unit)
         if name == "selu":

@@ -16,9 +16,8 @@ import numpy as np
 
 from backprop_cli import build
 from backprop_cli.errors import BpError, CheckpointError, ConfigError, DataError, Problem
-from backprop_cli.insight.doctor import probe as doctor_probe
 from backprop_cli.insight.doctor.edits import Patient
-from backprop_cli.insight.doctor.probe import Evidence
+from backprop_cli.insight.doctor.probe import Evidence, chance, examples, kernel_scales, look
 from backprop_cli.insight.doctor.verdicts import Limits, Verdict, verdicts_on
 from backprop_cli.runs.directory import DIAGNOSTICS, RunDirectory
 from backprop_cli.runs.metrics_log import read
@@ -94,8 +93,8 @@ def _sound(row: dict[str, Any]) -> bool:
 def _recorded(run: RunDirectory, untrained: build.Prepared, rows: list[dict[str, Any]], notes: list[str]) -> Evidence:
     """What a run is known by; what is missing goes to `notes`."""
     cfg, network = untrained.config, untrained.network
-    x, y = doctor_probe.examples(untrained)
-    first, kernels = doctor_probe.look(network, x), doctor_probe.kernel_scales(network, cfg.parameters)
+    x, y = examples(untrained)
+    first, kernels = look(network, x), kernel_scales(network, cfg.parameters)
     try:
         network = build.load_run(run, "last", warn=_said_already, observe=True)[0].network
     except CheckpointError as error:
@@ -113,11 +112,11 @@ def _recorded(run: RunDirectory, untrained: build.Prepared, rows: list[dict[str,
         losses,
         epochs,
         first,
-        doctor_probe.look(network, x),
+        look(network, x),
         x,
         y,
         kernels,
-        doctor_probe.chance(cfg.loss, y),
+        chance(cfg.loss, y),
         int(epochs[-1]["step"]) if epochs else 0,
         run.status == "completed",
         str(run.info.get("reason")) if run.status == "diverged" else None,

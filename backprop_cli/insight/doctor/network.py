@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from backprop_cli.engine.graph import Node as Unit
+from backprop_cli.engine.graph import Node
 from backprop_cli.insight.doctor.case import Case, Suspicion, broke, given, spiked
 from backprop_cli.insight.doctor.edits import Edit, merged
 from backprop_cli.training.measures import FLAT
@@ -151,7 +151,7 @@ def saturation(case: Case) -> Suspicion | None:
     return Suspicion("saturation", sentence, given(edit), worst, {"saturated": flat})
 
 
-def _maker(case: Case, unit: Unit) -> Unit:
+def _maker(case: Case, unit: Node) -> Node:
     """The layer whose kernel feeds a ReLU that is a layer of its own."""
     while not hasattr(unit.layer, "bias_initializer") and unit.inputs[0] in case.anatomy.units:
         unit = case.anatomy.units[unit.inputs[0]]

@@ -9,10 +9,9 @@ from typing import Any
 
 from backprop_cli.errors import ConfigError, DataError
 from backprop_cli.insight.doctor import network, training
-from backprop_cli.insight.doctor import probe as doctor_probe
 from backprop_cli.insight.doctor.case import Case, Suspicion
 from backprop_cli.insight.doctor.edits import Anatomy, Edit, Patient
-from backprop_cli.insight.doctor.probe import Evidence
+from backprop_cli.insight.doctor.probe import Evidence, probe
 
 STEPS, SECONDS = 2000, 2.0  # of a probe, whichever is less
 HELPED = 0.1  # share of the loss by which an edit must make training end lower
@@ -65,7 +64,7 @@ class Limits:
     options: dict[str, Any] = field(default_factory=dict)  # for loading: warn, progress
 
     def probe(self, patient: Patient, edit: Edit | None = None) -> Evidence:
-        return doctor_probe.probe(patient.config(edit), self.steps, self.seconds, **self.options)
+        return probe(patient.config(edit), self.steps, self.seconds, **self.options)
 
     def longer(self, times: int) -> Limits:
         return Limits(self.steps * times, self.seconds * times)

@@ -15,8 +15,8 @@ from backprop_cli.insight.doctor.text import lines
 from backprop_cli.insight.doctor.verdicts import Limits
 from backprop_cli.insight.flow import HOW_TO_RECORD, recorded, snapshot
 from backprop_cli.insight.layout import READABLE
-from backprop_cli.insight.report import mistakes as wrong
 from backprop_cli.insight.report.markup import Line, Markup, chart, details, element, escape, join, note, number, table
+from backprop_cli.insight.report.mistakes import Mistake, data_uri, is_image, mistakes
 from backprop_cli.insight.view import Answers, View
 
 WRITTEN = 25  # classes up to which the matrix is a table
@@ -142,13 +142,13 @@ def _pairs(found: Answers) -> Markup:
 
 
 def _mistakes(view: View, found: Answers, level: int) -> Markup:
-    shown = wrong.mistakes(view, found)
+    shown = mistakes(view, found)
     heading = element(f"h{level + 1}", "Surest mistakes")
     if not shown:
         right = (found.predicted == found.truth).all()
         return join([heading, element("p", f"None: all of {found.split} is right.")]) if right else Markup("")
     x = view.prepared.dataset.splits[found.split].x
-    if wrong.is_image(np.asarray(x[shown[0].row])):
+    if is_image(np.asarray(x[shown[0].row])):
         images = [np.asarray(x[each.row]) for each in shown]
         white = float(max(image.max() for image in images))
         cards = [_card(each, image, white) for each, image in zip(shown, images, strict=True)]
@@ -164,9 +164,9 @@ def _mistakes(view: View, found: Answers, level: int) -> Markup:
     return join([heading, table(heads, rows)])
 
 
-def _card(each: wrong.Mistake, x: Any, white: float) -> Markup:
+def _card(each: Mistake, x: Any, white: float) -> Markup:
     said = f"sample {each.row}: {each.true} taken for {each.predicted}"
-    image = Markup(f'<img src="{wrong.data_uri(x, white)}" alt="{escape(said)}">')
+    image = Markup(f'<img src="{data_uri(x, white)}" alt="{escape(said)}">')
     text = join([element("b", f"{each.true} → {each.predicted}"), f" {100 * each.probability:.0f} %"])
     return element("div", image, text, title=said)
 

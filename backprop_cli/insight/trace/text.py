@@ -129,13 +129,13 @@ def parts(found: Trace, blank: bool = False) -> list[Section]:
     return blanked(sections(found)) if blank else sections(found)
 
 
-def text(found: Trace, blank: bool = False) -> str:
+def as_text(found: Trace, blank: bool = False) -> str:
     """The trace as plain text."""
     made = parts(found, blank)
     return "\n\n".join("\n".join([heading, "─" * len(heading), *lines]) for heading, lines in made) + "\n"
 
 
-def page(found: Trace, blank: bool = False) -> str:
+def as_html(found: Trace, blank: bool = False) -> str:
     """The trace as one HTML file that needs no network."""
     body = []
     for heading, lines in parts(found, blank):

@@ -11,7 +11,7 @@ import pytest
 from backprop_cli.commands.lessons.lesson import At, Lesson, load, names
 from backprop_cli.commands.lessons.measure import _metric, value
 from backprop_cli.commands.lessons.run import Result, run_lesson
-from backprop_cli.config import load as load_config
+from backprop_cli.config import load_config
 from backprop_cli.errors import DataError, UsageError
 
 ROWS = [{"epoch": epoch, "step": 10 * epoch, "loss": loss} for epoch, loss in enumerate([3.0, 1.0, 0.5, 2.0], 1)]

@@ -13,25 +13,25 @@ from pathlib import Path
 
 import pytest
 
-from backprop_cli.commands.sweep.trials import trials
+from backprop_cli.commands.sweep.trials import plan
 from backprop_cli.errors import UsageError
 from tests.conftest import ROOT
 
 
 def test_a_grid_is_the_product_of_its_axes() -> None:
-    made = trials(["a=1,2", "seed=0..2", "b=x"])
+    made = plan(["a=1,2", "seed=0..2", "b=x"])
     assert [each.varied for each in made] == [{"a": a, "seed": s} for a in "12" for s in "012"]
     assert all("b=x" in each.overrides for each in made)
     assert len({each.id for each in made}) == 6
 
 
 def test_commas_inside_brackets_do_not_split() -> None:
-    assert [t.varied["m"] for t in trials(["m=[1,2],[3,4]"])] == ["[1,2]", "[3,4]"]
-    assert [t.varied["t"] for t in trials(["t={type: adam, beta_1: 0.9},sgd"])] == ["{type: adam, beta_1: 0.9}", "sgd"]
+    assert [t.varied["m"] for t in plan(["m=[1,2],[3,4]"])] == ["[1,2]", "[3,4]"]
+    assert [t.varied["t"] for t in plan(["t={type: adam, beta_1: 0.9},sgd"])] == ["{type: adam, beta_1: 0.9}", "sgd"]
 
 
 def test_a_random_search_is_seeded_and_stays_within_bounds() -> None:
-    first, again, other = (trials(["lr=log:1e-4..1e-1", "n=1,2"], 20, seed) for seed in (0, 0, 1))
+    first, again, other = (plan(["lr=log:1e-4..1e-1", "n=1,2"], 20, seed) for seed in (0, 0, 1))
     assert first == again
     assert first != other
     assert all(1e-4 <= float(each.varied["lr"]) <= 1e-1 for each in first)
@@ -42,7 +42,7 @@ def test_a_random_search_is_seeded_and_stays_within_bounds() -> None:
 )
 def test_what_cannot_be_swept_is_refused(settings: list[str]) -> None:
     with pytest.raises(UsageError):
-        trials(settings)
+        plan(settings)
 
 
 def test_a_sweep_as_a_process(bp) -> None:

@@ -14,9 +14,9 @@ from backprop_cli.commands.train import train
 from backprop_cli.config.dump import resolved
 from backprop_cli.config.spelling import flow
 from backprop_cli.errors import DivergedError
-from backprop_cli.insight.doctor import probe as doctor_probe
 from backprop_cli.insight.doctor.edits import Edit, Patient
 from backprop_cli.insight.doctor.examine import Examination, as_json, examine_config, examine_run
+from backprop_cli.insight.doctor.probe import probe
 from backprop_cli.insight.doctor.targets import RELATED, dependence
 from backprop_cli.insight.doctor.verdicts import Limits
 from backprop_cli.runs.directory import RunDirectory
@@ -73,8 +73,8 @@ def test_a_disease_is_named_and_its_edit_cures_it(name: str) -> None:
     assert verdict.edit is not None
     cured = examine_config(path, verdict.edit.set, limits())
     assert cured.healthy, [each.sentence for each in cured.verdicts]
-    before = doctor_probe.probe(load_config(path), STEPS, 600)
-    after = doctor_probe.probe(load_config(path, verdict.edit.set), STEPS, 600)
+    before = probe(load_config(path), STEPS, 600)
+    after = probe(load_config(path, verdict.edit.set), STEPS, 600)
     if name == "labels_shuffled":  # two targets: each against its own chance
         assert before.chance is not None and after.chance is not None
         assert after.score < 0.5 * after.chance < before.chance <= before.score
@@ -253,7 +253,7 @@ def test_neighbours_agree_only_where_targets_depend_on_inputs(seed: int) -> None
 def test_a_probe_takes_the_steps_that_training_takes() -> None:
     """The losses of a probe are those of `bp train`, bit for bit."""
     path = HERE / "healthy/iris.yaml"
-    evidence = doctor_probe.probe(load_config(path, ["trainer.epochs=2"]), 10_000, 600)
+    evidence = probe(load_config(path, ["trainer.epochs=2"]), 10_000, 600)
     from backprop_cli import build
 
     prepared = build.prepare(load_config(path, ["trainer.epochs=2"]))

@@ -21,7 +21,7 @@ from backprop_cli import load_config
 from backprop_cli.cli.plot import picture
 from backprop_cli.commands.compare import compare, rows
 from backprop_cli.commands.evaluation import evaluate_run
-from backprop_cli.commands.train import train as run_training
+from backprop_cli.commands.train import train
 from backprop_cli.errors import BpError, UsageError
 from backprop_cli.insight import style
 from backprop_cli.insight.labels import labels
@@ -168,7 +168,7 @@ def test_the_network_shows_its_weights_and_what_a_sample_does(view: Views) -> No
 def test_one_example_alone_before_batch_norm_is_said(tmp_path: Path) -> None:
     architecture = "[{type: dense, units: 3}, batch_norm, {type: dense, units: 2, activation: softmax}]"
     cfg = load_config(ROOT / "configs/moons.yaml", [f"architecture={architecture}", "trainer={epochs: 1}"])
-    run_training(cfg, run_dir=tmp_path / "run")
+    train(cfg, run_dir=tmp_path / "run")
     said: list[str] = []
     draw("network", [View(RunDirectory(tmp_path / "run"))], Options(sample=0, note=said.append))
     assert len(said) == 1 and "batch_norm_1" in said[0]
@@ -187,7 +187,7 @@ def test_a_deep_network_stays_narrow(layers: int, tmp_path: Path) -> None:
         ROOT / "configs/moons.yaml",
         [f"architecture=[{repeated}, {{type: dense, units: 2, activation: softmax}}]", "trainer={epochs: 1}"],
     )
-    run_training(cfg, run_dir=tmp_path / "run")
+    train(cfg, run_dir=tmp_path / "run")
     view = View(RunDirectory(tmp_path / "run"))
     figure = draw("network", [view], Options(sample=0))
     assert figure.get_size_inches()[0] <= 12 * COLUMN

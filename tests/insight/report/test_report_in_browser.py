@@ -14,7 +14,7 @@ import pytest
 
 from backprop_cli import load_config
 from backprop_cli.insight.report.report import report
-from backprop_cli.insight.trace.text import page as traced
+from backprop_cli.insight.trace.text import as_html
 from backprop_cli.insight.trace.trace import trace
 from backprop_cli.insight.view import View
 from tests.conftest import ROOT
@@ -86,7 +86,7 @@ def test_nothing_on_the_console(view: Callable[[str], View], tmp_path: Path) -> 
 @pytest.mark.parametrize("blank", [False, True])
 def test_a_trace_has_nothing_on_the_console(blank: bool, tmp_path: Path) -> None:
     page = tmp_path / "trace.html"
-    page.write_text(traced(trace(load_config(ROOT / "configs/mazur.yaml")), blank))
+    page.write_text(as_html(trace(load_config(ROOT / "configs/mazur.yaml")), blank))
     dom, console = browse(page, tmp_path)
     assert console == []
     assert ("________" in dom) == blank

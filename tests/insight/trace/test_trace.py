@@ -15,7 +15,7 @@ import pytest
 from backprop_cli import load_config, registry
 from backprop_cli.errors import UsageError
 from backprop_cli.insight.trace.arithmetic import equations, number
-from backprop_cli.insight.trace.text import BLANK, page, text
+from backprop_cli.insight.trace.text import BLANK, as_html, as_text
 from backprop_cli.insight.trace.trace import trace
 from tests.conftest import ROOT
 
@@ -50,7 +50,7 @@ PUBLISHED = [
 
 
 def test_every_published_number_of_the_worked_example_appears() -> None:
-    shown = text(trace(load_config(ROOT / "configs/mazur.yaml")))
+    shown = as_text(trace(load_config(ROOT / "configs/mazur.yaml")))
     numbers = [float(each) for each in re.findall(r"-?\d+\.\d+", shown)]
 
     def appears(published: str) -> bool:
@@ -81,7 +81,7 @@ def test_each_gradient_meets_its_difference(architecture: str) -> None:
 @pytest.mark.parametrize("config", ["mazur", "xor", "moons"])
 def test_a_worksheet_hides_the_results_and_has_a_key(config: str) -> None:
     found = trace(load_config(ROOT / f"configs/{config}.yaml"))
-    sheet, _, key = text(found, blank=True).partition("\nkey\n")
+    sheet, _, key = as_text(found, blank=True).partition("\nkey\n")
     answers = re.findall(r"^\(\d+\)  (.*)", key, re.MULTILINE)
     assert sheet.count(BLANK) == len(answers) > 30
     numbers = {each for answer in answers for each in re.findall(r"\d\.\d{4,}", answer)}
@@ -91,13 +91,13 @@ def test_a_worksheet_hides_the_results_and_has_a_key(config: str) -> None:
 
 
 def test_a_worksheet_names_results_it_goes_on_with() -> None:
-    sheet, _, key = text(trace(load_config(ROOT / "configs/mazur.yaml")), blank=True).partition("\nkey\n")
+    sheet, _, key = as_text(trace(load_config(ROOT / "configs/mazur.yaml")), blank=True).partition("\nkey\n")
     assert "z1 = (2)·0.4 + (4)·0.45 + 0.6 = ________ (5)" in sheet
     assert "(2)  0.593269992\n" in key and "(5)  1.105905967\n" in key
 
 
 def test_the_update_is_written_out() -> None:
-    shown = text(trace(load_config(ROOT / "configs/mazur.yaml")))
+    shown = as_text(trace(load_config(ROOT / "configs/mazur.yaml")))
     assert "dense_2.W[1,1] ← w − η g = 0.4 − 0.5 · 0.082167041 = 0.35891648" in shown
     assert "db[1] = δ1 = 0.138498562" in shown
 
@@ -105,7 +105,7 @@ def test_the_update_is_written_out() -> None:
 @pytest.mark.parametrize("optimizer", ["sgd", "{type: adam, learning_rate: 0.01}", "rmsprop", "lion"])
 def test_the_numbers_of_an_update_are_true(optimizer: str) -> None:
     found = trace(load_config(ROOT / "configs/xor.yaml", [f"optimizer={optimizer}"]), sample=3)
-    lines = [line for line in text(found).splitlines() if line.startswith("dense_") and "←" in line]
+    lines = [line for line in as_text(found).splitlines() if line.startswith("dense_") and "←" in line]
     assert len(lines) == sum(len(each.gradients) for step in found.steps for each in step.parameters)
     assert all(("√v̂" in line) == ("adam" in optimizer) for line in lines)
     for line in lines:
@@ -117,7 +117,7 @@ def test_the_numbers_of_an_update_are_true(optimizer: str) -> None:
 
 
 def test_the_page_needs_nothing_from_outside() -> None:
-    made = page(trace(load_config(ROOT / "configs/mazur.yaml", ["name=<script>alert(1)"])))
+    made = as_html(trace(load_config(ROOT / "configs/mazur.yaml", ["name=<script>alert(1)"])))
     assert "http" not in made
     assert "<script" not in made
 
@@ -197,5 +197,5 @@ def test_equations_are_no_sentences(kind: str) -> None:
 
 
 def test_a_negative_factor_stands_in_brackets() -> None:
-    shown = text(trace(load_config(ROOT / "configs/mazur.yaml")))
+    shown = as_text(trace(load_config(ROOT / "configs/mazur.yaml")))
     assert "dL/dx1 = 0.138498562·0.4 + (-0.038098237)·0.5 = 0.055399425 + (-0.019049118) = 0.036350306" in shown

@@ -31,8 +31,8 @@ class Mark(NamedTuple):
 DEFAULT = Mark("default")
 
 
-class Node:
-    """A value (scalar, `dict[str, Node]` or `list[Node]`), where it is, and where its key is."""
+class Marked:
+    """A value (scalar, `dict[str, Marked]` or `list[Marked]`), where it is, and where its key is."""
 
     __slots__ = ("key", "mark", "value")
 
@@ -41,7 +41,7 @@ class Node:
         self.mark = mark
         self.key = key
 
-    def children(self) -> Iterator[tuple[str | int, Node]]:
+    def children(self) -> Iterator[tuple[str | int, Marked]]:
         if isinstance(self.value, dict):
             yield from self.value.items()
         elif isinstance(self.value, list):
@@ -56,7 +56,7 @@ def problem(mark: Mark, path: Keys, message: str) -> Problem:
     return Problem(mark.origin, mark.line, mark.column, dotted(path), message)
 
 
-def plain(node: Node) -> Any:
+def plain(node: Marked) -> Any:
     """The values without their marks."""
     if isinstance(node.value, dict):
         return {key: plain(child) for key, child in node.value.items()}
@@ -65,17 +65,17 @@ def plain(node: Node) -> Any:
     return node.value
 
 
-def stamped(node: Node, mark: Mark) -> Node:
+def stamped(node: Marked, mark: Mark) -> Marked:
     """The same values, all said to come from one place."""
     value = node.value
     if isinstance(value, dict):
         value = {key: stamped(child, mark) for key, child in value.items()}
     elif isinstance(value, list):
         value = [stamped(child, mark) for child in value]
-    return Node(value, mark, mark)
+    return Marked(value, mark, mark)
 
 
-def copy(node: Node, depth: int = 0) -> Node:
+def copy(node: Marked, depth: int = 0) -> Marked:
     """A deep copy that keeps its marks; `depth` is how deep it will be put."""
     value = node.value
     if depth > MAX_DEPTH:
@@ -84,10 +84,10 @@ def copy(node: Node, depth: int = 0) -> Node:
         value = {key: copy(child, depth + 1) for key, child in value.items()}
     elif isinstance(value, list):
         value = [copy(child, depth + 1) for child in value]
-    return Node(value, node.mark, node.key)
+    return Marked(value, node.mark, node.key)
 
 
-def size(node: Node) -> int:
+def size(node: Marked) -> int:
     """How many values it is made of. Without recursion, which takes three times as long: a file that grows when it is
     read must be refused at once."""
     count, waiting = 0, [node]
@@ -101,7 +101,7 @@ def size(node: Node) -> int:
     return count
 
 
-def marks(node: Node, path: Keys = ()) -> dict[Keys, Mark]:
+def marks(node: Marked, path: Keys = ()) -> dict[Keys, Mark]:
     """Every path with the place of its key (of the item itself in a list)."""
     found = {path: node.key or node.mark}
     for key, child in node.children():
