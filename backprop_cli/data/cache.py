@@ -2,7 +2,7 @@
 
 An entry is a folder of .npy files and an `entry.json` that names them. Every file is written
 under another name, synced, and moved into place; `entry.json` comes last and holds the size of
-each, and the size and time of the files they were made from. So an entry is either whole or absent,
+each, and size and times of the files they were made from. So an entry is either whole or absent,
 whenever a process dies, and stale as soon as its sources change.
 """
 
@@ -25,7 +25,7 @@ from backprop_cli.data.dataset import Array
 from backprop_cli.data.progress import report
 from backprop_cli.errors import DataError
 
-FORMAT = 1
+FORMAT = 2
 Contents = tuple[dict[str, Any], dict[str, Array]]  # what is known of the arrays, and the arrays by name
 
 
@@ -39,9 +39,14 @@ def root() -> Path:
 
 
 def stamp(files: Iterable[Path]) -> dict[str, list[int]]:
-    """Size and modification time (ns) by absolute path: what an entry was made from."""
-    stats = {str(path.absolute()): path.stat() for path in sorted(files)}
-    return {path: [stat.st_size, stat.st_mtime_ns] for path, stat in stats.items()}
+    """Size, and times of modification and change (ns), by absolute path: what an entry was made from."""
+    return {str(path.absolute()): _stamp(path) for path in sorted(files)}
+
+
+def _stamp(path: str | Path) -> list[int]:
+    """The time of change cannot be set: it tells a file that was replaced by one of the same size and date."""
+    stat = os.stat(path)
+    return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
 
 
 @dataclass
@@ -79,10 +84,8 @@ class Entry:
             document = json.loads((self.folder / "entry.json").read_bytes())
             if files is not None and {str(path.absolute()) for path in files} != set(document["sources"]):
                 return None
-            for path, (size, time) in document["sources"].items():
-                stat = os.stat(path)
-                if [stat.st_size, stat.st_mtime_ns] != [size, time]:
-                    return None
+            if any(_stamp(path) != stamped for path, stamped in document["sources"].items()):
+                return None
             arrays = {}
             for name, (file, size) in document["arrays"].items():
                 path = self.folder / file

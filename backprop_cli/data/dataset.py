@@ -36,6 +36,7 @@ class Dataset:
     classes: list[str] | None = None  # the names of class ids 0, 1, …; None for regression
     features: list[str] | None = None  # column names of x, where they have any
     origin: dict[str, Any] = field(default_factory=dict)  # version, files, fallback reason: goes to run.json
+    notes: list[str] = field(default_factory=list)  # what was guessed or left out on reading, for whoever asked
 
     @property
     def input_shape(self) -> tuple[int, ...]:

@@ -9,7 +9,8 @@ from typing import Any
 from backprop_cli.data.dataset import Array
 from backprop_cli.data.files.arrays import read_npy, read_npz
 from backprop_cli.data.files.columns import Layout, column_names, read_columns, require
-from backprop_cli.data.files.images import IMAGE_SUFFIXES, read_images
+from backprop_cli.data.files.folders import IMAGE_SUFFIXES, images
+from backprop_cli.data.files.images import read_images
 from backprop_cli.data.files.matrix import Columns, fill_gaps, matrix, without_gaps
 from backprop_cli.data.files.paths import SUFFIXES, missing
 from backprop_cli.data.files.text import encode, read_text, tokens_of
@@ -63,7 +64,7 @@ def _only(arrays: dict[str, Array], path: Path) -> Array:
 
 
 def _images(path: Path, saved: Mapping[str, Any] | None, shape: tuple[int, ...] | None) -> Array:
-    files = [path] if path.is_file() else sorted(f for f in path.rglob("*") if f.suffix.lower() in IMAGE_SUFFIXES)
+    files = [path] if path.is_file() else images(path)
     if not files:
         raise DataError(f"{path}: no images; expected files ending in {', '.join(sorted(IMAGE_SUFFIXES))}")
     if saved is not None:

@@ -22,7 +22,8 @@ def load_dataset(
 ) -> Dataset:
     """The dataset of a source; of its `fallback` if only the download failed.
 
-    A dataset from a fallback says why in `origin["fallback"]`, and `warn` is told.
+    A dataset from a fallback says why in `origin["fallback"]`, and `warn` is told, as of all
+    that was guessed or left out on reading.
     Relative paths start from `folder`. `progress(task, done, total)` is called during long work.
     Raises DataError; DownloadError if there is no fallback.
     """
@@ -35,6 +36,8 @@ def load_dataset(
             dataset = _fallback(source.fallback, seed, folder, str(error))
             if warn is not None:
                 warn(f"{error}\nUsing the fallback instead: {dataset.source} {dataset.name}, " + _sizes(dataset))
+    if dataset.notes and warn is not None:
+        warn("\n".join(dataset.notes))
     for name, split in dataset.splits.items():
         if len(split.x) != len(split.y):
             raise DataError(f"{dataset.name}, split {name}: {len(split.x)} rows of x but {len(split.y)} of y")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from backprop_cli.data.dataset import Dataset
+from backprop_cli.data.shares import Written, named
 from backprop_cli.registry import Component, Registered, register
 
 
@@ -19,9 +20,14 @@ def source(name: str, *aliases: str) -> Any:
 class Source(Component):
     """Where examples come from. Subclasses add their own keys and implement `load`."""
 
-    splits: dict[str, str] | None = None
+    splits: dict[str, Written] | None = None
     transforms: Annotated[list[Any], Registered("transform")] | None = None
     fallback: Annotated[Any, Registered("source", key="source")] | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.splits:
+            self.splits = named(self.splits)
 
     def load(self, seed: int, folder: Path) -> Dataset:
         """Read the splits. `folder` is what relative paths start from (the config's folder, then the

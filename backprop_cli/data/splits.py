@@ -13,15 +13,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from backprop_cli.data.dataset import Array, Split
+from backprop_cli.data.shares import USUAL, sliced, usual
 from backprop_cli.errors import DataError
 from backprop_cli.registry import expected
 
-USUAL = ("train", "validation", "test")
 _PART = re.compile(r"(?P<base>[\w-]+)(\[(?P<slice>[^\[\]]*)\])?")
 _BOUND = re.compile(r"((?P<value>-?[\d_.]+)(?P<unit>%|shard)?)?")
 _SYNTAX = "expected such as train, train[:80%], train[80%:]+test, train[:1000] or train[-500:]"
@@ -49,6 +49,8 @@ def parse(expression: str, sizes: Mapping[str, int], shards: Mapping[str, Sequen
         if match is None:
             raise DataError(f"split {expression!r}: cannot read {term!r}; {_SYNTAX}")
         base, bounds = match["base"], match["slice"]
+        if base not in sizes and usual(base) in sizes:
+            base = str(usual(base))
         if base == "all" and "all" not in sizes:
             if bounds is not None:
                 raise DataError(f"split {expression!r}: 'all' takes no slice; slice each split and add them")
@@ -109,13 +111,14 @@ def _to_rows(
 
 
 def resolve(
-    splits: Mapping[str, str], sizes: Mapping[str, int], shards: Mapping[str, Sequence[int]] | None = None
+    splits: Mapping[str, Any], sizes: Mapping[str, int], shards: Mapping[str, Sequence[int]] | None = None
 ) -> dict[str, list[Part]]:
-    """`parse` for every split of a config, and the checks across them.
+    """`parse` for every split of a config, its shares as slices, and the checks across them.
 
     Raises DataError if a split is empty, or if two splits share rows: what is measured on rows
     that were trained on says nothing.
     """
+    splits = sliced(splits, sizes)
     resolved = {name: parse(text, sizes, shards) for name, text in splits.items()}
     for name, parts in resolved.items():
         if not any(part.stop > part.start for part in parts):
@@ -161,7 +164,7 @@ def take(arrays: Mapping[str, Array], parts: Sequence[Part]) -> Array:
 def cut(
     x: Mapping[str, Array],
     y: Mapping[str, Array],
-    splits: Mapping[str, str] | None,
+    splits: Mapping[str, Any] | None,
     shards: Mapping[str, Sequence[int]] | None = None,
 ) -> dict[str, Split]:
     """The splits of a config (or the default ones) from the arrays of the base splits. Raises DataError."""

@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Len
 
 from backprop_cli.data.dataset import Dataset
-from backprop_cli.data.files.paths import find, format_of, is_sample
+from backprop_cli.data.files.paths import find, format_of
+from backprop_cli.data.shares import WrittenOrFile, is_file
 from backprop_cli.data.source import Source, source
 from backprop_cli.errors import DataError
 
 Pixels = Annotated[int, Ge(1)]
 Format = Literal["csv", "tsv", "parquet", "npy", "npz", "idx", "images", "text"]
-_PERCENT = re.compile(r"\d+(\.\d+)?%")
-_EXPRESSION = re.compile(r"[\w-]+(\[[^\[\]]*\])?(\s*\+\s*[\w-]+(\[[^\[\]]*\])?)*")
 
 
 @source("files")
 class Files(Source):
     """Your own data: a CSV, TSV or Parquet table, .npy, .npz or IDX arrays, a folder of images, a text.
 
-    `path` is relative to the config, `sample:NAME` a text that ships with bp. `format` is told from
-    its suffix.
+    A path starts in the folder of the file that says it, with --set where bp runs; `sample:NAME` is a
+    text that ships with bp. `format` is told from the suffix.
 
-    Splits are shares of one file, `{train: 80%, validation: 10%, test: 10%}`, or slices of it,
-    `train[:80%]`, drawn after a seeded shuffle that keeps every class at its share; or files,
-    `{train: a.csv, test: b.csv}`. Arrays of 256 MiB and more are cut as they lie.
+    Splits are shares of one file, `{train: 80%, validation: 10%, test: 10%}` (0.8 and 80 are the same),
+    or slices of it, `train[:80%]`, drawn after a seeded shuffle that keeps every class at its share; or
+    files, `{train: a.csv, test: b.csv}`. Arrays of 256 MiB and more are cut as they lie. valid, val and
+    dev are names of validation.
 
     Tables: `target` is a column or a list of them, `features` the columns of x (default: all
     others), `categorical` those that hold categories (text columns always do), as one-hot columns
@@ -42,13 +41,17 @@ class Files(Source):
     Arrays: .npz holds x and y, or x_train, y_train, x_test, …; for .npy and IDX `target` is the
     file of labels. A folder of MNIST's four IDX files is read whole.
 
-    Images: `path/class/*.png`, or `path/train/class/*.png`; `size` (height, width) resizes.
+    Images: `path/class/*.png`, or `path/train/class/*.png`; hidden files are passed over, and EXIF data
+    turn a picture upright. `size` (height, width) resizes.
     They are decoded once and kept in the cache; folders of splits stay on the disk while training.
 
     Text: windows of `length` characters or words (`level`), each `stride` after the last; y is
     what comes next at every step. The vocabulary is that of the training split.
     """
 
+    inside: ClassVar[dict[str, str]] = {"splits": "path"}  # where a path is given, files of splits start there
+
+    splits: dict[str, WrittenOrFile] | None = None
     path: Path | None = None
     format: Format | None = None
     target: str | list[str] | None = None
@@ -81,31 +84,23 @@ class Files(Source):
             from backprop_cli.data.files.arrays import load_arrays as load
         return load(self, form, paths, slices, seed)
 
-    def _plan(self, folder: Path) -> tuple[dict[str, Path], dict[str, str] | None]:
+    def _plan(self, folder: Path) -> tuple[dict[str, Path], Mapping[str, Any] | None]:
         """The file of each split and no slices, or one file under the name train and its slices."""
-        if self.splits and not all(_EXPRESSION.fullmatch(v) or _PERCENT.fullmatch(v) for v in self.splits.values()):
-            paths = {name: find(file, folder, self.path) for name, file in self.splits.items()}
+        files = {name: value for name, value in (self.splits or {}).items() if is_file(value)}
+        if files and len(files) < len(self.splits or ()):
+            other, value = next((n, v) for n, v in (self.splits or {}).items() if n not in files)
+            name, file = next(iter(files.items()))
+            raise DataError(
+                f"splits {name}: {file} is a file, {other}: {value} is not; expected files, or shares and slices of "
+                "one file; a folder whose name has no dot is written as ./NAME"
+            )
+        if files:
+            paths = {name: find(str(file), folder, self.path) for name, file in files.items()}
             for name, path in paths.items():
                 twin = next(other for other, file in paths.items() if file == path)
                 if twin != name:
                     raise DataError(f"splits {twin} and {name} are both {path}; expected splits without a common row")
-            # a run's config is written after its data are loaded, and must find them from any folder
-            self.splits = {name: str(path) for name, path in paths.items()}
             return paths, {name: name for name in paths}
         if self.path is None:
             raise DataError("dataset.path is missing; expected a file or folder, or splits: {train: FILE, test: FILE}")
-        found = find(self.path, folder)
-        self.path = self.path if is_sample(self.path) else found
-        return {"train": found}, shares(self.splits)
-
-
-def shares(splits: Mapping[str, str] | None) -> dict[str, str] | None:
-    """`{train: 80%, test: 20%}` as slices one after the other; slices as they are. Raises DataError."""
-    if not splits or not all(_PERCENT.fullmatch(value) for value in splits.values()):
-        return dict(splits) if splits else None
-    edges = [0.0]
-    for value in splits.values():
-        edges.append(round(edges[-1] + float(value[:-1]), 9))
-    if edges[-1] > 100:
-        raise DataError(f"splits add up to {edges[-1]:g}%; expected at most 100%")
-    return {name: f"train[{low}%:{high}%]" for name, low, high in zip(splits, edges, edges[1:], strict=False)}
+        return {"train": find(self.path, folder)}, self.splits

@@ -8,7 +8,7 @@ import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,10 +16,11 @@ from backprop_cli.data import splits
 from backprop_cli.data.dataset import Array, Dataset
 from backprop_cli.data.files.labels import are_classes, check_seen, encode
 from backprop_cli.data.files.order import dealt
-from backprop_cli.data.files.paths import SPLIT_NAMES, find, reading
+from backprop_cli.data.files.paths import find, reading
 from backprop_cli.data.finite import check_array
 from backprop_cli.data.gather import is_large
 from backprop_cli.data.idx import read_idx
+from backprop_cli.data.shares import usual
 from backprop_cli.errors import DataError
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ _BOMB_BYTES, _BOMB_RATIO = 1 << 28, 200
 
 
 def load_arrays(
-    options: Files, form: str, paths: Mapping[str, Path], slices: Mapping[str, str] | None, seed: int
+    options: Files, form: str, paths: Mapping[str, Path], slices: Mapping[str, Any] | None, seed: int
 ) -> Dataset:
     """The dataset of array files; see `Files`. Raises DataError."""
     x: dict[str, Array] = {}
@@ -166,7 +167,7 @@ def _by_split(arrays: dict[str, Array], path: Path, target: str | list[str] | No
         elif match:
             into = x if match["x"] else y
             name = match["before"] or match["after"] or ""
-            into.setdefault(SPLIT_NAMES.get(name, name), array)
+            into.setdefault(usual(name) or name, array)
     found = {name: (x[name], y[name]) for name in x if name in y}
     if not found:
         raise DataError(f"{path}: has the arrays {', '.join(arrays)}; expected x and y, or x_train, y_train, x_test, …")

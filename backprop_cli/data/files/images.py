@@ -13,9 +13,11 @@ from backprop_cli.data import splits
 from backprop_cli.data.cache import Entry, stamp
 from backprop_cli.data.dataset import Array, Dataset
 from backprop_cli.data.files.arrays import physical_memory
+from backprop_cli.data.files.folders import IMAGE_SUFFIXES, images, split_folders
+from backprop_cli.data.files.folders import folders as visible_folders
 from backprop_cli.data.files.labels import check_seen, encode
 from backprop_cli.data.files.order import dealt
-from backprop_cli.data.files.paths import SPLIT_NAMES, reading
+from backprop_cli.data.files.paths import reading
 from backprop_cli.data.gather import release
 from backprop_cli.data.progress import report
 from backprop_cli.errors import DataError
@@ -23,26 +25,22 @@ from backprop_cli.errors import DataError
 if TYPE_CHECKING:
     from backprop_cli.data.files import Files
 
-IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 _REPORT_EVERY = 100
 _GREY = {"1", "L", "I;16", "I", "F"}
 
 
 def load_images(
-    options: Files, form: str, paths: Mapping[str, Path], slices: Mapping[str, str] | None, seed: int
+    options: Files, form: str, paths: Mapping[str, Path], slices: Mapping[str, Any] | None, seed: int
 ) -> Dataset:
     """The dataset of image folders; see `Files`. Raises DataError."""
-    folders = dict(paths)
+    folders, notes = dict(paths), []
     if len(paths) == 1:
         (root,) = paths.values()
         if not root.is_dir():
             raise DataError(f"{root}: a file; expected a folder with a folder of images for each class")
-        inner = {
-            SPLIT_NAMES[each.name]: each
-            for each in sorted(root.iterdir())
-            if each.name in SPLIT_NAMES and each.is_dir()
-        }
+        inner, beside = split_folders(root)
         folders = inner or folders
+        notes = [f"{each}: passed over; it is no split, as {', '.join(inner)} are" for each in beside]
     found = {name: _labelled(folder) for name, folder in folders.items()}
     x, color = _decoded(options, folders, {name: files for name, (files, _) in found.items()})
     y, classes = encode(
@@ -68,6 +66,7 @@ def load_images(
             "files": {name: str(path) for name, path in paths.items()},
             "images": {"color": color, "size": list(size), "resize": options.size is not None},
         },
+        notes=notes,
     )
 
 
@@ -75,8 +74,8 @@ def _labelled(folder: Path) -> tuple[list[Path], list[str]]:
     """Every image in the folders of a folder, with the name of its folder."""
     files: list[Path] = []
     labels: list[str] = []
-    for each in sorted(each for each in folder.iterdir() if each.is_dir() and not each.name.startswith(".")):
-        own = [file for file in sorted(each.rglob("*")) if file.suffix.lower() in IMAGE_SUFFIXES]
+    for each in visible_folders(folder):
+        own = images(each)
         if not own:
             raise DataError(f"{each}: no images; expected files ending in {', '.join(sorted(IMAGE_SUFFIXES))}")
         files += own
@@ -157,8 +156,10 @@ def _pictures(files: Sequence[Path], color: str, size: tuple[int, int] | None, r
 
 
 def _converted(image: Any, color: str) -> Any:
-    from PIL import Image
+    """Upright, as its EXIF data say, in 8 bits, grey or RGB."""
+    from PIL import Image, ImageOps
 
+    image = ImageOps.exif_transpose(image)
     if image.mode in ("I;16", "I", "F"):  # 16 bits and floats, which Pillow would clip at 255
         values = np.asarray(image, np.float64)
         top = 65535.0 if image.mode != "F" else max(1.0, values.max())

@@ -23,9 +23,6 @@ SUFFIXES = {
     ".txt": "text",
     ".md": "text",
 }
-#: what people call the three usual splits
-SPLIT_NAMES = {"train": "train", "training": "train", "test": "test", "testing": "test"}
-SPLIT_NAMES |= dict.fromkeys(("validation", "valid", "val", "dev"), "validation")
 _SAMPLE = "sample:"
 
 

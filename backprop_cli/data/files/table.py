@@ -24,7 +24,7 @@ MAX_CATEGORIES = 100  # a text column with more is a name or a number, unless it
 
 
 def load_tables(
-    options: Files, form: str, paths: Mapping[str, Path], slices: Mapping[str, str] | None, seed: int
+    options: Files, form: str, paths: Mapping[str, Path], slices: Mapping[str, Any] | None, seed: int
 ) -> Dataset:
     """The dataset of one table, or of one a split; see `Files`. Raises DataError."""
     layout = Layout(form, options.delimiter, options.header)

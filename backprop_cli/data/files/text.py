@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,7 +23,7 @@ _WORD = re.compile(r"\w+(?:'\w+)?|[^\w\s]|\n")
 
 
 def load_text(
-    options: Files, form: str, paths: Mapping[str, Path], slices: Mapping[str, str] | None, seed: int
+    options: Files, form: str, paths: Mapping[str, Path], slices: Mapping[str, Any] | None, seed: int
 ) -> Dataset:
     """The dataset of text files; see `Files`. Raises DataError."""
     tokens = {name: tokens_of(read_text(path), options.level) for name, path in paths.items()}

@@ -1,5 +1,6 @@
 """Folders of images: a folder a class, sizes, colours, damage."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -137,3 +138,83 @@ def test_prediction_from_images(pets, tmp_path):
     assert read_inputs(pets / "cat", {}, (4, 6)).shape == (10, 4, 6)
     with pytest.raises(DataError, match="trained on rows of shape"):
         read_inputs(tmp_path / "new.png", {}, (4,))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("Train", "Test"),
+        ("TRAIN", "VAL"),
+        ("training", "Testing"),
+        ("seg_train/seg_train", "seg_test/seg_test"),
+        ("train-set", "test-set"),
+    ],
+)
+def test_folders_of_splits_by_any_name(tmp_path, names):
+    for name, count in zip(names, (3, 2), strict=True):
+        for kind, value in (("cat", 1), ("dog", 200)):
+            for i in range(count):
+                draw(tmp_path / name / kind / f"{i}.png", value)
+    dataset = load(tmp_path)
+    assert dataset.classes == ["cat", "dog"]
+    second = "validation" if names[1] == "VAL" else "test"
+    assert {name: len(split) for name, split in dataset.splits.items()} == {"train": 6, second: 4}
+
+
+def test_two_levels_that_could_be_anything_are_refused(tmp_path):
+    for outer in ("Berlin", "Paris"):
+        for kind in ("cat", "dog"):
+            draw(tmp_path / "pics" / outer / kind / "1.png", 1)
+    with pytest.raises(DataError, match="each of its folders Berlin, Paris holds the folders cat, dog"):
+        load(tmp_path / "pics")
+    named = {"train": tmp_path / "pics" / "Berlin", "test": tmp_path / "pics" / "Paris"}
+    assert load(tmp_path, splits=named).classes == ["cat", "dog"]
+
+
+def test_a_class_may_be_called_as_a_split_is(tmp_path):
+    for kind, value in (("train", 1), ("bus", 200)):
+        for i in range(4):
+            draw(tmp_path / kind / f"{i}.png", value)
+    assert load(tmp_path).classes == ["bus", "train"]
+
+
+def test_what_is_passed_over_is_said(tmp_path):
+    for name in ("train", "test", "unlabelled"):
+        draw(tmp_path / name / "cat" / "1.png", 1)
+    assert load(tmp_path).notes == [f"{tmp_path}/unlabelled: passed over; it is no split, as test, train are"]
+    draw(tmp_path / "Training" / "cat" / "1.png", 1)
+    with pytest.raises(DataError, match="are both the split train"):
+        load(tmp_path)
+
+
+def test_hidden_files_are_passed_over_at_every_depth(pets):
+    draw(pets / "cat" / ".ipynb_checkpoints" / "0-checkpoint.png", 1)
+    draw(pets / "dog" / "more" / ".thumbs" / "1.png", 1)
+    draw(pets / "__MACOSX" / "cat" / "1.png", 1)
+    (pets / "cat" / "._0.png").write_bytes(b"what macOS writes beside a file")
+    (pets / ".git").mkdir()
+    assert sum(len(split) for split in load(pets).splits.values()) == 20
+    assert read_inputs(pets, {}, (4, 6)).shape == (20, 4, 6)
+
+
+def test_pictures_stand_upright_as_their_exif_data_say(tmp_path):
+    """A camera that was held on its side writes the rows as the sensor saw them, and a 6: turn it by 270°."""
+    pixels = np.repeat(np.arange(0, 240, 40, dtype=np.uint8)[None], 4, 0)  # (4, 6), dark left
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for kind in ("a", "b"):
+        (tmp_path / kind).mkdir()
+        Image.fromarray(pixels).save(tmp_path / kind / "1.png", exif=exif)
+    turned = np.rot90(pixels, -1)
+    np.testing.assert_array_equal(load(tmp_path, splits={"train": "train"}).splits["train"].x[0, :, :, 0], turned)
+    np.testing.assert_array_equal(read_inputs(tmp_path / "a" / "1.png", {}, (6, 4))[0], turned)
+
+
+def test_a_picture_replaced_by_one_of_the_same_size_and_date_is_read_again(pets):
+    path = pets / "dog" / "more" / "0.bmp"
+    before, stat = path.read_bytes(), path.stat()
+    load(pets)
+    draw(path, 77)
+    assert len(path.read_bytes()) == len(before)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert 77 in np.concatenate([split.x for split in load(pets).splits.values()])
