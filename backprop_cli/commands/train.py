@@ -110,7 +110,8 @@ def train(
             (warn or _stderr)(remark)
         about = _about(prepared, command)
         signals.wait_for_step()
-        run = RunDirectory.create(cfg.name, dump(cfg), about, runs=runs, exact=run_dir, plugins=cfg.plugins)
+        folder = run_dir or runs / cfg.name  # every run lies as deep as this one
+        run = RunDirectory.create(cfg.name, dump(cfg, folder), about, runs=runs, exact=run_dir, plugins=cfg.plugins)
         try:
             return Session.of(prepared, made, run, warn or _stderr).go(signals, callbacks)
         finally:
@@ -213,7 +214,7 @@ def _extend(session: Session, epochs: int) -> None:
     if loop.stop_reason is not None:
         loop.stop_reason = None
         session.best.wait_anew()
-    write_atomically(session.run.config, [dump(session.prepared.config).encode()])
+    write_atomically(session.run.config, [dump(session.prepared.config, session.run.path).encode()])
 
 
 def _finished(session: Session, say: Say) -> dict[str, Any]:

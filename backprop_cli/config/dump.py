@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
-from pathlib import PurePath
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePath
 from typing import Any
 
 import yaml
@@ -17,12 +18,40 @@ from backprop_cli.config.schema import Config, Options
 from backprop_cli.registry import Registered
 
 
-def dump(cfg: Config) -> str:
-    """The fully resolved config as YAML. Loading it gives an equal Config, from any directory."""
+def dump(cfg: Config, folder: Path | None = None) -> str:
+    """The fully resolved config as YAML. Loading it gives an equal Config, from any directory.
+
+    For a file in `folder`, paths that were written relative stay so, as long as they and the folder lie in one
+    project: in the folder of the config or where bp runs. So a project can be moved with its runs.
+    """
+    values = resolved(cfg)
+    if folder is not None:
+        values = _replaced(values, _relative_to(cfg, Path(os.path.realpath(folder))))
     text: str = yaml.dump(
-        resolved(cfg), Dumper=Dumper, default_flow_style=None, sort_keys=False, width=110, allow_unicode=True
+        values, Dumper=Dumper, default_flow_style=None, sort_keys=False, width=110, allow_unicode=True
     )
     return text
+
+
+def _relative_to(cfg: Config, folder: Path) -> dict[str, str]:
+    """How the paths of a config that were written relative are written from a folder, by their absolute text."""
+    home = Path(os.path.realpath(cfg.folder))
+    projects = [place for place in (home, Path.cwd()) if folder.is_relative_to(place)]
+    return {
+        str(path): os.path.relpath(path, folder)
+        for path in {*cfg.relative, *(each for each in cfg.plugins if each.is_relative_to(folder))}
+        if folder == home or any(path.is_relative_to(project) for project in projects)
+    }
+
+
+def _replaced(value: Any, texts: Mapping[str, str]) -> Any:
+    """Plain data with some texts replaced."""
+    if isinstance(value, dict):
+        changed = {key: _replaced(child, texts) for key, child in value.items()}
+        return _Bare(changed) if isinstance(value, _Bare) else changed
+    if isinstance(value, list):
+        return [_replaced(child, texts) for child in value]
+    return texts.get(value, value) if isinstance(value, str) else value
 
 
 def resolved(cfg: Config) -> dict[str, Any]:

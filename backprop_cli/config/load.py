@@ -58,7 +58,13 @@ def _finish(root: Marked, path: Path, overrides: Sequence[str], problems: list[P
         more = [Problem(str(path), None, None, "", f"{len(problems) - MAX_SHOWN:,} more problems")]
         raise ConfigError(problems[:MAX_SHOWN] + (more if len(problems) > MAX_SHOWN else []))
     return Config(
-        **values, path=path, folder=path.parent, marks=where, places=validator.places, overrides=tuple(overrides)
+        **values,
+        path=path,
+        folder=path.parent,
+        marks=where,
+        places=validator.places,
+        relative=frozenset(validator.relative),
+        overrides=tuple(overrides),
     )
 
 

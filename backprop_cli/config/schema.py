@@ -60,14 +60,16 @@ class Options:
 class Config(Options):
     """A checked config: instances of the registered classes, and where each value was written.
 
-    `folder` is what its relative paths start from. `marks` holds the place of every path that a
-    file or `--set` gave (the rest are defaults); `places` the path of every instance, by its id.
+    Paths to files are absolute; `relative` holds those that were written relative. `folder` is where the config
+    lies. `marks` holds the place of every key that a file or `--set` gave (the rest are defaults); `places` the key
+    of every instance, by its id.
     """
 
     path: Path | None = field(default=None, compare=False)
     folder: Path = field(default=Path(), compare=False)
     marks: dict[Keys, Mark] = field(default_factory=dict, compare=False, repr=False)
     places: dict[int, Keys] = field(default_factory=dict, compare=False, repr=False)
+    relative: frozenset[Path] = field(default=frozenset(), compare=False, repr=False)
     overrides: tuple[str, ...] = field(default=(), compare=False)
 
     def mark(self, path: Keys) -> Mark:

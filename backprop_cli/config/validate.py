@@ -8,6 +8,7 @@ inside a leaf is pydantic's (`leaves.py`). Bare names are written out in the nod
 from __future__ import annotations
 
 import dataclasses
+import os
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,7 @@ from backprop_cli.errors import BpError, Problem, UnknownNameError
 from backprop_cli.registry import Registered
 
 INVALID: Any = object()
+SHIPPED = "sample:"  # what the path of a text that ships with bp begins with
 MAX_UNKNOWN = 20  # unknown keys of one mapping that are reported one by one
 OWN = ("name", "inputs", "shared", "frozen", "l1", "l2", "constraint")  # what `{shared: NAME}` does not take over
 SUGAR_BESIDE = ("name", "inputs")  # keys that may stand beside `residual:` in a list item
@@ -42,8 +44,10 @@ class Validator:
 
     def __init__(self, folder: Path, problems: list[Problem]) -> None:
         self.folder = folder
+        self.relative: set[Path] = set()  # what was written relative to its file, made absolute
         self.problems = problems
         self.places: dict[int, Keys] = {}
+        self.locates = True  # whether paths start where they are written
         self.named: dict[str, Marked] = {}  # layers that are given a name, for `shared`
 
     def complain(self, node: Marked, path: Keys, message: str) -> Any:
@@ -80,17 +84,25 @@ class Validator:
             for key in inside:
                 part = part.value[key]
             self.complain(part, (*path, *inside), message)
-        return INVALID if failures else self.located(value, path)
+        return INVALID if failures else self.located(value, node, path)
 
-    def located(self, value: Any, path: Keys) -> Any:
-        """Paths to read from, made absolute: from the config's folder, else from the working directory."""
+    def located(self, value: Any, node: Marked, path: Keys) -> Any:
+        """Paths to read from, made absolute. They start where they are written: in the folder of their file, for
+        --set in the working directory; what is not there is looked for in the other one."""
         if isinstance(value, list):
-            return [self.located(each, path) for each in value]
-        if not isinstance(value, Path) or path[0] == "trainer":
+            return [self.located(each, part, path) for each, part in zip(value, node.value, strict=True)]
+        if isinstance(value, dict):
+            return {key: self.located(each, node.value[key], path) for key, each in value.items()}
+        if not isinstance(value, Path) or not self.locates or path[0] == "trainer" or value.name.startswith(SHIPPED):
             return value
         value = value.expanduser()
-        beside, here = (self.folder / value).absolute(), value.absolute()
-        return beside if beside.exists() or path[0] == "plugins" else here
+        if value.is_absolute():
+            return value
+        places = [Path(node.mark.origin).parent, Path()] if node.mark.line else [Path(), self.folder]
+        found = [Path(os.path.normpath(os.path.realpath(place) / value)) for place in places]
+        chosen = next((each for each in found if os.path.lexists(each)), found[0])
+        self.relative.add(chosen)
+        return chosen
 
     def union(self, arms: Sequence[Any], node: Marked, path: Keys, marker: Registered | None) -> Any:
         given = node.value
@@ -239,7 +251,9 @@ class Validator:
         values = {}
         for name, field in options.items():
             if name in node.value:
+                self.locates = getattr(cls, "inside", {}).get(name) not in node.value
                 values[name] = self.value(hints[name], node.value[name], (*path, name))
+                self.locates = True
             elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
                 if name in meant:  # said already, at the mistyped key
                     continue
