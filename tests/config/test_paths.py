@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from backprop_cli import config as configs
+from backprop_cli.config import load_config
 
 REST = """
 architecture: [{type: dense, units: 2, activation: softmax}]
@@ -43,15 +43,15 @@ def base(project: Path, dataset: str, more: str = "") -> Path:
 
 def test_a_path_is_relative_to_the_file_that_says_it(project):
     child = base(project, "source: files, path: d.csv, target: y", "plugins: [mine.py]\noptimizer: mine\n")
-    cfg = configs.load(child)
+    cfg = load_config(child)
     assert cfg.dataset.path == project / "shared" / "d.csv"
     assert cfg.plugins == [project / "shared" / "mine.py"]
 
 
 def test_files_of_splits_and_folders_of_a_source(project):
-    cfg = configs.load(base(project, "source: files, target: y, splits: {train: d.csv, valid: e.csv}"))
+    cfg = load_config(base(project, "source: files, target: y, splits: {train: d.csv, valid: e.csv}"))
     assert cfg.dataset.splits == {"train": project / "shared" / "d.csv", "validation": project / "shared" / "e.csv"}
-    cfg = configs.load(
+    cfg = load_config(
         base(project, "source: tfds, name: mnist, manual_dir: raw, fallback: {source: files, path: d.csv, target: y}")
     )
     assert cfg.dataset.manual_dir == project / "shared" / "raw"
@@ -59,7 +59,7 @@ def test_files_of_splits_and_folders_of_a_source(project):
 
 
 def test_files_of_splits_start_in_the_path_that_is_given(project):
-    cfg = configs.load(base(project, "source: files, path: ., target: y, splits: {train: d.csv, val: e.csv}"))
+    cfg = load_config(base(project, "source: files, path: ., target: y, splits: {train: d.csv, val: e.csv}"))
     assert cfg.dataset.path == project / "shared"
     sizes = {name: len(split) for name, split in cfg.dataset.load(0, cfg.folder).splits.items()}
     assert sizes == {"train": 4, "validation": 4}
@@ -68,20 +68,20 @@ def test_files_of_splits_start_in_the_path_that_is_given(project):
 def test_a_child_that_names_another_file_means_its_own(project):
     child = base(project, "source: files, path: d.csv, target: y")
     child.write_text("extends: ../middle.yaml\ndataset: {path: e.csv}\n")
-    assert configs.load(child).dataset.path == project / "exp" / "deep" / "e.csv"
+    assert load_config(child).dataset.path == project / "exp" / "deep" / "e.csv"
 
 
 def test_set_starts_where_bp_runs(project, monkeypatch):
     child = base(project, "source: files, path: d.csv, target: y")
     monkeypatch.chdir(project / "exp")
     overrides = ["dataset.path=e.csv"]
-    assert configs.load(child, overrides).dataset.path == project / "exp" / "e.csv"
+    assert load_config(child, overrides).dataset.path == project / "exp" / "e.csv"
     (project / "exp" / "e.csv").unlink()
-    assert configs.load(child, overrides).dataset.path == project / "exp" / "deep" / "e.csv"
+    assert load_config(child, overrides).dataset.path == project / "exp" / "deep" / "e.csv"
 
 
 def test_a_text_that_ships_is_no_file_of_the_project(project):
-    cfg = configs.load(base(project, "source: files, path: 'sample:shakespeare'"))
+    cfg = load_config(base(project, "source: files, path: 'sample:shakespeare'"))
     assert str(cfg.dataset.path) == "sample:shakespeare"
 
 
