@@ -62,6 +62,17 @@ class Registered:
     default: str | None = None
 
 
+@dataclasses.dataclass(frozen=True)
+class Doc:
+    """Says what an option means: `patience: Annotated[int, Ge(0), Doc("epochs without improvement before stopping")]`.
+
+    A few words with the unit, and what the default stands for where that is not plain; the type says the range. The
+    JSON Schema, `bp layers NAME` and docs/config.md show them.
+    """
+
+    text: str
+
+
 @dataclasses.dataclass(kw_only=True)
 class Component:
     """Base of every registered class. Turns nested names into instances on construction."""
@@ -218,6 +229,18 @@ def options(cls: type) -> dict[str, dataclasses.Field[Any]]:
 def hints(cls: type) -> dict[str, Any]:
     """The annotated types of a dataclass's fields, markers included."""
     return typing.get_type_hints(cls, include_extras=True)
+
+
+@cache
+def about(cls: type, option: str) -> str:
+    """What an option means, in the words of its class, else of the base it is inherited from."""
+    for base in cls.__mro__:
+        if option in vars(base).get("__annotations__", ()):
+            marks = getattr(hints(base)[option], "__metadata__", ())
+            for mark in reversed(marks):
+                if isinstance(mark, Doc):
+                    return mark.text
+    return ""
 
 
 def marker_of(annotation: Any) -> Registered | None:

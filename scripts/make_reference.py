@@ -49,7 +49,8 @@ EXTENDS = {
     "name": "extends",
     "default": None,
     "required": False,
-    "accepts": "the path of a config to change",
+    "about": "the config that this one changes; what is said here wins",
+    "accepts": "a path",
 }
 SHARED: dict[str, type] = {"layer": Layer, "optimizer": Optimizer}
 
@@ -99,11 +100,11 @@ def _nested(cls: type) -> Iterator[str]:
 def _table(options: list[dict[str, Any]]) -> Iterator[str]:
     if not options:
         return
-    yield "| option | default | accepts |"
-    yield "|---|---|---|"
+    yield "| option | default | accepts | meaning |"
+    yield "|---|---|---|---|"
     for each in options:
         default = "required" if each["required"] else _written(each["default"])
-        yield f"| `{each['name']}` | {default} | {each['accepts']} |".replace("| |", "|  |")
+        yield f"| `{each['name']}` | {default} | {each['accepts']} | {each['about']} |".replace("| |", "|  |")
 
 
 def _written(value: Any) -> str:

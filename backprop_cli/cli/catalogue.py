@@ -47,10 +47,10 @@ def command(plural: str, kind: str, example: str, about: str) -> Callable[..., N
         else:
             print(f"{found['name']}   ({', '.join([kind, *found['aliases']])})\n\n{found['doc']}\n")
             options = [
-                [e["name"], "required" if e["required"] else default(e["default"]), e["accepts"]]
+                [e["name"], "required" if e["required"] else default(e["default"]), f"{e['about']} ({e['accepts']})"]
                 for e in found["options"]
             ]
-            ui.table(["option", "default", "accepts"], options)
+            ui.table(["option", "default", "meaning (and what it accepts)"], options)
 
     verb.__doc__ = f"""List the {plural}, or describe one.
 

@@ -35,7 +35,7 @@ def entry(kind: str, name: str) -> dict[str, Any]:
 
 
 def options(cls: type) -> list[dict[str, Any]]:
-    """Every option of a dataclass, its `own` before inherited ones: what it accepts, and its default."""
+    """Every option of a dataclass, its `own` before inherited ones: what it means and accepts, and its default."""
     own = vars(cls).get("__annotations__", {})
     names = sorted(registry.options(cls), key=lambda option: option not in own)
     return [_option(cls, name, name in own) for name in names]
@@ -51,8 +51,14 @@ def _option(cls: type, name: str, own: bool) -> dict[str, Any]:
     default = None if field.default is missing else field.default
     if field.default_factory in (list, dict):
         default = field.default_factory()
-    return {"name": name, "accepts": accepts(registry.hints(cls)[name]), "default": default, "required": required,
-            "own": own}  # fmt: skip
+    return {
+        "name": name,
+        "about": registry.about(cls, name),
+        "accepts": accepts(registry.hints(cls)[name]),
+        "default": default,
+        "required": required,
+        "own": own,
+    }
 
 
 def accepts(annotation: Any) -> str:

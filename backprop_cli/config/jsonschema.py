@@ -106,8 +106,8 @@ class _Maker:
         if marker.kind == "layer":
             for word, cls in registry.classes("sugar").items():
                 forms.append(self.define(f"sugar.{word}", partial(self.sugar, word, cls)))
-            text: Schema = {"type": "string"}
-            again = {"shared": text, "name": text, "inputs": {"type": "array", "items": text}}
+            some = next(iter(registry.classes("layer").values()))
+            again = {key: self.option(some, key) for key in ("shared", "name", "inputs")}
             forms.append({"type": "object", "properties": again, "required": ["shared"], "additionalProperties": False})
         return {"anyOf": [{"enum": sorted(alone)}, *forms, INTERPOLATION]}
 
@@ -120,28 +120,39 @@ class _Maker:
         return {
             "type": "object",
             "description": _first_line(cls),
-            "properties": {word: _or(*forms), **{key: self.of(hints[key]) for key in SUGAR_BESIDE}},
+            "properties": {
+                word: {**_or(*forms), "description": _first_line(cls)},
+                **{key: self.option(cls, key) for key in SUGAR_BESIDE},
+            },
             "required": [word],
             "additionalProperties": False,
         }
 
     def object(self, cls: type, keys: Mapping[str, list[str]] | None = None, unnamed: tuple[str, ...] = ()) -> Schema:
         """A mapping of a class's options. `keys` are those that name the class, `unnamed` those it may lack."""
-        named: dict[str, Schema] = {key: {"enum": names} for key, names in (keys or {}).items()}
+        named: dict[str, Schema] = {
+            key: {"enum": names, "description": _first_line(cls)} for key, names in (keys or {}).items()
+        }
         made = self.fields(cls, named)
         required = [key for key in named if key not in unnamed]
         return {"description": _first_line(cls), **made, "required": [*required, *made["required"]]}
 
     def fields(self, cls: type, named: Mapping[str, Schema]) -> Schema:
-        hints, options = registry.hints(cls), registry.options(cls)
-        properties: dict[str, Schema] = dict(named)
-        for name, field in options.items():
-            if name not in named:
-                properties[name] = self.of(hints[name])
-                if isinstance(field.default, str | int | float | bool):
-                    properties[name] = {**properties[name], "default": field.default}
-        required = [name for name in options if _required(cls, name) and name not in named]
-        return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+        options = [name for name in registry.options(cls) if name not in named]
+        return {
+            "type": "object",
+            "properties": {**named, **{name: self.option(cls, name) for name in options}},
+            "required": [name for name in options if _required(cls, name)],
+            "additionalProperties": False,
+        }
+
+    def option(self, cls: type, name: str) -> Schema:
+        """One option: what it accepts, what it means, its default."""
+        made, default = self.of(registry.hints(cls)[name]), registry.options(cls)[name].default
+        if "$ref" in made:
+            made = {"allOf": [made]}  # draft 7 ignores everything beside a reference
+        known = {"default": default} if isinstance(default, str | int | float | bool) else {}
+        return {**made, "description": registry.about(cls, name), **known}
 
 
 def _names(cls: Any) -> list[str]:

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, WithJsonSchema
 
 from backprop_cli.config.marked import Keys, Mark, nearest, problem
 from backprop_cli.errors import Problem
-from backprop_cli.registry import Registered
+from backprop_cli.registry import Doc, Registered
 
 
 def _numbers(value: Any) -> Any:
@@ -44,16 +44,39 @@ Numbers = Annotated[
 class Options:
     """A training run: data, network, loss, optimizer, and how long and how often."""
 
-    name: Name
-    seed: Annotated[int, Ge(0)] = 0
-    dtype: Literal["float32", "float64"] = "float32"
-    dataset: Annotated[Any, Registered("source", key="source")]
-    architecture: Annotated[list[Any], Registered("layer"), MinLen(1)]
-    parameters: dict[str, Numbers] = field(default_factory=dict)
-    loss: Annotated[Any, Registered("loss")]
-    optimizer: Annotated[Any, Registered("optimizer", default="adam")]
-    trainer: Annotated[Any, Registered("section", default="trainer")]
-    plugins: list[Path] = field(default_factory=list)
+    name: Annotated[Name, Doc("what the run is called; its directory begins with it")]
+    seed: Annotated[int, Ge(0), Doc("of the initial weights, the order of the batches, dropout and augmentation")] = 0
+    dtype: Annotated[
+        Literal["float32", "float64"],
+        Doc("of every array in the network; float64 for gradient checks, float32 is twice as fast"),
+    ] = "float32"
+    dataset: Annotated[
+        Any, Registered("source", key="source"), Doc("where the examples come from, how they are split and transformed")
+    ]
+    architecture: Annotated[
+        list[Any],
+        Registered("layer"),
+        MinLen(1),
+        Doc("the layers from the input to the output, each fed by the one before unless it has `inputs`"),
+    ]
+    parameters: Annotated[
+        dict[str, Numbers], Doc("initial weights by name, such as dense_1.W, in place of the initializer's")
+    ] = field(default_factory=dict)
+    loss: Annotated[Any, Registered("loss"), Doc("the number that training makes smaller")]
+    optimizer: Annotated[
+        Any,
+        Registered("optimizer", default="adam"),
+        Doc("the rule that turns gradients into updates of the weights, with its learning rate"),
+    ]
+    trainer: Annotated[
+        Any,
+        Registered("section", default="trainer"),
+        Doc("how long to train, in which batches, and what to measure and save"),
+    ]
+    plugins: Annotated[
+        list[Path],
+        Doc("Python files that register layers, losses and the like of your own; run before the config is checked"),
+    ] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)

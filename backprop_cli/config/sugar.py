@@ -8,17 +8,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Interval, MinLen
 
-from backprop_cli.registry import Component, Registered, register
+from backprop_cli.registry import Component, Doc, Registered, register
 
 Layers = Annotated[list[Any], Registered("layer"), MinLen(1)]
 
 
+@dataclass(kw_only=True)
 class Sugar(Component):
     """Base of every shorthand. `main` is the option that a bare list stands for."""
+
+    name: Annotated[str | None, Doc("what `inputs` calls the output of the whole block")] = None
+    inputs: Annotated[
+        list[str] | None, Doc("the layer it takes its input from; by default the layer before; `input` is the data")
+    ] = None
 
     main: ClassVar[str] = "layers"
 
@@ -32,10 +39,11 @@ class Residual(Sugar):
     error. He et al. 2016, doi:10.1109/CVPR.2016.90
     """
 
-    layers: Layers
-    projection: Literal["auto", "none"] = "auto"
-    name: str | None = None
-    inputs: list[str] | None = None
+    layers: Annotated[Layers, Doc("the layers of f")]
+    projection: Annotated[
+        Literal["auto", "none"],
+        Doc("`auto` fits a shortcut of another shape with a linear map; `none` makes that an error"),
+    ] = "auto"
 
 
 @register("sugar", "parallel")
@@ -47,17 +55,20 @@ class Parallel(Sugar):
 
     main: ClassVar[str] = "branches"
 
-    branches: Annotated[list[list[Any]], Registered("layer"), MinLen(1)]
-    merge: Annotated[Any, Registered("layer")] = "concat"
-    name: str | None = None
-    inputs: list[str] | None = None
+    branches: Annotated[
+        list[list[Any]],
+        Registered("layer"),
+        MinLen(1),
+        Doc("lists of layers that all take the same input; an empty one passes it on"),
+    ]
+    merge: Annotated[
+        Any, Registered("layer"), Doc("the layer that joins the outputs of the branches: concat, add, multiply, …")
+    ] = "concat"
 
 
 @register("sugar", "repeat")
 class Repeat(Sugar):
     """The same layers several times in a row, each time with parameters of their own."""
 
-    times: Annotated[int, Interval(ge=1, le=1000)]
-    layers: Layers
-    name: str | None = None
-    inputs: list[str] | None = None
+    times: Annotated[int, Interval(ge=1, le=1000), Doc("how often the layers follow one another")]
+    layers: Annotated[Layers, Doc("the layers to repeat; each repetition has parameters of its own")]

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from backprop_cli.data.dataset import Dataset
 from backprop_cli.data.shares import Written, named
-from backprop_cli.registry import Component, Registered, register
+from backprop_cli.registry import Component, Doc, Registered, register
 
 
 def source(name: str, *aliases: str) -> Any:
@@ -20,9 +20,18 @@ def source(name: str, *aliases: str) -> Any:
 class Source(Component):
     """Where examples come from. Subclasses add their own keys and implement `load`."""
 
-    splits: dict[str, Written] | None = None
-    transforms: Annotated[list[Any], Registered("transform")] | None = None
-    fallback: Annotated[Any, Registered("source", key="source")] | None = None
+    splits: Annotated[
+        dict[str, Written] | None,
+        Doc("rows of train, validation and test: slices such as `train[:80%]`, shares such as 80%, or a file for each"),
+    ] = None
+    transforms: Annotated[
+        Annotated[list[Any], Registered("transform")] | None,
+        Doc("what is done to every batch, in this order; statistics are learned from the training split"),
+    ] = None
+    fallback: Annotated[
+        Annotated[Any, Registered("source", key="source")] | None,
+        Doc("the dataset used if, and only if, this one cannot be downloaded"),
+    ] = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from annotated_types import Gt
 
-from backprop_cli.registry import Component, register
+from backprop_cli.registry import Component, Doc, register
 
 Array = npt.NDArray[Any]
 
@@ -38,7 +38,9 @@ class MaxNorm(Constraint):
     Srivastava et al. 2014, JMLR 15, section 5.1
     """
 
-    max_value: Annotated[float, Gt(0)] = 2.0
+    max_value: Annotated[
+        float, Gt(0), Doc("largest norm of the weights into one unit; 2 to 4 are usual with dropout")
+    ] = 2.0
 
     def apply(self, w: Array) -> None:
         columns = w.reshape(-1, w.shape[-1])

@@ -8,32 +8,42 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from backprop_cli.engine.kernels import SHARES
-from backprop_cli.engine.layer import ActivationOption, Array, Initializer, Layer, Shape
+from backprop_cli.engine.layer import ActivationOption, Array, Initializer, Layer, PositiveInt, Shape
 from backprop_cli.engine.layers.relu import ReLU
 from backprop_cli.engine.window import Axis, Padding, Sizes, axes, checked, sizes_of
 from backprop_cli.errors import BuildError
 from backprop_cli.onnx import OnnxGraph
-from backprop_cli.registry import slot
+from backprop_cli.registry import Doc, slot
+
+Filters = Annotated[PositiveInt, Doc("filters, which are the channels of y")]
+Groups = Annotated[
+    PositiveInt, Doc("parts that the channels are cut into, each convolved by itself; must divide those of x and y")
+]
 
 
 @dataclass(kw_only=True)
 class Convolution(Layer):
     """y = f(z),  z[o] = b + Σᵢ x[o·stride + i·dilation − padding] W[i], over the axes before the last."""
 
-    kernel_size: Sizes
-    strides: Sizes = 1
-    padding: Padding = "valid"
-    dilation: Sizes = 1
-    activation: ActivationOption | None = None
-    bias: bool = True
-    kernel_initializer: Initializer = "glorot_uniform"
-    bias_initializer: Initializer = "zeros"
+    kernel_size: Annotated[Sizes, Doc("places the kernel spans along each axis; one number or one for each axis")]
+    strides: Annotated[Sizes, Doc("places from one output to the next; one number or one for each axis")] = 1
+    padding: Annotated[
+        Padding,
+        Doc(
+            "`valid` adds none, `same` keeps ⌈size / stride⌉; or zeros to add: one number, one for each axis, or pairs"
+        ),
+    ] = "valid"
+    dilation: Annotated[Sizes, Doc("places between neighbouring weights of the kernel; 1 leaves no gap")] = 1
+    activation: Annotated[ActivationOption | None, Doc("applied to the sums; by default none")] = None
+    bias: Annotated[bool, Doc("add a trained offset b to every filter's output")] = True
+    kernel_initializer: Annotated[Initializer, Doc("first values of W")] = "glorot_uniform"
+    bias_initializer: Annotated[Initializer, Doc("first values of b")] = "zeros"
 
     rank: ClassVar[int] = 2
     numbers_at_once: ClassVar[int] = 2**18  # of windows laid out: 1 MiB of float32, about a cache

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from annotated_types import Ge, Gt
 
 from backprop_cli.errors import BuildError
-from backprop_cli.registry import Component, register
+from backprop_cli.registry import Component, Doc, register
 
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
@@ -62,7 +62,7 @@ class Ones(InitializerBase):
 class Constant(InitializerBase):
     """w = value"""
 
-    value: float = 0.0
+    value: Annotated[float, Doc("of every entry")] = 0.0
 
     def fill(self, out: Array, rng: np.random.Generator) -> None:
         out[...] = self.value
@@ -72,8 +72,8 @@ class Constant(InitializerBase):
 class Normal(InitializerBase):
     """w ~ N(mean, std²)"""
 
-    mean: float = 0.0
-    std: Annotated[float, Ge(0)] = 0.05
+    mean: Annotated[float, Doc("of the distribution")] = 0.0
+    std: Annotated[float, Ge(0), Doc("standard deviation of the distribution")] = 0.05
 
     def fill(self, out: Array, rng: np.random.Generator) -> None:
         out[...] = rng.normal(self.mean, self.std, out.shape)
@@ -83,8 +83,8 @@ class Normal(InitializerBase):
 class Uniform(InitializerBase):
     """w ~ U(low, high)"""
 
-    low: float = -0.05
-    high: float = 0.05
+    low: Annotated[float, Doc("lower end of the interval")] = -0.05
+    high: Annotated[float, Doc("upper end of the interval")] = 0.05
 
     def fill(self, out: Array, rng: np.random.Generator) -> None:
         out[...] = rng.uniform(self.low, self.high, out.shape)
@@ -97,8 +97,8 @@ class TruncatedNormal(InitializerBase):
     `std` is that of the normal before the cut; the values' own is 0.8796 std, as with Keras's TruncatedNormal.
     """
 
-    mean: float = 0.0
-    std: Annotated[float, Ge(0)] = 0.05
+    mean: Annotated[float, Doc("of the distribution")] = 0.0
+    std: Annotated[float, Ge(0), Doc("standard deviation of the normal before the cut at 2 std")] = 0.05
 
     def fill(self, out: Array, rng: np.random.Generator) -> None:
         drawn = rng.standard_normal(out.shape)
@@ -117,8 +117,8 @@ class Orthogonal(InitializerBase):
     Saxe, McClelland & Ganguli 2014, arXiv:1312.6120
     """
 
-    gain: float = 1.0
-    per_block: bool = False
+    gain: Annotated[float, Doc("factor on every entry; √2 suits a ReLU")] = 1.0
+    per_block: Annotated[bool, Doc("one orthogonal block for each gate of a recurrent kernel")] = False
 
     def fill(self, out: Array, rng: np.random.Generator) -> None:
         matrix = np.empty((int(np.prod(out.shape[:-1])), out.shape[-1]))
@@ -139,7 +139,7 @@ class Identity(InitializerBase):
     Raises BuildError for a parameter of one axis. Le, Jaitly & Hinton 2015, arXiv:1504.00941
     """
 
-    gain: float = 1.0
+    gain: Annotated[float, Doc("factor on the ones")] = 1.0
 
     def fill(self, out: Array, rng: np.random.Generator) -> None:
         if out.ndim < 2:
@@ -181,9 +181,14 @@ def spread(out: Array, rng: np.random.Generator, scale: float, mode: str, unifor
 class VarianceScaling(InitializerBase):
     """Var w = scale / n, n = fan_in, fan_out or their mean (fan_avg); Keras's VarianceScaling."""
 
-    scale: Annotated[float, Gt(0)] = 1.0
-    mode: Literal["fan_in", "fan_out", "fan_avg"] = "fan_in"
-    distribution: Literal["normal", "uniform"] = "normal"
+    scale: Annotated[float, Gt(0), Doc("numerator of the variance; 2 suits a ReLU, 1 a tanh")] = 1.0
+    mode: Annotated[
+        Literal["fan_in", "fan_out", "fan_avg"],
+        Doc("which count of connections divides it: inputs, outputs or their mean"),
+    ] = "fan_in"
+    distribution: Annotated[
+        Literal["normal", "uniform"], Doc("shape of the distribution; its variance is the same")
+    ] = "normal"
 
     def fill(self, out: Array, rng: np.random.Generator) -> None:
         spread(out, rng, self.scale, self.mode, self.distribution == "uniform")
@@ -193,7 +198,7 @@ class VarianceScaling(InitializerBase):
 class Glorot(Scaled):
     """Var w = gain² · 2 / (fan_in + fan_out)"""
 
-    gain: Annotated[float, Gt(0)] = 1.0
+    gain: Annotated[float, Gt(0), Doc("factor on every entry; 1 suits tanh and linear units")] = 1.0
 
     mode = "fan_avg"
 
@@ -206,7 +211,7 @@ class Glorot(Scaled):
 class He(Scaled):
     """Var w = 2 / ((1 + a²) fan_in), for the ReLU, or a leaky one of slope a = negative_slope."""
 
-    negative_slope: float = 0.0
+    negative_slope: Annotated[float, Doc("slope of the leaky ReLU that follows; 0 is a plain ReLU")] = 0.0
 
     mode = "fan_in"
 

@@ -17,7 +17,7 @@ from annotated_types import Ge, Gt
 
 from backprop_cli.errors import BuildError
 from backprop_cli.onnx import OnnxGraph
-from backprop_cli.registry import Component, Registered, make, register, registered_fields, slot
+from backprop_cli.registry import Component, Doc, Registered, make, register, registered_fields, slot
 
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
@@ -87,13 +87,22 @@ class Needs:
 class Layer(Component):
     """One node's function. The fields below are options that every layer takes."""
 
-    name: str | None = None
-    inputs: list[str] | None = None
-    frozen: bool | list[str] = False
-    shared: str | None = None
-    l1: NonNegative = 0.0
-    l2: NonNegative = 0.0
-    constraint: ConstraintOption | None = None  # on the kernels, after every update
+    name: Annotated[
+        str | None, Doc("what `inputs`, `shared` and --set call it; by default its type and number, dense_1")
+    ] = None
+    inputs: Annotated[
+        list[str] | None,
+        Doc("names of the layers it takes its input from; `input` is the data; by default the layer before"),
+    ] = None
+    frozen: Annotated[bool | list[str], Doc("keep all its parameters, or those named in a list, as they are")] = False
+    shared: Annotated[
+        str | None, Doc("the name of a layer of the same options whose parameters this one uses, too")
+    ] = None
+    l1: Annotated[NonNegative, Doc("λ of the penalty λ Σ |w| on its kernels, added to the loss")] = 0.0
+    l2: Annotated[NonNegative, Doc("λ of the penalty λ Σ w² on its kernels, added to the loss")] = 0.0
+    constraint: Annotated[ConstraintOption | None, Doc("a projection of its kernels after every update")] = (
+        None  # on the kernels, after every update
+    )
 
     merges: ClassVar[bool] = False  # takes several inputs: x, dx and build's shapes are sequences
     view: ClassVar[bool] = False  # y is x in another shape; no data move

@@ -10,18 +10,18 @@ from annotated_types import Gt
 
 from backprop_cli.engine.layer import Array, Initializer, Layer, Shape
 from backprop_cli.onnx import OnnxGraph
-from backprop_cli.registry import slot
+from backprop_cli.registry import Doc, slot
 
 
 @dataclass(kw_only=True)
 class Normalization(Layer):
     """y = γ x̂ + β; subclasses say what x̂ is."""
 
-    epsilon: Annotated[float, Gt(0)] = 1e-5
-    scale: bool = True
-    center: bool = True
-    gamma_initializer: Initializer = "ones"
-    beta_initializer: Initializer = "zeros"
+    epsilon: Annotated[float, Gt(0), Doc("added to the variance, against division by 0")] = 1e-5
+    scale: Annotated[bool, Doc("multiply by a trained γ")] = True
+    center: Annotated[bool, Doc("add a trained β")] = True
+    gamma_initializer: Annotated[Initializer, Doc("first values of γ")] = "ones"
+    beta_initializer: Annotated[Initializer, Doc("first values of β")] = "zeros"
 
     keeps_linear: ClassVar[bool] = True
 

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from backprop_cli.engine.layer import Array, Layer, Shape
 from backprop_cli.engine.window import Padding, Sizes, axes, checked, sizes_of
 from backprop_cli.errors import BuildError
 from backprop_cli.onnx import OnnxGraph
-from backprop_cli.registry import slot
+from backprop_cli.registry import Doc, slot
 
 
 @dataclass(kw_only=True)
 class Pooling(Layer):
     """A window that slides over each channel by itself; strides are the window's size unless given."""
 
-    pool_size: Sizes = 2
-    strides: Sizes | None = None
-    padding: Padding = "valid"
+    pool_size: Annotated[Sizes, Doc("places the window spans along each axis; one number or one for each axis")] = 2
+    strides: Annotated[Sizes | None, Doc("places from one window to the next; by default the window's size")] = None
+    padding: Annotated[
+        Padding, Doc("`valid` drops what does not fill a window, `same` keeps ⌈size / stride⌉; or places to add")
+    ] = "valid"
 
     rank: ClassVar[int] = 2
     keeps_linear: ClassVar[bool] = True

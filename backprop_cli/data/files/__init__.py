@@ -14,6 +14,7 @@ from backprop_cli.data.files.paths import find, format_of
 from backprop_cli.data.shares import WrittenOrFile, is_file
 from backprop_cli.data.source import Source, source
 from backprop_cli.errors import DataError
+from backprop_cli.registry import Doc
 
 Pixels = Annotated[int, Ge(1)]
 Format = Literal["csv", "tsv", "parquet", "npy", "npz", "idx", "images", "text"]
@@ -52,23 +53,53 @@ class Files(Source):
     inside: ClassVar[dict[str, str]] = {"splits": "path"}  # where a path is given, files of splits start there
 
     splits: dict[str, WrittenOrFile] | None = None
-    path: Path | None = None
-    format: Format | None = None
-    target: str | list[str] | None = None
-    task: Literal["classification", "regression"] | None = None
-    features: list[str] | None = None
-    categorical: list[str] = field(default_factory=list)
-    encoding: Literal["one_hot", "integer"] = "one_hot"
-    text: str | None = None
-    missing: Literal["error", "mean", "drop"] = "error"
-    header: bool = True
-    delimiter: Annotated[str, Len(1, 1)] | None = None
-    size: Annotated[list[Pixels], Len(2, 2)] | None = None
-    color: Literal["grey", "rgb"] | None = None
-    level: Literal["character", "word"] = "character"
-    length: Annotated[int, Ge(1)] = 64
-    stride: Annotated[int, Ge(1)] | None = None
-    vocabulary: Annotated[int, Ge(1)] = 10_000
+    path: Annotated[
+        Path | None, Doc("the file or folder, relative to the config; `sample:NAME` is a text that ships with bp")
+    ] = None
+    format: Annotated[Format | None, Doc("how to read it; by default told from the suffix")] = None
+    target: Annotated[
+        str | list[str] | None,
+        Doc("the column to predict, or a list of columns; for .npy and IDX arrays, the file of labels"),
+    ] = None
+    task: Annotated[
+        Literal["classification", "regression"] | None,
+        Doc("classes or values; by default text, booleans and up to 50 different integers are classes"),
+    ] = None
+    features: Annotated[list[str] | None, Doc("the columns that make up x; by default all but the target")] = None
+    categorical: Annotated[list[str], Doc("columns of numbers that stand for categories; text columns always do")] = (
+        field(default_factory=list)
+    )
+    encoding: Annotated[
+        Literal["one_hot", "integer"],
+        Doc("categories as one-hot columns, or as integer codes 0, 1, … for an embedding"),
+    ] = "one_hot"
+    text: Annotated[str | None, Doc("one column of free text, for the transform `tokenize`")] = None
+    missing: Annotated[
+        Literal["error", "mean", "drop"],
+        Doc("a gap is an error, or becomes the training split's mean (most frequent category), or its row goes"),
+    ] = "error"
+    header: Annotated[bool, Doc("whether the first row of a CSV holds the names of the columns")] = True
+    delimiter: Annotated[
+        Annotated[str, Len(1, 1)] | None,
+        Doc("the character between the columns of a CSV; by default a comma, or a tab for .tsv"),
+    ] = None
+    size: Annotated[
+        Annotated[list[Pixels], Len(2, 2)] | None, Doc("height and width in pixels that images are resized to")
+    ] = None
+    color: Annotated[
+        Literal["grey", "rgb"] | None, Doc("images with one channel (grey) or three (rgb); by default as the files are")
+    ] = None
+    level: Annotated[Literal["character", "word"], Doc("whether a text is a sequence of characters or of words")] = (
+        "character"
+    )
+    length: Annotated[int, Ge(1), Doc("characters or words in a window of text")] = 64
+    stride: Annotated[
+        Annotated[int, Ge(1)] | None,
+        Doc("characters or words from the start of one window to that of the next; by default `length`"),
+    ] = None
+    vocabulary: Annotated[
+        int, Ge(1), Doc("most different characters or words that get an id of their own; the rest share one")
+    ] = 10_000
 
     def load(self, seed: int, folder: Path) -> Dataset:
         paths, slices = self._plan(folder)

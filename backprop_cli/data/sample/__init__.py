@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from backprop_cli.data import splits
 from backprop_cli.data.dataset import Array, Dataset
 from backprop_cli.data.source import Source, source
 from backprop_cli.errors import UnknownNameError
-from backprop_cli.registry import expected
+from backprop_cli.registry import Doc, expected
 
 FOLDER = Path(__file__).parent
 
@@ -48,7 +49,7 @@ class Sample(Source):
     otherwise, 70 % of it trains, 15 % validates and 15 % tests.
     """
 
-    name: str
+    name: Annotated[str, Doc("mnist5k, iris, wine, breast_cancer, digits or diabetes")]
 
     def load(self, seed: int, folder: Path) -> Dataset:
         path = sample_path(self.name)

@@ -13,8 +13,9 @@ from annotated_types import Ge
 from backprop_cli.data import splits
 from backprop_cli.data.dataset import Array, Dataset
 from backprop_cli.data.source import Source, source
+from backprop_cli.registry import Doc
 
-Noise = Annotated[float, Ge(0)]
+Noise = Annotated[float, Ge(0), Doc("standard deviation of the Gaussian noise added to x")]
 AtLeastOne = Annotated[int, Ge(1)]
 AtLeastTwo = Annotated[int, Ge(2)]
 
@@ -28,7 +29,7 @@ class Synthetic(Source):
 
     dispatch: ClassVar[tuple[str, str]] = ("synthetic", "name")
 
-    seed: Annotated[int, Ge(0)] | None = None
+    seed: Annotated[Annotated[int, Ge(0)] | None, Doc("of the data alone; by default the config's seed")] = None
 
     @property
     def classes(self) -> list[str] | None:
@@ -56,7 +57,7 @@ class Synthetic(Source):
 class Sampled(Synthetic):
     """A problem of `samples` rows, drawn independently, so that any slice is a fair one."""
 
-    samples: AtLeastOne = 1000
+    samples: Annotated[AtLeastOne, Doc("rows to draw")] = 1000
 
 
 def numbered(count: int) -> list[str]:

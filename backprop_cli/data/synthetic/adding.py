@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 
 from backprop_cli.data.dataset import Array
 from backprop_cli.data.synthetic import AtLeastTwo, Sampled
-from backprop_cli.registry import register
+from backprop_cli.registry import Doc, register
 
 
 @register("synthetic", "adding")
@@ -15,7 +17,7 @@ class Adding(Sampled):
     Always answering 1 gives a mean squared error of 1/6.  Hochreiter & Schmidhuber 1997, doi:10.1162/neco.1997.9.8.1735
     """
 
-    length: AtLeastTwo = 50
+    length: Annotated[AtLeastTwo, Doc("steps of a sequence")] = 50
 
     def generate(self, rng: np.random.Generator) -> tuple[Array, Array]:
         x = np.zeros((self.samples, self.length, 2))

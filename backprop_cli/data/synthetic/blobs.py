@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 
 from backprop_cli.data.dataset import Array
 from backprop_cli.data.synthetic import AtLeastOne, AtLeastTwo, Noise, Sampled, labels, numbered
-from backprop_cli.registry import register
+from backprop_cli.registry import Doc, register
 
 
 @register("synthetic", "blobs")
@@ -14,9 +16,9 @@ class Blobs(Sampled):
     x (N, features)   y (N,) class ids   `std` is that of every cloud
     """
 
-    centers: AtLeastTwo = 3
-    features: AtLeastOne = 2
-    std: Noise = 1.0
+    centers: Annotated[AtLeastTwo, Doc("clouds, which are the classes")] = 3
+    features: Annotated[AtLeastOne, Doc("columns of x")] = 2
+    std: Annotated[Noise, Doc("standard deviation of every cloud; the centres lie in ±10")] = 1.0
 
     @property
     def classes(self) -> list[str]:

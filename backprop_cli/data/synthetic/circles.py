@@ -7,7 +7,7 @@ from annotated_types import Interval
 
 from backprop_cli.data.dataset import Array
 from backprop_cli.data.synthetic import Noise, Sampled, labels
-from backprop_cli.registry import register
+from backprop_cli.registry import Doc, register
 
 
 @register("synthetic", "circles")
@@ -18,7 +18,7 @@ class Circles(Sampled):
     """
 
     noise: Noise = 0.05
-    factor: Annotated[float, Interval(gt=0, lt=1)] = 0.5
+    factor: Annotated[float, Interval(gt=0, lt=1), Doc("radius of the inner circle; the outer one has radius 1")] = 0.5
 
     @property
     def classes(self) -> list[str]:

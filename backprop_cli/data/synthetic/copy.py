@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 
 from backprop_cli.data.dataset import Array
 from backprop_cli.data.synthetic import AtLeastOne, Sampled
-from backprop_cli.registry import register
+from backprop_cli.registry import Doc, register
 
 
 @register("synthetic", "copy")
@@ -15,9 +17,9 @@ class Copy(Sampled):
     y (N, T) token ids: blanks, then the symbols.  Arjovsky et al. 2016, arXiv:1511.06464, 5.1
     """
 
-    length: AtLeastOne = 10
-    delay: AtLeastOne = 20
-    symbols: AtLeastOne = 8
+    length: Annotated[AtLeastOne, Doc("symbols to remember")] = 10
+    delay: Annotated[AtLeastOne, Doc("blanks between the symbols and the signal to repeat them")] = 20
+    symbols: Annotated[AtLeastOne, Doc("different symbols")] = 8
 
     @property
     def classes(self) -> list[str]:

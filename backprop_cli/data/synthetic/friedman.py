@@ -7,7 +7,7 @@ from annotated_types import Ge
 
 from backprop_cli.data.dataset import Array
 from backprop_cli.data.synthetic import Noise, Sampled
-from backprop_cli.registry import register
+from backprop_cli.registry import Doc, register
 
 
 @register("synthetic", "friedman")
@@ -18,8 +18,8 @@ class Friedman(Sampled):
     x (N, features)   y (N, 1).  Friedman 1991, doi:10.1214/aos/1176347963
     """
 
-    features: Annotated[int, Ge(5)] = 10
-    noise: Noise = 1.0
+    features: Annotated[int, Ge(5), Doc("columns of x, of which the first five matter")] = 10
+    noise: Annotated[Noise, Doc("standard deviation of the Gaussian noise added to y, which spans about 0 … 30")] = 1.0
 
     def generate(self, rng: np.random.Generator) -> tuple[Array, Array]:
         x = rng.uniform(0, 1, (self.samples, self.features))

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 
 from backprop_cli.data.dataset import Array
 from backprop_cli.data.synthetic import AtLeastOne, AtLeastTwo, Sampled, numbered
-from backprop_cli.registry import register
+from backprop_cli.registry import Doc, register
 
 
 @register("synthetic", "gaussian_quantiles")
@@ -14,8 +16,8 @@ class GaussianQuantiles(Sampled):
     x (N, features)   y (N,) class ids, 0 innermost.  Hastie et al. 2009, Elements of Statistical Learning, 10.2
     """
 
-    shells: AtLeastTwo = 3
-    features: AtLeastOne = 2
+    shells: Annotated[AtLeastTwo, Doc("classes, each a shell of equally many rows")] = 3
+    features: Annotated[AtLeastOne, Doc("columns of x")] = 2
 
     @property
     def classes(self) -> list[str]:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 
 from backprop_cli.data.dataset import Array
 from backprop_cli.data.synthetic import AtLeastOne, Noise, Sampled
-from backprop_cli.registry import register
+from backprop_cli.registry import Doc, register
 
 
 @register("synthetic", "linear")
@@ -14,9 +16,9 @@ class Linear(Sampled):
     x (N, features)   W (features, targets)   y (N, targets)
     """
 
-    features: AtLeastOne = 10
-    targets: AtLeastOne = 1
-    noise: Noise = 0.1
+    features: Annotated[AtLeastOne, Doc("columns of x")] = 10
+    targets: Annotated[AtLeastOne, Doc("columns of y")] = 1
+    noise: Annotated[Noise, Doc("standard deviation of the Gaussian noise added to y")] = 0.1
 
     def generate(self, rng: np.random.Generator) -> tuple[Array, Array]:
         W = rng.standard_normal((self.features, self.targets))

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 
 from backprop_cli.data.dataset import Array
 from backprop_cli.data.synthetic import AtLeastTwo, Noise, Sampled, labels, numbered
-from backprop_cli.registry import register
+from backprop_cli.registry import Doc, register
 
 
 @register("synthetic", "memory")
@@ -15,9 +17,9 @@ class Memory(Sampled):
     Bengio, Simard & Frasconi 1994, doi:10.1109/72.279181 (the latch problem)
     """
 
-    length: AtLeastTwo = 20
-    symbols: AtLeastTwo = 4
-    noise: Noise = 0.2
+    length: Annotated[AtLeastTwo, Doc("steps of a sequence; the answer is shown at the first")] = 20
+    symbols: Annotated[AtLeastTwo, Doc("different symbols, which are the classes")] = 4
+    noise: Annotated[Noise, Doc("standard deviation of the noise at all later steps")] = 0.2
 
     @property
     def classes(self) -> list[str]:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 
 from backprop_cli.data.dataset import Array
 from backprop_cli.data.synthetic import Noise, Sampled, labels, numbered
-from backprop_cli.registry import register
+from backprop_cli.registry import Doc, register
 
 
 @register("synthetic", "moons")
@@ -15,7 +17,9 @@ class Moons(Sampled):
     x (N, 2)   y (N,) class ids
     """
 
-    noise: Noise = 0.1
+    noise: Annotated[
+        Noise, Doc("standard deviation of the Gaussian noise added to x; the moons touch at about 0.3")
+    ] = 0.1
 
     @property
     def classes(self) -> list[str]:

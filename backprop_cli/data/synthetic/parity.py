@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 
 from backprop_cli.data.dataset import Array
 from backprop_cli.data.synthetic import AtLeastOne, Sampled
-from backprop_cli.registry import register
+from backprop_cli.registry import Doc, register
 
 
 @register("synthetic", "parity")
@@ -14,7 +16,7 @@ class Parity(Sampled):
     x (N, length, 1) bits 0 or 1   y (N,) class ids
     """
 
-    length: AtLeastOne = 8
+    length: Annotated[AtLeastOne, Doc("bits of a sequence")] = 8
 
     @property
     def classes(self) -> list[str]:

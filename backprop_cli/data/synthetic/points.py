@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from backprop_cli.data.dataset import Array
 from backprop_cli.data.synthetic import Synthetic, numbered
 from backprop_cli.errors import DataError
-from backprop_cli.registry import register
+from backprop_cli.registry import Doc, register
 
 
 @register("synthetic", "points")
@@ -18,8 +18,8 @@ class Points(Synthetic):
     Raises DataError where the lists are ragged, not numbers, or of different lengths.
     """
 
-    x: list[Any]
-    y: list[Any]
+    x: Annotated[list[Any], Doc("the rows of x, as nested lists of numbers")]
+    y: Annotated[list[Any], Doc("the target of each row: integers are class ids, lists are values")]
 
     @property
     def classes(self) -> list[str] | None:

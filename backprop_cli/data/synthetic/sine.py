@@ -7,7 +7,7 @@ from annotated_types import Gt
 
 from backprop_cli.data.dataset import Array
 from backprop_cli.data.synthetic import Noise, Sampled
-from backprop_cli.registry import register
+from backprop_cli.registry import Doc, register
 
 
 @register("synthetic", "sine")
@@ -17,8 +17,8 @@ class Sine(Sampled):
     x (N, 1)   y (N, 1)
     """
 
-    periods: Annotated[float, Gt(0)] = 1.0
-    noise: Noise = 0.05
+    periods: Annotated[float, Gt(0), Doc("periods of the wave between −1 and 1")] = 1.0
+    noise: Annotated[Noise, Doc("standard deviation of the Gaussian noise added to y")] = 0.05
 
     def generate(self, rng: np.random.Generator) -> tuple[Array, Array]:
         x = rng.uniform(-1, 1, (self.samples, 1))

@@ -7,7 +7,7 @@ from annotated_types import Gt
 
 from backprop_cli.data.dataset import Array
 from backprop_cli.data.synthetic import AtLeastTwo, Noise, Sampled, labels, numbered
-from backprop_cli.registry import register
+from backprop_cli.registry import Doc, register
 
 
 @register("synthetic", "spirals")
@@ -18,8 +18,8 @@ class Spirals(Sampled):
     x (N, 2)   y (N,) class ids.  Lang & Witbrock 1988, Learning to tell two spirals apart.
     """
 
-    arms: AtLeastTwo = 2
-    turns: Annotated[float, Gt(0)] = 1.5
+    arms: Annotated[AtLeastTwo, Doc("arms of the spiral, which are the classes")] = 2
+    turns: Annotated[float, Gt(0), Doc("full turns of each arm; more make the problem harder")] = 1.5
     noise: Noise = 0.02
 
     @property

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 
 from backprop_cli.data.dataset import Array
 from backprop_cli.data.synthetic import AtLeastOne, Noise, Synthetic, numbered
-from backprop_cli.registry import register
+from backprop_cli.registry import Doc, register
 
 
 @dataclass(kw_only=True)
@@ -21,7 +21,7 @@ class TruthTable(Synthetic):
 
     outputs: ClassVar[tuple[int, int, int, int]]
 
-    samples: AtLeastOne | None = None
+    samples: Annotated[AtLeastOne | None, Doc("rows drawn at random; by default the four rows in order")] = None
     noise: Noise = 0.0
 
     @property

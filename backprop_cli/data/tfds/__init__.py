@@ -11,13 +11,14 @@ import re
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from backprop_cli.data import splits
 from backprop_cli.data.cache import Entry
 from backprop_cli.data.dataset import Dataset
 from backprop_cli.data.source import Source, source
 from backprop_cli.errors import DataError, DownloadError
+from backprop_cli.registry import Doc
 
 
 def default_data_dir() -> Path:
@@ -65,23 +66,23 @@ def module(name: str) -> Any:
 @source("tfds")
 @dataclass(kw_only=True)
 class Tfds(Source):
-    """A dataset of tensorflow-datasets.
+    """A dataset of tensorflow-datasets."""
 
-    name        TFDS's name, with a config where it has several: mnist, emnist/balanced, …
-    version     the exact version; by default the one that is prepared, or TFDS's current one
-    data_dir    where it is, or will be, prepared: TFDS's data_dir, or the folder of one prepared version
-    manual_dir  a folder with the raw files, used instead of downloading (size and SHA-256 are checked)
-    input       the feature that is x, or several numeric ones that become its columns;
-                by default the one that TFDS names (supervised_keys)
-    target      the feature that is y
-    """
-
-    name: str
-    version: str | None = None
-    data_dir: Path | None = None
-    manual_dir: Path | None = None
-    input: str | list[str] | None = None
-    target: str | None = None
+    name: Annotated[str, Doc("the dataset's name in TFDS, with a config where it has several: mnist, emnist/balanced")]
+    version: Annotated[
+        str | None, Doc("the exact version; by default the one that is prepared, or TFDS's current one")
+    ] = None
+    data_dir: Annotated[
+        Path | None, Doc("where it is, or will be, prepared: TFDS's data_dir, or the folder of one prepared version")
+    ] = None
+    manual_dir: Annotated[
+        Path | None, Doc("a folder with the raw files, used instead of downloading; their size and SHA-256 are checked")
+    ] = None
+    input: Annotated[
+        str | list[str] | None,
+        Doc("the feature that is x, or numeric ones that become its columns; by default TFDS's supervised key"),
+    ] = None
+    target: Annotated[str | None, Doc("the feature that is y; by default TFDS's supervised key")] = None
 
     def load(self, seed: int, folder: Path) -> Dataset:
         entry = self.entry(folder)

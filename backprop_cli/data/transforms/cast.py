@@ -1,10 +1,11 @@
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 
 from backprop_cli.data.transform import Array, Shape, Transform, slot, transform
+from backprop_cli.registry import Doc
 
 
 @transform("cast")
@@ -14,7 +15,7 @@ class Cast(Transform):
 
     in_place: ClassVar[bool] = True
 
-    of: Literal["input", "target"] = "input"
+    of: Annotated[Literal["input", "target"], Doc("whether the input or the target becomes real numbers")] = "input"
 
     floats: np.dtype[Any] = slot()
 

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 
 from backprop_cli.data.transform import Array, Transform, as_float, transform
+from backprop_cli.registry import Doc
 
 
 @transform("clip")
@@ -13,8 +14,8 @@ class Clip(Transform):
 
     in_place: ClassVar[bool] = True
 
-    low: float | None = None
-    high: float | None = None
+    low: Annotated[float | None, Doc("the smallest value left; by default there is no bound")] = None
+    high: Annotated[float | None, Doc("the largest value left; by default there is no bound")] = None
 
     def apply(self, x: Array, y: Array, out: Array, rng: np.random.Generator | None) -> Array:
         np.clip(as_float(x, out), self.low, self.high, out=out)

@@ -7,6 +7,7 @@ from annotated_types import Ge
 
 from backprop_cli.data.transform import Array, Shape, Transform, check_value, image_size, slot, transform
 from backprop_cli.errors import BuildError
+from backprop_cli.registry import Doc
 
 Pixels = Annotated[int, Ge(1)]
 
@@ -22,9 +23,9 @@ class Crop(Transform):
     augments: ClassVar[bool] = True
     always: ClassVar[bool] = True
 
-    size: Pixels | list[Pixels]
-    padding: Annotated[int, Ge(0)] = 0
-    value: float = 0.0
+    size: Annotated[Pixels | list[Pixels], Doc("height and width of the window in pixels, or one number for both")]
+    padding: Annotated[int, Ge(0), Doc("pixels added at each side before a random window is cut")] = 0
+    value: Annotated[float, Doc("of the added pixels")] = 0.0
 
     padded: Array = slot()
 

@@ -6,6 +6,7 @@ import numpy as np
 from annotated_types import Ge
 
 from backprop_cli.data.transform import Array, Shape, Transform, check_value, image_size, transform
+from backprop_cli.registry import Doc
 
 
 @transform("cutout", "random_erasing")
@@ -18,8 +19,8 @@ class Cutout(Transform):
     augments: ClassVar[bool] = True
     in_place: ClassVar[bool] = True
 
-    size: Annotated[int, Ge(1)] = 8
-    value: float = 0.0
+    size: Annotated[int, Ge(1), Doc("side of the square in pixels")] = 8
+    value: Annotated[float, Doc("that the square is painted with")] = 0.0
 
     def output_shape(self, shape: Shape) -> Shape:
         image_size(self.type_name, shape)

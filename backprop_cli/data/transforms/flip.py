@@ -6,6 +6,7 @@ import numpy as np
 from annotated_types import Interval
 
 from backprop_cli.data.transform import Array, Shape, Transform, image_size, transform
+from backprop_cli.registry import Doc
 
 
 @transform("flip", "random_flip")
@@ -15,8 +16,10 @@ class Flip(Transform):
     augments: ClassVar[bool] = True
     in_place: ClassVar[bool] = True
 
-    axis: Literal["horizontal", "vertical"] = "horizontal"
-    probability: Annotated[float, Interval(ge=0, le=1)] = 0.5
+    axis: Annotated[
+        Literal["horizontal", "vertical"], Doc("horizontal swaps left and right, vertical top and bottom")
+    ] = "horizontal"
+    probability: Annotated[float, Interval(ge=0, le=1), Doc("with which an image is mirrored")] = 0.5
 
     def output_shape(self, shape: Shape) -> Shape:
         image_size(self.type_name, shape)

@@ -7,6 +7,7 @@ from annotated_types import Ge, Gt
 
 from backprop_cli.data.transform import Array, Chunks, Shape, Transform, as_float, slot, transform
 from backprop_cli.data.transforms.one_hot import one_hot
+from backprop_cli.registry import Doc
 
 
 @transform("mixup")
@@ -20,8 +21,12 @@ class Mixup(Transform):
 
     augments: ClassVar[bool] = True
 
-    alpha: Annotated[float, Gt(0)] = 0.2
-    classes: Annotated[int, Ge(1)] | None = None
+    alpha: Annotated[
+        float, Gt(0), Doc("of the Beta distribution of λ; small values leave most batches nearly as they are")
+    ] = 0.2
+    classes: Annotated[
+        Annotated[int, Ge(1)] | None, Doc("number of classes; by default learned from the training split")
+    ] = None
 
     count: int = slot()
 

@@ -6,6 +6,7 @@ import numpy as np
 from annotated_types import Ge
 
 from backprop_cli.data.transform import Array, Transform, as_float, transform
+from backprop_cli.registry import Doc
 
 
 @transform("noise", "gaussian_noise")
@@ -14,7 +15,7 @@ class Noise(Transform):
 
     augments: ClassVar[bool] = True
 
-    std: Annotated[float, Ge(0)] = 0.1
+    std: Annotated[float, Ge(0), Doc("standard deviation, in the units of x")] = 0.1
 
     def apply(self, x: Array, y: Array, out: Array, rng: np.random.Generator | None) -> Array:
         assert rng is not None

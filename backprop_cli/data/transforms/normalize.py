@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 
 from backprop_cli.data.transform import Array, Chunks, Shape, Transform, minus, slot, transform
 from backprop_cli.data.transforms.standardize import check_statistics, statistics_axes
+from backprop_cli.registry import Doc
 
 
 @transform("normalize", "min_max")
@@ -19,9 +20,12 @@ class Normalize(Transform):
 
     in_place: ClassVar[bool] = True
 
-    per: Literal["channel", "position", "all"] = "channel"
-    low: float = 0.0
-    high: float = 1.0
+    per: Annotated[
+        Literal["channel", "position", "all"],
+        Doc("one minimum and maximum for each channel, each position of a row, or all values together"),
+    ] = "channel"
+    low: Annotated[float, Doc("what the smallest value of the training split becomes")] = 0.0
+    high: Annotated[float, Doc("what the largest value of the training split becomes")] = 1.0
 
     smallest: Array = slot()
     largest: Array = slot()

@@ -7,6 +7,7 @@ from annotated_types import Ge
 
 from backprop_cli.data.transform import Array, Chunks, Shape, Transform, slot, transform
 from backprop_cli.errors import DataError
+from backprop_cli.registry import Doc
 
 
 def one_hot(ids: Array, classes: int, dtype: np.dtype[Any], what: str) -> Array:
@@ -40,8 +41,12 @@ class OneHot(Transform):
 
     in_place: ClassVar[bool] = True
 
-    of: Literal["target", "input"] = "target"
-    classes: Annotated[int, Ge(1)] | None = None
+    of: Annotated[
+        Literal["target", "input"], Doc("whether class ids of the target or token ids of the input become one-hot")
+    ] = "target"
+    classes: Annotated[
+        Annotated[int, Ge(1)] | None, Doc("length of a row; by default the largest id of the training split + 1")
+    ] = None
 
     count: int = slot()
     floats: np.dtype[Any] = slot()

@@ -7,6 +7,7 @@ from annotated_types import Ge
 
 from backprop_cli.data.transform import Array, Shape, Transform, check_value, transform
 from backprop_cli.errors import BuildError
+from backprop_cli.registry import Doc
 
 
 @transform("pad", "truncate", "pad_sequences")
@@ -16,10 +17,10 @@ class Pad(Transform):
     `fill` is the end that is filled, `keep` the end that survives a cut.
     """
 
-    length: Annotated[int, Ge(1)]
-    value: float = 0.0
-    fill: Literal["start", "end"] = "end"
-    keep: Literal["start", "end"] = "start"
+    length: Annotated[int, Ge(1), Doc("steps of every sequence afterwards")]
+    value: Annotated[float, Doc("of the steps that are filled in")] = 0.0
+    fill: Annotated[Literal["start", "end"], Doc("the end at which short sequences are filled")] = "end"
+    keep: Annotated[Literal["start", "end"], Doc("the end of a long sequence that is kept")] = "start"
 
     def output_shape(self, shape: Shape) -> Shape:
         if not shape:

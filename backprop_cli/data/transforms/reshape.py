@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
 from backprop_cli.data.transform import Array, Shape, Transform, transform
 from backprop_cli.errors import BuildError
+from backprop_cli.registry import Doc
 
 
 @transform("reshape")
@@ -15,7 +16,7 @@ class Reshape(Transform):
 
     in_place: ClassVar[bool] = True
 
-    shape: list[int]
+    shape: Annotated[list[int], Doc("of one example; one −1 is worked out from the rest")]
 
     def output_shape(self, shape: Shape) -> Shape:
         size, wanted = math.prod(shape), math.prod(side for side in self.shape if side != -1)

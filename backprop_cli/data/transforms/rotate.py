@@ -6,6 +6,7 @@ import numpy as np
 from annotated_types import Interval
 
 from backprop_cli.data.transform import Array, Shape, Transform, as_float, image_size, transform
+from backprop_cli.registry import Doc
 
 
 @transform("rotate", "random_rotation")
@@ -17,8 +18,8 @@ class Rotate(Transform):
 
     augments: ClassVar[bool] = True
 
-    degrees: Annotated[float, Interval(ge=0, le=180)] = 10.0
-    value: float = 0.0
+    degrees: Annotated[float, Interval(ge=0, le=180), Doc("the largest angle, in degrees, either way")] = 10.0
+    value: Annotated[float, Doc("of the pixels that come into view")] = 0.0
 
     def output_shape(self, shape: Shape) -> Shape:
         image_size(self.type_name, shape)

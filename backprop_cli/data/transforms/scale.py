@@ -1,10 +1,11 @@
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 
 from backprop_cli.data.transform import Array, Transform, as_float, transform
+from backprop_cli.registry import Doc
 
 
 @transform("scale", "rescaling")
@@ -13,8 +14,8 @@ class Scale(Transform):
 
     in_place: ClassVar[bool] = True
 
-    by: float = 1 / 255
-    offset: float = 0.0
+    by: Annotated[float, Doc("factor; 1/255 takes bytes to [0, 1]")] = 1 / 255
+    offset: Annotated[float, Doc("added after the factor")] = 0.0
 
     def apply(self, x: Array, y: Array, out: Array, rng: np.random.Generator | None) -> Array:
         np.multiply(as_float(x, out), self.by, out=out)

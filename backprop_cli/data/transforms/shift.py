@@ -7,6 +7,7 @@ from annotated_types import Ge
 
 from backprop_cli.data.transform import Array, Shape, Transform, check_value, image_size, transform
 from backprop_cli.errors import BuildError
+from backprop_cli.registry import Doc
 
 
 @transform("shift", "random_shift")
@@ -15,8 +16,8 @@ class Shift(Transform):
 
     augments: ClassVar[bool] = True
 
-    pixels: Annotated[int, Ge(0)] = 2
-    value: float = 0.0
+    pixels: Annotated[int, Ge(0), Doc("the largest move in each direction, in pixels")] = 2
+    value: Annotated[float, Doc("of the pixels that come into view")] = 0.0
 
     def output_shape(self, shape: Shape) -> Shape:
         height, width = image_size(self.type_name, shape)

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 
 from backprop_cli.data.transform import Array, Chunks, Shape, Transform, minus, slot, transform
 from backprop_cli.errors import BuildError
+from backprop_cli.registry import Doc
 
 _ROUNDING = 1e-14  # a std smaller than this share of the mean is rounding, not spread
 
@@ -21,9 +22,12 @@ class Standardize(Transform):
 
     in_place: ClassVar[bool] = True
 
-    per: Literal["channel", "position", "all"] = "channel"
-    mean: list[float] | float | None = None
-    std: list[float] | float | None = None
+    per: Annotated[
+        Literal["channel", "position", "all"],
+        Doc("one mean and deviation for each channel, each position of a row, or all values together"),
+    ] = "channel"
+    mean: Annotated[list[float] | float | None, Doc("subtracted; by default learned from the training split")] = None
+    std: Annotated[list[float] | float | None, Doc("divided by; by default learned from the training split")] = None
 
     learned_mean: Array = slot()
     learned_std: Array = slot()

@@ -9,6 +9,7 @@ from annotated_types import Ge
 
 from backprop_cli.data.transform import Array, Chunks, Shape, Transform, slot, transform
 from backprop_cli.errors import BuildError
+from backprop_cli.registry import Doc
 
 PADDING, UNKNOWN = 0, 1
 _WORD = re.compile(r"\w+|[^\w\s]")
@@ -22,10 +23,12 @@ class Tokenize(Transform):
     characters) get the ids 2, 3, …; everything else is 1. x (N,) text ↦ (N, length) int64
     """
 
-    length: Annotated[int, Ge(1)]
-    level: Literal["word", "character"] = "word"
-    vocabulary: Annotated[int, Ge(1)] = 10_000
-    lower: bool = True
+    length: Annotated[int, Ge(1), Doc("ids of every row afterwards")]
+    level: Annotated[Literal["word", "character"], Doc("whether a token is a word or a character")] = "word"
+    vocabulary: Annotated[
+        int, Ge(1), Doc("most frequent tokens that get an id of their own; all others share id 1")
+    ] = 10_000
+    lower: Annotated[bool, Doc("make letters lower case first")] = True
 
     tokens: dict[str, int] = slot()
 

@@ -8,7 +8,7 @@ from annotated_types import Interval
 from backprop_cli.engine.layer import Array, Shape, layer
 from backprop_cli.engine.normalization import Normalization
 from backprop_cli.onnx import OnnxGraph
-from backprop_cli.registry import slot
+from backprop_cli.registry import Doc, slot
 
 
 @layer("batch_norm", "batch_normalization", "batchnorm", "batch_norm1d", "batch_norm2d")
@@ -24,7 +24,11 @@ class BatchNorm(Normalization):
     Ioffe & Szegedy 2015, arXiv:1502.03167
     """
 
-    momentum: Annotated[float, Interval(ge=0, le=1)] = 0.9
+    momentum: Annotated[
+        float,
+        Interval(ge=0, le=1),
+        Doc("share of the running mean and variance kept at each step; PyTorch's momentum is 1 − this"),
+    ] = 0.9
 
     running_mean: Array = slot()
     running_variance: Array = slot()

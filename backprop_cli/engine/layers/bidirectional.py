@@ -8,7 +8,7 @@ import numpy as np
 from backprop_cli.engine.layer import Array, Layer, Shape, layer
 from backprop_cli.errors import BuildError
 from backprop_cli.onnx import OnnxGraph
-from backprop_cli.registry import Registered, slot
+from backprop_cli.registry import Doc, Registered, slot
 
 
 @layer("bidirectional")
@@ -22,8 +22,10 @@ class Bidirectional(Layer):
     `forward.W`, `backward.W`, …. Schuster & Paliwal 1997, doi:10.1109/78.650093
     """
 
-    layer: Annotated[Any, Registered("layer")]
-    merge: Literal["concat", "add", "multiply", "average"] = "concat"
+    layer: Annotated[Any, Registered("layer"), Doc("the recurrent layer to copy, with its options")]
+    merge: Annotated[
+        Literal["concat", "add", "multiply", "average"], Doc("how the outputs of the two directions are joined")
+    ] = "concat"
 
     walks = True
 

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 
 from backprop_cli.engine.layer import Array, Layer, Shape, layer
 from backprop_cli.errors import BuildError
 from backprop_cli.onnx import OnnxGraph
+from backprop_cli.registry import Doc
 
 
 @layer("concat", "concatenate")
@@ -16,7 +18,7 @@ class Concat(Layer):
     y = [x₁, x₂, …]          dxᵢ = its part of dy
     """
 
-    axis: int = -1
+    axis: Annotated[int, Doc("of one example, along which inputs are joined; −1 is the last (channels)")] = -1
 
     merges = True
     keeps_linear = True

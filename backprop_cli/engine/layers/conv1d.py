@@ -1,10 +1,11 @@
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from backprop_cli.engine.convolution import Convolution, grouped
-from backprop_cli.engine.layer import PositiveInt, Shape, layer
+from backprop_cli.engine.convolution import Convolution, Filters, Groups, grouped
+from backprop_cli.engine.layer import Shape, layer
 from backprop_cli.engine.window import Axis, Padding, axes
+from backprop_cli.registry import Doc
 
 
 @layer("conv1d", "convolution1d")
@@ -18,9 +19,12 @@ class Conv1d(Convolution):
     Waibel et al. 1989, doi:10.1109/29.21701; causal: van den Oord et al. 2016, arXiv:1609.03499
     """
 
-    filters: PositiveInt
-    groups: PositiveInt = 1
-    padding: Padding | Literal["causal"] = "valid"  # type: ignore[assignment]  # wider: a sequence has a past
+    filters: Filters
+    groups: Groups = 1
+    padding: Annotated[
+        Padding | Literal["causal"],
+        Doc("`valid` adds none, `same` keeps ⌈size / stride⌉, `causal` looks at past steps only; or zeros to add"),
+    ] = "valid"  # type: ignore[assignment]  # wider: a sequence has a past
 
     rank = 1
 

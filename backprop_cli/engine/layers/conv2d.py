@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from backprop_cli.engine.convolution import Convolution, grouped
-from backprop_cli.engine.layer import PositiveInt, layer
+from backprop_cli.engine.convolution import Convolution, Filters, Groups, grouped
+from backprop_cli.engine.layer import layer
 
 
 @layer("conv2d", "convolution2d")
@@ -16,8 +16,8 @@ class Conv2d(Convolution):
     LeCun et al. 1989, doi:10.1162/neco.1989.1.4.541; groups: Krizhevsky et al. 2012; dilation: arXiv:1511.07122
     """
 
-    filters: PositiveInt
-    groups: PositiveInt = 1
+    filters: Filters
+    groups: Groups = 1
 
     examples = [
         {"options": {"filters": 2, "kernel_size": 3}, "inputs": [(4, 5, 2)]},

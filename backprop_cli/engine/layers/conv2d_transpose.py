@@ -1,10 +1,13 @@
 from __future__ import annotations
 
-from backprop_cli.engine.convolution import Convolution, images, places
-from backprop_cli.engine.layer import Array, PositiveInt, Shape, layer
+from typing import Annotated
+
+from backprop_cli.engine.convolution import Convolution, Filters, images, places
+from backprop_cli.engine.layer import Array, Shape, layer
 from backprop_cli.engine.window import Axis, Cells, borders, checked, each, same
 from backprop_cli.errors import BuildError
 from backprop_cli.onnx import OnnxGraph
+from backprop_cli.registry import Doc
 
 
 @layer("conv2d_transpose", "transposed_conv2d", "conv_transpose2d", "deconvolution2d")
@@ -18,8 +21,10 @@ class Conv2dTranspose(Convolution):
     + output_padding, as in PyTorch. Zeiler et al. 2010, doi:10.1109/CVPR.2010.5539957
     """
 
-    filters: PositiveInt
-    output_padding: Cells = 0
+    filters: Filters
+    output_padding: Annotated[
+        Cells, Doc("rows and columns added to one side of y, where a stride leaves its size open")
+    ] = 0
 
     examples = [
         {"options": {"filters": 2, "kernel_size": 3}, "inputs": [(2, 3, 2)]},

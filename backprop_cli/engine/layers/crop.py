@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 
 from backprop_cli.engine.layer import Array, Layer, Shape, layer
 from backprop_cli.engine.window import Border, borders
 from backprop_cli.errors import BuildError
 from backprop_cli.onnx import OnnxGraph
+from backprop_cli.registry import Doc
 
 
 @layer("crop", "cropping", "cropping1d", "cropping2d", "crop1d", "crop2d")
@@ -18,7 +21,9 @@ class Crop(Layer):
     `cropping` is a number, [h, w], [[top, bottom], [left, right]], or [[before, after]] for sequences.
     """
 
-    cropping: Border = 1
+    cropping: Annotated[
+        Border, Doc("places cut off each side: a number, one for each axis, or [before, after] pairs")
+    ] = 1
 
     keeps_linear = True
 

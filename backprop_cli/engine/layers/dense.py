@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 
 from backprop_cli.engine.layer import ActivationOption, Array, Initializer, Layer, PositiveInt, Shape, layer
 from backprop_cli.engine.layers.relu import ReLU
 from backprop_cli.onnx import OnnxGraph
-from backprop_cli.registry import slot
+from backprop_cli.registry import Doc, slot
 
 
 @layer("dense")
@@ -17,11 +19,11 @@ class Dense(Layer):
     Rumelhart, Hinton & Williams 1986, doi:10.1038/323533a0
     """
 
-    units: PositiveInt
-    activation: ActivationOption | None = None
-    bias: bool = True
-    kernel_initializer: Initializer = "glorot_uniform"
-    bias_initializer: Initializer = "zeros"
+    units: Annotated[PositiveInt, Doc("size of the last axis of y")]
+    activation: Annotated[ActivationOption | None, Doc("f, applied to the sums; by default none")] = None
+    bias: Annotated[bool, Doc("add a trained offset b to every unit")] = True
+    kernel_initializer: Annotated[Initializer, Doc("first values of W")] = "glorot_uniform"
+    bias_initializer: Annotated[Initializer, Doc("first values of b")] = "zeros"
 
     W: Array = slot()
     b: Array = slot()

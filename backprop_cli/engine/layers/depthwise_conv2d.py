@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from typing import Annotated
+
 from backprop_cli.engine.convolution import Convolution
 from backprop_cli.engine.layer import PositiveInt, layer
+from backprop_cli.registry import Doc
 
 
 @layer("depthwise_conv2d", "depthwise_convolution2d")
@@ -14,7 +17,7 @@ class DepthwiseConv2d(Convolution):
     The same as conv2d with groups: C and filters: C·M. Padding as there. Howard et al. 2017, arXiv:1704.04861
     """
 
-    depth_multiplier: PositiveInt = 1
+    depth_multiplier: Annotated[PositiveInt, Doc("filters for each channel of x")] = 1
 
     examples = [
         {"options": {"kernel_size": 3}, "inputs": [(4, 3, 2)]},

@@ -7,7 +7,7 @@ from annotated_types import Interval
 
 from backprop_cli.engine.layer import Array, Layer, Shape, layer
 from backprop_cli.onnx import OnnxGraph
-from backprop_cli.registry import slot
+from backprop_cli.registry import Doc, slot
 
 
 @layer("dropout")
@@ -19,7 +19,11 @@ class Dropout(Layer):
     Srivastava et al. 2014, JMLR 15:1929
     """
 
-    rate: Annotated[float, Interval(ge=0, lt=1)]
+    rate: Annotated[
+        float,
+        Interval(ge=0, lt=1),
+        Doc("share of the entries set to 0 while training; the rest grow by 1 / (1 − rate)"),
+    ]
 
     in_place = True
     stochastic = True

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 
 from backprop_cli.engine.layer import Activation, Array, NonNegative, Shape, activation
 from backprop_cli.onnx import OnnxGraph
-from backprop_cli.registry import slot
+from backprop_cli.registry import Doc, slot
 
 
 @activation("elu")
@@ -15,7 +17,7 @@ class ELU(Activation):
     Clevert, Unterthiner & Hochreiter 2016, arXiv:1511.07289
     """
 
-    alpha: NonNegative = 1.0
+    alpha: Annotated[NonNegative, Doc("−alpha is the limit for large negative x")] = 1.0
 
     in_place = True
 

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 
 from backprop_cli.engine.layer import Array, Initializer, Layer, PositiveInt, Shape, layer
 from backprop_cli.errors import BuildError, DataError
 from backprop_cli.onnx import OnnxGraph
-from backprop_cli.registry import slot
+from backprop_cli.registry import Doc, slot
 
 
 @layer("embedding")
@@ -18,10 +20,10 @@ class Embedding(Layer):
     Raises DataError for an id outside the table. Bengio et al. 2003, JMLR 3:1137
     """
 
-    input_dim: PositiveInt
-    output_dim: PositiveInt
-    mask_zero: bool = False
-    embeddings_initializer: Initializer = "uniform"
+    input_dim: Annotated[PositiveInt, Doc("rows of the table: ids 0 … input_dim − 1")]
+    output_dim: Annotated[PositiveInt, Doc("numbers in the vector of an id")]
+    mask_zero: Annotated[bool, Doc("id 0 is padding: those steps do not count")] = False
+    embeddings_initializer: Annotated[Initializer, Doc("first values of the table")] = "uniform"
 
     integer_input = True
 

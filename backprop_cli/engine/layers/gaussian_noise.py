@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 
 from backprop_cli.engine.layer import Array, Layer, NonNegative, Shape, layer
 from backprop_cli.onnx import OnnxGraph
-from backprop_cli.registry import slot
+from backprop_cli.registry import Doc, slot
 
 
 @layer("gaussian_noise")
@@ -16,7 +18,7 @@ class GaussianNoise(Layer):
     Bishop 1995, doi:10.1162/neco.1995.7.1.108
     """
 
-    stddev: NonNegative
+    stddev: Annotated[NonNegative, Doc("standard deviation of the noise added while training, in the units of x")]
 
     in_place = True
     stochastic = True

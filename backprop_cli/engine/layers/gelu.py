@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
 from backprop_cli.engine.layer import Activation, Array, Shape, activation
 from backprop_cli.onnx import OnnxGraph
-from backprop_cli.registry import slot
+from backprop_cli.registry import Doc, slot
 
 
 @activation("gelu")
@@ -21,7 +21,9 @@ class GELU(Activation):
     Hendrycks & Gimpel 2016, arXiv:1606.08415
     """
 
-    approximate: Literal["none", "tanh"] = "none"
+    approximate: Annotated[Literal["none", "tanh"], Doc("`tanh` for the approximation that GPT-2 and BERT use")] = (
+        "none"
+    )
 
     share: Array = slot()  # y/x: Φ(x), or (1 + tanh u)/2
     part: Array = slot()

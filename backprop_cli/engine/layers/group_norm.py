@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 
 from backprop_cli.engine.layer import PositiveInt, Shape, layer
 from backprop_cli.engine.normalization import GroupedNormalization
 from backprop_cli.errors import BuildError
+from backprop_cli.registry import Doc
 
 
 @layer("group_norm", "group_normalization", "groupnorm")
@@ -17,7 +20,7 @@ class GroupNorm(GroupedNormalization):
     ε is PyTorch's 1e-5; Keras's default is 1e-3. Wu & He 2018, arXiv:1803.08494
     """
 
-    groups: PositiveInt = 32
+    groups: Annotated[PositiveInt, Doc("groups of channels; must divide their number")] = 32
 
     examples = [
         {"options": {"groups": 2}, "inputs": [(2, 3, 4)]},

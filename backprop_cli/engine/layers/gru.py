@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from backprop_cli.engine.kernels.reference.recurrent import by_gate
 from backprop_cli.engine.layer import Array, Shape, layer
 from backprop_cli.engine.layers.recurrent import Recurrent
 from backprop_cli.onnx import OnnxGraph
-from backprop_cli.registry import slot
+from backprop_cli.registry import Doc, slot
 
 
 @layer("gru")
@@ -29,7 +29,9 @@ class GRU(Recurrent):
     Cho et al. 2014, arXiv:1406.1078
     """
 
-    reset_after: bool = True
+    reset_after: Annotated[
+        bool, Doc("apply the reset gate after the product with U, as Keras, PyTorch and cuDNN do")
+    ] = True
 
     gates = 3
 

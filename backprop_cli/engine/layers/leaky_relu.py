@@ -7,7 +7,7 @@ from annotated_types import Interval
 
 from backprop_cli.engine.layer import Activation, Array, Shape, activation
 from backprop_cli.onnx import OnnxGraph
-from backprop_cli.registry import slot
+from backprop_cli.registry import Doc, slot
 
 
 @activation("leaky_relu")
@@ -18,7 +18,7 @@ class LeakyReLU(Activation):
     Maas, Hannun & Ng 2013, ICML. α = 0.01, as in PyTorch.
     """
 
-    negative_slope: Annotated[float, Interval(ge=0, lt=1)] = 0.01
+    negative_slope: Annotated[float, Interval(ge=0, lt=1), Doc("slope where x < 0")] = 0.01
 
     in_place = True
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from backprop_cli.engine.initializers import InitializerBase
 from backprop_cli.engine.layer import Array, Shape, layer
 from backprop_cli.engine.layers.recurrent import Recurrent
 from backprop_cli.onnx import OnnxGraph
-from backprop_cli.registry import slot
+from backprop_cli.registry import Doc, slot
 
 
 @dataclass(kw_only=True)
@@ -41,7 +41,9 @@ class LSTM(Recurrent):
     Gers, Schmidhuber & Cummins 2000, doi:10.1162/089976600300015015; Jozefowicz et al. 2015, ICML
     """
 
-    unit_forget_bias: bool = True
+    unit_forget_bias: Annotated[
+        bool, Doc("add 1 to the initial bias of the forget gate, so that the cell remembers at first")
+    ] = True
 
     gates = 4
     states = ("h", "c")

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 
 from backprop_cli.engine.layer import Array, Layer, Shape, layer
 from backprop_cli.errors import BuildError
 from backprop_cli.onnx import OnnxGraph
-from backprop_cli.registry import slot
+from backprop_cli.registry import Doc, slot
 
 
 @layer("masking")
@@ -17,7 +19,7 @@ class Masking(Layer):
     and the loss of a sequence is the mean over the steps that count.
     """
 
-    mask_value: float = 0.0
+    mask_value: Annotated[float, Doc("a step whose features all equal this does not count")] = 0.0
 
     in_place = True
 

@@ -9,7 +9,7 @@ from annotated_types import Interval
 from backprop_cli.engine.layer import Array, Initializer, Layer, PositiveInt, Shape, layer
 from backprop_cli.errors import BuildError
 from backprop_cli.onnx import OnnxGraph
-from backprop_cli.registry import slot
+from backprop_cli.registry import Doc, slot
 
 NEVER = -1e30  # added to a score that must get no weight: its exponential is exactly 0
 HEADS = [0, 2, 1, 3], [0, 2, 3, 1], [0, 2, 1, 3]  # from (N, T, heads, d) to (N, heads, T, d) for Q and V, Kᵀ for K
@@ -29,12 +29,12 @@ class MultiHeadAttention(Layer):
     `dropout` zeroes entries of P while training. Vaswani et al. 2017, arXiv:1706.03762
     """
 
-    heads: PositiveInt
-    causal: bool = False
-    dropout: Annotated[float, Interval(ge=0, lt=1)] = 0.0
-    bias: bool = True
-    kernel_initializer: Initializer = "glorot_uniform"
-    bias_initializer: Initializer = "zeros"
+    heads: Annotated[PositiveInt, Doc("attention patterns side by side; must divide the features")]
+    causal: Annotated[bool, Doc("a step looks at itself and earlier steps only")] = False
+    dropout: Annotated[float, Interval(ge=0, lt=1), Doc("share of the attention weights set to 0 while training")] = 0.0
+    bias: Annotated[bool, Doc("add trained offsets to queries, keys, values and output")] = True
+    kernel_initializer: Annotated[Initializer, Doc("first values of the four kernels")] = "glorot_uniform"
+    bias_initializer: Annotated[Initializer, Doc("first values of the four offsets")] = "zeros"
 
     merges = True
     stochastic = True

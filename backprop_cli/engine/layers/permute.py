@@ -8,6 +8,7 @@ from annotated_types import MinLen
 from backprop_cli.engine.layer import Array, Layer, PositiveInt, Shape, layer
 from backprop_cli.errors import BuildError
 from backprop_cli.onnx import OnnxGraph
+from backprop_cli.registry import Doc
 
 
 @layer("permute")
@@ -17,7 +18,7 @@ class Permute(Layer):
     dims [2, 1]: y[n, j, i] = x[n, i, j]          dx = dy with the axes put back
     """
 
-    dims: Annotated[list[PositiveInt], MinLen(1)]
+    dims: Annotated[list[PositiveInt], MinLen(1), Doc("the axes of x in their new order, counted from 1")]
 
     passes_mask = False
     keeps_linear = True

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
 from backprop_cli.engine.layer import Array, Initializer, Layer, Shape, layer
 from backprop_cli.errors import BuildError
 from backprop_cli.onnx import OnnxGraph
-from backprop_cli.registry import slot
+from backprop_cli.registry import Doc, slot
 
 
 @layer("positional_embedding", "position_embedding")
@@ -21,8 +21,10 @@ class PositionalEmbedding(Layer):
     (Vaswani et al. 2017, arXiv:1706.03762).
     """
 
-    kind: Literal["learned", "sinusoidal"] = "learned"
-    embeddings_initializer: Initializer = "uniform"
+    kind: Annotated[Literal["learned", "sinusoidal"], Doc("vectors that are trained, or fixed sines and cosines")] = (
+        "learned"
+    )
+    embeddings_initializer: Annotated[Initializer, Doc("first values of the trained vectors")] = "uniform"
 
     in_place = True
 

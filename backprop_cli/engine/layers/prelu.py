@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 
 from backprop_cli.engine.layer import Activation, Array, Shape, activation
 from backprop_cli.onnx import OnnxGraph
-from backprop_cli.registry import slot
+from backprop_cli.registry import Doc, slot
 
 
 @activation("prelu")
@@ -16,7 +18,7 @@ class PReLU(Activation):
     He et al. 2015, arXiv:1502.01852. α begins at `init` and does not decay.
     """
 
-    init: float = 0.25
+    init: Annotated[float, Doc("first value of the slope")] = 0.25
 
     alpha: Array = slot()
     dalpha: Array = slot()

@@ -8,7 +8,7 @@ over all steps after it. A column of ones beside x lets that product add the bia
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from backprop_cli.engine.layer import Array, Initializer, Layer, PositiveInt, Sh
 from backprop_cli.engine.recurrence import operator, walk
 from backprop_cli.errors import BuildError
 from backprop_cli.onnx import OnnxGraph
-from backprop_cli.registry import slot
+from backprop_cli.registry import Doc, slot
 
 
 @dataclass(kw_only=True)
@@ -30,13 +30,15 @@ class Recurrent(Layer):
     `go_backwards` reads from the last step to the first; y[:, t] is the state after step t was read.
     """
 
-    units: PositiveInt
-    return_sequences: bool = False
-    go_backwards: bool = False
-    bias: bool = True
-    kernel_initializer: Initializer = "glorot_uniform"
-    recurrent_initializer: Initializer = "orthogonal"
-    bias_initializer: Initializer = "zeros"
+    units: Annotated[PositiveInt, Doc("numbers in the state h")]
+    return_sequences: Annotated[bool, Doc("give the state after every step, not only the last")] = False
+    go_backwards: Annotated[bool, Doc("read the sequence from its end")] = False
+    bias: Annotated[bool, Doc("add a trained offset b")] = True
+    kernel_initializer: Annotated[Initializer, Doc("first values of W, which reads the input")] = "glorot_uniform"
+    recurrent_initializer: Annotated[
+        Initializer, Doc("first values of U, which reads the state; orthogonal keeps its norm")
+    ] = "orthogonal"
+    bias_initializer: Annotated[Initializer, Doc("first values of b")] = "zeros"
 
     walks = True
 

@@ -8,6 +8,7 @@ from annotated_types import Ge, MinLen
 from backprop_cli.engine.layer import Array, Layer, Shape, layer
 from backprop_cli.errors import BuildError
 from backprop_cli.onnx import OnnxGraph
+from backprop_cli.registry import Doc
 
 
 @layer("reshape")
@@ -17,7 +18,9 @@ class Reshape(Layer):
     y = x as (N, *shape)          dx = dy as x's shape
     """
 
-    shape: Annotated[list[Annotated[int, Ge(-1)]], MinLen(1)]
+    shape: Annotated[
+        list[Annotated[int, Ge(-1)]], MinLen(1), Doc("of one example afterwards; one −1 is worked out from the rest")
+    ]
 
     view = True
     passes_mask = False

@@ -7,7 +7,7 @@ from annotated_types import Gt
 
 from backprop_cli.engine.layer import Array, Initializer, Layer, Shape, layer
 from backprop_cli.onnx import OnnxGraph
-from backprop_cli.registry import slot
+from backprop_cli.registry import Doc, slot
 
 
 @layer("rms_norm", "rms_normalization", "rmsnorm")
@@ -19,8 +19,8 @@ class RMSNorm(Layer):
     ε = 1e-6 as in Keras. Zhang & Sennrich 2019, arXiv:1910.07467
     """
 
-    epsilon: Annotated[float, Gt(0)] = 1e-6
-    gamma_initializer: Initializer = "ones"
+    epsilon: Annotated[float, Gt(0), Doc("added under the root, against division by 0")] = 1e-6
+    gamma_initializer: Annotated[Initializer, Doc("first values of the scale γ")] = "ones"
 
     gamma: Array = slot()
     dgamma: Array = slot()

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
 from backprop_cli.engine.layer import Array, Shape, layer
 from backprop_cli.engine.layers.recurrent import Recurrent
 from backprop_cli.onnx import OnnxGraph
-from backprop_cli.registry import slot
+from backprop_cli.registry import Doc, slot
 
 
 @layer("rnn", "simple_rnn")
@@ -22,7 +22,7 @@ class RNN(Recurrent):
     Elman 1990, doi:10.1207/s15516709cog1402_1; Werbos 1990, doi:10.1109/5.58337
     """
 
-    activation: Literal["tanh", "relu"] = "tanh"
+    activation: Annotated[Literal["tanh", "relu"], Doc("f, applied to the sums at every step")] = "tanh"
 
     work: Array = slot()
 

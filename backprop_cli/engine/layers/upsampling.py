@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from backprop_cli.engine.layer import Array, Layer, Shape, layer
 from backprop_cli.engine.window import Sizes, each
 from backprop_cli.errors import BuildError
 from backprop_cli.onnx import OnnxGraph
-from backprop_cli.registry import slot
+from backprop_cli.registry import Doc, slot
 
 
 @layer("upsampling", "upsampling1d", "upsampling2d", "up_sampling1d", "up_sampling2d", "upsample")
@@ -21,8 +21,11 @@ class Upsampling(Layer):
     align_corners=False; a row of A (H·s, H) or B (W·s, W) holds the weights of the two neighbours.
     """
 
-    size: Sizes = 2
-    interpolation: Literal["nearest", "linear", "bilinear"] = "nearest"
+    size: Annotated[Sizes, Doc("factor along each axis; one number or one for each axis")] = 2
+    interpolation: Annotated[
+        Literal["nearest", "linear", "bilinear"],
+        Doc("repeat the nearest value, or interpolate linearly (`bilinear` means the same)"),
+    ] = "nearest"
 
     middle: Array = slot()
 

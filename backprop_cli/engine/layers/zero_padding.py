@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 
 from backprop_cli.engine.layer import Array, Layer, Shape, layer
 from backprop_cli.engine.window import Border, borders
 from backprop_cli.errors import BuildError
 from backprop_cli.onnx import OnnxGraph
+from backprop_cli.registry import Doc
 
 
 @layer("zero_padding", "zero_padding1d", "zero_padding2d")
@@ -17,7 +20,7 @@ class ZeroPadding(Layer):
     `padding` is a number, [h, w], [[top, bottom], [left, right]], or [[before, after]] for sequences.
     """
 
-    padding: Border = 1
+    padding: Annotated[Border, Doc("zeros at each side: a number, one for each axis, or [before, after] pairs")] = 1
 
     examples = [
         {"options": {}, "inputs": [(2, 3, 2)]},

@@ -11,15 +11,21 @@ from annotated_types import Interval
 from backprop_cli.engine.layer import NonNegative, Shape
 from backprop_cli.engine.losses.base import Array, Loss, Reading
 from backprop_cli.errors import BuildError
+from backprop_cli.registry import Doc
 
 
 @dataclass(kw_only=True)
 class Binary(Loss):
     """A loss that reads its targets, and what they weigh, in the same way."""
 
-    from_logits: bool = False
-    label_smoothing: Annotated[float, Interval(ge=0, lt=1)] = 0.0
-    class_weights: list[NonNegative] | dict[int, NonNegative] | None = None
+    from_logits: Annotated[bool, Doc("the network ends without a sigmoid; the loss applies it, in the stable form")] = (
+        False
+    )
+    label_smoothing: Annotated[float, Interval(ge=0, lt=1), Doc("ε: targets move this far towards ½")] = 0.0
+    class_weights: Annotated[
+        list[NonNegative] | dict[int, NonNegative] | None,
+        Doc("how much the examples of each class count: a list, or {class: weight} with 1 for the others"),
+    ] = None
 
     fuses = ("sigmoid",)
     targets = "either"

@@ -8,6 +8,7 @@ from annotated_types import Interval
 from backprop_cli.engine.layer import NonNegative
 from backprop_cli.engine.losses.base import Array, loss, mean, weigh
 from backprop_cli.engine.losses.binary import Binary, clip, sigmoid
+from backprop_cli.registry import Doc
 
 
 @loss("binary_focal_crossentropy", "binary_focal", "sigmoid_focal_loss")
@@ -20,8 +21,11 @@ class BinaryFocalCrossentropy(Binary):
     Lin et al. 2017, arXiv:1708.02002
     """
 
-    gamma: NonNegative = 2.0
-    alpha: Annotated[float, Interval(ge=0, le=1)] | None = 0.25
+    gamma: Annotated[NonNegative, Doc("how much less easy examples count; 0 is plain cross-entropy")] = 2.0
+    alpha: Annotated[
+        Annotated[float, Interval(ge=0, le=1)] | None,
+        Doc("weight of class 1 against 1 − alpha of class 0; null leaves both out"),
+    ] = 0.25
 
     examples = [
         {"output": (1,), "target": "binary", "activation": "sigmoid"},

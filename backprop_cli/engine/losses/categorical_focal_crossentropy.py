@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 
 from backprop_cli.engine.layer import NonNegative
 from backprop_cli.engine.losses.base import Array, loss, mean, weigh
 from backprop_cli.engine.losses.categorical import Categorical
+from backprop_cli.registry import Doc
 
 
 @loss(
@@ -23,8 +26,8 @@ class CategoricalFocalCrossentropy(Categorical):
     Lin et al. 2017, arXiv:1708.02002. The other options are those of categorical_crossentropy.
     """
 
-    gamma: NonNegative = 2.0
-    alpha: NonNegative = 0.25
+    gamma: Annotated[NonNegative, Doc("how much less easy examples count; 0 is plain cross-entropy")] = 2.0
+    alpha: Annotated[NonNegative, Doc("factor on the whole loss")] = 0.25
 
     examples = [
         {"output": (4,), "target": "classes", "activation": "softmax"},

@@ -6,6 +6,7 @@ import numpy as np
 from annotated_types import Gt
 
 from backprop_cli.engine.losses.base import Array, Elementwise, loss
+from backprop_cli.registry import Doc
 
 
 @loss("huber", "huber_loss", "smooth_l1", "smooth_l1_loss")
@@ -17,7 +18,7 @@ class Huber(Elementwise):
     Huber 1964, doi:10.1214/aoms/1177703732. PyTorch's SmoothL1Loss with beta = δ is this over δ.
     """
 
-    delta: Annotated[float, Gt(0)] = 1.0
+    delta: Annotated[float, Gt(0), Doc("error, in the units of the target, beyond which the loss grows linearly")] = 1.0
 
     examples = [
         {"output": (3,), "target": "values"},

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 
 from backprop_cli.engine.metrics.base import Array, Metric, class_ids, yes_or_no
+from backprop_cli.registry import Doc
 
 
 @dataclass(kw_only=True)
@@ -18,7 +19,10 @@ class Counts(Metric):
     or the answers. The default is binary for yes/no outputs and for two classes, else macro.
     """
 
-    average: Literal["binary", "macro"] | None = None
+    average: Annotated[
+        Literal["binary", "macro"] | None,
+        Doc("of class 1, or the mean over the classes; by default binary for two classes, else macro"),
+    ] = None
 
     maximize: ClassVar[bool] = True
     size: ClassVar[int] = 0

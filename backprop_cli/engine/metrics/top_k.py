@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 
 from backprop_cli.engine.layer import PositiveInt
 from backprop_cli.engine.metrics.base import Array, Metric, metric
+from backprop_cli.registry import Doc
 
 
 @metric("top_k", "top_k_accuracy", "top_k_categorical_accuracy", "sparse_top_k_categorical_accuracy")
@@ -13,7 +16,7 @@ class TopK(Metric):
     Written as `top_5` for k = 5.
     """
 
-    k: PositiveInt = 5
+    k: Annotated[PositiveInt, Doc("largest outputs among which the true class counts as found")] = 5
 
     maximize = True
 

@@ -7,6 +7,7 @@ from annotated_types import Gt, Interval
 
 from backprop_cli.engine.layer import NonNegative
 from backprop_cli.engine.optimizers.base import Array, Optimizer, optimizer
+from backprop_cli.registry import Doc
 
 
 @optimizer("adadelta")
@@ -18,8 +19,8 @@ class Adadelta(Optimizer):
     """
 
     learning_rate: NonNegative = 1.0
-    rho: Annotated[float, Interval(ge=0, lt=1)] = 0.9
-    epsilon: Annotated[float, Gt(0)] = 1e-6
+    rho: Annotated[float, Interval(ge=0, lt=1), Doc("share of both running means kept at each update")] = 0.9
+    epsilon: Annotated[float, Gt(0), Doc("inside both roots; sets the size of the first steps")] = 1e-6
 
     @property
     def slots(self) -> tuple[str, ...]:

@@ -3,10 +3,10 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import numpy as np
-from annotated_types import Gt
 
 from backprop_cli.engine.layer import NonNegative
-from backprop_cli.engine.optimizers.base import Array, Optimizer, optimizer
+from backprop_cli.engine.optimizers.base import Array, Epsilon, Optimizer, optimizer
+from backprop_cli.registry import Doc
 
 
 @optimizer("adagrad")
@@ -18,8 +18,10 @@ class Adagrad(Optimizer):
     """
 
     learning_rate: NonNegative = 0.01
-    initial_accumulator: NonNegative = 0.0
-    epsilon: Annotated[float, Gt(0)] = 1e-10
+    initial_accumulator: Annotated[
+        NonNegative, Doc("first value of the sum of squares; larger ones soften the first steps")
+    ] = 0.0
+    epsilon: Epsilon = 1e-10
 
     @property
     def slots(self) -> tuple[str, ...]:

@@ -3,9 +3,9 @@ from __future__ import annotations
 from typing import Annotated
 
 import numpy as np
-from annotated_types import Gt, Interval
 
-from backprop_cli.engine.optimizers.base import Array, Optimizer, optimizer
+from backprop_cli.engine.optimizers.base import Array, Beta1, Beta2, Epsilon, Optimizer, optimizer
+from backprop_cli.registry import Doc
 
 
 @optimizer("adam")
@@ -19,10 +19,10 @@ class Adam(Optimizer):
     Kingma & Ba 2015, arXiv:1412.6980; AMSGrad: Reddi et al. 2018, arXiv:1904.09237
     """
 
-    beta_1: Annotated[float, Interval(ge=0, lt=1)] = 0.9
-    beta_2: Annotated[float, Interval(ge=0, lt=1)] = 0.999
-    epsilon: Annotated[float, Gt(0)] = 1e-8
-    amsgrad: bool = False
+    beta_1: Beta1 = 0.9
+    beta_2: Beta2 = 0.999
+    epsilon: Epsilon = 1e-8
+    amsgrad: Annotated[bool, Doc("divide by the largest second moment so far, so that steps never grow again")] = False
 
     @property
     def slots(self) -> tuple[str, ...]:

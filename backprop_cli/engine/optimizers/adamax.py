@@ -3,10 +3,11 @@ from __future__ import annotations
 from typing import Annotated
 
 import numpy as np
-from annotated_types import Gt, Interval
+from annotated_types import Interval
 
 from backprop_cli.engine.layer import NonNegative
-from backprop_cli.engine.optimizers.base import Array, Optimizer, optimizer
+from backprop_cli.engine.optimizers.base import Array, Beta1, Epsilon, Optimizer, optimizer
+from backprop_cli.registry import Doc
 
 
 @optimizer("adamax")
@@ -19,9 +20,11 @@ class Adamax(Optimizer):
     """
 
     learning_rate: NonNegative = 2e-3
-    beta_1: Annotated[float, Interval(ge=0, lt=1)] = 0.9
-    beta_2: Annotated[float, Interval(ge=0, lt=1)] = 0.999
-    epsilon: Annotated[float, Gt(0)] = 1e-8
+    beta_1: Beta1 = 0.9
+    beta_2: Annotated[float, Interval(ge=0, lt=1), Doc("share of the largest gradient so far kept at each update")] = (
+        0.999
+    )
+    epsilon: Epsilon = 1e-8
 
     @property
     def slots(self) -> tuple[str, ...]:

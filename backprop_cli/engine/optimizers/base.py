@@ -21,7 +21,7 @@ from backprop_cli.engine.layer import NonNegative, PositiveInt
 from backprop_cli.engine.optimizers.groups import BLOCK, LONG_BLOCK, Group, blocks, segments
 from backprop_cli.engine.parameters import ParameterStore, aligned_zeros
 from backprop_cli.errors import CheckpointError
-from backprop_cli.registry import Component, Registered, register, slot
+from backprop_cli.registry import Component, Doc, Registered, register, slot
 
 Array = npt.NDArray[Any]
 FLUSH_EVERY = 200  # updates between two sweeps for denormal numbers, which are up to 100 times slower
@@ -31,6 +31,19 @@ NOTHING = 1e-28  # a slot below this changes no weight; 200 updates of decay by 
 def optimizer(name: str, *aliases: str) -> Any:
     """Class decorator: files an optimizer under its names."""
     return register("optimizer", name, *aliases)
+
+
+Beta1 = Annotated[
+    float,
+    Interval(ge=0, lt=1),
+    Doc("share of the first moment kept at each update: about 1 / (1 − β₁) gradients are averaged"),
+]
+Beta2 = Annotated[
+    float,
+    Interval(ge=0, lt=1),
+    Doc("share of the second moment kept at each update: about 1 / (1 − β₂) squares are averaged"),
+]
+Epsilon = Annotated[float, Gt(0), Doc("ε, against division by 0; a larger one shortens the steps of small gradients")]
 
 
 @dataclass
@@ -65,15 +78,33 @@ class Optimizer(Component):
     `groups` gives parameters by name a learning rate and decay of their own; the first that matches wins.
     """
 
-    learning_rate: NonNegative = 1e-3
-    schedule: Annotated[Any, Registered("schedule")] = "constant"
-    weight_decay: NonNegative = 0.0
-    decoupled_weight_decay: bool = False
-    groups: list[Group] = field(default_factory=list)
-    clip_norm: Annotated[float, Gt(0)] | None = None
-    clip_value: Annotated[float, Gt(0)] | None = None
-    accumulate: PositiveInt = 1
-    ema: Annotated[float, Interval(gt=0, lt=1)] | None = None
+    learning_rate: Annotated[
+        NonNegative, Doc("η, the size of a step before the schedule; the most important number to tune")
+    ] = 1e-3
+    schedule: Annotated[
+        Any, Registered("schedule"), Doc("how the learning rate changes with the step; by default not at all")
+    ] = "constant"
+    weight_decay: Annotated[
+        NonNegative, Doc("λ: kernels shrink by this share of the learning rate at each update; biases and norms do not")
+    ] = 0.0
+    decoupled_weight_decay: Annotated[
+        bool, Doc("apply the decay to the weights rather than to the gradient, as AdamW does")
+    ] = False
+    groups: Annotated[
+        list[Group], Doc("parameters by name with a learning rate or decay of their own; the first that matches wins")
+    ] = field(default_factory=list)
+    clip_norm: Annotated[
+        Annotated[float, Gt(0)] | None,
+        Doc("largest norm of the gradient over all parameters; 1 is usual for recurrent networks"),
+    ] = None
+    clip_value: Annotated[Annotated[float, Gt(0)] | None, Doc("largest size of any one entry of the gradient")] = None
+    accumulate: Annotated[
+        PositiveInt, Doc("batches whose gradients make one update: memory of one, statistics of all")
+    ] = 1
+    ema: Annotated[
+        Annotated[float, Interval(gt=0, lt=1)] | None,
+        Doc("share kept at each update of an average of the weights, which is evaluated and saved; 0.999 is usual"),
+    ] = None
 
     store: ParameterStore = slot()
     kernels: SimpleNamespace = slot()

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import groupby
-from typing import Any
+from typing import Annotated, Any
 
 import numpy.typing as npt
 
 from backprop_cli.engine.layer import NonNegative
 from backprop_cli.engine.parameters import Entry, ParameterStore
 from backprop_cli.errors import BuildError
+from backprop_cli.registry import Doc
 
 Array = npt.NDArray[Any]
 BLOCK = 65_536  # numbers; a block of w, g and two slots stays in the cache while a rule works on it
@@ -27,9 +28,11 @@ class Group:
     schedule, as PyTorch's parameter groups do; `weight_decay` holds for everything that matches, biases too.
     """
 
-    match: str
-    learning_rate: NonNegative | None = None
-    weight_decay: NonNegative | None = None
+    match: Annotated[str, Doc("pattern of parameter names: `*.b`, `dense_1.*`")]
+    learning_rate: Annotated[NonNegative | None, Doc("in place of the optimizer's, under the same schedule")] = None
+    weight_decay: Annotated[
+        NonNegative | None, Doc("in place of the optimizer's, for everything that matches, biases too")
+    ] = None
 
 
 @dataclass

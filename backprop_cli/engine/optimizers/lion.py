@@ -7,6 +7,7 @@ from annotated_types import Interval
 
 from backprop_cli.engine.layer import NonNegative
 from backprop_cli.engine.optimizers.base import Array, Optimizer, optimizer
+from backprop_cli.registry import Doc
 
 
 @optimizer("lion")
@@ -19,8 +20,10 @@ class Lion(Optimizer):
 
     learning_rate: NonNegative = 1e-4
     decoupled_weight_decay: bool = True
-    beta_1: Annotated[float, Interval(ge=0, lt=1)] = 0.9
-    beta_2: Annotated[float, Interval(ge=0, lt=1)] = 0.99
+    beta_1: Annotated[float, Interval(ge=0, lt=1), Doc("weight of the momentum in the sign that is stepped along")] = (
+        0.9
+    )
+    beta_2: Annotated[float, Interval(ge=0, lt=1), Doc("share of the momentum kept at each update")] = 0.99
 
     @property
     def slots(self) -> tuple[str, ...]:

@@ -3,10 +3,10 @@ from __future__ import annotations
 from typing import Annotated
 
 import numpy as np
-from annotated_types import Gt, Interval
 
 from backprop_cli.engine.layer import NonNegative
-from backprop_cli.engine.optimizers.base import Array, Optimizer, optimizer
+from backprop_cli.engine.optimizers.base import Array, Beta1, Beta2, Epsilon, Optimizer, optimizer
+from backprop_cli.registry import Doc
 
 
 @optimizer("nadam")
@@ -19,10 +19,10 @@ class NAdam(Optimizer):
     """
 
     learning_rate: NonNegative = 2e-3
-    beta_1: Annotated[float, Interval(ge=0, lt=1)] = 0.9
-    beta_2: Annotated[float, Interval(ge=0, lt=1)] = 0.999
-    epsilon: Annotated[float, Gt(0)] = 1e-8
-    momentum_decay: NonNegative = 4e-3
+    beta_1: Beta1 = 0.9
+    beta_2: Beta2 = 0.999
+    epsilon: Epsilon = 1e-8
+    momentum_decay: Annotated[NonNegative, Doc("ψ: how fast the momentum rises to β₁")] = 4e-3
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,11 +1,8 @@
 from __future__ import annotations
 
-from typing import Annotated
-
 import numpy as np
-from annotated_types import Gt, Interval
 
-from backprop_cli.engine.optimizers.base import Array, Optimizer, optimizer
+from backprop_cli.engine.optimizers.base import Array, Beta1, Beta2, Epsilon, Optimizer, optimizer
 
 
 @optimizer("radam")
@@ -18,9 +15,9 @@ class RAdam(Optimizer):
     ε is added to √v before its correction, as in PyTorch. Liu et al. 2020, arXiv:1908.03265
     """
 
-    beta_1: Annotated[float, Interval(ge=0, lt=1)] = 0.9
-    beta_2: Annotated[float, Interval(ge=0, lt=1)] = 0.999
-    epsilon: Annotated[float, Gt(0)] = 1e-8
+    beta_1: Beta1 = 0.9
+    beta_2: Beta2 = 0.999
+    epsilon: Epsilon = 1e-8
 
     @property
     def slots(self) -> tuple[str, ...]:

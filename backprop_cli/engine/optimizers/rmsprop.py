@@ -3,9 +3,10 @@ from __future__ import annotations
 from typing import Annotated
 
 import numpy as np
-from annotated_types import Gt, Interval
+from annotated_types import Interval
 
-from backprop_cli.engine.optimizers.base import Array, Optimizer, optimizer
+from backprop_cli.engine.optimizers.base import Array, Epsilon, Optimizer, optimizer
+from backprop_cli.registry import Doc
 
 
 @optimizer("rmsprop")
@@ -19,10 +20,12 @@ class RMSprop(Optimizer):
     centered: Graves 2013, arXiv:1308.0850
     """
 
-    rho: Annotated[float, Interval(ge=0, lt=1)] = 0.99
-    momentum: Annotated[float, Interval(ge=0, lt=1)] = 0.0
-    centered: bool = False
-    epsilon: Annotated[float, Gt(0)] = 1e-8
+    rho: Annotated[float, Interval(ge=0, lt=1), Doc("share of the mean square kept at each update")] = 0.99
+    momentum: Annotated[float, Interval(ge=0, lt=1), Doc("μ: share of the last step added to this one")] = 0.0
+    centered: Annotated[
+        bool, Doc("divide by the standard deviation of the gradient rather than its root mean square")
+    ] = False
+    epsilon: Epsilon = 1e-8
 
     @property
     def slots(self) -> tuple[str, ...]:

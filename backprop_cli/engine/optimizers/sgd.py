@@ -6,6 +6,7 @@ from annotated_types import Interval
 
 from backprop_cli.engine.layer import NonNegative
 from backprop_cli.engine.optimizers.base import Array, Optimizer, optimizer
+from backprop_cli.registry import Doc
 
 
 @optimizer("sgd")
@@ -18,8 +19,10 @@ class SGD(Optimizer):
     """
 
     learning_rate: NonNegative = 0.01
-    momentum: Annotated[float, Interval(ge=0, lt=1)] = 0.0
-    nesterov: bool = False
+    momentum: Annotated[
+        float, Interval(ge=0, lt=1), Doc("μ: share of the last step added to this one; 0.9 is usual")
+    ] = 0.0
+    nesterov: Annotated[bool, Doc("look ahead along the momentum before the gradient counts")] = False
 
     @property
     def slots(self) -> tuple[str, ...]:

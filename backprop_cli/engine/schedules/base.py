@@ -6,14 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge
+from annotated_types import Ge, Interval
 
-from backprop_cli.registry import Component, register, slot
+from backprop_cli.engine.layer import PositiveInt
+from backprop_cli.registry import Component, Doc, register, slot
 
 
 def schedule(name: str, *aliases: str) -> Any:
     """Class decorator: files a schedule under its names."""
     return register("schedule", name, *aliases)
+
+
+Final = Annotated[float, Interval(ge=0, le=1), Doc("factor on the learning rate at the end")]
+Steps = Annotated[PositiveInt | None, Doc("units until the end of the curve; by default the whole training")]
 
 
 @dataclass(kw_only=True)
@@ -27,8 +32,12 @@ class Schedule(Component):
     the schedule proper starts after them and spans what remains. Goyal et al. 2017, arXiv:1706.02677
     """
 
-    warmup: Annotated[int, Ge(0)] = 0
-    unit: Literal["step", "epoch"] = "step"
+    warmup: Annotated[
+        int, Ge(0), Doc("units over which the rate first rises from near 0; helps Adam and large batches")
+    ] = 0
+    unit: Annotated[Literal["step", "epoch"], Doc("what warmup and the other options count: updates or epochs")] = (
+        "step"
+    )
 
     total: int = slot()  # what the schedule proper spans, in `unit`s
 

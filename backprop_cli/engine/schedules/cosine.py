@@ -1,12 +1,8 @@
 from __future__ import annotations
 
 from math import cos, pi
-from typing import Annotated
 
-from annotated_types import Interval
-
-from backprop_cli.engine.layer import PositiveInt
-from backprop_cli.engine.schedules.base import Schedule, schedule
+from backprop_cli.engine.schedules.base import Final, Schedule, Steps, schedule
 
 
 @schedule("cosine", "cosine_annealing", "cosine_annealing_lr", "cosine_decay")
@@ -18,8 +14,8 @@ class Cosine(Schedule):
     Loshchilov & Hutter 2017, arXiv:1608.03983
     """
 
-    final: Annotated[float, Interval(ge=0, le=1)] = 0.0
-    steps: PositiveInt | None = None
+    final: Final = 0.0
+    steps: Steps = None
 
     def at(self, s: int) -> float:
         end = self.steps or self.total

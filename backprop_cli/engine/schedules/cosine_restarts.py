@@ -7,6 +7,7 @@ from annotated_types import Ge, Interval
 
 from backprop_cli.engine.layer import PositiveInt
 from backprop_cli.engine.schedules.base import Schedule, schedule
+from backprop_cli.registry import Doc
 
 
 @schedule("cosine_restarts", "cosine_annealing_warm_restarts", "cosine_decay_restarts")
@@ -19,10 +20,10 @@ class CosineRestarts(Schedule):
     Loshchilov & Hutter 2017, arXiv:1608.03983
     """
 
-    period: PositiveInt
-    growth: Annotated[float, Ge(1)] = 1.0
-    decay: Annotated[float, Interval(gt=0, le=1)] = 1.0
-    final: Annotated[float, Interval(ge=0, le=1)] = 0.0
+    period: Annotated[PositiveInt, Doc("units of the first period")]
+    growth: Annotated[float, Ge(1), Doc("factor from one period's length to the next")] = 1.0
+    decay: Annotated[float, Interval(gt=0, le=1), Doc("factor from one period's peak to the next")] = 1.0
+    final: Annotated[float, Interval(ge=0, le=1), Doc("factor on the learning rate at the end of a period")] = 0.0
 
     def at(self, s: int) -> float:
         if self.growth == 1:

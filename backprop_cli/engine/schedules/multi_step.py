@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from typing import Annotated
 
 from backprop_cli.engine.layer import NonNegative, PositiveInt
 from backprop_cli.engine.schedules.base import Schedule, schedule
+from backprop_cli.registry import Doc
 
 
 @schedule("multi_step", "multi_step_lr")
@@ -13,8 +15,8 @@ class MultiStep(Schedule):
     PyTorch's MultiStepLR. The order of the milestones does not matter.
     """
 
-    milestones: list[PositiveInt]
-    gamma: NonNegative = 0.1
+    milestones: Annotated[list[PositiveInt], Doc("units at which the rate is multiplied")]
+    gamma: Annotated[NonNegative, Doc("factor at each milestone")] = 0.1
 
     def at(self, s: int) -> float:
         return float(self.gamma ** bisect_right(sorted(self.milestones), s))

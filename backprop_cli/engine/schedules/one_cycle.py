@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Interval
 
-from backprop_cli.engine.layer import PositiveInt
-from backprop_cli.engine.schedules.base import Schedule, schedule
+from backprop_cli.engine.schedules.base import Schedule, Steps, schedule
+from backprop_cli.registry import Doc
 
 
 @schedule("one_cycle", "one_cycle_lr")
@@ -18,11 +18,11 @@ class OneCycle(Schedule):
     PyTorch's OneCycleLR (pct_start is `rise`); momentum stays as it is. Smith & Topin 2019, arXiv:1708.07120
     """
 
-    rise: Annotated[float, Interval(ge=0, le=1)] = 0.3
-    div_factor: Annotated[float, Ge(1)] = 25.0
-    final_div_factor: Annotated[float, Ge(1)] = 1e4
-    anneal: Literal["cos", "linear"] = "cos"
-    steps: PositiveInt | None = None
+    rise: Annotated[float, Interval(ge=0, le=1), Doc("share of the steps in which the rate rises")] = 0.3
+    div_factor: Annotated[float, Ge(1), Doc("the first rate is the highest divided by this")] = 25.0
+    final_div_factor: Annotated[float, Ge(1), Doc("the last rate is the first divided by this")] = 1e4
+    anneal: Annotated[Literal["cos", "linear"], Doc("half cosines or straight lines")] = "cos"
+    steps: Steps = None
 
     def at(self, s: int) -> float:
         last = (self.steps or self.total) - 1

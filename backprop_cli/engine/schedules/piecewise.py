@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from itertools import pairwise
+from typing import Annotated
 
 from backprop_cli.engine.layer import NonNegative, PositiveInt
 from backprop_cli.engine.schedules.base import Schedule, schedule
 from backprop_cli.errors import BuildError
+from backprop_cli.registry import Doc
 
 
 @schedule("piecewise", "piecewise_constant", "piecewise_constant_decay")
@@ -17,8 +19,8 @@ class Piecewise(Schedule):
     Raises BuildError unless boundaries rise and there is one value more than boundaries.
     """
 
-    boundaries: list[PositiveInt]
-    values: list[NonNegative]
+    boundaries: Annotated[list[PositiveInt], Doc("units at which the next value begins, rising")]
+    values: Annotated[list[NonNegative], Doc("factors on the learning rate, one more than boundaries")]
 
     def __post_init__(self) -> None:
         super().__post_init__()

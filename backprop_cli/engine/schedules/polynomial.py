@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from annotated_types import Gt, Interval
+from annotated_types import Gt
 
-from backprop_cli.engine.layer import PositiveInt
-from backprop_cli.engine.schedules.base import Schedule, schedule
+from backprop_cli.engine.schedules.base import Final, Schedule, Steps, schedule
+from backprop_cli.registry import Doc
 
 
 @schedule("polynomial", "polynomial_lr", "polynomial_decay", "linear")
@@ -16,9 +16,9 @@ class Polynomial(Schedule):
     PyTorch's PolynomialLR and Keras's PolynomialDecay (whose end rate is absolute; `final` is relative).
     """
 
-    power: Annotated[float, Gt(0)] = 1.0
-    final: Annotated[float, Interval(ge=0, le=1)] = 0.0
-    steps: PositiveInt | None = None
+    power: Annotated[float, Gt(0), Doc("exponent; 1 is a straight line")] = 1.0
+    final: Final = 0.0
+    steps: Steps = None
 
     def at(self, s: int) -> float:
         end = self.steps or self.total

@@ -8,7 +8,7 @@ from annotated_types import Ge, Interval
 
 from backprop_cli.engine.layer import NonNegative
 from backprop_cli.engine.schedules.base import Schedule, schedule
-from backprop_cli.registry import classes, slot
+from backprop_cli.registry import Doc, classes, slot
 
 
 @schedule("reduce_on_plateau", "reduce_lr_on_plateau")
@@ -22,13 +22,15 @@ class ReduceOnPlateau(Schedule):
     PyTorch's ReduceLROnPlateau with threshold_mode abs (Keras's counts one epoch less of patience).
     """
 
-    monitor: str = "validation/loss"
-    factor: Annotated[float, Interval(gt=0, lt=1)] = 0.1
-    patience: Annotated[int, Ge(0)] = 10
-    min_delta: NonNegative = 1e-4
-    cooldown: Annotated[int, Ge(0)] = 0
-    min: NonNegative = 0.0
-    mode: Literal["auto", "min", "max"] = "auto"
+    monitor: Annotated[str, Doc("the column of metrics.jsonl to watch")] = "validation/loss"
+    factor: Annotated[float, Interval(gt=0, lt=1), Doc("on the rate, each time")] = 0.1
+    patience: Annotated[int, Ge(0), Doc("epochs without improvement before the rate is reduced")] = 10
+    min_delta: Annotated[NonNegative, Doc("least change that is an improvement, in the units of the metric")] = 1e-4
+    cooldown: Annotated[int, Ge(0), Doc("epochs after a reduction that are not counted")] = 0
+    min: Annotated[NonNegative, Doc("smallest factor on the learning rate")] = 0.0
+    mode: Annotated[Literal["auto", "min", "max"], Doc("whether smaller or larger is better; auto asks the metric")] = (
+        "auto"
+    )
 
     best: float | None = slot()
     bad_epochs: int = slot()

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from typing import Annotated
+
 from backprop_cli.engine.layer import NonNegative, PositiveInt
 from backprop_cli.engine.schedules.base import Schedule, schedule
+from backprop_cli.registry import Doc
 
 
 @schedule("step", "step_lr")
@@ -11,8 +14,8 @@ class Step(Schedule):
     PyTorch's StepLR, whose step_size is `every`.
     """
 
-    every: PositiveInt
-    gamma: NonNegative = 0.1
+    every: Annotated[PositiveInt, Doc("units between two reductions")]
+    gamma: Annotated[NonNegative, Doc("factor on the rate, each time")] = 0.1
 
     def at(self, s: int) -> float:
         return float(self.gamma ** (s // self.every))
