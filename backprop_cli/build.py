@@ -16,19 +16,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from backprop_cli.config import Config, load_config
+from backprop_cli import __version__
+from backprop_cli.config import Config, load_config, resolved
 from backprop_cli.config.checks import monitors
 from backprop_cli.data.batches import Batches
 from backprop_cli.data.dataset import Dataset
+from backprop_cli.data.fingerprint import fingerprint
 from backprop_cli.data.loading import load_dataset
 from backprop_cli.data.pipeline import fit_transforms, load_transforms_state
+from backprop_cli.data.schema import Schema, schema_of
 from backprop_cli.data.transform import Transform
 from backprop_cli.engine.graph import Network
 from backprop_cli.engine.kernels import compilable
 from backprop_cli.engine.losses.base import Reading
 from backprop_cli.errors import BuildError, ConfigError, UnknownNameError, UsageError
 from backprop_cli.expand import Expander
-from backprop_cli.runs.checkpoints import saved
+from backprop_cli.model.description import TRANSFORMS, VERSION, Description, plugins_of
+from backprop_cli.model.model import Model, load_weights
 from backprop_cli.runs.checkpoints.checkpoint import CheckpointFile
 from backprop_cli.runs.directory import RunDirectory
 from backprop_cli.training.callbacks.best import Best
@@ -37,7 +41,6 @@ from backprop_cli.training.loop import Callback, Loop
 
 Array = npt.NDArray[Any]
 Warn = Callable[[str], None]
-TRANSFORMS = "transforms/"  # prefix of what transforms learned, in a checkpoint
 
 
 @dataclass
@@ -49,6 +52,7 @@ class Prepared:
     transforms: list[Transform]
     network: Network
     reading: Reading  # how its outputs are to be read
+    schema: Schema  # what the model knows of its data
 
     @property
     def measured_split(self) -> str:
@@ -83,14 +87,16 @@ def prepare(
     warn: Warn | None = None,
     progress: Any = None,
     learned: Mapping[str, Array] | None = None,
+    known: Schema | None = None,
     **network_options: Any,
 ) -> Prepared:
     """Load the data and build the network. Raises ConfigError, DataError.
 
-    `learned` is a checkpoint's arrays: transforms then take what they learned from there.
+    `learned` is a checkpoint's arrays: transforms then take what they learned from there. `known` is what its model
+    knows of the data: categories, classes, fills and vocabulary are then not learnt anew.
     """
     try:
-        dataset = load_dataset(cfg.dataset, cfg.seed, cfg.folder, warn=warn, progress=progress)
+        dataset = load_dataset(cfg.dataset, cfg.seed, cfg.folder, warn=warn, progress=progress, known=known)
     except UnknownNameError as error:
         raise ConfigError([cfg.problem(("dataset", "name"), str(error))]) from None
     wrong = [cfg.problem(*each) for each in monitors(cfg.trainer, cfg.optimizer, cfg.places, dataset.splits)]
@@ -123,7 +129,7 @@ def prepare(
                 metric.check(built.output_shape, sample.target_shape)
         except BuildError as error:
             raise ConfigError([cfg.problem(("trainer", "metrics", index), str(error))]) from None
-    return Prepared(cfg, dataset, transforms, built, reading)
+    return Prepared(cfg, dataset, transforms, built, reading, known or schema_of(dataset))
 
 
 def network(cfg: Config, **options: Any) -> Network:
@@ -216,6 +222,30 @@ def _stderr(message: str) -> None:
     print(f"bp: {message}", file=sys.stderr)
 
 
+def describe(prepared: Prepared) -> Description:
+    """What a checkpoint says of its model, so that nothing else is needed to use it."""
+    cfg, plain = prepared.config, resolved(prepared.config)
+    parts = {
+        "architecture": cfg.architecture,
+        "loss": cfg.loss,
+        "metrics": cfg.trainer.metrics,
+        "transforms": prepared.transforms,
+    }
+    return Description(
+        version=VERSION,
+        program=__version__,
+        name=cfg.name,
+        dtype=cfg.dtype,
+        architecture=plain["architecture"],
+        loss=plain["loss"],
+        metrics=plain["trainer"]["metrics"],
+        transforms=plain["dataset"].get("transforms", []),
+        reading=prepared.reading,
+        data=prepared.schema,
+        plugins=plugins_of(parts),
+    )
+
+
 def load_run(
     run: RunDirectory,
     checkpoint: str = "best",
@@ -224,21 +254,37 @@ def load_run(
     progress: Any = None,
     **network_options: Any,
 ) -> tuple[Prepared, Path]:
-    """A run's network with the weights of a checkpoint: `best`, `last` or a file. Raises CheckpointError."""
-    named = checkpoint in ("best", "last")
-    path = run.checkpoints / f"{checkpoint}.safetensors" if named else Path(checkpoint).resolve()
-    if checkpoint == "best" and not path.exists():
-        path = run.checkpoints / saved.LAST
-    file = CheckpointFile(path)
-    learned = file.read_under(TRANSFORMS)
+    """A run's model and the data that its config names, encoded as the model has learnt; with the weights of a
+    checkpoint: `best`, `last` or a file. Raises CheckpointError, DataError."""
+    path = run.checkpoint(checkpoint)
     cfg = config_of(run, warn)
     network_options.setdefault("kernels", kernels(cfg) if compilable() else "numpy")
-    prepared = prepare(cfg, warn=warn, progress=progress, learned=learned, **network_options)
-    store = prepared.network.store
-    wanted = {**store.parameters, **store.states}
-    if "optimizer/average" in file.entries and file.values.get("optimizer", {}).get("iteration"):
-        wanted["optimizer/average"] = store.values[: store.trainable]  # trained with `ema`: these are to be used
-    file.expect(wanted, others=True)
-    for name, array in file.read(wanted).items():
-        np.copyto(wanted[name], array)
-    return prepared, path
+    model = Model.read(path, run.plugin_copies(), seed=cfg.seed, **network_options)
+    if model is None:
+        file = CheckpointFile(path)
+        prepared = prepare(cfg, warn=warn, progress=progress, learned=file.read_under(TRANSFORMS), **network_options)
+        load_weights(file, prepared.network)
+        return prepared, path
+    said = model.description
+    dataset = load_dataset(cfg.dataset, cfg.seed, cfg.folder, warn=warn, progress=progress, known=said.data)
+    if warn is not None and said.data.fingerprint not in (None, fingerprint(dataset)):
+        warn(f"the data of {dataset.name} are not those that {run.id} was trained on")
+    for metric in cfg.trainer.metrics:
+        metric.reading = said.reading
+    return Prepared(cfg, dataset, model.transforms, model.network, said.reading, said.data), path
+
+
+def load_model(run: RunDirectory, checkpoint: str = "best", *, warn: Warn | None = None, **options: Any) -> Model:
+    """The model of a run, which needs neither its config nor its data. Raises CheckpointError.
+
+    For a run of an older bp, which did not describe its model, both are read once more.
+    """
+    path, copies = run.checkpoint(checkpoint), run.plugin_copies()
+    model = Model.read(path, copies)
+    if model is not None:
+        return model
+    if warn is not None:
+        warn(f"{run.path} is of an older bp, whose files do not describe the model: its training data are read again")
+    prepared, _ = load_run(run, checkpoint, warn=warn, **options)
+    metrics = prepared.config.trainer.metrics
+    return Model(describe(prepared), prepared.network, prepared.transforms, prepared.config.loss, metrics, path)

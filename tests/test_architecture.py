@@ -22,7 +22,8 @@ MAY = {
     "runs": set(),
     "training": {"engine", "runs"},
     "expand": {"config", "engine"},
-    "build": {"config", "data", "engine", "expand", "runs", "training"},
+    "model": {"config", "data", "engine", "expand", "runs", "training"},
+    "build": {"config", "data", "engine", "expand", "model", "runs", "training"},
 }
 ROOMS = sorted(MAY)
 FREE = {"errors", "registry", "onnx"}

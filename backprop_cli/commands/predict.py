@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from backprop_cli import build
-from backprop_cli.data.dataset import Dataset, Split
-from backprop_cli.data.inputs import read_inputs
 from backprop_cli.errors import UsageError
 from backprop_cli.runs.directory import RunDirectory
 from backprop_cli.runs.files import write_atomically
 from backprop_cli.runs.metrics_log import dumps
-from backprop_cli.training.threads import limited
 
 Array = npt.NDArray[Any]
 FORMATS = (".csv", ".json", ".npy")
@@ -29,26 +25,13 @@ def predict(run: RunDirectory, path: Path, checkpoint: str = "best", **options: 
 
     `outputs` has a row an input; for classes, `predictions` names the likeliest. Raises DataError.
     """
-    prepared, _ = build.load_run(run, checkpoint, **options)
-    dataset = prepared.dataset
-    known = {**dataset.origin, "features": dataset.features, "classes": dataset.classes}
-    x = read_inputs(path, known, dataset.input_shape)
-    first = next(iter(dataset.splits.values()))
-    targets = np.zeros((len(x), *first.y.shape[1:]), first.y.dtype)
-    rows = replace(prepared, dataset=Dataset(dataset.name, dataset.source, {"rows": Split(x, targets)}))
-    batches = rows.batches("rows")
-    with limited(prepared.network, batches.batch_size):
-        show = options.get("progress") or (lambda *_: None)
-        made = []
-        for i, (x, _) in enumerate(batches.epoch(0), start=1):
-            made.append(prepared.network.forward(x))
-            show("predicting", i, batches.steps_per_epoch)
-    outputs = np.concatenate(made)
+    model = build.load_model(run, checkpoint, **options)
+    outputs = model.outputs(path)
     return {
         "run_id": run.id,
         "samples": len(outputs),
-        "classes": dataset.classes,
-        "predictions": _named(outputs, dataset.classes),
+        "classes": model.classes,
+        "predictions": _named(outputs, model.classes),
         "outputs": outputs,
     }
 

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from backprop_cli import __version__
-from backprop_cli.build import TRANSFORMS, Prepared, config_of, prepare, training
+from backprop_cli.build import Prepared, config_of, describe, prepare, training
 from backprop_cli.config import Config, dump
 from backprop_cli.data.fingerprint import fingerprint
 from backprop_cli.data.pipeline import transforms_state
 from backprop_cli.errors import BpError, CheckpointError, UsageError
+from backprop_cli.model.description import KEY, TRANSFORMS, description_of
 from backprop_cli.runs.checkpoints import saved
 from backprop_cli.runs.checkpoints.checkpoint import MAX_UNKNOWN, CheckpointFile
 from backprop_cli.runs.directory import DIAGNOSTICS, RunDirectory, now
@@ -50,7 +51,8 @@ class Session:
     def of(cls, prepared: Prepared, made: tuple[Loop, Best], run: RunDirectory, say: Say) -> Session:
         loop, best = made
         learned = {f"{TRANSFORMS}{name}": array for name, array in transforms_state(prepared.transforms).items()}
-        recorder = Recorder(run, best, learned, say)
+        document, tables = describe(prepared).document()
+        recorder = Recorder(run, best, learned | tables, {KEY: document}, say)
         watch = prepared.config.trainer.diagnostics
         if watch:
             every = EVERY if watch is True else watch.every
@@ -186,7 +188,9 @@ def _restore(run: RunDirectory, cfg: Config, say: Say, **options: Any) -> Sessio
 
 def _load(run: RunDirectory, cfg: Config, path: Path, say: Say, **options: Any) -> Session:
     file = CheckpointFile(path)
-    prepared = prepare(cfg, learned=file.read_under(TRANSFORMS), **options)
+    said = description_of(file)
+    known = said.data if said is not None else None
+    prepared = prepare(cfg, learned=file.read_under(TRANSFORMS), known=known, **options)
     session = Session.of(prepared, training(prepared), run, say)
     arrays, _ = session.loop.state_dict()
     totals = {name: MAX_UNKNOWN for name in arrays if name.startswith("metric/")}  # empty before the first batch
@@ -260,7 +264,7 @@ def _about(prepared: Prepared, command: Sequence[str]) -> dict[str, Any]:
             "source": dataset.source,
             "name": dataset.name,
             "sizes": {name: len(split) for name, split in dataset.splits.items()},
-            "fingerprint": fingerprint(dataset),
+            "fingerprint": prepared.schema.fingerprint,
             **dataset.origin,
         },
         "parameters": prepared.network.store.count,

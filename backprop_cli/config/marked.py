@@ -7,6 +7,7 @@ through, an error can still point at the line that a person wrote.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import PurePath
 from typing import Any, NamedTuple, TypeAlias
 
 from backprop_cli.errors import ConfigError, Problem
@@ -63,6 +64,23 @@ def plain(node: Marked) -> Any:
     if isinstance(node.value, list):
         return [plain(child) for child in node.value]
     return node.value
+
+
+def marked(value: Any, mark: Mark, depth: int = 0) -> Marked:
+    """Plain data as a tree, all said to come from one place. Raises ConfigError for what no config can hold."""
+    if depth > MAX_DEPTH:
+        raise ConfigError([problem(mark, (), f"nested more than {MAX_DEPTH} levels deep")])
+    if isinstance(value, Mapping):
+        return Marked({str(key): marked(child, mark, depth + 1) for key, child in value.items()}, mark, mark)
+    if isinstance(value, list | tuple):
+        return Marked([marked(child, mark, depth + 1) for child in value], mark, mark)
+    if value is None or isinstance(value, str | int | float):
+        return Marked(value, mark, mark)
+    if isinstance(value, PurePath):
+        return Marked(str(value), mark, mark)
+    if hasattr(value, "tolist"):  # a number or an array of NumPy's
+        return marked(value.tolist(), mark, depth)
+    raise ConfigError([problem(mark, (), f"expected plain values, lists and mappings, got {type(value).__name__}")])
 
 
 def stamped(node: Marked, mark: Mark) -> Marked:

@@ -7,10 +7,14 @@ here reads them whole.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from backprop_cli.data.files.matrix import Columns
+    from backprop_cli.data.schema import Images, Text
 
 Array = npt.NDArray[Any]
 
@@ -37,6 +41,10 @@ class Dataset:
     features: list[str] | None = None  # column names of x, where they have any
     origin: dict[str, Any] = field(default_factory=dict)  # version, files, fallback reason: goes to run.json
     notes: list[str] = field(default_factory=list)  # what was guessed or left out on reading, for whoever asked
+    targets: list[str] = field(default_factory=list)  # column names of y, where they have any
+    table: Columns | None = None  # how the columns of a table became x
+    images: Images | None = None
+    text: Text | None = None
 
     @property
     def input_shape(self) -> tuple[int, ...]:

@@ -1,57 +1,152 @@
-"""What `bp predict` reads: rows without targets, in the form that training saw."""
+"""Rows without targets, as training saw them: from a file or from memory, by what the model knows of its data."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from backprop_cli.data.dataset import Array
 from backprop_cli.data.files.arrays import read_npy, read_npz
 from backprop_cli.data.files.columns import Layout, column_names, read_columns, require
 from backprop_cli.data.files.folders import IMAGE_SUFFIXES, images
 from backprop_cli.data.files.images import read_images
-from backprop_cli.data.files.matrix import Columns, fill_gaps, matrix, without_gaps
-from backprop_cli.data.files.paths import SUFFIXES, missing
+from backprop_cli.data.files.matrix import Columns, Unseen, fill_gaps, matrix, without_gaps
+from backprop_cli.data.files.paths import SUFFIXES, missing, reading
 from backprop_cli.data.files.text import encode, read_text, tokens_of
+from backprop_cli.data.schema import TEXT, Schema
 from backprop_cli.errors import DataError
 
+RECORDS = {".jsonl": "json lines", ".ndjson": "json lines", ".json": "json"}
+EXPECTED = "expected a .npy, .npz, .csv, .tsv, .parquet, .jsonl or .txt file, or images"
 
-def read_inputs(path: Path, dataset: Mapping[str, Any], shape: tuple[int, ...] | None = None) -> Array:
-    """x (N, …) of a .npy, .npz, CSV, TSV, Parquet or text file, an image or a folder of images.
 
-    `dataset` is what is known of the data that the network was trained on: `origin` of its Dataset
-    (or the `dataset` of run.json), with `features` and `classes` where it has any. `shape` is that of
-    one row of x before transforms. Columns of a table are found by name, in any order; others,
-    the target among them, are passed over. Raises DataError.
+@dataclass
+class Rows:
+    """Raw rows x (N, …), and what names them in the output."""
+
+    x: Array
+    files: list[str] | None = None  # of images
+    kept: dict[str, list[Any]] = field(default_factory=dict)  # columns passed on, by name
+
+
+def read_inputs(path: Path, schema: Schema, keep: Sequence[str] = (), unseen: Unseen | None = None) -> Rows:
+    """The rows of a .npy, .npz, CSV, TSV, Parquet, JSON Lines or text file, an image or a folder of images.
+
+    Columns of a table are found by name, in any order; others, the target among them, are passed over, but for those
+    to `keep`. Categories that the model has not learnt go to `unseen`, and without it are an error. Raises DataError.
     """
     if not path.exists():
         missing(path)
-    form = "images" if path.suffix.lower() in IMAGE_SUFFIXES or path.is_dir() else SUFFIXES.get(path.suffix.lower())
+    suffix = path.suffix.lower()
+    form = "images" if suffix in IMAGE_SUFFIXES or path.is_dir() else RECORDS.get(suffix) or SUFFIXES.get(suffix)
+    if form in ("csv", "tsv", "parquet"):
+        return _file_table(path, form, schema, keep, unseen)
+    if form in ("json", "json lines"):
+        return rows_of(_records(path, form), schema, keep, unseen, str(path))
+    if keep:
+        raise DataError(f"{path}: has no columns, so none can be kept; leave --keep out")
     if form == "npy":
-        x: Array = read_npy(path)
-    elif form == "npz":
-        x = _only(read_npz(path), path)
-    elif form == "images":
-        x = _images(path, dataset.get("images"), shape)
-    elif form == "text":
-        x = _windows(path, dataset, shape)
-    elif form in ("csv", "tsv", "parquet"):
-        x = _table(path, form, dataset)
+        return Rows(shaped(read_npy(path), schema, str(path)))
+    if form == "npz":
+        return Rows(shaped(_only(read_npz(path), path), schema, str(path)))
+    if form == "images":
+        return _images(path, schema)
+    if form == "text":
+        return Rows(shaped(_windows(path, schema), schema, str(path)))
+    raise DataError(f"{path}: {EXPECTED}")
+
+
+def rows_of(
+    data: Any, schema: Schema, keep: Sequence[str] = (), unseen: Unseen | None = None, place: str = "input"
+) -> Rows:
+    """The rows of an array, a DataFrame, an Arrow table, a dict or a list of dicts. Raises DataError."""
+    if isinstance(data, Mapping):
+        data = [data]
+    if isinstance(data, list) and data and all(isinstance(each, Mapping) for each in data):
+        import pyarrow as pa
+
+        names = list(dict.fromkeys(str(name) for row in data for name in row))
+        data = pa.table({name: _column([row.get(name) for row in data]) for name in names})
+    elif hasattr(data, "columns") and hasattr(data, "iloc"):  # pandas
+        import pyarrow as pa
+
+        data = pa.Table.from_pandas(data.rename(columns=str), preserve_index=False)
+    elif hasattr(data, "to_arrow"):  # polars
+        data = data.to_arrow()
+    if hasattr(data, "column_names"):
+        return _arrow_table(data, schema, keep, unseen, place)
+    if schema.dtype == TEXT:
+        return Rows(np.array([each.encode() if isinstance(each, str) else each for each in np.asarray(data).ravel()]))
+    try:
+        return Rows(shaped(np.asarray(data), schema, place))
+    except ValueError:
+        raise DataError(f"{place}: rows of different lengths; expected all of shape {schema.shape}") from None
+
+
+def shaped(x: Array, schema: Schema, place: str) -> Array:
+    """x with rows of the schema's shape; a single row, and a missing last axis of 1, are put right.
+
+    Raises DataError.
+    """
+    shape = schema.shape
+    if x.shape[1:] == shape and x.ndim:
+        pass
+    elif x.shape == shape:
+        x = x[None]
+    elif x.ndim and ((*x.shape[1:], 1) == shape or x.shape[1:] == (*shape, 1)):
+        x = x.reshape(len(x), *shape)
     else:
-        raise DataError(f"{path}: expected a .npy, .npz, .csv, .tsv, .parquet or .txt file, or images")
-    return _shaped(x, shape, path)
+        raise DataError(f"{place}: rows of shape {x.shape[1:]}; the network was trained on rows of shape {shape}")
+    return _typed(x, np.dtype(schema.dtype), place)
 
 
-def _shaped(x: Array, shape: tuple[int, ...] | None, path: Path) -> Array:
-    """x with rows of the given shape; a single row, and a missing last axis of 1, are put right."""
-    if shape is None or x.shape[1:] == shape:
-        return x
-    if x.shape == shape:
-        return x[None]
-    if (*x.shape[1:], 1) == shape or x.shape[1:] == (*shape, 1):
-        return x.reshape(len(x), *shape)
-    raise DataError(f"{path}: rows of shape {x.shape[1:]}; the network was trained on rows of shape {shape}")
+def _typed(x: Array, dtype: np.dtype[Any], place: str) -> Array:
+    """x as training had it: whole numbers for token ids, real ones elsewhere. Raises DataError."""
+    if x.dtype.kind not in "biuf":
+        raise DataError(f"{place}: values of type {x.dtype}; expected numbers")
+    if x.dtype.kind == "f" and not np.isfinite(x).all():
+        row = int(np.argwhere(~np.isfinite(x))[0][0])
+        raise DataError(f"{place}, row {row + 1}: a value that is no finite number; fill it in, or drop the row")
+    if dtype.kind in "iu" and dtype != np.uint8 and x.dtype.kind == "f":  # token ids
+        whole = x.astype(np.int64)
+        if not np.array_equal(whole, x):
+            raise DataError(f"{place}: {x[whole != x].flat[0]}; the network was trained on whole numbers")
+        return whole
+    return x.astype(np.float64) if x.dtype.kind in "iub" and dtype.kind == "f" else x
+
+
+def _column(values: list[Any]) -> Any:
+    """Values of one column of records as an Arrow array; as text where they are of several types."""
+    import pyarrow as pa
+
+    try:
+        return pa.array(values)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return pa.array([None if value is None else str(value) for value in values], pa.string())
+
+
+def _records(path: Path, form: str) -> list[Mapping[str, Any]]:
+    with reading(path):
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
+    lines = text.splitlines() if form == "json lines" else [text]
+    found: list[Mapping[str, Any]] = []
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                made = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                raise DataError(f"{path}:{number}: not JSON ({error}); expected one object a line") from None
+            found += made if isinstance(made, list) else [made]
+    wrong = next((i for i, each in enumerate(found) if not isinstance(each, dict)), None)
+    if wrong is not None or not found:
+        what = f"record {wrong + 1} is no object" if wrong is not None else "no record"
+        raise DataError(f'{path}: {what}; expected records such as {{"width": 1.5, "colour": "red"}}')
+    return found
 
 
 def _only(arrays: dict[str, Array], path: Path) -> Array:
@@ -63,44 +158,69 @@ def _only(arrays: dict[str, Array], path: Path) -> Array:
     return next(iter(arrays.values()))
 
 
-def _images(path: Path, saved: Mapping[str, Any] | None, shape: tuple[int, ...] | None) -> Array:
+def _images(path: Path, schema: Schema) -> Rows:
     files = [path] if path.is_file() else images(path)
     if not files:
         raise DataError(f"{path}: no images; expected files ending in {', '.join(sorted(IMAGE_SUFFIXES))}")
+    names = [str(file.relative_to(path)) if path.is_dir() else file.name for file in files]
+    saved, shape = schema.images, schema.shape
     if saved is not None:
-        return read_images(files, saved["color"], (saved["size"][0], saved["size"][1]), resize=saved["resize"])
-    if shape is None or len(shape) not in (2, 3):
-        raise DataError(f"{path}: images, but the network was trained on rows of shape {shape}")
-    return read_images(files, "rgb" if shape[2:] == (3,) else "grey", (shape[0], shape[1]), resize=False)
-
-
-def _table(path: Path, form: str, dataset: Mapping[str, Any]) -> Array:
-    saved = dataset.get("table")
-    if saved is not None:
-        layout = Layout(form, saved["layout"]["delimiter"], saved["layout"]["header"])
-        columns = Columns(**{**saved, "layout": layout})
+        x = read_images(files, saved.color, saved.size, resize=saved.resize)
+    elif len(shape) in (2, 3):
+        x = read_images(files, "rgb" if shape[2:] == (3,) else "grey", (shape[0], shape[1]), resize=False)
     else:
-        layout = Layout(form)
-        names = column_names(path, layout)
-        features = dataset.get("features")
-        columns = Columns(layout, list(features) if features else names)
+        raise DataError(f"{path}: images, but the network was trained on rows of shape {shape}")
+    return Rows(shaped(x, schema, str(path)), names)
+
+
+def _columns(schema: Schema, layout: Layout, names: Sequence[str]) -> Columns:
+    """How the columns of a table become x; for a network trained on arrays, by the names of its inputs if all are
+    there, else in their order."""
+    if schema.table is not None:
+        gaps = "error" if schema.table.missing == "drop" else schema.table.missing  # no row of an input is dropped
+        return replace(schema.table, layout=layout, missing=gaps)
+    features = schema.features
+    return Columns(layout, list(features) if features else list(names))
+
+
+def _file_table(path: Path, form: str, schema: Schema, keep: Sequence[str], unseen: Unseen | None) -> Rows:
+    saved = schema.table.layout if schema.table is not None and schema.table.layout.form == form else None
+    layout = replace(saved, form=form) if saved else Layout(form)
     names = column_names(path, layout)
+    columns = _columns(schema, layout, names)
     wanted = [columns.text] if columns.text else columns.features
     require(path, names, wanted, "the network was trained with it")
+    require(path, names, keep, "to be kept")
     texts = [columns.text] if columns.text else list(columns.categories)
-    table = without_gaps(read_columns(path, layout, names, wanted, texts), columns, [], path)
-    x = matrix(table, columns, str(path))
+    extra = [name for name in keep if name not in wanted]
+    table = read_columns(path, layout, names, [*wanted, *extra], [*texts, *extra])
+    return _encoded(table, columns, schema, keep, unseen, str(path))
+
+
+def _arrow_table(table: Any, schema: Schema, keep: Sequence[str], unseen: Unseen | None, place: str) -> Rows:
+    columns = _columns(schema, Layout("memory"), table.column_names)
+    wanted = [columns.text] if columns.text else columns.features
+    for names, role in ((wanted, "the network was trained with it"), (keep, "to be kept")):
+        require(Path(place), table.column_names, names, role)
+    return _encoded(table.select(list(dict.fromkeys([*wanted, *keep]))), columns, schema, keep, unseen, place)
+
+
+def _encoded(
+    table: Any, columns: Columns, schema: Schema, keep: Sequence[str], unseen: Unseen | None, place: str
+) -> Rows:
+    kept = {name: table[name].to_pylist() for name in keep}
+    wanted = [columns.text] if columns.text else columns.features
+    x = matrix(without_gaps(table.select(wanted), columns, [], Path(place)), columns, place, unseen=unseen)
     fill_gaps(columns, x)
-    return x
+    return Rows(x if columns.text else shaped(x, schema, place), kept=kept)
 
 
-def _windows(path: Path, dataset: Mapping[str, Any], shape: tuple[int, ...] | None) -> Array:
-    names = dataset.get("classes")
-    if "level" not in dataset or not names or not shape:
+def _windows(path: Path, schema: Schema) -> Array:
+    if schema.text is None or not schema.classes:
         raise DataError(f"{path}: a text, but the network was not trained on a text file")
-    tokens = tokens_of(read_text(path), dataset["level"])
-    count = len(tokens) // shape[0]
+    tokens, length = tokens_of(read_text(path), schema.text.level), schema.text.length
+    count = len(tokens) // length
     if not count:
-        raise DataError(f"{path}: {len(tokens)} tokens; the network reads {shape[0]} at a time")
-    ids = encode(tokens[: count * shape[0]], {token: i for i, token in enumerate(names)})
-    return ids.reshape(count, shape[0])
+        raise DataError(f"{path}: {len(tokens)} tokens; the network reads {length} at a time")
+    ids = encode(tokens[: count * length], {token: i for i, token in enumerate(schema.classes)})
+    return ids.reshape(count, length)

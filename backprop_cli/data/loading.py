@@ -9,6 +9,7 @@ from pathlib import Path
 from backprop_cli.data.dataset import Dataset
 from backprop_cli.data.finite import check_finite
 from backprop_cli.data.progress import Show, shown_by
+from backprop_cli.data.schema import Schema
 from backprop_cli.data.source import Source
 from backprop_cli.errors import DataError, DownloadError
 
@@ -19,21 +20,23 @@ def load_dataset(
     folder: Path,
     warn: Callable[[str], None] | None = None,
     progress: Show | None = None,
+    known: Schema | None = None,
 ) -> Dataset:
     """The dataset of a source; of its `fallback` if only the download failed.
 
     A dataset from a fallback says why in `origin["fallback"]`, and `warn` is told, as of all
     that was guessed or left out on reading.
-    Relative paths start from `folder`. `progress(task, done, total)` is called during long work.
+    Relative paths start from `folder`. `known` is what a model has learnt of its data: then nothing is learnt
+    anew. `progress(task, done, total)` is called during long work.
     Raises DataError; DownloadError if there is no fallback.
     """
     with shown_by(progress):
         try:
-            dataset = source.load(seed, folder)
+            dataset = source.load(seed, folder, known)
         except DownloadError as error:
             if source.fallback is None:
                 raise
-            dataset = _fallback(source.fallback, seed, folder, str(error))
+            dataset = _fallback(source.fallback, seed, folder, str(error), known)
             if warn is not None:
                 warn(f"{error}\nUsing the fallback instead: {dataset.source} {dataset.name}, " + _sizes(dataset))
     if dataset.notes and warn is not None:
@@ -45,9 +48,9 @@ def load_dataset(
     return dataset
 
 
-def _fallback(source: Source, seed: int, folder: Path, reason: str) -> Dataset:
+def _fallback(source: Source, seed: int, folder: Path, reason: str, known: Schema | None) -> Dataset:
     try:
-        dataset = load_dataset(source, seed, folder)
+        dataset = load_dataset(source, seed, folder, known=known)
     except DownloadError as error:
         raise DownloadError(f"{reason}\nand its fallback: {error}") from error
     return replace(dataset, origin={**dataset.origin, "fallback": reason})

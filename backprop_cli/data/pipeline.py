@@ -28,6 +28,15 @@ def network_dtype(dtype: np.dtype[Any], float_dtype: np.dtype[Any]) -> np.dtype[
     return np.dtype(np.int64) if dtype.kind in "iu" and dtype != np.uint8 else float_dtype
 
 
+def network_input(
+    transforms: Sequence[Transform], shape: Shape, dtype: np.dtype[Any], float_dtype: np.dtype[Any]
+) -> tuple[Shape, np.dtype[Any]]:
+    """Shape and dtype of one row as the network sees it, from those of a raw row. Raises BuildError."""
+    for each in outside_training(transforms):
+        shape, dtype = each.output_shape(shape), each.output_dtype(dtype, float_dtype)
+    return shape, network_dtype(dtype, float_dtype)
+
+
 class Pipeline:
     """Transforms bound to buffers for up to `rows` examples of one shape and dtype.
 

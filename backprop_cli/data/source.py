@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from backprop_cli.data.dataset import Dataset
 from backprop_cli.data.shares import Written, named
 from backprop_cli.registry import Component, Doc, Registered, register
+
+if TYPE_CHECKING:
+    from backprop_cli.data.schema import Schema
 
 
 def source(name: str, *aliases: str) -> Any:
@@ -38,7 +41,8 @@ class Source(Component):
         if self.splits:
             self.splits = named(self.splits)
 
-    def load(self, seed: int, folder: Path) -> Dataset:
+    def load(self, seed: int, folder: Path, known: Schema | None = None) -> Dataset:
         """Read the splits. `folder` is what relative paths start from (the config's folder, then the
-        working directory). Raises DataError; DownloadError where only the network is missing."""
+        working directory). With `known`, what a model has learnt of its data (categories, classes, fills,
+        vocabulary), nothing is learnt anew. Raises DataError; DownloadError where only the network is missing."""
         raise NotImplementedError  # every source reads its own format

@@ -5,6 +5,7 @@ The steps follow each other in `Network.__init__`; each raises BuildError with t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -93,8 +94,11 @@ def activations(nodes: Sequence[Node]) -> dict[str, str | None]:
     return found
 
 
-def allocate(nodes: Sequence[Node], dtype: Any) -> ParameterStore:
-    """The flat vectors for all that the layers asked for, in the order of the nodes."""
+def allocate(nodes: Sequence[Node], dtype: Any, most: int | None = None) -> ParameterStore:
+    """The flat vectors for all that the layers asked for, in the order of the nodes.
+
+    `most`: the bytes that a file has for them; a network that needs more is refused before memory is taken.
+    """
     entries: list[Entry] = []
     states: dict[str, tuple[Shape, float]] = {}
     by_name = {node.name: node for node in nodes}
@@ -112,6 +116,10 @@ def allocate(nodes: Sequence[Node], dtype: Any) -> ParameterStore:
                 entries.append(Entry(name, spec.shape, spec.initializer, spec.decay, still, constraint))
             for state in part.needs.states:
                 states[f"{node.name}.{prefix}{state.name}"] = (state.shape, state.value)
+    shapes = [*(entry.shape for entry in entries), *(shape for shape, _ in states.values())]
+    needed = sum(math.prod(shape) for shape in shapes) * np.dtype(dtype).itemsize
+    if most is not None and needed > most:
+        raise BuildError(f"its parameters need {needed:,} bytes, the file has {most:,}")
     return ParameterStore(entries, states, dtype)
 
 

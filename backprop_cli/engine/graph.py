@@ -48,7 +48,10 @@ class Network:
         kernels: str = "numpy",
         input_gradient: bool = False,
         observe: bool = False,
+        most: int | None = None,
     ) -> None:
+        """`most`: the bytes of a file that parameters and states will be loaded from. A network that needs more is
+        refused before memory is taken, and none are drawn."""
         self.input_shape = tuple(input_shape)
         self.dtype = np.dtype(dtype)
         self.input_dtype = np.dtype(np.int64) if integer_input else self.dtype
@@ -60,13 +63,14 @@ class Network:
         self.rng = generator(seed, "dropout")
         assembly.build_shapes(self.nodes, self.input_shape, integer_input, self._prepare)
         self.head = assembly.take_head(self.nodes, loss, self._prepare)
-        self.store = assembly.allocate(self.nodes, self.dtype)
+        self.store = assembly.allocate(self.nodes, self.dtype, most)
         self.wiring = assembly.bind(self.nodes, self.store)
         assembly.mark_gradients(self.nodes, self.store, input_gradient)
         self.parameters = self.store.parameters
         self.gradients = self.store.gradient_views
         self.states = self.store.states
-        self.store.initialize(generator(seed, "init"))
+        if most is None:
+            self.store.initialize(generator(seed, "init"))
         self.plan = Plan(self)
         self.use(kernels)
         self._bound: Bindings | None = None

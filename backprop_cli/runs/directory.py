@@ -73,6 +73,13 @@ class RunDirectory:
     def plugins(self) -> Path:
         return self.path / PLUGINS
 
+    def checkpoint(self, name: str) -> Path:
+        """The file of a checkpoint: `best`, `last` or a path. The last one stands in for a best that is not there."""
+        if name not in ("best", "last"):
+            return Path(name).resolve()
+        best, last = self.checkpoints / saved.BEST, self.checkpoints / saved.LAST
+        return best if name == "best" and best.exists() else last
+
     def plugin_copies(self) -> list[Path]:
         """The run's own copies of its plugin files. Raises RunError if one is a link to somewhere else."""
         found = sorted(self.plugins.glob("*.py"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import field
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Len
 
@@ -15,6 +15,9 @@ from backprop_cli.data.shares import WrittenOrFile, is_file
 from backprop_cli.data.source import Source, source
 from backprop_cli.errors import DataError
 from backprop_cli.registry import Doc
+
+if TYPE_CHECKING:
+    from backprop_cli.data.schema import Schema
 
 Pixels = Annotated[int, Ge(1)]
 Format = Literal["csv", "tsv", "parquet", "npy", "npz", "idx", "images", "text"]
@@ -101,7 +104,7 @@ class Files(Source):
         int, Ge(1), Doc("most different characters or words that get an id of their own; the rest share one")
     ] = 10_000
 
-    def load(self, seed: int, folder: Path) -> Dataset:
+    def load(self, seed: int, folder: Path, known: Schema | None = None) -> Dataset:
         paths, slices = self._plan(folder)
         first = next(iter(paths.values()))
         form = self.format or format_of(first)
@@ -113,7 +116,7 @@ class Files(Source):
             from backprop_cli.data.files.text import load_text as load
         else:
             from backprop_cli.data.files.arrays import load_arrays as load
-        return load(self, form, paths, slices, seed)
+        return load(self, form, paths, slices, seed, known)
 
     def _plan(self, folder: Path) -> tuple[dict[str, Path], Mapping[str, Any] | None]:
         """The file of each split and no slices, or one file under the name train and its slices."""

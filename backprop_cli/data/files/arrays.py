@@ -14,7 +14,7 @@ import numpy as np
 
 from backprop_cli.data import splits
 from backprop_cli.data.dataset import Array, Dataset
-from backprop_cli.data.files.labels import are_classes, check_seen, encode
+from backprop_cli.data.files.labels import are_classes, check_seen, encode, task_of
 from backprop_cli.data.files.order import dealt
 from backprop_cli.data.files.paths import find, reading
 from backprop_cli.data.finite import check_array
@@ -25,6 +25,7 @@ from backprop_cli.errors import DataError
 
 if TYPE_CHECKING:
     from backprop_cli.data.files import Files
+    from backprop_cli.data.schema import Schema
 
 _X, _Y = "x|X|data|images|inputs|features", "y|Y|target|targets|labels"
 _KEY = re.compile(rf"(?:(?P<before>\w+?)_)?(?:(?P<x>{_X})|(?P<y>{_Y}))(?:_(?P<after>\w+))?")
@@ -37,7 +38,12 @@ _BOMB_BYTES, _BOMB_RATIO = 1 << 28, 200
 
 
 def load_arrays(
-    options: Files, form: str, paths: Mapping[str, Path], slices: Mapping[str, Any] | None, seed: int
+    options: Files,
+    form: str,
+    paths: Mapping[str, Path],
+    slices: Mapping[str, Any] | None,
+    seed: int,
+    known: Schema | None = None,
 ) -> Dataset:
     """The dataset of array files; see `Files`. Raises DataError."""
     x: dict[str, Array] = {}
@@ -50,8 +56,9 @@ def load_arrays(
             if len(rows) != len(targets):
                 raise DataError(f"{path}: {len(rows)} rows of x but {len(targets)} of y; expected as many")
     classes = None
-    if all(are_classes(each, options.task) and each.ndim == 1 for each in y.values()):
-        y, classes = encode(y, place)
+    task = options.task or task_of(known)
+    if all(are_classes(each, task) and each.ndim == 1 for each in y.values()):
+        y, classes = encode(y, place, known.classes if known else None)
     else:
         y = {name: each.reshape(len(each), -1) for name, each in y.items()}
     if len(x) == 1 and not is_large(x["train"] if "train" in x else next(iter(x.values()))):
@@ -61,7 +68,8 @@ def load_arrays(
         order = dealt(len(x[base]), y[base] if classes else None, seed)
         x, y = {base: x[base][order]}, {base: y[base][order]}
     parts = splits.cut(x, y, slices)
-    check_seen(parts, classes)
+    if known is None:
+        check_seen(parts, classes)
     return Dataset(
         name=next(iter(paths.values())).stem,
         source="files",

@@ -20,17 +20,24 @@ from backprop_cli.data.files.order import dealt
 from backprop_cli.data.files.paths import reading
 from backprop_cli.data.gather import release
 from backprop_cli.data.progress import report
+from backprop_cli.data.schema import Images
 from backprop_cli.errors import DataError
 
 if TYPE_CHECKING:
     from backprop_cli.data.files import Files
+    from backprop_cli.data.schema import Schema
 
 _REPORT_EVERY = 100
 _GREY = {"1", "L", "I;16", "I", "F"}
 
 
 def load_images(
-    options: Files, form: str, paths: Mapping[str, Path], slices: Mapping[str, Any] | None, seed: int
+    options: Files,
+    form: str,
+    paths: Mapping[str, Path],
+    slices: Mapping[str, Any] | None,
+    seed: int,
+    known: Schema | None = None,
 ) -> Dataset:
     """The dataset of image folders; see `Files`. Raises DataError."""
     folders, notes = dict(paths), []
@@ -46,6 +53,7 @@ def load_images(
     y, classes = encode(
         {name: np.array(labels) for name, (_, labels) in found.items()},
         {name: str(folder) for name, folder in folders.items()},
+        known.classes if known else None,
     )
     if len(x) == 1:
         (base,) = x
@@ -56,16 +64,15 @@ def load_images(
         x, y = {base: dealt_x}, {base: y[base][order]}
     size = next(iter(x.values())).shape[1:3]
     parts = splits.cut(x, y, slices)
-    check_seen(parts, classes)
+    if known is None:
+        check_seen(parts, classes)
     return Dataset(
         name=next(iter(paths.values())).name,
         source="files",
         splits=parts,
         classes=classes,
-        origin={
-            "files": {name: str(path) for name, path in paths.items()},
-            "images": {"color": color, "size": list(size), "resize": options.size is not None},
-        },
+        origin={"files": {name: str(path) for name, path in paths.items()}},
+        images=Images(color="grey" if color == "grey" else "rgb", size=size, resize=options.size is not None),
         notes=notes,
     )
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from backprop_cli.data.dataset import Array, Split
 from backprop_cli.errors import DataError
+
+if TYPE_CHECKING:
+    from backprop_cli.data.schema import Schema
 
 MAX_INTEGER_CLASSES = 50
 
@@ -19,6 +23,13 @@ def are_classes(values: Array, task: str | None) -> bool:
     if values.dtype.kind in "iu":
         return len(np.unique(values)) <= MAX_INTEGER_CLASSES
     return values.dtype.kind not in "f"
+
+
+def task_of(known: Schema | None) -> str | None:
+    """What a model was trained for: classification or regression; None without one."""
+    if known is None:
+        return None
+    return "regression" if known.classes is None else "classification"
 
 
 def check_seen(parts: Mapping[str, Split], classes: list[str] | None) -> None:
@@ -36,12 +47,16 @@ def check_seen(parts: Mapping[str, Split], classes: list[str] | None) -> None:
             )
 
 
-def encode(parts: Mapping[str, Array], place: Mapping[str, str]) -> tuple[dict[str, Array], list[str]]:
+def encode(
+    parts: Mapping[str, Array], place: Mapping[str, str], classes: list[str] | None = None
+) -> tuple[dict[str, Array], list[str]]:
     """Class ids of every part and the class names, sorted; `place` names a part in messages.
 
-    The classes are those of `train` (of the first part without one). Raises DataError for a label
-    that it does not have, with the row counted from 1.
+    The classes are those given, which a model has learnt, else those of `train` (of the first part without one).
+    Raises DataError for a label that is not among them, with the row counted from 1.
     """
+    if classes is not None:
+        return {name: _ids(values, classes, place[name]) for name, values in parts.items()}, classes
     first = "train" if "train" in parts else next(iter(parts))
     known = np.unique(parts[first])
     ids: dict[str, Array] = {}
@@ -56,3 +71,18 @@ def encode(parts: Mapping[str, Array], place: Mapping[str, str]) -> tuple[dict[s
             )
         ids[name] = at.astype(np.int64)
     return ids, [str(label) for label in known]
+
+
+def _ids(values: Array, classes: list[str], place: str) -> Array:
+    """The place of each label among the classes of a model. Raises DataError."""
+    labels, rows = np.unique(values, return_inverse=True)
+    known = {name: i for i, name in enumerate(classes)}
+    ids = np.array([known.get(str(label), -1) for label in labels], np.int64)[rows]
+    unseen = np.flatnonzero(ids < 0)
+    if len(unseen):
+        row = int(unseen[0])
+        raise DataError(
+            f"{place}, row {row + 1}: label {str(values[row])!r} is none of the classes that the model has learnt: "
+            f"{', '.join(classes[:20])}"
+        )
+    return ids

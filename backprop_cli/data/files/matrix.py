@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,10 +69,28 @@ def without_gaps(table: Any, columns: Columns, targets: Sequence[str], path: Pat
     return table
 
 
-def matrix(table: Any, columns: Columns, place: str, order: Array | None = None) -> Array:
+class Unseen:
+    """Categories met that a model has not learnt. In one-hot columns they are none of the known ones: all zeros."""
+
+    def __init__(self) -> None:
+        self.counts: dict[str, Counter[str]] = {}  # by column
+
+    def notes(self, place: str) -> list[str]:
+        """A sentence about each column that has some."""
+        return [
+            f"{place}, column {name!r}: {met.total():,} values of {len(met):,} categories that the model has not "
+            "learnt "
+            f"({', '.join(repr(each) for each, _ in met.most_common(3))}{', …' if len(met) > 3 else ''}) are read as "
+            "none of the known ones"
+            for name, met in self.counts.items()
+        ]
+
+
+def matrix(table: Any, columns: Columns, place: str, order: Array | None = None, unseen: Unseen | None = None) -> Array:
     """x (N, F) of a table, rows in the given order; text as (N,) bytes. Raises DataError.
 
-    Missing numbers are NaN where `missing: mean` will fill them.
+    Missing numbers are NaN where `missing: mean` will fill them. Categories that are not among the known ones go to
+    `unseen`; without it, and in columns of integer codes, they are an error.
     """
     if columns.text:
         texts = [(each or "").encode() for each in table[columns.text].to_pylist()]
@@ -84,7 +103,9 @@ def matrix(table: Any, columns: Columns, place: str, order: Array | None = None)
     for name in columns.features:
         known = columns.categories.get(name)
         values = (
-            _numbers(table[name], name, columns, place) if known is None else _codes(table[name], name, columns, place)
+            _numbers(table[name], name, columns, place)
+            if known is None
+            else _codes(table[name], name, columns, place, unseen if one_hot else None)
         )
         read.append((values, len(known) if known is not None and one_hot else 0))
     for first in range(0, len(x), _BLOCK_ROWS):  # a block of x stays in the cache while its columns are filled
@@ -92,7 +113,9 @@ def matrix(table: Any, columns: Columns, place: str, order: Array | None = None)
         block, at = x[first : first + len(rows)], 0
         for values, width in read:
             if width:
-                block[np.arange(len(rows)), at + values[rows]] = 1
+                codes = values[rows]
+                known_rows = np.flatnonzero(codes >= 0)  # −1 is a category that no column stands for
+                block[known_rows, at + codes[known_rows]] = 1
             else:
                 block[:, at] = values[rows]
             at += width or 1
@@ -121,8 +144,8 @@ def _numbers(column: Any, name: str, columns: Columns, place: str) -> Array:
     return values
 
 
-def _codes(column: Any, name: str, columns: Columns, place: str) -> Array:
-    """The code of each row's category."""
+def _codes(column: Any, name: str, columns: Columns, place: str, unseen: Unseen | None) -> Array:
+    """The code of each row's category; −1 for one that is noted as unseen."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -132,6 +155,10 @@ def _codes(column: Any, name: str, columns: Columns, place: str) -> Array:
         column = pc.fill_null(column, columns.fill[name])
     ids: Array = pc.index_in(column, pa.array(known, pa.string())).to_numpy()
     if ids.dtype.kind == "f":  # Arrow's nulls: a category that is not among the known ones
+        if unseen is not None:
+            odd = column.filter(pa.array(np.isnan(ids)))
+            unseen.counts.setdefault(name, Counter()).update(odd.to_pylist())
+            return np.where(np.isnan(ids), -1, ids).astype(np.int64)
         row = int(np.flatnonzero(np.isnan(ids))[0])
         raise DataError(
             f"{place}, row {row + 1}, column {name!r}: category {column[row].as_py()!r} never occurs in the training "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,53 +12,67 @@ import numpy as np
 from backprop_cli.data import splits
 from backprop_cli.data.dataset import Array, Dataset
 from backprop_cli.data.files.columns import Layout, column_names, is_number, read_columns, require
-from backprop_cli.data.files.labels import are_classes, check_seen, encode
-from backprop_cli.data.files.matrix import Columns, fill_gaps, learn_means, matrix, without_gaps
+from backprop_cli.data.files.labels import are_classes, check_seen, encode, task_of
+from backprop_cli.data.files.matrix import Columns, Unseen, fill_gaps, learn_means, matrix, without_gaps
 from backprop_cli.data.files.order import dealt
 from backprop_cli.errors import DataError
 
 if TYPE_CHECKING:
     from backprop_cli.data.files import Files
+    from backprop_cli.data.schema import Schema
 
 MAX_CATEGORIES = 100  # a text column with more is a name or a number, unless it is listed
 
 
 def load_tables(
-    options: Files, form: str, paths: Mapping[str, Path], slices: Mapping[str, Any] | None, seed: int
+    options: Files,
+    form: str,
+    paths: Mapping[str, Path],
+    slices: Mapping[str, Any] | None,
+    seed: int,
+    known: Schema | None = None,
 ) -> Dataset:
     """The dataset of one table, or of one a split; see `Files`. Raises DataError."""
     layout = Layout(form, options.delimiter, options.header)
     first = "train" if "train" in paths else next(iter(paths))
-    targets = [options.target] if isinstance(options.target, str) else list(options.target or [])
+    given = options.target or (known.targets if known else [])
+    targets = [given] if isinstance(given, str) else list(given)
     if not targets:
         raise DataError(
             f"{paths[first]}: set dataset.target to the column to predict; the columns are "
             + ", ".join(column_names(paths[first], layout)[:30])
         )
-    columns = _choose(options, layout, paths[first], targets)
+    if known is not None and known.table is not None:
+        columns = replace(known.table, layout=layout)
+    else:
+        columns = _choose(options, layout, paths[first], targets)
     tables = {name: _read(columns, path, targets) for name, path in paths.items()}
     for name, path in paths.items():
         tables[name] = without_gaps(tables[name], columns, targets, path)
-    _learn_categories(columns, options.categorical, tables[first], paths[first])
+    if known is None:
+        _learn_categories(columns, options.categorical, tables[first], paths[first])
 
     raw = {name: _targets(table, targets) for name, table in tables.items()}
     classes = None
-    if len(targets) == 1 and are_classes(raw[first], options.task):
-        y, classes = encode(raw, {name: str(path) for name, path in paths.items()})
+    if len(targets) == 1 and are_classes(raw[first], options.task or task_of(known)):
+        place = {name: str(path) for name, path in paths.items()}
+        y, classes = encode(raw, place, known.classes if known else None)
     else:
         y = {name: _values(each, targets, paths[name]) for name, each in raw.items()}
     x: dict[str, Array] = {}
+    unseen = Unseen() if known else None
     for name in list(tables):
         order = None
         if len(paths) == 1:
             order = dealt(len(y[name]), y[name] if classes else None, seed)
             y[name] = y[name][order]
-        x[name] = matrix(tables.pop(name), columns, str(paths[name]), order)
+        x[name] = matrix(tables.pop(name), columns, str(paths[name]), order, unseen)
     parts = splits.cut(x, y, slices)
-    check_seen(parts, classes)
+    if known is None:
+        check_seen(parts, classes)
     if columns.missing == "mean":
-        train = parts.get("train") or next(iter(parts.values()))
-        learn_means(columns, train.x)
+        if known is None:
+            learn_means(columns, (parts.get("train") or next(iter(parts.values()))).x)
         for part in parts.values():
             fill_gaps(columns, part.x)
     return Dataset(
@@ -67,11 +81,10 @@ def load_tables(
         splits=parts,
         classes=classes,
         features=None if columns.text else columns.names(),
-        origin={
-            "files": {name: str(path) for name, path in paths.items()},
-            "target": targets,
-            "table": asdict(columns),
-        },
+        origin={"files": {name: str(path) for name, path in paths.items()}},
+        targets=targets,
+        table=columns,
+        notes=unseen.notes(paths[first].name) if unseen else [],
     )
 
 

@@ -13,24 +13,34 @@ import numpy as np
 from backprop_cli.data import splits
 from backprop_cli.data.dataset import Array, Dataset, Split
 from backprop_cli.data.files.paths import reading
+from backprop_cli.data.schema import Text
 from backprop_cli.errors import DataError
 
 if TYPE_CHECKING:
     from backprop_cli.data.files import Files
+    from backprop_cli.data.schema import Schema
 
 UNKNOWN = "�"
 _WORD = re.compile(r"\w+(?:'\w+)?|[^\w\s]|\n")
 
 
 def load_text(
-    options: Files, form: str, paths: Mapping[str, Path], slices: Mapping[str, Any] | None, seed: int
+    options: Files,
+    form: str,
+    paths: Mapping[str, Path],
+    slices: Mapping[str, Any] | None,
+    seed: int,
+    known: Schema | None = None,
 ) -> Dataset:
     """The dataset of text files; see `Files`. Raises DataError."""
     tokens = {name: tokens_of(read_text(path), options.level) for name, path in paths.items()}
     sizes = {name: len(each) for name, each in tokens.items()}
     parts = splits.resolve(slices or splits.default(sizes), sizes)
     runs = {name: [tokens[p.base][p.start : p.stop] for p in of] for name, of in parts.items()}
-    names = vocabulary(runs["train"] if "train" in runs else next(iter(runs.values())), options.vocabulary)
+    if known is not None and known.classes is not None:
+        names = known.classes
+    else:
+        names = vocabulary(runs["train"] if "train" in runs else next(iter(runs.values())), options.vocabulary)
     ids = {token: i for i, token in enumerate(names)}
     windows = {}
     for name, texts in runs.items():
@@ -46,7 +56,8 @@ def load_text(
         source="files",
         splits={name: Split(each[:, :-1], each[:, 1:]) for name, each in windows.items()},
         classes=names,
-        origin={"files": {name: str(path) for name, path in paths.items()}, "level": options.level},
+        origin={"files": {name: str(path) for name, path in paths.items()}},
+        text=Text(level=options.level, length=options.length),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from backprop_cli.data.dataset import Array, Dataset
 from backprop_cli.data.source import Source, source
 from backprop_cli.errors import UnknownNameError
 from backprop_cli.registry import Doc, expected
+
+if TYPE_CHECKING:
+    from backprop_cli.data.schema import Schema
 
 FOLDER = Path(__file__).parent
 
@@ -51,7 +54,7 @@ class Sample(Source):
 
     name: Annotated[str, Doc("mnist5k, iris, wine, breast_cancer, digits or diabetes")]
 
-    def load(self, seed: int, folder: Path) -> Dataset:
+    def load(self, seed: int, folder: Path, known: Schema | None = None) -> Dataset:
         path = sample_path(self.name)
         if path.suffix == ".txt":
             raise UnknownNameError(

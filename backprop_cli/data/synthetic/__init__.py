@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 from zlib import crc32
 
 import numpy as np
@@ -14,6 +14,9 @@ from backprop_cli.data import splits
 from backprop_cli.data.dataset import Array, Dataset
 from backprop_cli.data.source import Source, source
 from backprop_cli.registry import Doc
+
+if TYPE_CHECKING:
+    from backprop_cli.data.schema import Schema
 
 Noise = Annotated[float, Ge(0), Doc("standard deviation of the Gaussian noise added to x")]
 AtLeastOne = Annotated[int, Ge(1)]
@@ -40,7 +43,7 @@ class Synthetic(Source):
         """All rows: x (N, …), and y (N,) class ids, (N, K) values or (N, T) ids per step."""
         raise NotImplementedError  # every problem has its own rows
 
-    def load(self, seed: int, folder: Path) -> Dataset:
+    def load(self, seed: int, folder: Path, known: Schema | None = None) -> Dataset:
         seed = seed if self.seed is None else self.seed
         key = np.random.SeedSequence([seed, crc32(b"synthetic"), crc32(self.type_name.encode())])
         x, y = self.generate(np.random.Generator(np.random.PCG64(key)))

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from backprop_cli.data import splits
 from backprop_cli.data.cache import Entry
@@ -19,6 +19,9 @@ from backprop_cli.data.dataset import Dataset
 from backprop_cli.data.source import Source, source
 from backprop_cli.errors import DataError, DownloadError
 from backprop_cli.registry import Doc
+
+if TYPE_CHECKING:
+    from backprop_cli.data.schema import Schema
 
 
 def default_data_dir() -> Path:
@@ -84,7 +87,7 @@ class Tfds(Source):
     ] = None
     target: Annotated[str | None, Doc("the feature that is y; by default TFDS's supervised key")] = None
 
-    def load(self, seed: int, folder: Path) -> Dataset:
+    def load(self, seed: int, folder: Path, known: Schema | None = None) -> Dataset:
         entry = self.entry(folder)
         about, arrays = entry.filled(lambda: self._fill(entry, folder))
         x, y = (

@@ -31,10 +31,16 @@ class Recorder(Callback):
     """
 
     def __init__(
-        self, run: RunDirectory, best: Best, learned: Mapping[str, Array], warn: Callable[[str], None]
+        self,
+        run: RunDirectory,
+        best: Best,
+        learned: Mapping[str, Array],
+        model: Mapping[str, Any],
+        warn: Callable[[str], None],
     ) -> None:
         self.run, self.best, self.warn = run, best, warn
         self.learned = learned  # arrays every checkpoint carries along: what transforms learned
+        self.model = model  # values every checkpoint carries along: what it says of its model
         self._folder: Folder | None = None
         self._tail, self._rows = b"", 0  # of metrics.jsonl, as the checkpoint knows it
         self.log: MetricsLog | None = None
@@ -91,10 +97,10 @@ class Recorder(Callback):
         best = self.best
         if loop.options.checkpoint.keep_best and best.epoch_number > self._saved_best:
             about = {"epoch": best.epoch_number, "step": best.step_number, "best": best.summary}
-            write(self._folder, saved.BEST, self._best_arrays(loop), about)
+            write(self._folder, saved.BEST, self._best_arrays(loop), {**about, **self.model})
             self._saved_best = best.epoch_number
         arrays, values = loop.state_dict()
-        write(self._folder, saved.LAST, {**arrays, **self.learned}, values, self._make_room)
+        write(self._folder, saved.LAST, {**arrays, **self.learned}, {**values, **self.model}, self._make_room)
         self._saved, self._saved_at = time.monotonic(), _position(loop)
         self._cost = self._saved - began
 

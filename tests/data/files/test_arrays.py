@@ -1,7 +1,6 @@
 """Arrays: .npy, .npz and IDX; what is damaged, too large or pickled is refused before it is loaded."""
 
 import gzip
-import json
 import pickle
 import struct
 import sys
@@ -14,10 +13,15 @@ import pytest
 from backprop_cli import registry
 from backprop_cli.data.gather import is_large
 from backprop_cli.data.inputs import read_inputs
+from backprop_cli.data.schema import Schema
 from backprop_cli.errors import DataError
 
 X = np.arange(60, dtype=np.float32).reshape(20, 3)
 Y = np.arange(20) % 4
+
+
+def rows(*shape: int) -> Schema:
+    return Schema(shape=shape, dtype="float32", target_shape=(), target_dtype="int64")
 
 
 def load(path, seed=0, **options):
@@ -182,12 +186,11 @@ def test_prediction_from_arrays(tmp_path):
     np.save(tmp_path / "x.npy", X)
     np.savez(tmp_path / "x.npz", x=X, y=Y)
     for name in ("x.npy", "x.npz"):
-        np.testing.assert_array_equal(read_inputs(tmp_path / name, {}, (3,)), X)
+        np.testing.assert_array_equal(read_inputs(tmp_path / name, rows(3)).x, X)
     np.save(tmp_path / "one.npy", np.zeros((28, 28)))
-    assert read_inputs(tmp_path / "one.npy", {}, (28, 28)).shape == (1, 28, 28)
-    assert read_inputs(tmp_path / "one.npy", json.loads("{}"), None).shape == (28, 28)
+    assert read_inputs(tmp_path / "one.npy", rows(28, 28)).x.shape == (1, 28, 28)
     with pytest.raises(DataError, match="trained on rows of shape"):
-        read_inputs(tmp_path / "one.npy", {}, (27, 27))
+        read_inputs(tmp_path / "one.npy", rows(27, 27))
     (tmp_path / "x.doc").touch()
     with pytest.raises(DataError, match=r"x\.doc: expected a \.npy"):
-        read_inputs(tmp_path / "x.doc", {}, (3,))
+        read_inputs(tmp_path / "x.doc", rows(3))

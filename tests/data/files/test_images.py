@@ -9,7 +9,12 @@ from PIL import Image
 
 from backprop_cli import registry
 from backprop_cli.data.inputs import read_inputs
+from backprop_cli.data.schema import Schema, schema_of
 from backprop_cli.errors import DataError
+
+
+def rows(*shape: int) -> Schema:
+    return Schema(shape=shape, dtype="uint8", target_shape=(), target_dtype="int64")
 
 
 def load(path, **options):
@@ -131,13 +136,16 @@ def test_a_class_that_training_never_saw(tmp_path):
 def test_prediction_from_images(pets, tmp_path):
     dataset = load(pets, size=[3, 3])
     draw(tmp_path / "new.png", (9, 9, 9), size=(50, 40), mode="RGB")
-    x = read_inputs(tmp_path / "new.png", dataset.origin, dataset.input_shape)
+    known = schema_of(dataset)
+    x = read_inputs(tmp_path / "new.png", known).x
     assert x.shape == (1, 3, 3, 1)
     assert set(x.flat) == {9}
-    assert read_inputs(pets / "cat", dataset.origin, dataset.input_shape).shape == (10, 3, 3, 1)
-    assert read_inputs(pets / "cat", {}, (4, 6)).shape == (10, 4, 6)
+    many = read_inputs(pets / "cat", known)
+    assert many.x.shape == (10, 3, 3, 1)
+    assert many.files == sorted(path.name for path in (pets / "cat").iterdir())
+    assert read_inputs(pets / "cat", rows(4, 6)).x.shape == (10, 4, 6)
     with pytest.raises(DataError, match="trained on rows of shape"):
-        read_inputs(tmp_path / "new.png", {}, (4,))
+        read_inputs(tmp_path / "new.png", rows(4))
 
 
 @pytest.mark.parametrize(
@@ -194,7 +202,7 @@ def test_hidden_files_are_passed_over_at_every_depth(pets):
     (pets / "cat" / "._0.png").write_bytes(b"what macOS writes beside a file")
     (pets / ".git").mkdir()
     assert sum(len(split) for split in load(pets).splits.values()) == 20
-    assert read_inputs(pets, {}, (4, 6)).shape == (20, 4, 6)
+    assert read_inputs(pets, rows(4, 6)).x.shape == (20, 4, 6)
 
 
 def test_pictures_stand_upright_as_their_exif_data_say(tmp_path):
@@ -207,7 +215,7 @@ def test_pictures_stand_upright_as_their_exif_data_say(tmp_path):
         Image.fromarray(pixels).save(tmp_path / kind / "1.png", exif=exif)
     turned = np.rot90(pixels, -1)
     np.testing.assert_array_equal(load(tmp_path, splits={"train": "train"}).splits["train"].x[0, :, :, 0], turned)
-    np.testing.assert_array_equal(read_inputs(tmp_path / "a" / "1.png", {}, (6, 4))[0], turned)
+    np.testing.assert_array_equal(read_inputs(tmp_path / "a" / "1.png", rows(6, 4)).x[0], turned)
 
 
 def test_a_picture_replaced_by_one_of_the_same_size_and_date_is_read_again(pets):

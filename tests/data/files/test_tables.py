@@ -1,6 +1,5 @@
 """Tables: columns by name, categories, gaps, splits, and every mistake named with its row and column."""
 
-import json
 import os
 from pathlib import Path
 
@@ -12,8 +11,10 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from backprop_cli import registry
+from backprop_cli.data.files.matrix import Unseen
 from backprop_cli.data.files.order import dealt
 from backprop_cli.data.inputs import read_inputs
+from backprop_cli.data.schema import Schema, schema_of
 from backprop_cli.errors import DataError
 
 FLOWERS = "width,height,color,species\n" + "".join(
@@ -280,18 +281,26 @@ def test_no_permission(tmp_path):
 def test_prediction_reads_its_input_as_training_did(tmp_path):
     path = write(tmp_path, "a.csv", "n,c,y\n1,p,0\n,p,1\n3,q,0\n")
     dataset = load(path, target="y", missing="mean")
-    known = json.loads(json.dumps({**dataset.origin, "features": dataset.features}))
+    known = Schema.model_validate_json(schema_of(dataset).model_dump_json())
     new = write(tmp_path, "new.csv", "id,c,n\n7,q,5\n8,p,\n")
-    assert read_inputs(new, known, (3,)).tolist() == [[5, 0, 1], [2, 1, 0]]
+    assert read_inputs(new, known).x.tolist() == [[5, 0, 1], [2, 1, 0]]
     with pytest.raises(DataError, match=r"no column 'n'"):
-        read_inputs(write(tmp_path, "less.csv", "id,c\n7,q\n"), known, (3,))
+        read_inputs(write(tmp_path, "less.csv", "id,c\n7,q\n"), known)
     with pytest.raises(DataError, match=r"row 1, column 'c': category 'z' never occurs"):
-        read_inputs(write(tmp_path, "odd.csv", "n,c\n7,z\n"), known, (3,))
+        read_inputs(write(tmp_path, "odd.csv", "n,c\n7,z\n"), known)
+    unseen = Unseen()
+    assert read_inputs(tmp_path / "odd.csv", known, unseen=unseen).x.tolist() == [[7, 0, 0]]
+    (note,) = unseen.notes("odd.csv")
+    assert "column 'c': 1 values" in note and "'z'" in note
+    kept = read_inputs(new, known, ["id"])
+    assert kept.kept == {"id": ["7", "8"]}
 
 
 def test_prediction_from_a_table_for_a_network_trained_on_arrays(tmp_path):
     path = write(tmp_path, "t.csv", "b,a\n1,2\n3,4\n")
-    assert read_inputs(path, {"features": ["a", "b"]}, (2,)).tolist() == [[2, 1], [4, 3]]
-    assert read_inputs(path, {}, (2,)).tolist() == [[1, 2], [3, 4]]
+    arrays = Schema(shape=(2,), dtype="float64", target_shape=(), target_dtype="int64")
+    by_name = arrays.model_copy(update={"features": ["a", "b"]})
+    assert read_inputs(path, by_name).x.tolist() == [[2, 1], [4, 3]]
+    assert read_inputs(path, arrays).x.tolist() == [[1, 2], [3, 4]]
     with pytest.raises(DataError, match=r"rows of shape \(2,\); the network was trained on rows of shape \(3,\)"):
-        read_inputs(path, {}, (3,))
+        read_inputs(path, arrays.model_copy(update={"shape": (3,)}))

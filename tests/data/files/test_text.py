@@ -7,6 +7,7 @@ import pytest
 
 from backprop_cli import registry
 from backprop_cli.data.inputs import read_inputs
+from backprop_cli.data.schema import Schema, schema_of
 from backprop_cli.errors import DataError
 
 TEXT = "the cat sat. The dog\r\nsat, too: don't! " * 20
@@ -75,9 +76,8 @@ def test_texts_that_cannot_be_used(tmp_path):
 
 def test_prediction_from_text(text, tmp_path):
     dataset = load(text, length=5)
-    known = {**dataset.origin, "classes": dataset.classes}
     (tmp_path / "new.txt").write_text("the cat satXY")
-    x = read_inputs(tmp_path / "new.txt", known, (5,))
+    x = read_inputs(tmp_path / "new.txt", schema_of(dataset)).x
     assert ["".join(np.array(dataset.classes)[ids]) for ids in x] == ["the c", "at sa"]
     with pytest.raises(DataError, match="not trained on a text"):
-        read_inputs(tmp_path / "new.txt", {}, (5,))
+        read_inputs(tmp_path / "new.txt", Schema(shape=(5,), dtype="int32", target_shape=(5,), target_dtype="int32"))

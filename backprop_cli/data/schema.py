@@ -1,0 +1,80 @@
+"""What a model has to know of its data: how raw input is read, and what its outputs are called.
+
+Everything here was settled or learnt on the training data, travels in the model's file, and is never learnt anew:
+`load_dataset` and `read_inputs` take it from there.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from annotated_types import Ge
+from pydantic import BaseModel, ConfigDict, Field
+
+from backprop_cli.data.dataset import Dataset
+from backprop_cli.data.files.matrix import Columns
+from backprop_cli.data.fingerprint import fingerprint
+
+TEXT = "text"  # the dtype of rows that are strings
+Size = Annotated[int, Ge(0)]
+Dtype = Annotated[str, Field(pattern=r"^(text|bool|u?int(8|16|32|64)|float(16|32|64))$")]
+
+
+class Images(BaseModel):
+    """How a picture becomes an array (height, width, 1 or 3) of bytes."""
+
+    model_config = ConfigDict(frozen=True)
+
+    color: Literal["grey", "rgb"]
+    size: tuple[Size, Size]  # height, width
+    resize: bool  # whether pictures of another size are resized; else they are refused
+
+
+class Text(BaseModel):
+    """How a text becomes windows of token ids; the vocabulary are the classes."""
+
+    model_config = ConfigDict(frozen=True)
+
+    level: Literal["character", "word"]
+    length: Annotated[int, Ge(1)]
+
+
+class Schema(BaseModel):
+    """Raw rows of x and y before any transform, and the names of what is in them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    shape: tuple[Size, ...]  # of one row of x
+    dtype: Dtype  # of x: float64, uint8, int64, …, or `text`
+    target_shape: tuple[Size, ...]  # of one row of y; () for class ids
+    target_dtype: Dtype
+    features: list[str] | None = None  # names of the columns of x
+    targets: list[str] = []  # names of the columns of y
+    classes: list[str] | None = None  # names of the class ids 0, 1, …
+    table: Columns | None = None  # columns of a table: features, categories, fills, layout
+    images: Images | None = None
+    text: Text | None = None
+    fingerprint: str | None = None  # of the training data
+
+
+def schema_of(dataset: Dataset) -> Schema:
+    """What a dataset has settled, to be kept with the model."""
+    first = next(iter(dataset.splits.values()))
+    return Schema(
+        shape=first.x.shape[1:],
+        dtype=_name(first.x.dtype),
+        target_shape=first.y.shape[1:],
+        target_dtype=_name(first.y.dtype),
+        features=dataset.features,
+        targets=dataset.targets,
+        classes=dataset.classes,
+        table=dataset.table,
+        images=dataset.images,
+        text=dataset.text,
+        fingerprint=fingerprint(dataset),
+    )
+
+
+def _name(dtype: np.dtype[Any]) -> str:
+    return TEXT if dtype.kind in "SUO" else dtype.name

@@ -1,0 +1,1 @@
+"""A trained model: what its file says of it, and how it answers."""

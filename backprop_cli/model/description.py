@@ -1,0 +1,140 @@
+"""What a model's file says of itself, beside its arrays: the document `model` in the values of a checkpoint.
+
+Training writes it (`build.describe`), everything that uses a trained model reads it (`model.Model`). With it a
+prediction needs neither the config nor the training data.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from sys import modules
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from backprop_cli.data.schema import Schema
+from backprop_cli.engine.losses.base import Reading
+from backprop_cli.errors import CheckpointError
+from backprop_cli.registry import PLUGIN_MODULE
+from backprop_cli.runs.checkpoints.checkpoint import CheckpointFile
+
+Array = npt.NDArray[Any]
+VERSION: Literal[1] = 1  # raised whenever an older bp could not use what is written
+KEY = "model"  # of the document among a checkpoint's values, and of its arrays' prefix
+TRANSFORMS = "transforms/"  # prefix of the arrays that transforms learned
+LONG = 1000  # strings; longer lists become arrays, since the header of a file is short
+_TABLE = "$table"
+
+
+class Plugin(BaseModel):
+    """A plugin file that defines a class which the model uses."""
+
+    model_config = ConfigDict(frozen=True)
+
+    file: str
+    sha256: str
+    used_by: list[str]  # parts of the model: architecture, transforms, loss, metrics
+
+
+class Description(BaseModel):
+    """Everything but the arrays. Layers, loss, metrics and transforms are written as in a resolved config."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version: Literal[1]
+    program: str  # the version of bp that wrote it
+    name: str
+    dtype: Literal["float32", "float64"]
+    architecture: list[Any]
+    loss: Any
+    metrics: list[Any]
+    transforms: list[Any]
+    reading: Reading  # how outputs are to be read
+    data: Schema
+    plugins: list[Plugin]
+
+    def document(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """(plain values for JSON, arrays by name) to be saved."""
+        arrays: dict[str, Array] = {}
+        return _packed(self.model_dump(mode="json"), arrays), arrays
+
+
+def description_of(file: CheckpointFile) -> Description | None:
+    """What a checkpoint says of its model; None for one that an older bp wrote. Raises CheckpointError."""
+    said = file.values.get(KEY)
+    if said is None:
+        return None
+    version = said.get("version") if isinstance(said, dict) else None
+    if isinstance(version, int) and version != VERSION:
+        raise CheckpointError(
+            f"{file.path}: a model described in format {version}, this bp reads {VERSION}; "
+            f"use the version of bp that wrote it ({said.get('program', 'unknown')!s:.20})"
+        )
+    try:
+        return Description.model_validate(_unpacked(said, file.read_under(f"{KEY}/")))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise file.damaged(f"its model's {where}: {first['msg'][:1].lower()}{first['msg'][1:]}") from None
+    except (KeyError, ValueError, TypeError, RecursionError) as error:
+        raise file.damaged(f"its model cannot be read: {error!s:.200}") from None
+
+
+def plugins_of(parts: Mapping[str, Any]) -> list[Plugin]:
+    """The plugin files that define what the parts of a model are made of."""
+    users: dict[str, list[str]] = {}
+    for role, value in parts.items():
+        for instance in _instances(value):
+            name = type(instance).__module__
+            if name.startswith(PLUGIN_MODULE) and role not in users.setdefault(name, []):
+                users[name].append(role)
+    found = []
+    for name, roles in users.items():
+        path = Path(str(modules[name].__file__))
+        found.append(Plugin(file=path.name, sha256=digest(path), used_by=roles))
+    return found
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _instances(value: Any) -> Iterator[Any]:
+    """The dataclass instances in a value, at any depth."""
+    if isinstance(value, list | tuple):
+        for each in value:
+            yield from _instances(each)
+    elif is_dataclass(value) and not isinstance(value, type):
+        yield value
+        for field in fields(value):
+            if field.init:
+                yield from _instances(getattr(value, field.name))
+
+
+def _packed(value: Any, arrays: dict[str, Array]) -> Any:
+    if isinstance(value, dict):
+        return {key: _packed(child, arrays) for key, child in value.items()}
+    if not isinstance(value, list):
+        return value
+    if len(value) <= LONG or not all(isinstance(each, str) for each in value):
+        return [_packed(child, arrays) for child in value]
+    number, strings = len(arrays), json.dumps(value).encode()
+    arrays[f"{KEY}/{number}"] = np.frombuffer(strings, np.uint8)
+    return {_TABLE: number}
+
+
+def _unpacked(value: Any, arrays: Mapping[str, Array]) -> Any:
+    if isinstance(value, list):
+        return [_unpacked(child, arrays) for child in value]
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == {_TABLE}:
+        return json.loads(arrays[f"{KEY}/{value[_TABLE]}"].tobytes())
+    return {key: _unpacked(child, arrays) for key, child in value.items()}

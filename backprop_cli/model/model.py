@@ -1,0 +1,176 @@
+"""A trained model that was loaded: raw input in, classes or values out.
+
+input → `data.inputs` (columns, categories, fills) → transforms → network → `Reading` (classes, values)
+Everything on the way comes from the model's own file. Neither a config nor the training data is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from backprop_cli import registry
+from backprop_cli.config.part import part
+from backprop_cli.config.schema import Options
+from backprop_cli.data.batches import Batches
+from backprop_cli.data.dataset import Split
+from backprop_cli.data.inputs import Rows, read_inputs, rows_of
+from backprop_cli.data.pipeline import load_transforms_state, network_input
+from backprop_cli.data.schema import TEXT
+from backprop_cli.data.source import Source
+from backprop_cli.data.transform import Transform
+from backprop_cli.engine.graph import Network
+from backprop_cli.engine.losses.base import Loss
+from backprop_cli.engine.metrics.base import Metric
+from backprop_cli.errors import BuildError, ConfigError, UsageError
+from backprop_cli.expand import Expander
+from backprop_cli.model.description import TRANSFORMS, Description, Plugin, description_of, digest
+from backprop_cli.runs.checkpoints.checkpoint import CheckpointFile
+from backprop_cli.training.options import Trainer
+from backprop_cli.training.threads import limited
+
+Array = npt.NDArray[Any]
+ROWS = 256  # of a batch
+
+
+@dataclass
+class Model:
+    """A trained network with what it takes to use it. `read` makes one from a file."""
+
+    description: Description
+    network: Network
+    transforms: list[Transform]
+    loss: Loss | None  # None where it is a plugin's, and the plugin was not given
+    metrics: list[Metric]
+    path: Path  # of the checkpoint
+
+    @classmethod
+    def read(cls, path: Path, plugins: Sequence[Path] = (), **network_options: Any) -> Model | None:
+        """The model of a checkpoint; None if an older bp wrote it, which did not describe it.
+
+        `plugins` are files that may be run, if their content is what the model was trained with.
+        Raises CheckpointError; UsageError where a plugin is needed and not given.
+        """
+        file = CheckpointFile(path)
+        said = description_of(file)
+        if said is None:
+            return None
+        without = _run_plugins(said.plugins, plugins, path)
+        try:
+            loss = None if "loss" in without else part(Options, "loss", said.loss, str(path))
+            metrics = [] if "metrics" in without else part(Trainer, "metrics", said.metrics, str(path))
+            transforms = part(Source, "transforms", said.transforms, str(path))
+            layers = part(Options, "architecture", said.architecture, str(path))
+            own = file.read_under(TRANSFORMS)
+            load_transforms_state(transforms, {name.removeprefix(TRANSFORMS): a for name, a in own.items()})
+            dtype = np.dtype("S1") if said.data.dtype == TEXT else np.dtype(said.data.dtype)
+            shape, seen = network_input(transforms, said.data.shape, dtype, np.dtype(said.dtype))
+            expander = Expander(shape)
+            expander.expand(layers)
+            network_options.setdefault("kernels", "numpy")
+            network = Network(
+                expander.nodes,
+                shape,
+                loss,
+                dtype=said.dtype,
+                integer_input=seen.kind in "iu",
+                most=sum(entry.bytes for entry in file.entries.values()),
+                **network_options,
+            )
+        except ConfigError as error:
+            first = error.problems[0]
+            raise file.damaged(f"its model's {first.path}: {first.message}") from None
+        except (BuildError, KeyError, ValueError, TypeError, OverflowError) as error:
+            raise file.damaged(f"its model cannot be built: {error}") from None
+        for metric in metrics:
+            metric.reading = said.reading
+        load_weights(file, network)
+        return cls(said, network, transforms, loss, metrics, path)
+
+    @property
+    def classes(self) -> list[str] | None:
+        """The names of the classes 0, 1, …; None for values."""
+        return self.description.data.classes
+
+    def batches(self, x: Array, y: Array | None = None) -> Batches:
+        """Raw rows x, and y, as the network takes them, in order."""
+        return Batches(
+            Split(x, _targets(self.description, len(x)) if y is None else y),
+            max(1, min(len(x), ROWS)),
+            transforms=self.transforms,
+            shuffle=False,
+            dtype=self.network.dtype,
+            augment=False,
+            kernels=self.network.kernels,
+        )
+
+    def rows(self, data: Any) -> Rows:
+        """Raw rows of a path, an array, a DataFrame, a dict or a list of dicts. Raises DataError."""
+        schema = self.description.data
+        if isinstance(data, str | Path):
+            return read_inputs(Path(data), schema)
+        return rows_of(data, schema)
+
+    def outputs(self, data: Any) -> Array:
+        """The network's outputs (N, …) for what `rows` takes. Raises DataError."""
+        rows = data if isinstance(data, Rows) else self.rows(data)
+        return np.concatenate(list(self.run(rows.x)))
+
+    def run(self, x: Array) -> Iterator[Array]:
+        """The outputs for raw rows x, batch by batch."""
+        batches = self.batches(x)
+        with limited(self.network, batches.batch_size):
+            for rows, _ in batches.epoch(0):
+                yield self.network.forward(rows)
+
+    @cached_property
+    def needs(self) -> list[str]:
+        """The columns that an input table must have; empty where it is no table."""
+        schema = self.description.data
+        if schema.table is None:
+            return list(schema.features or [])
+        return [schema.table.text] if schema.table.text else list(schema.table.features)
+
+
+def load_weights(file: CheckpointFile, network: Network) -> None:
+    """Put the weights of a checkpoint into a network: the averaged ones where training kept them. Raises
+    CheckpointError."""
+    store = network.store
+    wanted = {**store.parameters, **store.states}
+    if "optimizer/average" in file.entries and file.values.get("optimizer", {}).get("iteration"):
+        wanted["optimizer/average"] = store.values[: store.trainable]  # trained with `ema`: these are to be used
+    file.expect(wanted, others=True)
+    for name, array in file.read(wanted).items():
+        np.copyto(wanted[name], array)
+
+
+def _targets(said: Description, rows: int) -> Array:
+    """Targets that nobody looks at."""
+    dtype = np.dtype(np.int64) if said.data.target_dtype == TEXT else np.dtype(said.data.target_dtype)
+    return np.zeros((rows, *said.data.target_shape), dtype)
+
+
+def _run_plugins(needed: Sequence[Plugin], given: Sequence[Path], path: Path) -> set[str]:
+    """Run those of the plugin files given that the model was trained with; the parts it has to do without.
+
+    Raises UsageError where layers or transforms cannot be had.
+    """
+    without: set[str] = set()
+    by_content = {digest(each): each for each in given} if needed else {}
+    for plugin in needed:
+        if plugin.sha256 in by_content:
+            registry.load_plugin(by_content[plugin.sha256])
+        elif {"architecture", "transforms"} & set(plugin.used_by):
+            raise UsageError(
+                f"{path}: the model's {' and '.join(plugin.used_by)} need the plugin {plugin.file} "
+                f"(sha256 {plugin.sha256[:12]}…), which is Python code; give the file with --plugin FILE"
+            )
+        else:
+            without.update(plugin.used_by)
+    return without

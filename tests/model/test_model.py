@@ -1,0 +1,230 @@
+"""A model's file alone is enough to use it: no config, no training data, nothing learnt anew."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors import safe_open
+
+from backprop_cli.commands.train import train
+from backprop_cli.config import load_config
+from backprop_cli.errors import BpError, CheckpointError
+from backprop_cli.model import description
+from backprop_cli.model.model import Model
+from tests.checkpoints import Checkpoint
+
+COLOURS = """
+dataset:
+  source: files
+  path: colours.csv
+  target: y
+  missing: mean
+  splits: {train: 80%, validation: 20%}
+  transforms: [standardize]
+architecture: [{type: dense, units: 8, activation: tanh}, {type: dense, units: 2, activation: softmax}]
+loss: sparse_categorical_crossentropy
+optimizer: {type: adam, learning_rate: 0.05}
+trainer: {epochs: 20, metrics: [accuracy]}
+"""
+
+
+@pytest.fixture
+def colours(tmp_path: Path) -> Path:
+    """A project with a table of colours and a run; the files the run was trained on can be changed at will."""
+    rows = [f"{v / 10},{'blue' if v % 2 else 'green' if v % 4 else 'red'},{'a' if v % 2 else 'b'}" for v in range(40)]
+    (tmp_path / "colours.csv").write_text("v,colour,y\n" + "\n".join(rows) + "\n")
+    (tmp_path / "colours.yaml").write_text(COLOURS)
+    train(load_config(tmp_path / "colours.yaml"), run_dir=tmp_path / "run")
+    return tmp_path
+
+
+def read(path: Path) -> Model:
+    model = Model.read(path)
+    assert model is not None
+    return model
+
+
+def rewritten(path: Path, to: Path, change: Callable[[Any], None]) -> Path:
+    """A checkpoint whose description was edited, checksums and all."""
+    checkpoint = Checkpoint.read(path)
+    change(checkpoint.values["model"])
+    checkpoint.write(to)
+    return to
+
+
+@pytest.mark.parametrize("name", ["best", "last"])
+def test_the_file_alone_predicts_the_same_when_data_and_config_are_gone(colours: Path, name: str) -> None:
+    kept = colours / "elsewhere" / "model.safetensors"
+    kept.parent.mkdir()
+    (colours / "run" / "checkpoints" / f"{name}.safetensors").rename(kept)
+    new = [{"v": 1.0, "colour": "blue"}, {"colour": "green", "v": 2}, {"v": None, "colour": "red"}]
+    before = read(kept).outputs(new)
+    for path in ("colours.csv", "colours.yaml", "run/config.yaml", "run/run.json"):
+        (colours / path).unlink()
+    after = read(kept).outputs(new)
+    assert np.array_equal(before, after) and before.shape == (3, 2)
+    assert [read(kept).classes[i] for i in after.argmax(axis=1)][:2] == ["a", "b"]  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("green", "amber"), (",a\n", ",z\n"), ("blue", "aquamarine"), ("\n", "\n9,black,c\n")]
+)
+def test_editing_the_training_data_changes_no_prediction(colours: Path, old: str, new: str, bp: Any) -> None:
+    (colours / "new.csv").write_text("colour,v\nblue,0\nred,0\ngreen,2\n")
+    before = bp("predict", "run", "new.csv", "--json").json
+    table = colours / "colours.csv"
+    table.write_text(table.read_text().replace(old, new))
+    assert bp("predict", "run", "new.csv", "--json").json == before
+    table.unlink()
+    assert bp("predict", "run", "new.csv", "--json").json == before
+
+
+def test_eval_keeps_to_what_the_model_has_learnt_and_says_when_the_data_are_others(colours: Path, bp: Any) -> None:
+    clean = bp("eval", "run", "--json")
+    assert clean.code == 0 and "not those" not in clean.err and clean.json["classes"] == ["a", "b"]
+    table = colours / "colours.csv"
+    text = table.read_text()
+    table.write_text(text.replace("green", "amber"))  # sorts before blue
+    other = bp("eval", "run")
+    assert other.code == 0
+    said = " ".join(other.err.split())
+    assert "'amber'" in said and "not those that run was trained on" in said
+    table.write_text(text.replace(",a\n", ",z\n"))
+    done = bp("eval", "run")
+    assert done.code == 1 and "label 'z' is none of the classes that the model has learnt: a, b" in done.err
+
+
+def test_the_description_is_in_the_metadata_for_everybody(colours: Path) -> None:
+    with safe_open(colours / "run" / "checkpoints" / "best.safetensors", "numpy") as file:
+        said = json.loads(file.metadata()["bp"])["model"]
+    assert said["version"] == description.VERSION
+    assert said["data"]["classes"] == ["a", "b"] and said["data"]["targets"] == ["y"]
+    assert said["data"]["table"]["categories"] == {"colour": ["blue", "green", "red"]}
+    assert (said["architecture"][0]["type"] == "dense" and said["transforms"] == [{"type": "standardize"}]) or said
+
+
+def test_long_tables_do_not_fill_the_header(tmp_path: Path) -> None:
+    words = [f"word{i}" for i in range(30_000)]
+    (tmp_path / "t.txt").write_text(" ".join(words * 2))
+    (tmp_path / "c.yaml").write_text(
+        "dataset: {source: files, path: t.txt, level: word, vocabulary: 30000, length: 8, splits: {train: train}}\n"
+        "architecture: [{type: embedding, input_dim: 30001, output_dim: 1},\n"
+        "  {type: dense, units: 30001, activation: softmax}]\nloss: cross_entropy\n"
+        "trainer: {epochs: 1, batch_size: 512}\n"
+    )
+    train(load_config(tmp_path / "c.yaml"), run_dir=tmp_path / "run")
+    path = tmp_path / "run" / "checkpoints" / "last.safetensors"
+    assert int.from_bytes(path.read_bytes()[:8], "little") < 20_000
+    assert sorted(read(path).classes or []) == sorted([*words, "�"])
+
+
+def set_at(path: str, value: Any) -> Callable[[Any], None]:
+    def change(document: Any) -> None:
+        *parents, last = [int(key) if key.isdigit() else key for key in path.split(".")]
+        for key in parents:
+            document = document[key]
+        document[last] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("version", 7, "format 7, this bp reads 1"),
+        ("version", "x", "its model's version"),
+        ("dtype", "float16", "its model's dtype"),
+        ("architecture", [], "its model's architecture"),
+        ("architecture.0.units", "many", "architecture.0.units: expected a whole number"),
+        ("architecture.0.units", 10**12, "its parameters need"),
+        ("architecture.0.type", "dens", "unknown layer 'dens'"),
+        ("architecture", "relu" * 1000, "its model's architecture"),
+        ("transforms", [{"type": "standardize", "per": "me"}], "transforms.0.per"),
+        ("transforms", [{"type": "pad", "length": 3}], "does not fit the network"),
+        ("data.shape", [3], "shape"),
+        ("data.shape", [-1], "its model's data.shape.0"),
+        ("data.shape", [10**15], "standardize: statistics of shape"),
+        ("data.dtype", "object", "its model's data.dtype"),
+        ("data.dtype", "nonsense", "its model's data.dtype"),
+        ("data.classes", [1], "its model's data.classes.0"),
+        ("data.classes", {"$table": 9}, "its model cannot be read"),
+        ("data.table.categories", {"colour": 3}, "data.table.categories.colour"),
+        ("loss", "nonsense", "unknown loss"),
+        ("reading", 3, "its model's reading"),
+        ("plugins", [{}], "its model's plugins.0"),
+    ],
+)
+def test_an_edited_description_is_one_line(colours: Path, path: str, value: Any, said: str) -> None:
+    best = colours / "run" / "checkpoints" / "best.safetensors"
+    edited = rewritten(best, colours / "edited.safetensors", set_at(path, value))
+    with pytest.raises(BpError) as caught:
+        Model.read(edited).outputs([{"v": 1.0, "colour": "blue"}])  # type: ignore[union-attr]
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_truncated_file_is_one_line(colours: Path) -> None:
+    best = colours / "run" / "checkpoints" / "best.safetensors"
+    data = best.read_bytes()
+    for size in (0, 7, 100, len(data) // 2, len(data) - 1):
+        best.write_bytes(data[:size])
+        with pytest.raises(CheckpointError):
+            Model.read(best)
+
+
+def test_a_run_of_an_older_bp_is_read_with_its_data(colours: Path, bp: Any) -> None:
+    (colours / "new.csv").write_text("colour,v\nblue,0\nred,0\n")
+    now = bp("predict", "run", "new.csv", "--json").json
+    for name in ("best", "last"):
+        path = colours / "run" / "checkpoints" / f"{name}.safetensors"
+        checkpoint = Checkpoint.read(path)
+        del checkpoint.values["model"]
+        checkpoint.write(path)
+    done = bp("predict", "run", "new.csv", "--json")
+    assert done.json == now and "older bp" in done.err
+    assert bp("eval", "run").code == 0
+
+
+PLUGIN = '''
+import numpy as np
+from backprop_cli.plugins import Layer, layer
+
+@layer("doubled")
+class Doubled(Layer):
+    """y = 2 x"""
+
+    examples = [{"options": {}, "inputs": [(4,)]}]
+
+    def build(self, *shapes):
+        return shapes[0]
+
+    def forward(self, x, y, training):
+        np.multiply(x, 2, out=y)
+
+    def backward(self, x, y, dy, dx):
+        if dx is not None:
+            np.multiply(dy, 2, out=dx)
+'''
+
+
+def test_a_plugin_is_named_with_its_digest_and_run_only_if_given(tmp_path: Path, bp: Any) -> None:
+    (tmp_path / "mine.py").write_text(PLUGIN)
+    (tmp_path / "c.yaml").write_text(
+        "plugins: [mine.py]\ndataset: {source: sample, name: iris}\n"
+        "architecture: [doubled, {type: dense, units: 3, activation: softmax}]\nloss: cross_entropy\n"
+        "trainer: {epochs: 1}\n"
+    )
+    assert bp("train", "c.yaml", "--run-dir", "run", "--quiet").code == 0
+    best = tmp_path / "run" / "checkpoints" / "best.safetensors"
+    with pytest.raises(BpError, match=r"need the plugin mine\.py \(sha256"):
+        Model.read(best)
+    other = tmp_path / "other.py"
+    other.write_text(PLUGIN.replace("2", "3"))
+    with pytest.raises(BpError, match=r"need the plugin mine\.py"):
+        Model.read(best, [other])
+    model = Model.read(best, [tmp_path / "mine.py"])
+    assert model is not None and model.outputs(np.zeros((2, 4))).shape == (2, 3)
