@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,7 +19,7 @@ def evaluate(
     """Measure a run: loss, metrics, confusion matrix.
 
     The weights of the best epoch are used, on the test split where there is one. For classes there is
-    a row each with precision, recall and F1.
+    a row each with precision, recall and F1. Of a sweep's folder each run is a row.
 
     \b
     Examples:
@@ -30,13 +30,18 @@ def evaluate(
     from backprop_cli.cli import ui
     from backprop_cli.commands.evaluation import evaluate_run
     from backprop_cli.engine.metrics.report import MAX_MATRIX
-    from backprop_cli.runs.directory import find_run
+    from backprop_cli.runs.directory import find_runs
 
-    result = evaluate_run(
-        find_run(run, runs), split, checkpoint, warn=None if json else ui.warn, progress=None if json else ui.loading
-    )
+    told: dict[str, Any] = {} if json else {"warn": ui.warn, "progress": ui.loading}
+    results = [evaluate_run(each, split, checkpoint, **told) for each in find_runs(run, runs)]
+    result = results[0]
     if json:
-        print_json(result)
+        print_json(result if len(results) == 1 else results)
+        return
+    if len(results) > 1:
+        names = list(dict.fromkeys(name for each in results for name in each["metrics"]))
+        rows = [[each["run_id"], each["split"], *map(each["metrics"].get, names)] for each in results]
+        ui.table(["run_id", "split", *names], rows, right=names)
         return
     print(f"{result['run_id']}  {result['split']}: {result['samples']:,} samples")
     ui.table(["metric", "value"], list(result["metrics"].items()), right=["value"])

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 RunNames = Annotated[
     list[str],
     typer.Argument(
-        metavar="RUN", help="Run directories, ids, or `latest`.", show_default=False, autocompletion=completion.runs
+        metavar="RUN",
+        help="Runs: directories, ids, `latest`, or the folder of a sweep.",
+        show_default=False,
+        autocompletion=completion.runs,
     ),
 ]
 
@@ -41,6 +44,9 @@ def plot(
     sample: Annotated[
         int | None, typer.Option("--sample", metavar="N", help="network: show what this example does to it.")
     ] = None,
+    group: Annotated[
+        bool, typer.Option("--group", help="loss: mean and band of runs that differ in the seed alone.")
+    ] = False,
     checkpoint: Annotated[str, typer.Option(metavar="best|last|FILE", help="Which weights.")] = "best",
     runs: Runs = RUNS,
     json: Json = False,
@@ -55,12 +61,14 @@ def plot(
       bp plot latest --kind network --sample 0 --output network.svg
     """
     from backprop_cli.cli import ui
-    from backprop_cli.runs.directory import find_run
+    from backprop_cli.runs.directory import find_runs
 
-    options = Options(metrics=metric or [], x=x, split=split, sample=sample, note=ui.note)
+    options = Options(metrics=metric or [], x=x, split=split, sample=sample, group=group, note=ui.note)
     path = picture(names, kind, output, runs, checkpoint, options)
     if json:
-        print_json({"path": str(path), "kind": kind, "runs": [find_run(name, runs).id for name in names]})
+        print_json(
+            {"path": str(path), "kind": kind, "runs": [run.id for name in names for run in find_runs(name, runs)]}
+        )
     else:
         print(path)
 
@@ -94,9 +102,10 @@ def views(names: list[str], runs: Path, checkpoint: str = "best") -> list[View]:
     from backprop_cli.cli import ui
     from backprop_cli.insight.labels import labels
     from backprop_cli.insight.view import View
-    from backprop_cli.runs.directory import find_run
+    from backprop_cli.runs.directory import find_runs
 
-    found = [View(find_run(name, runs), checkpoint, warn=ui.warn, progress=ui.loading) for name in names]
+    chosen = [run for name in names for run in find_runs(name, runs)]
+    found = [View(run, checkpoint, warn=ui.warn, progress=ui.loading) for run in chosen]
     for view, label in zip(found, labels([view.run for view in found]), strict=True):
         view.label = label
     return found

@@ -24,6 +24,7 @@ class Ended(Enum):
     DIVERGED = "diverged"
 
 
+SIDE_BY_SIDE = 5  # runs up to which each is a column
 Format = Annotated[Literal["table", "csv", "json", "jsonl"], typer.Option("--format", "-f", help="How to print.")]
 
 
@@ -121,7 +122,9 @@ def show(run: RunName, runs: Runs = RUNS, json: Json = False) -> None:
 def side_by_side(
     names: Annotated[
         list[str],
-        typer.Argument(metavar="RUN RUN", help="Two or more runs.", show_default=False, autocompletion=completion.runs),
+        typer.Argument(
+            metavar="RUN RUN", help="Two or more runs, or a sweep.", show_default=False, autocompletion=completion.runs
+        ),
     ],
     runs: Runs = RUNS,
     format: Format = "table",
@@ -140,20 +143,32 @@ def side_by_side(
     from backprop_cli.cli import ui
     from backprop_cli.commands.compare import compare, rows
     from backprop_cli.errors import UsageError
-    from backprop_cli.runs.directory import find_run
+    from backprop_cli.runs.directory import find_runs
 
-    if len(names) < 2:
-        raise UsageError("expected two or more runs to compare; `bp runs ls` lists them")
+    chosen = [run for name in names for run in find_runs(name, runs)]
+    if len(chosen) < 2:
+        raise UsageError("expected two or more runs to compare, or a sweep's folder; `bp runs ls` lists them")
     if plot is not None:
         from backprop_cli.cli.plot import picture
 
         picture(names, "compare", plot, runs)
-    found = compare([find_run(name, runs) for name in names])
+    found = compare(chosen)
     if json or format == "json":
         print_json(found)
         return
-    columns = ["", "key", *found["runs"], "last − first"]
-    ui.print_rows(columns, rows(found), format)
+    if format != "table":
+        ui.print_rows(["", "key", *found["runs"], "last − first"], rows(found), format)
+        return
+    from backprop_cli.insight.labels import labels
+
+    differing = [row for row in rows(found) if len({str(value) for value in row[2:-1]}) > 1]
+    if len(chosen) <= SIDE_BY_SIDE:
+        ui.print_rows(["", "key", *labels(chosen), "last − first"], differing, format)
+    else:  # a row a run
+        values = zip(*(row[2:-1] for row in differing), strict=True)
+        rows_of_runs = [[run, *map(ui.brief, row)] for run, row in zip(found["runs"], values, strict=True)]
+        heads = [row[1] if row[0] in ("config", "run") else f"{row[0]} {row[1]}" for row in differing]
+        ui.print_rows(["run", *heads], rows_of_runs, format)
 
 
 def delete(

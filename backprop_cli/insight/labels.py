@@ -14,19 +14,26 @@ from backprop_cli.runs.directory import RunDirectory
 LONGEST = 60
 
 
-def labels(runs: Sequence[RunDirectory]) -> list[str]:
-    """A label a run, all different where anything about the runs is: `learning_rate=0.1`, else names, else ids."""
+def labels(runs: Sequence[RunDirectory], besides: Sequence[str] = ()) -> list[str]:
+    """A label a run, all different where anything about the runs is: their names, `learning_rate=0.1`, else ids.
+
+    Keys of the config in `besides` say nothing, such as the seed: runs that differ in these alone share a label.
+    """
     ids = [run.id for run in runs]
     if len(runs) < 2:
         return ids
     names = [str(run.info.get("name") or run.id) for run in runs]
-    for found in (_by_config(runs), names):
+    if besides:
+        found = _by_config(runs, besides)
+        own = names if len(set(names)) > 1 else ["" for _ in names]
+        return [" ".join(filter(None, pair)) or names[0] for pair in zip(own, found or own, strict=True)]
+    for found in (names, _by_config(runs)):
         if len(set(found)) == len(runs) and max(map(len, found)) <= LONGEST:
             return found
     return ids
 
 
-def _by_config(runs: Sequence[RunDirectory]) -> list[str]:
+def _by_config(runs: Sequence[RunDirectory], besides: Sequence[str] = ()) -> list[str]:
     try:
         differing: dict[str, list[Any]] = compare.compare(runs)["config"]
     except BpError:  # a config that no longer loads, of an older version perhaps
@@ -35,6 +42,8 @@ def _by_config(runs: Sequence[RunDirectory]) -> list[str]:
     types = [path.removesuffix(".type") for path in differing if path.endswith(".type")]
     restructured = any(path.startswith("architecture.") for path in types)
     for path, values in differing.items():
+        if path in besides:
+            continue
         of_one_type = any(path.startswith(f"{each}.") and path != f"{each}.type" for each in types)
         if (restructured and path.startswith("architecture.")) or (of_one_type and None in values):
             continue

@@ -243,11 +243,21 @@ def list_runs(runs: Path) -> Iterator[RunDirectory]:
     return iter(sorted(found, key=lambda run: (run.started, run.id)))
 
 
+def find_runs(name: str, runs: Path) -> list[RunDirectory]:
+    """The runs of a sweep's folder, oldest first; else the one run that `find_run` finds. Raises UsageError."""
+    for folder in (Path(name), runs / name):
+        if os.path.lexists(folder / SWEEP) and (found := list(list_runs(folder))):
+            return found
+    return [find_run(name, runs)]
+
+
 def find_run(name: str, runs: Path) -> RunDirectory:
-    """A run by path, by id under `runs`, or `latest`. Raises UsageError with the nearest id."""
-    for candidate in (Path(name), runs / name):
+    """A run by path, by id under `runs` or in a sweep there, or `latest`. Raises UsageError with the nearest id."""
+    for candidate in (Path(name), runs / name, *(sweep.parent / name for sweep in sorted(runs.glob(f"*/{SWEEP}")))):
         if os.path.lexists(candidate / RUN_JSON):
             return RunDirectory(candidate)
+        if os.path.lexists(candidate / SWEEP):
+            raise UsageError(f"{candidate} is a sweep; expected one of its runs, see `bp runs ls --runs {candidate}`")
     known = list(list_runs(runs))
     if name == "latest" and known:
         return known[-1]

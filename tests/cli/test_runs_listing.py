@@ -199,3 +199,22 @@ def test_a_run_that_goes_on_shows_how_far_it_is(bp, runs: Path) -> None:
     assert compared["status"] == ["completed", "interrupted"]  # nobody holds its lock
     shown = bp("runs", "show", "e", "--json").json
     assert (shown["status"], shown["metrics"]) == ("interrupted", rows[-1])
+
+
+def test_a_sweep_is_a_set_of_runs_for_whoever_takes_several(bp, tmp_path: Path) -> None:
+    """Its folder for plot, report, compare and eval; the id of one of its runs wherever a run goes."""
+    swept = bp("sweep", "configs/moons.yaml", "--set", "seed=0..5", "--set", "trainer.epochs=1", "--quiet", "--json")
+    assert swept.code == 0, swept.err
+    ids = sorted(path.parent.name for path in (tmp_path / "runs/moons-sweep").glob("*/run.json"))
+    assert len(ids) == 6
+    assert sorted(bp("plot", "moons-sweep", "--group", "--json").json["runs"]) == ids
+    assert sorted(bp("report", "moons-sweep", "--json").json["runs"]) == ids
+    assert sorted(bp("runs", "compare", "moons-sweep", "--json").json["runs"]) == ids
+    assert sorted(each["run_id"] for each in bp("eval", "moons-sweep", "--json").json) == ids
+    assert bp("eval", ids[0], "--json").json["run_id"] == ids[0]
+    table = bp("runs", "compare", "moons-sweep").out
+    assert sum(line.startswith(tuple(ids)) for line in table.splitlines()) == 6
+    assert "status" not in table
+    done = bp("doctor", "moons-sweep")
+    assert done.code == 2
+    assert "is a sweep; expected one of its runs" in done.err

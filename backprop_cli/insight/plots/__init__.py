@@ -33,6 +33,7 @@ class Options:
     x: str = "epoch"  # epoch, step or time
     split: str | None = None
     sample: int | None = None
+    group: bool = False  # loss: one line, with a band, for runs that differ in their seed alone
     note: Callable[[str], None] = _silent  # where remarks go that are no errors
 
 

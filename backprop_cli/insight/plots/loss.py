@@ -9,13 +9,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 
+from backprop_cli import registry
 from backprop_cli.insight import style
 from backprop_cli.insight.curves import AXES, Curve, curve, spans_decades, wanted
+from backprop_cli.insight.groups import band, by_seed
 from backprop_cli.insight.plots import Options
 from backprop_cli.insight.view import View
 
 _UNITS = {"accuracy": " (share of examples)", "learning_rate": " (per step)"}
 MARKED = 25  # points up to which each is marked
+STANDING_OUT = 5  # of more runs than there are colours
 
 
 def draw(figure: Figure, views: Sequence[View], options: Options) -> None:
@@ -40,30 +43,80 @@ def draw_panels(
         for quantity, phases in found.items()
     }  # fmt: skip
     several = len({each.phase for drawn in curves.values() for _, each in drawn} - {""}) > 1
+    groups = by_seed([view.run for view in views]) if options.group else {}
     for ax, (quantity, drawn) in zip(axes, curves.items(), strict=True):
-        _panel(ax, views, quantity, drawn, options, several)
+        if groups:
+            _bands(ax, groups, quantity, drawn, several)
+        else:
+            _lines(ax, views, quantity, drawn, options, several)
+        if spans_decades([found for _, found in drawn]):
+            style.logarithmic(ax.yaxis)
+        if options.x != "time":
+            ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        ax.set_xlabel(AXES[options.x])
+        ax.set_ylabel(quantity.replace("_", " ") + _UNITS.get(quantity, ""))
     style.legend_below(figure, *axes)
 
 
-def _panel(
+def _lines(
     ax: Axes, views: Sequence[View], quantity: str, drawn: list[tuple[int, Curve]], options: Options, several: bool
 ) -> None:
-    """The curves of one quantity: a colour a run, or a phase where there is one run; the best epoch marked."""
+    """The curves of one quantity: a colour a run, or a phase where there is one run; the best epoch marked.
+
+    Of more runs than there are colours, the best few stand out and the rest are faint.
+    """
+    leading = _leading(views)
     for i, found in drawn:
-        tint = style.color(i, len(views)) if len(views) > 1 else style.LINES[several and found.phase == "train"]
+        faint = len(leading) < len(views) and i not in leading
+        tint = style.LINES[several and found.phase == "train"]
+        if len(views) > 1:
+            tint = style.GREY if faint else style.color(leading.index(i), len(leading))
         name = " ".join(part for part in (views[i].label if len(views) > 1 else "", found.phase) if part)
         y = np.array([np.nan if value is None else value for value in found.y], float)
         dashed = several and found.phase == "train"
-        label = style.visible(style.shorten(name or quantity, 70))
-        marker = "." if len(y) <= MARKED else None
-        ax.plot(found.x, y, "--" if dashed else "-", color=tint, label=label, marker=marker, zorder=2 + (not dashed))
-        _mark_best(ax, views[i], f"{found.phase}/{quantity}", options, tint)
-    if spans_decades([found for _, found in drawn]):
-        style.logarithmic(ax.yaxis)
-    if options.x != "time":
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.set_xlabel(AXES[options.x])
-    ax.set_ylabel(quantity.replace("_", " ") + _UNITS.get(quantity, ""))
+        label = None if faint else style.visible(style.shorten(name or quantity, 70))
+        marker = "." if len(y) <= MARKED and not faint else None
+        ax.plot(found.x, y, "--" if dashed else "-", color=tint, label=label, marker=marker, alpha=0.3 if faint else 1,
+                linewidth=0.8 if faint else None, zorder=1.5 if faint else 2 + (not dashed))  # fmt: skip
+        if not faint:
+            _mark_best(ax, views[i], f"{found.phase}/{quantity}", options, tint)
+    if len(leading) < len(views):
+        ax.plot([], [], color=style.GREY, alpha=0.5, label=f"{len(views) - len(leading)} others")
+
+
+def _bands(
+    ax: Axes, groups: dict[str, list[int]], quantity: str, drawn: list[tuple[int, Curve]], several: bool
+) -> None:
+    """A line a group: the mean over its seeds, within a band of one standard deviation."""
+    for place, (label, members) in enumerate(groups.items()):
+        tint = style.color(place, len(groups))
+        for phase in dict.fromkeys(found.phase for _, found in drawn):
+            own = [found for i, found in drawn if i in members and found.phase == phase]
+            if not own:
+                continue
+            dashed = several and phase == "train"
+            seeds = f"{len(own)} seed{'s' if len(own) > 1 else ''}"
+            name = " ".join(part for part in (style.shorten(label, 60), phase, f"({seeds})") if part)
+            shown = band(own)
+            ax.plot(shown.x, shown.mean, "--" if dashed else "-", color=tint, label=style.visible(name))
+            if not dashed:
+                low, high = shown.mean - shown.std, shown.mean + shown.std
+                ax.fill_between(shown.x, low, high, color=tint, alpha=0.15, linewidth=0)
+
+
+def _leading(views: Sequence[View]) -> list[int]:
+    """The places of the runs that stand out: all while there are colours, else the best by what they watched."""
+    if len(views) <= len(style.LINES):
+        return list(range(len(views)))
+    larger = {cls().key for cls in registry.classes("metric").values() if cls.maximize}
+    ranked = []
+    for place, view in enumerate(views):
+        best = view.run.info.get("best") or {}
+        key = next((key for key in best if "/" in key), "")
+        value = best.get(key)
+        if isinstance(value, int | float):
+            ranked.append((-value if key.rpartition("/")[2] in larger else value, place))
+    return [place for _, place in sorted(ranked)[:STANDING_OUT]] or list(range(STANDING_OUT))
 
 
 def _mark_best(ax: Axes, view: View, key: str, options: Options, tint: str) -> None:

@@ -24,6 +24,7 @@ from backprop_cli.commands.evaluation import evaluate_run
 from backprop_cli.commands.train import train
 from backprop_cli.errors import BpError, UsageError
 from backprop_cli.insight import style
+from backprop_cli.insight.groups import by_seed
 from backprop_cli.insight.labels import labels
 from backprop_cli.insight.layout import COLUMN
 from backprop_cli.insight.plots import Options, draw, kinds
@@ -102,9 +103,50 @@ def test_curves_are_the_rows_of_the_log(view: Views) -> None:
 
 def test_the_legend_says_what_differs(view: Views) -> None:
     runs = labelled([view("moons"), view("moons_sgd")])
-    assert [each.label for each in runs] == ["learning_rate=0.01, optimizer=adam", "learning_rate=0.1, optimizer=sgd"]
+    assert [each.label for each in runs] == ["moons", "moons_sgd"]
     shown = " ".join(texts(draw("loss", runs)))
     assert all(each.label in shown for each in runs)
+
+
+def sweep(tmp_path: Path, trained: Runs, count: int) -> list[RunDirectory]:
+    """Runs of one name that differ in the learning rate, of which each has two seeds."""
+    runs = []
+    for number in range(count):
+        shutil.copytree(trained("moons"), tmp_path / f"run{number}")
+        runs.append(RunDirectory(tmp_path / f"run{number}"))
+        config = runs[-1].config.read_text()
+        config = config.replace("learning_rate: 0.01", f"learning_rate: {0.01 + number // 2}")
+        runs[-1].config.write_text(config.replace("seed: 0", f"seed: {number % 2}"))
+    return runs
+
+
+def test_runs_of_one_name_are_called_by_what_differs(tmp_path: Path, trained: Runs) -> None:
+    runs = sweep(tmp_path, trained, 4)
+    assert labels(runs)[:2] == ["learning_rate=0.01, seed=0", "learning_rate=0.01, seed=1"]
+    assert by_seed(runs) == {"learning_rate=0.01": [0, 1], "learning_rate=1.01": [2, 3]}
+
+
+def test_of_many_runs_few_stand_out(tmp_path: Path, trained: Runs) -> None:
+    views = labelled([View(run) for run in sweep(tmp_path, trained, 40)])
+    figure = draw("loss", views, Options(metrics=["validation/loss"]))
+    lines = figure.axes[0].get_lines()
+    assert sum(line.get_alpha() == 0.3 for line in lines) == 35
+    assert "35 others" in texts(figure)
+    assert len([text for text in texts(figure) if text.startswith("learning_rate=")]) == 5
+
+
+def test_seeds_become_a_mean_and_a_band(tmp_path: Path, trained: Runs) -> None:
+    runs = sweep(tmp_path, trained, 2)
+    rows = [json.loads(line) for line in runs[1].metrics.read_text().splitlines()]
+    runs[1].metrics.write_text("".join(json.dumps({**row, "validation/loss": 0.5}) + "\n" for row in rows))
+    first = [json.loads(line)["validation/loss"] for line in runs[0].metrics.read_text().splitlines()]
+    figure = draw("loss", [View(run) for run in runs], Options(metrics=["validation/loss"], group=True))
+    (line,) = figure.axes[0].get_lines()
+    np.testing.assert_allclose(line.get_ydata(), [(value + 0.5) / 2 for value in first])
+    low, high = figure.axes[0].collections[0].get_datalim(figure.axes[0].transData).get_points()[:, 1]
+    assert low == pytest.approx(min(min(value, 0.5) for value in first))
+    assert high == pytest.approx(max(max(value, 0.5) for value in first))
+    assert any("2 seeds" in text for text in texts(figure))
 
 
 def test_a_label_tells_of_layers_that_others_lack(tmp_path: Path, trained: Runs) -> None:
