@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import types
-import typing
-from typing import Any, Union
+from typing import Any
 
 from backprop_cli import registry
-from backprop_cli.config.leaves import NONE, bare, describe
-from backprop_cli.config.spelling import one
-from backprop_cli.config.validate import structural
+from backprop_cli.config.types import Section, option_types, parts
+from backprop_cli.config.words import describe
 
 
 def listing(kind: str) -> list[dict[str, Any]]:
@@ -54,37 +51,16 @@ def _option(cls: type, name: str, own: bool) -> dict[str, Any]:
     return {
         "name": name,
         "about": registry.about(cls, name),
-        "accepts": accepts(registry.hints(cls)[name]),
+        "accepts": describe(option_types(cls)[name]),
         "default": default,
         "required": required,
         "own": own,
     }
 
 
-def accepts(annotation: Any) -> str:
-    """What an option takes, in words, with the keys of a mapping."""
-    marker, inner = registry.marker_of(annotation), bare(annotation)[0]
-    if typing.get_origin(inner) in (Union, types.UnionType):
-        return " or ".join(accepts(arm) for arm in typing.get_args(inner) if arm is not NONE)
-    if marker and marker.kind == "section":
-        return "a mapping of its options"
-    if typing.get_origin(inner) is list and structural(annotation):
-        items = f"{marker.kind}s, each a name or a mapping with its options" if marker else "mappings of its options"
-        return f"a list of {items}"
-    if marker:
-        return f"the name of {one(marker.kind)}, or a mapping with its options"
-    if isinstance(inner, type) and dataclasses.is_dataclass(inner):
-        return f"a mapping of {', '.join(registry.options(inner))}"
-    return describe(annotation)
-
-
 def nested(cls: type) -> dict[str, type]:
     """The options of a dataclass that are mappings of their own, with the dataclasses that describe them."""
-    found = {}
-    for name in registry.options(cls):
-        parts = [registry.hints(cls)[name]]
-        for part in parts:
-            parts += typing.get_args(part)
-            if isinstance(part, type) and dataclasses.is_dataclass(part):
-                found[name] = part
-    return found
+    sections = {
+        name: [part.cls for part in parts(of) if isinstance(part, Section)] for name, of in option_types(cls).items()
+    }
+    return {name: found[0] for name, found in sections.items() if found}

@@ -8,16 +8,15 @@ only `bp check` knows.
 from __future__ import annotations
 
 import dataclasses
-import types
-import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Annotated, Any, Union
+from typing import Any
 
 from backprop_cli import registry
 from backprop_cli.config import leaves
 from backprop_cli.config.schema import Options
-from backprop_cli.config.validate import SUGAR_BESIDE, structural
+from backprop_cli.config.types import Leaf, ListOf, Named, OneOf, OptionType, Section, option_types
+from backprop_cli.config.validate import SUGAR_BESIDE
 from backprop_cli.registry import Registered
 
 INTERPOLATION = {"$ref": "#/definitions/interpolation"}
@@ -53,27 +52,21 @@ class _Maker:
     def __init__(self) -> None:
         self.definitions: dict[str, Schema] = {}
 
-    def of(self, annotation: Any, marker: Registered | None = None) -> Schema:
-        origin, args = typing.get_origin(annotation), typing.get_args(annotation)
-        if marker is None and not structural(annotation):
-            return self.leaf(annotation)
-        if origin is Annotated:
-            own = next((extra for extra in annotation.__metadata__ if isinstance(extra, Registered)), marker)
-            least = max((getattr(extra, "min_length", 0) for extra in annotation.__metadata__), default=0)
-            return self.of(args[0], own) | ({"minItems": least} if least else {})
-        if origin in (Union, types.UnionType):
-            return {"anyOf": [self.of(arm, None if arm is leaves.NONE else marker) for arm in args]}
-        if origin in (list, Sequence):
-            return {"type": "array", "items": self.of(args[0], marker)}
-        if origin in (dict, Mapping):
-            return {"type": "object", "additionalProperties": self.of(args[1], marker)}
-        if marker:
-            return self.spec(marker)
-        return self.define(f"section.{annotation.__name__}", partial(self.object, annotation))
-
-    def leaf(self, annotation: Any) -> Schema:
-        made = _plain(leaves.adapter(annotation).json_schema())
-        return made if made.get("type") in ("string", "null") and "enum" not in made else _or(made, INTERPOLATION)
+    def of(self, of: OptionType) -> Schema:
+        if isinstance(of, Named):
+            return self.spec(of.marker)
+        if isinstance(of, Section):
+            return self.define(f"section.{of.cls.__name__}", partial(self.object, of.cls))
+        if isinstance(of, Leaf) or not of.structural:
+            made = _plain(leaves.adapter(of.annotation).json_schema())
+            text = made.get("type") in ("string", "null") and "enum" not in made
+            return made if text else _or(made, INTERPOLATION)
+        if isinstance(of, OneOf):
+            null = [{"type": "null"}] if of.optional else []
+            return {"anyOf": [*(self.of(arm) for arm in of.arms), *null]}
+        if isinstance(of, ListOf):
+            return {"type": "array", "items": self.of(of.item)} | ({"minItems": of.least} if of.least else {})
+        return {"type": "object", "additionalProperties": self.of(of.item)}
 
     def define(self, name: str, make: Callable[[], Schema]) -> Schema:
         if name not in self.definitions:
@@ -113,10 +106,9 @@ class _Maker:
 
     def sugar(self, word: str, cls: Any) -> Schema:
         """`- residual: […]`, with the keys that may stand beside it."""
-        hints = registry.hints(cls)
         forms = [self.define(f"sugar.{word}.options", partial(self.object, cls))]
         if not any(_required(cls, name) for name in registry.options(cls) if name != cls.main):
-            forms.append(self.of(hints[cls.main]))
+            forms.append(self.of(option_types(cls)[cls.main]))
         return {
             "type": "object",
             "description": _first_line(cls),
@@ -148,7 +140,7 @@ class _Maker:
 
     def option(self, cls: type, name: str) -> Schema:
         """One option: what it accepts, what it means, its default."""
-        made, default = self.of(registry.hints(cls)[name]), registry.options(cls)[name].default
+        made, default = self.of(option_types(cls)[name]), registry.options(cls)[name].default
         if "$ref" in made:
             made = {"allOf": [made]}  # draft 7 ignores everything beside a reference
         known = {"default": default} if isinstance(default, str | int | float | bool) else {}

@@ -19,6 +19,7 @@ from backprop_cli.config.marked import DEFAULT, Keys, Marked, marks
 from backprop_cli.config.overrides import apply
 from backprop_cli.config.schema import Config, Options
 from backprop_cli.config.spelling import example, nearest_key
+from backprop_cli.config.types import option_types
 from backprop_cli.config.validate import INVALID, MAX_UNKNOWN, Validator
 from backprop_cli.configs import located
 from backprop_cli.errors import ConfigError, Problem, UsageError
@@ -73,7 +74,7 @@ def _load_plugins(root: Marked, validator: Validator) -> Any:
     node = root.value.get("plugins")
     if node is None:
         return []
-    paths = validator.value(registry.hints(Options)["plugins"], node, ("plugins",))
+    paths = validator.value(option_types(Options)["plugins"], node, ("plugins",))
     for index, plugin in enumerate(paths if paths is not INVALID else ()):
         try:
             registry.load_plugin(plugin)
@@ -84,7 +85,7 @@ def _load_plugins(root: Marked, validator: Validator) -> Any:
 
 def _validate(root: Marked, validator: Validator) -> dict[str, Any]:
     """Every top-level option on its own, so that one mistake hides no other."""
-    hints, options = registry.hints(Options), registry.options(Options)
+    types, options = option_types(Options), registry.options(Options)
     unknown = [key for key in root.value if key not in options]
     for key in unknown[:MAX_UNKNOWN]:
         place = Marked(None, root.value[key].key or root.value[key].mark)
@@ -96,7 +97,7 @@ def _validate(root: Marked, validator: Validator) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name in options:
         if name in root.value and name != "plugins":
-            values[name] = validator.value(hints[name], root.value[name], (name,))
+            values[name] = validator.value(types[name], root.value[name], (name,))
         elif name in ("dataset", "architecture", "loss"):
             text = example(Options, name)
             values[name] = validator.complain(root, (), f"missing key {name!r}; for example `{text}`")

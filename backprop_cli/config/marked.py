@@ -25,6 +25,11 @@ class Mark(NamedTuple):
     line: int | None = None
     column: int | None = None
 
+    @property
+    def is_override(self) -> bool:
+        """Whether it was given with --set rather than written in a file."""
+        return self.origin.startswith("--set ")
+
     def __str__(self) -> str:
         return ":".join(str(part) for part in self if part is not None)
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import typing
-from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any
 
 import yaml
 
 from backprop_cli import registry
 from backprop_cli.config.dump import Dumper
-from backprop_cli.config.leaves import accepts, bare
+from backprop_cli.config.leaves import accepts
+from backprop_cli.config.types import Leaf, ListOf, MapOf, Named, OneOf, option_types, parts
 
+CANDIDATES: list[Any] = [32, 1, 2, 0.1, 1.0, 0, -1, True, "name", [1], [2, 2], ["name"], {"name": 1}, {"name": "text"}]
 SYNONYMS = {  # other libraries' words for an option
     "lr": "learning_rate",
     "wd": "weight_decay",
@@ -46,8 +47,12 @@ def nearest_key(word: str, known: Sequence[str]) -> str | None:
     return synonym if synonym in known else registry.suggest(word, known)
 
 
-def one(kind: str) -> str:
-    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+def unknown_key(key: str, known: Sequence[str], owner: str = "") -> str:
+    """What to say about a key that is no option of its owner."""
+    near = nearest_key(key, known)
+    listed = f"expected one of {', '.join(known)}" if known else "it has no options"
+    message = f"unknown key {key!r}{f' of {owner}' if owner else ''}; {listed}"
+    return message + (f"; did you mean {near!r}?" if near else "")
 
 
 def flow(value: Any) -> str:
@@ -60,21 +65,15 @@ def flow(value: Any) -> str:
 
 def example(cls: type, name: str) -> str:
     """`name: value` with a value that the option's type accepts."""
-    annotation = registry.hints(cls)[name]
-    marker = registry.marker_of(annotation)
-    if marker:
-        value: Any = next(iter(registry.classes(marker.kind)), "…")
-        inner = bare(annotation)[0]
-        value = [value] if typing.get_origin(inner) in (list, Sequence) else value
-        return flow({name: {marker.key: value} if marker.key != "type" else value})[1:-1]
-    for value in _candidates(annotation):
-        if accepts(annotation, value):
-            return flow({name: value})[1:-1]
+    of = option_types(cls)[name]
+    named = next((part.marker for part in parts(of) if isinstance(part, Named)), None)
+    if named:
+        first: Any = next(iter(registry.classes(named.kind)), "…")
+        value = [first] if isinstance(of, ListOf) else first
+        return flow({name: {named.key: value} if named.key != "type" else value})[1:-1]
+    if isinstance(of, Leaf | ListOf | MapOf | OneOf):
+        words = [word for part in parts(of) if isinstance(part, Leaf) for word in part.words]
+        for value in [*words, *CANDIDATES]:
+            if accepts(of, value):
+                return flow({name: value})[1:-1]
     return f"{name}: …"
-
-
-def _candidates(annotation: Any) -> Iterable[Any]:
-    inner, _ = bare(annotation)
-    if typing.get_origin(inner) is Literal:
-        yield from typing.get_args(inner)
-    yield from (32, 1, 2, 0.1, 1.0, 0, -1, True, "name", [1], [2, 2], ["name"], {"name": 1}, {"name": "text"})

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import types
-import typing
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Union
+from typing import Any
 
 from backprop_cli import registry
 from backprop_cli.config import leaves
 from backprop_cli.config.marked import DEFAULT, Keys, Marked, copy, dotted, plain, problem
-from backprop_cli.config.spelling import example, flow, nearest_key, one
+from backprop_cli.config.spelling import example, flow, nearest_key, unknown_key
+from backprop_cli.config.types import Leaf, ListOf, MapOf, Named, OneOf, OptionType, Section, option_types
+from backprop_cli.config.words import describe, got, one
 from backprop_cli.errors import BpError, Problem, UnknownNameError
 from backprop_cli.registry import Registered
 
@@ -27,16 +26,6 @@ SHIPPED = "sample:"  # what the path of a text that ships with bp begins with
 MAX_UNKNOWN = 20  # unknown keys of one mapping that are reported one by one
 OWN = ("name", "inputs", "shared", "frozen", "l1", "l2", "constraint")  # what `{shared: NAME}` does not take over
 SUGAR_BESIDE = ("name", "inputs")  # keys that may stand beside `residual:` in a list item
-
-
-def structural(annotation: Any) -> bool:
-    """Whether a type holds registered classes or dataclasses, so that this walk must go into it."""
-    if registry.marker_of(annotation) or (isinstance(annotation, type) and dataclasses.is_dataclass(annotation)):
-        return True
-    if typing.get_origin(annotation) is typing.Literal:
-        return False
-    parts = typing.get_args(annotation)
-    return any(structural(part) for part in (parts[:1] if typing.get_origin(annotation) is Annotated else parts))
 
 
 class Validator:
@@ -54,31 +43,20 @@ class Validator:
         self.problems.append(problem(node.mark, path, message))
         return INVALID
 
-    def value(self, annotation: Any, node: Marked, path: Keys, marker: Registered | None = None) -> Any:
-        """The checked value of a node, or INVALID. A marker around a list is meant for its items."""
-        origin, args = typing.get_origin(annotation), typing.get_args(annotation)
-        if marker is None and not structural(annotation):
-            return self.leaf(annotation, node, path)
-        if origin is Annotated:
-            own = next((extra for extra in annotation.__metadata__ if isinstance(extra, Registered)), marker)
-            least = max((getattr(extra, "min_length", 0) for extra in annotation.__metadata__), default=0)
-            if isinstance(node.value, list) and len(node.value) < least:
-                return self.complain(node, path, f"expected a list of at least {least}, got {leaves.got(plain(node))}")
-            return self.value(args[0], node, path, own)
-        if origin in (Union, types.UnionType):
-            return self.union(args, node, path, marker)
-        if annotation is Any and marker:
-            return self.spec(marker, node, path)
-        if origin in (list, Sequence):
-            return self.items(args[0], node, path, marker)
-        if origin in (dict, Mapping):
-            return self.entries(args[1], node, path, marker)
-        if dataclasses.is_dataclass(annotation):
-            return self.mapping(typing.cast(type, annotation), node, path)
-        raise TypeError(f"{annotation} is no type for an option")
+    def value(self, of: OptionType, node: Marked, path: Keys) -> Any:
+        """The checked value of a node, or INVALID."""
+        if isinstance(of, Named):
+            return self.spec(of.marker, node, path)
+        if isinstance(of, Section):
+            return self.mapping(of.cls, node, path)
+        if isinstance(of, Leaf) or not of.structural:
+            return self.leaf(of, node, path)
+        if isinstance(of, OneOf):
+            return self.union(of, node, path)
+        return self.items(of, node, path) if isinstance(of, ListOf) else self.entries(of, node, path)
 
-    def leaf(self, annotation: Any, node: Marked, path: Keys) -> Any:
-        value, failures = leaves.check(annotation, plain(node))
+    def leaf(self, of: Leaf | ListOf | MapOf | OneOf, node: Marked, path: Keys) -> Any:
+        value, failures = leaves.check(of, plain(node))
         for inside, message in failures:
             part = node
             for key in inside:
@@ -104,38 +82,34 @@ class Validator:
         self.relative.add(chosen)
         return chosen
 
-    def union(self, arms: Sequence[Any], node: Marked, path: Keys, marker: Registered | None) -> Any:
+    def union(self, of: OneOf, node: Marked, path: Keys) -> Any:
         given = node.value
-        if given is None and leaves.NONE in arms:
+        if given is None and of.optional:
             return None
-        simple = [arm for arm in arms if arm is not leaves.NONE and marker is None and not structural(arm)]
-        deep = [arm for arm in arms if arm is not leaves.NONE and arm not in simple]
-        for arm in simple:
-            if leaves.accepts(arm, plain(node)):
+        for arm in of.arms:
+            if not isinstance(arm, Named | Section) and not arm.structural and leaves.accepts(arm, plain(node)):
                 return self.leaf(arm, node, path)
+        deep = [arm for arm in of.arms if arm.structural]
         for arm in deep:
-            holder = typing.get_origin(leaves.bare(arm)[0])
-            if (holder in (list, Sequence)) == isinstance(given, list) and isinstance(given, str | dict | list):
-                return self.value(arm, node, path, marker)
-        if simple and not isinstance(given, dict | list):
-            wanted = " or ".join(leaves.describe(arm) for arm in simple)
-            kinds = [found.kind for arm in deep if (found := registry.marker_of(arm))]
-            wanted += "".join(f" or the name of {one(kind)}" for kind in kinds)
-            return self.complain(node, path, f"expected {wanted}, got {leaves.got(given)}")
-        return self.value(deep[0], node, path, marker)
+            if isinstance(arm, ListOf) == isinstance(given, list) and isinstance(given, str | dict | list):
+                return self.value(arm, node, path)
+        if len(deep) < len(of.arms) and not isinstance(given, dict | list):
+            return self.complain(node, path, f"expected {describe(of)}, got {got(given)}")
+        return self.value(deep[0], node, path)
 
-    def items(self, annotation: Any, node: Marked, path: Keys, marker: Registered | None) -> Any:
+    def items(self, of: ListOf, node: Marked, path: Keys) -> Any:
         if not isinstance(node.value, list):
-            got = leaves.got(plain(node))
-            return self.complain(node, path, f"expected a list (`- …` lines, or [ ]), got {got}")
-        made = [self.value(annotation, child, (*path, index), marker) for index, child in enumerate(node.value)]
-        return INVALID if any(each is INVALID for each in made) else made
+            return self.complain(node, path, f"expected a list (`- …` lines, or [ ]), got {got(plain(node))}")
+        if len(node.value) < of.least:
+            return self.complain(node, path, f"expected a list of at least {of.least}, got {got(plain(node))}")
+        values = [self.value(of.item, child, (*path, index)) for index, child in enumerate(node.value)]
+        return INVALID if any(value is INVALID for value in values) else values
 
-    def entries(self, annotation: Any, node: Marked, path: Keys, marker: Registered | None) -> Any:
+    def entries(self, of: MapOf, node: Marked, path: Keys) -> Any:
         if not isinstance(node.value, dict):
-            return self.complain(node, path, f"expected a mapping of names, got {leaves.got(plain(node))}")
-        made = {key: self.value(annotation, child, (*path, key), marker) for key, child in node.value.items()}
-        return INVALID if any(each is INVALID for each in made.values()) else made
+            return self.complain(node, path, f"expected a mapping of names, got {got(plain(node))}")
+        values = {key: self.value(of.item, child, (*path, key)) for key, child in node.value.items()}
+        return INVALID if any(value is INVALID for value in values.values()) else values
 
     def spec(self, marker: Registered, node: Marked, path: Keys) -> Any:
         """An instance of the registered class that a bare name or a mapping names."""
@@ -145,8 +119,8 @@ class Validator:
         elif node.value is None and marker.default:
             node.value = {}
         if not isinstance(node.value, dict):
-            wanted = "a mapping" if kind == "section" else f"the name of {one(kind)}, or a mapping with its options"
-            return self.complain(node, path, f"expected {wanted}, got {leaves.got(plain(node))}")
+            wanted = "a mapping" if kind == "section" else describe(Named(marker))
+            return self.complain(node, path, f"expected {wanted}, got {got(plain(node))}")
         if kind == "layer" and key not in node.value:
             word = next((word for word in node.value if word in registry.names("sugar")), None)
             if word:
@@ -186,7 +160,7 @@ class Validator:
     def lookup(self, kind: str, named: Marked, path: Keys) -> type | None:
         known = registry.names(kind)
         if not isinstance(named.value, str):
-            self.complain(named, path, f"expected the name of {one(kind)}, got {leaves.got(plain(named))}")
+            self.complain(named, path, f"expected the name of {one(kind)}, got {got(plain(named))}")
             return None
         try:
             found: type = registry.get(kind, named.value)
@@ -218,13 +192,14 @@ class Validator:
         if isinstance(inner.value, list):
             inner.value = {cls.main: Marked(inner.value, inner.mark, inner.mark)}
         if not isinstance(inner.value, dict):
-            return self.complain(inner, written, f"expected a list of layers, got {leaves.got(inner.value)}")
+            return self.complain(inner, written, f"expected a list of layers, got {got(inner.value)}")
         for beside in [each for each in node.value if each != word]:
             if beside in SUGAR_BESIDE and beside not in inner.value:
                 inner.value[beside] = node.value.pop(beside)
             else:
                 mark = node.value[beside]
-                self.unknown(Marked(None, mark.key or mark.mark), (*path, beside), beside, SUGAR_BESIDE, word)
+                at = Marked(None, mark.key or mark.mark)
+                self.complain(at, (*path, beside), unknown_key(beside, SUGAR_BESIDE, word))
         return self.mapping(cls, inner, written, label=word)
 
     def mapping(self, cls: type, node: Marked, path: Keys, besides: tuple[str, ...] = (), label: str = "") -> Any:
@@ -232,8 +207,8 @@ class Validator:
         if node.value is None:
             node.value = {}
         if not isinstance(node.value, dict):
-            return self.complain(node, path, f"expected a mapping, got {leaves.got(plain(node))}")
-        options, hints = registry.options(cls), registry.hints(cls)
+            return self.complain(node, path, f"expected a mapping, got {got(plain(node))}")
+        options, types = registry.options(cls), option_types(cls)
         before = len(self.problems)
         unknown = [key for key in node.value if key not in options and key not in besides]
         own_first = sorted(options, key=lambda name: name not in vars(cls).get("__annotations__", ()))
@@ -241,18 +216,19 @@ class Validator:
         for key in unknown[:MAX_UNKNOWN]:
             child = node.value[key]
             place = Marked(None, child.key or child.mark)
-            stale = self.stale(node, besides, child, (*path, key), label)
-            if stale:
-                self.complain(place, (*path, key), stale)
+            named = node.value.get(besides[0]) if besides else None
+            if named is not None and named.mark.is_override and not child.mark.is_override:
+                text = f"{key!r} is no option of {label}, which {named.mark.origin} asks for; remove it too: --unset "
+                self.complain(place, (*path, key), text + dotted((*path, key)))
             else:
-                self.unknown(place, (*path, key), key, own_first, label)
+                self.complain(place, (*path, key), unknown_key(key, own_first, label.removeprefix("section ")))
         if len(unknown) > MAX_UNKNOWN:
             self.complain(node, path, f"{len(unknown) - MAX_UNKNOWN:,} more unknown keys")
         values = {}
         for name, field in options.items():
             if name in node.value:
                 self.locates = getattr(cls, "inside", {}).get(name) not in node.value
-                values[name] = self.value(hints[name], node.value[name], (*path, name))
+                values[name] = self.value(types[name], node.value[name], (*path, name))
                 self.locates = True
             elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
                 if name in meant:  # said already, at the mistyped key
@@ -266,20 +242,3 @@ class Validator:
             return self.complain(node, path, str(error))
         self.places[id(made)] = path
         return made
-
-    def stale(self, node: Marked, besides: tuple[str, ...], child: Marked, path: Keys, label: str) -> str:
-        """What to say about an unknown key that is left over from the class which a --set has replaced."""
-        named = node.value.get(besides[0]) if besides else None
-        if named is None or not named.mark.origin.startswith("--set ") or child.mark.origin.startswith("--set "):
-            return ""
-        return (
-            f"{path[-1]!r} is no option of {label}, which {named.mark.origin} asks for; "
-            f"remove it too: --unset {dotted(path)}"
-        )
-
-    def unknown(self, place: Marked, path: Keys, key: str, known: Sequence[str], label: str) -> None:
-        where = f" of {label.removeprefix('section ')}" if label else ""
-        near = nearest_key(key, known)
-        listed = f"expected one of {', '.join(known)}" if known else "it has no options"
-        message = f"unknown key {key!r}{where}; {listed}"
-        self.complain(place, path, message + (f"; did you mean {near!r}?" if near else ""))

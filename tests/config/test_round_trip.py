@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from backprop_cli import registry
 from backprop_cli.config import diff, dump, load_config
 from backprop_cli.config.jsonschema import schema
-from backprop_cli.config.leaves import accepts, describe
+from backprop_cli.config.leaves import accepts
 from backprop_cli.config.marked import plain
 from backprop_cli.config.spelling import example
 from backprop_cli.config.starter import TASKS, starter
 from backprop_cli.config.text import parse
-from backprop_cli.config.validate import structural
+from backprop_cli.config.types import option_types
+from backprop_cli.config.words import describe
 from backprop_cli.errors import ConfigError
 
 BASE = {
@@ -121,14 +122,10 @@ def test_any_accepted_values_survive(tmp_path, data):
     kind, name, cls = data.draw(st.sampled_from([each for each in CLASSES if each[0] in ("layer", "optimizer")]))
     config = placed(kind, name, cls)
     spec = config["architecture"][0] if kind == "layer" else config["optimizer"]
-    for option, annotation in registry.hints(cls).items():
-        if (
-            option in registry.options(cls)
-            and not structural(annotation)
-            and option not in ("inputs", "shared", "name")
-        ):
+    for option, of in option_types(cls).items():
+        if not of.structural and option not in ("inputs", "shared", "name"):
             value = data.draw(VALUES)
-            if accepts(annotation, value):
+            if accepts(of, value):
                 spec[option] = value
     written = json.loads(json.dumps(config).replace("${", "$${"))
     path = tmp_path / "try.yaml"
@@ -176,4 +173,4 @@ def test_hints_of_types_are_all_understood():
     assert schema()
     for _, _, cls in CLASSES:
         for name in registry.options(cls):
-            assert describe(registry.hints(cls)[name])
+            assert describe(option_types(cls)[name])
