@@ -198,8 +198,9 @@ def training(prepared: Prepared, callbacks: Sequence[Callback] = ()) -> tuple[Lo
     return loop, best
 
 
-def config_of(run: RunDirectory, say: Warn | None = None, epochs: int | None = None) -> Config:
-    """The config of a run. If it was trained on its fallback, that is its dataset from then on.
+def config_of(run: RunDirectory, say: Warn | None = None, overrides: Sequence[str] = ()) -> Config:
+    """The config of a run, with overrides as of --set. If it was trained on its fallback, that is its dataset from
+    then on.
 
     Plugins are Python code: only the run's own copies are used, and only after saying so.
     """
@@ -207,10 +208,8 @@ def config_of(run: RunDirectory, say: Warn | None = None, epochs: int | None = N
     if copies:
         text = f"running the plugins of {run.path}, which are Python code: {', '.join(p.name for p in copies)}"
         (say or _stderr)(text)
-    overrides = [f"plugins={json.dumps([str(path.absolute()) for path in copies])}"]
-    if epochs is not None:
-        overrides.append(f"trainer.epochs={epochs}")
-    cfg = load_config(run.config, overrides)
+    own = f"plugins={json.dumps([str(path.absolute()) for path in copies])}"
+    cfg = load_config(run.config, [own, *overrides])
     described = run.info.get("dataset")
     if isinstance(described, dict) and "fallback" in described and cfg.dataset.fallback is not None:
         return replace(cfg, dataset=replace(cfg.dataset.fallback, transforms=cfg.dataset.transforms))

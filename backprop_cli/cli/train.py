@@ -45,7 +45,8 @@ def command(
 
     Every mistake in the config is reported before anything runs. The directory of the run is printed;
     in it are the resolved config, metrics.jsonl with a line an epoch, and checkpoints of the last and
-    the best epoch. Ctrl-C writes a checkpoint and stops; --resume goes on as if nothing had happened.
+    the best epoch. Ctrl-C writes a checkpoint and stops; --resume goes on as if nothing had happened;
+    what --set changes then is kept in run.json.
 
     \b
     Examples:
@@ -54,6 +55,7 @@ def command(
       bp train configs/moons.yaml --set architecture.0.units=64 --set trainer.metrics+=f1
       bp train configs/moons.yaml --seed 3 --json --quiet
       bp train --resume latest --epochs 100
+      bp train --resume latest --set optimizer.learning_rate=1e-4
     """
     from backprop_cli import build
     from backprop_cli.cli import ui
@@ -66,14 +68,14 @@ def command(
 
     if (config is None) == (resumed is None):
         raise UsageError("expected a CONFIG, or --resume RUN, and not both; see `bp train --help`")
-    if resumed is not None and (set_ or unset or name or seed is not None or run_dir or dry_run):
-        raise UsageError("a resumed run keeps its config, name and seed; only --epochs can be changed")
+    if resumed is not None and (name or seed is not None or run_dir or dry_run):
+        raise UsageError("a resumed run keeps its name, seed and directory; --set and --epochs change what may change")
     warn = None if quiet else ui.warn
     loading = None if quiet else ui.loading
     callbacks = [] if quiet else [progress(live)]
     if resumed is not None:
         found = find_run(resumed, runs)
-        work = partial(resume, found, epochs=epochs)
+        work = partial(resume, found, epochs=epochs, overrides=changes(set_, unset))
     else:
         assert config is not None
         given = {"name": name and flow(name), "trainer.epochs": epochs, "seed": seed}

@@ -13,6 +13,7 @@ from typing import Any
 
 from backprop_cli import __version__
 from backprop_cli.build import Prepared, config_of, describe, prepare, training
+from backprop_cli.commands.changes import changed
 from backprop_cli.config import Config, dump
 from backprop_cli.data.fingerprint import fingerprint
 from backprop_cli.data.pipeline import transforms_state
@@ -132,23 +133,30 @@ def resume(
     run: RunDirectory,
     *,
     epochs: int | None = None,
+    overrides: Sequence[str] = (),
     warn: Say | None = None,
     progress: Any = None,
     callbacks: Sequence[Callback] = (),
 ) -> dict[str, Any]:
     """Go on with a run from its last good checkpoint, exactly as if it had never stopped.
 
-    `epochs` makes it longer. Raises RunError if another process works on it, CheckpointError if it cannot go on.
+    `epochs` makes it longer; `overrides` change what `changes` lists. What was changed is kept in run.json.
+    Raises RunError if another process works on it, CheckpointError if it cannot go on, UsageError for a change that
+    would give its state another meaning.
     """
     say = warn or _stderr
     with Signals() as signals:
         run.lock()
         try:
-            cfg = config_of(run, say, epochs)
-            session = _restore(run, cfg, say, warn=warn, progress=progress)
+            before = config_of(run, say)
+            wanted = [*overrides, *([] if epochs is None else [f"trainer.epochs={epochs}"])]
+            cfg = config_of(run, lambda _: None, wanted) if wanted else before
+            changes = changed(before, cfg)
+            anew = any(path.startswith("optimizer.schedule") for path in changes)
+            session = _restore(run, cfg, say, anew, warn=warn, progress=progress)
             loop = session.loop
-            if epochs is not None:
-                _extend(session, epochs)
+            if wanted:
+                _go_on_with(session, changes)
             if loop.finished:
                 return _finished(session, say)
             _compare(session, say)
@@ -160,15 +168,16 @@ def resume(
             run.release()
 
 
-def _restore(run: RunDirectory, cfg: Config, say: Say, **options: Any) -> Session:
-    """The run at its newest good checkpoint; damaged ones are said and set aside."""
+def _restore(run: RunDirectory, cfg: Config, say: Say, anew: bool, **options: Any) -> Session:
+    """The run at its newest good checkpoint; damaged ones are said and set aside. `anew`: with a schedule that has
+    seen nothing yet."""
     candidates = saved.newest_first(run.checkpoints)
     if candidates and candidates[0].name != saved.LAST:
         say(f"{run.checkpoints / saved.LAST} is missing; going on from {candidates[0].name}, the one before")
     bad: list[Path] = []
     for path in candidates:
         try:
-            session = _load(run, cfg, path, say, **options)
+            session = _load(run, cfg, path, say, anew, **options)
         except CheckpointError as error:
             bad.append(path)
             say(f"{error}; looking for the one before")
@@ -186,7 +195,7 @@ def _restore(run: RunDirectory, cfg: Config, say: Say, **options: Any) -> Sessio
     return Session.of(prepared, training(prepared), run, say)
 
 
-def _load(run: RunDirectory, cfg: Config, path: Path, say: Say, **options: Any) -> Session:
+def _load(run: RunDirectory, cfg: Config, path: Path, say: Say, anew: bool, **options: Any) -> Session:
     file = CheckpointFile(path)
     said = description_of(file)
     known = said.data if said is not None else None
@@ -195,8 +204,12 @@ def _load(run: RunDirectory, cfg: Config, path: Path, say: Say, **options: Any) 
     arrays, _ = session.loop.state_dict()
     totals = {name: MAX_UNKNOWN for name in arrays if name.startswith("metric/")}  # empty before the first batch
     file.expect({**arrays, **session.recorder.learned}, optional=totals)
+    values = file.values
+    if anew and isinstance(values.get("optimizer"), dict):
+        schedule = session.loop.optimizer.schedule.state_dict()
+        values = {**values, "optimizer": {**values["optimizer"], "schedule": schedule}}
     try:
-        session.loop.load_state_dict(file.read(), file.values)
+        session.loop.load_state_dict(file.read(), values)
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from None
     return session
@@ -210,15 +223,19 @@ def _set_aside(run: RunDirectory, bad: Sequence[Path]) -> None:
         raise failure(f"cannot move {path} out of the way", error) from None
 
 
-def _extend(session: Session, epochs: int) -> None:
-    """Let a run go on to another number of epochs; its config.yaml says so from now on."""
-    loop = session.loop
-    if epochs < loop.epoch:
-        raise UsageError(f"{session.run.path} has made {loop.epoch - 1} epochs; expected --epochs above that")
+def _go_on_with(session: Session, changes: Mapping[str, Any]) -> None:
+    """Let a run go on with other options; its config.yaml says so from now on, and run.json when they changed."""
+    run, loop = session.run, session.loop
+    if loop.options.epochs < loop.epoch:
+        raise UsageError(f"{run.path} has made {loop.epoch - 1} epochs; expected --epochs above that")
     if loop.stop_reason is not None:
         loop.stop_reason = None
         session.best.wait_anew()
-    write_atomically(session.run.config, [dump(session.prepared.config, session.run.path).encode()])
+    if changes:
+        write_atomically(run.config, [dump(session.prepared.config, run.path).encode()])
+        earlier = run.info.get("changes")
+        entry = {"epoch": loop.epoch, "step": loop.step, "at": now(), "changed": changes}
+        run.update(changes=[*(earlier if isinstance(earlier, list) else []), entry])
 
 
 def _finished(session: Session, say: Say) -> dict[str, Any]:
