@@ -25,7 +25,8 @@ class OnnxGraph(Protocol):
     shapes: Sequence[tuple[int, ...]]  # of the layer's inputs, without the batch axis
     masks: Sequence[str | None]  # of each input: (N, T) booleans, true at steps that count; None where all do
     made_mask: str | None  # a layer that makes a mask leaves its name here
-    wide: bool  # whether a transform's input holds more digits than float32
+    kind: Kind  # the type of a transform's input
+    wide: bool  # whether that, as bp reads it, can hold more digits than float32
 
     def add(self, op: str, *operands: Operand, domain: str = "", **attributes: Any) -> str:
         """Add an operator; the name of its output. An operand "" is left out."""

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backprop_cli.errors import BuildError
+from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import Component, register
 from backprop_cli.registry import slot as slot
 
@@ -37,6 +38,7 @@ class Transform(Component):
 
     augments: ClassVar[bool] = False
     always: ClassVar[bool] = False  # augments, and outside training runs without a generator
+    onnx_exact: ClassVar[bool] = False  # `onnx` takes x in its own type; else x is made float32 where y is
     in_place: ClassVar[bool] = False  # `apply` works when `out` is the memory of x itself
 
     def fit(self, chunks: Chunks, y: Array) -> None:
@@ -71,6 +73,13 @@ class Transform(Component):
         """
         raise NotImplementedError  # only transforms that augment have it
 
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        """Add the operators that do outside training what `apply` does to x; the name of what comes out.
+
+        A transform without this method can be used by bp, but not exported.
+        """
+        raise BuildError(f"{type(self).__name__} defines no onnx(self, graph, x)")
+
 
 def as_float(x: Array, out: Array) -> Array:
     """x in the dtype of `out`: x itself, or `out` holding a copy (faster than a ufunc that converts)."""
@@ -86,6 +95,13 @@ def minus(x: Array, mean: Array, out: Array) -> None:
         np.subtract(x, mean, out=out, dtype=np.float64, casting="unsafe")
     else:
         np.subtract(as_float(x, out), mean.astype(out.dtype, copy=False), out=out)
+
+
+def onnx_minus(graph: OnnxGraph, x: str, mean: Array) -> str:
+    """`minus` as ONNX operators."""
+    if graph.wide:
+        return graph.cast(graph.add("Sub", graph.cast(x, "float64"), graph.constant(mean, "float64")), "float32")
+    return graph.add("Sub", x, mean)
 
 
 def check_value(name: str, value: float, dtype: np.dtype[Any]) -> None:

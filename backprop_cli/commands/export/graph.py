@@ -32,6 +32,7 @@ class Graph:
         self.shapes: Sequence[tuple[int, ...]] = ()
         self.masks: Sequence[str | None] = ()
         self.made_mask: str | None = None
+        self.kind: Kind = "float32"
         self.wide = False
         self.nodes: list[NodeProto] = []
         self.names: dict[int, str] = outer.names if outer else {}  # of parameters, by the id of their array

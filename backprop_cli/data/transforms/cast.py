@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 
 from backprop_cli.data.transform import Array, Shape, Transform, slot, transform
+from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import Doc
 
 
@@ -27,6 +28,9 @@ class Cast(Transform):
         self, shape: Shape, dtype: np.dtype[Any], float_dtype: np.dtype[Any]
     ) -> tuple[Shape, np.dtype[Any]]:
         return (shape or (1,), float_dtype) if self.of == "target" else (shape, dtype)
+
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        return graph.cast(x, "float32") if self.of == "input" else x
 
     def apply(self, x: Array, y: Array, out: Array, rng: np.random.Generator | None) -> Array:
         if not np.may_share_memory(x, out):

@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 
 from backprop_cli.data.transform import Array, Transform, as_float, transform
+from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import Doc
 
 
@@ -16,6 +17,10 @@ class Clip(Transform):
 
     low: Annotated[float | None, Doc("the smallest value left; by default there is no bound")] = None
     high: Annotated[float | None, Doc("the largest value left; by default there is no bound")] = None
+
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        low, high = ("" if bound is None else float(bound) for bound in (self.low, self.high))
+        return graph.add("Clip", x, low, high)
 
     def apply(self, x: Array, y: Array, out: Array, rng: np.random.Generator | None) -> Array:
         np.clip(as_float(x, out), self.low, self.high, out=out)

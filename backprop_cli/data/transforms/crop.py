@@ -7,6 +7,7 @@ from annotated_types import Ge
 
 from backprop_cli.data.transform import Array, Shape, Transform, check_value, image_size, slot, transform
 from backprop_cli.errors import BuildError
+from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import Doc
 
 Pixels = Annotated[int, Ge(1)]
@@ -45,6 +46,12 @@ class Crop(Transform):
     def output_dtype(self, dtype: np.dtype[Any], float_dtype: np.dtype[Any]) -> np.dtype[Any]:
         check_value(self.type_name, self.value, dtype)
         return dtype
+
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        height, width = graph.shapes[0][:2]
+        h, w = self._window()
+        start = np.array([(height - h) // 2, (width - w) // 2])
+        return graph.add("Slice", x, start, start + np.array([h, w]), np.array([1, 2]))
 
     def apply(self, x: Array, y: Array, out: Array, rng: np.random.Generator | None) -> Array:
         h, w = out.shape[1:3]

@@ -6,6 +6,7 @@ import numpy as np
 
 from backprop_cli.data.transform import Array, Transform, as_float, transform
 from backprop_cli.errors import DataError
+from backprop_cli.onnx import OnnxGraph
 
 
 @transform("log1p")
@@ -16,6 +17,9 @@ class Log1p(Transform):
     """
 
     in_place: ClassVar[bool] = True
+
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        return graph.add("Log", graph.add("Add", x, 1.0))
 
     def apply(self, x: Array, y: Array, out: Array, rng: np.random.Generator | None) -> Array:
         if x.min() <= -1:

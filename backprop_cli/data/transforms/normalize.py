@@ -4,8 +4,9 @@ from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 
-from backprop_cli.data.transform import Array, Chunks, Shape, Transform, minus, slot, transform
+from backprop_cli.data.transform import Array, Chunks, Shape, Transform, minus, onnx_minus, slot, transform
 from backprop_cli.data.transforms.standardize import check_statistics, statistics_axes
+from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import Doc
 
 
@@ -19,6 +20,7 @@ class Normalize(Transform):
     """
 
     in_place: ClassVar[bool] = True
+    onnx_exact: ClassVar[bool] = True
 
     per: Annotated[
         Literal["channel", "position", "all"],
@@ -47,6 +49,12 @@ class Normalize(Transform):
     def output_shape(self, shape: Shape) -> Shape:
         check_statistics(self.type_name, self.smallest, shape)
         return shape
+
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        width = self.largest - self.smallest
+        factor = (self.high - self.low) / np.where(width > 0, width, 1.0)
+        y = graph.add("Mul", onnx_minus(graph, x, self.smallest), factor)
+        return graph.add("Add", y, float(self.low)) if self.low else y
 
     def apply(self, x: Array, y: Array, out: Array, rng: np.random.Generator | None) -> Array:
         width = self.largest - self.smallest

@@ -7,6 +7,7 @@ from annotated_types import Ge
 
 from backprop_cli.data.transform import Array, Chunks, Shape, Transform, slot, transform
 from backprop_cli.errors import DataError
+from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import Doc
 
 
@@ -40,6 +41,7 @@ class OneHot(Transform):
     """
 
     in_place: ClassVar[bool] = True
+    onnx_exact: ClassVar[bool] = True
 
     of: Annotated[
         Literal["target", "input"], Doc("whether class ids of the target or token ids of the input become one-hot")
@@ -78,6 +80,12 @@ class OneHot(Transform):
         self, shape: Shape, dtype: np.dtype[Any], float_dtype: np.dtype[Any]
     ) -> tuple[Shape, np.dtype[Any]]:
         return ((*shape, self._classes()), float_dtype) if self.of == "target" else (shape, dtype)
+
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        if self.of == "target":
+            return x
+        ids = graph.add("Unsqueeze", graph.cast(x, "int64"), np.array([-1]))
+        return graph.cast(graph.add("Equal", ids, np.arange(self._classes())), "float32")
 
     def apply(self, x: Array, y: Array, out: Array, rng: np.random.Generator | None) -> Array:
         if self.of == "target":

@@ -7,6 +7,7 @@ from annotated_types import Ge
 
 from backprop_cli.data.transform import Array, Shape, Transform, check_value, transform
 from backprop_cli.errors import BuildError
+from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import Doc
 
 
@@ -30,6 +31,16 @@ class Pad(Transform):
     def output_dtype(self, dtype: np.dtype[Any], float_dtype: np.dtype[Any]) -> np.dtype[Any]:
         check_value(self.type_name, self.value, dtype)
         return dtype
+
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        length = graph.shapes[0][0]
+        steps = min(self.length, length)
+        first = 0 if self.keep == "start" else length - steps
+        kept = graph.add("Slice", x, np.array([first]), np.array([first + steps]), np.array([1]))
+        gap, others = self.length - steps, [0] * (len(graph.shapes[0]) - 1)
+        before, after = (gap, 0) if self.fill == "start" else (0, gap)
+        sides = np.array([0, before, *others, 0, after, *others])
+        return graph.add("Pad", kept, sides, graph.constant(self.value, graph.kind))
 
     def apply(self, x: Array, y: Array, out: Array, rng: np.random.Generator | None) -> Array:
         steps = min(self.length, x.shape[1])

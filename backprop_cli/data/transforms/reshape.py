@@ -7,6 +7,7 @@ import numpy as np
 
 from backprop_cli.data.transform import Array, Shape, Transform, transform
 from backprop_cli.errors import BuildError
+from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import Doc
 
 
@@ -32,6 +33,9 @@ class Reshape(Transform):
 
     def output_dtype(self, dtype: np.dtype[Any], float_dtype: np.dtype[Any]) -> np.dtype[Any]:
         return dtype
+
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        return graph.add("Reshape", x, np.array([0, *self.shape]))
 
     def apply(self, x: Array, y: Array, out: Array, rng: np.random.Generator | None) -> Array:
         if not np.may_share_memory(x, out):

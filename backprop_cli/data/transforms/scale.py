@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 
 from backprop_cli.data.transform import Array, Transform, as_float, transform
+from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import Doc
 
 
@@ -16,6 +17,10 @@ class Scale(Transform):
 
     by: Annotated[float, Doc("factor; 1/255 takes bytes to [0, 1]")] = 1 / 255
     offset: Annotated[float, Doc("added after the factor")] = 0.0
+
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        y = graph.add("Mul", x, float(self.by))
+        return graph.add("Add", y, float(self.offset)) if self.offset else y
 
     def apply(self, x: Array, y: Array, out: Array, rng: np.random.Generator | None) -> Array:
         np.multiply(as_float(x, out), self.by, out=out)

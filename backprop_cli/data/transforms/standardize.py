@@ -4,8 +4,9 @@ from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 
-from backprop_cli.data.transform import Array, Chunks, Shape, Transform, minus, slot, transform
+from backprop_cli.data.transform import Array, Chunks, Shape, Transform, minus, onnx_minus, slot, transform
 from backprop_cli.errors import BuildError
+from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import Doc
 
 _ROUNDING = 1e-14  # a std smaller than this share of the mean is rounding, not spread
@@ -21,6 +22,7 @@ class Standardize(Transform):
     """
 
     in_place: ClassVar[bool] = True
+    onnx_exact: ClassVar[bool] = True
 
     per: Annotated[
         Literal["channel", "position", "all"],
@@ -68,6 +70,9 @@ class Standardize(Transform):
         check_statistics(self.type_name, self.learned_mean, shape)
         check_statistics(self.type_name, self.learned_std, shape)
         return shape
+
+    def onnx(self, graph: OnnxGraph, x: str) -> str:
+        return graph.add("Mul", onnx_minus(graph, x, self.learned_mean), 1 / self.learned_std)
 
     def apply(self, x: Array, y: Array, out: Array, rng: np.random.Generator | None) -> Array:
         minus(x, self.learned_mean, out)
