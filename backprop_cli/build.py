@@ -19,6 +19,7 @@ import numpy.typing as npt
 from backprop_cli import __version__
 from backprop_cli.config import Config, load_config, resolved
 from backprop_cli.config.checks import monitors
+from backprop_cli.config.schema import Weights
 from backprop_cli.data.batches import Batches
 from backprop_cli.data.dataset import Dataset
 from backprop_cli.data.fingerprint import fingerprint
@@ -29,7 +30,7 @@ from backprop_cli.data.transform import Transform
 from backprop_cli.engine.graph import Network
 from backprop_cli.engine.kernels import compilable
 from backprop_cli.engine.losses.base import Reading
-from backprop_cli.errors import BuildError, ConfigError, UnknownNameError, UsageError
+from backprop_cli.errors import BpError, BuildError, ConfigError, UnknownNameError, UsageError
 from backprop_cli.expand import Expander
 from backprop_cli.model.description import TRANSFORMS, VERSION, Description, plugins_of
 from backprop_cli.model.model import Model, load_weights
@@ -38,6 +39,7 @@ from backprop_cli.runs.directory import RunDirectory
 from backprop_cli.training.callbacks.best import Best
 from backprop_cli.training.callbacks.threads import Threads
 from backprop_cli.training.loop import Callback, Loop
+from backprop_cli.weights.load import MisfitError, load_foreign
 
 Array = npt.NDArray[Any]
 Warn = Callable[[str], None]
@@ -119,6 +121,8 @@ def prepare(
         named = [index for index, each in enumerate(transforms) if each.type_name == error.node]
         raise ConfigError([cfg.problem(("dataset", "transforms", *named[:1]), str(error))]) from None
     built = _network(cfg, seen, dataset, **network_options)
+    if learned is None:
+        _first_weights(cfg, built, warn)
     reading = cfg.loss.reading
     if dataset.classes and seen[0].target_shape == built.output_shape:  # one-hot rows: one class is right
         reading = replace(reading, independent=False)
@@ -156,13 +160,19 @@ def _network(cfg: Config, seen: Sequence[Batches], dataset: Dataset, **options: 
         cfg.loss.check_activation(built.last_activation)
     except BuildError as error:
         raise ConfigError([cfg.problem(("loss",), str(error))]) from None
-    _load_given(cfg, built)
     return built
 
 
-def _load_given(cfg: Config, built: Network) -> None:
-    """The weights written in the config."""
+def _first_weights(cfg: Config, built: Network, warn: Warn | None) -> None:
+    """The weights of another file, then those written in the config."""
     problems = []
+    if isinstance(cfg.weights, Weights):
+        try:
+            load_foreign(built, cfg.weights, warn)
+        except MisfitError as error:
+            problems += [cfg.problem(("weights",), each) for each in error.problems]
+        except BpError as error:
+            problems.append(cfg.problem(("weights",), str(error)))
     for name, value in cfg.parameters.items():
         try:
             built.load_parameters({name: value})

@@ -58,7 +58,7 @@ SHARED: dict[str, type] = {"layer": Layer, "optimizer": Optimizer}
 def reference() -> str:
     """The text of docs/config.md."""
     top = [each | TOP_DEFAULTS.get(each["name"], {}) for each in catalogue.options(Options)]
-    return "\n".join([TOP, *_table([*top, EXTENDS]), *_sections()]) + "\n"
+    return "\n".join([TOP, *_table([*top, EXTENDS]), *_nested(Options), *_sections()]) + "\n"
 
 
 def _sections() -> Iterator[str]:

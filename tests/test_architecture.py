@@ -23,7 +23,8 @@ MAY = {
     "training": {"engine", "runs"},
     "expand": {"config", "engine"},
     "model": {"config", "data", "engine", "expand", "runs", "training"},
-    "build": {"config", "data", "engine", "expand", "model", "runs", "training"},
+    "weights": {"config", "data", "engine", "model", "runs"},
+    "build": {"config", "data", "engine", "expand", "model", "runs", "training", "weights"},
 }
 ROOMS = sorted(MAY)
 FREE = {"errors", "registry", "onnx"}

@@ -17,7 +17,7 @@ from backprop_cli.config.extends import read_extended
 from backprop_cli.config.interpolate import interpolate
 from backprop_cli.config.marked import DEFAULT, Keys, Marked, marks
 from backprop_cli.config.overrides import apply
-from backprop_cli.config.schema import Config, Options
+from backprop_cli.config.schema import Config, Options, Weights
 from backprop_cli.config.spelling import example, nearest_key
 from backprop_cli.config.types import option_types
 from backprop_cli.config.validate import INVALID, MAX_UNKNOWN, Validator
@@ -51,6 +51,8 @@ def _finish(root: Marked, path: Path, overrides: Sequence[str], problems: list[P
     validator = Validator(path.parent, problems)
     plugins = _load_plugins(root, validator)
     values = {**_validate(root, validator), "plugins": plugins}
+    if isinstance(values.get("weights"), Path):
+        values["weights"] = Weights(path=values["weights"])
     where = marks(root)
     problems.extend(check(values, validator.places, where))
     problems[after:] = [each for each in problems[after:] if replace(each, message="") not in unresolved]

@@ -40,6 +40,35 @@ Numbers = Annotated[
 ]
 
 
+@dataclass(kw_only=True)
+class Weights:
+    """Weights that training starts from; a path alone is short for `{path: …}`.
+
+    Layouts are converted from what the file says it is. Layers are paired by `map`, then by name, and those of other
+    programs else by kind and shapes, in the order of their names (1, 2, …, 10); what was paired is said.
+    """
+
+    path: Annotated[
+        Path,
+        Doc(
+            "a run, by its directory or id (its best checkpoint), or a file: .safetensors, .npz, .weights.h5, .keras; "
+            "sample:NAME for weights that ship with bp"
+        ),
+    ]
+    map: Annotated[
+        dict[str, str], Doc("names of layers in the file, with the names of the layers here that get their weights")
+    ] = field(default_factory=dict)
+    match: Annotated[
+        list[str], Doc("patterns such as conv* or dense_2.b: only these layers and arrays of the network are loaded")
+    ] = field(default_factory=list)
+    skip: Annotated[list[str], Doc("patterns for what is left out; layers of the file may be named, too")] = field(
+        default_factory=list
+    )
+    strict: Annotated[
+        bool, Doc("whether every array of the network has to be in the file, and every array of the file used")
+    ] = True
+
+
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """A training run: data, network, loss, optimizer, and how long and how often."""
@@ -59,6 +88,9 @@ class Options:
         MinLen(1),
         Doc("the layers from the input to the output, each fed by the one before unless it has `inputs`"),
     ]
+    weights: Annotated[
+        Path | Weights | None, Doc("weights to start from, in place of the initializers': a run, or a file of others")
+    ] = None
     parameters: Annotated[
         dict[str, Numbers], Doc("initial weights by name, such as dense_1.W, in place of the initializer's")
     ] = field(default_factory=dict)

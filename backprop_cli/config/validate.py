@@ -227,7 +227,8 @@ class Validator:
         values = {}
         for name, field in options.items():
             if name in node.value:
-                self.locates = getattr(cls, "inside", {}).get(name) not in node.value
+                inside = getattr(cls, "inside", None)  # a layer may have an array of that name
+                self.locates = not isinstance(inside, dict) or inside.get(name) not in node.value
                 values[name] = self.value(types[name], node.value[name], (*path, name))
                 self.locates = True
             elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:

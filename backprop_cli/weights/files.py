@@ -1,0 +1,149 @@
+"""Reading files of weights. Nothing in them is ever run: a .pt file, which is a pickle, is refused."""
+
+from __future__ import annotations
+
+import io
+import os
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from backprop_cli.data.files.arrays import read_npz
+from backprop_cli.data.files.paths import missing
+from backprop_cli.errors import BpError, DataError
+from backprop_cli.model.model import Model
+from backprop_cli.runs.checkpoints import tensors
+from backprop_cli.runs.checkpoints.checkpoint import CheckpointFile
+from backprop_cli.runs.checkpoints.header import MAX_HEADER, parse
+
+Array = npt.NDArray[Any]
+Kind = Literal["bp", "torch", "keras"]
+MAX_BYTES = 16 << 30  # of all arrays together
+PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
+INTO_SAFETENSORS = """\
+  import torch; from safetensors.torch import save_file
+  state = torch.load({old!r}, map_location="cpu", weights_only=True)  # a state_dict
+  save_file({{name: each.contiguous() for name, each in state.items()}}, {new!r})"""
+
+
+@dataclass
+class Foreign:
+    """The arrays of a file by the names they have there, and whose layouts they are in.
+
+    `labels` are names that people gave to layers, where the file has them beside its own.
+    """
+
+    path: Path
+    kind: Kind
+    arrays: dict[str, Array]
+    labels: dict[str, str]
+    channels_first: bool = False
+
+
+def read(path: Path) -> Foreign:
+    """The arrays of a file. Raises DataError, CheckpointError."""
+    if not os.path.lexists(path):
+        missing(path)
+    if path.suffix == ".npz":
+        return Foreign(path, "bp", read_npz(path), {})
+    if path.suffix == ".safetensors":
+        return _safetensors(path)
+    if path.suffix in (".h5", ".hdf5"):
+        return _hdf5(path, path)
+    if path.suffix == ".keras":
+        return _keras(path)
+    if path.suffix in PICKLES:
+        lines = INTO_SAFETENSORS.format(old=path.name, new=path.with_suffix(".safetensors").name)
+        raise DataError(f"{path}: a pickle, which could run any program and is never loaded; in PyTorch:\n{lines}")
+    raise DataError(f"{path}: expected a run of bp, or a .safetensors, .npz, .weights.h5 or .keras file")
+
+
+def _safetensors(path: Path) -> Foreign:
+    """Of bp, with its checksums; of PyTorch, which says so or calls its arrays `weight` and `bias`; else with names
+    and layouts of bp."""
+    try:
+        with path.open("rb") as file:
+            length, room = int.from_bytes(file.read(8), "little"), path.stat().st_size - 8
+            if not 2 <= length <= min(room, MAX_HEADER * 32):
+                raise ValueError(f"a header of {length:,} bytes in a file of {room + 8:,}")
+            fields, metadata = parse(file.read(length))
+            if "bp" in metadata or "bp_format" in metadata:
+                return _checkpoint(path)
+            entries = tensors.places(fields, room - length)
+            data = file.read()
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: damaged or not a safetensors file ({error})") from None
+    arrays = {
+        name: np.frombuffer(data, entry.dtype, count=entry.bytes // entry.dtype.itemsize, offset=entry.begin).reshape(
+            entry.shape
+        )
+        for name, entry in entries.items()
+    }
+    theirs = metadata.get("format") == "pt" or any(name.rpartition(".")[2] in ("weight", "bias") for name in arrays)
+    return Foreign(path, "torch" if theirs else "bp", arrays, {})
+
+
+def _checkpoint(path: Path) -> Foreign:
+    file = CheckpointFile(path)
+    if "optimizer/average" in file.entries and file.values.get("optimizer", {}).get("iteration"):
+        model = Model.read(path)  # the average is one vector; only the network knows its parts
+        if model is not None:
+            return Foreign(path, "bp", {**model.network.parameters, **model.network.states}, {})
+    own = [name for name in file.entries if "/" not in name]
+    return Foreign(path, "bp", file.read(own), {})
+
+
+def _keras(path: Path) -> Foreign:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if archive.getinfo("model.weights.h5").file_size > MAX_BYTES:
+                raise DataError(f"{path}: its weights take more than {MAX_BYTES >> 30} GiB")
+            weights = archive.read("model.weights.h5")
+            config = archive.read("config.json") if archive.getinfo("config.json").file_size < MAX_HEADER * 8 else b""
+    except (OSError, KeyError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: damaged or not a .keras file of Keras 3 ({error})") from None
+    found = _hdf5(io.BytesIO(weights), path)
+    found.channels_first = b'"channels_first"' in config
+    return found
+
+
+def _hdf5(source: Any, path: Path) -> Foreign:
+    """A .weights.h5 of Keras 3. Links to other files are not followed."""
+    import h5py
+
+    arrays: dict[str, Array] = {}
+    labels: dict[str, str] = {}
+    left = MAX_BYTES
+
+    def visit(name: str, item: Any) -> None:
+        nonlocal left
+        parent, _, last = name.rpartition("/")
+        if last == "vars" and isinstance(item.attrs.get("name"), str):
+            labels[parent] = item.attrs["name"]
+        if not isinstance(item, h5py.Dataset) or item.dtype.kind not in "fiub":
+            return
+        left -= item.size * item.dtype.itemsize
+        if item.external or item.is_virtual or left < 0:
+            raise DataError(f"{path}: array {name} lies in another file, or is larger than {MAX_BYTES >> 30} GiB")
+        arrays[name] = item[()]
+
+    try:
+        with h5py.File(source, "r") as file:
+            if "model_weights" in file or "layer_names" in file.attrs:
+                raise DataError(
+                    f"{path}: a file of Keras 2; load it in Keras 3 and save it again with "
+                    "model.save_weights('model.weights.h5')"
+                )
+            file.visititems(visit)
+    except BpError:
+        raise
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError, MemoryError) as error:
+        raise DataError(f"{path}: damaged or not a file of Keras's ({' '.join(str(error).split())})") from None
+    kept = {name: each for name, each in arrays.items() if not name.startswith(("optimizer", "vars"))}
+    return Foreign(path, "keras", {name: each for name, each in kept.items() if "seed_generator" not in name}, labels)

@@ -1,0 +1,223 @@
+"""Which layer of a file belongs to which layer of a network, and whether everything fits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from backprop_cli.engine.graph import Network
+from backprop_cli.engine.layer import Layer
+from backprop_cli.registry import suggest
+from backprop_cli.weights import flat, keras, torch
+from backprop_cli.weights.files import Foreign
+from backprop_cli.weights.modules import Module, modules
+
+Array = npt.NDArray[Any]
+Arrays = dict[str, Array]
+
+
+@dataclass
+class Target:
+    """A layer of the network that has parameters or running statistics, and the arrays to be filled."""
+
+    name: str
+    layer: Layer
+    wanted: Arrays
+    named: bool  # by a person: names that bp and others count out agree by chance only
+    order: Array | None = None  # of its input row, where PyTorch has another (`flat`)
+
+
+@dataclass
+class Fit:
+    """What was found: by target, the module and its arrays in bp's layout; and what is wrong, a line each."""
+
+    pairs: list[tuple[Target, Module, Arrays]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+def targets(network: Network, whole: bool) -> list[Target]:
+    """The layers that own parameters, in the order in which they run; those inside others by themselves, unless
+    `whole`."""
+    views = {**network.parameters, **network.states}
+    orders = flat.orders(network)
+    found = []
+    for node in network.nodes:
+        both = whole or node.layer.type_name == "bidirectional"
+        for prefix, part in [("", node.layer)] if both else node.layer.walk():
+            inside = part.walk(prefix) if both else [(prefix, part)]
+            names = [name for p, each in inside for name in _arrays(p, each)]
+            if names and node.layer.shared is None:
+                wanted = {name.removeprefix(prefix): views[f"{node.name}.{name}"] for name in names}
+                name = f"{node.name}.{prefix}".rstrip(".")
+                order = None if prefix else orders.get(node.name)
+                found.append(Target(name, part, wanted, node.layer.name is not None, order))
+    return found
+
+
+def fit(
+    network: Network,
+    foreign: Foreign,
+    *,
+    names: Mapping[str, str],
+    match: Sequence[str],
+    skip: Sequence[str],
+    strict: bool,
+) -> Fit:
+    """Pair the layers of a file with those of a network: as `names` says ({theirs: ours}), then those of one name
+    (in files of other programs only where a person named the layer here), then, in files of other programs, the first
+    that fits in kind and shapes.
+
+    `match` and `skip` are patterns for the names of layers and arrays: only these, not these. Under `strict` every
+    array of the network has to be found, and every array of the file used.
+    """
+    ours, theirs = _chosen(targets(network, foreign.kind == "bp"), modules(foreign), match, skip)
+    found = Fit()
+    pairs = _named(ours, theirs, names, found)
+    for target in ours:
+        if target.named or foreign.kind == "bp":
+            _pair(target, pairs, [each for each in theirs if target.name in (each.name, each.label)])
+    for target in ours if foreign.kind != "bp" else ():
+        _pair(target, pairs, _fitting(target, [each for each in theirs if each not in pairs.values()], foreign))
+    unused = [module for module in theirs if module not in pairs.values()]
+    for target in ours:
+        _judge(target, pairs.get(target.name), foreign, unused, found, strict)
+    for module in unused if strict and not match else ():
+        shapes = ", ".join(f"{module.sources[each]} {array.shape}" for each, array in module.arrays.items())
+        found.problems.append(
+            f"no layer takes {shapes} of the file; skip: [{module.label or module.name!r}] leaves it out, "
+            "strict: false all such"
+        )
+    return found
+
+
+def _chosen(
+    ours: list[Target], theirs: list[Module], match: Sequence[str], skip: Sequence[str]
+) -> tuple[list[Target], list[Module]]:
+    """Without what the patterns leave out: a layer by its name, or single arrays of it."""
+
+    def hit(patterns: Sequence[str], owner: Sequence[str | None], inner: str) -> bool:
+        known = [each for name in owner if name for each in (name, f"{name}.{inner}")]
+        return any(fnmatchcase(each, pattern) for each in known for pattern in patterns)
+
+    for target in ours:
+        target.wanted = {
+            name: view
+            for name, view in target.wanted.items()
+            if (not match or hit(match, [target.name], name)) and not hit(skip, [target.name], name)
+        }
+    for module in theirs if skip else ():
+        names = [module.name, module.label]
+        module.arrays = {name: array for name, array in module.arrays.items() if not hit(skip, names, name)}
+    return [target for target in ours if target.wanted], [module for module in theirs if module.arrays]
+
+
+def _named(ours: list[Target], theirs: list[Module], names: Mapping[str, str], found: Fit) -> dict[str, Module]:
+    pairs: dict[str, Module] = {}
+    known = {target.name for target in ours}
+    by_name = {each: module for module in theirs for each in (module.label, module.name) if each}
+    for their, our in names.items():
+        module = by_name.get(their)
+        for name, among, whose in ((their, by_name.keys(), "the file"), (our, known, "the network")):
+            if name not in among:
+                near = suggest(name, among)
+                found.problems.append(
+                    f"map: {whose} has no layer {name!r} with weights; it has {', '.join(sorted(among))}"
+                    + (f"; did you mean {near!r}?" if near else "")
+                )
+        if module is not None and our in known:
+            pairs[our] = module
+    return pairs
+
+
+def _pair(target: Target, pairs: dict[str, Module], candidates: Sequence[Module]) -> None:
+    if target.name not in pairs and candidates:
+        pairs[target.name] = candidates[0]
+
+
+def _fitting(target: Target, free: list[Module], foreign: Foreign) -> list[Module]:
+    """The modules whose arrays have the shapes; else those of the kind, for their shapes to be complained of."""
+    kinds = [(module, made) for module in free if (made := _converted(target, module, foreign)) is not None]
+    exact = [module for module, made in kinds if _shapes(made) == _shapes(target.wanted)]
+    return exact or [module for module, made in kinds if {*made} >= {*target.wanted}]
+
+
+def _converted(target: Target, module: Module, foreign: Foreign) -> Arrays | None:
+    """A module's arrays in bp's layout, by the names in the target; None if it is another kind of layer."""
+    if foreign.kind == "bp":
+        return dict(module.arrays)
+    convert: Callable[[Layer, Arrays], Arrays] | None
+    convert = (torch if foreign.kind == "torch" else keras).CONVERT.get(target.layer.type_name)
+    try:
+        if convert is None:
+            return None
+        made = convert(target.layer, module.arrays)
+    except (KeyError, ValueError, IndexError, TypeError):
+        return None
+    order = target.order if foreign.kind == "torch" or foreign.channels_first else None
+    if order is not None:
+        made = {name: array[order] if len(array) == len(order) else array for name, array in made.items()}
+    return made
+
+
+def _judge(
+    target: Target, module: Module | None, foreign: Foreign, unused: list[Module], found: Fit, strict: bool
+) -> None:
+    """Note a pair, or what is wrong with it."""
+    shapes = ", ".join(f"{target.name}.{name} {view.shape}" for name, view in target.wanted.items())
+    if module is None:
+        if strict:
+            near = suggest(target.name, [each.label or each.name for each in unused])
+            found.problems.append(
+                f"nothing in the file fits {shapes}"
+                + (f"; the nearest name is {near!r}" if near else "")
+                + "; map: {their name: name here} pairs layers"
+            )
+        return
+    made = _converted(target, module, foreign)
+    if made is None:
+        given = ", ".join(f"{module.sources[name]} {array.shape}" for name, array in module.arrays.items())
+        found.problems.append(f"{given} of the file is no {target.layer.type_name} layer and cannot be {shapes}")
+        return
+    wrong = list(_differences(target, module, made, strict))
+    found.problems += wrong
+    if not wrong:
+        kept = {name: array for name, array in made.items() if name in target.wanted}
+        found.pairs.append((target, module, kept))
+
+
+def _differences(target: Target, module: Module, made: Arrays, strict: bool) -> Iterator[str]:
+    name = module.label or module.name
+    for each, view in target.wanted.items():
+        if each not in made:
+            if strict:
+                near = suggest(each, made)
+                hint = f"; the nearest name is {f'{name}.{near}'!r}" if near else ""
+                yield f"{target.name}.{each} {view.shape} is missing in {name!r} of the file{hint}"
+        elif made[each].shape != view.shape:
+            yield f"{target.name}.{each} has shape {view.shape} here, {made[each].shape} in {name!r} of the file"
+        elif not np.isfinite(made[each]).all():
+            yield f"{target.name}.{each}: {name!r} of the file holds values that are not finite"
+    for each in made:
+        if strict and each not in target.wanted and not _left_out(target, each):
+            yield f"{target.name} has no {each}, but {name!r} of the file has one, of shape {made[each].shape}"
+
+
+def _left_out(target: Target, name: str) -> bool:
+    """Whether the layer has this array, but a pattern leaves it out."""
+    return any(name in _arrays(prefix, part) for prefix, part in target.layer.walk())
+
+
+def _arrays(prefix: str, layer: Layer) -> list[str]:
+    """The names of what a layer itself has."""
+    return [f"{prefix}{spec.name}" for spec in layer.needs.parameters] + [
+        f"{prefix}{spec.name}" for spec in layer.needs.states
+    ]
+
+
+def _shapes(arrays: Mapping[str, Array]) -> dict[str, tuple[int, ...]]:
+    return {name: array.shape for name, array in arrays.items()}

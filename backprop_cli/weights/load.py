@@ -1,0 +1,79 @@
+"""`weights:` of a config: find the file, fit it to the network, say what was paired, load."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from backprop_cli.config.schema import Weights
+from backprop_cli.engine.graph import Network
+from backprop_cli.errors import BpError, DataError
+from backprop_cli.runs.checkpoints import saved
+from backprop_cli.runs.directory import RUN_JSON, find_run
+from backprop_cli.weights.files import read
+from backprop_cli.weights.fit import Fit, fit
+
+SHIPPED = Path(__file__).parent / "shipped"
+_SAMPLE = "sample:"
+
+
+class MisfitError(BpError):
+    """Weights that do not fit the network; `problems` has a line for each array (exit code 2)."""
+
+    exit_code = 2
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(problems))
+
+
+def load_foreign(network: Network, given: Weights, say: Callable[[str], None] | None = None) -> None:
+    """Put the weights that a config names into the network; all of them, or none. `given.path` becomes the file's own.
+
+    Raises MisfitError; DataError, CheckpointError for a file that cannot be read.
+    """
+    given.path = find(given.path)
+    foreign = read(given.path)
+    found = fit(network, foreign, names=given.map, match=given.match, skip=given.skip, strict=given.strict)
+    if not found.pairs and not found.problems:
+        found.problems.append("nothing in it fits a layer of the network")
+    if found.problems:
+        raise MisfitError([f"{given.path.name}: {problem}" for problem in found.problems])
+    for target, _, arrays in found.pairs:
+        for name, array in arrays.items():
+            np.copyto(target.wanted[name], array, casting="unsafe")
+    if say is not None:
+        say(f"weights of {given.path}: {summary(found, network)}")
+
+
+def find(path: Path) -> Path:
+    """The file of weights that a path, a run's path or its id means, or `sample:NAME`. Raises DataError, UsageError."""
+    if path.name.startswith(_SAMPLE):
+        name = path.name.removeprefix(_SAMPLE)
+        known = sorted(each.stem for each in SHIPPED.glob("*.safetensors"))
+        if name not in known:
+            raise DataError(f"no weights {name!r} ship with bp; expected one of {', '.join(known)}")
+        return SHIPPED / f"{name}.safetensors"
+    if path.is_file():
+        return path.resolve()
+    if path.is_dir() and not os.path.lexists(path / RUN_JSON):
+        raise DataError(f"{path}: a folder that is no run of bp; expected a run, or a file of weights")
+    if path.suffix and not path.is_dir():
+        return path  # `read` says that it is not there, and what is
+    run = find_run(str(path) if path.is_dir() else path.name, Path(os.environ.get("BP_RUNS", "runs")))
+    best = run.checkpoints / saved.BEST
+    return (best if best.exists() else run.checkpoints / saved.LAST).resolve()
+
+
+def summary(found: Fit, network: Network) -> str:
+    """Who got whose weights, and who none."""
+    pairs = [
+        target.name if target.name in (module.name, module.label) else f"{module.label or module.name} → {target.name}"
+        for target, module, _ in found.pairs
+    ]
+    filled = {f"{target.name}.{name}" for target, _, arrays in found.pairs for name in arrays}
+    rest = sorted({name.rpartition(".")[0] for name in [*network.parameters, *network.states] if name not in filled})
+    return ", ".join(pairs) + (f"; not loaded: {', '.join(rest)}" if rest else "")
