@@ -1,21 +1,32 @@
 """bp: train neural networks from YAML files.
 
->>> from backprop_cli import load_config, build, train
->>> cfg = load_config("configs/xor.yaml", overrides=["seed=3"])
->>> net = build.network(cfg)
+>>> from backprop_cli import build, load, load_config, train
+>>> result = train("configs/iris.yaml")                 # a path, a dict or a Config; a new run under ./runs
+>>> model = load(result["run_dir"])                     # or the path of a .safetensors file
+>>> model.predict([[5.1, 3.5, 1.4, 0.2]])
+>>> network = build.network(load_config("configs/xor.yaml", overrides=["seed=3"]))
 """
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from backprop_cli import build as build
+    from backprop_cli.build import load as load
+    from backprop_cli.commands.train import train as train
+    from backprop_cli.config import load_config as load_config
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "load_config", "train"]
+__all__ = ["__version__", "build", "load", "load_config", "train"]
 
-load_config: Any  # backprop_cli.config.load.load_config
-train: Any  # backprop_cli.commands.train.train
-_LAZY = {"load_config": ("backprop_cli.config", "load_config"), "train": ("backprop_cli.commands.train", "train")}
+_LAZY = {
+    "build": ("backprop_cli.build", ""),
+    "load": ("backprop_cli.build", "load"),
+    "load_config": ("backprop_cli.config", "load_config"),
+    "train": ("backprop_cli.commands.train", "train"),
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -23,4 +34,9 @@ def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module 'backprop_cli' has no attribute {name!r}")
     module, attribute = _LAZY[name]
-    return getattr(import_module(module), attribute)
+    found = import_module(module)
+    return getattr(found, attribute) if attribute else found
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -30,12 +30,12 @@ from backprop_cli.data.transform import Transform
 from backprop_cli.engine.graph import Network
 from backprop_cli.engine.kernels import compilable
 from backprop_cli.engine.losses.base import Reading
-from backprop_cli.errors import BpError, BuildError, ConfigError, UnknownNameError, UsageError
+from backprop_cli.errors import BpError, BuildError, CheckpointError, ConfigError, UnknownNameError, UsageError
 from backprop_cli.expand import Expander
 from backprop_cli.model.description import TRANSFORMS, VERSION, Description, plugins_of
 from backprop_cli.model.model import Model, load_weights
 from backprop_cli.runs.checkpoints.checkpoint import CheckpointFile
-from backprop_cli.runs.directory import RunDirectory
+from backprop_cli.runs.directory import CHECKPOINTS, RUN_JSON, RunDirectory, find_run
 from backprop_cli.training.callbacks.best import Best
 from backprop_cli.training.callbacks.threads import Threads
 from backprop_cli.training.loop import Callback, Loop
@@ -43,6 +43,7 @@ from backprop_cli.weights.load import MisfitError, load_foreign
 
 Array = npt.NDArray[Any]
 Warn = Callable[[str], None]
+SUFFIX = ".safetensors"  # of a model's file
 
 
 @dataclass
@@ -283,17 +284,46 @@ def load_run(
     return Prepared(cfg, dataset, model.transforms, model.network, said.reading, said.data), path
 
 
-def load_model(run: RunDirectory, checkpoint: str = "best", *, warn: Warn | None = None, **options: Any) -> Model:
-    """The model of a run, which needs neither its config nor its data. Raises CheckpointError.
+def load(
+    source: str | Path,
+    checkpoint: str = "best",
+    *,
+    runs: Path = Path("runs"),
+    plugins: Sequence[Path] = (),
+    warn: Warn | None = None,
+    progress: Any = None,
+) -> Model:
+    """The model of a run (a path, an id or `latest`) or of a .safetensors file. It needs neither config nor data.
 
-    For a run of an older bp, which did not describe its model, both are read once more.
+    `plugins` are Python files that may be run, if the model was trained with them. A run of an older bp did not
+    describe its model: its config and its training data are read again, and `warn` is told.
+    Raises UsageError, CheckpointError.
     """
-    path, copies = run.checkpoint(checkpoint), run.plugin_copies()
-    model = Model.read(path, copies)
-    if model is not None:
-        return model
-    if warn is not None:
-        warn(f"{run.path} is of an older bp, whose files do not describe the model: its training data are read again")
-    prepared, _ = load_run(run, checkpoint, warn=warn, **options)
-    metrics = prepared.config.trainer.metrics
-    return Model(describe(prepared), prepared.network, prepared.transforms, prepared.config.loss, metrics, path)
+    given = Path(source)
+    if given.suffix == SUFFIX or given.is_file():
+        run, path = _run_around(given), given
+    else:
+        run = find_run(str(source), runs)
+        path = run.checkpoint(checkpoint)
+    model = Model.read(path, [*plugins, *(run.plugin_copies() if run else ())])
+    if model is None and run is None:
+        raise CheckpointError(
+            f"{path}: of an older bp, whose files do not describe their model; give its run directory, with the "
+            "training data where the config says"
+        )
+    if model is None:
+        assert run is not None
+        (warn or _stderr)(f"{run.path} is of an older bp, which did not describe the model: its data are read again")
+        prepared, _ = load_run(run, str(path), warn=warn, progress=progress)
+        cfg = prepared.config
+        parts = prepared.network, prepared.transforms, cfg.loss, cfg.trainer.metrics
+        model = Model(describe(prepared), *parts, path=path)
+    model.run_id = run.id if run else None
+    return model
+
+
+def _run_around(path: Path) -> RunDirectory | None:
+    """The run whose checkpoint a file is, if it lies in one."""
+    folder = path.absolute().parent
+    inside = folder.name == CHECKPOINTS and (folder.parent / RUN_JSON).is_file()
+    return RunDirectory(folder.parent) if inside else None

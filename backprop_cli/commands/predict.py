@@ -25,7 +25,7 @@ def predict(run: RunDirectory, path: Path, checkpoint: str = "best", **options: 
 
     `outputs` has a row an input; for classes, `predictions` names the likeliest. Raises DataError.
     """
-    model = build.load_model(run, checkpoint, **options)
+    model = build.load(run.path, checkpoint, **options)
     outputs = model.outputs(path)
     return {
         "run_id": run.id,

@@ -14,7 +14,7 @@ from typing import Any
 from backprop_cli import __version__
 from backprop_cli.build import Prepared, config_of, describe, prepare, training
 from backprop_cli.commands.changes import changed
-from backprop_cli.config import Config, dump
+from backprop_cli.config import Config, dump, load_config
 from backprop_cli.data.fingerprint import fingerprint
 from backprop_cli.data.pipeline import transforms_state
 from backprop_cli.errors import BpError, CheckpointError, UsageError
@@ -89,7 +89,7 @@ class Session:
 
 
 def train(
-    cfg: Config,
+    config: Config | str | Path | Mapping[str, Any],
     *,
     runs: Path = Path("runs"),
     run_dir: Path | None = None,
@@ -98,11 +98,13 @@ def train(
     callbacks: Sequence[Callback] = (),
     command: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Train from the start, into a new run directory; what `bp train --json` prints.
+    """Train from the start, into a new run directory; what `bp train --json` prints. `config`: also a file's path,
+    `bp:NAME`, or a dict of the keys of a config.
 
     Raises ConfigError and DataError before anything is written; DivergedError and
     InterruptedRunError after the run directory says so.
     """
+    cfg = config if isinstance(config, Config) else load_config(config)
     if cfg.trainer.loggers:
         writer_class()
     with Signals() as signals:

@@ -6,7 +6,7 @@ read and merge (`text`, `extends`) -> `--set` (`overrides`) -> `${…}` (`interp
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from backprop_cli import registry
 from backprop_cli.config.checks import check
 from backprop_cli.config.extends import read_extended
 from backprop_cli.config.interpolate import interpolate
-from backprop_cli.config.marked import DEFAULT, Keys, Marked, marks
+from backprop_cli.config.marked import DEFAULT, Keys, Mark, Marked, marked, marks, problem
 from backprop_cli.config.overrides import apply
 from backprop_cli.config.schema import Config, Options, Weights
 from backprop_cli.config.spelling import example, nearest_key
@@ -25,18 +25,24 @@ from backprop_cli.configs import located
 from backprop_cli.errors import ConfigError, Problem, UsageError
 
 MAX_SHOWN = 100  # problems of one config; nobody reads more at once
+IN_MEMORY = "dict"  # where messages say that the values of a dict come from
 SECTIONS = {"trainer": ("section", "trainer"), "optimizer": ("optimizer", "adam")}
 
 
-def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
-    """The checked config of a file, or of `bp:NAME`, with `--set` style overrides applied.
+def load_config(source: str | Path | Mapping[str, Any], overrides: Sequence[str] = ()) -> Config:
+    """The checked config of a file, of `bp:NAME` or of a dict, with `--set` style overrides applied.
 
+    Relative paths in a dict start in the working directory.
     Raises ConfigError with all the problems found, UsageError for a NAME that does not ship.
     """
-    path = located(path)
     problems: list[Problem] = []
-    root = read_extended(path, problems)
-    return _finish(root, path, overrides, problems)
+    if isinstance(source, Mapping):
+        root = marked(source, Mark(IN_MEMORY))
+        if "extends" in root.value:
+            raise ConfigError([problem(root.mark, ("extends",), "only a file can extend another; load that file")])
+        return replace(_finish(root, Path("run"), overrides, problems), path=None)
+    path = located(source)
+    return _finish(read_extended(path, problems), path, overrides, problems)
 
 
 def _finish(root: Marked, path: Path, overrides: Sequence[str], problems: list[Problem]) -> Config:

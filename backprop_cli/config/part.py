@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from backprop_cli import registry
 from backprop_cli.config.marked import Mark, marked
+from backprop_cli.config.types import option_types
 from backprop_cli.config.validate import Validator
 from backprop_cli.errors import ConfigError, Problem
 
@@ -18,7 +18,7 @@ def part(owner: type, option: str, value: Any, origin: str) -> Any:
     """
     problems: list[Problem] = []
     node = marked(value, Mark(origin))
-    made = Validator(Path(), problems).value(registry.hints(owner)[option], node, (option,))
+    made = Validator(Path(), problems).value(option_types(owner)[option], node, (option,))
     if problems:
         raise ConfigError(problems)
     return made

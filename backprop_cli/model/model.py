@@ -48,7 +48,8 @@ class Model:
     transforms: list[Transform]
     loss: Loss | None  # None where it is a plugin's, and the plugin was not given
     metrics: list[Metric]
-    path: Path  # of the checkpoint
+    path: Path | None = None  # of the checkpoint
+    run_id: str | None = None
 
     @classmethod
     def read(cls, path: Path, plugins: Sequence[Path] = (), **network_options: Any) -> Model | None:

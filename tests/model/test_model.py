@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,13 +34,21 @@ trainer: {epochs: 20, metrics: [accuracy]}
 """
 
 
-@pytest.fixture
-def colours(tmp_path: Path) -> Path:
-    """A project with a table of colours and a run; the files the run was trained on can be changed at will."""
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with a table of colours and a run."""
+    folder = tmp_path_factory.mktemp("trained")
     rows = [f"{v / 10},{'blue' if v % 2 else 'green' if v % 4 else 'red'},{'a' if v % 2 else 'b'}" for v in range(40)]
-    (tmp_path / "colours.csv").write_text("v,colour,y\n" + "\n".join(rows) + "\n")
-    (tmp_path / "colours.yaml").write_text(COLOURS)
-    train(load_config(tmp_path / "colours.yaml"), run_dir=tmp_path / "run")
+    (folder / "colours.csv").write_text("v,colour,y\n" + "\n".join(rows) + "\n")
+    (folder / "colours.yaml").write_text(COLOURS)
+    train(load_config(folder / "colours.yaml"), run_dir=folder / "run")
+    return folder
+
+
+@pytest.fixture
+def colours(trained: Path, tmp_path: Path) -> Path:
+    """A copy of it, whose files can be changed at will."""
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
     return tmp_path
 
 
