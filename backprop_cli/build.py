@@ -21,7 +21,7 @@ from backprop_cli.config import Config, load_config, resolved
 from backprop_cli.config.checks import monitors
 from backprop_cli.config.schema import Weights
 from backprop_cli.data.batches import Batches
-from backprop_cli.data.dataset import Dataset
+from backprop_cli.data.dataset import Dataset, Split
 from backprop_cli.data.fingerprint import fingerprint
 from backprop_cli.data.loading import load_dataset
 from backprop_cli.data.pipeline import fit_transforms, load_transforms_state
@@ -29,7 +29,9 @@ from backprop_cli.data.schema import Schema, schema_of
 from backprop_cli.data.transform import Transform
 from backprop_cli.engine.graph import Network
 from backprop_cli.engine.kernels import compilable
-from backprop_cli.engine.losses.base import Reading
+from backprop_cli.engine.metrics.base import tell
+from backprop_cli.engine.reading import Reading
+from backprop_cli.engine.targets import Targets, read
 from backprop_cli.errors import BpError, BuildError, CheckpointError, ConfigError, UnknownNameError, UsageError
 from backprop_cli.expand import Expander
 from backprop_cli.model.description import TRANSFORMS, VERSION, Description, plugins_of
@@ -44,6 +46,7 @@ from backprop_cli.weights.load import MisfitError, load_foreign
 Array = npt.NDArray[Any]
 Warn = Callable[[str], None]
 SUFFIX = ".safetensors"  # of a model's file
+SAMPLED = 256  # rows whose targets are looked at after the transforms
 
 
 @dataclass
@@ -109,6 +112,8 @@ def prepare(
     first = dataset.splits.get("train") or next(iter(dataset.splits.values()))
     dtype = np.dtype(cfg.dtype)
     try:
+        for each in transforms:
+            each.know(dataset.classes)
         if learned is None:
             fit_transforms(transforms, first, dtype)
         else:
@@ -124,17 +129,37 @@ def prepare(
     built = _network(cfg, seen, dataset, **network_options)
     if learned is None:
         _first_weights(cfg, built, warn)
-    reading = cfg.loss.reading
-    if dataset.classes and seen[0].target_shape == built.output_shape:  # one-hot rows: one class is right
-        reading = replace(reading, independent=False)
+    reading = _reading(cfg, built, dataset, transforms)
+    tell(cfg.trainer.metrics, reading, built.gives_logits)
     for index, metric in enumerate(cfg.trainer.metrics):
-        metric.reading = reading
         try:
             for sample in seen:
-                metric.check(built.output_shape, sample.target_shape)
+                metric.check(built.output_shape, sample.target_shape, reading)
         except BuildError as error:
             raise ConfigError([cfg.problem(("trainer", "metrics", index), str(error))]) from None
     return Prepared(cfg, dataset, transforms, built, reading, known or schema_of(dataset))
+
+
+def _reading(cfg: Config, built: Network, dataset: Dataset, transforms: Sequence[Transform]) -> Reading:
+    """How the network's outputs are to be read beside the targets of the training split."""
+    split = dataset.splits.get("train") or next(iter(dataset.splits.values()))
+    rows = np.arange(min(len(split), SAMPLED))
+    if split.y.dtype.kind in "iub" and split.y.ndim == 1:  # an example of every class
+        rows = np.union1d(rows, np.unique(split.y, return_index=True)[1])
+    some = Split(split.x[rows], split.y[rows])
+    batches = Batches(
+        some, len(rows), transforms=transforms, shuffle=False, dtype=built.dtype, augment=False, prefetch=False
+    )
+    _, y = next(iter(batches.epoch(0)))
+    untouched = y.shape == some.y.shape and np.array_equal(y, some.y.astype(y.dtype))
+    known = (tuple(dataset.classes or ()), tuple(dataset.targets))
+    targets = Targets.of(split.y if untouched else y, *known)
+    try:
+        cfg.loss.check_targets(targets, built.output_shape)
+        numbers = getattr(cfg.dataset, "task", None) == "regression"
+        return read(cfg.loss, built.output_shape, targets, built.last_activation, numbers)
+    except BuildError as error:
+        raise ConfigError([cfg.problem(("loss",), str(error))]) from None
 
 
 def network(cfg: Config, **options: Any) -> Network:
@@ -154,6 +179,14 @@ def _network(cfg: Config, seen: Sequence[Batches], dataset: Dataset, **options: 
     except BuildError as error:
         source = expander.sources.get(error.node or "", ("architecture",))
         raise ConfigError([cfg.problem(source, str(error))]) from None
+    for name, last, shape in built.ends():
+        if last is not None and last.shares_row and shape[-1:] == (1,):
+            source = expander.sources.get(name, ("architecture",))
+            message = (
+                f"{last.type_name} of one unit has the same output for every input; end with sigmoid for yes or no, "
+                "without an activation for a value, or with a unit for each class"
+            )
+            raise ConfigError([cfg.problem(source, message)])
     classes = len(dataset.classes) if dataset.classes else None
     try:
         for each in seen:
@@ -279,8 +312,7 @@ def load_run(
     dataset = load_dataset(cfg.dataset, cfg.seed, cfg.folder, warn=warn, progress=progress, known=said.data)
     if warn is not None and said.data.fingerprint not in (None, fingerprint(dataset)):
         warn(f"the data of {dataset.name} are not those that {run.id} was trained on")
-    for metric in cfg.trainer.metrics:
-        metric.reading = said.reading
+    tell(cfg.trainer.metrics, said.reading, model.network.gives_logits)
     return Prepared(cfg, dataset, model.transforms, model.network, said.reading, said.data), path
 
 

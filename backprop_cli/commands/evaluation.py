@@ -8,8 +8,8 @@ from typing import Any
 import numpy.typing as npt
 
 from backprop_cli.build import load_run
-from backprop_cli.engine.metrics.base import class_ids, counted
-from backprop_cli.engine.metrics.report import class_report
+from backprop_cli.engine.metrics.base import counted
+from backprop_cli.engine.metrics.report import class_report, label_report
 from backprop_cli.runs.directory import RunDirectory
 from backprop_cli.training.loop import evaluate
 from backprop_cli.training.threads import limited
@@ -33,10 +33,10 @@ def evaluate_run(
         for i, (x, y) in enumerate(batches.epoch(0), start=1):
             yield x, y
             show(f"evaluating {split}", i, batches.steps_per_epoch)
-            if prepared.dataset.classes:
-                ids = class_ids(*counted(network.output, y, network.output_mask), reading)
-                predicted.append(ids[0])
-                truth.append(ids[1].copy())  # a view of the batch, which the next one overwrites
+            if reading.kind != "values":
+                z, target = counted(network.output, y, network.output_mask)
+                predicted.append(reading.ids(z))
+                truth.append(reading.truth(target, z).copy())  # a view of the batch, which the next one overwrites
 
     with limited(network, batches.batch_size):
         measured = evaluate(network, watched(), prepared.config.trainer.metrics)
@@ -47,4 +47,7 @@ def evaluate_run(
         "samples": batches.samples,
         "metrics": measured,
     }
-    return result | class_report(predicted, truth, prepared.dataset.classes)
+    width = network.output_shape[-1]
+    if reading.has_classes:
+        return result | class_report(predicted, truth, reading.class_names(width))
+    return result | label_report(predicted, truth, reading.output_names(width))

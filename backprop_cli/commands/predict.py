@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backprop_cli import build
+from backprop_cli.engine.reading import Reading
 from backprop_cli.errors import UsageError
 from backprop_cli.runs.directory import RunDirectory
 from backprop_cli.runs.files import write_atomically
@@ -26,37 +27,54 @@ def predict(run: RunDirectory, path: Path, checkpoint: str = "best", **options: 
     `outputs` has a row an input; for classes, `predictions` names the likeliest. Raises DataError.
     """
     model = build.load(run.path, checkpoint, **options)
-    outputs = model.outputs(path)
+    rows = model.rows(path)
+    outputs = model.outputs(rows)
     return {
         "run_id": run.id,
         "samples": len(outputs),
-        "classes": model.classes,
-        "predictions": _named(outputs, model.classes),
+        **read_outputs(model.description.reading, outputs),
+        **({"files": rows.files} if rows.files else {}),
+    }
+
+
+def read_outputs(reading: Reading, outputs: Array) -> dict[str, Any]:
+    """Outputs y (N, …) as they are to be read: the names of classes, what each row says, a heading for each number."""
+    width, classes = outputs.shape[-1] if outputs.ndim > 1 else 1, None
+    if reading.kind != "values":
+        classes = reading.class_names(width) if reading.has_classes else reading.output_names(width)
+    return {
+        "kind": reading.kind,
+        "classes": classes,
+        "predictions": reading.answers(outputs),
+        "columns": reading.columns(outputs.shape[1:]),
         "outputs": outputs,
     }
 
 
-def _named(outputs: Array, classes: list[str] | None) -> Any:
-    """The likeliest class of each row by name; without classes, the outputs themselves."""
-    if not classes:
-        return (outputs[..., 0] if outputs.shape[-1] == 1 else outputs).tolist()
-    ids = (outputs[..., 0] > 0.5).astype(int) if outputs.shape[-1] == 1 else outputs.argmax(axis=-1)
-    return np.asarray(classes, dtype=object)[ids].tolist()
-
-
-def as_csv(found: dict[str, Any]) -> str:
-    """A line a row: its number, the prediction, then every output."""
-    outputs, classes = found["outputs"], found["classes"]
-    flat = outputs.reshape(len(outputs), -1)
-    one_each = classes and outputs.ndim == 2 and len(classes) == flat.shape[1]
-    names = [f"p({name})" for name in classes] if one_each else [f"y{i + 1}" for i in range(flat.shape[1])]
+def as_csv(result: dict[str, Any]) -> str:
+    """A line a row: its number, its file if it is one, the answer unless that is a number, then every output. Where
+    outputs say yes or no, each has its answer, 1 or 0, in a column of its own."""
+    outputs, kind, files = result["outputs"], result["kind"], result.get("files")
+    heads, each_asked = [], kind == "labels" and outputs.ndim == 2
+    if each_asked:
+        heads = list(result["classes"])
+    elif kind != "values":
+        heads = ["prediction"]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["row", *(["prediction"] if classes else []), *names])
-    for i, (row, prediction) in enumerate(zip(flat.tolist(), found["predictions"], strict=True)):
-        word = " ".join(prediction) if isinstance(prediction, list) else prediction
-        writer.writerow([i, *([word] if classes else []), *(f"{value:.6g}" for value in row)])
+    writer.writerow(["row", *(["file"] if files else []), *heads, *result["columns"]])
+    flat = outputs.reshape(len(outputs), -1).tolist()
+    for i, (row, said) in enumerate(zip(flat, result["predictions"], strict=True)):
+        answer = [int(name in said) for name in heads] if each_asked else [_words(said)] * len(heads)
+        writer.writerow([i, *([files[i]] if files else []), *answer, *(f"{value:.6g}" for value in row)])
     return text.getvalue()
+
+
+def _words(said: Any) -> Any:
+    """The answers of a row's steps behind each other."""
+    if not isinstance(said, list):
+        return said
+    return " ".join("+".join(each) if isinstance(each, list) else str(each) for each in said)
 
 
 def as_json(found: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -40,6 +40,9 @@ class Transform(Component):
     always: ClassVar[bool] = False  # augments, and outside training runs without a generator
     onnx_exact: ClassVar[bool] = False  # `onnx` takes x in its own type; else x is made float32 where y is
     in_place: ClassVar[bool] = False  # `apply` works when `out` is the memory of x itself
+
+    def know(self, classes: Sequence[str] | None) -> None:
+        """Hear, before `fit`, what the class ids of y stand for; None where y holds values."""
 
     def fit(self, chunks: Chunks, y: Array) -> None:
         """Learn from the training split: x and y in blocks of rows, already through the transforms

@@ -18,7 +18,7 @@ from backprop_cli.engine.losses.base import Loss
 from backprop_cli.engine.node import INPUT, Node
 from backprop_cli.engine.parameters import Entry, ParameterStore
 from backprop_cli.errors import BuildError
-from backprop_cli.registry import expected
+from backprop_cli.registry import expected, make
 
 Array = npt.NDArray[Any]
 Prepare = Callable[[Layer], None]  # clears what an earlier build asked for, lends what the network shares
@@ -77,21 +77,19 @@ def take_head(nodes: list[Node], loss: Loss | None, prepare: Prepare) -> Activat
     return found
 
 
-def activations(nodes: Sequence[Node]) -> dict[str, str | None]:
+def activations(nodes: Sequence[Node]) -> dict[str, Activation | None]:
     """The activation that each node's output passes last, `linear` where there is none; None if that is unknown."""
-    found: dict[str, str | None] = {INPUT: None}
+    linear: Activation = make("activation", "linear")
+    last: dict[str, Activation | None] = {INPUT: None}
     for node in nodes:
-        layer, before = node.layer, [found[name] for name in node.inputs]
-        if isinstance(layer, Activation):
-            found[node.name] = layer.type_name
-        elif hasattr(layer, "activation"):
-            inner = layer.activation or "linear"
-            found[node.name] = str(getattr(inner, "type_name", inner))
-        elif layer.view:
-            found[node.name] = before[0]
+        layer, before = node.layer, [last[name] for name in node.inputs]
+        if layer.view:
+            last[node.name] = before[0]
+        elif layer.keeps_linear:
+            last[node.name] = linear if any(isinstance(each, type(linear)) for each in before) else None
         else:
-            found[node.name] = "linear" if layer.keeps_linear and "linear" in before else None
-    return found
+            last[node.name] = layer.ends_with
+    return last
 
 
 def allocate(nodes: Sequence[Node], dtype: Any, most: int | None = None) -> ParameterStore:

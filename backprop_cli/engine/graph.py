@@ -8,7 +8,7 @@ contributions. Buffers are planned once for the largest batch (see memory.py); a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from backprop_cli.engine import assembly
 from backprop_cli.engine import kernels as kernel_sets
-from backprop_cli.engine.layer import Layer, Needs, Shape
+from backprop_cli.engine.layer import Activation, Layer, Needs, Shape
 from backprop_cli.engine.losses.base import Loss
 from backprop_cli.engine.memory import Bindings, Plan
 from backprop_cli.engine.node import INPUT, Node, ordered
@@ -95,10 +95,22 @@ class Network:
         """The shape of one example's output."""
         return self.nodes[-1].shape
 
+    def ends(self) -> Iterator[tuple[str, Activation | None, Shape]]:
+        """Every node with the activation that its output passes last, and the shape of one output."""
+        ends = assembly.activations(self.nodes)
+        for node in self.nodes[:-1]:
+            yield node.name, ends[node.name], node.shape
+        yield self.nodes[-1].name, self.last_activation, self.output_shape
+
     @property
-    def last_activation(self) -> str | None:
+    def last_activation(self) -> Activation | None:
         """The activation that outputs pass last, `linear` where a layer leaves it out; None if that is unknown."""
-        return self.head.type_name if self.head is not None else assembly.activations(self.nodes)[self.nodes[-1].name]
+        return self.head if self.head is not None else assembly.activations(self.nodes)[self.nodes[-1].name]
+
+    @property
+    def gives_logits(self) -> bool:
+        """Whether the activation fused with the loss makes probabilities of logits, which can then be had, too."""
+        return self.head is not None and self.head.takes_logits
 
     def node(self, name: str) -> Node:
         """The node of that name."""
@@ -189,6 +201,12 @@ class Network:
         """What the last `forward` returned."""
         assert self._bound is not None, "call forward first"
         return self._bound.output
+
+    @property
+    def logits(self) -> Array:
+        """What the last `forward` gave the fused sigmoid or softmax; without one the output itself."""
+        assert self._bound is not None, "call forward first"
+        return self._bound.z
 
     @property
     def bound(self) -> Bindings | None:

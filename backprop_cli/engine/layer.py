@@ -7,6 +7,7 @@ and accumulates nothing; `dy` is its to overwrite, so that δ = dL/dz can be for
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
@@ -112,6 +113,7 @@ class Layer(Component):
     walks: ClassVar[bool] = False  # takes one step of x after the other, each with products of its own
     passes_mask: ClassVar[bool] = True  # step t of y comes from step t of x, if there are as many steps
     keeps_linear: ClassVar[bool] = False  # bounds nothing: where an input has no activation, y has none either
+    acts_as: ClassVar[str | None] = None  # the activation whose range y has, where that is no option
     examples: ClassVar[list[dict[str, Any]]] = []  # {"options": {…}, "inputs": [shape, …]} for the gradient battery
 
     needs: Needs = slot()
@@ -119,6 +121,13 @@ class Layer(Component):
     kernels: Any = slot()  # the namespace of kernels the network runs with
     masks: Sequence[Array | None] | None = slot()  # of each input: (n, T), True at steps that count
     made_mask: Array = slot()  # see makes_mask
+
+    @property
+    def ends_with(self) -> Activation | None:
+        """The activation that makes y, `linear` where an option leaves it out; None where that is unknown."""
+        named = (self.activation or "linear") if hasattr(self, "activation") else self.acts_as
+        ends: Activation | None = make("activation", named)
+        return ends
 
     @property
     def needs_output(self) -> bool:
@@ -207,7 +216,26 @@ class Layer(Component):
 
 @dataclass(kw_only=True)
 class Activation(Layer):
-    """An elementwise (or row-wise) function. `in_place`: forward may get y = x. backward may get dx = dy."""
+    """An elementwise (or row-wise) function. `in_place`: forward may get y = x. backward may get dx = dy.
+
+    What it says of itself is what losses, the doctor and those who read outputs go by.
+    """
+
+    lowest: ClassVar[float] = -math.inf  # that y can be, or come near to
+    highest: ClassVar[float] = math.inf
+    shares_row: ClassVar[bool] = False  # each number depends on the others of its row, and is constant without any
+    distribution: ClassVar[bool] = False  # the last axis of y sums to one
+    takes_logits: ClassVar[bool] = False  # y are the probabilities that the logits x stand for
+    initializer: ClassVar[str] = "glorot_uniform"  # that suits a kernel in front of it
+
+    @property
+    def ends_with(self) -> Activation | None:
+        return self
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The lowest and the highest number that y can be, or come near to."""
+        return self.lowest, self.highest
 
     def build(self, *shapes: Shape) -> Shape:
         return shapes[0]

@@ -23,7 +23,7 @@ class Normalization(Layer):
     gamma_initializer: Annotated[Initializer, Doc("first values of γ")] = "ones"
     beta_initializer: Annotated[Initializer, Doc("first values of β")] = "zeros"
 
-    keeps_linear: ClassVar[bool] = True
+    acts_as: ClassVar[str | None] = "linear"
 
     gamma: Array = slot()
     beta: Array = slot()

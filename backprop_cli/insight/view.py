@@ -15,7 +15,7 @@ from backprop_cli.build import Prepared
 from backprop_cli.data.batches import Batches
 from backprop_cli.data.dataset import Split
 from backprop_cli.engine.graph import Network
-from backprop_cli.engine.metrics.base import class_ids, counted
+from backprop_cli.engine.metrics.base import counted
 from backprop_cli.engine.metrics.report import MAX_MATRIX, confusion_matrix
 from backprop_cli.errors import UsageError
 from backprop_cli.runs import metrics_log
@@ -137,6 +137,11 @@ class View:
         y = np.broadcast_to(first.y[:1], (len(x), *first.y.shape[1:]))
         return np.concatenate([z for z, _ in self._run(Split(x, y))])
 
+    def targets(self, data: Split) -> Array:
+        """The targets of some examples as the network meets them, after the transforms."""
+        targets: Array = next(iter(self._batches(data).epoch(0)))[1]
+        return targets
+
     def _run(self, data: Split) -> Iterator[tuple[Array, Array]]:
         batches = self._batches(data, 256)
         with limited(self.network, batches.batch_size):
@@ -150,21 +155,23 @@ class View:
     def answers(self, split: str | None = None) -> Answers:
         """The answers on a split, by default the one `bp eval` measures. Raises UsageError without classes."""
         name, data = self.split(split, self.prepared.measured_split)
-        classes = self.prepared.dataset.classes
-        if not classes:
+        reading = self.prepared.reading
+        if not reading.has_classes:
+            why = "its outputs are numbers" if reading.kind == "values" else "each output says yes or no of its own"
             raise UsageError(
-                f"{self.run.id}: {self.prepared.dataset.name} has no classes, so nothing can be confused; "
+                f"{self.run.id}: no classes that exclude each other ({why}), so none can be taken for another; "
                 "try --kind loss, network or activations"
             )
         if name not in self._answers:
             outputs, predicted, truth = [], [], []
             for z, target in self._run(data):
-                ids = class_ids(*counted(z, target, self.network.output_mask), self.prepared.reading)
+                y, t = counted(z, target, self.network.output_mask)
                 outputs.append(z)
-                predicted.append(ids[0])
-                truth.append(ids[1].copy())
+                predicted.append(reading.ids(y))
+                truth.append(reading.truth(t, y).copy())
             y, guessed, true = (np.concatenate(each) for each in (outputs, predicted, truth))
-            self._answers[name] = Answers(name, y, guessed, true, classes)
+            names = reading.class_names(self.network.output_shape[-1])
+            self._answers[name] = Answers(name, y, guessed, true, names)
         return self._answers[name]
 
     def probe(self, split: str = "train", sample: int | None = None) -> Probe:

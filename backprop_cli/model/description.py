@@ -19,7 +19,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from backprop_cli.data.schema import Schema
-from backprop_cli.engine.losses.base import Reading
+from backprop_cli.engine.reading import Reading
 from backprop_cli.errors import CheckpointError
 from backprop_cli.registry import PLUGIN_MODULE
 from backprop_cli.runs.checkpoints.checkpoint import CheckpointFile

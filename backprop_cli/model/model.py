@@ -27,7 +27,7 @@ from backprop_cli.data.source import Source
 from backprop_cli.data.transform import Transform
 from backprop_cli.engine.graph import Network
 from backprop_cli.engine.losses.base import Loss
-from backprop_cli.engine.metrics.base import Metric
+from backprop_cli.engine.metrics.base import Metric, tell
 from backprop_cli.errors import BuildError, ConfigError, UsageError
 from backprop_cli.expand import Expander
 from backprop_cli.model.description import TRANSFORMS, Description, Plugin, description_of, digest
@@ -68,6 +68,8 @@ class Model:
             metrics = [] if "metrics" in without else part(Trainer, "metrics", said.metrics, str(path))
             transforms = part(Source, "transforms", said.transforms, str(path))
             layers = part(Options, "architecture", said.architecture, str(path))
+            for each in transforms:
+                each.know(said.data.classes)
             own = file.read_under(TRANSFORMS)
             load_transforms_state(transforms, {name.removeprefix(TRANSFORMS): a for name, a in own.items()})
             dtype = np.dtype("S1") if said.data.dtype == TEXT else np.dtype(said.data.dtype)
@@ -89,8 +91,7 @@ class Model:
             raise file.damaged(f"its model's {first.path}: {first.message}") from None
         except (BuildError, KeyError, ValueError, TypeError, OverflowError) as error:
             raise file.damaged(f"its model cannot be built: {error}") from None
-        for metric in metrics:
-            metric.reading = said.reading
+        tell(metrics, said.reading, network.gives_logits)
         load_weights(file, network)
         return cls(said, network, transforms, loss, metrics, path)
 

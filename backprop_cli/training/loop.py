@@ -141,8 +141,7 @@ class Loop:
         if not math.isfinite(loss):
             raise self._diverged(f"the loss is {loss}", x, y)
         self._sums += loss * network.counted, network.counted
-        for metric in self.metrics if network.counted else ():
-            metric.update(*counted(z, y, network.output_mask))
+        measure(network, self.metrics, y)
         network.backward()
         wrong = infinite(network)
         if wrong:
@@ -276,6 +275,13 @@ def _nothing() -> None:
     pass
 
 
+def measure(network: Network, metrics: Sequence[Metric], target: Array) -> None:
+    """Let every metric take in the outputs of the last forward pass."""
+    for metric in metrics if network.counted else ():
+        y = network.logits if metric.wants_logits and network.gives_logits else network.output
+        metric.update(*counted(y, target, network.output_mask))
+
+
 def evaluate(
     network: Network,
     batches: Iterable[tuple[Array, Array]],
@@ -292,8 +298,7 @@ def evaluate(
         z = network.forward(x, copy=False)
         total += network.loss(z, y) * network.counted
         count += network.counted
-        for metric in metrics if network.counted else ():
-            metric.update(*counted(z, y, network.output_mask))
+        measure(network, metrics, y)
     return {"loss": _mean(total, count)} | {metric.key: metric.result() for metric in metrics}
 
 

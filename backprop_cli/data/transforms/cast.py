@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 
 from backprop_cli.data.transform import Array, Shape, Transform, slot, transform
+from backprop_cli.errors import BuildError
 from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import Doc
 
@@ -12,13 +14,28 @@ from backprop_cli.registry import Doc
 @transform("cast")
 class Cast(Transform):
     """Whole numbers as real ones: integer columns of x that are quantities and not token ids, or
-    (`of: target`) class ids as the values 0.0, 1.0, … in one column, for a squared error."""
+    (`of: target`) classes as values in one column, for a squared error: labels that are numbers as these
+    numbers, two others as 0.0 and 1.0. More than two other labels are no values, and are refused."""
 
     in_place: ClassVar[bool] = True
 
     of: Annotated[Literal["input", "target"], Doc("whether the input or the target becomes real numbers")] = "input"
 
     floats: np.dtype[Any] = slot()
+    values: Array | None = slot()  # of the class ids
+
+    def know(self, classes: Sequence[str] | None) -> None:
+        if self.of == "input" or classes is None:
+            return
+        try:
+            self.values = np.array([float(label) for label in classes])
+        except ValueError:
+            if len(classes) > 2:
+                raise BuildError(
+                    f"cast of the target makes values of labels, and {', '.join(classes[:6])} are no numbers; "
+                    "use {type: one_hot} with a unit for each class",
+                    self.type_name,
+                ) from None
 
     def output_dtype(self, dtype: np.dtype[Any], float_dtype: np.dtype[Any]) -> np.dtype[Any]:
         self.floats = float_dtype
@@ -37,5 +54,5 @@ class Cast(Transform):
             np.copyto(out, x, casting="unsafe")
         if self.of == "input":
             return y
-        values = y.astype(self.floats)
+        values = (y if self.values is None else self.values[y]).astype(self.floats)
         return values[:, None] if y.ndim == 1 else values

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -30,8 +31,12 @@ class Mixup(Transform):
 
     count: int = slot()
 
+    def know(self, classes: Sequence[str] | None) -> None:
+        if classes is not None:
+            self.count = len(classes)
+
     def fit(self, chunks: Chunks, y: Array) -> None:
-        if self.classes is None and y.dtype.kind in "iub":
+        if self.classes is None and not self.count and y.dtype.kind in "iub":
             self.count = int(y.max()) + 1
 
     def state(self) -> dict[str, Array]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -53,10 +54,14 @@ class OneHot(Transform):
     count: int = slot()
     floats: np.dtype[Any] = slot()
 
+    def know(self, classes: Sequence[str] | None) -> None:
+        if self.of == "target" and classes is not None:
+            self.count = len(classes)
+
     def fit(self, chunks: Chunks, y: Array) -> None:
         if self.of == "target":
             check_integers(y, "one_hot of the target")
-        if self.classes is None:
+        if self.classes is None and not (self.of == "target" and self.count):
             largest = y.max() if self.of == "target" else max(x.max() for x, _ in chunks())
             self.count = int(largest) + 1
 

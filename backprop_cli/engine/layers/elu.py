@@ -20,11 +20,16 @@ class ELU(Activation):
     alpha: Annotated[NonNegative, Doc("−alpha is the limit for large negative x")] = 1.0
 
     in_place = True
+    initializer = "he_normal"
 
     part: Array = slot()
     step: Array = slot()
 
     examples = [{"options": {}, "inputs": [(4,)]}, {"options": {"alpha": 2.5}, "inputs": [(2, 3)]}]
+
+    @property
+    def range(self) -> tuple[float, float]:
+        return -self.alpha, self.highest
 
     def build(self, *shapes: Shape) -> Shape:
         self.workspace("part", shapes[0], temporary=True)

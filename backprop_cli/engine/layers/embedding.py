@@ -26,6 +26,7 @@ class Embedding(Layer):
     embeddings_initializer: Annotated[Initializer, Doc("first values of the table")] = "uniform"
 
     integer_input = True
+    acts_as = "linear"
 
     W: Array = slot()
     dW: Array = slot()

@@ -21,6 +21,9 @@ class GELU(Activation):
     Hendrycks & Gimpel 2016, arXiv:1606.08415
     """
 
+    lowest = -0.17
+    initializer = "he_normal"
+
     approximate: Annotated[Literal["none", "tanh"], Doc("`tanh` for the approximation that GPT-2 and BERT use")] = (
         "none"
     )

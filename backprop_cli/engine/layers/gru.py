@@ -34,6 +34,7 @@ class GRU(Recurrent):
     ] = True
 
     gates = 3
+    acts_as = "tanh"
 
     bU: Array = slot()
     dbU: Array = slot()

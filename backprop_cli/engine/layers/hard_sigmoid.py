@@ -16,6 +16,8 @@ class HardSigmoid(Activation):
     """
 
     in_place = True
+    lowest = 0.0
+    highest = 1.0
 
     inside: Array = slot()
     below: Array = slot()

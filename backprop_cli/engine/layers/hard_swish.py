@@ -15,6 +15,9 @@ class HardSwish(Activation):
     Howard et al. 2019, arXiv:1905.02244
     """
 
+    lowest = -0.375
+    initializer = "he_normal"
+
     share: Array = slot()
     part: Array = slot()
 

@@ -21,10 +21,15 @@ class LeakyReLU(Activation):
     negative_slope: Annotated[float, Interval(ge=0, lt=1), Doc("slope where x < 0")] = 0.01
 
     in_place = True
+    initializer = "he_normal"
 
     slope: Array = slot()
 
     examples = [{"options": {}, "inputs": [(4,)]}, {"options": {"negative_slope": 0.3}, "inputs": [(2, 3)]}]
+
+    @property
+    def range(self) -> tuple[float, float]:
+        return (self.lowest if self.negative_slope else 0.0), self.highest
 
     def build(self, *shapes: Shape) -> Shape:
         self.workspace("slope", shapes[0], temporary=True)

@@ -17,6 +17,8 @@ class LogSoftmax(Activation):
     """
 
     in_place = True
+    shares_row = True
+    highest = 0.0
 
     row: Array = slot()
     part: Array = slot()

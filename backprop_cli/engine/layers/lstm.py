@@ -46,6 +46,7 @@ class LSTM(Recurrent):
     ] = True
 
     gates = 4
+    acts_as = "tanh"
     states = ("h", "c")
 
     c: Array = slot()

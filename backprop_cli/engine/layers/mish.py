@@ -18,6 +18,9 @@ class Mish(Activation):
     Misra 2019, arXiv:1908.08681
     """
 
+    lowest = -0.309
+    initializer = "he_normal"
+
     e: Array = slot()
     w: Array = slot()
     part: Array = slot()

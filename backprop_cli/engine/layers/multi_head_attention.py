@@ -38,6 +38,7 @@ class MultiHeadAttention(Layer):
 
     merges = True
     stochastic = True
+    acts_as = "linear"
 
     Wq: Array = slot()
     Wk: Array = slot()

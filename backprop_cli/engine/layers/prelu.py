@@ -18,6 +18,8 @@ class PReLU(Activation):
     He et al. 2015, arXiv:1502.01852. α begins at `init` and does not decay.
     """
 
+    initializer = "he_normal"
+
     init: Annotated[float, Doc("first value of the slope")] = 0.25
 
     alpha: Array = slot()

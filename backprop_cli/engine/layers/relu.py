@@ -16,6 +16,8 @@ class ReLU(Activation):
     """
 
     in_place = True
+    lowest = 0.0
+    initializer = "he_normal"
 
     positive: Array = slot()
 

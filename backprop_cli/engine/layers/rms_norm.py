@@ -22,6 +22,8 @@ class RMSNorm(Layer):
     epsilon: Annotated[float, Gt(0), Doc("added under the root, against division by 0")] = 1e-6
     gamma_initializer: Annotated[Initializer, Doc("first values of the scale γ")] = "ones"
 
+    acts_as = "linear"
+
     gamma: Array = slot()
     dgamma: Array = slot()
     inverse: Array = slot()

@@ -18,6 +18,8 @@ class SELU(Activation):
     """
 
     in_place = True
+    lowest = -1.7581
+    initializer = "lecun_normal"
 
     part: Array = slot()
     step: Array = slot()

@@ -16,6 +16,9 @@ class Sigmoid(Activation):
     """
 
     in_place = True
+    lowest = 0.0
+    highest = 1.0
+    takes_logits = True
 
     slope: Array = slot()
 

@@ -15,6 +15,9 @@ class SiLU(Activation):
     Elfwing, Uchibe & Doya 2018, arXiv:1702.03118; Ramachandran et al. 2017, arXiv:1710.05941
     """
 
+    lowest = -0.279
+    initializer = "he_normal"
+
     sigmoid: Array = slot()
     part: Array = slot()
 

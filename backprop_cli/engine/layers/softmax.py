@@ -16,6 +16,11 @@ class Softmax(Activation):
     """
 
     in_place = True
+    shares_row = True
+    lowest = 0.0
+    highest = 1.0
+    takes_logits = True
+    distribution = True
 
     row: Array = slot()
     product: Array = slot()

@@ -16,6 +16,7 @@ class Softplus(Activation):
     """
 
     in_place = True
+    lowest = 0.0
 
     part: Array = slot()
 

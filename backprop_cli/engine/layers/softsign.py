@@ -16,6 +16,8 @@ class Softsign(Activation):
     """
 
     in_place = True
+    lowest = -1.0
+    highest = 1.0
 
     part: Array = slot()
 

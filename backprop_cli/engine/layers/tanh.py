@@ -15,6 +15,8 @@ class Tanh(Activation):
     """
 
     in_place = True
+    lowest = -1.0
+    highest = 1.0
 
     slope: Array = slot()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -9,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from backprop_cli.engine import kernels as kernel_sets
-from backprop_cli.engine.layer import Shape
+from backprop_cli.engine.layer import Activation, Shape
+from backprop_cli.engine.reading import Scale
 from backprop_cli.engine.scratch import Scratch
+from backprop_cli.engine.targets import Targets
 from backprop_cli.errors import BuildError
 from backprop_cli.registry import register, slot
 
@@ -20,14 +23,6 @@ Array = npt.NDArray[Any]
 def loss(name: str, *aliases: str) -> Any:
     """Class decorator: files a loss under its names."""
     return register("loss", name, *aliases)
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How metrics are to read a network's outputs; the loss knows."""
-
-    logits: bool = False  # scores of any size, where yes is above 0; else probabilities, where it is above ½
-    independent: bool = False  # every output answers a yes/no question of its own; else classes compete
 
 
 @dataclass(kw_only=True)
@@ -45,6 +40,10 @@ class Loss(Scratch):
 
     fuses: ClassVar[tuple[str, ...]] = ()
     targets: ClassVar[Literal["values", "classes", "either"]] = "values"
+    answers: ClassVar[Literal["values", "labels", "classes"]] = "values"  # what outputs are: numbers, yes/no, or rivals
+    output_range: ClassVar[tuple[float, float]] = (-math.inf, math.inf)  # where outputs must lie
+    target_range: ClassVar[tuple[float, float]] = (-math.inf, math.inf)  # and targets
+    ends_with: ClassVar[str] = "linear"  # the activation that suits it
     # {"options": {…}, "output": shape, "target": kind, "activation": name} for the gradient battery
     examples: ClassVar[list[dict[str, Any]]] = []
 
@@ -55,9 +54,9 @@ class Loss(Scratch):
         self.kernels = kernel_sets.load("numpy")
 
     @property
-    def reading(self) -> Reading:
-        """What the outputs mean, for metrics."""
-        return Reading()
+    def scale(self) -> Scale | None:
+        """Whether outputs are probabilities, logits or scores of either sign; None where the last activation tells."""
+        return None
 
     def check(self, output: Shape, target: Shape, target_dtype: np.dtype[Any], classes: int | None) -> None:
         """Raise BuildError where outputs of this shape cannot meet targets of that (N left out)."""
@@ -78,8 +77,25 @@ class Loss(Scratch):
                     "they must be equal"
                 )
 
-    def check_activation(self, last: str | None) -> None:
+    def check_targets(self, targets: Targets, output: Shape) -> None:
+        """Raise BuildError where these targets make no sense for outputs of this shape (N left out)."""
+        low, high = self.target_range
+        if targets.low < low or targets.high > high:
+            raise BuildError(
+                f"{self.type_name} takes targets from {low:g} to {high:g}, got some from {targets.low:g} to "
+                f"{targets.high:g}; use mean_squared_error for values"
+            )
+
+    def check_activation(self, last: Activation | None) -> None:
         """Raise BuildError where outputs of this activation make no sense here; None is unknown."""
+        if last is None:
+            return
+        (low, high), (least, most) = self.output_range, last.range
+        if least < low or most > high:
+            raise BuildError(
+                f"{self.type_name} takes outputs from {low:g} to {high:g}, got outputs of {last.type_name}, which "
+                f"go from {least:g} to {most:g}; end with activation: {self.ends_with}"
+            )
 
     def forward(self, z: Array, y: Array, target: Array, weight: Array | None) -> float:
         raise NotImplementedError  # every loss has its own
@@ -128,3 +144,12 @@ def weigh(dz: Array, weight: Array | None, count: int) -> None:
 def spread(weight: Array, rank: int) -> Array:
     """Weights (N,) or (N, T) with the axes that let them meet (N, T, K)."""
     return weight.reshape(weight.shape + (1,) * (rank - weight.ndim))
+
+
+def check_rows(loss: Loss, targets: Targets) -> None:
+    """Raise BuildError unless each row of the targets is a distribution."""
+    if targets.form not in ("one_hot", "distributions"):
+        raise BuildError(
+            f"{loss.type_name} takes rows of shares that add up to one, got numbers from {targets.low:g} to "
+            f"{targets.high:g}; use mean_squared_error for values"
+        )

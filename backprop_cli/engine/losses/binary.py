@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
 from annotated_types import Interval
 
-from backprop_cli.engine.layer import NonNegative, Shape
-from backprop_cli.engine.losses.base import Array, Loss, Reading
+from backprop_cli.engine.layer import Activation, NonNegative, Shape
+from backprop_cli.engine.losses.base import Array, Loss
+from backprop_cli.engine.reading import Scale
 from backprop_cli.errors import BuildError
 from backprop_cli.registry import Doc
 
@@ -29,10 +31,13 @@ class Binary(Loss):
 
     fuses = ("sigmoid",)
     targets = "either"
+    answers = "labels"
+    target_range = (0.0, 1.0)
+    ends_with = "sigmoid"
 
     @property
-    def reading(self) -> Reading:
-        return Reading(logits=self.from_logits, independent=True)
+    def scale(self) -> Scale:
+        return "logits" if self.from_logits else "probabilities"
 
     def check(self, output: Shape, target: Shape, target_dtype: np.dtype[Any], classes: int | None) -> None:
         if classes is not None and classes > 2 and target == ():
@@ -48,22 +53,23 @@ class Binary(Loss):
         if self.class_weights is not None:
             self._class_weights()
 
-    def check_activation(self, last: str | None) -> None:
+    def check_activation(self, last: Activation | None) -> None:
         if last is None:
             return
-        if self.from_logits and last != "linear":
+        unbounded = math.inf in last.range and -math.inf in last.range
+        if self.from_logits and not unbounded:
             raise BuildError(
-                f"from_logits: true takes outputs without an activation, but the network ends with {last}; "
+                f"from_logits: true takes outputs without an activation, but the network ends with {last.type_name}; "
                 "leave from_logits out and end with sigmoid, which is fused with the loss"
             )
-        if not self.from_logits and last not in ("sigmoid", "hard_sigmoid", "softmax"):
+        if not self.from_logits and (last.range[0] < 0 or last.range[1] > 1):
             remedy = (
                 "end with activation: sigmoid (it is fused with the loss, as stable as logits), "
                 "or set from_logits: true"
-                if last == "linear"
+                if unbounded
                 else "end with activation: sigmoid"
             )
-            raise BuildError(f"{self.type_name} takes probabilities, got outputs of {last}; {remedy}")
+            raise BuildError(f"{self.type_name} takes probabilities, got outputs of {last.type_name}; {remedy}")
 
     def _targets(self, target: Array, y: Array) -> Array:
         """Targets in y's shape, smoothed: (1 − ε) t + ε/2."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
 from annotated_types import Interval
 
-from backprop_cli.engine.layer import NonNegative, Shape
-from backprop_cli.engine.losses.base import Array, Loss, Reading, spread
+from backprop_cli.engine.layer import Activation, NonNegative, Shape
+from backprop_cli.engine.losses.base import Array, Loss, check_rows, spread
+from backprop_cli.engine.reading import Scale
+from backprop_cli.engine.targets import Targets
 from backprop_cli.errors import BuildError, DataError
 from backprop_cli.registry import Doc
 
@@ -31,10 +34,12 @@ class Categorical(Loss):
 
     fuses = ("softmax",)
     targets = "either"
+    answers = "classes"
+    ends_with = "softmax"
 
     @property
-    def reading(self) -> Reading:
-        return Reading(logits=self.from_logits)
+    def scale(self) -> Scale:
+        return "logits" if self.from_logits else "probabilities"
 
     def check(self, output: Shape, target: Shape, target_dtype: np.dtype[Any], classes: int | None) -> None:
         rows = output[:-1]
@@ -62,23 +67,38 @@ class Categorical(Loss):
         if self.class_weights is not None:
             self._class_weights(output[-1], np.dtype(float))
 
-    def check_activation(self, last: str | None) -> None:
+    def check_targets(self, targets: Targets, output: Shape) -> None:
+        if targets.shape == output:
+            check_rows(self, targets)
+        elif targets.low < 0 or targets.high >= output[-1]:
+            raise BuildError(
+                f"{self.type_name} takes class ids from 0 to {output[-1] - 1} for {output[-1]} units, got "
+                f"{targets.low:g} to {targets.high:g}; end with a unit for each class"
+            )
+
+    def check_activation(self, last: Activation | None) -> None:
         if last is None:
             return
-        if self.from_logits and last != "linear":
+        unbounded = math.inf in last.range and -math.inf in last.range
+        if self.from_logits and not unbounded:
             raise BuildError(
-                f"from_logits: true takes outputs without an activation, but the network ends with {last}; "
+                f"from_logits: true takes outputs without an activation, but the network ends with {last.type_name}; "
                 "leave from_logits out and end with softmax, which is fused with the loss"
             )
-        if not self.from_logits and last != "softmax":
-            remedy = {
-                "linear": "end with activation: softmax (it is fused with the loss, as stable as logits), "
-                "or set from_logits: true",
-                "log_softmax": "end with softmax instead: it is fused with the loss, which takes the logarithm itself",
-                "sigmoid": "use softmax where one class is right, or binary_crossentropy where each output is "
-                "a yes/no of its own",
-            }.get(last, "end with activation: softmax")
-            raise BuildError(f"{self.type_name} takes probabilities that sum to one, got outputs of {last}; {remedy}")
+        if not self.from_logits and not last.distribution:
+            remedy = "end with activation: softmax"
+            if unbounded:
+                remedy += " (it is fused with the loss, as stable as logits), or set from_logits: true"
+            elif last.shares_row:
+                remedy = "end with softmax instead: it is fused with the loss, which takes the logarithm itself"
+            elif last.takes_logits:
+                remedy = (
+                    "use softmax where one class is right, or binary_crossentropy where each output is a yes/no of "
+                    "its own"
+                )
+            raise BuildError(
+                f"{self.type_name} takes probabilities that sum to one, got outputs of {last.type_name}; {remedy}"
+            )
 
     def _probabilities(self, z: Array, y: Array) -> tuple[Array, Array | None]:
         """p, and the logits where there are any."""

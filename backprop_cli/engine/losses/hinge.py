@@ -5,8 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from backprop_cli.engine.layer import Shape
-from backprop_cli.engine.losses.base import Array, Elementwise, Reading, loss
+from backprop_cli.engine.layer import Activation, Shape
+from backprop_cli.engine.losses.base import Array, Elementwise, loss
+from backprop_cli.engine.reading import Scale
+from backprop_cli.engine.targets import Targets
 from backprop_cli.errors import BuildError, DataError
 
 
@@ -15,10 +17,11 @@ class Margin(Elementwise):
     """What losses on a margin share: targets as signs, and m = max(0, 1 − t y)."""
 
     targets = "either"
+    answers = "labels"
 
     @property
-    def reading(self) -> Reading:
-        return Reading(logits=True)
+    def scale(self) -> Scale:
+        return "scores"
 
     def check(self, output: Shape, target: Shape, target_dtype: np.dtype[Any], classes: int | None) -> None:
         if output in (target, (*target, 1)):
@@ -38,11 +41,18 @@ class Margin(Elementwise):
                 f"end with {{type: dense, units: {classes}}}"
             )
 
-    def check_activation(self, last: str | None) -> None:
-        if last in ("sigmoid", "hard_sigmoid", "softmax", "log_softmax", "relu", "softplus"):
+    def check_targets(self, targets: Targets, output: Shape) -> None:
+        if targets.form in ("values", "distributions"):
             raise BuildError(
-                f"{self.type_name} takes scores of either sign, got outputs of {last}; "
-                "leave the last activation out, or end with tanh"
+                f"{self.type_name} takes signs, 0 and 1, or class ids as targets, got numbers from {targets.low:g} to "
+                f"{targets.high:g}; use mean_squared_error for values"
+            )
+
+    def check_activation(self, last: Activation | None) -> None:
+        if last is not None and (last.range[0] > -1 or last.range[1] < 1):
+            raise BuildError(
+                f"{self.type_name} takes scores on both sides of its margin, from −1 to 1, got outputs of "
+                f"{last.type_name}; leave the last activation out, or end with tanh"
             )
 
     def forward(self, z: Array, y: Array, target: Array, weight: Array | None) -> float:

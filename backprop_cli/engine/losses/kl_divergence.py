@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from backprop_cli.engine.losses.base import Array, Loss, loss, mean, weigh
+from backprop_cli.engine.layer import Activation, Shape
+from backprop_cli.engine.losses.base import Array, Loss, check_rows, loss, mean, weigh
+from backprop_cli.engine.reading import Scale
+from backprop_cli.engine.targets import Targets
 from backprop_cli.errors import BuildError
 
 
@@ -16,16 +19,24 @@ class KLDivergence(Loss):
     """
 
     fuses = ("softmax",)
+    answers = "classes"
 
     examples = [
         {"output": (4,), "target": "distribution", "activation": "softmax"},
         {"output": (2, 3), "target": "distribution", "activation": "softmax"},
     ]
 
-    def check_activation(self, last: str | None) -> None:
-        if last not in (None, "softmax", "sigmoid"):
+    @property
+    def scale(self) -> Scale:
+        return "probabilities"
+
+    def check_targets(self, targets: Targets, output: Shape) -> None:
+        check_rows(self, targets)
+
+    def check_activation(self, last: Activation | None) -> None:
+        if last is not None and not last.distribution:
             raise BuildError(
-                f"kl_divergence takes probabilities, got outputs of {last}; "
+                f"{self.type_name} takes probabilities that sum to one, got outputs of {last.type_name}; "
                 "end with activation: softmax (it is fused with the loss, which takes the logarithm itself)"
             )
 

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from backprop_cli.engine.losses.base import Array, Elementwise, loss
-from backprop_cli.errors import BuildError
 
 
 @loss("poisson", "poisson_nll", "poisson_nll_loss")
@@ -14,14 +15,11 @@ class Poisson(Elementwise):
     ε = 1e-7, as in Keras. Outputs must be positive: end with softplus.
     """
 
-    examples = [{"output": (3,), "target": "positive", "activation": "softplus"}]
+    output_range = (0.0, math.inf)
+    target_range = (0.0, math.inf)
+    ends_with = "softplus"
 
-    def check_activation(self, last: str | None) -> None:
-        if last in ("linear", "tanh", "leaky_relu", "elu", "selu", "log_softmax"):
-            raise BuildError(
-                f"poisson takes positive rates, but the network ends with {last}, which can be negative; "
-                "end with activation: softplus"
-            )
+    examples = [{"output": (3,), "target": "positive", "activation": "softplus"}]
 
     def values(self, y: Array, t: Array, out: Array) -> None:
         self._rate(y, out)

@@ -2,53 +2,85 @@ from __future__ import annotations
 
 import numpy as np
 
-from backprop_cli.engine.metrics.base import Array, Metric, metric, yes_or_no
-
-LIMIT, BINS = 20.0, 4000  # log-odds from −20 to 20, 0.01 apart
+from backprop_cli.engine.metrics.base import Array, Metric, metric
 
 
 @metric("auc", "roc_auc", "roc_auc_score")
 class AUC(Metric):
     """Area under the ROC curve: the chance that a random yes gets a higher score than a random no, ties counting half.
 
-    Scores are counted in 4000 bins of log-odds, from −20 to 20: scores less than 1 % of odds apart may
-    count as tied. Of more than two classes: each against the rest, then the mean over those that occur
-    together with others. Several yes/no outputs are pooled.
+    AUC = (Σ ranks of the yes − n₁ (n₁ + 1)/2) / (n₀ n₁)          n₁ yes, n₀ no; tied scores share their mean rank
+    It depends on the order of the scores alone. Of more than two classes each is held against the rest, of several
+    yes/no outputs each is a question of its own; then it is the mean over those that have both yes and no. The
+    scores of an epoch are kept until its end. Hanley & McNeil 1982, doi:10.1148/radiology.143.1.7063747
     """
 
     maximize = True
-    size = 0
+    size = 0  # then how many numbers a row has, and the rows: the scores, and the class id or a yes or no for each
+    measures = "answers"
+    wants_logits = True
+
+    def reset(self) -> None:
+        self.totals = np.zeros(0)
 
     def update(self, y: Array, target: Array) -> None:
-        scores, truth = self._questions(y, target)
-        if not self.totals.size:
-            self.totals = np.zeros(scores.shape[1] * 2 * BINS)
-        bins = np.clip((scores + LIMIT) * (BINS / (2 * LIMIT)), 0, BINS - 1).astype(np.int64)
-        place = (np.arange(scores.shape[1]) * 2 + truth) * BINS + bins
-        self.totals += np.bincount(place.reshape(-1), minlength=self.totals.size)
+        reading = self.read(y, target)
+        scores = reading.rows(y).astype(np.float64)
+        truth = reading.truth(target, y).reshape(len(scores), -1)
+        if reading.kind == "classes":
+            if reading.scale == "logits":
+                scores = _log_odds(scores)
+            if scores.shape[1] == 2:
+                scores = scores[:, 1:]
+        rows = np.hstack([scores, truth])
+        if self._empty:  # or of an older layout
+            self.totals = np.zeros(0)
+            rows = np.insert(rows.reshape(-1), 0, rows.shape[1])
+        self._keep(rows)
 
-    def _questions(self, y: Array, target: Array) -> tuple[Array, Array]:
-        """Log-odds and answers (0 or 1) of Q yes/no questions.  (rows, Q)"""
-        if yes_or_no(y, target, self.reading):
-            scores = y.reshape(-1, 1).astype(np.float64)
-            return scores if self.reading.logits else _log_odds(scores), (target.reshape(-1, 1) > 0.5).astype(np.int64)
-        p = y.reshape(-1, y.shape[-1]).astype(np.float64)
-        if self.reading.logits:
-            p = np.exp(p - p.max(axis=1, keepdims=True))
-            p /= p.sum(axis=1, keepdims=True)
-        truth = (target.argmax(axis=-1) if target.shape == y.shape else target).reshape(-1, 1)
-        asked = np.arange(p.shape[1])[1 if p.shape[1] == 2 else 0 :]
-        return _log_odds(p[:, asked]), (truth == asked).astype(np.int64)
+    @property
+    def _empty(self) -> bool:
+        return not self.totals.size or self.totals[0] < 2
+
+    def _keep(self, numbers: Array) -> None:
+        """Append to `totals`, in memory that doubles when it is full."""
+        n, more = self.totals.size, numbers.size
+        room = self.memory.get("kept")
+        if room is None or room.size < n + more or (n and self.totals.base is not room):
+            room = self.memory["kept"] = np.empty(2 * (n + more))
+            room[:n] = self.totals
+        room[n : n + more] = numbers.reshape(-1)
+        self.totals = room[: n + more]
 
     def result(self) -> float:
-        counts = self.totals.reshape(-1, 2, BINS)
-        no, yes = counts[:, 0], counts[:, 1]
-        pairs = no.sum(axis=1) * yes.sum(axis=1)
-        won = (yes * (np.cumsum(no, axis=1) - no / 2)).sum(axis=1)
-        asked = pairs > 0
-        return float((won[asked] / pairs[asked]).mean()) if asked.any() else float("nan")
+        if self._empty:
+            return float("nan")
+        rows = self.totals[1:].reshape(-1, int(self.totals[0]))
+        questions = rows.shape[1] // 2 if self.reading and self.reading.kind == "labels" else rows.shape[1] - 1
+        scores, truth = rows[:, :questions], rows[:, questions:]
+        if questions > 1 and truth.shape[1] == 1:
+            truth = truth == np.arange(questions)
+        areas = [_area(scores[:, k], truth[:, k] > 0) for k in range(questions)]
+        known = [each for each in areas if each is not None]
+        return float(np.mean(known)) if known else float("nan")
 
 
-def _log_odds(p: Array) -> Array:
-    tiny = np.finfo(np.float64).tiny
-    return np.log(np.maximum(p, tiny)) - np.log(np.maximum(1 - p, tiny))  # type: ignore[no-any-return]  # a stub gap
+def _area(scores: Array, yes: Array) -> float | None:
+    """The AUC of one question; None without a yes or without a no."""
+    positive = int(np.count_nonzero(yes))
+    pairs = positive * (len(yes) - positive)
+    if not pairs:
+        return None
+    _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = np.cumsum(counts) - (counts - 1) / 2  # the mean rank of each group of equal scores
+    return float((ranks[place.reshape(-1)][yes].sum() - positive * (positive + 1) / 2) / pairs)
+
+
+def _log_odds(z: Array) -> Array:
+    """log p_k / (1 − p_k) of the softmax of logits, as z_k − log Σ_{j≠k} e^(z_j), which no rounding of p can tie."""
+    odds = np.empty_like(z)
+    for k in range(z.shape[1]):
+        rest = np.delete(z, k, axis=1)
+        top = rest.max(axis=1)
+        odds[:, k] = z[:, k] - top - np.log(np.exp(rest - top[:, None]).sum(axis=1))
+    return odds

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from backprop_cli.engine.layer import Shape
-from backprop_cli.engine.losses.base import Reading
+from backprop_cli.engine.reading import Reading
 from backprop_cli.engine.scratch import Scratch
 from backprop_cli.errors import BuildError
 from backprop_cli.registry import register, slot
 
 Array = npt.NDArray[Any]
+Measures = Literal["values", "answers", "classes", "probabilities"] | None
 
 
 def metric(name: str, *aliases: str) -> Any:
@@ -32,28 +34,49 @@ class Metric(Scratch):
 
     maximize: ClassVar[bool] = False  # larger is better
     size: ClassVar[int] = 2  # numbers in `totals`, to begin with
-    of_values: ClassVar[bool] = False  # compares numbers with numbers, rather than answers with classes
+    #: what it measures: `values`, numbers beside numbers; `answers`, classes or yes and no beside the right ones;
+    #: `classes`, only outputs that compete; `probabilities`, those of the right answers; None: anything
+    measures: ClassVar[Measures] = None
+    wants_logits: ClassVar[bool] = False  # is given what a fused sigmoid or softmax gets, rather than what it gives
 
     totals: Array = slot()
-    reading: Reading = slot()  # how outputs are to be read; the builder takes it from the loss
+    reading: Reading | None = slot()  # how outputs are to be read; whoever builds the network says it
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.totals = np.zeros(self.size)
-        self.reading = Reading()
 
     @property
     def key(self) -> str:
         """Its name in metrics.jsonl, after `train/` or `validation/`."""
         return self.type_name
 
-    def check(self, output: Shape, target: Shape) -> None:
-        """Raise BuildError where outputs of this shape cannot be measured against such targets (N left out)."""
-        if self.of_values and int(np.prod(output)) != int(np.prod(target)):
+    def check(self, output: Shape, target: Shape, reading: Reading) -> None:
+        """Raise BuildError where outputs of this shape (N left out), read like this, are nothing it can measure."""
+        if self.measures == "values" and int(np.prod(output)) != int(np.prod(target)):
             raise BuildError(
                 f"the metric {self.type_name} compares outputs of shape {output} with targets of shape {target}; "
                 "they must be equal; for class ids use accuracy"
             )
+        if self.measures not in ("values", None) and reading.kind == "values":
+            raise BuildError(
+                f"the metric {self.type_name} counts right answers, but outputs and targets are numbers; "
+                "use mae, mse or r2"
+            )
+        if self.measures == "classes" and reading.kind != "classes":
+            raise BuildError(
+                f"the metric {self.type_name} ranks classes that compete, but here each output is a yes or no of its "
+                "own; use accuracy or auc"
+            )
+        if self.measures == "probabilities" and (reading.kind == "labels" or reading.scale == "scores"):
+            what = "each output is a yes or no of its own" if reading.kind == "labels" else "the outputs are scores"
+            raise BuildError(
+                f"the metric {self.type_name} takes one distribution over classes, but here {what}; use auc"
+            )
+
+    def read(self, y: Array, target: Array) -> Reading:
+        """How these outputs are to be read."""
+        return self.reading or Reading.guess(y, target)
 
     def reset(self) -> None:
         self.totals[...] = 0
@@ -67,21 +90,18 @@ class Metric(Scratch):
         return float(self.totals[0] / self.totals[1]) if self.totals[1] else float("nan")
 
 
+def tell(metrics: Sequence[Metric], reading: Reading, logits: bool) -> None:
+    """Tell metrics how outputs are to be read; `logits` where those that want logits will get them."""
+    for metric in metrics:
+        metric.reading = reading.of_logits() if logits and metric.wants_logits else reading
+
+
 def counted(y: Array, target: Array, mask: Array | None) -> tuple[Array, Array]:
     """Outputs and targets of the steps that count; mask (N, T) or None."""
     return (y, target) if mask is None else (y[mask], target[mask])
 
 
-def yes_or_no(y: Array, target: Array, reading: Reading) -> bool:
-    """Whether every output answers a question of its own, as against classes that compete."""
-    return reading.independent or y.shape[-1] == 1 or (y.shape == target.shape and target.ndim == 1)
-
-
 def class_ids(y: Array, target: Array, reading: Reading | None = None) -> tuple[Array, Array]:
-    """Predicted and true class ids, flat: 0 or 1 for yes-or-no outputs, else the place of the row's largest."""
-    reading = reading or Reading()
-    if yes_or_no(y, target, reading):
-        threshold = 0 if reading.logits else 0.5
-        return (y.reshape(-1) > threshold).astype(np.int64), (target.reshape(-1) > 0.5).astype(np.int64)
-    truth = target.argmax(axis=-1) if target.shape == y.shape else target
-    return y.argmax(axis=-1).reshape(-1), truth.reshape(-1).astype(np.int64, copy=False)
+    """Predicted and true class ids, flat: the place of each row's largest output, or 0 and 1 for each yes or no."""
+    reading = reading or Reading.guess(y, target)
+    return reading.ids(y).reshape(-1), reading.truth(target, y).reshape(-1)

@@ -9,7 +9,7 @@ from backprop_cli.engine.metrics.base import Array, Metric, metric
 class MAE(Metric):
     """Mean of |y − t| over examples and outputs."""
 
-    of_values = True
+    measures = "values"
 
     def update(self, y: Array, target: Array) -> None:
         difference = self.scratch("difference", y.shape, y.dtype)

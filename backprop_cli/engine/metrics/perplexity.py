@@ -4,39 +4,47 @@ import math
 
 import numpy as np
 
-from backprop_cli.engine.metrics.base import Array, Metric, class_ids, metric
+from backprop_cli.engine.metrics.base import Array, Metric, metric
 
 
 @metric("perplexity", "ppl")
 class Perplexity(Metric):
     """e to the mean cross-entropy: how many equally likely classes the network hesitates between.
 
-    exp(−1/N Σ log y[n, t_n])          y (N, K) or (N, T, K)   t (N,) or (N, T)
+    exp(−1/N Σ log p[n, t_n])          p (N, K) or (N, T, K)   t (N,) or (N, T)
+    or −1/N Σ_n Σ_k t log p where targets are rows of shares. From the logits wherever there are any.
     """
 
+    measures = "probabilities"
+    wants_logits = True
+
     def update(self, y: Array, target: Array) -> None:
-        _, truth = class_ids(y, target, self.reading)
-        rows = y.reshape(len(truth), -1)
-        if rows.shape[1] == 1:
-            chosen = np.abs(1 - truth - self._sigmoid(rows[:, 0]))
+        reading = self.read(y, target)
+        rows = reading.rows(y).astype(np.float64)
+        if reading.kind == "binary":
+            z, yes = rows[:, 0], target.reshape(-1).astype(np.float64)
+            if reading.scale == "logits":  # −log σ(z) = log(1 + e⁻ᶻ)
+                losses = yes * np.logaddexp(0, -z) + (1 - yes) * np.logaddexp(0, z)
+            else:
+                losses = -(_times_log(yes, z) + _times_log(1 - yes, 1 - z))
         else:
-            chosen = rows[np.arange(len(truth)), truth]
-        self.totals[0] += self._cross_entropy(rows, chosen)
-        self.totals[1] += len(truth)
-
-    def _cross_entropy(self, rows: Array, chosen: Array) -> float:
-        """Σ −log p of the classes chosen."""
-        if self.reading.logits and rows.shape[1] > 1:
-            top = rows.max(axis=1, keepdims=True)
-            powers = self.scratch("powers", rows.shape, rows.dtype)
-            np.subtract(rows, top, out=powers)
-            np.exp(powers, out=powers)
-            return float((np.log(powers.sum(axis=1)) + top[:, 0] - chosen).sum(dtype=np.float64))
-        return float(-np.log(np.maximum(chosen, np.finfo(chosen.dtype).tiny)).sum(dtype=np.float64))
-
-    def _sigmoid(self, z: Array) -> Array:
-        return 0.5 + 0.5 * np.tanh(0.5 * z) if self.reading.logits else z
+            if reading.scale == "logits":
+                rows -= rows.max(axis=1, keepdims=True)
+                rows -= np.log(np.exp(rows).sum(axis=1, keepdims=True))
+            else:
+                rows = np.log(np.maximum(rows, np.finfo(y.dtype).tiny))
+            if target.shape == y.shape:
+                losses = -(rows * target.reshape(rows.shape)).sum(axis=1)
+            else:
+                losses = -rows[np.arange(len(rows)), target.reshape(-1).astype(np.int64, copy=False)]
+        self.totals[0] += losses.sum()
+        self.totals[1] += len(losses)
 
     def result(self) -> float:
         mean = super().result()
         return math.exp(mean) if mean < 709 else math.inf if mean == mean else mean
+
+
+def _times_log(share: Array, p: Array) -> Array:
+    """share · log p, with 0 log 0 = 0."""
+    return np.asarray(share * np.log(np.maximum(p, np.finfo(np.float64).tiny)))

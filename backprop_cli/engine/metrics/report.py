@@ -28,7 +28,21 @@ def class_report(predicted: Sequence[Array], truth: Sequence[Array], names: Sequ
     guess, fact, k = np.concatenate(predicted), np.concatenate(truth), len(names)
     matrix = confusion_matrix(guess, fact, k).tolist() if k <= MAX_MATRIX else []
     right, guessed, actual = (np.bincount(ids, minlength=k) for ids in (fact[guess == fact], guess, fact))
-    rows = [
+    return {"confusion_matrix": matrix, "classes": list(names), "per_class": _rows(names, right, guessed, actual)}
+
+
+def label_report(predicted: Sequence[Array], truth: Sequence[Array], names: Sequence[str]) -> dict[str, Any]:
+    """The rows of outputs that each say yes or no, (rows, outputs) of 0 and 1: those of their yes. No matrix, for
+    nothing is taken for something else; all empty where there are no such outputs."""
+    if not predicted:
+        return {"confusion_matrix": [], "classes": [], "per_class": []}
+    guess, fact = np.concatenate(predicted), np.concatenate(truth)
+    rows = _rows(names, (guess & fact).sum(axis=0), guess.sum(axis=0), fact.sum(axis=0))
+    return {"confusion_matrix": [], "classes": list(names), "per_class": rows}
+
+
+def _rows(names: Sequence[str], right: Array, guessed: Array, actual: Array) -> list[dict[str, Any]]:
+    return [
         {
             "class": name,
             "precision": float(right[k] / guessed[k]) if guessed[k] else None,
@@ -38,4 +52,3 @@ def class_report(predicted: Sequence[Array], truth: Sequence[Array], names: Sequ
         }
         for k, name in enumerate(names)
     ]
-    return {"confusion_matrix": matrix, "classes": list(names), "per_class": rows}

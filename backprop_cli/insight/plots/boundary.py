@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure, SubFigure
 
 from backprop_cli.data.dataset import Split
-from backprop_cli.engine.metrics.base import yes_or_no
+from backprop_cli.engine.reading import Reading
 from backprop_cli.errors import UsageError
 from backprop_cli.insight import style
 from backprop_cli.insight.plots import Options
@@ -35,7 +36,7 @@ def check(view: View) -> None:
     if made.dataset.input_shape != (2,):
         size = int(np.prod(made.dataset.input_shape))
         shape = f" of shape {made.dataset.input_shape}" if len(made.dataset.input_shape) > 1 else ""
-        possible = "confusion, activations or weights" if made.dataset.classes else "loss, activations or weights"
+        possible = "confusion, activations or weights" if made.reading.has_classes else "loss, activations or weights"
         raise UsageError(
             f"{view.run.id}: a boundary is drawn in the plane of 2 inputs, this network has {size}{shape}; "
             f"try --kind {possible}"
@@ -50,18 +51,19 @@ def panel(figure: Figure | SubFigure, view: View, split: str | None) -> None:
     ax = figure.subplots()
     first, second = _axis(points.x[:, 0]), _axis(points.x[:, 1])
     grid = np.stack(np.meshgrid(first, second), axis=-1).reshape(-1, 2).astype(points.x.dtype)
-    z = view.outputs(grid)
-    if not view.prepared.dataset.classes:
-        _values(figure, ax, first, second, z.reshape(len(grid), -1)[:, 0], points)
-    elif yes_or_no(z, points.y[:1], view.prepared.reading):
-        _two_classes(figure, ax, first, second, z.reshape(-1), points, view)
+    z, target = view.outputs(grid), view.targets(points)
+    reading = view.prepared.reading
+    if not reading.has_classes:
+        _values(figure, ax, first, second, z.reshape(len(grid), -1)[:, 0], points, target)
+    elif reading.kind == "binary":
+        _two_classes(figure, ax, first, second, z, points, target, reading)
     else:
-        _classes(figure, ax, first, second, z, points, view)
+        _classes(figure, ax, first, second, z, points, target, reading)
     ax.grid(visible=False)
     names = view.prepared.dataset.features or ["x₁", "x₂"]
     ax.set_xlabel(style.shorten(names[0]))
     ax.set_ylabel(style.shorten(names[1]))
-    what = "decision boundary" if view.prepared.dataset.classes else "output"
+    what = "decision boundary" if reading.has_classes else "output"
     ax.set_title(f"{style.shorten(view.label)}: {what} and {name} data")
 
 
@@ -87,26 +89,44 @@ def _scatter(ax: Axes, points: Split, ids: Array, names: Sequence[str]) -> None:
 
 
 def _two_classes(
-    figure: Figure | SubFigure, ax: Axes, first: Array, second: Array, z: Array, points: Split, view: View
+    figure: Figure | SubFigure,
+    ax: Axes,
+    first: Array,
+    second: Array,
+    z: Array,
+    points: Split,
+    target: Array,
+    reading: Reading,
 ) -> None:
-    p = 1 / (1 + np.exp(-z)) if view.prepared.reading.logits else z
-    cells = p.reshape(CELLS, CELLS)
-    image = _image(ax, first, second, cells, cmap=style.DIVERGING, vmin=0, vmax=1, alpha=0.75)
-    ax.contour(first, second, cells, levels=[0.5], colors="black", linewidths=1.4)
-    names = view.prepared.dataset.classes or []
-    _scatter(ax, points, (points.y.reshape(-1) > 0.5).astype(int), names)
-    figure.colorbar(image, ax=ax, label=f"output: probability of class {names[-1]}")  # type: ignore[arg-type]  # an AxesImage
+    p = reading.probabilities(z)
+    cells = (z if p is None else p).reshape(CELLS, CELLS)
+    middle = reading.threshold if p is None else 0.5
+    reach = 0.5 if p is not None else max(float(np.abs(cells - middle).max()), 1e-12)
+    image = _image(ax, first, second, cells, cmap=style.DIVERGING, vmin=middle - reach, vmax=middle + reach, alpha=0.75)
+    ax.contour(first, second, cells, levels=[middle], colors="black", linewidths=1.4)
+    names = reading.class_names(1)
+    _scatter(ax, points, reading.truth(target, z[: len(points)]), names)
+    what = "probability" if p is not None else "score"
+    figure.colorbar(image, ax=ax, label=f"output: {what} of class {names[-1]}")  # type: ignore[arg-type]  # an AxesImage
     style.legend_below(figure, ax)
 
 
 def _classes(
-    figure: Figure | SubFigure, ax: Axes, first: Array, second: Array, z: Array, points: Split, view: View
+    figure: Figure | SubFigure,
+    ax: Axes,
+    first: Array,
+    second: Array,
+    z: Array,
+    points: Split,
+    target: Array,
+    reading: Reading,
 ) -> None:
     """Each class in its colour, paler where the network is less sure."""
-    if view.prepared.reading.logits:
-        z = np.exp(z - z.max(axis=1, keepdims=True))
-        z /= z.sum(axis=1, keepdims=True)
-    names = view.prepared.dataset.classes or []
+    p, names = reading.probabilities(z), reading.class_names(z.shape[-1])
+    if p is None:  # of scores only the order is known
+        p = replace(reading, scale="logits").probabilities(z)
+        assert p is not None
+    z = p
     k = len(names)
     tints = np.array([to_rgb(style.color(i, k)) for i in range(k)])
     winner = z.argmax(axis=1)
@@ -119,13 +139,14 @@ def _classes(
         if (cells == i).any() and (cells != i).any():
             margin = z[:, i] - np.delete(z, i, axis=1).max(axis=1)
             ax.contour(first, second, margin.reshape(CELLS, CELLS), levels=[0], colors="black", linewidths=1.2)
-    ids = points.y.argmax(axis=-1) if points.y.ndim > 1 else points.y
-    _scatter(ax, points, ids, names)
+    _scatter(ax, points, reading.truth(target, z[: len(points)]), names)
     style.legend_below(figure, ax, title="colour: predicted class, stronger where surer")
 
 
-def _values(figure: Figure | SubFigure, ax: Axes, first: Array, second: Array, z: Array, points: Split) -> None:
-    target = points.y.reshape(len(points), -1)[:, 0]
+def _values(
+    figure: Figure | SubFigure, ax: Axes, first: Array, second: Array, z: Array, points: Split, target: Array
+) -> None:
+    target = target.reshape(len(points), -1)[:, 0]
     low, high = min(z.min(), target.min()), max(z.max(), target.max())
     image = _image(ax, first, second, z.reshape(CELLS, CELLS), cmap=style.SCALE, vmin=low, vmax=high)
     ax.scatter(

@@ -62,7 +62,8 @@ def panel(figure: Figure | SubFigure, view: View, probe: Probe | None, what: str
         else:
             _units(ax, place, values, delta)
         _heading(ax, network, place)
-    last, classes = spots[network.nodes[-1].name], view.prepared.dataset.classes or []
+    last, reading = spots[network.nodes[-1].name], view.prepared.reading
+    classes = reading.class_names(network.output_shape[-1]) if reading.kind == "classes" else []
     if len(last.units or []) == len(classes):
         _classes(ax, last, classes)
     top = max(place.top for place in spots.values())

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from backprop_cli.engine.metrics.base import yes_or_no
 from backprop_cli.insight.view import Answers, View
 
 Array = npt.NDArray[Any]
@@ -19,36 +18,24 @@ LARGEST = 96  # pixels along the longer side of a picture
 
 @dataclass(frozen=True)
 class Mistake:
-    """One example: its row in the split, what it is, what it was taken for and with which probability."""
+    """One example: its row in the split, what it is, what it was taken for, and how surely: the probability, or where
+    outputs are scores the distance to the next answer."""
 
     row: int
     true: str
     predicted: str
-    probability: float
+    sureness: float
 
 
 def mistakes(view: View, found: Answers, count: int = 24) -> list[Mistake]:
     """The wrong answers, the surest first. Empty where one example has many answers (a class for each step)."""
     if len(found.y) != len(found.truth):
         return []
-    sure = _sureness(view, found)
+    sure = view.prepared.reading.sureness(found.y)
     wrong = np.flatnonzero(found.predicted != found.truth)
     order = wrong[np.argsort(-sure[wrong], kind="stable")][:count]
     names = found.classes
     return [Mistake(int(i), names[found.truth[i]], names[found.predicted[i]], float(sure[i])) for i in order]
-
-
-def _sureness(view: View, found: Answers) -> Array:
-    """The probability of the predicted class of each example."""
-    y = found.y.reshape(len(found.y), -1).astype(np.float64)
-    logits = view.prepared.reading.logits
-    if yes_or_no(found.y, found.truth, view.prepared.reading):
-        p = 1 / (1 + np.exp(-y[:, 0])) if logits else y[:, 0]
-        return np.where(found.predicted > 0, p, 1 - p)
-    if logits:
-        y = np.exp(y - y.max(axis=1, keepdims=True))
-        y /= y.sum(axis=1, keepdims=True)
-    return y[np.arange(len(y)), found.predicted]
 
 
 def is_image(x: Array) -> bool:

@@ -37,7 +37,7 @@ def inside(view: View, level: int) -> Markup:
         prepared = view.prepared
     except (BpError, OSError) as error:
         return join([*parts, note(f"Without the network and its data there is no more to show: {error}")])
-    if prepared.dataset.classes:
+    if prepared.reading.has_classes:
         parts.append(_part(level, "Confusion", lambda: _confusion(view, level)))
     if prepared.dataset.input_shape == (2,):
         parts.append(_part(level, "Decision boundary", lambda: _picture(view, "boundary")))
@@ -150,24 +150,27 @@ def _mistakes(view: View, found: Answers, level: int) -> Markup:
     x = view.prepared.dataset.splits[found.split].x
     if is_image(np.asarray(x[shown[0].row])):
         images = [np.asarray(x[each.row]) for each in shown]
+        scores = view.prepared.reading.scale == "scores"
         white = float(max(image.max() for image in images))
-        cards = [_card(each, image, white) for each, image in zip(shown, images, strict=True)]
+        cards = [_card(each, image, white, scores) for each, image in zip(shown, images, strict=True)]
         return join([heading, element("div", *cards, class_="mistakes")])
     names = view.prepared.dataset.features or []
     width = min(int(np.prod(x.shape[1:])), 8)
-    heads = ["sample", "true", "predicted", "probability", *(names[:width] or [f"x{i + 1}" for i in range(width)])]
+    word = "margin" if view.prepared.reading.scale == "scores" else "probability"
+    heads = ["sample", "true", "predicted", word, *(names[:width] or [f"x{i + 1}" for i in range(width)])]
     rows = [
-        [each.row, each.true, each.predicted, each.probability,
+        [each.row, each.true, each.predicted, each.sureness,
          *(value.item() for value in np.asarray(x[each.row]).reshape(-1)[:width])]
         for each in shown[:12]
     ]  # fmt: skip
     return join([heading, table(heads, rows)])
 
 
-def _card(each: Mistake, x: Any, white: float) -> Markup:
+def _card(each: Mistake, x: Any, white: float, scores: bool) -> Markup:
     said = f"sample {each.row}: {each.true} taken for {each.predicted}"
     image = Markup(f'<img src="{data_uri(x, white)}" alt="{escape(said)}">')
-    text = join([element("b", f"{each.true} → {each.predicted}"), f" {100 * each.probability:.0f} %"])
+    sure = number(each.sureness) if scores else f"{100 * each.sureness:.0f} %"
+    text = join([element("b", f"{each.true} → {each.predicted}"), f" {sure}"])
     return element("div", image, text, title=said)
 
 

@@ -112,7 +112,7 @@ def test_mistakes_are_mistakes_the_surest_first_with_their_images(view: Views) -
     shown = mistakes(run, found)
     assert len(shown) == 24
     assert all(each.true != each.predicted for each in shown)
-    assert [each.probability for each in shown] == sorted((each.probability for each in shown), reverse=True)
+    assert [each.sureness for each in shown] == sorted((each.sureness for each in shown), reverse=True)
     x = np.asarray(run.prepared.dataset.splits[found.split].x)
     images = Page(report([run])).named("img")
     for each, image in zip(shown, images, strict=True):
