@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from backprop_cli.engine.layer import Activation, Layer, Shape
 from backprop_cli.engine.losses.base import Loss
+from backprop_cli.engine.masks import Cells, Joined
 from backprop_cli.engine.node import INPUT, Node
 from backprop_cli.engine.parameters import Entry, ParameterStore
 from backprop_cli.errors import BuildError
@@ -29,6 +30,9 @@ def build_shapes(nodes: Sequence[Node], input_shape: Shape, integers: bool, prep
     by_name = {node.name: node for node in nodes}
     for node in nodes:
         prepare(node.layer)
+        masks = [None if name == INPUT else by_name[name].mask for name in node.inputs]
+        for _, part in node.layer.walk():
+            part.masked = [mask is not None for mask in masks]
         node.input_shapes = tuple(input_shape if name == INPUT else by_name[name].shape for name in node.inputs)
         if len(node.inputs) > 1 and not node.layer.merges:
             raise BuildError(f"a {node.layer.type_name} layer takes one input, got {len(node.inputs)}", node.name)
@@ -42,6 +46,7 @@ def build_shapes(nodes: Sequence[Node], input_shape: Shape, integers: bool, prep
             node.shape = tuple(int(size) for size in node.layer.build(*node.input_shapes))
         except BuildError as error:
             raise BuildError(error.message, node.name) from None
+        node.mask = _mask(node, masks)
         for name in node.inputs:
             if name != INPUT:
                 by_name[name].consumers += 1
@@ -52,6 +57,19 @@ def build_shapes(nodes: Sequence[Node], input_shape: Shape, integers: bool, prep
             "is the network's output, so every other one must feed a layer",
             loose[0],
         )
+
+
+def _mask(node: Node, masks: Sequence[str | None]) -> str | None:
+    """The node that writes the mask of this one's steps. A mask goes on for as long as the steps are the same ones."""
+    layer = node.layer
+    if any(spec.name == "made_mask" for spec in layer.needs.workspaces):
+        return node.name
+    if isinstance(layer.mask_rule, Cells):
+        return node.name if masks[0] else None
+    if any(masks) and (isinstance(layer.mask_rule, Joined) or (layer.mask_rule is not None and len(set(masks)) > 1)):
+        return node.name
+    kept = layer.passes_mask and len(node.shape) > 1 and node.shape[0] == node.input_shapes[0][0]
+    return masks[0] if kept else None
 
 
 def take_head(nodes: list[Node], loss: Loss | None, prepare: Prepare) -> Activation | None:
@@ -68,8 +86,10 @@ def take_head(nodes: list[Node], loss: Loss | None, prepare: Prepare) -> Activat
         nodes.pop()
         nodes[-1].consumers = 0
     else:
+        masked = last.layer.masked
         last.layer = replace(last.layer, activation=None)  # type: ignore[call-arg]  # a field of its own
         prepare(last.layer)
+        last.layer.masked = masked
         last.layer.build(*last.input_shapes)
     assert isinstance(found, Activation)
     prepare(found)

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from annotated_types import Ge, Gt
 
+from backprop_cli.engine.masks import All, Rule
 from backprop_cli.errors import BuildError
 from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import Component, Doc, Registered, make, register, registered_fields, slot
@@ -112,6 +113,7 @@ class Layer(Component):
     integer_input: ClassVar[bool] = False  # takes token ids
     walks: ClassVar[bool] = False  # takes one step of x after the other, each with products of its own
     passes_mask: ClassVar[bool] = True  # step t of y comes from step t of x, if there are as many steps
+    heeds_mask: ClassVar[bool] = False  # y has no steps, or not those of x, and comes from those that count
     keeps_linear: ClassVar[bool] = False  # bounds nothing: where an input has no activation, y has none either
     acts_as: ClassVar[str | None] = None  # the activation whose range y has, where that is no option
     examples: ClassVar[list[dict[str, Any]]] = []  # {"options": {…}, "inputs": [shape, …]} for the gradient battery
@@ -119,8 +121,11 @@ class Layer(Component):
     needs: Needs = slot()
     rng: np.random.Generator = slot()
     kernels: Any = slot()  # the namespace of kernels the network runs with
+    masked: Sequence[bool] = slot()  # whether there is a mask to each input; known when `build` is called
     masks: Sequence[Array | None] | None = slot()  # of each input: (n, T), True at steps that count
-    made_mask: Array = slot()  # see makes_mask
+    made_mask: Array = slot()  # of y: see makes_mask and mask_rule
+    mask_rule: Rule | None = slot()  # how the steps of y count, where they are not those of x; set in `build`
+    remark: str | None = slot()  # what `bp check` and `bp train` are to say; set in `build`
 
     @property
     def ends_with(self) -> Activation | None:
@@ -196,10 +201,20 @@ class Layer(Component):
         """
         return self.masks[0] if self.masks else None
 
+    @property
+    def has_mask(self) -> bool:
+        """Whether x comes with a mask; known when `build` is called."""
+        return bool(self.masked and self.masked[0])
+
     def makes_mask(self, steps: int) -> None:
         """Ask for self.made_mask (n, steps): forward writes it, and the layers after this one have it as
         `self.mask`, as far as the steps are the same ones. The loss then counts only those steps."""
         self.workspace("made_mask", (steps,), np.bool_)
+
+    def write_mask(self, masks: Sequence[Array | None], out: Array, training: bool) -> None:
+        """Write the mask of y. The graph calls this before `forward`, where there is a rule and a mask."""
+        assert self.mask_rule is not None, "only layers with a rule are asked"
+        self.mask_rule.write(masks, out)
 
     def parts(self) -> dict[str, Layer]:
         """The layers inside this one (an activation option, a wrapped layer), by field name."""
@@ -259,6 +274,7 @@ class Merge(Layer):
             raise BuildError(
                 f"{self.type_name} takes two or more inputs of one shape, got {', '.join(map(str, shapes))}"
             )
+        self.mask_rule = All(shapes[0][0])
         return shapes[0]
 
     def flops(self, *shapes: Shape) -> int:

@@ -36,7 +36,8 @@ class Bindings:
     forward: list[tuple[Callable[..., None], Any, Array]]
     backward: list[tuple[Callable[..., None], Any, Array, Array, Any, list[tuple[Array, Array]]]]
     workspaces: list[tuple[Any, str, Any]]  # what is set on each layer: its memory, and its inputs' masks
-    mask: Array | None  # which steps of the output count
+    masks: dict[str, Array | None]  # which steps of y count, by node name; None where all do
+    mask: Array | None  # that of the output
     step_weight: Array  # what each of them then counts in the loss
 
 
@@ -141,14 +142,17 @@ class Plan:
         last = network.nodes[-1].name
         z = values[last]
         output = self._full["p"][:n] if network.head is not None else z
-        forward = [
-            (node.layer.forward, self._source(node, values), values[node.name])
-            for node in network.nodes
-            if not node.layer.view
-        ]
-        backward, dz = self._backward(n, values, deltas), deltas[last]
         workspaces = self._workspaces(n)
-        masks, mask = self._masks(workspaces)
+        masks, seen = self._masks(n, workspaces)
+        mask = masks[last]
+        forward: list[tuple[Callable[..., None], Any, Array]] = []
+        for node in network.nodes:
+            written = masks[node.name]
+            if node.mask == node.name and node.layer.mask_rule is not None and written is not None:
+                forward.append((node.layer.write_mask, [masks[name] for name in node.inputs], written))
+            if not node.layer.view:
+                forward.append((node.layer.forward, self._source(node, values), values[node.name]))
+        backward, dz = self._backward(n, values, deltas), deltas[last]
         return Bindings(
             n=n,
             input=values[INPUT],
@@ -160,7 +164,8 @@ class Plan:
             deltas=deltas,
             forward=forward,
             backward=backward,
-            workspaces=[*workspaces, *masks],
+            workspaces=[*workspaces, *seen],
+            masks=masks,
             mask=mask,
             step_weight=np.empty(mask.shape if mask is not None else 0, network.dtype),
         )
@@ -218,19 +223,22 @@ class Plan:
                 offset += _rounded(size)
         return found
 
-    def _masks(self, workspaces: list[tuple[Any, str, Array]]) -> tuple[list[tuple[Any, str, Any]], Array | None]:
-        """Which mask each layer sees, and that of the output. A mask goes on through a layer for as long as
-        its steps are the same ones."""
+    def _masks(
+        self, n: int, workspaces: list[tuple[Any, str, Array]]
+    ) -> tuple[dict[str, Array | None], list[tuple[Any, str, Any]]]:
+        """The mask of every node's steps, and what each layer is to see of them."""
         made = {id(part): view for part, name, view in workspaces if name == "made_mask"}
         masks: dict[str, Array | None] = {INPUT: None}
-        found = []
+        seen: list[tuple[Any, str, Any]] = []
         for node in self.network.nodes:
-            incoming = [masks[name] for name in node.inputs]
-            kept = node.layer.passes_mask and len(node.shape) > 1 and node.shape[0] == node.input_shapes[0][0]
-            passed = next((mask for mask in incoming if mask is not None), None) if kept else None
-            masks[node.name] = made.get(id(node.layer), passed)
-            found += [(part, "masks", incoming) for _, part in node.layer.walk()]
-        return found, masks[self.network.nodes[-1].name]
+            layer = node.layer
+            if node.mask == node.name and layer.mask_rule is not None:
+                masks[node.name] = made_here = np.ones((n, layer.mask_rule.steps), np.bool_)
+                seen.append((layer, "made_mask", made_here))
+            else:
+                masks[node.name] = made.get(id(layer)) if node.mask == node.name else masks[node.mask or INPUT]
+            seen += [(part, "masks", [masks[name] for name in node.inputs]) for _, part in layer.walk()]
+        return masks, seen
 
 
 def _shape(spec: WorkspaceSpec, n: int) -> Shape:

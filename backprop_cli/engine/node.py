@@ -23,6 +23,7 @@ class Node:
     shape: Shape = ()
     needs_gradient: bool = False  # something at or before it is trained
     consumers: int = 0
+    mask: str | None = None  # the node that writes the mask of this one's steps; None where all count
 
 
 def ordered(nodes: Sequence[Node]) -> list[Node]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from backprop_cli.engine.layer import Array, Layer, Shape
+from backprop_cli.engine.masks import shifting, windows
 from backprop_cli.engine.window import Padding, Sizes, axes, checked, sizes_of
 from backprop_cli.errors import BuildError
 from backprop_cli.onnx import OnnxGraph
@@ -25,6 +26,7 @@ class Pooling(Layer):
     rank: ClassVar[int] = 2
     keeps_linear: ClassVar[bool] = True
 
+    clean: Array = slot()  # x, where it has a mask, with what never shows at the steps that do not count
     middle: Array = slot()
     dmiddle: Array = slot()
 
@@ -39,6 +41,11 @@ class Pooling(Layer):
                     "pad by less than the window"
                 )
         self.memory((self._rows.size, self._columns.out, channels))
+        if self.rank == 1:
+            self.mask_rule = windows(self._columns, self.padding)
+            if self.has_mask:
+                self.workspace("clean", shapes[0], temporary=True)
+                self.remark = shifting(self._columns, self.padding)
         return (*sizes_of((self._rows, self._columns), self.rank), channels)
 
     def memory(self, middle: Shape) -> None:

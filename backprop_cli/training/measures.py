@@ -35,8 +35,8 @@ def activation_of(node: Node) -> str:
 
 
 def own_outputs(network: Network) -> Iterator[tuple[Node, Array]]:
-    """Every node whose output of the last batch can still be read. Left out are views, and nodes over whose
-    output the next one has written in place."""
+    """Every node whose output of the last batch can still be read, without the steps that do not count. Left out are
+    views, and nodes over whose output the next one has written in place."""
     bound = network.bound
     assert bound is not None, "call forward first"
     last: dict[int, str] = {}
@@ -46,7 +46,9 @@ def own_outputs(network: Network) -> Iterator[tuple[Node, Array]]:
     for node in network.nodes:
         values = bound.values[node.name]
         if not node.layer.view and last[values.ctypes.data] == node.name:
-            yield node, values
+            mask = bound.masks[node.name]
+            if mask is None or mask.any():
+                yield node, values if mask is None else values[mask]
 
 
 def outputs(network: Network) -> Layers:

@@ -9,6 +9,7 @@ import pytest
 
 from backprop_cli import build, load_config
 from backprop_cli.training.loop import Loop, Row
+from backprop_cli.training.measures import outputs
 
 CONFIG = """
 dataset: {source: files, path: seq.npz}
@@ -80,3 +81,16 @@ def test_batches_of_padding_alone_count_nothing(folder: Path) -> None:
     np.savez(folder / "seq.npz", **data)
     padded = trained(folder, "optimizer.learning_rate=0.5").row
     assert padded["train/loss"] == pytest.approx(whole["train/loss"], rel=1e-9)
+
+
+def test_what_diagnostics_measure_leaves_padding_out(folder: Path) -> None:
+    layers = "architecture.1={type: conv1d, filters: 5, kernel_size: 3, padding: same, activation: relu}"
+    found = []
+    for more in (0, 30):
+        data = {name: np.pad(each, ((0, 0), (0, more))) for name, each in np.load(folder / "seq.npz").items()}
+        np.savez(folder / "seq.npz", **data)
+        found.append(outputs(trained(folder, layers).network))
+    short, long = found
+    assert short.keys() == long.keys() and "dead" in short["conv1d_1"]
+    for name, numbers_of_layer in short.items():
+        assert long[name] == pytest.approx(numbers_of_layer, rel=1e-9), name

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from backprop_cli.commands.export.graph import Graph
 from backprop_cli.engine.graph import INPUT, Network
 from backprop_cli.engine.layer import Layer
-from backprop_cli.engine.node import Node
 
 
 def missing(network: Network) -> list[str]:
@@ -31,20 +30,16 @@ def write(graph: Graph, network: Network, x: str) -> str:
     for node in network.nodes:
         graph.scope, graph.shapes, graph.made_mask = node.name, node.input_shapes, None
         graph.masks = [masks[name] for name in node.inputs]
+        if node.mask == node.name and node.layer.mask_rule is not None:
+            graph.made_mask = node.layer.mask_rule.onnx(graph, graph.masks)
         sources = [values[name] for name in node.inputs]
         values[node.name] = node.layer.onnx(graph, sources if node.layer.merges else sources[0])
-        masks[node.name] = graph.made_mask or _passed(node, graph)
+        masks[node.name] = graph.made_mask if node.mask == node.name else masks[node.mask or INPUT]
     last = network.nodes[-1]
     if network.head is None:
         return values[last.name]
     graph.scope, graph.shapes, graph.masks = network.head.type_name, [last.shape], [masks[last.name]]
     return network.head.onnx(graph, values[last.name])
-
-
-def _passed(node: Node, graph: Graph) -> str | None:
-    """The mask that goes on through a layer, as in the network itself: while the steps are the same ones."""
-    kept = node.layer.passes_mask and len(node.shape) > 1 and node.shape[0] == node.input_shapes[0][0]
-    return next((mask for mask in graph.masks if mask is not None), None) if kept else None
 
 
 def _layers(network: Network) -> Iterator[tuple[str, Layer]]:

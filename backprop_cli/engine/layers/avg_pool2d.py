@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from backprop_cli.engine.layer import Array, Shape, layer
+from backprop_cli.engine.masks import hidden, hide, zeroed
 from backprop_cli.engine.pooling import Pooling
 from backprop_cli.engine.window import Axis
 from backprop_cli.onnx import OnnxGraph
@@ -21,6 +22,7 @@ class AvgPool2d(Pooling):
     """
 
     scale: Array = slot()
+    shares: Array = slot()
 
     examples = [
         {"options": {}, "inputs": [(4, 5, 2)]},
@@ -33,21 +35,53 @@ class AvgPool2d(Pooling):
         high, wide = (_shares(axis, self.padding == "same") for axis in (self._rows, self._columns))
         self.scale = (high[:, None] * wide)[..., None]
         self.workspace("middle", middle, temporary=True)
+        if self.has_mask:
+            self.workspace("shares", (self._columns.out, 1))
 
     def forward(self, x: Array, y: Array, training: bool) -> None:
         rows, columns = self._rows, self._columns
         scale = self.scale.astype(x.dtype)
+        if self.mask is not None:
+            self._count(self.mask)
+            x, scale = hide(x, self.mask, 0, self.clean), np.ones_like(scale)
         self.kernels.avg_pool(self.images(x, rows.size), self.middle, self.images(y, rows.out), scale, rows, columns)
 
+        if self.mask is not None:
+            np.multiply(y, self.shares, out=y)
+
+    def _count(self, mask: Array) -> None:
+        """One over m at the steps of y that count, else 0; with `padding: same`, m leaves out what x's mask does."""
+        shares, columns = self.shares[..., 0], self._columns
+        shares[...] = 0 if self.padding == "same" else columns.kernel
+        for i in range(columns.kernel if self.padding == "same" else 0):
+            out, cells = columns.span(i)
+            np.add(shares[:, out], mask[:, cells], out=shares[:, out])
+        np.divide(self.made_mask, np.maximum(shares, 1, out=shares), out=shares)
+
     def onnx(self, graph: OnnxGraph, x: str) -> str:
+        if graph.masks[0] is not None:
+            return self._onnx_masked(graph, x, graph.masks[0])
         return self.onnx_pool(graph, "AveragePool", x, count_include_pad=int(self.padding != "same"))
+
+    def _onnx_masked(self, graph: OnnxGraph, x: str, mask: str) -> str:
+        y = self.onnx_pool(graph, "AveragePool", hidden(graph, x, 0.0), count_include_pad=1)
+        if self.padding == "same":
+            counted = graph.add("Unsqueeze", graph.cast(mask, "float32"), np.array([2]))
+            share = self.onnx_pool(graph, "AveragePool", counted, count_include_pad=1)
+            y = graph.add("Div", y, graph.add("Max", share, 1e-6))
+        return zeroed(graph, y, graph.made_mask)
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         if dx is None:
             return
-        rows, columns = self._rows, self._columns
-        dx, dy, scale = self.images(dx, rows.size), self.images(dy, rows.out), self.scale.astype(x.dtype)
+        rows, columns, scale, given = self._rows, self._columns, self.scale.astype(x.dtype), dx
+        if self.mask is not None:
+            np.multiply(dy, self.shares, out=dy)
+            scale = np.ones_like(scale)
+        dx, dy = self.images(dx, rows.size), self.images(dy, rows.out)
         self.kernels.avg_pool_gradient(dy, dx, self.middle, scale, rows, columns)
+        if self.mask is not None:
+            np.multiply(given, self.mask[..., None], out=given)
 
     @property
     def needs_output(self) -> bool:

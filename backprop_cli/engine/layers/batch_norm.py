@@ -6,6 +6,7 @@ import numpy as np
 from annotated_types import Interval
 
 from backprop_cli.engine.layer import Array, Shape, layer
+from backprop_cli.engine.masks import zeroed
 from backprop_cli.engine.normalization import Normalization
 from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import Doc, slot
@@ -16,7 +17,9 @@ class BatchNorm(Normalization):
     """Each channel shifted and scaled to the mean 0 and variance 1 of its batch, then by what is learnt.
 
     y = γ x̂ + β,  x̂ = (x − μ) / √(σ² + ε)          x, y (N, ..., C)   γ, β (C,)   m = numbers per channel
-    Training: μ = Σ x / m, σ² = Σ (x − μ)² / m of the batch. Inference, and where the layer is frozen: the running ones.
+    Training: μ = Σ x / m, σ² = Σ (x − μ)² / m of the batch. Inference, and where the layer is frozen: the running ones;
+    they stand in for a batch, too, that has one number per channel (m = 1), and stay as they are.
+    Steps that a mask leaves out do not count, and y is 0 there.
     dγ = Σ dy x̂    dβ = Σ dy    dx = γ / √(σ² + ε) (dy − dβ/m − x̂ dγ/m); with running statistics γ dy / √(σ² + ε)
     running ← momentum · running + (1 − momentum) · batch, the variance by m − 1. So momentum is the share kept, as
     in Keras (whose default is 0.99); PyTorch's momentum is 1 − ours, and its default 0.1 is our 0.9. ε is PyTorch's
@@ -33,12 +36,14 @@ class BatchNorm(Normalization):
     running_mean: Array = slot()
     running_variance: Array = slot()
     factors: Array = slot()
+    packed: Array = slot()  # x, dy and dx of the steps that count, one after the other
     batch: bool = slot()
 
     examples = [
         {"options": {}, "inputs": [(4,)]},
         {"options": {"scale": False, "epsilon": 1e-3}, "inputs": [(2, 3, 2)]},
         {"options": {"center": False, "momentum": 0.5}, "inputs": [(5, 1)]},
+        {"options": {}, "inputs": [(3, 4)], "padded": True},
     ]
 
     def build(self, *shapes: Shape) -> Shape:
@@ -47,19 +52,21 @@ class BatchNorm(Normalization):
         self.state("running_mean", shape[-1:])
         self.state("running_variance", shape[-1:], 1.0)
         self.workspace("factors", (3, shape[-1]), per_sample=False)
+        if self.has_mask:
+            self.workspace("packed", (3, *shape), axis=1, temporary=True)
         return shape
 
     def forward(self, x: Array, y: Array, training: bool) -> None:
         mean, inverse, scale = self.factors
         gamma, beta = self.affine()
-        x, y = self._columns(x), self._columns(y)
-        self.batch = training and self.frozen is not True
+        rows = self._counted()
+        m = x.size // x.shape[-1] if rows is None else len(rows)
+        self.batch = training and self.frozen is not True and m > 1  # the variance of one number is none
         if self.batch:
-            variance = inverse
-            self.kernels.batch_statistics(x, mean, variance, self.tile, self.scratch)
-            m = x.size // x.shape[-1]
+            variance, counted = inverse, self._columns(x) if rows is None else self._pack(0, x, rows)
+            self.kernels.batch_statistics(counted, mean, variance, *self._memory(counted))
             self._follow(self.running_mean, mean)
-            self._follow(self.running_variance, variance * (m / max(m - 1, 1)))
+            self._follow(self.running_variance, variance * (m / (m - 1)))
         else:
             np.copyto(mean, self.running_mean)
             np.copyto(inverse, self.running_variance)
@@ -67,7 +74,9 @@ class BatchNorm(Normalization):
         np.sqrt(inverse, out=inverse)
         np.reciprocal(inverse, out=inverse)
         np.multiply(inverse, gamma, out=scale)
-        self.kernels.batch_norm(x, y, mean, scale, beta, self.tile)
+        self.kernels.batch_norm(self._columns(x), self._columns(y), mean, scale, beta, self.tile)
+        if self.mask is not None:
+            np.multiply(y, self.mask[..., None], out=y)
 
     def _follow(self, running: Array, batch: Array) -> None:
         running *= self.momentum
@@ -76,15 +85,40 @@ class BatchNorm(Normalization):
     def onnx(self, graph: OnnxGraph, x: str) -> str:
         scale = 1 / np.sqrt(self.running_variance + self.epsilon)
         y = graph.add("Mul", graph.add("Sub", x, self.running_mean), scale * self.gamma if self.scale else scale)
-        return graph.add("Add", y, self.beta) if self.center else y
+        return zeroed(graph, graph.add("Add", y, self.beta) if self.center else y, graph.masks[0])
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
+        rows, given = self._counted(), dx
+        if rows is None:
+            x, dy, dx = self._columns(x), self._columns(dy), None if dx is None else self._columns(dx)
+        else:
+            x, dy = self._pack(0, x, rows), self._pack(1, dy, rows)
+            dx = None if dx is None else self._packed(2, len(rows))
         mean, inverse, scale = self.factors
         dgamma, dbeta = self.affine_gradients()
-        x, dy, dx = self._columns(x), self._columns(dy), None if dx is None else self._columns(dx)
-        self.kernels.batch_norm_gradient(
-            x, dy, dx, mean, inverse, scale, dgamma, dbeta, self.tile, self.scratch, self.batch
-        )
+        memory = self._memory(x)
+        self.kernels.batch_norm_gradient(x, dy, dx, mean, inverse, scale, dgamma, dbeta, *memory, self.batch)
+        if rows is not None and given is not None and dx is not None:
+            given[...] = 0
+            given.reshape(-1, given.shape[-1])[rows] = dx[:, 0]
+
+    def _counted(self) -> Array | None:
+        """Which steps of the batch, one after the other, count; None where all do."""
+        return None if self.mask is None else np.flatnonzero(self.mask)
+
+    def _packed(self, which: int, rows: int) -> Array:
+        packed: Array = self.packed[which].reshape(-1, 1, self.packed.shape[-1])
+        return packed[:rows]
+
+    def _pack(self, which: int, x: Array, rows: Array) -> Array:
+        """The steps of x that count, as (m, 1, C)."""
+        packed = self._packed(which, len(rows))
+        np.take(x.reshape(-1, x.shape[-1]), rows, axis=0, out=packed[:, 0], mode="clip")
+        return packed
+
+    def _memory(self, x: Array) -> tuple[Array, Array]:
+        """A tile and scratch memory that fit x (n, S, C)."""
+        return self.tile[: x.shape[1]], self.scratch.reshape(-1, *x.shape[1:])[: len(x)]
 
     @staticmethod
     def _columns(x: Array) -> Array:

@@ -28,6 +28,7 @@ class Bidirectional(Layer):
     ] = "concat"
 
     walks = True
+    heeds_mask = True
 
     readers: dict[str, Layer] = slot()
     y_forward: Array = slot()

@@ -6,6 +6,7 @@ from typing import Annotated
 import numpy as np
 
 from backprop_cli.engine.layer import Array, Layer, Shape, layer
+from backprop_cli.engine.masks import All, Joined
 from backprop_cli.errors import BuildError
 from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import Doc
@@ -16,6 +17,7 @@ class Concat(Layer):
     """Inputs side by side along one axis (of an example; -1 is the last: channels or features).
 
     y = [x₁, x₂, …]          dxᵢ = its part of dy
+    Beside each other, steps of sequences count where they do in every input; after each other, as they did.
     """
 
     axis: Annotated[int, Doc("of one example, along which inputs are joined; −1 is the last (channels)")] = -1
@@ -26,6 +28,7 @@ class Concat(Layer):
     examples = [
         {"options": {}, "inputs": [(3,), (2,)]},
         {"options": {"axis": 0}, "inputs": [(2, 2), (1, 2), (3, 2)]},
+        {"options": {"axis": 0}, "inputs": [(2, 2), (3, 2)], "padded": True},
     ]
 
     @property
@@ -42,6 +45,9 @@ class Concat(Layer):
             raise BuildError(
                 f"concat takes inputs that differ along axis {self.axis} only, got {', '.join(map(str, shapes))}"
             )
+        if rank > 1:
+            sizes = tuple(shape[0] for shape in shapes)
+            self.mask_rule = All(sizes[0]) if self._axis else Joined(sizes)
         total = sum(shape[self._axis] for shape in shapes)
         return (*shapes[0][: self._axis], total, *shapes[0][self._axis + 1 :])
 

@@ -5,6 +5,7 @@ from typing import Annotated
 import numpy as np
 
 from backprop_cli.engine.layer import Array, Layer, Shape, layer
+from backprop_cli.engine.masks import spans
 from backprop_cli.engine.window import Border, borders
 from backprop_cli.errors import BuildError
 from backprop_cli.onnx import OnnxGraph
@@ -18,6 +19,7 @@ class Crop(Layer):
     y = x[:, top : H − bottom, left : W − right]          x (N, H, W, C)
     y = x[:, before : T − after]                          x (N, T, F)
     dx = dy where it came from, 0 elsewhere
+    Of a padded sequence the ends of what counts are cut off.
     `cropping` is a number, [h, w], [[top, bottom], [left, right]], or [[before, after]] for sequences.
     """
 
@@ -31,6 +33,7 @@ class Crop(Layer):
         {"options": {}, "inputs": [(3, 4, 2)]},
         {"options": {"cropping": [[0, 1], [2, 0]]}, "inputs": [(2, 3, 1)]},
         {"options": {"cropping": [[2, 0]]}, "inputs": [(3, 2)]},
+        {"options": {"cropping": [[1, 1]]}, "inputs": [(4, 2)], "padded": True},
     ]
 
     def build(self, *shapes: Shape) -> Shape:
@@ -41,6 +44,8 @@ class Crop(Layer):
         left = tuple(place - before - after for (before, after), place in zip(sides, places, strict=True))
         if min(left) < 1:
             raise BuildError(f"cropping {self.cropping} leaves nothing of {tuple(places)}; crop less")
+        if len(places) == 1:
+            self.mask_rule = spans(places[0], left[0], 1, 1 + sum(sides[0]))
         self._inside = (slice(None), *(slice(b, b + size) for (b, _), size in zip(sides, left, strict=True)))
         return (*left, channels)
 

@@ -26,6 +26,7 @@ class GlobalAvgPool(Layer):
     """
 
     keeps_linear = True
+    heeds_mask = True
 
     examples = [
         {"options": {}, "inputs": [(3, 4, 2)]},

@@ -27,6 +27,7 @@ class GlobalMaxPool(Layer):
     ties: Array = slot()
 
     keeps_linear = True
+    heeds_mask = True
 
     examples = [
         {"options": {}, "inputs": [(3, 4, 2)]},

@@ -16,6 +16,7 @@ class GroupNorm(GroupedNormalization):
 
     y = γ x̂ + β,  x̂ = (x − μ) / √(σ² + ε)          x, y (N, ..., C)   γ, β (C,)
     μ, σ² over the places and the C/groups channels of a group. groups: C is instance normalisation.
+    Steps that a mask leaves out do not count, and y is 0 there.
     dγ = Σ dy x̂    dβ = Σ dy    dx = (g − mean g − x̂ mean(g x̂)) / √(σ² + ε),  g = γ dy, means over a group
     ε is PyTorch's 1e-5; Keras's default is 1e-3. Wu & He 2018, arXiv:1803.08494
     """
@@ -27,6 +28,7 @@ class GroupNorm(GroupedNormalization):
         {"options": {"groups": 1, "scale": False}, "inputs": [(3, 2)]},
         {"options": {"groups": 3, "center": False}, "inputs": [(2, 2, 3)]},
         {"options": {"groups": 2}, "inputs": [(6,)]},
+        {"options": {"groups": 2}, "inputs": [(3, 4)], "padded": True},
     ]
 
     def build(self, *shapes: Shape) -> Shape:

@@ -5,6 +5,7 @@ from typing import Annotated
 import numpy as np
 
 from backprop_cli.engine.layer import Array, Layer, Shape, layer
+from backprop_cli.engine.masks import zeroed
 from backprop_cli.errors import BuildError
 from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import Doc, slot
@@ -12,7 +13,7 @@ from backprop_cli.registry import Doc, slot
 
 @layer("masking")
 class Masking(Layer):
-    """Finds padding: a step does not count where all its features equal `mask_value`.
+    """Finds padding: a step does not count where all its features equal `mask_value`, or where it did not before.
 
     y = x at steps that count, else 0          dx = dy there, else 0          x, y (N, T, F)
     Recurrent layers hold their state over the other steps, attention and pooling do not look at them,
@@ -25,7 +26,11 @@ class Masking(Layer):
 
     differs: Array = slot()
 
-    examples = [{"options": {}, "inputs": [(3, 2)]}, {"options": {"mask_value": -1.0}, "inputs": [(1, 1)]}]
+    examples = [
+        {"options": {}, "inputs": [(3, 2)]},
+        {"options": {"mask_value": -1.0}, "inputs": [(1, 1)]},
+        {"options": {}, "inputs": [(3, 2)], "padded": True},
+    ]
 
     @property
     def needs_output(self) -> bool:
@@ -41,14 +46,17 @@ class Masking(Layer):
     def forward(self, x: Array, y: Array, training: bool) -> None:
         np.not_equal(x, self.mask_value, out=self.differs)
         np.any(self.differs, axis=-1, out=self.made_mask)
+        if self.mask is not None:
+            np.logical_and(self.made_mask, self.mask, out=self.made_mask)
         np.multiply(x, self.made_mask[..., None], out=y)
 
     def onnx(self, graph: OnnxGraph, x: str) -> str:
         same = graph.add("Equal", x, float(self.mask_value))
         differs = graph.cast(graph.add("Not", same), "float32")
         counts = graph.add("ReduceMax", differs, axes=[-1], keepdims=1)
-        graph.made_mask = graph.cast(graph.add("Squeeze", counts, np.array([-1])), "bool")
-        return graph.add("Mul", x, counts)
+        counted, before = graph.cast(graph.add("Squeeze", counts, np.array([-1])), "bool"), graph.masks[0]
+        graph.made_mask = counted if before is None else graph.add("And", counted, before)
+        return zeroed(graph, x, graph.made_mask)
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         if dx is not None:

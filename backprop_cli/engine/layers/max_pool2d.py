@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import numpy as np
+
 from backprop_cli.engine.layer import Array, Shape, layer
+from backprop_cli.engine.masks import hidden, hide, zeroed
 from backprop_cli.engine.pooling import Pooling
 from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import slot
@@ -35,15 +38,30 @@ class MaxPool2d(Pooling):
 
     def forward(self, x: Array, y: Array, training: bool) -> None:
         rows, columns = self._rows, self._columns
+        x = self._seen(x)
         self.kernels.max_pool(self.images(x, rows.size), self.middle, self.images(y, rows.out), rows, columns)
 
+        if self.mask is not None:
+            np.multiply(y, self.made_mask[..., None], out=y)
+
+    def _seen(self, x: Array) -> Array:
+        """x with steps that win nowhere instead of those that do not count."""
+        return x if self.mask is None else hide(x, self.mask, float(np.finfo(x.dtype).min), self.clean)
+
     def onnx(self, graph: OnnxGraph, x: str) -> str:
-        return self.onnx_pool(graph, "MaxPool", x)
+        y = self.onnx_pool(graph, "MaxPool", hidden(graph, x, float(np.finfo(np.float32).min)))
+        return zeroed(graph, y, graph.made_mask)
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         if dx is None:
             return
+        mask, given = self.mask, dx
+        if mask is not None:
+            x = self._seen(x)
+            np.multiply(dy, self.made_mask[..., None], out=dy)
         rows, columns = self._rows, self._columns
         x, dx = self.images(x, rows.size), self.images(dx, rows.size)
         y, dy = self.images(y, rows.out), self.images(dy, rows.out)
         self.kernels.max_pool_gradient(x, self.middle, y, dy, dx, self.dmiddle, self.part.reshape(-1), rows, columns)
+        if mask is not None:
+            np.multiply(given, mask[..., None], out=given)

@@ -39,6 +39,7 @@ class MultiHeadAttention(Layer):
     merges = True
     stochastic = True
     acts_as = "linear"
+    heeds_mask = True
 
     Wq: Array = slot()
     Wk: Array = slot()

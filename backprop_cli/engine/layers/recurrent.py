@@ -41,6 +41,7 @@ class Recurrent(Layer):
     bias_initializer: Annotated[Initializer, Doc("first values of b")] = "zeros"
 
     walks = True
+    heeds_mask = True
 
     gates: ClassVar[int] = 1  # blocks of H columns in W, U and b
     states: ClassVar[tuple[str, ...]] = ("h",)  # each (T + 1, N, H)

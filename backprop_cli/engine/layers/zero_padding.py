@@ -5,6 +5,7 @@ from typing import Annotated
 import numpy as np
 
 from backprop_cli.engine.layer import Array, Layer, Shape, layer
+from backprop_cli.engine.masks import hidden, spans
 from backprop_cli.engine.window import Border, borders
 from backprop_cli.errors import BuildError
 from backprop_cli.onnx import OnnxGraph
@@ -17,6 +18,7 @@ class ZeroPadding(Layer):
 
     y = x with `padding` zeros at each side          x (N, H, W, C)   y (N, top + H + bottom, left + W + right, C)
     dx = the part of dy where x was                  x (N, T, F)      y (N, before + T + after, F)
+    Of a padded sequence the zeros come right after the steps that count.
     `padding` is a number, [h, w], [[top, bottom], [left, right]], or [[before, after]] for sequences.
     """
 
@@ -26,6 +28,7 @@ class ZeroPadding(Layer):
         {"options": {}, "inputs": [(2, 3, 2)]},
         {"options": {"padding": [[0, 1], [2, 0]]}, "inputs": [(1, 2, 1)]},
         {"options": {"padding": [[2, 0]]}, "inputs": [(3, 2)]},
+        {"options": {"padding": [[1, 2]]}, "inputs": [(3, 2)], "padded": True},
     ]
 
     def build(self, *shapes: Shape) -> Shape:
@@ -33,6 +36,8 @@ class ZeroPadding(Layer):
         if len(places) not in (1, 2):
             raise BuildError(f"zero_padding takes sequences (T, F) or images (H, W, C), got {shapes[0]}")
         sides = borders(self.padding, len(places))
+        if len(places) == 1:
+            self.mask_rule = spans(places[0], places[0] + sum(sides[0]), 1, 1 - sum(sides[0]))
         self._inside = (slice(None), *(slice(b, b + place) for (b, _), place in zip(sides, places, strict=True)))
         return (*(before + place + after for (before, after), place in zip(sides, places, strict=True)), channels)
 
@@ -42,13 +47,18 @@ class ZeroPadding(Layer):
 
     def forward(self, x: Array, y: Array, training: bool) -> None:
         y[...] = 0
+        if self.mask is not None:
+            np.multiply(x, self.mask[..., None], out=y[self._inside])
+            return
         np.copyto(y[self._inside], x)
 
     def onnx(self, graph: OnnxGraph, x: str) -> str:
         sides = borders(self.padding, len(graph.shapes[0]) - 1)
         before, after = ([0, *(side[end] for side in sides), 0] for end in (0, 1))
-        return graph.add("Pad", x, np.array(before + after))
+        return graph.add("Pad", hidden(graph, x, 0.0), np.array(before + after))
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         if dx is not None:
             np.copyto(dx, dy[self._inside])
+            if self.mask is not None:
+                np.multiply(dx, self.mask[..., None], out=dx)
