@@ -30,7 +30,8 @@ from backprop_cli.config.marked import plain
 from backprop_cli.config.text import parse
 from tests.conftest import NO_NETWORK, ROOT
 
-DOCUMENTS = [path for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))] if path.name != "config.md"]
+MADE = ("config.md", "lessons.md")  # by scripts, from what was run
+DOCUMENTS = [path for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))] if path.name not in MADE]
 NOT = "not-run:"
 NOT_RUN = {"sh", "toml", "text"}
 EXCEPTIONS = 3  # blocks in all documents that may be marked not-run
