@@ -11,18 +11,21 @@ from typing import Any
 import numpy as np
 
 from backprop_cli.data.dataset import Array
+from backprop_cli.data.files import TABLES
 from backprop_cli.data.files.arrays import read_npy, read_npz
-from backprop_cli.data.files.columns import Layout, column_names, read_columns, require
+from backprop_cli.data.files.columns import column_names, read_columns, require, understood
 from backprop_cli.data.files.folders import IMAGE_SUFFIXES, images
 from backprop_cli.data.files.images import read_images
+from backprop_cli.data.files.layout import Layout, fitting, guess
 from backprop_cli.data.files.matrix import Columns, Unseen, fill_gaps, matrix, without_gaps
-from backprop_cli.data.files.paths import SUFFIXES, missing, reading
+from backprop_cli.data.files.paths import SUFFIXES, inner_name, missing, reading
 from backprop_cli.data.files.text import encode, read_text, tokens_of
+from backprop_cli.data.idx import read_idx
 from backprop_cli.data.schema import TEXT, Schema
 from backprop_cli.errors import DataError
 
 RECORDS = {".jsonl": "json lines", ".ndjson": "json lines", ".json": "json"}
-EXPECTED = "expected a .npy, .npz, .csv, .tsv, .parquet, .jsonl or .txt file, or images"
+EXPECTED = "expected a .npy, .npz or IDX file, a table (.csv, .parquet, .jsonl, .xlsx, …), a .txt file, or images"
 
 
 @dataclass
@@ -42,9 +45,9 @@ def read_inputs(path: Path, schema: Schema, keep: Sequence[str] = (), unseen: Un
     """
     if not path.exists():
         missing(path)
-    suffix = path.suffix.lower()
+    suffix = Path(inner_name(path)).suffix.lower()
     form = "images" if suffix in IMAGE_SUFFIXES or path.is_dir() else RECORDS.get(suffix) or SUFFIXES.get(suffix)
-    if form in ("csv", "tsv", "parquet"):
+    if form is not None and form in TABLES:
         return _file_table(path, form, schema, keep, unseen)
     if form in ("json", "json lines"):
         return rows_of(_records(path, form), schema, keep, unseen, str(path))
@@ -52,6 +55,8 @@ def read_inputs(path: Path, schema: Schema, keep: Sequence[str] = (), unseen: Un
         raise DataError(f"{path}: has no columns, so none can be kept; leave --keep out")
     if form == "npy":
         return Rows(shaped(read_npy(path), schema, str(path)))
+    if form == "idx" or (form is None and "-idx" in path.name):
+        return Rows(shaped(read_idx(path), schema, str(path)))
     if form == "npz":
         return Rows(shaped(_only(read_npz(path), path), schema, str(path)))
     if form == "images":
@@ -150,6 +155,9 @@ def _records(path: Path, form: str) -> list[Mapping[str, Any]]:
 
 
 def _only(arrays: dict[str, Array], path: Path) -> Array:
+    single = next((name for name, array in arrays.items() if array.ndim == 0 and name != "y"), None)
+    if single is not None:
+        raise DataError(f"{path}: {single} is a single value; expected one entry a row")
     for key in ("x", "X", "x_test", "data", "images"):
         if key in arrays:
             return arrays[key]
@@ -184,8 +192,10 @@ def _columns(schema: Schema, layout: Layout, names: Sequence[str]) -> Columns:
 
 
 def _file_table(path: Path, form: str, schema: Schema, keep: Sequence[str], unseen: Unseen | None) -> Rows:
-    saved = schema.table.layout if schema.table is not None and schema.table.layout.form == form else None
-    layout = replace(saved, form=form) if saved else Layout(form)
+    if schema.table is not None:
+        layout = fitting(path, form, schema.table.layout, schema.table.needed)
+    else:
+        layout = guess(path, form, {}, schema.features or ())
     names = column_names(path, layout)
     columns = _columns(schema, layout, names)
     wanted = [columns.text] if columns.text else columns.features
@@ -194,21 +204,24 @@ def _file_table(path: Path, form: str, schema: Schema, keep: Sequence[str], unse
     texts = [columns.text] if columns.text else list(columns.categories)
     extra = [name for name in keep if name not in wanted]
     table = read_columns(path, layout, names, [*wanted, *extra], [*texts, *extra])
-    return _encoded(table, columns, schema, keep, unseen, str(path))
+    kept = {name: table[name].to_pylist() for name in keep}
+    return _encoded(table, columns, schema, kept, unseen, str(path))
 
 
 def _arrow_table(table: Any, schema: Schema, keep: Sequence[str], unseen: Unseen | None, place: str) -> Rows:
-    columns = _columns(schema, Layout("memory"), table.column_names)
+    layout = replace(schema.table.layout, form="memory") if schema.table is not None else Layout("memory")
+    columns = _columns(schema, layout, table.column_names)
     wanted = [columns.text] if columns.text else columns.features
     for names, role in ((wanted, "the network was trained with it"), (keep, "to be kept")):
         require(Path(place), table.column_names, names, role)
-    return _encoded(table.select(list(dict.fromkeys([*wanted, *keep]))), columns, schema, keep, unseen, place)
+    kept = {name: table[name].to_pylist() for name in keep}
+    texts = [columns.text] if columns.text else list(columns.categories)
+    return _encoded(understood(table.select(wanted), layout, texts, Path(place)), columns, schema, kept, unseen, place)
 
 
 def _encoded(
-    table: Any, columns: Columns, schema: Schema, keep: Sequence[str], unseen: Unseen | None, place: str
+    table: Any, columns: Columns, schema: Schema, kept: dict[str, list[Any]], unseen: Unseen | None, place: str
 ) -> Rows:
-    kept = {name: table[name].to_pylist() for name in keep}
     wanted = [columns.text] if columns.text else columns.features
     x = matrix(without_gaps(table.select(wanted), columns, [], Path(place)), columns, place, unseen=unseen)
     fill_gaps(columns, x)

@@ -41,6 +41,9 @@ class Source(Component):
         if self.splits:
             self.splits = named(self.splits)
 
+    def take_settled(self, other: Source) -> None:
+        """Take over what `other`, a source of the same kind that was loaded, has settled and this one leaves open."""
+
     def load(self, seed: int, folder: Path, known: Schema | None = None) -> Dataset:
         """Read the splits. `folder` is what relative paths start from (the config's folder, then the
         working directory). With `known`, what a model has learnt of its data (categories, classes, fills,

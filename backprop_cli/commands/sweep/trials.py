@@ -168,6 +168,8 @@ def changed(config: Path, folder: Path, again: Sequence[Trial] = ()) -> list[str
             continue
         if now.trainer.kernels == "auto":
             now.trainer.kernels = before.trainer.kernels  # which a run settles
+        if type(now.dataset) is type(before.dataset):
+            now.dataset.take_settled(before.dataset)
         differ = [
             f"{key}: {'none' if old is None else flow(old)}, now {'none' if new is None else flow(new)}"
             for key, old, new in diff(before, now)

@@ -14,18 +14,33 @@ from backprop_cli.data.files.paths import find, format_of
 from backprop_cli.data.shares import WrittenOrFile, is_file
 from backprop_cli.data.source import Source, source
 from backprop_cli.errors import DataError
-from backprop_cli.registry import Doc
+from backprop_cli.registry import Doc, options
 
 if TYPE_CHECKING:
+    from backprop_cli.data.files.layout import Layout
     from backprop_cli.data.schema import Schema
 
 Pixels = Annotated[int, Ge(1)]
-Format = Literal["csv", "tsv", "parquet", "npy", "npz", "idx", "images", "text"]
+Format = Literal[
+    "csv", "tsv", "parquet", "feather", "jsonl", "xlsx", "sqlite", "duckdb", "npy", "npz", "idx", "images", "text"
+]
+Character = Annotated[str, Len(1, 1)]
+TABLES = ("csv", "tsv", "parquet", "feather", "jsonl", "xlsx", "sqlite", "duckdb")
+#: options of how a text lies in its file, which are guessed where they are not given
+LAYOUT = ("delimiter", "header", "encoding", "decimal", "thousands", "na_values", "skip_rows", "dates", "query")
+_OF_TABLES = ("target", "task", "features", "categorical", "categories", "text", "missing", "exclude", *LAYOUT)
+#: which options mean something for what
+_MEANT = {
+    "tables": _OF_TABLES,
+    "arrays": ("target", "task"),
+    "images": ("size", "color"),
+    "texts": ("level", "length", "stride", "vocabulary", "encoding"),
+}
 
 
 @source("files")
 class Files(Source):
-    """Your own data: a CSV, TSV or Parquet table, .npy, .npz or IDX arrays, a folder of images, a text.
+    """Your own data: a table (CSV, Parquet, Excel, SQL, …), .npy, .npz or IDX arrays, a folder of images, a text.
 
     A path starts in the folder of the file that says it, with --set where bp runs; `sample:NAME` is a
     text that ships with bp. `format` is told from the suffix.
@@ -35,12 +50,19 @@ class Files(Source):
     files, `{train: a.csv, test: b.csv}`. Arrays of 256 MiB and more are cut as they lie. valid, val and
     dev are names of validation.
 
-    Tables: `target` is a column or a list of them, `features` the columns of x (default: all
-    others), `categorical` those that hold categories (text columns always do), as one-hot columns
-    or, with `encoding: integer`, as codes 0, 1, … for an embedding; `text` is one column of free
-    text for {type: tokenize}. Text, booleans and up to 50 different integers as target are classes,
-    other numbers values; `task` overrides that. `missing: mean` fills gaps with the training
-    split's mean (categories: the most frequent), `drop` leaves the row out.
+    Tables: CSV and TSV (also .gz, .zst, .zip, .bz2, .xz), Parquet, Feather, JSON lines, .xlsx (extra
+    `excel`), SQLite and DuckDB (extra `duckdb`). `target` is a column or a list of them, `features` the
+    columns of x (default: all others but `exclude`), `categorical` those that hold categories (text
+    columns always do), as one-hot columns or, with `categories: integer`, as codes 0, 1, … for an
+    embedding; `text` is one column of free text for {type: tokenize}. Text, booleans and up to 50
+    different integers as target are classes, other numbers values; `task` overrides that. Dates become
+    days since 1970-01-01. `missing: mean` fills gaps with the training split's mean (categories: the most
+    frequent), `drop` leaves the row out.
+
+    How a CSV is written is guessed from the file alone: encoding (UTF-8, UTF-16, else cp1252), delimiter
+    (comma, semicolon, tab, |), decimal and thousands mark, header, lines above it, marks of missing values,
+    forms of dates. What is not as usual is said, and stands in the run's config; each can be set. What
+    could be read in two ways is refused, with its row. A first column without a name is left out.
 
     Arrays: .npz holds x and y, or x_train, y_train, x_test, …; for .npy and IDX `target` is the
     file of labels. A folder of MNIST's four IDX files is read whole.
@@ -72,7 +94,7 @@ class Files(Source):
     categorical: Annotated[list[str], Doc("columns of numbers that stand for categories; text columns always do")] = (
         field(default_factory=list)
     )
-    encoding: Annotated[
+    categories: Annotated[
         Literal["one_hot", "integer"],
         Doc("categories as one-hot columns, or as integer codes 0, 1, … for an embedding"),
     ] = "one_hot"
@@ -81,10 +103,26 @@ class Files(Source):
         Literal["error", "mean", "drop"],
         Doc("a gap is an error, or becomes the training split's mean (most frequent category), or its row goes"),
     ] = "error"
-    header: Annotated[bool, Doc("whether the first row of a CSV holds the names of the columns")] = True
-    delimiter: Annotated[
-        Annotated[str, Len(1, 1)] | None,
-        Doc("the character between the columns of a CSV; by default a comma, or a tab for .tsv"),
+    exclude: Annotated[list[str] | None, Doc("columns that are no features")] = None
+    header: Annotated[
+        bool | None, Doc("whether the first row of a CSV holds the names of the columns; by default guessed")
+    ] = None
+    delimiter: Annotated[Character | None, Doc("the character between the columns of a CSV; by default guessed")] = None
+    encoding: Annotated[
+        str | None,
+        Doc("what the text is saved in: utf-8, utf-16, cp1252, …; by default guessed; integer is read as `categories`"),
+    ] = None
+    decimal: Annotated[Character | None, Doc("the decimal mark of numbers; by default guessed")] = None
+    thousands: Annotated[Character | None, Doc("the mark between thousands; by default guessed")] = None
+    na_values: Annotated[
+        list[str] | None, Doc("what stands for a missing value, beside nothing, NA, NaN, null; by default guessed")
+    ] = None
+    skip_rows: Annotated[Annotated[int, Ge(0)] | None, Doc("lines above the header; by default guessed")] = None
+    dates: Annotated[
+        dict[str, str] | None, Doc("the form of dates by column, such as %d.%m.%Y; by default guessed; read as days")
+    ] = None
+    query: Annotated[
+        str | None, Doc("the SELECT that gives the rows of SQLite or DuckDB; the name of the sheet of an .xlsx")
     ] = None
     size: Annotated[
         Annotated[list[Pixels], Len(2, 2)] | None, Doc("height and width in pixels that images are resized to")
@@ -104,11 +142,48 @@ class Files(Source):
         int, Ge(1), Doc("most different characters or words that get an id of their own; the rest share one")
     ] = 10_000
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.encoding in ("one_hot", "integer"):  # what `categories` was called
+            self.categories, self.encoding = "integer" if self.encoding == "integer" else "one_hot", None
+
+    def layout(self) -> dict[str, Any]:
+        """What is told of how a table lies in its file; None for what is left to be guessed."""
+        return {name: getattr(self, name) for name in LAYOUT}
+
+    def settle(self, layout: Layout) -> None:
+        """Write down what was guessed and is not as usual: a run's config is to say it."""
+        usual = type(layout)(layout.form)
+        for name in LAYOUT:
+            value = getattr(layout, name)
+            if getattr(self, name) is None and value != getattr(usual, name):
+                setattr(self, name, value)
+
+    def take_settled(self, other: Source) -> None:
+        for name in (*LAYOUT, "exclude"):
+            ours, theirs = getattr(self, name), getattr(other, name, None)
+            open_list = isinstance(theirs, list) and {*(ours or ())} <= {*theirs}
+            if ours is None or open_list:
+                setattr(self, name, theirs)
+
+    def _check_meant(self, form: str) -> None:
+        """Refuse options that mean nothing for this format. Raises DataError."""
+        kind = "tables" if form in TABLES else {"images": "images", "text": "texts"}.get(form, "arrays")
+        fields = options(Files)
+        for name in sorted({each for names in _MEANT.values() for each in names} - {*_MEANT[kind]}):
+            field = fields[name]
+            usual = field.default_factory() if callable(field.default_factory) else field.default
+            if getattr(self, name) != usual:
+                error = DataError(f"dataset.{name} means nothing for {kind} ({form}); remove it")
+                error.exit_code = 2
+                raise error
+
     def load(self, seed: int, folder: Path, known: Schema | None = None) -> Dataset:
         paths, slices = self._plan(folder)
         first = next(iter(paths.values()))
         form = self.format or format_of(first)
-        if form in ("csv", "tsv", "parquet"):
+        self._check_meant(form)
+        if form in TABLES:
             from backprop_cli.data.files.table import load_tables as load
         elif form == "images":
             from backprop_cli.data.files.images import load_images as load

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import re
 import zipfile
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ import numpy as np
 from backprop_cli.data import splits
 from backprop_cli.data.dataset import Array, Dataset
 from backprop_cli.data.files.labels import are_classes, check_seen, encode, task_of
+from backprop_cli.data.files.memory import physical_memory
 from backprop_cli.data.files.order import dealt
 from backprop_cli.data.files.paths import find, reading
 from backprop_cli.data.finite import check_array
@@ -52,6 +52,7 @@ def load_arrays(
     for name, path in paths.items():
         for base, (rows, targets) in _read(options, form, path).items():
             split = base if len(paths) == 1 and base else name
+            rows, targets = _with_rows(rows, targets, path)
             x[split], y[split], place[split] = rows, targets, str(path)
             if len(rows) != len(targets):
                 raise DataError(f"{path}: {len(rows)} rows of x but {len(targets)} of y; expected as many")
@@ -77,6 +78,19 @@ def load_arrays(
         classes=classes,
         origin={"files": {name: str(path) for name, path in paths.items()}},
     )
+
+
+def _with_rows(x: Array, y: Array, path: Path) -> tuple[Array, Array]:
+    """x and y that have rows: one number a row is a row of one. Raises DataError for a single value."""
+    for name, array in (("x", x), ("y", y)):
+        if array.ndim == 0:
+            raise DataError(f"{path}: {name} is a single value, {array!r:.60}; expected one entry a row")
+    if y.dtype.kind == "S":
+        try:
+            y = np.char.decode(y, "utf-8")
+        except UnicodeDecodeError:
+            raise DataError(f"{path}: y holds bytes that are not UTF-8; expected numbers or text") from None
+    return (x.reshape(-1, 1) if x.ndim == 1 and x.dtype.kind not in "SU" else x), y
 
 
 def _read(options: Files, form: str, path: Path) -> dict[str, tuple[Array, Array]]:
@@ -154,14 +168,6 @@ def _check_sizes(path: Path) -> None:
             f"{path}: unpacks to {total / 2**30:.1f} GiB, this machine has {memory / 2**30:.1f}; "
             "save x and y as .npy, which is read from disk row by row"
         )
-
-
-def physical_memory() -> int:
-    """Bytes of memory of this machine; 16 GiB where the system does not tell."""
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return 1 << 34
 
 
 def _by_split(arrays: dict[str, Array], path: Path, target: str | list[str] | None) -> dict[str, tuple[Array, Array]]:

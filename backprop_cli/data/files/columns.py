@@ -1,154 +1,135 @@
-"""Reading chosen columns of a CSV, TSV or Parquet file with Arrow."""
+"""Reading chosen columns of a table with Arrow."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from backprop_cli.data.files.paths import reading
+from backprop_cli.data.files import stored
+from backprop_cli.data.files.layout import MISSING, Layout, named
+from backprop_cli.data.files.opened import opened, scan, text_of
+from backprop_cli.data.files.values import as_written, days, is_number, swallowed, texts_of_bytes
 from backprop_cli.errors import DataError
 from backprop_cli.registry import suggest
 
 
-@dataclass(frozen=True)
-class Layout:
-    """How a table lies in its file."""
-
-    form: str  # csv | tsv | parquet
-    delimiter: str | None = None
-    header: bool = True
-
-    @property
-    def separator(self) -> str:
-        return self.delimiter or ("\t" if self.form == "tsv" else ",")
-
-
 def column_names(path: Path, layout: Layout) -> list[str]:
     """The names of all columns; 0, 1, … where the file has no header. Raises DataError."""
-    if layout.form == "parquet":
-        return [str(name) for name in _parquet(path).schema_arrow.names]
-    with reading(path), path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+    return first_rows(path, layout, 0)[0]
+
+
+def first_rows(path: Path, layout: Layout, count: int) -> tuple[list[str], list[list[str]]]:
+    """The names of all columns, and the first rows of a text as they are written. Raises DataError."""
+    if not layout.delimited:
+        return stored.names(path, layout), []
+    with text_of(path, layout.encoding) as file:
         try:
-            first = next(csv.reader(file, delimiter=layout.separator), None)
+            for _ in range(layout.skip_rows):
+                next(file, None)
+            rows = (row for row in csv.reader(file, delimiter=layout.separator) if row)
+            head = [row for row, _ in zip(rows, range(count + 1), strict=False)]
         except csv.Error as error:
             raise DataError(f"{path}, first line: {error}; expected the names of columns") from error
-    if not first:
+        except UnicodeError as error:
+            raise DataError(f"{path}: not {layout.encoding.upper()}; set dataset.encoding") from error
+    if not head:
         raise DataError(f"{path}: empty; expected a line with the names of columns, then rows")
-    names = [name.strip() for name in first] if layout.header else [str(i) for i in range(len(first))]
+    names = named(head[0]) if layout.header else [str(i) for i in range(len(head[0]))]
     twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
     if twice is not None:
         raise DataError(f"{path}: two columns are called {twice!r}; rename one")
-    return names
+    return names, head[int(layout.header) :]
 
 
 def require(path: Path, names: Sequence[str], wanted: Sequence[str], role: str) -> None:
-    """Raise DataError unless every wanted column is there."""
-    for each in wanted:
-        if each not in names:
-            nearest = suggest(each, names)
-            hint = f"; did you mean {nearest!r}?" if nearest else ""
-            if all(is_number(name) for name in names):
-                hint = "; the first line looks like numbers, is header: false missing?"
-            shown = ", ".join(names[:30]) + (", …" if len(names) > 30 else "")
-            raise DataError(f"{path}: no column {each!r} ({role}); its columns are {shown}{hint}")
-
-
-def is_number(text: str) -> bool:
-    """Whether Python reads it as one."""
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())
+    """Raise DataError unless every wanted column is there; it names all that are not."""
+    absent = [each for each in dict.fromkeys(wanted) if each not in names]
+    if not absent:
+        return
+    shown = ", ".join(names[:30]) + (", …" if len(names) > 30 else "")
+    message = f"{path}: no column {', '.join(map(repr, absent))} ({role}); its columns are {shown}"
+    near = [nearest for each in absent if (nearest := suggest(each, names))]
+    if near:
+        message += f"; did you mean {', '.join(map(repr, near))}?"
+    if all(is_number(name) for name in names):
+        message += "; they are numbered, because the first line was read as a row (header: false)"
+    raise DataError(message)
 
 
 def read_columns(path: Path, layout: Layout, names: Sequence[str], wanted: Sequence[str], texts: Sequence[str]) -> Any:
     """The wanted columns as an Arrow table; `texts` are read as text whatever they look like.
 
+    Numbers are read as the layout says, dates become days since 1970-01-01.
     Raises DataError for a damaged file, a row with too many or too few values, a file without rows.
     """
-    if layout.form == "parquet":
-        import pyarrow
-
-        file = _parquet(path)
-        try:
-            table = _nan_as_missing(file.read(columns=list(wanted)))
-        except (pyarrow.ArrowException, OSError) as error:  # Arrow calls what it cannot decode an OSError
-            raise DataError(f"{path}: damaged Parquet file: {_line(error)}") from error
-    else:
-        table = _read_csv(path, layout, names, wanted, texts)
+    wanted = list(dict.fromkeys(wanted))
+    table = _read_csv(path, layout, names, wanted, texts) if layout.delimited else stored.read(path, layout, wanted)
     if not len(table):
         raise DataError(f"{path}: has no rows")
-    return table
+    return understood(table, layout, texts, path)
 
 
-def _nan_as_missing(table: Any) -> Any:
-    """pandas writes what is missing as NaN."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
+def understood(table: Any, layout: Layout, texts: Sequence[str], path: Path) -> Any:
+    """A table with numbers in the layout's writing as numbers, dates as days, bytes as text. Raises DataError."""
     for i, name in enumerate(table.column_names):
-        if pa.types.is_floating(table[name].type):
-            nan = pc.is_nan(table[name])
-            if pc.any(nan).as_py():
-                table = table.set_column(i, name, pc.if_else(nan, None, table[name]))
+        column = texts_of_bytes(table[name], f"{path}, column {name!r}")
+        if name not in texts:
+            column = as_written(days(column, layout.dates.get(name), path, name), layout)
+        table = table.set_column(i, name, column)
     return table
-
-
-def _parquet(path: Path) -> Any:
-    import pyarrow
-    from pyarrow import parquet
-
-    with reading(path):
-        try:
-            return parquet.ParquetFile(path)
-        except pyarrow.ArrowInvalid as error:
-            raise DataError(f"{path}: not a Parquet file, or a damaged one: {_line(error)}") from error
 
 
 def _read_csv(path: Path, layout: Layout, names: Sequence[str], wanted: Sequence[str], texts: Sequence[str]) -> Any:
     import pyarrow
     from pyarrow import csv as arrow_csv
 
+    quoted = scan(path, layout.encoding).quoted
     convert = arrow_csv.ConvertOptions(
         include_columns=list(wanted),
+        null_values=[*MISSING, *layout.na_values],
         strings_can_be_null=True,
         quoted_strings_can_be_null=False,
-        column_types={name: pyarrow.string() for name in texts},
+        decimal_point=layout.decimal,
+        column_types={name: pyarrow.string() for name in (*texts, *layout.dates)},
     )
-    ragged: list[Any] = []
-
-    def refuse(row: Any) -> str:
-        ragged.append(row)
-        return "error"
-
-    def read(use_threads: bool) -> Any:
-        return arrow_csv.read_csv(
-            path,
-            arrow_csv.ReadOptions(column_names=list(names), skip_rows=int(layout.header), use_threads=use_threads),
-            arrow_csv.ParseOptions(delimiter=layout.separator, invalid_row_handler=refuse),
-            convert,
-        )
-
-    with reading(path):
+    with ExitStack() as stack:
+        file = stack.enter_context(opened(path))
         try:
-            return read(use_threads=True)
+            table = arrow_csv.read_csv(
+                file,
+                arrow_csv.ReadOptions(
+                    column_names=list(names),
+                    skip_rows=layout.skip_rows,
+                    skip_rows_after_names=int(layout.header),
+                    encoding="utf8" if layout.encoding == "utf-8" else layout.encoding,
+                ),
+                arrow_csv.ParseOptions(delimiter=layout.separator, newlines_in_values=quoted),
+                convert,
+            )
         except pyarrow.ArrowInvalid as error:
-            if not ragged:
-                raise DataError(f"{path}: {_line(error)}") from error
-            ragged.clear()
-            with suppress(pyarrow.ArrowInvalid):  # once more, in order: only then does Arrow know the line
-                read(use_threads=False)
-            row = ragged[0]
-            raise DataError(
-                f"{path}:{row.number}: {row.actual_columns} values in a row, expected {row.expected_columns}: "
-                f"{row.text[:80]!r}"
-            ) from error
+            raise DataError(_ragged(path, layout, len(names)) or f"{path}: cannot be read as a table") from error
+    if quoted:
+        swallowed(table, path, layout.separator, len(names))
+    return table
+
+
+def _ragged(path: Path, layout: Layout, width: int) -> str:
+    """The first row with too many or too few values, by its line."""
+    with text_of(path, layout.encoding) as file:
+        for _ in range(layout.skip_rows):
+            next(file, None)
+        reader = csv.reader(file, delimiter=layout.separator)
+        line = layout.skip_rows + 1
+        try:
+            for row in reader:
+                if row and len(row) != width:
+                    text = layout.separator.join(row)
+                    remedy = f"; is delimiter: {layout.separator!r} right?" if width == 1 else ""
+                    return f"{path}:{line}: {len(row)} values in a row, expected {width}: {text[:80]!r}{remedy}"
+                line = layout.skip_rows + reader.line_num + 1
+        except csv.Error:
+            return f"{path}:{line}: a value of more than 128 KiB begins in this line; is a quote missing?"
+    return ""

@@ -12,10 +12,10 @@ import numpy as np
 from backprop_cli.data import splits
 from backprop_cli.data.cache import Entry, stamp
 from backprop_cli.data.dataset import Array, Dataset
-from backprop_cli.data.files.arrays import physical_memory
 from backprop_cli.data.files.folders import IMAGE_SUFFIXES, images, split_folders
 from backprop_cli.data.files.folders import folders as visible_folders
 from backprop_cli.data.files.labels import check_seen, encode
+from backprop_cli.data.files.memory import physical_memory
 from backprop_cli.data.files.order import dealt
 from backprop_cli.data.files.paths import reading
 from backprop_cli.data.gather import release

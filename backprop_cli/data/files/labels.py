@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from backprop_cli.data.dataset import Array, Split
+from backprop_cli.data.files.values import is_number
 from backprop_cli.errors import DataError
 
 if TYPE_CHECKING:
@@ -61,28 +62,45 @@ def encode(
     known = np.unique(parts[first])
     ids: dict[str, Array] = {}
     for name, values in parts.items():
+        values, unlike = _alike(values, known)
         at = np.searchsorted(known, values).clip(max=len(known) - 1)
-        unseen = np.flatnonzero(known[at] != values)
+        unseen = np.flatnonzero((known[at] != values) | unlike)
         if len(unseen):
             row = int(unseen[0])
             raise DataError(
-                f"{place[name]}, row {row + 1}: label {str(values[row])!r} never occurs in {place[first]}, whose "
-                f"labels are {', '.join(str(label) for label in known[:20])}; add such rows to it or drop this one"
+                f"{place[name]}, row {row + 1}: label {label_text(parts[name][row])!r} never occurs in {place[first]}, "
+                f"whose labels are {', '.join(map(label_text, known[:20]))}; add such rows to it or drop this one"
             )
         ids[name] = at.astype(np.int64)
-    return ids, [str(label) for label in known]
+    return ids, [label_text(label) for label in known]
+
+
+def label_text(label: object) -> str:
+    """The name of a label; 1.0, which is how pandas writes 1 where some are missing, is 1."""
+    return str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)
+
+
+def _alike(values: Array, known: Array) -> tuple[Array, Array]:
+    """Labels in the type of the known ones, and which of them cannot be: one bad label makes a column text."""
+    unlike = np.zeros(len(values), bool)
+    if known.dtype.kind in "US" and values.dtype.kind not in "US":
+        return np.array([label_text(value) for value in values.tolist()]), unlike
+    if known.dtype.kind not in "US" and values.dtype.kind in "US":
+        unlike = np.array([not is_number(text) for text in values.tolist()], bool)
+        return np.where(unlike, "nan", values).astype(np.float64), unlike
+    return values, unlike
 
 
 def _ids(values: Array, classes: list[str], place: str) -> Array:
     """The place of each label among the classes of a model. Raises DataError."""
     labels, rows = np.unique(values, return_inverse=True)
     known = {name: i for i, name in enumerate(classes)}
-    ids = np.array([known.get(str(label), -1) for label in labels], np.int64)[rows]
+    ids = np.array([known.get(label_text(label), -1) for label in labels.tolist()], np.int64)[rows]
     unseen = np.flatnonzero(ids < 0)
     if len(unseen):
         row = int(unseen[0])
         raise DataError(
-            f"{place}, row {row + 1}: label {str(values[row])!r} is none of the classes that the model has learnt: "
-            f"{', '.join(classes[:20])}"
+            f"{place}, row {row + 1}: label {label_text(values[row])!r} is none of the classes that the model has "
+            f"learnt: {', '.join(classes[:20])}"
         )
     return ids

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from backprop_cli.data.dataset import Array
-from backprop_cli.data.files.columns import Layout
+from backprop_cli.data.files.layout import Layout
+from backprop_cli.data.files.values import refuse_words
 from backprop_cli.errors import DataError
 
 _BLOCK_ROWS = 4096
@@ -37,6 +38,11 @@ class Columns:
         return [column for name in self.features for column in wide.get(name, [name])]
 
     @property
+    def needed(self) -> list[str]:
+        """The columns of the file that x is made of."""
+        return [self.text] if self.text else self.features
+
+    @property
     def integers(self) -> bool:
         """Whether x is nothing but category codes."""
         return self.encoding == "integer" and set(self.features) == set(self.categories)
@@ -56,8 +62,9 @@ def without_gaps(table: Any, columns: Columns, targets: Sequence[str], path: Pat
             row = pc.index(pc.is_null(column), True).as_py() + 1
             role = "the target" if name in targets else "a feature"
             advice = "missing: drop" if name in targets else "missing: mean or missing: drop"
+            marks = f"; {', '.join(columns.layout.na_values)} is read as none" if columns.layout.na_values else ""
             raise DataError(
-                f"{path}, row {row}, column {name!r}: no value ({role}; {column.null_count} rows lack it); "
+                f"{path}, row {row}, column {name!r}: no value ({role}; {column.null_count} rows lack it{marks}); "
                 f"fill it in or set dataset.{advice}"
             )
         keep = pc.is_valid(column) if keep is None else pc.and_(keep, pc.is_valid(column))
@@ -127,6 +134,8 @@ def _numbers(column: Any, name: str, columns: Columns, place: str) -> Array:
 
     kind = column.type
     is_numeric = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_decimal, pa.types.is_null)
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        refuse_words(column, name, Path(place), columns.layout)
     if not any(test(kind) for test in is_numeric):
         raise DataError(
             f"{place}, column {name!r}: holds {kind}; expected numbers or categories; convert it to a number, or "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,12 +18,22 @@ SUFFIXES = {
     ".tab": "tsv",
     ".parquet": "parquet",
     ".pq": "parquet",
+    ".feather": "feather",
+    ".arrow": "feather",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".xlsx": "xlsx",
+    ".sqlite": "sqlite",
+    ".sqlite3": "sqlite",
+    ".db": "sqlite",
+    ".duckdb": "duckdb",
     ".npy": "npy",
     ".npz": "npz",
     ".idx": "idx",
     ".txt": "text",
     ".md": "text",
 }
+COMPRESSED = (".gz", ".zst", ".zip", ".bz2", ".xz")
 _SAMPLE = "sample:"
 
 
@@ -66,16 +77,31 @@ def format_of(path: Path) -> str:
     if path.is_dir():
         idx = any("idx" in each.name for each in path.iterdir() if each.is_file())
         return "idx" if idx else "images"
-    name = path.name.removesuffix(".gz")
+    name = inner_name(path)
     if "-idx" in name or ".idx" in name:
         return "idx"
     found = SUFFIXES.get(Path(name).suffix.lower())
     if found is None:
         raise DataError(
             f"{path}: cannot tell the format from this name; set dataset.format to one of "
-            "csv, tsv, parquet, npy, npz, idx, images, text"
+            "csv, tsv, parquet, feather, jsonl, xlsx, sqlite, duckdb, npy, npz, idx, images, text"
         )
     return found
+
+
+def inner_name(path: Path) -> str:
+    """The name of what a compressed file holds: `a.csv` for a.csv.gz and for archive.zip with a.csv in it."""
+    if path.suffix.lower() == ".zip" and zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            names = [each.filename for each in archive.infolist() if not each.is_dir() and is_visible(each.filename)]
+        if len(names) == 1:
+            return Path(names[0]).name
+    return path.stem if path.suffix.lower() in COMPRESSED else path.name
+
+
+def is_visible(name: str) -> bool:
+    """Whether a member of an archive is no hidden file, and none that macOS puts beside the others."""
+    return not any(part.startswith(".") or part == "__MACOSX" for part in Path(name).parts)
 
 
 @contextmanager

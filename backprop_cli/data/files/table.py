@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,10 +12,12 @@ import numpy as np
 
 from backprop_cli.data import splits
 from backprop_cli.data.dataset import Array, Dataset
-from backprop_cli.data.files.columns import Layout, column_names, is_number, read_columns, require
-from backprop_cli.data.files.labels import are_classes, check_seen, encode, task_of
+from backprop_cli.data.files.columns import column_names, first_rows, read_columns, require
+from backprop_cli.data.files.labels import MAX_INTEGER_CLASSES, are_classes, check_seen, encode, task_of
+from backprop_cli.data.files.layout import MISSING, Layout, fitting, guess, said
 from backprop_cli.data.files.matrix import Columns, Unseen, fill_gaps, learn_means, matrix, without_gaps
 from backprop_cli.data.files.order import dealt
+from backprop_cli.data.files.values import refuse_numbers
 from backprop_cli.errors import DataError
 
 if TYPE_CHECKING:
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from backprop_cli.data.schema import Schema
 
 MAX_CATEGORIES = 100  # a text column with more is a name or a number, unless it is listed
+_FEWEST_NUMBERED = 10  # rows from which on 1, 2, 3, … is no coincidence
+_UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)?|__index_level_\d+__")  # how pandas calls an index that it has saved
 
 
 def load_tables(
@@ -33,10 +38,15 @@ def load_tables(
     known: Schema | None = None,
 ) -> Dataset:
     """The dataset of one table, or of one a split; see `Files`. Raises DataError."""
-    layout = Layout(form, options.delimiter, options.header)
     first = "train" if "train" in paths else next(iter(paths))
     given = options.target or (known.targets if known else [])
     targets = [given] if isinstance(given, str) else list(given)
+    notes: list[str] = []
+    if known is not None and known.table is not None:
+        layout = fitting(paths[first], form, known.table.layout, [*known.table.needed, *targets])
+    else:
+        layout = guess(paths[first], form, options.layout(), [*targets, *(options.features or options.categorical)])
+        notes += said(paths[first], layout, options.layout())
     if not targets:
         raise DataError(
             f"{paths[first]}: set dataset.target to the column to predict; the columns are "
@@ -45,12 +55,20 @@ def load_tables(
     if known is not None and known.table is not None:
         columns = replace(known.table, layout=layout)
     else:
-        columns = _choose(options, layout, paths[first], targets)
-    tables = {name: _read(columns, path, targets) for name, path in paths.items()}
-    for name, path in paths.items():
-        tables[name] = without_gaps(tables[name], columns, targets, path)
+        columns = _choose(options, layout, paths[first], targets, notes)
+    tables = {first: without_gaps(_read(columns, paths[first], targets), columns, targets, paths[first])}
     if known is None:
         _learn_categories(columns, options.categorical, tables[first], paths[first])
+        if not options.features:
+            notes += _numbering(tables[first], columns.features, paths[first])
+        if options.task != "classification":
+            _check_targets(tables[first], targets, paths[first], layout, options.task, notes)
+        options.settle(layout)
+    texts = [name for name in targets if _is_text(tables[first][name].type)]
+    for name, path in paths.items():
+        if name != first:
+            own = replace(columns, layout=fitting(path, form, layout, [*columns.needed, *targets]))
+            tables[name] = without_gaps(_read(own, path, targets, texts), columns, targets, path)
 
     raw = {name: _targets(table, targets) for name, table in tables.items()}
     classes = None
@@ -84,34 +102,103 @@ def load_tables(
         origin={"files": {name: str(path) for name, path in paths.items()}},
         targets=targets,
         table=columns,
-        notes=unseen.notes(paths[first].name) if unseen else [],
+        notes=[*notes, *(unseen.notes(paths[first].name) if unseen else [])],
     )
 
 
-def _choose(options: Files, layout: Layout, path: Path, targets: Sequence[str]) -> Columns:
-    names = column_names(path, layout)
-    require(path, names, targets, "target")
-    require(path, names, options.categorical, "categorical")
+def _choose(options: Files, layout: Layout, path: Path, targets: Sequence[str], notes: list[str]) -> Columns:
+    names, rows = first_rows(path, layout, 1000)
+    exclude = options.exclude or []
+    for wanted, role in ((targets, "target"), (options.categorical, "categorical"), (exclude, "exclude")):
+        require(path, names, wanted, role)
     if options.text is not None:
+        idle = next((name for name in ("features", "categorical", "exclude") if getattr(options, name)), None)
+        if idle:
+            raise DataError(f"dataset.{idle} means nothing beside dataset.text, which is the only input; remove it")
         require(path, names, [options.text], "text")
         return Columns(layout, [], text=options.text, missing=options.missing)
-    features = options.features or [name for name in names if name not in targets]
-    require(path, names, features, "features")
-    both = next((name for name in features if name in targets), None)
-    if both is not None:
-        raise DataError(f"{path}: column {both!r} is both feature and target; take it out of one")
+    require(path, names, options.features or [], "features")
+    if not options.features:
+        unnamed = [name for i, name in enumerate(names) if _UNNAMED.fullmatch(name) and _is_index(i, name, rows)]
+        unnamed = [name for name in unnamed if name not in targets and name not in exclude]
+        if unnamed:
+            listed = ", ".join(map(repr, unnamed))
+            notes.append(
+                f"{path}: left out {listed}: without a name, it is taken for the row numbers that pandas saves; "
+                "list it under dataset.features to keep it"
+            )
+            options.exclude = exclude = [*exclude, *unnamed]
+    features = options.features or [name for name in names if name not in targets and name not in exclude]
+    for name in features:
+        if name in targets:
+            raise DataError(f"{path}: column {name!r} is both feature and target; take it out of one")
+        if name in exclude:
+            raise DataError(f"{path}: column {name!r} is both in features and in exclude; take it out of one")
     if not features:
         raise DataError(f"{path}: no column is left to learn from; expected one besides the target")
-    categories: dict[str, list[str]] = {name: [] for name in options.categorical if name in features}
-    return Columns(layout, features, None, options.encoding, options.missing, categories)
+    idle = next((name for name in options.categorical if name not in features), None)
+    if idle is not None:
+        raise DataError(f"{path}: column {idle!r} of dataset.categorical is no feature; remove it there")
+    categories: dict[str, list[str]] = {name: [] for name in options.categorical}
+    return Columns(layout, features, None, options.categories, options.missing, categories)
 
 
-def _read(columns: Columns, path: Path, targets: Sequence[str]) -> Any:
+def _is_index(place: int, name: str, rows: Sequence[Sequence[str]]) -> bool:
+    """Whether a column without a name is an index: the first one, or one that pandas calls so, or one that is empty."""
+    empty = bool(rows) and all(len(row) <= place or row[place].strip() in MISSING for row in rows)
+    return place == 0 or name.startswith(("__", "Unnamed: 0")) or empty
+
+
+def _read(columns: Columns, path: Path, targets: Sequence[str], texts: Sequence[str] = ()) -> Any:
     names = column_names(path, columns.layout)
-    wanted = [columns.text] if columns.text else list(columns.features)
-    require(path, names, [*wanted, *targets], "needed")
-    texts = [columns.text] if columns.text else list(columns.categories)
-    return read_columns(path, columns.layout, names, [*wanted, *targets], texts)
+    require(path, names, [*columns.needed, *targets], "needed")
+    texts = [*([columns.text] if columns.text else columns.categories), *texts]
+    return read_columns(path, columns.layout, names, [*columns.needed, *targets], texts)
+
+
+def _is_text(kind: Any) -> bool:
+    import pyarrow as pa
+
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _numbering(table: Any, features: Sequence[str], path: Path) -> list[str]:
+    """What to say about columns that do nothing but number the rows."""
+    import pyarrow as pa
+
+    found = []
+    for name in features if len(table) >= _FEWEST_NUMBERED else ():
+        column = table[name]
+        if pa.types.is_integer(column.type) and not column.null_count:
+            values = column.to_numpy()
+            if np.array_equal(values, values[0] + np.arange(len(values))):
+                found.append(
+                    f"{path}: column {name!r} numbers the rows ({values[0]}, {values[1]}, …) and is a feature all the "
+                    f"same; dataset.exclude: [{name}] leaves it out"
+                )
+    return found
+
+
+def _check_targets(
+    table: Any, targets: Sequence[str], path: Path, layout: Layout, task: str | None, notes: list[str]
+) -> None:
+    """Refuse labels that look like numbers nobody could read; say what 0.0 and 1.0 are taken for."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for name in targets:
+        column = table[name]
+        if _is_text(column.type):
+            values = [value for value in pc.unique(column.cast(pa.string())).to_pylist() if value is not None]
+            refuse_numbers(values, column, name, path, layout, "set dataset.task: classification for classes")
+        elif task is None and pa.types.is_floating(column.type):
+            few = pc.unique(column)
+            if len(few) <= MAX_INTEGER_CLASSES and pc.all(pc.equal(few, pc.floor(few))).as_py():
+                notes.append(
+                    f"{path}: target {name!r} is taken for a number to predict: {len(few)} whole numbers written with "
+                    "a decimal point; dataset.task: classification makes them classes"
+                )
 
 
 def _learn_categories(columns: Columns, listed: Sequence[str], table: Any, path: Path) -> None:
@@ -120,14 +207,12 @@ def _learn_categories(columns: Columns, listed: Sequence[str], table: Any, path:
     import pyarrow.compute as pc
 
     for name in columns.features:
-        kind = table[name].type
-        kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-        if name not in listed and not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+        if name not in listed and not _is_text(table[name].type):
             continue
         counts = pc.value_counts(table[name].cast(pa.string()))
         counted = {each["values"]: each["counts"] for each in counts.to_pylist() if each["values"] is not None}
         if name not in listed:
-            _refuse_numbers(counted, table[name], name, path)
+            refuse_numbers(counted, table[name], name, path, columns.layout)
         if name not in listed and len(counted) > MAX_CATEGORIES:
             shown = ", ".join(repr(each) for each in sorted(counted)[:3])
             raise DataError(
@@ -137,18 +222,6 @@ def _learn_categories(columns: Columns, listed: Sequence[str], table: Any, path:
         columns.categories[name] = sorted(counted)
         if columns.missing == "mean" and counted:
             columns.fill[name] = max(counted, key=lambda each: (counted[each], each))
-
-
-def _refuse_numbers(values: Collection[str], column: Any, name: str, path: Path) -> None:
-    """Raise DataError for a column that a few words among its numbers have made one of text."""
-    numbers = sum(is_number(value) for value in values)
-    if not len(values) / 2 < numbers < len(values):
-        return
-    row, word = next((i, text) for i, text in enumerate(column.to_pylist(), 1) if text and not is_number(text))
-    raise DataError(
-        f"{path}, row {row}, column {name!r}: {word!r} among numbers; repair it, or list the column under "
-        "dataset.categorical"
-    )
 
 
 def _targets(table: Any, targets: Sequence[str]) -> Array:

@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from backprop_cli.config import Config
 from backprop_cli.data.files import Files
-from backprop_cli.data.files.columns import Layout, column_names
+from backprop_cli.data.files.columns import column_names
+from backprop_cli.data.files.layout import guess
 from backprop_cli.data.files.paths import find, format_of
 from backprop_cli.data.loading import load_dataset
 from backprop_cli.errors import BpError
@@ -62,7 +63,7 @@ def other_targets(patient: Patient, cfg: Config) -> Iterator[Edit]:
     if not isinstance(source, Files) or not isinstance(source.target, str) or source.path is None:
         return
     path = find(source.path, cfg.folder)
-    layout = Layout(source.format or format_of(path), source.delimiter, source.header)
+    layout = guess(path, source.format or format_of(path), source.layout(), [source.target])
     found: dict[str, float] = {}
     for column in column_names(path, layout):
         if column == source.target or column in (source.features or ()):

@@ -185,14 +185,15 @@ def test_nan_in_parquet_is_a_gap(tmp_path):
         ("a,a,y\n1,2,3\n", {"target": "y"}, "two columns are called 'a'"),
         ("a,y\n1,0\n", {"target": "y", "features": ["y"]}, "'y' is both feature and target"),
         ("y\n1\n", {"target": "y"}, "no column is left to learn from"),
-        ("a,y\n2020-01-01,0\n", {"target": "y"}, "column 'a': holds date32"),
+        ("a,y\n12:30,0\n", {"target": "y"}, "column 'a': holds time32"),
         ("a,y\n1,x\n", {"target": "y", "task": "regression"}, "target y holds 'x'; expected numbers"),
         (
             "a,y\n" + "".join(f"name{i},0\n" for i in range(101)),
             {"target": "y"},
             "text column 'a' has 101 different values",
         ),
-        ("a,y\n1,0\n2,1\n?,0\n", {"target": "y"}, r"t\.csv, row 3, column 'a': '\?' among numbers"),
+        ("a,y\n1,0\n2,1\n?,0\n", {"target": "y"}, r"row 3, column 'a': no value .*; \? is read as none"),
+        ("a,y\n1,0\n2,1\noops,0\n", {"target": "y"}, r"t\.csv, row 3, column 'a': 'oops' among numbers"),
         ("a,y\n1,0\n2,0\n", {"target": "y", "splits": {"train": "1%", "test": "99%"}}, "split train: .* is empty"),
         ("a,y\n1,0\n2,0\n", {"target": "y", "splits": {"train": "80%", "test": "30%"}}, "add up to 110%"),
         (

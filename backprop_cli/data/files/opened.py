@@ -1,0 +1,193 @@
+"""The bytes of a text file, compressed or not, and the encoding they are in."""
+
+from __future__ import annotations
+
+import bz2
+import codecs
+import gzip
+import io
+import lzma
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from backprop_cli.data.files.memory import physical_memory
+from backprop_cli.data.files.paths import is_visible, reading
+from backprop_cli.errors import DataError
+
+_BLOCK = 1 << 20
+_SAMPLE = 1 << 18
+_MEMORY_SHARE = 0.8
+_BOMB_BYTES, _BOMB_RATIO = 1 << 28, 1000  # from that size on, more than deflate can reach on any text
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What one walk through a file tells."""
+
+    encoding: str
+    sample: str  # how it begins
+    cut: bool  # whether more follows
+    quoted: bool  # whether it has a quote anywhere
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[IO[bytes]]:
+    """The bytes of a file, unpacked by what they begin with, whatever its name. Raises DataError."""
+    with reading(path):
+        with path.open("rb") as file:
+            magic = file.read(6)
+        try:
+            with _unpacking(path, magic) as stream:
+                yield stream
+        except (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, gzip.BadGzipFile) as error:
+            raise DataError(f"{path}: damaged compressed file: {error}; fetch or pack it again") from error
+        except (RuntimeError, NotImplementedError) as error:  # encrypted, or a method that zipfile does not know
+            raise DataError(f"{path}: cannot be unpacked: {error}; unpack it first") from error
+
+
+@contextmanager
+def _unpacking(path: Path, magic: bytes) -> Iterator[IO[bytes]]:
+    if magic[:2] == b"\x1f\x8b":
+        with gzip.open(path) as stream:
+            yield stream  # type: ignore[misc]  # it reads as any file
+    elif magic[:3] == b"BZh":
+        with bz2.open(path) as stream:
+            yield stream
+    elif magic == b"\xfd7zXZ\x00":
+        with lzma.open(path) as stream:
+            yield stream
+    elif magic[:4] == b"\x28\xb5\x2f\xfd":
+        import pyarrow
+
+        with pyarrow.input_stream(str(path), compression="zstd") as stream:
+            yield stream
+    elif magic[:4] == b"PK\x03\x04":
+        with zipfile.ZipFile(path) as archive:
+            names = [each.filename for each in archive.infolist() if not each.is_dir() and is_visible(each.filename)]
+            if len(names) != 1:
+                raise DataError(
+                    f"{path}: holds {len(names)} files ({', '.join(names[:5])}); expected one table; unpack it and "
+                    "name one"
+                )
+            with archive.open(names[0]) as stream:
+                yield stream
+    else:
+        with path.open("rb") as file:
+            yield file
+
+
+def scan(path: Path, encoding: str | None = None) -> Scan:
+    """Walk through a file once: the encoding that fits all of it, and how it begins. Raises DataError.
+
+    Without a mark at its start, it is UTF-8, else UTF-16 where every other byte is 0, else cp1252. A given encoding
+    is held to: the line of a byte that does not fit is named.
+    """
+    size = path.stat().st_size if path.is_file() else 0
+    with opened(path) as stream:
+        head = stream.read(_SAMPLE)
+        given = encoding is not None
+        encoding = encoding or _marked(head) or "utf-8"
+        try:
+            codecs.lookup(encoding)
+        except LookupError:
+            raise DataError(
+                f"dataset.encoding: {encoding!r} is unknown; expected such as utf-8, cp1252, utf-16"
+            ) from None
+        failure = _Failure(path, encoding)
+        decoder = codecs.getincrementaldecoder("utf-8-sig" if encoding == "utf-8" else encoding)()
+        sample, block, total, quoted = "", head, 0, False
+        while True:
+            text = failure.decode(decoder, block, final=not block)
+            if len(sample) < _SAMPLE:
+                sample += text
+            if not block:
+                break
+            total += len(block)
+            quoted = quoted or '"' in text
+            _check_size(path, size, total)
+            if failure.found:
+                break
+            block = stream.read(_BLOCK)
+    if failure.found and (given or encoding != "utf-8"):
+        raise DataError(f"{failure.found}; set dataset.encoding to what the file was saved in")
+    if failure.found:
+        return _as_windows(path, failure.found)
+    if "\0" in sample:
+        raise DataError(
+            f"{path}: holds NUL bytes: not a text, or in another encoding; expected a CSV file saved as UTF-8"
+        )
+    return Scan(encoding, sample, total > len(head), quoted)
+
+
+def _as_windows(path: Path, why: str) -> Scan:
+    try:
+        return scan(path, "cp1252")
+    except DataError:
+        raise DataError(
+            f"{why}, and the file is not cp1252 either; save it as UTF-8, or set dataset.encoding"
+        ) from None
+
+
+class _Failure:
+    """Decodes blocks, and notes where a byte did not fit."""
+
+    def __init__(self, path: Path, encoding: str) -> None:
+        self.path, self.encoding = path, encoding
+        self.lines = 1
+        self.found = ""
+
+    def decode(self, decoder: Any, block: bytes, final: bool) -> str:
+        try:
+            text: str = decoder.decode(block, final)
+        except UnicodeError as error:
+            start = getattr(error, "start", 0)
+            bad = getattr(error, "object", block)
+            line = self.lines + bad[:start].count(b"\n")
+            byte = f"byte {bad[start]:#04x} " if start < len(bad) else ""
+            self.found = f"{self.path}:{line}: {byte}is not {self.encoding.upper()}"
+            return ""
+        self.lines += text.count("\n")
+        return text
+
+
+def _marked(head: bytes) -> str | None:
+    """The encoding that a byte order mark, or zeros in every other byte, tell."""
+    for mark, encoding in _MARKS.items():
+        if head.startswith(mark):
+            return encoding
+    even, odd = head[:4096:2], head[1:4096:2]
+    if len(odd) > 1 and odd.count(0) > 0.4 * len(odd) and even.count(0) < 0.05 * len(even):
+        return "utf-16-le"
+    if len(even) > 1 and even.count(0) > 0.4 * len(even) and odd.count(0) < 0.05 * len(odd):
+        return "utf-16-be"
+    return None
+
+
+def _check_size(path: Path, size: int, total: int) -> None:
+    if total > _MEMORY_SHARE * physical_memory() or (total > _BOMB_BYTES and total > _BOMB_RATIO * size):
+        raise DataError(
+            f"{path}: {size / 2**20:.1f} MiB that unpack to more than {total / 2**30:.1f} GiB; if that is no trap, "
+            "unpack it and take a part"
+        )
+
+
+@contextmanager
+def text_of(path: Path, encoding: str) -> Iterator[IO[str]]:
+    """The text of a file, unpacked, line ends as they are. Raises DataError."""
+    with (
+        opened(path) as stream,
+        io.TextIOWrapper(stream, "utf-8-sig" if encoding == "utf-8" else encoding, newline="") as text,
+    ):
+        yield text

@@ -1,0 +1,187 @@
+"""Tables in files that know their columns: Parquet, Feather, JSON lines, Excel, SQLite, DuckDB."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from backprop_cli.data.files.layout import Layout
+from backprop_cli.data.files.opened import opened
+from backprop_cli.data.files.paths import reading
+from backprop_cli.errors import DataError
+
+
+def names(path: Path, layout: Layout) -> list[str]:
+    """The names of all columns. Raises DataError."""
+    if layout.form == "parquet":
+        return [str(name) for name in _parquet(path).schema_arrow.names]
+    return [str(name) for name in _whole(path, layout).column_names]
+
+
+def read(path: Path, layout: Layout, wanted: Sequence[str]) -> Any:
+    """The wanted columns as an Arrow table, NaN as missing. Raises DataError for a damaged file."""
+    import pyarrow
+
+    try:
+        if layout.form == "parquet":
+            return _nan_as_missing(_parquet(path).read(columns=list(wanted)))
+        return _nan_as_missing(_whole(path, layout).select(list(wanted)))
+    except (pyarrow.ArrowException, OSError) as error:  # Arrow calls what it cannot decode an OSError
+        raise DataError(f"{path}: damaged {layout.form.capitalize()} file; write it again ({_line(error)})") from error
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+def _nan_as_missing(table: Any) -> Any:
+    """pandas writes what is missing as NaN."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for i, name in enumerate(table.column_names):
+        if pa.types.is_floating(table[name].type):
+            nan = pc.is_nan(table[name])
+            if pc.any(nan).as_py():
+                table = table.set_column(i, name, pc.if_else(nan, None, table[name]))
+    return table
+
+
+def _parquet(path: Path) -> Any:
+    import pyarrow
+    from pyarrow import parquet
+
+    with reading(path):
+        try:
+            return parquet.ParquetFile(path)
+        except pyarrow.ArrowInvalid as error:
+            raise DataError(f"{path}: not a Parquet file, or a damaged one ({_line(error)})") from error
+
+
+def _whole(path: Path, layout: Layout) -> Any:
+    """The whole table of a file that cannot be read by columns; kept until another is asked for."""
+    stat = path.stat() if path.is_file() else None
+    key = (path, layout.form, layout.query, stat and (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns))
+    if key not in _last:
+        with reading(path):
+            table = _READERS[layout.form](path, layout)
+        _last.clear()
+        _last[key] = table
+    return _last[key]
+
+
+_last: dict[Any, Any] = {}
+
+
+def _feather(path: Path, layout: Layout) -> Any:
+    import pyarrow
+    from pyarrow import feather
+
+    try:
+        return feather.read_table(path)
+    except pyarrow.ArrowException as error:
+        raise DataError(f"{path}: not a Feather file, or a damaged one ({_line(error)})") from error
+
+
+def _json_lines(path: Path, layout: Layout) -> Any:
+    import pyarrow
+    from pyarrow import json
+
+    with opened(path) as file:
+        try:
+            return json.read_json(file)
+        except pyarrow.ArrowInvalid as error:
+            raise DataError(
+                f"{path}: expected one JSON object a line, each with the same kinds of values ({_line(error)})"
+            ) from error
+
+
+def _excel(path: Path, layout: Layout) -> Any:
+    try:
+        import openpyxl
+    except ImportError:
+        raise DataError(f"{path}: reading Excel files needs openpyxl: pip install 'backprop-cli[excel]'") from None
+    try:
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+    except Exception as error:  # whatever a damaged archive or its XML raise
+        raise DataError(f"{path}: not an .xlsx file, or a damaged one; save it again ({_line(error)})") from error
+    with closing(book):
+        if layout.query is not None and layout.query not in book.sheetnames:
+            raise DataError(f"{path}: no sheet {layout.query!r}; expected one of {', '.join(book.sheetnames)}")
+        sheet = book[layout.query] if layout.query is not None else book.worksheets[0]
+        rows = [list(row) for row in sheet.iter_rows(values_only=True)]
+    rows = [row for row in rows if any(value is not None for value in row)]
+    if not rows:
+        raise DataError(f"{path}: the sheet {sheet.title!r} is empty; name another: dataset.query: SHEET")
+    width = max(i + 1 for row in rows for i, value in enumerate(row) if value is not None)
+    rows = [(row + [None] * width)[:width] for row in rows]
+    header = [str(name).strip() if name is not None else f"Unnamed: {i}" for i, name in enumerate(rows[0])]
+    return _table(path, header, rows[1:])
+
+
+def _sqlite(path: Path, layout: Layout) -> Any:
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            tables = connection.execute("select name from sqlite_master where type in ('table', 'view') order by name")
+            return _asked(path, layout.query, [name for (name,) in tables], connection.execute)
+    except sqlite3.Error as error:
+        raise DataError(f"{path}: SQLite says: {error}; check dataset.query") from error
+
+
+def _duckdb(path: Path, layout: Layout) -> Any:
+    try:
+        import duckdb
+    except ImportError:
+        raise DataError(f"{path}: reading DuckDB files needs duckdb: pip install 'backprop-cli[duckdb]'") from None
+    try:
+        with closing(duckdb.connect(str(path), read_only=True)) as connection:
+            tables = [
+                name for (name,) in connection.execute("select table_name from information_schema.tables").fetchall()
+            ]
+            return _asked(path, layout.query, sorted(tables), connection.execute)
+    except duckdb.Error as error:
+        raise DataError(f"{path}: DuckDB says: {_line(error)}; check dataset.query") from error
+
+
+def _asked(path: Path, query: str | None, tables: Sequence[str], execute: Callable[[str], Any]) -> Any:
+    """What a query gives; without one, the only table there is."""
+    if query is None and len(tables) != 1:
+        raise DataError(
+            f"{path}: holds the tables {', '.join(tables) or '(none)'}; say which rows: dataset.query: "
+            f"SELECT * FROM {tables[0] if tables else 'TABLE'}"
+        )
+    quoted = tables[0].replace('"', '""') if tables else ""
+    cursor = execute(query if query is not None else f'SELECT * FROM "{quoted}"')
+    if not cursor.description:
+        raise DataError(f"{path}: dataset.query gives no rows; expected a SELECT, got {query!r}")
+    header = [str(each[0]) for each in cursor.description]
+    return _table(path, header, [list(row) for row in cursor.fetchall()])
+
+
+def _table(path: Path, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> Any:
+    """Python values as Arrow columns; a column of several kinds is text, as it would be in a CSV file."""
+    import pyarrow as pa
+
+    twice = next((name for i, name in enumerate(header) if name in header[:i]), None)
+    if twice is not None:
+        raise DataError(f"{path}: two columns are called {twice!r}; rename one")
+    columns = {}
+    for i, name in enumerate(header):
+        values = [row[i] for row in rows]
+        try:
+            columns[name] = pa.array(values)
+        except (pa.ArrowException, TypeError):
+            columns[name] = pa.array([None if value is None else str(value) for value in values])
+    return pa.table(columns)
+
+
+_READERS: dict[str, Callable[[Path, Layout], Any]] = {
+    "feather": _feather,
+    "jsonl": _json_lines,
+    "xlsx": _excel,
+    "sqlite": _sqlite,
+    "duckdb": _duckdb,
+}

@@ -1,0 +1,207 @@
+"""The values of a column: numbers and dates as people write them, bytes that are text, quotes that are not closed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from backprop_cli.data.files.layout import MARKERS, MISSING, Layout, plain_number, possible_dates
+from backprop_cli.errors import DataError
+
+_SIGNS = "€$£¥₹₽¢"
+_DECORATED = re.compile(
+    rf"[+\-−(]?\s*[{_SIGNS}]?\s*[+\-−]?(\d[\d.,'’_ \u00a0\u202f]*|[.,]\d+)([eE][+-]?\d+)?\s*[%‰{_SIGNS})]*"
+)
+_DAY = 86_400_000_000  # µs
+_PEEK = 100  # values that tell whether a closer look pays
+
+
+def is_number(text: str) -> bool:
+    """Whether Python reads it as one."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def texts_of_bytes(column: Any, place: str) -> Any:
+    """A column of bytes as text. Raises DataError with the row that is not UTF-8."""
+    import pyarrow as pa
+
+    kind = column.type
+    if not (pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)):
+        return column
+    texts = []
+    for row, value in enumerate(column.to_pylist(), 1):
+        try:
+            texts.append(None if value is None else value.decode())
+        except UnicodeDecodeError:
+            raise DataError(f"{place}, row {row}: {value[:20]!r} is not UTF-8 text; expected text or numbers") from None
+    return pa.chunked_array([pa.array(texts, pa.string())])
+
+
+def as_written(column: Any, layout: Layout) -> Any:
+    """A column of text as numbers, if each value is one in the layout's writing; else as it is."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)) or not len(column):
+        return column
+    pattern = plain_number(layout.decimal, layout.thousands)
+
+    def cleaned(part: Any) -> Any:
+        part = pc.replace_substring(pc.utf8_trim_whitespace(part), "\u2212", "-")
+        missing = pc.is_in(part, pa.array([*MISSING, *layout.na_values], part.type))
+        return pc.if_else(missing, pa.scalar(None, part.type), part)
+
+    for part in (column.slice(0, _PEEK), column):
+        text = cleaned(part)
+        if pc.all(pc.match_substring_regex(text, pattern)).as_py() is False:
+            return column
+    if text.null_count == len(text):
+        return pa.chunked_array([pa.nulls(len(text))]) if len(text) != column.null_count else column
+    if layout.thousands:
+        text = pc.replace_substring(text, layout.thousands, "")
+    whole = pc.all(pc.match_substring_regex(text, r"^[+\-]?\d{1,18}$")).as_py()
+    text = pc.replace_substring_regex(pc.replace_substring(text, layout.decimal, "."), r"^\+", "")
+    return text.cast(pa.int64() if whole else pa.float64())
+
+
+def days(column: Any, form: str | None, path: Path, name: str) -> Any:
+    """A column of dates as days since 1970-01-01, with the hours as a fraction. Raises DataError by row.
+
+    `form` reads text, as strptime does; Arrow's own dates need none.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = column.type
+    if form is not None and (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+        text = pc.utf8_trim_whitespace(column)
+        moments = _strptime(text, form)
+        wrong = pc.and_(pc.is_null(moments), pc.is_valid(text))
+        if pc.any(wrong).as_py():
+            row = pc.index(wrong, True).as_py()
+            raise DataError(
+                f"{path}, row {row + 1}, column {name!r}: {column[row].as_py()!r} is no date of the form {form}; "
+                f"repair it, or set dataset.dates: {{{name}: FORMAT}}"
+            )
+        column, kind = moments, moments.type
+    elif pa.types.is_string(kind) and _is_iso(column):
+        column, kind = pc.strptime(column, format="%Y-%m-%d", unit="s", error_is_null=True), pa.timestamp("s")
+    if not (pa.types.is_date(kind) or pa.types.is_timestamp(kind)):
+        return column
+    moments = column.cast(pa.timestamp("us", getattr(kind, "tz", None))).cast(pa.int64())
+    return pc.divide(moments.cast(pa.float64()), float(_DAY))
+
+
+def _is_iso(column: Any) -> bool:
+    """Whether text is dates such as 2024-01-31, which Arrow knows in a CSV, but not where columns have types."""
+    import pyarrow.compute as pc
+
+    iso = r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$"
+    parts = (column.slice(0, _PEEK), column)
+    return column.null_count < len(column) and all(
+        pc.all(pc.match_substring_regex(part, iso)).as_py() for part in parts
+    )
+
+
+def _strptime(text: Any, form: str) -> Any:
+    """Arrow's strptime, which hangs on the system's for the names of months."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if re.search(r"%[bB]", form):
+        from datetime import datetime
+
+        def read(value: str | None) -> datetime | None:
+            try:
+                return None if value is None else datetime.strptime(value, form)
+            except ValueError:
+                return None
+
+        return pa.chunked_array([pa.array([read(each) for each in text.to_pylist()], pa.timestamp("s"))])
+    return pc.strptime(text, format=form, unit="s", error_is_null=True)
+
+
+def swallowed(table: Any, path: Path, delimiter: str, width: int) -> None:
+    """Raise DataError for a value that has taken in rows, because its quote is not closed where it should be.
+
+    Its lines between the first and the last have just as many delimiters as a row, and it is one of few such values.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for name in table.column_names:
+        column = table[name]
+        if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+            continue
+        lines = pc.count_substring(column, "\n")
+        many = pc.greater(lines, 1)
+        count = pc.sum(pc.greater(lines, 0)).as_py() or 0
+        if not count or count > max(1, len(column) // 20) or not pc.any(many).as_py():
+            continue
+        row = pc.index(pc.fill_null(many, False), True).as_py()
+        inner = column[row].as_py().splitlines()[1:-1]
+        if inner and all(line.count(delimiter) == width - 1 for line in inner):
+            raise DataError(
+                f"{path}, row {row + 1}, column {name!r}: a value of {len(inner) + 2} lines that look like rows: "
+                f"{column[row].as_py()[:40]!r}; close the quote that opens it, or take it away"
+            )
+
+
+def refuse_numbers(
+    values: Collection[str],
+    column: Any,
+    name: str,
+    path: Path,
+    layout: Layout,
+    otherwise: str = "list the column under dataset.categorical",
+) -> None:
+    """Raise DataError for a column of text whose values look like numbers or dates: `$9.00`, `45%`, `n/k` in between.
+
+    It names the first value that kept the column from being one of numbers, and what would help.
+    """
+    looked = [value.strip() for value in values]
+    forms = possible_dates(looked[:200])
+    if len(forms) > 1 and len(possible_dates(looked)) > 1:
+        raise DataError(
+            f"{path}, row 1, column {name!r}: {looked[0]!r} is a date, but of which form? Set dataset.dates: "
+            f"{{{name}: '{forms[0]}'}} or {{{name}: '{forms[1]}'}}, or {otherwise}"
+        )
+    like = sum(bool(_DECORATED.fullmatch(value)) for value in looked)
+    if like * 2 > len(looked):
+        _refuse(
+            column, name, path, layout, "looks like a number" if like == len(looked) else "among numbers", otherwise
+        )
+
+
+def refuse_words(column: Any, name: str, path: Path, layout: Layout) -> None:
+    """Raise DataError for the first value of a column of text that is no number, where training saw numbers."""
+    _refuse(column, name, path, layout, "where numbers are expected", "give the column that training had")
+
+
+def _refuse(column: Any, name: str, path: Path, layout: Layout, why: str, otherwise: str) -> None:
+    pattern = re.compile(plain_number(layout.decimal, layout.thousands))
+    row, value = next(
+        ((i, text) for i, text in enumerate(column.to_pylist(), 1) if text and not pattern.fullmatch(text.strip())),
+        (1, column[0].as_py()),
+    )
+    raise DataError(
+        f"{path}, row {row}, column {name!r}: {value!r} {why}; {_remedy(str(value).strip())}, or {otherwise}"
+    )
+
+
+def _remedy(value: str) -> str:
+    if value in MARKERS or not re.search(r"\d", value):
+        return f"repair it, set dataset.na_values: ['{value}'] if it stands for a missing value"
+    if re.fullmatch(r"[+\-−]?\d{1,3}(,\d{3})+", value):
+        return "set dataset.thousands: ',' if it is a whole number, dataset.decimal: ',' if it is a fraction"
+    if re.search(r"[%‰]|[" + _SIGNS + "]", value):
+        return "write the number alone, without the sign"
+    if "," in value:
+        return "set dataset.decimal and dataset.thousands to its marks"
+    return "repair it"
