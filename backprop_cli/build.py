@@ -188,6 +188,7 @@ def _network(cfg: Config, seen: Sequence[Batches], dataset: Dataset, **options: 
             )
             raise ConfigError([cfg.problem(source, message)])
     classes = len(dataset.classes) if dataset.classes else None
+    cfg.loss.labels = dataset.classes or ()
     try:
         for each in seen:
             cfg.loss.check(built.output_shape, each.target_shape, each.target_dtype, classes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -61,8 +62,8 @@ def sweep(
     workers.start(jobs, PRELOADED)  # before this process does the same imports
     from backprop_cli.cli import ui
     from backprop_cli.cli.ui.sweeps import sweep_progress
-    from backprop_cli.commands.sweep.sweep import Silent, Watcher, ranked, run, states, watched
-    from backprop_cli.commands.sweep.trials import changed, check_trials, plan
+    from backprop_cli.commands.sweep.sweep import Silent, Watcher, ranked, run, states
+    from backprop_cli.commands.sweep.trials import changed, check_trials, others, plan
     from backprop_cli.errors import UsageError
     from backprop_cli.registry import expected
 
@@ -72,10 +73,16 @@ def sweep(
     folder = runs / (name or f"{config.stem.removeprefix('bp:')}-sweep")
     before = states(folder, planned)
     chosen = [each.trial for each in before if wanted(each.status, only)]
-    cfg, columns = check_trials(config, chosen or planned[:1], None if quiet else ui.loading)
+    metrics, columns = check_trials(config, chosen or planned[:1], None if quiet else ui.loading)
     started = [each for each in before if each.status != "missing"]
     if started and not resume and only is None:
         raise UsageError(f"{folder} already holds {len(started)} of these trials; add --resume, or choose a --name")
+    other = others(folder, planned)
+    if other:
+        raise UsageError(
+            f"{folder} holds trials of another sweep, such as that with --set {' --set '.join(other)}; "
+            "choose another --name for this one"
+        )
     since = changed(config, folder, chosen if only == "failed" else ())
     if since:
         more = f" and {len(since) - SHOWN} more" if len(since) > SHOWN else ""
@@ -85,25 +92,21 @@ def sweep(
         )
     if monitor is not None and monitor not in columns:
         raise UsageError(f"--monitor {monitor}: no trial computes it; {expected(monitor, columns)}")
+    rank = partial(ranked, metrics=metrics, monitor=monitor, maximize=maximize)
     shown: AbstractContextManager[Watcher] = nullcontext(Silent())
-    with shown if quiet else sweep_progress(len(chosen), jobs, list(planned[0].varied)) as watcher:
+    with shown if quiet else sweep_progress(len(chosen), jobs, list(planned[0].varied), rank) as watcher:
         outcomes = run(
             config, planned, chosen, folder, jobs=jobs, again=only == "failed", fail_fast=fail_fast, watcher=watcher
         )
-    if monitor is None:
-        monitor = next((found for each in outcomes if (found := watched(each))), None)
-    if maximize is None:
-        larger = {f"/{metric.key}" for metric in cfg.trainer.metrics if metric.maximize}
-        maximize = monitor is not None and monitor.endswith(tuple(larger))
-    best = ranked(outcomes, monitor, maximize)
+    column, best = rank(outcomes)
     if json:
         print_json(summary(folder, outcomes, best))
     else:
         rest = [(None, each) for each in outcomes if all(each is not ranked for _, ranked in best)]
         rows = [[each.trial.id, *each.trial.varied.values(), each.status, value] for value, each in [*best, *rest]]
-        ui.table(["trial", *planned[0].varied, "status", monitor or "best"], rows, right=[monitor or "best"])
+        ui.table(["trial", *planned[0].varied, "status", column or "best"], rows, right=[column or "best"])
         if best:
-            print(f"best: {best[0][1].trial}  {monitor} {ui.number(best[0][0])}")
+            print(f"best: {best[0][1].trial}  {column} {ui.number(best[0][0])}")
         print(folder)
     if any(each.status != "completed" for each in outcomes):
         raise typer.Exit(1)

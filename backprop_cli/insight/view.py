@@ -15,9 +15,9 @@ from backprop_cli.build import Prepared
 from backprop_cli.data.batches import Batches
 from backprop_cli.data.dataset import Split
 from backprop_cli.engine.graph import Network
-from backprop_cli.engine.metrics.base import counted
+from backprop_cli.engine.metrics.base import Metric, counted
 from backprop_cli.engine.metrics.report import MAX_MATRIX, confusion_matrix
-from backprop_cli.errors import UsageError
+from backprop_cli.errors import BpError, UsageError
 from backprop_cli.runs import metrics_log
 from backprop_cli.runs.directory import RunDirectory
 from backprop_cli.training.threads import limited
@@ -91,6 +91,15 @@ class View:
     def diagnostics(self) -> list[dict[str, Any]]:
         """The rows of diagnostics.jsonl: {"epoch", "step", "layers": {name: {"gradient_norm", …}}}; often none."""
         return list(metrics_log.read(self.run.path / "diagnostics.jsonl"))
+
+    @cached_property
+    def metrics(self) -> list[Metric]:
+        """The metrics that the run computed; none where its config can no longer be read."""
+        try:
+            metrics: list[Metric] = build.config_of(self.run, self._warn).trainer.metrics
+        except BpError:
+            return []
+        return metrics
 
     @cached_property
     def prepared(self) -> Prepared:

@@ -65,6 +65,8 @@ class Model:
         without = _run_plugins(said.plugins, plugins, path)
         try:
             loss = None if "loss" in without else part(Options, "loss", said.loss, str(path))
+            if loss is not None:
+                loss.labels = said.data.classes or ()
             metrics = [] if "metrics" in without else part(Trainer, "metrics", said.metrics, str(path))
             transforms = part(Source, "transforms", said.transforms, str(path))
             layers = part(Options, "architecture", said.architecture, str(path))

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backprop_cli.engine.graph import Network
-from backprop_cli.engine.metrics.base import Metric, counted
+from backprop_cli.engine.metrics.base import Metric, counted, larger_is_better
 from backprop_cli.engine.optimizers.base import Optimizer
 from backprop_cli.errors import CheckpointError, DivergedError, UsageError
 from backprop_cli.registry import expected
@@ -86,6 +86,8 @@ class Loop:
         self._sums = np.zeros(2)  # loss × what counts, what counts: examples, or steps that no mask leaves out
         self._clock = time.perf_counter()
         optimizer.bind(network.store, self.total_steps, train.steps_per_epoch, network.kernels)
+        if optimizer.schedule.watches is not None:
+            optimizer.schedule.hear(larger_is_better(optimizer.schedule.watches, self.metrics))
 
     @property
     def total_steps(self) -> int:

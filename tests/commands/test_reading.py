@@ -201,3 +201,47 @@ def test_each_picture_is_named_in_its_row(tmp_path: Path) -> None:
     assert result["files"] == ["1.png", "10.png", "2.png", "more/a.png"]
     assert [row["file"] for row in rows(result)] == result["files"]
     assert predict(run, tmp_path / "new" / "2.png")["files"] == ["2.png"]
+
+
+LABELS = "a,y\n" + "".join(f"{i / 10},{(2, 3, 1)[i % 3]}\n" for i in range(24))
+
+
+@pytest.mark.parametrize("label", ["1", "2", "3"])
+@pytest.mark.parametrize("loss", ["sparse_categorical_crossentropy", "categorical_focal_crossentropy"])
+def test_class_weights_are_those_of_the_labels_in_the_file(tmp_path: Path, label: str, loss: str) -> None:
+    """The class of weight 0 is the one that is never learnt."""
+    text = UNTRAINED % (
+        "path: d.csv, target: y, splits: {train: 100%}",
+        "{type: dense, units: 3, activation: softmax}",
+        f"{{type: {loss}, class_weights: {{{label}: 0}}}}",
+    )
+    text = text.replace("learning_rate: 0", "learning_rate: 5").replace("epochs: 1", "epochs: 30, batch_size: full")
+    result = predict(trained(tmp_path, text, d=LABELS), tmp_path / "d.csv")
+    assert result["classes"] == ["1", "2", "3"]
+    assert result["outputs"].mean(axis=0).argmin() == result["classes"].index(label)
+
+
+def test_class_weights_by_name_weigh_yes_and_no(tmp_path: Path) -> None:
+    text = UNTRAINED % (
+        "path: d.csv, target: y, splits: {train: 100%}",
+        "{type: dense, units: 1, activation: sigmoid}",
+        "{type: bce, class_weights: {yes: 3}}",
+    )
+    text += "parameters: {dense_1.W: [[0.0]], dense_1.b: [0.0]}\n"
+    evaluated = evaluate_run(trained(tmp_path, text, d=SCORES), "train")
+    assert evaluated["metrics"]["loss"] == pytest.approx((3 + 3 * 5) / 8 * np.log(2), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("weights", "words"),
+    [
+        ("{0: 2}", "names 0, which is no label of the data; expected some of 1, 2, 3"),
+        ("{x: 2, y: 3}", "names x, y, which is no label"),
+        ("[1, 2]", "2 numbers; expected one number per class: 3 for 1, 2, 3"),
+    ],
+)
+def test_class_weights_that_name_no_label_are_refused(tmp_path: Path, weights: str, words: str) -> None:
+    loss = f"{{type: cross_entropy, class_weights: {weights}}}"
+    text = UNTRAINED % ("path: d.csv, target: y", "{type: dense, units: 3, activation: softmax}", loss)
+    with pytest.raises(ConfigError, match=words):
+        trained(tmp_path, text, d=LABELS)

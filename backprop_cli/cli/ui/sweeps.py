@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.live import Live
@@ -17,6 +17,8 @@ from backprop_cli.training.loop import Row
 if TYPE_CHECKING:
     from backprop_cli.commands.sweep.sweep import Outcome
     from backprop_cli.commands.sweep.trials import Trial
+
+    Rank = Callable[[Sequence[Outcome]], tuple[str | None, list[tuple[float, Outcome]]]]
 
 
 class SweepLines:
@@ -50,7 +52,7 @@ class SweepLines:
 
     def finished(self, outcome: Outcome) -> None:
         self.end(outcome)
-        text = outcome.error or brief({key: each for key, each in outcome.best.items() if "/" in key})
+        text = outcome.error or _best(outcome)
         note(f"[{self.done}/{self.total}] {outcome.trial}  {outcome.status}  {text}  {self.left}")
 
     def end(self, outcome: Outcome) -> None:
@@ -63,9 +65,9 @@ class SweepTable(SweepLines):
 
     SHOWN = 5  # of the finished ones
 
-    def __init__(self, total: int, jobs: int, keys: Sequence[str]) -> None:
+    def __init__(self, total: int, jobs: int, keys: Sequence[str], rank: Rank) -> None:
         super().__init__(total, jobs)
-        self._keys = keys
+        self._keys, self._rank = keys, rank
         self._running: dict[str, list[Any]] = {}
         self._ended: list[Outcome] = []
         self._live = Live(console=err, transient=True, refresh_per_second=4, get_renderable=self._table)
@@ -93,19 +95,21 @@ class SweepTable(SweepLines):
             note(f"{outcome.trial}  {outcome.status}: {outcome.error}")
 
     def _table(self) -> Table:
-        from backprop_cli.commands.sweep.sweep import ranked
-
         failed = sum(each.status != "completed" for each in self._ended)
         title = f"{self.done} of {self.total} trials done" + (f", {failed} not completed" if failed else "")
         made = Table("trial", *self._keys, "", "", box=None, pad_edge=False, title=f"{title}  {self.left}")
         for row in self._running.values():
             made.add_row(*row)
-        for _, each in ranked(self._ended)[: self.SHOWN]:
-            number = brief({key: value for key, value in each.best.items() if "/" in key})
-            made.add_row(each.trial.id, *each.trial.varied.values(), each.status, number, style="dim")
+        for _, each in self._rank(self._ended)[1][: self.SHOWN]:
+            made.add_row(each.trial.id, *each.trial.varied.values(), each.status, _best(each), style="dim")
         return made
 
 
-def sweep_progress(total: int, jobs: int, keys: Sequence[str]) -> SweepLines:
-    """The display of a sweep that suits where stderr goes."""
-    return SweepTable(total, jobs, keys) if err.is_terminal else SweepLines(total, jobs)
+def _best(outcome: Outcome) -> str:
+    """What a trial's best epoch was chosen by, under the name that it has in `bp runs ls`."""
+    return brief({f"best.{key}": value for key, value in outcome.best.items() if "/" in key})
+
+
+def sweep_progress(total: int, jobs: int, keys: Sequence[str], rank: Rank) -> SweepLines:
+    """The display of a sweep that suits where stderr goes. `rank` gives the trials that have ended, the best first."""
+    return SweepTable(total, jobs, keys, rank) if err.is_terminal else SweepLines(total, jobs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import signal
 import time
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from typing import Any, Protocol
 from backprop_cli.commands.sweep.trials import Trial
 from backprop_cli.commands.sweep.workers import Died, Done, Started, Tell, Told, Workers
 from backprop_cli.config import load_config
+from backprop_cli.engine.metrics.base import Metric, larger_is_better
 from backprop_cli.errors import BpError, DivergedError, InterruptedRunError, UsageError
 from backprop_cli.runs.directory import SWEEP, RunDirectory, now
 from backprop_cli.runs.files import write_json
@@ -74,12 +76,17 @@ def states(folder: Path, planned: Sequence[Trial]) -> list[Outcome]:
 
     A trial that failed before it had a directory is known from sweep.json.
     """
-    try:
-        noted = json.loads((folder / SWEEP).read_text(encoding="utf-8"))["trials"]
-        failed = {each["trial"]: each["error"] for each in noted if each["status"] == "failed"}
-    except (OSError, ValueError, KeyError, TypeError):
-        failed = {}
+    failed = {str(row.get("trial")): row.get("error") for row in noted(folder) if row.get("status") == "failed"}
     return [_state(folder / trial.id, trial, failed) for trial in planned]
+
+
+def noted(folder: Path) -> list[dict[str, Any]]:
+    """The trials that sweep.json of a folder lists; none where it cannot be read."""
+    try:
+        rows = json.loads((folder / SWEEP).read_text(encoding="utf-8"))["trials"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
 
 def _state(path: Path, trial: Trial, failed: dict[str, str | None]) -> Outcome:
@@ -162,7 +169,9 @@ def _note(folder: Path, config: Path, outcomes: Sequence[Outcome]) -> None:
         {"trial": each.trial.id, "varied": each.trial.varied, "status": each.status, "error": each.error}
         for each in outcomes
     ]
-    write_json(folder / SWEEP, {"config": str(config), "trials": rows})
+    known = {row["trial"] for row in rows}
+    before = [row for row in noted(folder) if row.get("trial") not in known]  # the same sweep, over other values
+    write_json(folder / SWEEP, {"config": str(config), "trials": [*before, *rows]})
 
 
 class _Teller(Callback):
@@ -201,17 +210,26 @@ def _work(task: tuple[str, tuple[str, ...], str, bool], tell: Tell) -> dict[str,
 
 
 def ranked(
-    outcomes: Sequence[Outcome], monitor: str | None = None, maximize: bool = False
-) -> list[tuple[float, Outcome]]:
-    """Trials that have a value, best first. `monitor` is a column of the metrics; by default what the runs
-    themselves watched."""
-    found = []
+    outcomes: Sequence[Outcome], metrics: Sequence[Metric], monitor: str | None = None, maximize: bool | None = None
+) -> tuple[str | None, list[tuple[float, Outcome]]]:
+    """The column that tells which trial is best, and the trials with a finite value there, the best first.
+
+    It is named as in `bp runs ls`: `best.validation/loss`, the value at the best epoch, of what the runs themselves
+    chose that epoch by; of anything else to `monitor`, the last value, as `validation/loss`. The `metrics` that the
+    trials compute say whether it should rise, unless `maximize` does.
+    """
+    own = [name for each in outcomes if (name := watched(each))]
+    name = monitor or next(iter(own), None)
+    if name is None:
+        return None, []
+    at_best = bool(own) and set(own) == {name}
+    values = []
     for each in outcomes:
-        name = monitor or watched(each)
-        value = each.best.get(name, each.metrics.get(name)) if name else None
-        if value is not None:
-            found.append((float(value), each))
-    return sorted(found, key=lambda pair: -pair[0] if maximize else pair[0])
+        value = (each.best if at_best else each.metrics).get(name)
+        if isinstance(value, int | float) and math.isfinite(value):
+            values.append((float(value), each))
+    rises = larger_is_better(name, metrics) if maximize is None else maximize
+    return f"best.{name}" if at_best else name, sorted(values, key=lambda pair: -pair[0] if rises else pair[0])
 
 
 def watched(outcome: Outcome) -> str | None:

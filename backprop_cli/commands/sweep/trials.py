@@ -24,6 +24,7 @@ from backprop_cli.config import Config, diff, load_config, resolved
 from backprop_cli.config.load import MAX_SHOWN
 from backprop_cli.config.spelling import flow
 from backprop_cli.data.progress import Show
+from backprop_cli.engine.metrics.base import Metric
 from backprop_cli.errors import BpError, ConfigError, Problem, UsageError
 from backprop_cli.runs.directory import RunDirectory, list_runs
 
@@ -63,6 +64,11 @@ class Trial:
 
     def __str__(self) -> str:
         return " ".join([self.id, *self.settings])
+
+    @property
+    def fixed(self) -> list[str]:
+        """What is the same in every trial of its sweep, as it is given with --set."""
+        return [text for text in self.overrides if text.partition("=")[0] not in self.varied]
 
     @property
     def settings(self) -> list[str]:
@@ -149,6 +155,18 @@ def _digest(overrides: Iterable[str]) -> str:
     return hashlib.sha256("\0".join(overrides).encode()).hexdigest()[:8]
 
 
+def others(folder: Path, planned: Sequence[Trial]) -> list[str]:
+    """The --set values of a trial in the folder that belongs to another sweep: one with other fixed values, or that
+    varies something else. Empty where there is none."""
+    varied, fixed = planned[0].varied, planned[0].fixed
+    for run in list_runs(folder):
+        if _is_trial(run):
+            own = [text for text in map(str, run.info["overrides"]) if text.partition("=")[0] not in varied]
+            if sorted(own) != sorted(fixed):
+                return [str(text) for text in run.info["overrides"]]
+    return []
+
+
 def changed(config: Path, folder: Path, again: Sequence[Trial] = ()) -> list[str]:
     """What the config has another value for than when the trials in the folder were trained: `key: before, now after`.
 
@@ -184,13 +202,14 @@ def _is_trial(run: RunDirectory) -> bool:
     return isinstance(overrides, list) and run.path.name == _digest(map(str, overrides))
 
 
-def check_trials(config: Path, chosen: Sequence[Trial], progress: Show | None = None) -> tuple[Config, set[str]]:
+def check_trials(config: Path, chosen: Sequence[Trial], progress: Show | None = None) -> tuple[list[Metric], set[str]]:
     """Load every trial's config and, where networks or data differ, build them: mistakes show before anything runs.
 
-    Gives one of the configs, and the names of the numbers that the trials will have. Raises DataError, and
+    Gives the metrics that the trials compute, and the names of the numbers that they will have. Raises DataError, and
     ConfigError with every mistake of every trial, once.
     """
     began, tried, attempts, code = time.monotonic(), set[str](), 0, 2
+    metrics: list[Metric] = []
     columns, wrong = {"epoch", "step", "time", "learning_rate"}, dict[Problem, list[Trial]]()
     for trial in chosen:
         try:
@@ -200,6 +219,7 @@ def check_trials(config: Path, chosen: Sequence[Trial], progress: Show | None = 
                 continue
             tried.add(structure)
             columns |= _build(cfg, progress)
+            metrics += cfg.trainer.metrics
         except ConfigError as error:
             code = error.exit_code
             for problem in error.problems:
@@ -209,7 +229,7 @@ def check_trials(config: Path, chosen: Sequence[Trial], progress: Show | None = 
         found = ConfigError([_told(problem, among, attempts) for problem, among in wrong.items()][:MAX_SHOWN])
         found.exit_code = code
         raise found
-    return cfg, columns
+    return metrics, columns
 
 
 def _structure(cfg: Config) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -48,10 +49,12 @@ class Loss(Scratch):
     examples: ClassVar[list[dict[str, Any]]] = []
 
     kernels: Any = slot()  # the network's, once it has one
+    labels: Sequence[str] = slot()  # the names of the class ids in the targets; empty where they have none
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.kernels = kernel_sets.load("numpy")
+        self.labels = ()
 
     @property
     def scale(self) -> Scale | None:
@@ -153,3 +156,22 @@ def check_rows(loss: Loss, targets: Targets) -> None:
             f"{loss.type_name} takes rows of shares that add up to one, got numbers from {targets.low:g} to "
             f"{targets.high:g}; use mean_squared_error for values"
         )
+
+
+def weights_by_class(given: list[float] | dict[str, float], names: Sequence[str]) -> list[float]:
+    """The weight of each class, 1 where none is given. Raises BuildError unless a list has one number per class, and a
+    mapping names classes by their labels."""
+    pairs = {str(label): weight for label, weight in given.items()} if isinstance(given, dict) else {}
+    shown = ", ".join([*names[:12], *(["…"] if len(names) > 12 else [])])
+    if isinstance(given, list):
+        if len(given) != len(names):
+            raise BuildError(
+                f"class_weights has {len(given)} numbers; expected one number per class: {len(names)} for {shown}"
+            )
+        return given
+    unknown = [label for label in pairs if label not in names]
+    if unknown:
+        raise BuildError(
+            f"class_weights names {', '.join(unknown)}, which is no label of the data; expected some of {shown}"
+        )
+    return [pairs.get(label, 1.0) for label in names]

@@ -10,7 +10,7 @@ import numpy as np
 from annotated_types import Interval
 
 from backprop_cli.engine.layer import Activation, NonNegative, Shape
-from backprop_cli.engine.losses.base import Array, Loss
+from backprop_cli.engine.losses.base import Array, Loss, weights_by_class
 from backprop_cli.engine.reading import Scale
 from backprop_cli.errors import BuildError
 from backprop_cli.registry import Doc
@@ -25,8 +25,8 @@ class Binary(Loss):
     )
     label_smoothing: Annotated[float, Interval(ge=0, lt=1), Doc("ε: targets move this far towards ½")] = 0.0
     class_weights: Annotated[
-        list[NonNegative] | dict[int, NonNegative] | None,
-        Doc("how much the examples of each class count: a list, or {class: weight} with 1 for the others"),
+        list[NonNegative] | dict[str, NonNegative] | None,
+        Doc("how much each class counts: {label: weight}, 1 for the others, or a list in the order of the labels"),
     ] = None
 
     fuses = ("sigmoid",)
@@ -91,14 +91,10 @@ class Binary(Loss):
             np.multiply(terms, each, out=terms)
 
     def _class_weights(self) -> tuple[float, float]:
-        given = self.class_weights
-        pairs = given if isinstance(given, dict) else dict(enumerate(given or []))
-        if set(pairs) - {0, 1} or (isinstance(given, list) and len(given) != 2):
-            raise BuildError(
-                f"class_weights names the classes {', '.join(map(str, pairs))}, but {self.type_name} knows 0 (no) "
-                "and 1 (yes); give [weight of no, weight of yes], or {1: weight}"
-            )
-        return pairs.get(0, 1.0), pairs.get(1, 1.0)
+        assert self.class_weights is not None
+        names = self.labels if len(self.labels) == 2 else ("0", "1")
+        no, yes = weights_by_class(self.class_weights, names)
+        return no, yes
 
 
 def sigmoid(z: Array, out: Array) -> None:

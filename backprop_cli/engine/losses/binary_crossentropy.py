@@ -16,7 +16,8 @@ class BinaryCrossentropy(Binary):
     L = mean(max(z, 0) − z t + log(1 + e^−|z|)), dz = (y − t)/(N K).
     Unfused, y is kept 1e-7 (float32) or 1e-15 (float64) away from 0 and 1.
     `label_smoothing` ε turns t into (1 − ε) t + ε/2; `class_weights` [w₀, w₁] weighs each output by
-    w₀ + (w₁ − w₀) t (PyTorch's pos_weight is {1: w}).
+    w₀ + (w₁ − w₀) t (PyTorch's pos_weight is [1, w]); they may be named by
+    the labels of the data, {yes: 3}.
     """
 
     examples = [

@@ -31,7 +31,7 @@ class BinaryFocalCrossentropy(Binary):
         {"output": (1,), "target": "binary", "activation": "sigmoid"},
         {"options": {"gamma": 0.5, "alpha": None}, "output": (2, 3), "target": "binary", "activation": "sigmoid"},
         {
-            "options": {"from_logits": True, "gamma": 0.0, "label_smoothing": 0.1, "class_weights": {1: 2}},
+            "options": {"from_logits": True, "gamma": 0.0, "label_smoothing": 0.1, "class_weights": {"1": 2}},
             "output": (3,),
             "target": "binary",
         },

@@ -10,7 +10,7 @@ import numpy as np
 from annotated_types import Interval
 
 from backprop_cli.engine.layer import Activation, NonNegative, Shape
-from backprop_cli.engine.losses.base import Array, Loss, check_rows, spread
+from backprop_cli.engine.losses.base import Array, Loss, check_rows, spread, weights_by_class
 from backprop_cli.engine.reading import Scale
 from backprop_cli.engine.targets import Targets
 from backprop_cli.errors import BuildError, DataError
@@ -28,8 +28,8 @@ class Categorical(Loss):
         float, Interval(ge=0, lt=1), Doc("ε: targets move this far towards the uniform distribution")
     ] = 0.0
     class_weights: Annotated[
-        list[NonNegative] | dict[int, NonNegative] | None,
-        Doc("how much the examples of each class count: a list, or {class: weight} with 1 for the others"),
+        list[NonNegative] | dict[str, NonNegative] | None,
+        Doc("how much each class counts: {label: weight}, 1 for the others, or a list in the order of the labels"),
     ] = None
 
     fuses = ("softmax",)
@@ -65,6 +65,7 @@ class Categorical(Loss):
                 "use mean_squared_error for values, binary_crossentropy for yes or no"
             )
         if self.class_weights is not None:
+            self.views.pop("class weights", None)
             self._class_weights(output[-1], np.dtype(float))
 
     def check_targets(self, targets: Targets, output: Shape) -> None:
@@ -165,12 +166,11 @@ class Categorical(Loss):
         return found if weight is None else found * spread(weight, found.ndim)
 
     def _class_weights(self, classes: int, dtype: np.dtype[Any]) -> Array:
-        given = self.class_weights
-        assert given is not None
-        pairs = dict(enumerate(given)) if isinstance(given, list) else given
-        if set(pairs) - set(range(classes)) or (isinstance(given, list) and len(given) != classes):
-            raise BuildError(
-                f"class_weights names the classes {', '.join(map(str, pairs))}, but the network has outputs for "
-                f"0 … {classes - 1}; give one number per class, or {{class: weight}} for some of them"
-            )
-        return np.array([pairs.get(k, 1.0) for k in range(classes)], dtype)
+        known = self.views.get("class weights")
+        if known is not None and known.shape == (classes,) and known.dtype == dtype:
+            return known
+        assert self.class_weights is not None
+        names = self.labels or [str(k) for k in range(classes)]
+        weights = self.scratch("class weights", (classes,), dtype)
+        weights[:] = weights_by_class(self.class_weights, names)
+        return weights

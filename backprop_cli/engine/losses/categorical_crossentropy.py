@@ -24,7 +24,7 @@ class CategoricalCrossentropy(Categorical):
     or y (N, T, K) with t (N, T) or (N, T, K), the mean then over steps too.
     After a final softmax, or with `from_logits`, the two are fused: L = mean(logsumexp z − Σ t z),
     dz = (y − t)/N. `label_smoothing` ε turns t into (1 − ε) t + ε/K (Szegedy et al. 2016,
-    arXiv:1512.00567). `class_weights`, a list or {class: weight}, weighs each example by Σ_k w_k t_k;
+    arXiv:1512.00567). `class_weights`, {label: weight} or a list, weighs each example by Σ_k w_k t_k;
     the mean is over N all the same, as in Keras (PyTorch divides by the sum of the weights).
     Raises DataError for a class id outside 0 … K − 1.
     """
@@ -38,9 +38,9 @@ class CategoricalCrossentropy(Categorical):
         {"options": {"label_smoothing": 0.1}, "output": (4,), "target": "classes", "activation": "softmax"},
         {"options": {"label_smoothing": 0.3}, "output": (3,), "target": "distribution", "activation": "softmax"},
         {"options": {"class_weights": [1, 2, 0.5]}, "output": (3,), "target": "classes", "activation": "softmax"},
-        {"options": {"class_weights": {1: 3}}, "output": (2, 3), "target": "distribution", "activation": "softmax"},
+        {"options": {"class_weights": {"1": 3}}, "output": (2, 3), "target": "distribution", "activation": "softmax"},
         {
-            "options": {"class_weights": {0: 3}, "label_smoothing": 0.2, "from_logits": True},
+            "options": {"class_weights": {"0": 3}, "label_smoothing": 0.2, "from_logits": True},
             "output": (2, 3),
             "target": "classes",
         },

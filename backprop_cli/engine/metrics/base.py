@@ -96,6 +96,12 @@ def tell(metrics: Sequence[Metric], reading: Reading, logits: bool) -> None:
         metric.reading = reading.of_logits() if logits and metric.wants_logits else reading
 
 
+def larger_is_better(column: str, metrics: Sequence[Metric]) -> bool:
+    """Whether a column of metrics.jsonl, such as validation/f1_macro, should rise: the metric of that key says so.
+    What none of the metrics computes is a loss, which should fall."""
+    return any(metric.maximize for metric in metrics if metric.key == column.rpartition("/")[2])
+
+
 def counted(y: Array, target: Array, mask: Array | None) -> tuple[Array, Array]:
     """Outputs and targets of the steps that count; mask (N, T) or None."""
     return (y, target) if mask is None else (y[mask], target[mask])

@@ -62,6 +62,9 @@ class Schedule(Component):
         """The metric this schedule wants to `observe` after each epoch, if any."""
         return None
 
+    def hear(self, larger_is_better: bool) -> None:
+        """Hear whether the watched metric should rise."""
+
     def observe(self, value: float) -> None:
         """Take in the watched metric of the epoch that has ended."""
 

@@ -8,7 +8,7 @@ from annotated_types import Ge, Interval
 
 from backprop_cli.engine.layer import NonNegative
 from backprop_cli.engine.schedules.base import Schedule, schedule
-from backprop_cli.registry import Doc, classes, slot
+from backprop_cli.registry import Doc, slot
 
 
 @schedule("reduce_on_plateau", "reduce_lr_on_plateau")
@@ -32,6 +32,7 @@ class ReduceOnPlateau(Schedule):
         "auto"
     )
 
+    larger_is_better: bool = slot()  # as the metric has it; the training loop says so
     best: float | None = slot()
     bad_epochs: int = slot()
     cooling: int = slot()  # epochs of the cooldown that remain
@@ -48,8 +49,10 @@ class ReduceOnPlateau(Schedule):
     @property
     def rising(self) -> bool:
         """Whether larger values of the metric are better."""
-        metric = classes("metric").get(self.monitor.rpartition("/")[2])
-        return self.mode == "max" or (self.mode == "auto" and getattr(metric, "maximize", False))
+        return self.mode == "max" or (self.mode == "auto" and bool(self.larger_is_better))
+
+    def hear(self, larger_is_better: bool) -> None:
+        self.larger_is_better = larger_is_better
 
     def at(self, s: int) -> float:
         return self.current

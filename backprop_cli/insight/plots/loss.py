@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 
-from backprop_cli import registry
+from backprop_cli.engine.metrics.base import larger_is_better
 from backprop_cli.insight import style
 from backprop_cli.insight.curves import AXES, Curve, curve, spans_decades, wanted
 from backprop_cli.insight.groups import band, by_seed
@@ -108,14 +108,13 @@ def _leading(views: Sequence[View]) -> list[int]:
     """The places of the runs that stand out: all while there are colours, else the best by what they watched."""
     if len(views) <= len(style.LINES):
         return list(range(len(views)))
-    larger = {cls().key for cls in registry.classes("metric").values() if cls.maximize}
     ranked = []
     for place, view in enumerate(views):
         best = view.run.info.get("best") or {}
         key = next((key for key in best if "/" in key), "")
         value = best.get(key)
         if isinstance(value, int | float):
-            ranked.append((-value if key.rpartition("/")[2] in larger else value, place))
+            ranked.append((-value if larger_is_better(key, view.metrics) else value, place))
     return [place for _, place in sorted(ranked)[:STANDING_OUT]] or list(range(STANDING_OUT))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from backprop_cli.engine.metrics.base import Metric
+from backprop_cli.engine.metrics.base import Metric, larger_is_better
 from backprop_cli.engine.parameters import ParameterStore
 from backprop_cli.errors import UsageError
 from backprop_cli.registry import expected
@@ -34,8 +34,7 @@ class Best(Callback):
         metrics: Sequence[Metric] = (),
     ) -> None:
         self.monitor, self.stopping = monitor, stopping
-        larger = {metric.key for metric in metrics if metric.maximize}
-        self.sign = -1.0 if monitor.rpartition("/")[2] in larger else 1.0
+        self.sign = -1.0 if larger_is_better(monitor, metrics) else 1.0
         self.value: float | None = None
         self.reference: float | None = None
         self.epoch_number = self.step_number = self.waited = 0

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backprop_cli.engine.metrics.base import larger_is_better
 from backprop_cli.errors import BuildError
 from backprop_cli.registry import classes, make
 
@@ -69,12 +70,15 @@ def test_plateau_knows_which_way_is_better() -> None:
     def rising(monitor: str, mode: str = "auto") -> bool:
         schedule = make("schedule", {"type": "reduce_on_plateau", "monitor": monitor, "mode": mode})
         assert schedule.watches == monitor
+        schedule.hear(larger_is_better(monitor, metrics))
         return schedule.rising
 
-    for name, metric in classes("metric").items():
-        assert rising(f"validation/{name}") is getattr(metric, "maximize", False)
-        assert rising(f"train/{name}", "max")
-        assert not rising(name, "min")
+    metrics = [make("metric", name) for name in classes("metric")]
+    metrics += [make("metric", {"type": "f1", "average": "macro"}), make("metric", {"type": "top_k", "k": 2})]
+    for metric in metrics:
+        assert rising(f"validation/{metric.key}") is metric.maximize
+        assert rising(f"train/{metric.key}", "max")
+        assert not rising(metric.key, "min")
     assert not rising("validation/loss")
 
 
