@@ -6,9 +6,12 @@ what came, what to do. Anything else that escapes is a bug in `bp` and shows a t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
+
+MAX_LISTED = 12  # names in an error
 
 
 class BpError(Exception):
@@ -105,3 +108,32 @@ class InterruptedRunError(BpError):
     def __init__(self, message: str, signal_number: int) -> None:
         self.exit_code = 128 + signal_number
         super().__init__(message)
+
+
+def folded(name: str) -> str:
+    """A name without what spellings of it differ in: `BatchNorm1d` and `batch_norm1d` are `batchnorm1d`."""
+    return name.lower().replace("_", "").replace("-", "")
+
+
+def suggest(word: str, known: Iterable[str]) -> str | None:
+    """The known name nearest to a mistyped one, or None."""
+    names = {folded(name): name for name in known}
+    match = difflib.get_close_matches(folded(word), names, n=1, cutoff=0.6)
+    return names[match[0]] if match else None
+
+
+def did_you_mean(near: str | None) -> str:
+    """The end of an error about a mistyped name: `; did you mean 'dense'?`, nothing where no name is near."""
+    return f"; did you mean {near!r}?" if near else ""
+
+
+def expected(word: str, known: Iterable[str]) -> str:
+    """`expected one of …; did you mean …?` for an unknown name, with only the nearest of a long list."""
+    names = sorted(set(known))
+    if not names:
+        return "nothing is expected here"
+    near, shown = suggest(word, names), names
+    if len(names) > MAX_LISTED:
+        shown = (difflib.get_close_matches(word, names, n=5, cutoff=0.3) or names)[:MAX_LISTED]
+        shown = [*shown, f"… ({len(names)} in all)"]
+    return f"expected one of {', '.join(shown)}" + did_you_mean(near)

@@ -1,4 +1,4 @@
-"""From names in a YAML file to classes: decorators, discovery, plugins, did-you-mean.
+"""From names in a YAML file to classes: decorators, discovery, options.
 
 Everything a config can name (layers, losses, optimizers, data sources, …) is a dataclass that
 a decorator of this module puts under its names. **The fields of the dataclass are its YAML
@@ -9,20 +9,15 @@ kind's package. Standard library only, so that any room may import it.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import importlib
-import importlib.util
 import pkgutil
 import sys
-import traceback
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar, dataclass_transform
-from zlib import crc32
 
-from backprop_cli.errors import UnknownNameError, UsageError
+from backprop_cli.errors import UnknownNameError, UsageError, expected, folded
 
 #: kind -> the package (or module) whose modules define the classes of that kind
 PACKAGES = {
@@ -41,9 +36,6 @@ PACKAGES = {
     "section": "backprop_cli.training.options",
 }
 ENTRY_POINT_GROUP = "backprop_cli.plugins"
-PLUGIN_MODULE = "bp_plugin_"  # what the names of modules made from plugin files begin with
-
-MAX_LISTED = 12  # names in an error
 
 T = TypeVar("T")
 _classes: dict[str, dict[str, Any]] = {kind: {} for kind in PACKAGES}
@@ -79,6 +71,8 @@ class Component:
 
     type_name: ClassVar[str] = ""
     aliases: ClassVar[tuple[str, ...]] = ()
+    #: a name in another library -> options that this name implies there; a function turns that library's value to ours
+    implied: ClassVar[dict[str, dict[str, Any]]] = {}
 
     def __post_init__(self) -> None:
         cls: Any = type(self)
@@ -97,8 +91,8 @@ def register(kind: str, name: str, *aliases: str) -> Callable[[type[T]], type[T]
 
     def decorate(cls: type[T]) -> type[T]:
         made = cls if "__dataclass_fields__" in vars(cls) else dataclasses.dataclass(kw_only=True)(cls)
-        made.type_name, made.aliases = name, aliases  # type: ignore[attr-defined]  # Component's
-        for each in (name, *aliases):
+        made.type_name, made.aliases = name, (*aliases, *vars(made).get("implied", ()))  # type: ignore[attr-defined]
+        for each in (name, *made.aliases):  # type: ignore[attr-defined]  # Component's
             known = _classes[kind].get(each)
             if known is not None and (known.__module__, known.__qualname__) != (
                 made.__module__,
@@ -134,46 +128,35 @@ def _load_entry_points() -> None:
             print(f"bp: the plugin {entry.name} ({entry.value}) is left out: {error!r}", file=sys.stderr)
 
 
-def load_plugin(path: Path) -> None:
-    """Run a plugin file, once per process; its decorators file what it defines. Raises UsageError."""
-    path = path.resolve()
-    if not path.is_file():
-        raise UsageError(f"plugin {path}: no such file; give the path relative to the config that names it")
-    try:
-        text = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"plugin {path}: {error.strerror}") from None
-    module_name = f"{PLUGIN_MODULE}{path.stem}_{crc32(text):08x}"  # a copy of what is loaded is not loaded again
-    if module_name in sys.modules:
-        return
-    spec = importlib.util.spec_from_file_location(module_name, path)
-    if spec is None or spec.loader is None:
-        raise UsageError(f"plugin {path}: not a Python file; expected a name ending in .py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module_name] = module
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:  # any mistake of the plugin's author, shown with its own words
-        del sys.modules[module_name]
-        raise UsageError(f"plugin {path}: {type(error).__name__}: {error}") from error
-
-
-def plugin_failure(error: BaseException) -> str | None:
-    """`plugin FILE, line N: what was raised` for an exception out of a plugin's code; None for any other."""
-    found = None
-    for frame, line in traceback.walk_tb(error.__traceback__):
-        if frame.f_globals.get("__name__", "").startswith(PLUGIN_MODULE):
-            found = f"plugin {frame.f_code.co_filename}, line {line}: {type(error).__name__}: {error}"
-    return found
+def find(kind: str, name: object) -> Any:
+    """The class of that kind and name, None if there is none. `BatchNorm1d` and `batch-norm1d` mean `batch_norm1d`."""
+    discover(kind)
+    if not isinstance(name, str):
+        return None
+    known = _classes[kind]
+    return known.get(name) or {folded(each): cls for each, cls in reversed(known.items())}.get(folded(name))
 
 
 def get(kind: str, name: object) -> Any:
-    """The class of that kind and name. Raises UnknownNameError with the nearest names."""
-    discover(kind)
-    found = _classes[kind].get(name) if isinstance(name, str) else None
-    if found is None:
+    """As `find`. Raises UnknownNameError with the nearest names."""
+    cls = find(kind, name)
+    if cls is None:
         raise UnknownNameError(f"unknown {kind} {name!r}; {expected(str(name), _classes[kind])}")
-    return found
+    return cls
+
+
+def implied(cls: Any, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that a class's name in another library implies beside the given ones, or that it means otherwise.
+
+    PyTorch's CrossEntropyLoss takes logits, and its BatchNorm1d counts momentum from the other end.
+    """
+    changes = {}
+    for option, meant in getattr(cls, "implied", {}).get(name, {}).items():
+        if not callable(meant) and option not in given:
+            changes[option] = meant
+        elif callable(meant) and isinstance(given.get(option), int | float):
+            changes[option] = meant(given[option])
+    return changes
 
 
 def classes(kind: str) -> dict[str, Any]:
@@ -191,32 +174,15 @@ def names(kind: str) -> list[str]:
 def make(kind: str, spec: Any, *, key: str = "type", default: str | None = None) -> Any:
     """An instance from `"adam"`, `{"type": "adam", …}` or an instance; lists item by item, None as None."""
     if isinstance(spec, str):
-        return get(kind, spec)()
+        spec = {key: spec}
     if isinstance(spec, Mapping):
         options = dict(spec)
-        return get(kind, options.pop(key, default))(**options)
+        name = options.pop(key, default)
+        cls = get(kind, name)
+        return cls(**options | implied(cls, name, options))
     if isinstance(spec, list):
         return [make(kind, item, key=key, default=default) for item in spec]
     return spec
-
-
-def suggest(word: str, known: Iterable[str]) -> str | None:
-    """The known name nearest to a mistyped one, or None."""
-    folded = {name.lower().replace("_", ""): name for name in known}
-    match = difflib.get_close_matches(word.lower().replace("_", "").replace("-", ""), folded, n=1, cutoff=0.6)
-    return folded[match[0]] if match else None
-
-
-def expected(word: str, known: Iterable[str]) -> str:
-    """`expected one of …; did you mean …?` for an unknown name, with only the nearest of a long list."""
-    names = sorted(set(known))
-    if not names:
-        return "nothing is expected here"
-    near, shown = suggest(word, names), names
-    if len(names) > MAX_LISTED:
-        shown = (difflib.get_close_matches(word, names, n=5, cutoff=0.3) or names)[:MAX_LISTED]
-        shown = [*shown, f"… ({len(names)} in all)"]
-    return f"expected one of {', '.join(shown)}" + (f"; did you mean {near!r}?" if near else "")
 
 
 @cache

@@ -30,12 +30,12 @@ def command(plural: str, kind: str, example: str, about: str) -> Callable[..., N
     )
 
     def verb(name: str | None = argument, plugin: Plugins = None, json: Json = False) -> None:
-        from backprop_cli import registry
         from backprop_cli.cli import ui
         from backprop_cli.config import catalogue
+        from backprop_cli.config.plugin_files import load_plugin
 
         for path in plugin or []:
-            registry.load_plugin(path)
+            load_plugin(path)
         found = catalogue.listing(kind) if name is None else catalogue.entry(kind, name)
         if json:
             print_json(found)

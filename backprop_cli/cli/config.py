@@ -24,11 +24,11 @@ def print_schema(plugin: Plugins = None) -> None:
       bp config schema > bp.schema.json
       bp config schema --plugin my_layers.py > bp.schema.json
     """
-    from backprop_cli import registry
     from backprop_cli.config.jsonschema import schema
+    from backprop_cli.config.plugin_files import load_plugin
 
     for path in plugin or []:
-        registry.load_plugin(path)
+        load_plugin(path)
     print_json(schema())
 
 

@@ -17,8 +17,8 @@ import typer
 from backprop_cli import __version__, cli
 from backprop_cli.cli import streams
 from backprop_cli.cli.group import Root, dress
-from backprop_cli.errors import BpError, ConfigError, InterruptedRunError
-from backprop_cli.registry import plugin_failure, suggest
+from backprop_cli.config.plugin_files import plugin_failure
+from backprop_cli.errors import BpError, ConfigError, InterruptedRunError, suggest
 
 NO_COMMANDS = {"main", "ui"}  # ui imports rich and NumPy
 #: wrong usage as typer finds it; the class is click's, which newer versions of typer have inside

@@ -64,8 +64,7 @@ def sweep(
     from backprop_cli.cli.ui.sweeps import sweep_progress
     from backprop_cli.commands.sweep.sweep import Silent, Watcher, ranked, run, states
     from backprop_cli.commands.sweep.trials import changed, check_trials, others, plan
-    from backprop_cli.errors import UsageError
-    from backprop_cli.registry import expected
+    from backprop_cli.errors import UsageError, expected
 
     planned = plan(changes(set_, unset), trials, search_seed)
     if name and Path(name).name != name:

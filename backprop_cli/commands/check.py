@@ -13,9 +13,10 @@ import numpy as np
 
 from backprop_cli import build, registry
 from backprop_cli.config import Config, load_config
+from backprop_cli.config.plugin_files import load_plugin
 from backprop_cli.data.progress import Show
 from backprop_cli.engine import battery, gradcheck
-from backprop_cli.errors import BpError, ConfigError, DataError, Problem, UsageError
+from backprop_cli.errors import BpError, ConfigError, DataError, Problem, UsageError, expected
 from backprop_cli.training.loop import Callback, Loop, Row
 from backprop_cli.training.remarks import remarks
 from backprop_cli.training.threads import limited
@@ -153,7 +154,7 @@ def registered_gradients(
     """The whole battery, or one layer or loss of it, or what a plugin file defines. Raises UsageError."""
     plugin = plugin and plugin.resolve()
     if plugin is None:
-        if only is not None and only not in registry.names("loss"):
+        if only is not None and not registry.find("loss", only):
             registry.get("layer", only)
         names = [only] if only else list(dict.fromkeys([*registry.classes("layer"), *registry.classes("loss")]))
         checks: list[gradcheck.Check] = []
@@ -163,12 +164,12 @@ def registered_gradients(
                 progress("checking gradients", i, len(names))
         return _result(checks)
     before = {kind: set(registry.classes(kind)) for kind in ("layer", "loss")}
-    registry.load_plugin(plugin)
+    load_plugin(plugin)
     new = [(kind, name) for kind, known in before.items() for name in registry.classes(kind) if name not in known]
     if not new:
         raise UsageError(f"{plugin} defines no layer and no loss, so there is no gradient to check")
     if only is not None and only not in [name for _, name in new]:
-        raise UsageError(f"{plugin} defines no {only!r}; {registry.expected(only, [name for _, name in new])}")
+        raise UsageError(f"{plugin} defines no {only!r}; {expected(only, [name for _, name in new])}")
     return _result([check for kind, name in new if only in (None, name) for check in _battery(kind, name, plugin)])
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from backprop_cli import registry
 from backprop_cli.config.marked import Keys, Mark, nearest, problem
-from backprop_cli.errors import Problem
-from backprop_cli.registry import Component, suggest
+from backprop_cli.errors import Problem, did_you_mean, suggest
+from backprop_cli.registry import Component
 
 DATA = "input"  # the name that stands for the data in a layer's `inputs`
 LAYER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
@@ -75,7 +75,7 @@ def _references(layers: list[tuple[Any, Keys, int]]) -> Iterator[tuple[Keys, str
         for place, name in wanted:
             if name not in given and name not in automatic and re.sub(r"(_\d+)+$", "", name) not in bases:
                 near = suggest(name, given) or suggest(name, automatic)
-                hint = f"; did you mean {near!r}?" if near else ""
+                hint = did_you_mean(near)
                 yield place, f"there is no layer {name!r}; expected one of {', '.join(sorted(given))}{hint}"
 
 
@@ -141,13 +141,13 @@ def monitors(
         part, _, name = monitor.rpartition("/")
         if part == "validation" and not validated:
             yield place, f"{monitor!r} needs a validation split; add one to dataset.splits, or monitor train/{name}"
-        elif part in parts and name in registry.names("metric"):
+        elif part in parts and registry.find("metric", name):
             kind = registry.get("metric", name).type_name
             remedy = f"did you mean '{part}/{kind}'?" if kind in metrics else f"add it: --set trainer.metrics+={kind}"
             yield place, f"{monitor!r} is not computed; expected one of {', '.join(known)}; {remedy}"
         else:
             near = _respelled(monitor, known) or suggest(monitor, known)
-            hint = f"; did you mean {near!r}?" if near else ""
+            hint = did_you_mean(near)
             yield place, f"{monitor!r} is not computed; expected one of {', '.join(known)}{hint}"
 
 
@@ -155,7 +155,7 @@ def _respelled(monitor: str, known: list[str]) -> str | None:
     """`val_loss`, `val_acc` and `loss` as this package spells them."""
     for old, new in KERAS_PREFIX.items():
         name = monitor.removeprefix(old)
-        if name in registry.names("metric"):
+        if registry.find("metric", name):
             name = registry.get("metric", name).type_name
         if monitor.startswith(old) and new + name in known:
             return new + name

@@ -18,8 +18,7 @@ from typing import Any
 from backprop_cli.config.marked import MAX_NODES, Keys, Marked, copy, problem, size
 from backprop_cli.config.overrides import item_names
 from backprop_cli.config.scalars import resolve
-from backprop_cli.errors import ConfigError, Problem
-from backprop_cli.registry import suggest
+from backprop_cli.errors import ConfigError, Problem, did_you_mean, suggest
 
 REFERENCE = re.compile(r"\$\$\{|\$\{([^{}]*)\}")
 MAX_NESTED = 150  # calls inside calls: levels of the tree and references that follow one another
@@ -112,7 +111,7 @@ class _Interpolation:
             if child is None:
                 known = [*(node.value if isinstance(node.value, dict) else ()), *(() if depth else self.defaults)]
                 near = suggest(key, known)
-                hint = f"; did you mean {near!r}?" if near else ""
+                hint = did_you_mean(near)
                 raise _RefusedError(f"${{{name}}} names no key of this config{hint}")
             node = child
         if id(node) in self.active:

@@ -8,13 +8,14 @@ only `bp check` knows.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
 from backprop_cli import registry
 from backprop_cli.config import leaves
 from backprop_cli.config.schema import Options
+from backprop_cli.config.spelling import camel_case
 from backprop_cli.config.types import Leaf, ListOf, Named, OneOf, OptionType, Section, option_types
 from backprop_cli.config.validate import SUGAR_BESIDE
 from backprop_cli.registry import Registered
@@ -102,7 +103,7 @@ class _Maker:
             some = next(iter(registry.classes("layer").values()))
             again = {key: self.option(some, key) for key in ("shared", "name", "inputs")}
             forms.append({"type": "object", "properties": again, "required": ["shared"], "additionalProperties": False})
-        return {"anyOf": [{"enum": sorted(alone)}, *forms, INTERPOLATION]}
+        return _or(_spelled(sorted(alone)), *forms, INTERPOLATION)
 
     def sugar(self, word: str, cls: Any) -> Schema:
         """`- residual: […]`, with the keys that may stand beside it."""
@@ -123,7 +124,7 @@ class _Maker:
     def object(self, cls: type, keys: Mapping[str, list[str]] | None = None, unnamed: tuple[str, ...] = ()) -> Schema:
         """A mapping of a class's options. `keys` are those that name the class, `unnamed` those it may lack."""
         named: dict[str, Schema] = {
-            key: {"enum": names, "description": _first_line(cls)} for key, names in (keys or {}).items()
+            key: {**_spelled(names), "description": _first_line(cls)} for key, names in (keys or {}).items()
         }
         made = self.fields(cls, named)
         required = [key for key in named if key not in unnamed]
@@ -149,6 +150,13 @@ class _Maker:
 
 def _names(cls: Any) -> list[str]:
     return [cls.type_name, *cls.aliases]
+
+
+def _spelled(names: Iterable[str]) -> Schema:
+    """One of these names, or its spelling in Keras or PyTorch: editors offer the former and accept the latter."""
+    listed = list(names)
+    spelled = sorted({each for name in listed for each in camel_case(name)} - set(listed))
+    return {"anyOf": [{"enum": listed}, {"type": "string", "pattern": f"^({'|'.join(spelled)})$"}]}
 
 
 def _required(cls: type, name: str) -> bool:

@@ -15,7 +15,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from backprop_cli.config.marked import Keys
 from backprop_cli.config.types import Leaf, ListOf, MapOf, OneOf, OptionType
 from backprop_cli.config.words import describe, got
-from backprop_cli.registry import suggest
+from backprop_cli.errors import suggest
 
 ANYTHING = Leaf(Any, Any)
 

@@ -17,12 +17,13 @@ from backprop_cli.config.extends import read_extended
 from backprop_cli.config.interpolate import interpolate
 from backprop_cli.config.marked import DEFAULT, Keys, Mark, Marked, marked, marks, problem
 from backprop_cli.config.overrides import apply
+from backprop_cli.config.plugin_files import load_plugin
 from backprop_cli.config.schema import Config, Options, Weights
 from backprop_cli.config.spelling import example, nearest_key
 from backprop_cli.config.types import option_types
 from backprop_cli.config.validate import INVALID, MAX_UNKNOWN, Validator
 from backprop_cli.configs import located
-from backprop_cli.errors import ConfigError, Problem, UsageError
+from backprop_cli.errors import ConfigError, Problem, UsageError, did_you_mean, expected
 
 MAX_SHOWN = 100  # problems of one config; nobody reads more at once
 IN_MEMORY = "dict"  # where messages say that the values of a dict come from
@@ -85,7 +86,7 @@ def _load_plugins(root: Marked, validator: Validator) -> Any:
     paths = validator.value(option_types(Options)["plugins"], node, ("plugins",))
     for index, plugin in enumerate(paths if paths is not INVALID else ()):
         try:
-            registry.load_plugin(plugin)
+            load_plugin(plugin)
         except UsageError as error:
             validator.complain(node.value[index], ("plugins", index), str(error))
     return paths
@@ -97,9 +98,9 @@ def _validate(root: Marked, validator: Validator) -> dict[str, Any]:
     unknown = [key for key in root.value if key not in options]
     for key in unknown[:MAX_UNKNOWN]:
         place = Marked(None, root.value[key].key or root.value[key].mark)
-        message = f"unknown key {key!r}; {registry.expected('', [*options, 'extends'])}"
+        message = f"unknown key {key!r}; {expected('', [*options, 'extends'])}"
         near = nearest_key(key, list(options)) or _belongs(key)
-        validator.complain(place, (key,), message + (f"; did you mean {near!r}?" if near else ""))
+        validator.complain(place, (key,), message + did_you_mean(near))
     if len(unknown) > MAX_UNKNOWN:
         validator.complain(root, (), f"{len(unknown) - MAX_UNKNOWN:,} more unknown keys")
     values: dict[str, Any] = {}

@@ -19,8 +19,7 @@ from typing import Any
 from backprop_cli import registry
 from backprop_cli.config.marked import MAX_DEPTH, Keys, Mark, Marked, dotted, problem, stamped
 from backprop_cli.config.text import parse
-from backprop_cli.errors import ConfigError, Problem
-from backprop_cli.registry import expected, suggest
+from backprop_cli.errors import ConfigError, Problem, did_you_mean, expected, suggest
 
 
 def apply(root: Marked, overrides: Iterable[str], problems: list[Problem]) -> None:
@@ -129,7 +128,7 @@ def _remove(parent: Marked, key: str, path: Keys) -> None:
 
 def _nothing_here(key: str, known: Iterable[str]) -> str:
     near = suggest(key, known)
-    return "is not given, so there is nothing to remove" + (f"; did you mean {near!r}?" if near else "")
+    return "is not given, so there is nothing to remove" + did_you_mean(near)
 
 
 def _index(node: Marked, key: str, path: Keys) -> int:
@@ -171,7 +170,5 @@ def item_names(node: Marked) -> list[str]:
 
 def _type_name(kind: Any) -> str:
     """The first name of a layer's class, whichever alias was written."""
-    if kind not in registry.names("layer"):
-        return str(kind)
-    found: Any = registry.get("layer", kind)
-    return str(found.type_name)
+    cls = registry.find("layer", kind)
+    return str(cls.type_name if cls else kind)

@@ -11,6 +11,7 @@ from backprop_cli import registry
 from backprop_cli.config.dump import Dumper
 from backprop_cli.config.leaves import accepts
 from backprop_cli.config.types import Leaf, ListOf, MapOf, Named, OneOf, option_types, parts
+from backprop_cli.errors import did_you_mean, suggest
 
 CANDIDATES: list[Any] = [32, 1, 2, 0.1, 1.0, 0, -1, True, "name", [1], [2, 2], ["name"], {"name": 1}, {"name": "text"}]
 SYNONYMS = {  # other libraries' words for an option
@@ -28,6 +29,7 @@ SYNONYMS = {  # other libraries' words for an option
     "pool_size": "kernel_size",
     "stride": "strides",
     "strides": "stride",
+    "weight": "class_weights",
     "betas": "beta_1",
     "eps": "epsilon",
     "epsilon": "eps",
@@ -39,12 +41,44 @@ SYNONYMS = {  # other libraries' words for an option
     "data": "dataset",
     "training": "trainer",
 }
+#: words that those libraries write in capitals, all or some
+CAPITALS = {
+    word: word.upper()
+    for word in [
+        "auc",
+        "bce",
+        "elu",
+        "gelu",
+        "gru",
+        "kl",
+        "l1",
+        "l2",
+        "lr",
+        "lstm",
+        "mae",
+        "mse",
+        "nll",
+        "rms",
+        "rnn",
+        "selu",
+        "sgd",
+    ]
+}
+CAPITALS |= {word.lower(): word for word in ("AdamW", "NAdam", "PReLU", "RAdam", "ReLU", "RMSprop", "SiLU")}
+
+
+def camel_case(name: str) -> set[str]:
+    """`batch_norm1d` as other libraries write it: BatchNorm1d, BatchNorm1D."""
+    words = name.split("_")
+    plain = "".join(word[:1].upper() + word[1:] for word in words)
+    short = "".join(CAPITALS.get(word, word[:1].upper() + word[1:]) for word in words)
+    return {plain, short, *(each[:-1] + "D" for each in (plain, short) if each[-2:] in ("1d", "2d"))}
 
 
 def nearest_key(word: str, known: Sequence[str]) -> str | None:
     """The option that a mistyped or borrowed one stands for, or None."""
     synonym = SYNONYMS.get(word.lower())
-    return synonym if synonym in known else registry.suggest(word, known)
+    return synonym if synonym in known else suggest(word, known)
 
 
 def unknown_key(key: str, known: Sequence[str], owner: str = "") -> str:
@@ -52,7 +86,7 @@ def unknown_key(key: str, known: Sequence[str], owner: str = "") -> str:
     near = nearest_key(key, known)
     listed = f"expected one of {', '.join(known)}" if known else "it has no options"
     message = f"unknown key {key!r}{f' of {owner}' if owner else ''}; {listed}"
-    return message + (f"; did you mean {near!r}?" if near else "")
+    return message + did_you_mean(near)
 
 
 def flow(value: Any) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from backprop_cli.errors import UsageError
-from backprop_cli.registry import expected
+from backprop_cli.errors import UsageError, expected
 
 _TRAINER = """\
 trainer:

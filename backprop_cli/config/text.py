@@ -15,8 +15,7 @@ import yaml
 from backprop_cli.config.marked import MAX_DEPTH, MAX_NODES, Mark, Marked, copy, problem, size
 from backprop_cli.config.scalars import is_number, resolve
 from backprop_cli.configs import offered
-from backprop_cli.errors import ConfigError, Problem
-from backprop_cli.registry import suggest
+from backprop_cli.errors import ConfigError, Problem, suggest
 
 MAX_BYTES = 64 * 2**20
 MAX_ALIASED = 100_000  # values that aliases stand for, all together

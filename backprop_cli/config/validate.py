@@ -18,7 +18,7 @@ from backprop_cli.config.marked import DEFAULT, Keys, Marked, copy, dotted, plai
 from backprop_cli.config.spelling import example, flow, nearest_key, unknown_key
 from backprop_cli.config.types import Leaf, ListOf, MapOf, Named, OneOf, OptionType, Section, option_types
 from backprop_cli.config.words import describe, got, one
-from backprop_cli.errors import BpError, Problem, UnknownNameError
+from backprop_cli.errors import BpError, Problem, UnknownNameError, expected
 from backprop_cli.registry import Registered
 
 INVALID: Any = object()
@@ -134,6 +134,9 @@ class Validator:
         cls = self.lookup(kind, named, (*path, key))
         if cls is None:
             return INVALID
+        for option, value in registry.implied(cls, named.value, plain(node)).items():
+            given = node.value.get(option) or node
+            node.value[option] = Marked(value, given.mark, given.key)
         if kind == "layer" and "name" in node.value:
             self.named.setdefault(str(node.value["name"].value), node)
         dispatch = getattr(cls, "dispatch", None)
@@ -169,7 +172,7 @@ class Validator:
             if named.value in shorthand:
                 self.complain(named, path, f"{named.value!r} is no type; write `- {named.value}: …`")
             else:
-                self.complain(named, path, f"unknown {kind} {named.value!r}; {registry.expected(named.value, known)}")
+                self.complain(named, path, f"unknown {kind} {named.value!r}; {expected(named.value, known)}")
             return None
         return found
 
@@ -178,7 +181,7 @@ class Validator:
         known = registry.names(marker.kind)
         word = next((word for word in node.value if word in known), None)
         if word is None:
-            return f"missing key {marker.key!r}; {registry.expected('', known)}"
+            return f"missing key {marker.key!r}; {expected('', known)}"
         given = plain(node)
         options = given.pop(word)
         meant = {marker.key: word, **(options if isinstance(options, dict) else {}), **given}

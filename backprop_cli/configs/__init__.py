@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from backprop_cli.errors import UsageError
-from backprop_cli.registry import suggest
+from backprop_cli.errors import UsageError, suggest
 
 PREFIX = "bp:"
 _HERE = Path(__file__).parent

@@ -13,7 +13,7 @@ from backprop_cli.data.loading import load_dataset
 from backprop_cli.data.progress import Show
 from backprop_cli.data.source import Source
 from backprop_cli.data.tfds import Tfds, default_data_dir
-from backprop_cli.errors import DataError, UnknownNameError
+from backprop_cli.errors import DataError, UnknownNameError, expected
 
 #: TFDS's datasets that bp prepares with builders of its own
 OWN_TFDS = ("cifar10", "cifar100", "emnist", "fashion_mnist", "kmnist", "mnist")
@@ -65,10 +65,8 @@ def find(name: str, source: str | None = None) -> Source:
         return Tfds(name=name)
     if source in ("sample", "synthetic"):
         known = sample.names() + sample.text_names() if source == "sample" else _problems()
-        raise UnknownNameError(f"unknown {source} dataset {name!r}; {registry.expected(name, known)}")
-    raise UnknownNameError(
-        f"unknown source {source!r}; {registry.expected(str(source), ['sample', 'synthetic', 'tfds'])}"
-    )
+        raise UnknownNameError(f"unknown {source} dataset {name!r}; {expected(name, known)}")
+    raise UnknownNameError(f"unknown source {source!r}; {expected(str(source), ['sample', 'synthetic', 'tfds'])}")
 
 
 def describe(name: str, source: str | None = None) -> dict[str, Any]:

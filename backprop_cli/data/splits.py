@@ -19,8 +19,7 @@ import numpy as np
 
 from backprop_cli.data.dataset import Array, Split
 from backprop_cli.data.shares import USUAL, sliced, usual
-from backprop_cli.errors import DataError
-from backprop_cli.registry import expected
+from backprop_cli.errors import DataError, expected
 
 _PART = re.compile(r"(?P<base>[\w-]+)(\[(?P<slice>[^\[\]]*)\])?")
 _BOUND = re.compile(r"((?P<value>-?[\d_.]+)(?P<unit>%|shard)?)?")

@@ -18,8 +18,8 @@ from backprop_cli.engine.losses.base import Loss
 from backprop_cli.engine.masks import Cells, Joined
 from backprop_cli.engine.node import INPUT, Node
 from backprop_cli.engine.parameters import Entry, ParameterStore
-from backprop_cli.errors import BuildError
-from backprop_cli.registry import expected, make
+from backprop_cli.errors import BuildError, expected
+from backprop_cli.registry import make
 
 Array = npt.NDArray[Any]
 Prepare = Callable[[Layer], None]  # clears what an earlier build asked for, lends what the network shares

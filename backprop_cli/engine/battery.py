@@ -18,7 +18,7 @@ from backprop_cli.engine.graph import INPUT, Network, Node
 from backprop_cli.engine.layer import Activation, Array, Layer, Shape
 from backprop_cli.engine.losses.base import Loss
 from backprop_cli.onnx import OnnxGraph
-from backprop_cli.registry import classes, make, slot
+from backprop_cli.registry import classes, find, make, slot
 
 INTEGERS = 4  # token ids drawn for layers that take integers
 
@@ -93,12 +93,10 @@ class Projection(Loss):
 
 def run(only: str | None = None, tolerance: float = TOLERANCE) -> Iterator[Check]:
     """Check every registered layer and loss, or the one named."""
-    for name, cls in classes("layer").items():
-        if only in (None, name, *cls.aliases):
-            yield from check_layer(cls, tolerance)
-    for name, cls in classes("loss").items():
-        if only in (None, name, *cls.aliases):
-            yield from check_loss(cls, tolerance)
+    for kind, check in (("layer", check_layer), ("loss", check_loss)):
+        for cls in classes(kind).values():
+            if only is None or find(kind, only) is cls:
+                yield from check(cls, tolerance)
 
 
 def check_layer(cls: Any, tolerance: float = TOLERANCE) -> Iterator[Check]:

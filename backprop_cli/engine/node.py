@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from backprop_cli.engine.layer import Layer, Shape
-from backprop_cli.errors import BuildError
-from backprop_cli.registry import expected
+from backprop_cli.errors import BuildError, expected
 
 INPUT = "input"  # the node name that means the data
 

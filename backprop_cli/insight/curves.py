@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from backprop_cli.errors import UsageError
+from backprop_cli.errors import UsageError, did_you_mean, suggest
 from backprop_cli.insight.view import View
-from backprop_cli.registry import suggest
 
 AXES = {"epoch": "epoch", "step": "step (batches)", "time": "time of training (s)"}
 PHASES = ("train", "validation")
@@ -47,7 +46,7 @@ def wanted(views: Sequence[View], metrics: Sequence[str]) -> dict[str, list[str]
         if quantity not in logged or (phase and not any(name in row for view in views for row in view.rows)):
             columns = dict.fromkeys(key for view in views for row in view.rows for key in row if "/" in key)
             near = suggest(name, [*logged, *columns])
-            hint = f"; did you mean {near!r}?" if near else ""
+            hint = did_you_mean(near)
             raise UsageError(f"no run has logged {name!r}; it can be {', '.join([*logged, *columns])}{hint}")
         phases = [phase] if phase else ["", *PHASES]
         found.setdefault(quantity, []).extend(each for each in phases if each not in found.get(quantity, []))

@@ -18,10 +18,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from backprop_cli.config.plugin_files import PLUGIN_MODULE
 from backprop_cli.data.schema import Schema
 from backprop_cli.engine.reading import Reading
 from backprop_cli.errors import CheckpointError
-from backprop_cli.registry import PLUGIN_MODULE
 from backprop_cli.runs.checkpoints.checkpoint import CheckpointFile
 
 Array = npt.NDArray[Any]

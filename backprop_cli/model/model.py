@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from backprop_cli import registry
 from backprop_cli.config.part import part
+from backprop_cli.config.plugin_files import load_plugin
 from backprop_cli.config.schema import Options
 from backprop_cli.data.batches import Batches
 from backprop_cli.data.dataset import Split
@@ -169,7 +169,7 @@ def _run_plugins(needed: Sequence[Plugin], given: Sequence[Path], path: Path) ->
     by_content = {digest(each): each for each in given} if needed else {}
     for plugin in needed:
         if plugin.sha256 in by_content:
-            registry.load_plugin(by_content[plugin.sha256])
+            load_plugin(by_content[plugin.sha256])
         elif {"architecture", "transforms"} & set(plugin.used_by):
             raise UsageError(
                 f"{path}: the model's {' and '.join(plugin.used_by)} need the plugin {plugin.file} "

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from backprop_cli.errors import BpError, RunError, UsageError
-from backprop_cli.registry import suggest
+from backprop_cli.errors import BpError, RunError, UsageError, did_you_mean, suggest
 from backprop_cli.runs.checkpoints import saved
 from backprop_cli.runs.files import Folder, write_atomically, write_json
 from backprop_cli.runs.lock import Lock, is_held
@@ -262,5 +261,5 @@ def find_run(name: str, runs: Path) -> RunDirectory:
     if name == "latest" and known:
         return known[-1]
     nearest = suggest(name, [run.id for run in known])
-    hint = f"; did you mean {nearest!r}?" if nearest else ""
+    hint = did_you_mean(nearest)
     raise UsageError(f"no run {name!r:.300} in {runs} (it holds {len(known)} runs){hint}; `bp runs ls` lists them")

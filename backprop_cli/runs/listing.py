@@ -9,8 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from backprop_cli.errors import BpError, UsageError
-from backprop_cli.registry import suggest
+from backprop_cli.errors import BpError, UsageError, did_you_mean, suggest
 from backprop_cli.runs.directory import SWEEP, RunDirectory, moment
 from backprop_cli.runs.metrics_log import last
 
@@ -123,7 +122,7 @@ def require(rows: Sequence[dict[str, Any]], key: str, option: str, near: Near) -
         return
     shown = {name for row in rows for name in [*row, *row["metrics"]]} - {"config"}
     meant = suggest(key, [*shown, *_keys(_parsed(rows[-1]["config"])), *sorted(possible)])
-    hint = f"; did you mean {meant!r}?" if meant else ""
+    hint = did_you_mean(meant)
     raise UsageError(
         f"{option}: no run has {key!r}; expected one of {', '.join(sorted(shown))}, or a key of the config{hint}"
     )

@@ -18,8 +18,7 @@ import numpy.typing as npt
 from backprop_cli.engine.graph import Network
 from backprop_cli.engine.metrics.base import Metric, counted, larger_is_better
 from backprop_cli.engine.optimizers.base import Optimizer
-from backprop_cli.errors import CheckpointError, DivergedError, UsageError
-from backprop_cli.registry import expected
+from backprop_cli.errors import CheckpointError, DivergedError, UsageError, expected
 from backprop_cli.training.divergence import culprit, first_infinite, infinite, parameter_at
 from backprop_cli.training.options import Trainer
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from backprop_cli.engine.graph import Network
 from backprop_cli.engine.layer import Layer
-from backprop_cli.registry import suggest
+from backprop_cli.errors import did_you_mean, suggest
 from backprop_cli.weights import flat, keras, torch
 from backprop_cli.weights.files import Foreign
 from backprop_cli.weights.modules import Module, modules
@@ -127,7 +127,7 @@ def _named(ours: list[Target], theirs: list[Module], names: Mapping[str, str], f
                 near = suggest(name, among)
                 found.problems.append(
                     f"map: {whose} has no layer {name!r} with weights; it has {', '.join(sorted(among))}"
-                    + (f"; did you mean {near!r}?" if near else "")
+                    + did_you_mean(near)
                 )
         if module is not None and our in known:
             pairs[our] = module

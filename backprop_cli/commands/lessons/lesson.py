@@ -31,8 +31,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from backprop_cli import configs
-from backprop_cli.errors import DataError, UsageError
-from backprop_cli.registry import expected
+from backprop_cli.errors import DataError, UsageError, expected
 
 ENDING = ".lesson.yaml"
 

@@ -12,8 +12,7 @@ from backprop_cli.data.files import stored
 from backprop_cli.data.files.layout import MISSING, Layout, named
 from backprop_cli.data.files.opened import opened, scan, text_of
 from backprop_cli.data.files.values import as_written, days, is_number, swallowed, texts_of_bytes
-from backprop_cli.errors import DataError
-from backprop_cli.registry import suggest
+from backprop_cli.errors import DataError, suggest
 
 
 def column_names(path: Path, layout: Layout) -> list[str]:

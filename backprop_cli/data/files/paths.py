@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from backprop_cli.data.sample import sample_path
-from backprop_cli.errors import DataError
-from backprop_cli.registry import suggest
+from backprop_cli.errors import DataError, suggest
 
 SUFFIXES = {
     ".csv": "csv",

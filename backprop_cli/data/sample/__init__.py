@@ -15,8 +15,8 @@ import numpy as np
 from backprop_cli.data import splits
 from backprop_cli.data.dataset import Array, Dataset
 from backprop_cli.data.source import Source, source
-from backprop_cli.errors import UnknownNameError
-from backprop_cli.registry import Doc, expected
+from backprop_cli.errors import UnknownNameError, expected
+from backprop_cli.registry import Doc
 
 if TYPE_CHECKING:
     from backprop_cli.data.schema import Schema

@@ -19,8 +19,7 @@ from tensorflow_datasets.core.download import download_manager
 from backprop_cli.data.tfds import find
 from backprop_cli.data.tfds.decode import feature, leaves
 from backprop_cli.data.tfds.fetch import Fetcher
-from backprop_cli.errors import BpError, DataError, DownloadError, UnknownNameError
-from backprop_cli.registry import suggest
+from backprop_cli.errors import BpError, DataError, DownloadError, UnknownNameError, did_you_mean, suggest
 
 STALE_SECONDS = 3600.0
 BY_HAND = (
@@ -78,7 +77,7 @@ def _builder(name: str, version: str | None, data_dir: Path) -> Any:
         return tfds.builder(name if version is None else f"{name}:{version}", data_dir=data_dir, try_gcs=False)
     except tfds.core.registered.DatasetNotFoundError:
         nearest = suggest(base, tfds.list_builders(with_community_datasets=False))
-        hint = f"; did you mean {nearest!r}?" if nearest else ""
+        hint = did_you_mean(nearest)
         raise UnknownNameError(
             f"tensorflow-datasets knows no dataset {base!r}, and none is prepared in {data_dir}{hint or ';'} "
             "`bp data ls --all` lists the names"

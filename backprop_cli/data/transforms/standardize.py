@@ -12,7 +12,7 @@ from backprop_cli.registry import Doc
 _ROUNDING = 1e-14  # a std smaller than this share of the mean is rounding, not spread
 
 
-@transform("standardize", "normalization")
+@transform("standardize", "normalization", "Normalize")
 class Standardize(Transform):
     """x ↦ (x − mean) / std, both learned from the training split, or given.
 

@@ -10,7 +10,7 @@ from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import Doc, slot
 
 
-@layer("dense")
+@layer("dense", "Linear")
 class Dense(Layer):
     """Affine map of the last axis, then an optional activation.
 

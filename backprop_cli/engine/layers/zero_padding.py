@@ -12,7 +12,7 @@ from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import Doc
 
 
-@layer("zero_padding", "zero_padding1d", "zero_padding2d")
+@layer("zero_padding", "zero_padding1d", "zero_padding2d", "zero_pad1d", "zero_pad2d")
 class ZeroPadding(Layer):
     """Zeros around an image, or before and after a sequence.
 

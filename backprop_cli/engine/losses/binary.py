@@ -60,7 +60,8 @@ class Binary(Loss):
         if self.from_logits and not unbounded:
             raise BuildError(
                 f"from_logits: true takes outputs without an activation, but the network ends with {last.type_name}; "
-                "leave from_logits out and end with sigmoid, which is fused with the loss"
+                "leave from_logits out (the name BCEWithLogitsLoss implies it, bce does not) and end with sigmoid, "
+                "which is fused with the loss"
             )
         if not self.from_logits and (last.range[0] < 0 or last.range[1] > 1):
             remedy = (

@@ -6,7 +6,7 @@ from backprop_cli.engine.losses.base import Array, loss, mean, weigh
 from backprop_cli.engine.losses.binary import Binary, clip, sigmoid
 
 
-@loss("binary_crossentropy", "binary_cross_entropy", "bce", "bce_loss", "bce_with_logits", "bce_with_logits_loss")
+@loss("binary_crossentropy", "binary_cross_entropy", "bce", "bce_loss")
 class BinaryCrossentropy(Binary):
     """Cross-entropy of independent yes/no outputs.
 
@@ -19,6 +19,8 @@ class BinaryCrossentropy(Binary):
     w₀ + (w₁ − w₀) t (PyTorch's pos_weight is [1, w]); they may be named by
     the labels of the data, {yes: 3}.
     """
+
+    implied = {name: {"from_logits": True} for name in ("BCEWithLogitsLoss", "bce_with_logits", "bce_with_logits_loss")}
 
     examples = [
         {"output": (1,), "target": "binary", "activation": "sigmoid"},

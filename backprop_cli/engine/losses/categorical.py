@@ -84,7 +84,8 @@ class Categorical(Loss):
         if self.from_logits and not unbounded:
             raise BuildError(
                 f"from_logits: true takes outputs without an activation, but the network ends with {last.type_name}; "
-                "leave from_logits out and end with softmax, which is fused with the loss"
+                "leave from_logits out (CrossEntropyLoss implies it, cross_entropy does not) and end with softmax, "
+                "which is fused with the loss"
             )
         if not self.from_logits and not last.distribution:
             remedy = "end with activation: softmax"

@@ -29,6 +29,8 @@ class CategoricalCrossentropy(Categorical):
     Raises DataError for a class id outside 0 … K − 1.
     """
 
+    implied = {"CrossEntropyLoss": {"from_logits": True}}  # PyTorch's
+
     examples = [
         {"output": (4,), "target": "classes", "activation": "softmax"},
         {"output": (3, 5), "target": "classes", "activation": "softmax"},

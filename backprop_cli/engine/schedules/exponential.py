@@ -20,5 +20,7 @@ class Exponential(Schedule):
     every: Annotated[PositiveInt, Doc("units for one factor")] = 1
     staircase: Annotated[bool, Doc("change the rate only every `every` units rather than at each")] = False
 
+    implied = {"ExponentialLR": {"unit": "epoch"}}  # PyTorch's counts epochs
+
     def at(self, s: int) -> float:
         return float(self.gamma ** (s // self.every if self.staircase else s / self.every))

@@ -18,5 +18,7 @@ class MultiStep(Schedule):
     milestones: Annotated[list[PositiveInt], Doc("units at which the rate is multiplied")]
     gamma: Annotated[NonNegative, Doc("factor at each milestone")] = 0.1
 
+    implied = {"MultiStepLR": {"unit": "epoch"}}  # PyTorch's counts epochs
+
     def at(self, s: int) -> float:
         return float(self.gamma ** bisect_right(sorted(self.milestones), s))

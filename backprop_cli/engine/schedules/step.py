@@ -17,5 +17,7 @@ class Step(Schedule):
     every: Annotated[PositiveInt, Doc("units between two reductions")]
     gamma: Annotated[NonNegative, Doc("factor on the rate, each time")] = 0.1
 
+    implied = {"StepLR": {"unit": "epoch"}}  # PyTorch's counts epochs
+
     def at(self, s: int) -> float:
         return float(self.gamma ** (s // self.every))

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from backprop_cli.errors import UsageError
-from backprop_cli.registry import expected
+from backprop_cli.errors import UsageError, expected
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -11,8 +11,7 @@ import numpy.typing as npt
 
 from backprop_cli.engine.metrics.base import Metric, larger_is_better
 from backprop_cli.engine.parameters import ParameterStore
-from backprop_cli.errors import UsageError
-from backprop_cli.registry import expected
+from backprop_cli.errors import UsageError, expected
 from backprop_cli.training.loop import Callback, Loop, Row
 from backprop_cli.training.options import EarlyStopping
 
