@@ -41,6 +41,7 @@ from backprop_cli.runs.directory import CHECKPOINTS, RUN_JSON, RunDirectory, fin
 from backprop_cli.training.callbacks.best import Best
 from backprop_cli.training.callbacks.threads import Threads
 from backprop_cli.training.loop import Callback, Loop
+from backprop_cli.training.remarks import too_few_rows
 from backprop_cli.weights.load import MisfitError, load_foreign
 
 Array = npt.NDArray[Any]
@@ -239,6 +240,8 @@ def training(prepared: Prepared, callbacks: Sequence[Callback] = ()) -> tuple[Lo
         loop = Loop(prepared.network, optimizer, train, validation, options, [best, *threads, *callbacks])
     except BuildError as error:
         raise ConfigError([cfg.problem(("optimizer", "groups"), str(error))]) from None
+    if (refused := too_few_rows(loop)) is not None:
+        raise ConfigError([cfg.problem(("trainer", "batch_size"), refused)])
     prepared.network.reserve(max(train.batch_size, validation.batch_size if validation else 0))
     return loop, best
 

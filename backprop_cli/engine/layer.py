@@ -125,6 +125,7 @@ class Layer(Component):
     masks: Sequence[Array | None] | None = slot()  # of each input: (n, T), True at steps that count
     made_mask: Array = slot()  # of y: see makes_mask and mask_rule
     mask_rule: Rule | None = slot()  # how the steps of y count, where they are not those of x; set in `build`
+    least_rows: int | None = slot()  # what a batch of training needs; set in `build` where it is more than one
     remark: str | None = slot()  # what `bp check` and `bp train` are to say; set in `build`
 
     @property

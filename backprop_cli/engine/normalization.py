@@ -10,6 +10,7 @@ from annotated_types import Gt
 
 from backprop_cli.engine.layer import Array, Initializer, Layer, Shape
 from backprop_cli.engine.masks import zeroed
+from backprop_cli.errors import BuildError
 from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import Doc, slot
 
@@ -75,6 +76,11 @@ class GroupedNormalization(Normalization):
 
     def group(self, shape: Shape, places: int, groups: int) -> Shape:
         """Normalise over this many places and this many groups of channels at a time."""
+        if places * shape[-1] // groups == 1:
+            raise BuildError(
+                f"{self.type_name} would normalise each number of {shape} by itself, which leaves 0 of all of them; "
+                "normalise over more places or channels at a time, or leave it out"
+            )
         self.ask_affine(shape)
         self._view = (-1, places, groups, shape[-1] // groups)
         statistics = (int(np.prod(shape[:-1])) // places, 1, groups, 1)

@@ -10,7 +10,33 @@ from backprop_cli.training.loop import Loop
 
 def remarks(loop: Loop) -> list[str]:
     """One sentence for each surprise: where it is, what will happen, what to do about it."""
-    return [*_accumulation(loop), *_masks(loop.network)]
+    return [*_accumulation(loop), *_last_batch(loop), *_masks(loop.network)]
+
+
+def too_few_rows(loop: Loop) -> str | None:
+    """Why the network cannot be trained in such batches; None if it can."""
+    rows = loop.train.batch_size
+    for node in loop.network.nodes:
+        least = node.layer.least_rows or 1
+        if rows < least:
+            return (
+                f"{node.name} ({node.layer.type_name}) takes statistics of a batch, and of one number there are none; "
+                f"expected batches of {least} rows or more, got {rows}"
+            )
+    return None
+
+
+def _last_batch(loop: Loop) -> list[str]:
+    train = loop.train
+    rows = min(train.batch_size, train.samples - (train.steps_per_epoch - 1) * train.batch_size)
+    short = [node.name for node in loop.network.nodes if rows < (node.layer.least_rows or 1)]
+    if not short:
+        return []
+    return [
+        f"trainer.batch_size: the last batch of each epoch has {rows} row, too few for the statistics of "
+        f"{', '.join(short)}, which will use the running ones there; `drop_last: true` leaves that batch out, another "
+        "batch_size fills it"
+    ]
 
 
 def _accumulation(loop: Loop) -> list[str]:

@@ -54,6 +54,8 @@ class BatchNorm(Normalization):
         self.state("running_mean", shape[-1:])
         self.state("running_variance", shape[-1:], 1.0)
         self.workspace("factors", (3, shape[-1]), per_sample=False)
+        if int(np.prod(shape[:-1])) == 1 and self.frozen is not True:
+            self.least_rows = 2
         if self.has_mask:
             self.workspace("packed", (3, *shape), axis=1, temporary=True)
         return shape

@@ -17,7 +17,7 @@ class LayerNorm(GroupedNormalization):
         {"options": {}, "inputs": [(4,)]},
         {"options": {"scale": False}, "inputs": [(3, 5)]},
         {"options": {"center": False, "epsilon": 1e-3}, "inputs": [(2, 2, 3)]},
-        {"options": {}, "inputs": [(2, 1)]},
+        {"options": {}, "inputs": [(1, 2)]},
     ]
 
     def build(self, *shapes: Shape) -> Shape:
