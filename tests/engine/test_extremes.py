@@ -90,3 +90,25 @@ def targets(kind: str, shape: tuple[int, ...], dtype: str) -> list[np.ndarray]:
         return [np.eye(shape[-1], dtype=dtype)[np.full((3, *shape[:-1]), label)] for label in (0, shape[-1] - 1)]
     ends = {"binary": (0, 1), "signs": (-1, 1), "positive": (1e-3, 1e4)}.get(kind, (0, 1e4))
     return [np.full((3, *shape), end, dtype) for end in ends]
+
+
+ROWWISE = {"softmax", "log_softmax"}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", sorted(set(classes("activation")) - ROWWISE))
+def test_far_out_an_activation_has_the_slope_it_ends_with(name: str, dtype: str) -> None:
+    """At ±1e30 and the largest numbers as at ±1e4, where every activation is flat or straight."""
+    network = Network(
+        [Node("y", make("layer", name), ("input",))], (6,), Projection(), dtype=dtype, input_gradient=True
+    )
+    x = np.array([[-1e4, 1e4, -1e30, 1e30, np.finfo(dtype).min / 4, np.finfo(dtype).max / 4]], dtype)
+    with np.errstate(over="ignore"):  # of squares whose exponential is 0
+        y = network.forward(x, training=True)
+        network.loss(y, np.ones((1, 6), dtype))
+        network.backward()
+    assert np.isfinite(y).all()
+    slopes = network.input_gradients[0]
+    np.testing.assert_allclose(slopes[2:], np.tile(slopes[:2], 2), atol=1e-6)
+    largest = np.array([y[0, 3] / 1e30, y[0, 2] / -1e30])  # of a straight end: y/x
+    np.testing.assert_allclose(slopes[[1, 0]], largest, atol=1e-4)

@@ -14,14 +14,14 @@ from backprop_cli.registry import Doc, slot
 
 @dataclass(kw_only=True)
 class ForgetGateOpen(InitializerBase):
-    """One added to the forget gate's quarter of the bias, so that the cell remembers at first."""
+    """One in the forget gate's quarter of the bias, so that the cell remembers at first."""
 
     inner: Any
 
     def fill(self, out: Array, rng: np.random.Generator) -> None:
         self.inner.fill(out, rng)
         units = len(out) // 4
-        out[units : 2 * units] += 1
+        out[units : 2 * units] = 1
 
 
 @layer("lstm")
@@ -42,7 +42,10 @@ class LSTM(Recurrent):
     """
 
     unit_forget_bias: Annotated[
-        bool, Doc("add 1 to the initial bias of the forget gate, so that the cell remembers at first")
+        bool,
+        Doc(
+            "begin with a bias of 1 at the forget gate, whatever bias_initializer, so that the cell remembers at first"
+        ),
     ] = True
 
     gates = 4

@@ -52,7 +52,8 @@ class Mish(Activation):
             np.divide(self.slope, self.w, out=self.slope)
             np.divide(self.slope, self.w, out=self.slope)  # twice, as w² could overflow
             np.multiply(self.slope, 4, out=self.slope)
-            np.multiply(self.slope, x, out=self.slope)
+            np.minimum(x, FLAT, out=self.e)  # beyond, the term is 0; it would be x times what is left of e/w²
+            np.multiply(self.slope, self.e, out=self.slope)
             np.add(self.slope, self.part, out=self.slope)
             np.multiply(dy, self.slope, out=dx)
 

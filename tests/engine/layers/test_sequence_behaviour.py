@@ -70,6 +70,8 @@ def test_the_output_is_held_over_padding_and_padding_has_no_gradient(cell: dict[
 def test_the_forget_gate_is_open_at_first() -> None:
     opened = alone({"type": "lstm", "units": 2}, (3, 1)).parameters["layer.b"]
     np.testing.assert_array_equal(opened, [0, 0, 1, 1, 0, 0, 0, 0])
+    tenths = alone({"type": "lstm", "units": 2, "bias_initializer": {"type": "constant", "value": 0.1}}, (3, 1))
+    np.testing.assert_allclose(tenths.parameters["layer.b"], [0.1, 0.1, 1, 1, 0.1, 0.1, 0.1, 0.1], rtol=1e-6)
     assert not alone({"type": "lstm", "units": 2, "unit_forget_bias": False}, (3, 1)).parameters["layer.b"].any()
 
 
