@@ -9,7 +9,7 @@ from typer.core import TyperCommand, TyperGroup
 
 #: the commands of `bp` as its help lists them; what is not named here comes last
 SECTIONS = {
-    "Train": ["train", "sweep", "eval", "predict"],
+    "Train": ["train", "sweep", "eval", "predict", "export"],
     "Understand": ["check", "gradcheck", "trace", "doctor", "plot", "report", "profile"],
     "Keep": ["runs", "config", "data"],
     "Learn": ["lesson"],

@@ -56,18 +56,18 @@ def first_network(*overrides: str, say: Callable[[str], None] | None = None) -> 
 
 
 def test_a_run_goes_on_with_a_new_head_and_a_frozen_layer(place: Path) -> None:
-    other = {**FIRST, "name": "second", "frozen": "true", "classes": 4}
-    Path("second.yaml").write_text(CONFIG.format(**other) + "weights: {path: runs/first, skip: [dense_2]}\n")
+    other = {**FIRST, "name": "second", "frozen": "true", "tail": ", activation: softmax, name: head"}
+    Path("second.yaml").write_text(CONFIG.format(**other) + "weights: {path: runs/first, skip: [dense_2, head]}\n")
     said: list[str] = []
     train(load("second.yaml"), run_dir=Path("runs/second"), warn=said.append)
-    assert any("dense_1, batch_norm_1; not loaded: dense_2" in each for each in said)
+    assert any("dense_1, batch_norm_1; not loaded: head" in each for each in said)
     before, after = arrays("first"), arrays("second", "last")
     for name in ("dense_1.W", "dense_1.b"):
         np.testing.assert_array_equal(before[name], after[name])
     assert not np.array_equal(before["batch_norm_1.running_mean"], after["batch_norm_1.running_mean"])
-    assert after["dense_2.W"].shape == (6, 4)
+    assert after["head.W"].shape == (6, 3)
     train(load("runs/second/config.yaml"), run_dir=Path("runs/third"), warn=said.append)
-    np.testing.assert_array_equal(arrays("third", "last")["dense_2.W"], after["dense_2.W"])
+    np.testing.assert_array_equal(arrays("third", "last")["head.W"], after["head.W"])
 
 
 @pytest.mark.parametrize("form", ["first", "latest", "runs/first", "runs/first/checkpoints/last.safetensors"])

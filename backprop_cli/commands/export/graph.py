@@ -21,6 +21,7 @@ TYPES = {
     "bool": TensorProto.BOOL,
     "text": TensorProto.STRING,
 }
+BOOLEAN = dict.fromkeys(("Equal", "IsNaN", "Less", "Not"), "bool")
 Size = int | str  # a string is a size that is not fixed, by its name
 
 
@@ -37,6 +38,7 @@ class Graph:
         self.nodes: list[NodeProto] = []
         self.names: dict[int, str] = outer.names if outer else {}  # of parameters, by the id of their array
         self.constants: dict[str, Array] = outer.constants if outer else {}
+        self.kinds: dict[str, Any] = outer.kinds if outer else {}  # the types of values, as far as transforms go
         self._known: dict[Any, str] = outer._known if outer else {}
         self._count = 0
 
@@ -50,6 +52,7 @@ class Graph:
         inputs = [each if isinstance(each, str) else self.constant(each) for each in operands]
         made = [self._name(op) for _ in range(outputs)]
         values = {key: numpy_helper.from_array(v) if isinstance(v, np.ndarray) else v for key, v in attributes.items()}
+        self.kinds |= dict.fromkeys(made, BOOLEAN.get(op) or self.kinds.get(inputs[0] if inputs else "", "float32"))
         self.nodes.append(helper.make_node(op, inputs, made, name=made[0], domain=domain, **values))
         return made
 
@@ -65,11 +68,30 @@ class Graph:
         key = (kind, array.shape, array.tobytes())
         if key not in self._known:
             name = self.names.get(id(value)) or self._name("constant")
-            self._known[key], self.constants[name] = name, array
+            self._known[key], self.constants[name], self.kinds[name] = name, array, kind
         return self._known[key]
 
     def cast(self, x: Operand, kind: Kind) -> str:
-        return self.add("Cast", x, to=TYPES[kind])
+        made = self.add("Cast", x, to=TYPES[kind])
+        self.kinds[made] = kind
+        return made
+
+    def input(self, name: str, kind: str) -> str:
+        """A value that comes from outside."""
+        self.kinds[name] = kind
+        return name
+
+    def finish(self, x: str, name: str) -> None:
+        """Give the last value its name."""
+        self.nodes.append(helper.make_node("Identity", [x], [name], name=name))
+
+    def same(self, other: Graph) -> bool:
+        """Whether the two do the same with the same numbers."""
+        return (
+            [node.SerializeToString() for node in self.nodes] == [node.SerializeToString() for node in other.nodes]
+            and self.constants.keys() == other.constants.keys()
+            and all(np.array_equal(array, other.constants[name]) for name, array in self.constants.items())
+        )
 
     def scan(
         self, step: Callable[..., Sequence[str]], states: Sequence[str], x: Sequence[tuple[str, Kind]], reverse: bool

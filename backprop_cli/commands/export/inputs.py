@@ -1,0 +1,125 @@
+"""What an exported model takes: one array, or the columns of a table, each by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from backprop_cli.commands.export.graph import Graph, Size
+from backprop_cli.data.files.matrix import Columns
+from backprop_cli.data.schema import Schema
+from backprop_cli.data.transform import Transform
+from backprop_cli.data.transforms.normalize import Normalize
+from backprop_cli.data.transforms.standardize import Standardize
+from backprop_cli.engine.graph import Network
+from backprop_cli.onnx import Kind
+
+INPUT = "input"
+FAR = 1000  # spreads away from 0: from there on float32 rounds raw values too coarsely
+
+
+@dataclass
+class Value:
+    """An input: its name, type and shape without the batch axis."""
+
+    name: str
+    kind: str
+    shape: list[Size]
+
+
+@dataclass
+class Inputs:
+    """The inputs, and the value in which they come together as x."""
+
+    x: str
+    values: list[Value]
+    notes: list[str] = field(default_factory=list)
+
+    def lengthen(self, name: str) -> None:
+        """Give the first axis after the batch no fixed size."""
+        self.values[0].shape[0] = name
+
+
+def enter(
+    graph: Graph,
+    data: Schema,
+    steps: Sequence[Transform],
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    network: Network,
+) -> Inputs:
+    """Declare the inputs of a model with raw rows of this shape and dtype, up to where transforms begin."""
+    kind: Kind = "float32"
+    if dtype.kind in "iu" and dtype != np.uint8:
+        kind = "int64"
+    elif dtype == np.float64 and _far(steps):
+        kind = "float64"
+    if data.table is not None and not data.table.text and data.table.categories:
+        return _columns(graph, data.table, kind)
+    x = graph.input(INPUT, kind)
+    inputs = Inputs(x, [Value(INPUT, kind, list(shape))])
+    if data.table is not None and data.table.fill:
+        graph.scope = "table"
+        fills = np.array([data.table.fill.get(name, np.nan) for name in data.table.features], np.float64)
+        inputs.x = graph.add("Where", graph.add("IsNaN", x), graph.constant(fills, kind), x)
+        graph.kinds[inputs.x] = kind
+    if kind == "float64":
+        inputs.notes.append(f"{INPUT} is float64: float32 would round its values too coarsely")
+    return inputs
+
+
+def _columns(graph: Graph, table: Columns, kind: Kind) -> Inputs:
+    """Every column by its name, numbers as they are, texts as codes or one-hot; as `data.files.matrix` has it."""
+    inputs = Inputs("", [])
+    parts = []
+    for name in table.features:
+        graph.scope = f"column_{name}"
+        known = table.categories.get(name)
+        if known is None:
+            kind_here: Kind = "float32" if kind == "int64" else kind
+            x = graph.input(name, kind_here)
+            inputs.values.append(Value(name, kind_here, [1]))
+            if name in table.fill:
+                fill = graph.constant([table.fill[name]], kind_here)
+                x = graph.add("Where", graph.add("IsNaN", x), fill, x)
+                graph.kinds[x] = kind_here
+            parts.append(x)
+            continue
+        x = graph.input(name, "text")
+        inputs.values.append(Value(name, "text", [1]))
+        codes = _codes(graph, x, known, table.fill.get(name))
+        if table.encoding == "one_hot":
+            codes = graph.cast(graph.add("Equal", codes, np.arange(len(known))[None]), "float32")
+        wanted: Kind = "int64" if table.integers else kind
+        parts.append(codes if graph.kinds[codes] == wanted else graph.cast(codes, wanted))
+    graph.scope = "table"
+    inputs.x = parts[0] if len(parts) == 1 else graph.add("Concat", *parts, axis=1)
+    inputs.notes.append("each column is an input of its own, of shape (N, 1): " + ", ".join(table.features))
+    return inputs
+
+
+def _codes(graph: Graph, x: str, known: Sequence[str], fill: float | str | None) -> str:
+    """The number of each text among the known ones; −1 for another. A missing text is an empty one."""
+    keys, numbers = list(known), list(range(len(known)))
+    if fill is not None and "" not in known and fill in known:
+        keys, numbers = [*keys, ""], [*numbers, known.index(str(fill))]
+    made = graph.add("LabelEncoder", x, domain="ai.onnx.ml", keys_strings=keys, values_int64s=numbers, default_int64=-1)
+    graph.kinds[made] = "int64"
+    return made
+
+
+def _far(steps: Sequence[Transform]) -> bool:
+    """Whether raw values lie so far from 0, compared with their spread, that float32 could not tell them apart."""
+    for step in steps:
+        if isinstance(step, Standardize):
+            centre, spread = np.abs(step.learned_mean), step.learned_std
+        elif isinstance(step, Normalize):
+            centre = np.maximum(np.abs(step.smallest), np.abs(step.largest))
+            spread = step.largest - step.smallest
+        else:
+            continue
+        return bool((centre > FAR * np.where(spread > 0, spread, np.inf)).any())
+    return False

@@ -1,0 +1,165 @@
+"""What layers do, written for reading: `bp export --to numpy` copies the functions that a network needs.
+
+Images are (N, H, W, C), sequences (N, T, F), rows (N, F).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+Array = Any  # an array of NumPy's
+
+
+def dense(x: Array, W: Array, b: Array = 0) -> Array:
+    """Every output is a weighted sum of all inputs, and a bias."""
+    return x @ W + b
+
+
+def windows(x: Array, kernel: tuple[int, int], strides: tuple[int, int], dilation: tuple[int, int]) -> Array:
+    """All places of a window in images (N, H, W, C), as (N, H', W', kh, kw, C)."""
+    reach = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
+    seen = np.lib.stride_tricks.sliding_window_view(x, reach, axis=(1, 2))  # (N, H'', W'', C, rh, rw)
+    seen = seen[:, :: strides[0], :: strides[1], :, :: dilation[0], :: dilation[1]]
+    return seen.transpose(0, 1, 2, 4, 5, 3)
+
+
+def pad(x: Array, rows: tuple[int, int], columns: tuple[int, int], value: float = 0) -> Array:
+    """A border around images."""
+    return np.pad(x, ((0, 0), rows, columns, (0, 0)), constant_values=value)
+
+
+def conv2d(
+    x: Array,
+    W: Array,
+    b: Array = 0,
+    strides: tuple[int, int] = (1, 1),
+    dilation: tuple[int, int] = (1, 1),
+    groups: int = 1,
+) -> Array:
+    """The kernel W (kh, kw, C/groups, O) at every place of the image: a weighted sum of what the window shows."""
+    seen = windows(x, W.shape[:2], strides, dilation)
+    parts = [
+        np.einsum("nhwijc,ijco->nhwo", some, kernel)
+        for some, kernel in zip(np.split(seen, groups, axis=-1), np.split(W, groups, axis=-1), strict=True)
+    ]
+    return np.concatenate(parts, axis=-1) + b
+
+
+def max_pool2d(x: Array, size: tuple[int, int], strides: tuple[int, int]) -> Array:
+    """The largest number in each window."""
+    return windows(x, size, strides, (1, 1)).max(axis=(3, 4))
+
+
+def avg_pool2d(x: Array, size: tuple[int, int], strides: tuple[int, int]) -> Array:
+    """The mean of each window."""
+    return windows(x, size, strides, (1, 1)).mean(axis=(3, 4))
+
+
+def batch_norm(
+    x: Array, mean: Array, variance: Array, gamma: Array = 1, beta: Array = 0, epsilon: float = 1e-5
+) -> Array:
+    """Each channel to mean 0 and variance 1, as it was in training, then scaled and shifted."""
+    return (x - mean) / np.sqrt(variance + epsilon) * gamma + beta
+
+
+def layer_norm(x: Array, gamma: Array = 1, beta: Array = 0, epsilon: float = 1e-5) -> Array:
+    """Each row to mean 0 and variance 1, then scaled and shifted."""
+    mean, variance = x.mean(axis=-1, keepdims=True), x.var(axis=-1, keepdims=True)
+    return (x - mean) / np.sqrt(variance + epsilon) * gamma + beta
+
+
+def rms_norm(x: Array, gamma: Array, epsilon: float = 1e-6) -> Array:
+    """Each row divided by its root mean square, then scaled."""
+    return x / np.sqrt((x * x).mean(axis=-1, keepdims=True) + epsilon) * gamma
+
+
+def flatten(x: Array) -> Array:
+    """All numbers of an example in one row."""
+    return x.reshape(len(x), -1)
+
+
+def places(x: Array) -> tuple[int, ...]:
+    """The axes between the batch and the channels."""
+    return tuple(range(1, x.ndim - 1))
+
+
+def global_avg_pool(x: Array) -> Array:
+    """The mean of each channel over all places."""
+    return x.mean(axis=places(x))
+
+
+def global_max_pool(x: Array) -> Array:
+    """The largest number of each channel over all places."""
+    return x.max(axis=places(x))
+
+
+def relu(x: Array) -> Array:
+    return np.maximum(x, 0)
+
+
+def leaky_relu(x: Array, slope: Array = 0.01) -> Array:
+    return np.where(x > 0, x, slope * x)
+
+
+def elu(x: Array, alpha: float = 1.0) -> Array:
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+
+
+def selu(x: Array) -> Array:
+    return 1.0507009873554805 * elu(x, 1.6732632423543772)
+
+
+def sigmoid(x: Array) -> Array:
+    return 0.5 + 0.5 * np.tanh(0.5 * x)  # 1 / (1 + exp(−x)), which cannot overflow so
+
+
+def hard_sigmoid(x: Array) -> Array:
+    return np.clip(x / 6 + 0.5, 0, 1)
+
+
+def hard_swish(x: Array) -> Array:
+    return x * hard_sigmoid(x)
+
+
+def silu(x: Array) -> Array:
+    return x * sigmoid(x)
+
+
+def tanh(x: Array) -> Array:
+    return np.tanh(x)
+
+
+def softplus(x: Array) -> Array:
+    return np.logaddexp(x, 0)
+
+
+def softsign(x: Array) -> Array:
+    return x / (1 + np.abs(x))
+
+
+def mish(x: Array) -> Array:
+    return x * np.tanh(softplus(x))
+
+
+def gelu(x: Array) -> Array:
+    """x times the share of a normal distribution below x."""
+    from math import erf
+
+    return x * (0.5 + 0.5 * np.vectorize(erf, otypes=[float])(x / np.sqrt(2))).astype(x.dtype)
+
+
+def gelu_tanh(x: Array) -> Array:
+    return x * (0.5 + 0.5 * np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))).astype(x.dtype)
+
+
+def softmax(x: Array) -> Array:
+    """Exponentials that sum to one; the largest is taken off first, so that none overflows."""
+    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+def log_softmax(x: Array) -> Array:
+    x = x - x.max(axis=-1, keepdims=True)
+    return x - np.log(np.exp(x).sum(axis=-1, keepdims=True))

@@ -1,0 +1,39 @@
+"""Every config that ships is exported, and gives there what it gives here."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from backprop_cli.commands.export.export import export
+from backprop_cli.errors import UsageError
+from tests.commands.export.conftest import near, numpy_outputs, onnx_outputs, untrained
+
+ROOT = Path(__file__).parents[3]
+CONFIGS = sorted(path for path in (ROOT / "configs").rglob("*.yaml") if not path.name.endswith(".lesson.yaml"))
+OFFLINE = {"mnist": ["dataset.source=sample", "dataset.name=mnist5k", "~dataset.fallback", "~dataset.splits"]}
+SHOWN = {"cnn", "mazur", "deep_sigmoid_residual", "xor_batch_norm"}  # a process each is enough for these
+#: networks that are neither feed-forward nor convolutional
+NOT_SHOWN = {"adding_lstm", "char_transformer", "clip_rnn", "exploding", "exploding_clipped"}
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_a_config_gives_the_same_in_onnxruntime(path: Path, tmp_path: Path) -> None:
+    model, dataset = untrained(path, OFFLINE.get(path.stem, ()))
+    started = time.process_time()
+    made = export(model, "onnx", tmp_path / "model.onnx")
+    assert time.process_time() - started < 3
+    x = dataset.splits["train"].x[:20]
+    expected = model.outputs(x)
+    near(onnx_outputs(made.path, x), expected)
+    near(onnx_outputs(made.path, x[:1]), expected[:1])
+    if path.stem in NOT_SHOWN:
+        with pytest.raises(UsageError, match="cannot be exported to numpy"):
+            export(model, "numpy", tmp_path / "model.py")
+        return
+    written = export(model, "numpy", tmp_path / "model.py").path
+    compile(written.read_text(), "model.py", "exec")
+    if path.stem in SHOWN:
+        near(numpy_outputs(written, x), expected)
