@@ -77,6 +77,7 @@ def main() -> None:
     _exit_on(signal.SIGHUP)
     arguments = [each for each in sys.argv[1:] if each != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1 or bool(os.environ.get("BP_DEBUG"))
+    os.environ["MPLBACKEND"] = "agg"  # pictures are files; a notebook's or a broken backend must not stop them
     streams.prepare()
     sys.exit(run(arguments, debug))
 

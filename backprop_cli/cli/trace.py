@@ -32,7 +32,10 @@ def command(
     unset: Unset = None,
     step: Annotated[bool, typer.Option("--step", help="Wait for Enter after each part; q ends.")] = False,
     blank: Annotated[bool, typer.Option("--blank", help="A worksheet: results hidden, key at the end.")] = False,
-    format: Annotated[Literal["text", "html"], typer.Option("--format", "-f", help="How to print.")] = "text",
+    format: Annotated[
+        Literal["text", "html"] | None,
+        typer.Option("--format", "-f", help="How to print. Default: html into a .html file, else text."),
+    ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to a file.")] = None,
     runs: Runs = RUNS,
     json: Json = False,
@@ -59,6 +62,8 @@ def command(
     from backprop_cli.runs.directory import find_run
     from backprop_cli.runs.files import write_atomically
 
+    if format is None:
+        format = "html" if output is not None and output.suffix.lower() in (".html", ".htm") else "text"
     if json and (blank or step or format == "html" or output):
         raise UsageError(
             "--json prints all numbers to stdout; it goes with none of --blank, --step, --format, --output"

@@ -40,12 +40,13 @@ DEFAULT = Mark("default")
 class Marked:
     """A value (scalar, `dict[str, Marked]` or `list[Marked]`), where it is, and where its key is."""
 
-    __slots__ = ("key", "mark", "value")
+    __slots__ = ("key", "mark", "value", "written")
 
     def __init__(self, value: Any, mark: Mark, key: Mark | None = None) -> None:
         self.value = value
         self.mark = mark
         self.key = key
+        self.written: str | None = None  # a scalar as its author wrote it: 1.10
 
     def children(self) -> Iterator[tuple[str | int, Marked]]:
         if isinstance(self.value, dict):

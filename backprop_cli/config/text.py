@@ -19,6 +19,7 @@ from backprop_cli.errors import ConfigError, Problem, suggest
 
 MAX_BYTES = 64 * 2**20
 MAX_ALIASED = 100_000  # values that aliases stand for, all together
+_TOO_DEEP = f"nested more than {MAX_DEPTH} levels deep; expected a flatter file"
 MAX_DIGITS = 100  # a 128-bit seed has 39
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C parser reads ten times faster
@@ -96,23 +97,35 @@ def parse(text: str, origin: str, problems: list[Problem]) -> Marked:
         while loader.check_event():
             builder.take(loader.get_event())
     except yaml.MarkedYAMLError as error:
-        raise ConfigError([*problems, _syntax(error, origin)]) from None
+        raise ConfigError([*problems, _syntax(error, text, origin)]) from None
     except yaml.YAMLError as error:
-        raise ConfigError([*problems, Problem(origin, None, None, "", f"not YAML: {error}")]) from None
+        message = f"not YAML: cannot be read ({error}); expected `key: value` lines"
+        raise ConfigError([*problems, Problem(origin, None, None, "", message)]) from None
     finally:
         loader.dispose()
     return builder.root or Marked(None, Mark(origin, 1, 1))
 
 
-def _syntax(error: yaml.MarkedYAMLError, origin: str) -> Problem:
+def _syntax(error: yaml.MarkedYAMLError, text: str, origin: str) -> Problem:
+    """What is wrong, in our words: those of the library change from one release to the next."""
     at, words = error.problem_mark or error.context_mark, error.problem or "cannot be read"
+    if at and _open_brackets(text, at) > MAX_DEPTH:  # the library has a limit of its own, and may come to it first
+        return problem(Mark(origin, at.line + 1, at.column + 1), (), _TOO_DEEP)
     if "expected ':'" in words and error.context_mark:
         at = error.context_mark  # the key without a colon, not the line after it
-    message = "not YAML: " + _PLAINER.get(words, words)
+    plainer = _PLAINER.get(words) or f"cannot be read from here on; check quotes, brackets and indentation ({words})"
+    message = "not YAML: " + plainer
     opened = error.context_mark
     if opened and at and opened.line != at.line and error.context:
         message += f" ({error.context} that starts in line {opened.line + 1})"
     return problem(Mark(origin, at.line + 1, at.column + 1) if at else Mark(origin), (), message)
+
+
+def _open_brackets(text: str, at: yaml.Mark) -> int:
+    """How many brackets are open at a place of the text."""
+    lines = text.splitlines()[: at.line + 1]
+    before = "".join(lines[:-1]) + lines[-1][: at.column] if lines else ""
+    return sum(before.count(each) for each in "[{") - sum(before.count(each) for each in "]}")
 
 
 class _Builder:
@@ -134,7 +147,9 @@ class _Builder:
             if self.wants_key():
                 self.keys[-1] = (event.value, mark)
             else:
-                self.place(Marked(self.scalar(event, mark), mark), event.anchor)
+                made = Marked(self.scalar(event, mark), mark)
+                made.written = event.value
+                self.place(made, event.anchor)
         elif isinstance(event, yaml.CollectionStartEvent):
             self.begin(event)
         elif isinstance(event, yaml.CollectionEndEvent):
@@ -153,7 +168,7 @@ class _Builder:
         if self.wants_key():
             raise self.fatal(mark, "a list or mapping as a key; expected a name")
         if len(self.open) >= MAX_DEPTH:
-            raise self.fatal(mark, f"nested more than {MAX_DEPTH} levels deep; expected a flatter file")
+            raise self.fatal(mark, _TOO_DEEP)
         self.untagged(event, mark)
         self.open.append(Marked({} if isinstance(event, yaml.MappingStartEvent) else [], mark))
         self.anchor_of.append(event.anchor)

@@ -8,6 +8,7 @@ inside a leaf is pydantic's (`leaves.py`). Bare names are written out in the nod
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -61,8 +62,14 @@ class Validator:
             part = node
             for key in inside:
                 part = part.value[key]
-            self.complain(part, (*path, *inside), message)
+            self.complain(part, (*path, *inside), self.as_written(message, part))
         return INVALID if failures else self.located(value, node, path)
+
+    def as_written(self, message: str, node: Marked) -> str:
+        """A hint to quote a number, with the number as it is written: "1.10" and not "1.1"."""
+        if not isinstance(node.value, int | float) or node.written is None:
+            return message
+        return message.replace(f'"{json.dumps(node.value)}" (quoted)', f'"{node.written}" (quoted)')
 
     def located(self, value: Any, node: Marked, path: Keys) -> Any:
         """Paths to read from, made absolute. They start where they are written: in the folder of their file, for

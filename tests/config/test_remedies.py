@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from backprop_cli.commands.check import check_config
+from backprop_cli.config import load_config
 from backprop_cli.errors import ConfigError
 
 BASE = """\
@@ -67,3 +68,13 @@ def test_the_remedy_works(tmp_path: Path, change: list[str], words: str, remedy:
     found = re.search(words, str(error))
     assert found, str(error)
     assert check_config(path, [found.expand(each) for each in remedy])[1] is None
+
+
+@pytest.mark.parametrize("written", ["1.10", "007", "1e3", "2024"])
+def test_a_number_where_text_is_wanted_is_quoted_as_it_was_written(tmp_path, written):
+    path = tmp_path / "c.yaml"
+    path.write_text(f"name: {written}\n{BASE}")
+    with pytest.raises(ConfigError, match=rf'did you mean "{re.escape(written)}" \(quoted\)'):
+        load_config(path)
+    path.write_text(f'name: "{written}"\n{BASE}')
+    assert load_config(path).name == written

@@ -197,3 +197,20 @@ def test_any_text_is_read_or_refused(text):
 def test_what_the_json_subset_writes_is_read_back(value):
     text = json.dumps({"a": value}).replace("Infinity", ".inf")
     assert data(text) == {"a": value}
+
+
+@pytest.mark.parametrize("depth", [MAX_DEPTH + 1, 999, 1001, 5000])
+@pytest.mark.parametrize("opening", ["[", "{a: ", "- "])
+def test_too_deep_is_said_in_our_words_whichever_limit_comes_first(depth, opening):
+    assert (
+        "nested more than 64 levels deep"
+        in refused("a: " + opening * depth if opening != "- " else "- " * depth).message
+    )
+
+
+def test_what_the_library_says_comes_after_what_we_say():
+    """Its words change from one release to the next."""
+    for text in ('a: "\\q"', "a: &", "a: !<", "%YAML 3.0\n---\na: 1", "a: |9x\n b"):
+        message = refused(text).message
+        assert message.startswith("not YAML: ") and message != "not YAML: "
+        assert any(word in message for word in ("check quotes, brackets and indentation", "expected", "quote"))

@@ -7,7 +7,7 @@ import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -35,6 +35,10 @@ _MEMORY_SHARE = 0.8
 #: from that many bytes on, a .npz that unpacks to that many times its size is a bomb and not data: deflate reaches
 #: 1,032 with nothing but zeros
 _BOMB_BYTES, _BOMB_RATIO = 1 << 28, 200
+_PICKLED = (
+    "{path}: holds pickled Python objects, which could run any program and are never loaded; save plain numbers with "
+    "numpy.save"
+)
 
 
 def load_arrays(
@@ -134,12 +138,31 @@ def read_npz(path: Path) -> dict[str, Array]:
 
 
 def _why(path: Path, error: Exception) -> str:
-    if any(word in str(error) for word in ("pickle", "Object arrays", "Python objects")):
-        return (
-            f"{path}: holds pickled Python objects, which could run any program and are never loaded; "
-            "save plain numbers with numpy.save"
-        )
-    return f"{path}: damaged or not a NumPy file: {error}; save it again"
+    return (
+        _PICKLED.format(path=path)
+        if _is_pickled(path)
+        else f"{path}: damaged or no NumPy file ({error}); save it again"
+    )
+
+
+def _is_pickled(path: Path) -> bool:
+    """Whether a .npy file holds Python objects, or a file is nothing but a pickle. Asked of the file itself."""
+    with path.open("rb") as file:
+        if file.read(2)[:1] == b"\x80":
+            return True
+        file.seek(0)
+        try:
+            return bool(_header(file)[1].hasobject)
+        except ValueError:
+            return False
+
+
+def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and dtype that a .npy file declares. Raises ValueError."""
+    version = np.lib.format.read_magic(stream)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(stream)
+    return shape, dtype
 
 
 def _check_sizes(path: Path) -> None:
@@ -148,11 +171,9 @@ def _check_sizes(path: Path) -> None:
     with zipfile.ZipFile(path) as file:
         for member in file.infolist():
             with file.open(member) as stream:
-                version = np.lib.format.read_magic(stream)
-                read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-                shape, _, dtype = read(stream)
+                shape, dtype = _header(stream)
                 if dtype.hasobject:
-                    raise ValueError("Object arrays")
+                    raise DataError(_PICKLED.format(path=path))
                 declared = math.prod(shape) * dtype.itemsize
                 if declared != member.file_size - stream.tell():
                     raise ValueError(f"{member.filename} declares {declared} bytes, {member.file_size} are stored")
