@@ -231,11 +231,57 @@ def prune(
         raise typer.Exit(1)
 
 
+def pack(
+    run: RunName,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help=".tar.zst or .zip; by default ID.tar.zst.")
+    ] = None,
+    runs: Runs = RUNS,
+) -> None:
+    """Pack a run into one file, for sending it to somebody else.
+
+    \b
+    Examples:
+      bp runs pack latest
+      bp runs pack moons-20260801-120000-1a2b -o moons.zip
+    """
+    from backprop_cli.runs.directory import find_run
+    from backprop_cli.runs.pack import pack
+
+    print(pack(find_run(run, runs), output))
+
+
+def unpack(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `bp runs pack` made.", show_default=False)],
+    runs: Runs = RUNS,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What to call the run here, in place of its own name.")
+    ] = None,
+) -> None:
+    """Unpack a run that somebody else has packed. Nothing in it is believed, and nothing is run.
+
+    \b
+    Examples:
+      bp runs unpack moons-20260801-120000-1a2b.tar.zst
+      bp runs unpack moons.zip --name theirs
+    """
+    from backprop_cli.cli import ui
+    from backprop_cli.runs.pack import unpack
+
+    made = unpack(file, runs, name)
+    if plugins := made.plugin_copies():
+        names = ", ".join(each.name for each in plugins)
+        ui.warn(f"{made.path} has plugins, Python code that runs when the run is used; read them first: {names}")
+    print(made.path)
+
+
 def register(app: typer.Typer) -> None:
-    runs = group("List, show, compare and remove runs.")
+    runs = group("List, show, compare, pack and remove runs.")
     runs.command("ls")(listing)
     runs.command("show")(show)
     runs.command("compare")(side_by_side)
     runs.command("rm")(delete)
     runs.command("prune")(prune)
+    runs.command("pack")(pack)
+    runs.command("unpack")(unpack)
     app.add_typer(runs, name="runs")

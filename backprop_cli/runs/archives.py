@@ -1,0 +1,136 @@
+"""Archives of runs, .zip and .tar.zst, opened so that nothing in them is believed.
+
+A reader gives (name, bytes or None for a folder) member by member. Links, devices, encrypted and sparse members are
+refused; headers that would fill the memory, too.
+"""
+
+from __future__ import annotations
+
+import stat
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from backprop_cli.errors import RunError, UsageError
+
+SUFFIXES = (".tar.zst", ".zip")
+MAX_FILES = 10_000
+MAX_BYTES = 16 << 30  # of all members together, unpacked
+MAX_BETWEEN = 1 << 20  # bytes of headers before a member of a .tar
+PIECE = 1 << 20
+
+Member = tuple[str, int | None, Callable[[], Iterator[bytes]]]
+
+
+def check_name(path: Path) -> None:
+    """Raise UsageError for a name that does not say the form of an archive."""
+    if not path.name.endswith(SUFFIXES):
+        raise UsageError(f"{path}: expected a name ending in {' or '.join(SUFFIXES)}")
+
+
+def write(path: Path, files: Iterable[tuple[str, int, IO[bytes]]]) -> None:
+    """Write (name, size, open file) after each other. Raises OSError."""
+    if path.name.endswith(".zip"):
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, _, file in files:
+                with archive.open(zipfile.ZipInfo(name), "w", force_zip64=True) as into:
+                    while piece := file.read(PIECE):
+                        into.write(piece)
+        return
+    import pyarrow as pa
+
+    with (
+        pa.OSFile(str(path), "wb") as raw,
+        pa.CompressedOutputStream(raw, "zstd") as packed,
+        tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as tar,
+    ):
+        for name, size, file in files:
+            entry = tarfile.TarInfo(name)
+            entry.size = size
+            tar.addfile(entry, file)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[Iterator[Member]]:
+    """The members of an archive, one after the other. Raises RunError, here and while they are read."""
+    import pyarrow as pa
+
+    try:
+        if path.name.endswith(".zip"):
+            with zipfile.ZipFile(path) as archive:
+                yield _zip_members(archive, path)
+        else:
+            with pa.OSFile(str(path), "rb") as raw, pa.CompressedInputStream(raw, "zstd") as unpacked:
+                stream = _Limited(unpacked, path)
+                with tarfile.open(fileobj=stream, mode="r|") as tar:  # type: ignore[call-overload]  # read() is enough
+                    yield _tar_members(tar, stream, path)
+    except (OSError, EOFError, ValueError, KeyError, RuntimeError, NotImplementedError, MemoryError) as error:
+        raise _damaged(path, error) from None
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, tarfile.TarError, pa.ArrowException) as error:
+        raise _damaged(path, error) from None
+    except Exception as error:
+        if type(error).__module__ == "zlib":
+            raise _damaged(path, error) from None
+        raise
+
+
+def _damaged(path: Path, error: BaseException) -> RunError:
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return RunError(f"cannot read {path}: {error.strerror}")
+    return RunError(f"{path}: damaged or not an archive of this form ({' '.join(str(error).split()):.200})")
+
+
+def _zip_members(archive: zipfile.ZipFile, path: Path) -> Iterator[Member]:
+    for info in archive.infolist():
+        kind = stat.S_IFMT(info.external_attr >> 16)
+        if kind not in (0, stat.S_IFREG, stat.S_IFDIR) or info.flag_bits & 1:
+            raise RunError(
+                f"{path}: {info.filename!r:.100} is a link, a device or encrypted; expected plain files only"
+            )
+        if info.is_dir():
+            yield info.filename.rstrip("/"), None, lambda: iter(())
+        else:
+            yield info.filename, info.file_size, lambda info=info: _pieces(archive.open(info))  # type: ignore[misc]
+
+
+def _tar_members(tar: tarfile.TarFile, stream: _Limited, path: Path) -> Iterator[Member]:
+    while True:
+        stream.allow(MAX_BETWEEN)
+        entry = tar.next()
+        if entry is None:
+            return
+        if not (entry.isreg() or entry.isdir()) or entry.issparse():
+            raise RunError(f"{path}: {entry.name!r:.100} is a link, a device or sparse; expected plain files only")
+        if entry.isdir():
+            yield entry.name, None, lambda: iter(())
+        else:
+            stream.allow(min(entry.size, MAX_BYTES) + MAX_BETWEEN)
+            file = tar.extractfile(entry)
+            assert file is not None
+            yield entry.name, entry.size, lambda file=file: _pieces(file)  # type: ignore[misc]
+
+
+def _pieces(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        while piece := file.read(PIECE):
+            yield piece
+
+
+class _Limited:
+    """A stream that gives no more than it is allowed to: a header must not fill the memory."""
+
+    def __init__(self, stream: Any, path: Path) -> None:
+        self._stream, self._path, self._left = stream, path, MAX_BETWEEN
+
+    def allow(self, size: int) -> None:
+        self._left = size
+
+    def read(self, size: int) -> bytes:
+        self._left -= size
+        if self._left < 0:
+            raise RunError(f"{self._path}: a header of more than {MAX_BETWEEN:,} bytes")
+        data: bytes = self._stream.read(size)
+        return data

@@ -1,0 +1,171 @@
+"""A run as one file, for somebody else: packed here, and unpacked as if an enemy had packed it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+from typing import IO
+from uuid import uuid4
+
+from backprop_cli.errors import BpError, CheckpointError, RunError, UsageError
+from backprop_cli.runs import archives
+from backprop_cli.runs.checkpoints.checkpoint import CheckpointFile
+from backprop_cli.runs.directory import CHECKPOINTS, STAGING, RunDirectory
+from backprop_cli.runs.files import Folder
+from backprop_cli.runs.lock import LOCK
+from backprop_cli.runs.plain import failure, open_plain
+
+NAME = re.compile(r"[^./\\\x00-\x1f\x7f-\x9f][^/\\\x00-\x1f\x7f-\x9f]*")  # of a file, a folder or a run
+MAX_DEPTH = 4
+MAX_NAME = 200  # bytes
+
+
+def pack(run: RunDirectory, path: Path | None = None) -> Path:
+    """Write a run into an archive, by default `<id>.tar.zst` in the working directory; its path.
+
+    Links and what begins with a dot stay behind. Raises RunError while the run is running, and where the archive cannot
+    be written; UsageError for another ending.
+    """
+    path = path or Path(f"{run.path.resolve().name}.tar.zst")
+    archives.check_name(path)
+    if run.status == "running":
+        raise RunError(f"{run.path} is running; pack it when it has ended")
+    ending = next(each for each in archives.SUFFIXES if path.name.endswith(each))
+    temporary = path.parent / f".{path.name}.{uuid4().hex}.tmp{ending}"
+    try:
+        archives.write(temporary, _files(run))
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        os.replace(temporary, path)
+        Folder(path.parent).sync()
+    except OSError as error:
+        raise failure(f"cannot write {path}", error) from None
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+    return path
+
+
+def _files(run: RunDirectory) -> Iterator[tuple[str, int, IO[bytes]]]:
+    """Every plain file of a run, opened, under the run's name."""
+    home = run.path.resolve()
+    for folder, folders, names in os.walk(home):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            place = Path(folder) / name
+            if name.startswith(".") or place.is_symlink() or place == home / LOCK or not place.is_file():
+                continue
+            with os.fdopen(open_plain(place, os.O_RDONLY), "rb") as file:
+                yield str(PurePosixPath(home.name) / place.relative_to(home)), os.fstat(file.fileno()).st_size, file
+
+
+def unpack(path: Path, runs: Path, name: str | None = None) -> RunDirectory:
+    """The run of an archive, in the folder `runs` under its own name or another; there whole or not at all.
+
+    Raises RunError for what no run holds: links, devices, paths that lead elsewhere, too much of anything, checkpoints
+    that are damaged; UsageError for a name that is taken.
+    """
+    archives.check_name(path)
+    if name is not None and not _good(name):
+        raise UsageError(f"--name {name!r:.100}: expected the name of a folder")
+    staging = runs / f"{STAGING}{uuid4().hex}"
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        staging.mkdir()
+    except OSError as error:
+        raise failure(f"cannot write to {runs}", error) from None
+    try:
+        own = _extract(path, staging)
+        _check(staging, path)
+        target = runs / (name or own)
+        if os.path.lexists(target):
+            raise UsageError(f"{target} is there already; give another name with --name")
+        os.rename(staging, target)
+        Folder(runs).sync()
+    except OSError as error:
+        raise failure(f"cannot write to {runs}", error) from None
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return RunDirectory(target)
+
+
+def _extract(path: Path, staging: Path) -> str:
+    """Write the members of an archive into a folder that is empty; the name of the run."""
+    homes: set[str] = set()
+    seen: set[str] = set()
+    total = 0
+    with archives.reading(path) as members:
+        for number, (name, size, pieces) in enumerate(members, 1):
+            inside = _inside(name, path)
+            homes.add(PurePosixPath(name).parts[0])
+            if len(homes) > 1:
+                raise RunError(f"{path}: holds several folders, {', '.join(sorted(homes))[:200]}; expected one run")
+            total += size or 0
+            if number > archives.MAX_FILES or total > archives.MAX_BYTES:
+                most = f"{archives.MAX_FILES:,} files or {archives.MAX_BYTES:,} bytes"
+                raise RunError(f"{path}: more than {most}; no run is like that")
+            if size is None or inside is None:
+                continue
+            if str(inside) in seen:
+                raise RunError(f"{path}: {name!r:.100} is in it twice")
+            seen.add(str(inside))
+            _write(staging / inside, size, pieces(), path)
+    if not seen:
+        raise RunError(f"{path}: holds no files; expected a run")
+    return homes.pop()
+
+
+def _inside(name: str, path: Path) -> PurePosixPath | None:
+    """Where a member belongs in the run; None for the run's own folder. Raises RunError."""
+    parts = name.split("/")
+    if len(parts) > MAX_DEPTH or not all(_good(part) for part in parts):
+        raise RunError(f"{path}: {name!r:.100} is no place in a run")
+    return PurePosixPath(*parts[1:]) if len(parts) > 1 else None
+
+
+def _good(part: str) -> bool:
+    return NAME.fullmatch(part) is not None and len(part.encode("utf-8", "surrogateescape")) <= MAX_NAME
+
+
+def _write(target: Path, size: int, pieces: Iterator[bytes], path: Path) -> None:
+    """Write a file that was not there; not more than it was said to hold, and not less."""
+    left = size
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        file = target.open("xb")
+    except OSError as error:
+        raise failure(f"cannot write {target.name!r:.100} of {path}", error) from None
+    with file:
+        for piece in pieces:
+            left -= len(piece)
+            if left < 0:
+                break
+            try:
+                file.write(piece)
+                file.flush()
+            except OSError as error:
+                raise failure(f"cannot write {target.name!r:.100} of {path}", error) from None
+        os.fsync(file.fileno())
+    if left:
+        raise RunError(f"{path}: {target.name!r:.100} is not as long as its header says")
+
+
+def _check(staging: Path, path: Path) -> None:
+    """Whether a folder is a run whose checkpoints can be read. Raises RunError."""
+    try:
+        run = RunDirectory(staging)
+        if not run.config.is_file():
+            raise RunError("it has no config.yaml")
+        for each in sorted((staging / CHECKPOINTS).glob("*.safetensors")):
+            file = CheckpointFile(each)
+            for name in file.entries:
+                file.read([name])
+    except (UsageError, CheckpointError, RunError) as error:
+        text = str(error).replace(f"{staging}{os.sep}", "").replace(str(staging), "its folder")
+        raise RunError(f"{path}: {text}") from None
+    except BpError:
+        raise
