@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import importlib.util
 import pkgutil
 import sys
 import typing
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cache
 from typing import Annotated, Any, ClassVar, TypeVar, dataclass_transform
 
@@ -129,11 +131,17 @@ def _load_entry_points() -> None:
 
 
 def find(kind: str, name: object) -> Any:
-    """The class of that kind and name, None if there is none. `BatchNorm1d` and `batch-norm1d` mean `batch_norm1d`."""
-    discover(kind)
+    """The class of that kind and name, None if there is none. `BatchNorm1d` and `batch-norm1d` mean `batch_norm1d`.
+
+    A module called like it is tried first: whoever names three layers need not wait for seventy.
+    """
     if not isinstance(name, str):
         return None
     known = _classes[kind]
+    if name not in known:
+        _import_module(kind, name)
+    if name not in known:
+        discover(kind)
     return known.get(name) or {folded(each): cls for each, cls in reversed(known.items())}.get(folded(name))
 
 
@@ -157,6 +165,14 @@ def implied(cls: Any, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
         elif callable(meant) and isinstance(given.get(option), int | float):
             changes[option] = meant(given[option])
     return changes
+
+
+def _import_module(kind: str, name: str) -> None:
+    """Import the module of that name in the package of a kind, if there is one."""
+    module = f"{PACKAGES[kind]}.{name}"
+    with suppress(ModuleNotFoundError, ValueError):  # the kind has no package; a name that is none
+        if name.isidentifier() and importlib.util.find_spec(module) is not None:
+            importlib.import_module(module)
 
 
 def classes(kind: str) -> dict[str, Any]:

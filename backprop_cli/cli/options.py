@@ -28,6 +28,19 @@ RunName = Annotated[
         autocompletion=completion.runs,
     ),
 ]
+ModelName = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN|MODEL",
+        help="A run directory, a run id, `latest`, or the .safetensors file of a model.",
+        show_default=False,
+        autocompletion=completion.runs,
+    ),
+]
+ModelPlugins = Annotated[
+    list[Path] | None,
+    typer.Option("--plugin", metavar="FILE", help="A plugin that the model was trained with. Repeatable."),
+]
 Set = Annotated[
     list[str] | None,
     typer.Option(

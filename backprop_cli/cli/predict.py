@@ -2,49 +2,104 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from backprop_cli.cli.options import RUNS, Json, RunName, Runs, print_json
+from backprop_cli.cli.options import RUNS, Json, ModelName, ModelPlugins, Runs, print_json
 
-Input = Annotated[
-    Path, typer.Argument(metavar="INPUT", help="A .npy, .npz, CSV, TSV, Parquet or text file, or images.")
+Inputs = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="INPUT…",
+        help="Tables (CSV, TSV, Parquet, JSON Lines), .npy, .npz, texts, images or folders of them; - reads stdin.",
+        show_default=False,
+    ),
+]
+Probabilities = Annotated[
+    bool | None,
+    typer.Option(
+        "--proba/--no-proba",
+        help="A probability of each class, or none. Default: outputs as they are.",
+        show_default=False,
+    ),
 ]
 
 
 def command(
-    run: RunName,
-    source: Input,
-    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help=".csv, .json or .npy")] = None,
+    run: ModelName,
+    inputs: Inputs,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help=".csv, .jsonl, .json or .npy; default: stdout")
+    ] = None,
+    keep: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Columns of the input that go into the output, such as an id.")
+    ] = None,
+    proba: Probabilities = None,
+    top: Annotated[int | None, typer.Option(min=1, metavar="K", help="The K likeliest classes instead.")] = None,
+    threshold: Annotated[
+        float | None, typer.Option(metavar="P", help="From which probability on a yes is one; default 0.5.")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Refuse categories that the model has not learnt.")] = False,
     checkpoint: Annotated[str, typer.Option(metavar="best|last|FILE", help="Which weights.")] = "best",
+    plugin: ModelPlugins = None,
     runs: Runs = RUNS,
     json: Json = False,
 ) -> None:
-    """Predict for new data, transformed as in training.
+    """Predict for new data, from the model alone.
 
-    INPUT holds rows without targets: a table with the columns of the training data, an array of inputs,
-    or images. CSV goes to stdout; --output writes .csv, .json or .npy instead.
+    An INPUT holds rows without targets: a table with the columns of the training data, an array of inputs, or
+    images. CSV goes to stdout, a line a row. From standard input, CSV with a header or JSON Lines, each row is
+    answered as it comes, in the same form.
 
     \b
     Examples:
-      bp predict latest new.csv
+      bp predict latest new.csv --keep id
+      bp predict iris.safetensors new.csv -o predictions.csv
+      bp predict latest digits/ --top 3
       bp predict latest digit.png --json
-      bp predict latest inputs.npy --output outputs.npy --checkpoint last
+      tail -f measured.csv | bp predict latest - --no-proba
     """
+    from backprop_cli.build import load
     from backprop_cli.cli import ui
-    from backprop_cli.commands.predict import as_csv, as_json, predict, save
-    from backprop_cli.runs.directory import find_run
+    from backprop_cli.commands.predict import (
+        STDIN,
+        Csv,
+        Wishes,
+        as_json,
+        check_output,
+        document,
+        json_lines,
+        predict,
+        save,
+    )
+    from backprop_cli.errors import UsageError
 
-    found = predict(find_run(run, runs), source, checkpoint, warn=ui.warn, progress=None if json else ui.loading)
+    streamed = STDIN in inputs
+    if streamed and len(inputs) > 1:
+        raise UsageError("- stands for standard input, and cannot be read beside files")
+    if output is not None and str(output) == STDIN:
+        output = None
     if output is not None:
-        save(found, output)
+        check_output(output)
+    wishes = Wishes(keep.split(",") if keep else (), proba, top, threshold, strict)
+    model = load(run, checkpoint, runs=runs, plugins=plugin or (), warn=ui.warn)
+    blocks = predict(model, inputs, wishes, warn=ui.warn, progress=None if json or streamed else ui.loading)
+    if output is not None:
+        save(model, blocks, output)
         print(str(output))
     elif json:
-        print_json(as_json(found))
+        print_json(as_json(document(model, blocks)))
+    elif streamed:
+        write = None
+        for block in blocks:
+            write = write or (json_lines if block.form == "json" else Csv())
+            sys.stdout.write(write(block))
+            sys.stdout.flush()
     else:
-        print(as_csv(found), end="")
+        sys.stdout.writelines(list(map(Csv(), blocks)))  # nothing is printed before every row has its answer
 
 
 def register(app: typer.Typer) -> None:

@@ -1,73 +1,207 @@
-"""What `bp predict` does: rows without targets through a trained network."""
+"""What `bp predict` does: rows without targets through a trained model, answers out.
+
+files or standard input → `Model.rows` → `answers`, block by block → a writer: CSV, JSON Lines, one document, arrays
+"""
 
 from __future__ import annotations
 
 import csv
 import io
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from backprop_cli import build
+from backprop_cli.data.files.matrix import Unseen
+from backprop_cli.data.inputs import Rows
+from backprop_cli.data.stream import NAME, Stream
 from backprop_cli.engine.reading import Reading
-from backprop_cli.errors import UsageError
-from backprop_cli.runs.directory import RunDirectory
+from backprop_cli.errors import DataError, UsageError
+from backprop_cli.model.model import Model
 from backprop_cli.runs.files import write_atomically
 from backprop_cli.runs.metrics_log import dumps
 
 Array = npt.NDArray[Any]
-FORMATS = (".csv", ".json", ".npy")
+Say = Callable[[str], None]
+FORMATS = (".csv", ".json", ".jsonl", ".npy")
+STDIN = "-"
+BLOCK = 8192  # rows that are answered and written together
 
 
-def predict(run: RunDirectory, path: Path, checkpoint: str = "best", **options: Any) -> dict[str, Any]:
-    """The network's outputs for every row of a file; what `bp predict --json` prints.
+@dataclass(frozen=True)
+class Wishes:
+    """What is asked for beside the answers."""
 
-    `outputs` has a row an input; for classes, `predictions` names the likeliest. Raises DataError.
+    keep: Sequence[str] = ()  # columns of the input that go into the output
+    proba: bool | None = None  # every output as a probability, or none of them; None: outputs as they are
+    top: int | None = None  # so many likeliest classes
+    threshold: float | None = None  # from which probability (or score) on a yes is a yes
+    strict: bool = False  # categories that the model has not learnt are an error
+
+
+@dataclass
+class Answers:
+    """The answers to some rows."""
+
+    reading: Reading
+    outputs: Array
+    first: int  # number of the first row in its input
+    files: list[str] | None = None  # what each row was read from, where that tells rows apart
+    kept: dict[str, list[Any]] = field(default_factory=dict)
+    top: int | None = None
+    numbered: bool = True  # whether rows have numbers
+    numbers: bool = True  # whether outputs are written beside the answers
+    form: str = "csv"  # csv or json, as the rows came in
+
+    @property
+    def columns(self) -> list[str]:
+        """A heading for each number of an output."""
+        return self.reading.columns(self.outputs.shape[1:])
+
+    @property
+    def asked(self) -> list[str]:
+        """The questions that are answered in a column each, 1 or 0."""
+        each = self.reading.kind == "labels" and self.outputs.ndim == 2
+        return self.reading.output_names(self.outputs.shape[-1]) if each else []
+
+    @property
+    def ids(self) -> list[str]:
+        """The headings of what tells rows apart: file, the columns that were kept, else the number of the row."""
+        number = [] if self.kept or not self.numbered else ["row"]
+        return [*(["file"] if self.files else []), *self.kept, *number]
+
+    def heads(self) -> list[str]:
+        """The headings of `lines`."""
+        ids = self.ids
+        if self.top:
+            return [*ids, *(head for k in range(1, self.top + 1) for head in (f"top{k}", f"p(top{k})"))]
+        if self.reading.kind == "values":
+            return [*ids, *self.columns]
+        return [*ids, *(self.asked or ["prediction"]), *(self.columns if self.numbers else [])]
+
+    def lines(self) -> Iterator[list[Any]]:
+        """A list of values a row."""
+        n, kind = len(self.outputs), self.reading.kind
+        known = {"file": self.files or [], "row": range(self.first, self.first + n), **self.kept}
+        ids = [known[name] for name in self.ids]
+        if self.top:
+            names, shares = self.best()
+            pairs = [each for k in range(self.top) for each in (names[:, k].tolist(), shares[:, k].tolist())]
+            yield from map(list, zip(*ids, *pairs, strict=True))
+            return
+        flat = self.outputs.reshape(n, -1).T.tolist() if self.numbers or kind == "values" else []
+        if kind == "values":
+            said: Sequence[Sequence[Any]] = []
+        elif self.asked:
+            said = self.reading.ids(self.outputs).reshape(n, -1).T.tolist()
+        else:
+            said = [[_words(each) for each in self.reading.answers(self.outputs)]]
+        yield from map(list, zip(*ids, *said, *flat, strict=True))
+
+    def best(self) -> tuple[Array, Array]:
+        """The names (N, k) of the likeliest classes of each row, and how likely they are."""
+        assert self.top is not None
+        order = np.argsort(-self.outputs, axis=1, kind="stable")[:, : self.top]
+        names = np.asarray(self.reading.class_names(self.outputs.shape[1]), object)
+        return names[order], np.take_along_axis(self.outputs, order, axis=1)
+
+
+def predict(
+    model: Model,
+    sources: Sequence[str | Path],
+    wishes: Wishes = Wishes(),  # it cannot be changed
+    *,
+    stdin: int = 0,
+    warn: Say | None = None,
+    progress: Any = None,
+) -> Iterator[Answers]:
+    """The answers to all rows of some files, or of standard input (`-`), block by block. Raises DataError, UsageError.
+
+    Categories that the model has not learnt are said once, at the end.
     """
-    model = build.load(run.path, checkpoint, **options)
-    rows = model.rows(path)
+    reading = _wanted(model, wishes)
+    unseen = None if wishes.strict else Unseen()
+    for source in sources:
+        if str(source) == STDIN:
+            stream = Stream(stdin, model.description.data, wishes.keep, unseen)
+            parts, form = iter(stream), stream.form
+        else:
+            parts, form = iter([model.rows(source, wishes.keep, unseen)]), "csv"
+        name = str(source) if len(sources) > 1 else None
+        first = 0
+        for rows in parts:
+            if not len(rows.x):
+                raise DataError(f"{source}: no rows")
+            for block in _blocks(rows):
+                yield replace(_answered(model, block, reading, wishes, first, name), form=form)
+                first += len(block.x)
+                if progress is not None and str(source) != STDIN:
+                    progress("predicting", first, len(rows.x))
+    if unseen is not None and unseen.counts and warn is not None:
+        places = ", ".join(NAME if str(source) == STDIN else str(source) for source in sources)
+        warn("\n".join(unseen.notes(places)))
+
+
+def _blocks(rows: Rows) -> Iterator[Rows]:
+    for start in range(0, len(rows.x), BLOCK):
+        part = slice(start, start + BLOCK)
+        kept = {name: values[part].to_pylist() for name, values in rows.kept.items()}
+        yield Rows(rows.x[part], rows.files[part] if rows.files else None, kept)
+
+
+def _answered(model: Model, rows: Rows, reading: Reading, wishes: Wishes, first: int, name: str | None) -> Answers:
     outputs = model.outputs(rows)
-    return {
-        "run_id": run.id,
-        "samples": len(outputs),
-        **read_outputs(model.description.reading, outputs),
-        **({"files": rows.files} if rows.files else {}),
+    if wishes.proba or wishes.top:
+        shares = reading.probabilities(outputs)
+        outputs = outputs if shares is None else shares
+        if reading.scale == "logits":
+            reading = replace(reading, scale="probabilities", threshold=_sigmoid(reading.threshold))
+    files = rows.files or ([name] * len(outputs) if name else None)
+    top = min(wishes.top, outputs.shape[-1]) if wishes.top else None
+    numbers = wishes.proba is not False
+    return Answers(reading, outputs, first, files, rows.kept, top, not rows.files, numbers)
+
+
+def _wanted(model: Model, wishes: Wishes) -> Reading:
+    """How outputs are to be read, as asked for. Raises UsageError for what these outputs cannot tell."""
+    reading, shape = model.description.reading, model.network.output_shape
+    if wishes.top is not None and (reading.kind != "classes" or len(shape) != 1):
+        raise UsageError(f"--top chooses among classes, and {_kind(model)}; leave it out")
+    if wishes.proba and (reading.kind == "values" or reading.scale == "scores"):
+        raise UsageError(f"--proba asks for probabilities, and {_kind(model)}; leave it out")
+    if wishes.threshold is None:
+        return reading
+    if reading.kind not in ("binary", "labels"):
+        raise UsageError(f"--threshold is where a yes begins, and {_kind(model)}; leave it out")
+    if reading.scale == "scores":
+        return replace(reading, threshold=wishes.threshold)
+    if not 0 <= wishes.threshold <= 1:
+        raise UsageError(f"--threshold {wishes.threshold:g}: expected a probability from 0 to 1")
+    return replace(reading, threshold=_logit(wishes.threshold) if reading.scale == "logits" else wishes.threshold)
+
+
+def _kind(model: Model) -> str:
+    reading = model.description.reading
+    kinds = {
+        "values": "the outputs of this model are values",
+        "binary": "this model answers one question with yes or no",
+        "labels": "each output of this model answers a question of its own",
+        "classes": "the outputs of this model are one class each",
     }
+    scores = "; they are scores" if reading.scale == "scores" and reading.kind != "values" else ""
+    return kinds[reading.kind] + scores
 
 
-def read_outputs(reading: Reading, outputs: Array) -> dict[str, Any]:
-    """Outputs y (N, …) as they are to be read: the names of classes, what each row says, a heading for each number."""
-    width, classes = outputs.shape[-1] if outputs.ndim > 1 else 1, None
-    if reading.kind != "values":
-        classes = reading.class_names(width) if reading.has_classes else reading.output_names(width)
-    return {
-        "kind": reading.kind,
-        "classes": classes,
-        "predictions": reading.answers(outputs),
-        "columns": reading.columns(outputs.shape[1:]),
-        "outputs": outputs,
-    }
+def _logit(p: float) -> float:
+    return math.log(p / (1 - p)) if 0 < p < 1 else math.copysign(math.inf, p - 0.5)
 
 
-def as_csv(result: dict[str, Any]) -> str:
-    """A line a row: its number, its file if it is one, the answer unless that is a number, then every output. Where
-    outputs say yes or no, each has its answer, 1 or 0, in a column of its own."""
-    outputs, kind, files = result["outputs"], result["kind"], result.get("files")
-    heads, each_asked = [], kind == "labels" and outputs.ndim == 2
-    if each_asked:
-        heads = list(result["classes"])
-    elif kind != "values":
-        heads = ["prediction"]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["row", *(["file"] if files else []), *heads, *result["columns"]])
-    flat = outputs.reshape(len(outputs), -1).tolist()
-    for i, (row, said) in enumerate(zip(flat, result["predictions"], strict=True)):
-        answer = [int(name in said) for name in heads] if each_asked else [_words(said)] * len(heads)
-        writer.writerow([i, *([files[i]] if files else []), *answer, *(f"{value:.6g}" for value in row)])
-    return text.getvalue()
+def _sigmoid(z: float) -> float:
+    return 1 / (1 + math.exp(-z)) if z > -700 else 0.0
 
 
 def _words(said: Any) -> Any:
@@ -77,20 +211,83 @@ def _words(said: Any) -> Any:
     return " ".join("+".join(each) if isinstance(each, list) else str(each) for each in said)
 
 
-def as_json(found: dict[str, Any]) -> dict[str, Any]:
+class Csv:
+    """A line a row, under a header."""
+
+    def __init__(self) -> None:
+        self._begun = False
+
+    def __call__(self, answers: Answers) -> str:
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        if not self._begun:
+            self._begun = True
+            writer.writerow(answers.heads())
+        digits, ids = "%.7g" if answers.outputs.dtype == np.float32 else "%.10g", len(answers.ids)
+        writer.writerows(
+            [*line[:ids], *(digits % value if type(value) is float else value for value in line[ids:])]
+            for line in answers.lines()
+        )
+        return text.getvalue()
+
+
+def json_lines(answers: Answers) -> str:
+    """An object a row, with the keys that CSV has as headings."""
+    heads = answers.heads()
+    return "".join(dumps(dict(zip(heads, line, strict=True))) + "\n" for line in answers.lines())
+
+
+def document(model: Model, blocks: Iterator[Answers]) -> dict[str, Any]:
+    """What `bp predict --json` prints; `outputs` and `predictions` have an item a row."""
+    every = list(blocks)
+    if not every:
+        raise DataError(f"{NAME}: no rows")
+    last, reading = every[-1], every[-1].reading
+    width = last.outputs.shape[-1] if last.outputs.ndim > 1 else 1
+    classes = reading.class_names(width) if reading.has_classes else reading.output_names(width)
+    result: dict[str, Any] = {
+        "run_id": model.run_id,
+        "samples": sum(len(each.outputs) for each in every),
+        "kind": reading.kind,
+        "classes": None if reading.kind == "values" else classes,
+        "columns": last.columns,
+        "predictions": [said for each in every for said in reading.answers(each.outputs)],
+        "outputs": np.concatenate([each.outputs for each in every]),
+    }
+    if last.files:
+        result["files"] = [name for each in every for name in each.files or ()]
+    if last.kept:
+        result["kept"] = {name: [value for each in every for value in each.kept[name]] for name in last.kept}
+    if last.top:
+        pairs = [each.best() for each in every]
+        result["top"] = [
+            [{"class": name, "p": share} for name, share in zip(row, shares, strict=True)]
+            for names, values in pairs
+            for row, shares in zip(names.tolist(), values.tolist(), strict=True)
+        ]
+    return result
+
+
+def as_json(result: dict[str, Any]) -> dict[str, Any]:
     """The same as plain data."""
-    return {**found, "outputs": found["outputs"].tolist()}
+    return {**result, "outputs": result["outputs"].tolist()}
 
 
-def save(found: dict[str, Any], path: Path) -> None:
-    """Write predictions as .csv, .json, or the bare outputs as .npy. Raises UsageError for another ending."""
+def save(model: Model, blocks: Iterator[Answers], path: Path) -> None:
+    """Write answers as .csv, .jsonl, .json (one document), or the bare outputs as .npy; whole or not at all."""
     if path.suffix == ".npy":
         buffer = io.BytesIO()
-        np.save(buffer, found["outputs"], allow_pickle=False)
-        write_atomically(path, [buffer.getvalue()])
+        np.save(buffer, np.concatenate([each.outputs for each in blocks]), allow_pickle=False)
+        pieces = [buffer.getvalue()]
     elif path.suffix == ".json":
-        write_atomically(path, [dumps(as_json(found)).encode()])
-    elif path.suffix == ".csv":
-        write_atomically(path, [as_csv(found).encode()])
+        pieces = [dumps(as_json(document(model, blocks))).encode()]
     else:
+        write = json_lines if path.suffix == ".jsonl" else Csv()
+        pieces = [write(each).encode() for each in blocks]
+    write_atomically(path, pieces)
+
+
+def check_output(path: Path) -> None:
+    """Raise UsageError for an ending that cannot be written; before anything is read."""
+    if path.suffix not in FORMATS:
         raise UsageError(f"--output {path}: expected a name ending in {', '.join(FORMATS)}")

@@ -168,7 +168,6 @@ class Validator:
                 node.value.setdefault(option, copy(given))
 
     def lookup(self, kind: str, named: Marked, path: Keys) -> type | None:
-        known = registry.names(kind)
         if not isinstance(named.value, str):
             self.complain(named, path, f"expected the name of {one(kind)}, got {got(plain(named))}")
             return None
@@ -179,7 +178,8 @@ class Validator:
             if named.value in shorthand:
                 self.complain(named, path, f"{named.value!r} is no type; write `- {named.value}: …`")
             else:
-                self.complain(named, path, f"unknown {kind} {named.value!r}; {expected(named.value, known)}")
+                known = expected(named.value, registry.names(kind))
+                self.complain(named, path, f"unknown {kind} {named.value!r}; {known}")
             return None
         return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from backprop_cli.data.files.arrays import read_npy, read_npz
 from backprop_cli.data.files.columns import column_names, read_columns, require, understood
 from backprop_cli.data.files.folders import IMAGE_SUFFIXES, images
 from backprop_cli.data.files.images import read_images
-from backprop_cli.data.files.layout import Layout, fitting, guess
+from backprop_cli.data.files.layout import Layout, fitting, guess, plain_number
 from backprop_cli.data.files.matrix import Columns, Unseen, fill_gaps, matrix, without_gaps
 from backprop_cli.data.files.paths import SUFFIXES, inner_name, missing, reading
 from backprop_cli.data.files.text import encode, read_text, tokens_of
@@ -34,7 +35,7 @@ class Rows:
 
     x: Array
     files: list[str] | None = None  # of images
-    kept: dict[str, list[Any]] = field(default_factory=dict)  # columns passed on, by name
+    kept: dict[str, Any] = field(default_factory=dict)  # Arrow columns that are passed on, by name
 
 
 def read_inputs(path: Path, schema: Schema, keep: Sequence[str] = (), unseen: Unseen | None = None) -> Rows:
@@ -204,7 +205,7 @@ def _file_table(path: Path, form: str, schema: Schema, keep: Sequence[str], unse
     texts = [columns.text] if columns.text else list(columns.categories)
     extra = [name for name in keep if name not in wanted]
     table = read_columns(path, layout, names, [*wanted, *extra], [*texts, *extra])
-    kept = {name: table[name].to_pylist() for name in keep}
+    kept = {name: table[name] for name in keep}
     return _encoded(table, columns, schema, kept, unseen, str(path))
 
 
@@ -214,15 +215,31 @@ def _arrow_table(table: Any, schema: Schema, keep: Sequence[str], unseen: Unseen
     wanted = [columns.text] if columns.text else columns.features
     for names, role in ((wanted, "the network was trained with it"), (keep, "to be kept")):
         require(Path(place), table.column_names, names, role)
-    kept = {name: table[name].to_pylist() for name in keep}
+    kept = {name: table[name] for name in keep}
     texts = [columns.text] if columns.text else list(columns.categories)
     return _encoded(understood(table.select(wanted), layout, texts, Path(place)), columns, schema, kept, unseen, place)
 
 
+def _numeric(column: Any, name: str, columns: Columns, place: str) -> Any:
+    """A column that must hold numbers. Raises DataError for the first value that is none."""
+    import pyarrow as pa
+
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        return column
+    written = re.compile(plain_number(columns.layout.decimal, columns.layout.thousands))
+    for row, text in enumerate(column.to_pylist(), 1):
+        if text is not None and not written.fullmatch(text.strip()):
+            raise DataError(f"{place}, row {row}, column {name!r}: {text!r}; expected a number")
+    return column
+
+
 def _encoded(
-    table: Any, columns: Columns, schema: Schema, kept: dict[str, list[Any]], unseen: Unseen | None, place: str
+    table: Any, columns: Columns, schema: Schema, kept: dict[str, Any], unseen: Unseen | None, place: str
 ) -> Rows:
     wanted = [columns.text] if columns.text else columns.features
+    for name in wanted:
+        if name not in columns.categories and name != columns.text:
+            table = table.set_column(table.column_names.index(name), name, _numeric(table[name], name, columns, place))
     x = matrix(without_gaps(table.select(wanted), columns, [], Path(place)), columns, place, unseen=unseen)
     fill_gaps(columns, x)
     return Rows(x if columns.text else shaped(x, schema, place), kept=kept)

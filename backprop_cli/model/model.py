@@ -6,9 +6,8 @@ Everything on the way comes from the model's own file. Neither a config nor the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from backprop_cli.config.plugin_files import load_plugin
 from backprop_cli.config.schema import Options
 from backprop_cli.data.batches import Batches
 from backprop_cli.data.dataset import Split
+from backprop_cli.data.files.matrix import Unseen
 from backprop_cli.data.inputs import Rows, read_inputs, rows_of
 from backprop_cli.data.pipeline import load_transforms_state, network_input
 from backprop_cli.data.schema import TEXT
@@ -39,7 +39,7 @@ Array = npt.NDArray[Any]
 ROWS = 256  # of a batch
 
 
-@dataclass
+@dataclass(repr=False)
 class Model:
     """A trained network with what it takes to use it. `read` makes one from a file."""
 
@@ -114,26 +114,76 @@ class Model:
             kernels=self.network.kernels,
         )
 
-    def rows(self, data: Any) -> Rows:
-        """Raw rows of a path, an array, a DataFrame, a dict or a list of dicts. Raises DataError."""
+    def rows(self, data: Any, keep: Sequence[str] = (), unseen: Unseen | None = None) -> Rows:
+        """Raw rows of a path, an array, a DataFrame, a dict or a list of dicts.
+
+        Columns to `keep` are passed on. Categories that the model has not learnt are none of the known ones and are
+        noted in `unseen`; without it they are an error. Raises DataError.
+        """
         schema = self.description.data
+        if isinstance(data, Rows):
+            return data
         if isinstance(data, str | Path):
-            return read_inputs(Path(data), schema)
-        return rows_of(data, schema)
+            return read_inputs(Path(data), schema, keep, unseen)
+        return rows_of(data, schema, keep, unseen)
 
     def outputs(self, data: Any) -> Array:
-        """The network's outputs (N, …) for what `rows` takes. Raises DataError."""
-        rows = data if isinstance(data, Rows) else self.rows(data)
-        return np.concatenate(list(self.run(rows.x)))
-
-    def run(self, x: Array) -> Iterator[Array]:
-        """The outputs for raw rows x, batch by batch."""
+        """The network's outputs (N, …) for what `rows` takes, as they are. Raises DataError."""
+        x = self.rows(data).x
         batches = self.batches(x)
         with limited(self.network, batches.batch_size):
-            for rows, _ in batches.epoch(0):
-                yield self.network.forward(rows)
+            return np.concatenate([self.network.forward(rows) for rows, _ in batches.epoch(0)])
 
-    @cached_property
+    def predict(self, data: Any) -> Array:
+        """The class (its name) or the value of each row (N,); (N, T) for sequences, (N, K) for several values.
+
+        Where outputs answer questions of their own, a list of the names of those that say yes. Raises DataError.
+        """
+        reading, y = self.description.reading, self.outputs(data)
+        if reading.kind == "values":
+            return y[..., 0] if y.ndim > 1 and y.shape[-1] == 1 else y
+        answers = reading.answers(y)
+        if reading.has_classes:
+            return np.asarray(answers)
+        found = np.empty(len(answers), object)
+        found[:] = answers
+        return found
+
+    def predict_proba(self, data: Any) -> Array:
+        """A probability for each class (N, K), no and yes for a single question, or for each question of several.
+
+        Raises UsageError for a model of values, or whose scores tell no probabilities; DataError.
+        """
+        reading = self.description.reading
+        y = self.outputs(data)
+        p = None if reading.kind == "values" else reading.probabilities(y)
+        if p is None:
+            raise UsageError(
+                f"{self}: its outputs are {reading.scale if reading.kind != 'values' else 'values'}, "
+                "of which nobody knows a probability; use predict or outputs"
+            )
+        if reading.kind != "binary":
+            return p
+        yes = p[..., 0] if p.ndim > 1 and p.shape[-1] == 1 else p
+        return np.stack([1 - yes, yes], axis=-1)
+
+    def describe(self) -> dict[str, Any]:
+        """What goes in, what comes out and how large it is, as plain data."""
+        said, schema, store = self.description, self.description.data, self.network.store
+        about = said.model_dump(mode="json", exclude={"data": {"table": {"layout"}}})
+        return {
+            "run_id": self.run_id,
+            "path": str(self.path) if self.path else None,
+            "inputs": self.needs or {"shape": list(schema.shape), "dtype": schema.dtype},
+            "outputs": said.reading.columns(self.network.output_shape),
+            "parameters": store.count,
+            **about,
+        }
+
+    def __repr__(self) -> str:
+        return f"<model {self.description.name}: {self.network.store.count:,} parameters>"
+
+    @property
     def needs(self) -> list[str]:
         """The columns that an input table must have; empty where it is no table."""
         schema = self.description.data

@@ -4,10 +4,23 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
+
+from backprop_cli.build import load
+from backprop_cli.commands.predict import Answers, Csv, Wishes, json_lines, predict
+from backprop_cli.commands.train import train
+from backprop_cli.config import load_config
+from backprop_cli.errors import DataError, UsageError
 
 CONFIG = """
 dataset:
@@ -57,3 +70,229 @@ def test_what_cannot_be_predicted_says_why(bp, flowers: Path) -> None:
         assert word in done.err
         assert "Traceback" not in done.err
     assert bp("predict", "latest", "wide.npy", "-o", "x.xls").code in (1, 2)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run on flowers of three colours, with some heights missing."""
+    folder = tmp_path_factory.mktemp("flowers")
+    rng = np.random.default_rng(1)
+    rows = [("short", 1.0, 100.0, "red"), ("long", 2.0, 300.0, "blue"), ("wide", 4.0, 200.0, "white")] * 20
+    lines = [f"{kind},{w + rng.normal(0, 0.05):.3f},{h + rng.normal():.2f},{c}" for kind, w, h, c in rows]
+    (folder / "flowers.csv").write_text("kind,width,height,colour\n" + "\n".join(lines) + "\n")
+    config = CONFIG.replace("units: 2", "units: 3").replace("target: kind", "target: kind\n  missing: mean")
+    (folder / "c.yaml").write_text(config)
+    train(load_config(folder / "c.yaml"), run_dir=folder / "run")
+    return folder / "run"
+
+
+NEW = "id,colour,height,width\n7,red,101,1.0\n8,blue,,2.0\n9,green,200,4.1\n"
+
+
+@pytest.fixture
+def new(tmp_path: Path) -> Path:
+    (tmp_path / "new.csv").write_text(NEW)
+    return tmp_path / "new.csv"
+
+
+def table(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def answer(run: Path, *sources: Path | str, **wishes: Any) -> tuple[list[dict[str, str]], list[str]]:
+    """The CSV that `bp predict` writes, and what it warns of."""
+    said: list[str] = []
+    write = Csv()
+    blocks = predict(load(run), sources, Wishes(**wishes), warn=said.append)
+    return table("".join(map(write, blocks))), said
+
+
+def test_rows_keep_their_ids_and_unseen_categories_are_said_once(run: Path, new: Path) -> None:
+    rows, said = answer(run, new, keep=["id"])
+    assert [(row["id"], row["prediction"]) for row in rows] == [("7", "short"), ("8", "long"), ("9", "wide")]
+    assert list(rows[0]) == ["id", "prediction", "p(long)", "p(short)", "p(wide)"]
+    assert len(said) == 1 and "1 value in categories that the model has not learnt ('green')" in said[0]
+    with pytest.raises(DataError, match=r"row 3, column 'colour': category 'green' never occurs"):
+        answer(run, new, strict=True)
+
+
+def test_several_files_are_told_apart(run: Path, new: Path, tmp_path: Path) -> None:
+    (tmp_path / "more.csv").write_text("width,height,colour\n1,100,red\n")
+    rows, _ = answer(run, new, tmp_path / "more.csv", proba=False)
+    assert [(row["file"], row["row"]) for row in rows] == [
+        *((str(new), str(i)) for i in range(3)),
+        (str(tmp_path / "more.csv"), "0"),
+    ]
+    assert list(rows[0]) == ["file", "row", "prediction"]
+
+
+def test_the_likeliest_classes(run: Path, new: Path) -> None:
+    rows, _ = answer(run, new, top=2)
+    assert list(rows[0]) == ["row", "top1", "p(top1)", "top2", "p(top2)"]
+    assert rows[0]["top1"] == "short" and float(rows[0]["p(top1)"]) >= float(rows[0]["p(top2)"])
+    with pytest.raises(UsageError, match="--threshold is where a yes begins, and the outputs of this model are one"):
+        answer(run, new, threshold=0.3)
+
+
+@pytest.mark.parametrize(
+    ("loss", "last"), [("binary_crossentropy", "sigmoid"), ("{type: binary_crossentropy, from_logits: true}", "linear")]
+)
+def test_a_threshold_is_a_probability_whatever_the_outputs_are(tmp_path: Path, loss: str, last: str) -> None:
+    rng = np.random.default_rng(0)
+    rows = [f"{v:.4f},{'yes' if v > 0 else 'no'}" for v in rng.normal(size=200)]
+    (tmp_path / "d.csv").write_text("v,y\n" + "\n".join(rows) + "\n")
+    result = train(
+        {
+            "dataset": {"source": "files", "path": str(tmp_path / "d.csv"), "target": "y"},
+            "architecture": [{"type": "dense", "units": 1, "activation": last}],
+            "loss": {"type": "binary_crossentropy", "from_logits": True} if last == "linear" else loss,
+            "trainer": {"epochs": 3},
+        },
+        run_dir=tmp_path / "run",
+    )
+    (tmp_path / "new.csv").write_text("v\n" + "\n".join(f"{v:.3f}" for v in np.linspace(-2, 2, 41)) + "\n")
+    run = Path(result["run_dir"])
+    plain, _ = answer(run, tmp_path / "new.csv", proba=True)
+    shares = [float(row["p(yes)"]) for row in plain]
+    assert all(0 <= p <= 1 for p in shares) and min(shares) < 0.4 < 0.6 < max(shares)
+    for threshold in (0.4, 0.5, 0.6):
+        rows, _ = answer(run, tmp_path / "new.csv", threshold=threshold)
+        assert [row["prediction"] for row in rows] == ["yes" if p > threshold else "no" for p in shares]
+    with pytest.raises(UsageError, match="expected a probability"):
+        answer(run, tmp_path / "new.csv", threshold=1.5)
+    with pytest.raises(UsageError, match="--top chooses among classes"):
+        answer(run, tmp_path / "new.csv", top=2)
+
+
+def test_values_are_called_as_their_targets(tmp_path: Path) -> None:
+    rows = [f"{i},{3 * i + 1},{i * i}" for i in range(40)]
+    (tmp_path / "d.csv").write_text("size,price,rooms\n" + "\n".join(rows) + "\n")
+    for targets, heads in (["price"], ["row", "price"]), (["price", "rooms"], ["row", "price", "rooms"]):
+        config = {
+            "dataset": {
+                "source": "files",
+                "path": str(tmp_path / "d.csv"),
+                "target": targets,
+                "features": ["size"],
+                "task": "regression",
+            },
+            "architecture": [{"type": "dense", "units": len(targets)}],
+            "loss": "mse",
+            "trainer": {"epochs": 1},
+        }
+        run = Path(train(config, run_dir=tmp_path / f"run{len(targets)}")["run_dir"])
+        (tmp_path / "new.csv").write_text("size\n1\n2\n")
+        found, _ = answer(run, tmp_path / "new.csv")
+        assert list(found[0]) == heads
+        for wish in ({"proba": True}, {"top": 1}, {"threshold": 0.1}):
+            with pytest.raises(UsageError, match="outputs of this model are values"):
+                answer(run, tmp_path / "new.csv", **wish)
+
+
+def streamed(run: Path, text: bytes, **wishes: Any) -> list[Answers]:
+    reader, writer = os.pipe()
+    os.write(writer, text)
+    os.close(writer)
+    try:
+        return list(predict(load(run), ["-"], Wishes(**wishes), stdin=reader))
+    finally:
+        os.close(reader)
+
+
+@pytest.mark.parametrize("kind", ["csv", "json"])
+def test_a_stream_is_answered_as_the_file_is(run: Path, new: Path, kind: str) -> None:
+    whole, _ = answer(run, new, keep=["id"])
+    text = NEW
+    if kind == "json":
+        text = "".join(json.dumps({key: value or None for key, value in row.items()}) + "\n" for row in table(NEW))
+    blocks = streamed(run, text.encode(), keep=["id"])
+    assert [block.form for block in blocks] == [kind] * len(blocks)
+    assert table("".join(map(Csv(), blocks))) == whole
+    lines = [json.loads(line) for block in blocks for line in json_lines(block).splitlines()]
+    assert [(line["id"], line["prediction"]) for line in lines] == [(row["id"], row["prediction"]) for row in whole]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"", "empty"),
+        (b"width,height\n1,2\n", "no column 'colour'"),
+        (b"width,height,colour\n1,2,red\n1,2\n", "row 2: 2 values, expected 3"),
+        (b"width,height,colour\nx,2,red\n", "row 1, column 'width': 'x'; expected a number"),
+        (b"width,height,colour\n1,2,\xff\n", "standard input:2: byte 0xff is not UTF-8"),
+        (b'{"width": 1, "height": 2, "colour": "red"}\n{"width": \n', "standard input:2: not JSON"),
+        (b"[1]\n", "expected objects"),
+        (b'{"width": true}\n', "no column"),
+    ],
+)
+def test_a_stream_that_cannot_be_read_says_where(run: Path, text: bytes, said: str) -> None:
+    with pytest.raises(DataError) as caught:
+        streamed(run, text)
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_quoted_line_ends_in_a_stream(run: Path) -> None:
+    text = 'id,width,height,colour\n"a\nb",1,100,"red"\n"say ""c""",2,300,blue\n'
+    (block,) = streamed(run, text.encode(), keep=["id"])
+    assert block.kept["id"] == ["a\nb", 'say "c"']
+
+
+def test_a_row_is_answered_before_the_next_one_comes(run: Path) -> None:
+    command = [sys.executable, "-m", "backprop_cli", "predict", str(run), "-", "--no-proba"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as bp:
+        assert bp.stdin is not None and bp.stdout is not None
+        bp.stdin.write("width,height,colour\n1,100,red\n")
+        bp.stdin.flush()
+        assert [bp.stdout.readline(), bp.stdout.readline()] == ["row,prediction\n", "0,short\n"]
+        bp.stdin.write("4,200,white\n")
+        bp.stdin.flush()
+        assert bp.stdout.readline() == "1,wide\n"
+        bp.stdin.close()
+    assert bp.returncode == 0
+
+
+def test_every_form_of_output(run: Path, new: Path, tmp_path: Path, bp: Any) -> None:
+    for ending in ("csv", "jsonl", "json", "npy"):
+        done = bp("predict", run, new, "--keep", "id", "-o", f"out.{ending}")
+        assert done.code == 0 and done.out == f"out.{ending}\n"
+    rows = table((tmp_path / "out.csv").read_text())
+    lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    document = json.loads((tmp_path / "out.json").read_text())
+    assert document.keys() >= {"run_id", "samples", "classes", "predictions", "outputs", "columns"}
+    assert [row["prediction"] for row in rows] == [line["prediction"] for line in lines] == document["predictions"]
+    assert document["kept"] == {"id": ["7", "8", "9"]} and document["columns"] == ["p(long)", "p(short)", "p(wide)"]
+    assert np.allclose(np.load(tmp_path / "out.npy"), document["outputs"])
+    assert bp("predict", run, new, "--keep", "id", "--json").json == document
+
+
+def test_nothing_is_half_written(run: Path, new: Path, tmp_path: Path, bp: Any) -> None:
+    (tmp_path / "bad.csv").write_text("width,height,colour\n1,x,red\n")
+    done = bp("predict", run, new, "bad.csv", "-o", "out.csv")
+    assert done.code == 1 and "bad.csv, row 1, column 'height': 'x'" in done.err
+    assert not (tmp_path / "out.csv").exists() and not list(tmp_path.glob(".out*"))
+    assert bp("predict", run, new, "bad.csv").out == ""
+    assert bp("predict", run, new, "-o", "out.xls").code == 2
+    assert bp("predict", run, "-", "new.csv").code == 2
+
+
+def test_pictures_are_named(tmp_path: Path) -> None:
+    for split, count in (("train", 4), ("test", 2)):
+        for kind, grey in (("cat", 60), ("dog", 190)):
+            for i in range(count):
+                path = tmp_path / "pics" / split / kind / f"{i}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.new("L", (4, 4), grey + i).save(path)
+    config = {
+        "dataset": {"source": "files", "path": str(tmp_path / "pics")},
+        "architecture": ["flatten", {"type": "dense", "units": 2, "activation": "softmax"}],
+        "loss": "cross_entropy",
+        "trainer": {"epochs": 1},
+    }
+    run = Path(train(config, run_dir=tmp_path / "run")["run_dir"])
+    shutil.copytree(tmp_path / "pics" / "test" / "cat", tmp_path / "new" / "sub")
+    Image.new("L", (4, 4), 9).save(tmp_path / "new" / "10.png")
+    rows, _ = answer(run, tmp_path / "new")
+    assert [row["file"] for row in rows] == ["10.png", "sub/0.png", "sub/1.png"] and "row" not in rows[0]
+    Image.new("L", (5, 4), 9).save(tmp_path / "large.png")
+    with pytest.raises(DataError, match=r"large\.png: 4 × 5 pixels|large\.png: "):
+        answer(run, tmp_path / "large.png")

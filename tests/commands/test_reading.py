@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from backprop_cli.build import load
 from backprop_cli.commands.evaluation import evaluate_run
-from backprop_cli.commands.predict import as_csv, predict
+from backprop_cli.commands.predict import Csv, document
+from backprop_cli.commands.predict import predict as answers
 from backprop_cli.commands.train import train
 from backprop_cli.config import load_config
 from backprop_cli.errors import ConfigError
@@ -47,8 +49,13 @@ def trained(folder: Path, text: str, **files: Any) -> RunDirectory:
     return RunDirectory(Path(train(load_config(folder / "c.yaml"), run_dir=folder / "run")["run_dir"]))
 
 
-def rows(result: dict[str, Any]) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(as_csv(result))))
+def predict(run: RunDirectory, path: Path) -> dict[str, Any]:
+    model = load(run.path)
+    return document(model, answers(model, [path]))
+
+
+def rows(run: RunDirectory, path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO("".join(map(Csv(), answers(load(run.path), [path]))))))
 
 
 @pytest.mark.parametrize(
@@ -77,8 +84,8 @@ def test_several_values_have_a_column_each_named_by_its_target(tmp_path: Path) -
     layers = "{type: dense, units: 2}"
     run = trained(tmp_path, UNTRAINED % ("path: d.csv, target: [r1, r2]", layers, "mse"), d=table)
     result = predict(run, tmp_path / "d.csv")
-    assert list(rows(result)[0]) == ["row", "r1", "r2"]
-    assert len(rows(result)) == 8
+    assert list(rows(run, tmp_path / "d.csv")[0]) == ["row", "r1", "r2"]
+    assert len(rows(run, tmp_path / "d.csv")) == 8
     np.testing.assert_allclose(result["predictions"], result["outputs"])
     assert result["classes"] is None
     assert evaluate_run(run)["per_class"] == []
@@ -87,7 +94,7 @@ def test_several_values_have_a_column_each_named_by_its_target(tmp_path: Path) -
 def test_one_value_is_named_by_its_target(tmp_path: Path) -> None:
     table = "a,price\n" + "".join(f"{i},{2.5 * i}\n" for i in range(8))
     run = trained(tmp_path, UNTRAINED % ("path: d.csv, target: price", "{type: dense, units: 1}", "mse"), d=table)
-    assert list(rows(predict(run, tmp_path / "d.csv"))[0]) == ["row", "price"]
+    assert list(rows(run, tmp_path / "d.csv")[0]) == ["row", "price"]
 
 
 def test_several_yes_or_no_outputs_have_an_answer_and_a_probability_each(tmp_path: Path) -> None:
@@ -97,7 +104,7 @@ def test_several_yes_or_no_outputs_have_an_answer_and_a_probability_each(tmp_pat
     source = "path: d.csv, target: [red, big]"
     run = trained(tmp_path, UNTRAINED % (source, layers, "bce"), d="\n".join(["a,red,big", *lines]))
     result = predict(run, tmp_path / "d.csv")
-    for row, said, outputs in zip(rows(result), result["predictions"], result["outputs"], strict=True):
+    for row, said, outputs in zip(rows(run, tmp_path / "d.csv"), result["predictions"], result["outputs"], strict=True):
         assert list(row) == ["row", "red", "big", "p(red)", "p(big)"]
         assert [row["red"], row["big"]] == [str(int(each > 0.5)) for each in outputs]
         assert said == [name for name, p in zip(("red", "big"), outputs, strict=True) if p > 0.5]
@@ -120,7 +127,7 @@ def test_arrays_without_names_are_read_too(tmp_path: Path, y: Any, layers: str, 
     run = trained(tmp_path, UNTRAINED % ("path: d.npz", layers, name), d={"x": x, "y": y})
     np.save(tmp_path / "new.npy", x)
     result = predict(run, tmp_path / "new.npy")
-    assert len(rows(result)) == 12
+    assert len(rows(run, tmp_path / "new.npy")) == 12
     said = result["predictions"][0]
     if answer == "name":
         assert said in ("0", "1", "2")
@@ -140,7 +147,7 @@ def test_tags_per_step_are_words_behind_each_other(tmp_path: Path) -> None:
     run = trained(tmp_path, UNTRAINED % ("path: d.npz", layers, "cross_entropy"), d={"x": x, "y": y})
     np.save(tmp_path / "new.npy", x)
     result = predict(run, tmp_path / "new.npy")
-    first = rows(result)[0]
+    first = rows(run, tmp_path / "new.npy")[0]
     assert first["prediction"] == " ".join(map(str, result["outputs"][0].argmax(axis=-1)))
     assert list(first)[2:] == [f"{step}: p({name})" for step in (1, 2, 3) for name in range(4)]
     evaluated = evaluate_run(run)
@@ -199,7 +206,7 @@ def test_each_picture_is_named_in_its_row(tmp_path: Path) -> None:
         Image.new("L", (4, 4), 100).save(tmp_path / "new" / name)
     result = predict(run, tmp_path / "new")
     assert result["files"] == ["1.png", "10.png", "2.png", "more/a.png"]
-    assert [row["file"] for row in rows(result)] == result["files"]
+    assert [row["file"] for row in rows(run, tmp_path / "new")] == result["files"]
     assert predict(run, tmp_path / "new" / "2.png")["files"] == ["2.png"]
 
 

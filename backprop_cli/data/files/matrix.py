@@ -16,6 +16,7 @@ from backprop_cli.data.files.values import refuse_words
 from backprop_cli.errors import DataError
 
 _BLOCK_ROWS = 4096
+EXAMPLES = 3  # categories shown in a note
 
 
 @dataclass
@@ -80,16 +81,22 @@ class Unseen:
     """Categories met that a model has not learnt. In one-hot columns they are none of the known ones: all zeros."""
 
     def __init__(self) -> None:
-        self.counts: dict[str, Counter[str]] = {}  # by column
+        self.counts: Counter[str] = Counter()  # values by column
+        self.examples: dict[str, list[str]] = {}
+
+    def add(self, name: str, values: Sequence[str]) -> None:
+        """Note values of a column. A few examples are kept, however many come."""
+        self.counts[name] += len(values)
+        shown = self.examples.setdefault(name, [])
+        shown += [each for each in dict.fromkeys(values) if each not in shown][: EXAMPLES + 1 - len(shown)]
 
     def notes(self, place: str) -> list[str]:
         """A sentence about each column that has some."""
         return [
-            f"{place}, column {name!r}: {met.total():,} values of {len(met):,} categories that the model has not "
-            "learnt "
-            f"({', '.join(repr(each) for each, _ in met.most_common(3))}{', …' if len(met) > 3 else ''}) are read as "
-            "none of the known ones"
-            for name, met in self.counts.items()
+            f"{place}, column {name!r}: {count:,} {'value' if count == 1 else 'values'} in categories that the model "
+            f"has not learnt ({', '.join(map(repr, self.examples[name][:EXAMPLES]))}"
+            f"{', …' if len(self.examples[name]) > EXAMPLES else ''}): read as none of the known ones"
+            for name, count in self.counts.items()
         ]
 
 
@@ -166,7 +173,7 @@ def _codes(column: Any, name: str, columns: Columns, place: str, unseen: Unseen 
     if ids.dtype.kind == "f":  # Arrow's nulls: a category that is not among the known ones
         if unseen is not None:
             odd = column.filter(pa.array(np.isnan(ids)))
-            unseen.counts.setdefault(name, Counter()).update(odd.to_pylist())
+            unseen.add(name, odd.to_pylist())
             return np.where(np.isnan(ids), -1, ids).astype(np.int64)
         row = int(np.flatnonzero(np.isnan(ids))[0])
         raise DataError(

@@ -1,0 +1,126 @@
+"""Rows that come in one after the other, as through a pipe: CSV with a header, or JSON Lines. Memory stays flat.
+
+Whatever has come is read at once, so that a row is answered as soon as it is there, and many rows together where they
+come fast.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from backprop_cli.data.files.matrix import Unseen
+from backprop_cli.data.inputs import Rows, rows_of
+from backprop_cli.data.schema import Schema
+from backprop_cli.errors import DataError
+
+AT_ONCE = 1 << 18  # bytes of one read
+MAX_RECORD = 1 << 24  # bytes without the end of a row
+NAME = "standard input"
+
+
+class Stream:
+    """The rows of an open file in blocks. `form` is csv or json, as its first sign tells."""
+
+    def __init__(self, handle: int, schema: Schema, keep: Sequence[str], unseen: Unseen | None) -> None:
+        self._blocks = _blocks(handle)
+        self._schema, self._keep, self._unseen = schema, keep, unseen
+        self._first = next(self._blocks, "")
+        if not self._first.strip():
+            raise DataError(f"{NAME}: empty; expected CSV with a header, or JSON Lines")
+        self.form = "json" if self._first.lstrip()[:1] in ("{", "[") else "csv"
+
+    def __iter__(self) -> Iterator[Rows]:
+        read = self._json if self.form == "json" else self._csv
+        done = 0
+        for table in read():
+            place = f"{NAME} after row {done}" if done else NAME
+            rows = rows_of(table, self._schema, self._keep, self._unseen, place)
+            done += len(rows.x)
+            yield rows
+
+    def _texts(self) -> Iterator[str]:
+        yield self._first
+        yield from self._blocks
+
+    def _csv(self) -> Iterator[Any]:
+        import pyarrow as pa
+        from pyarrow.csv import ConvertOptions
+
+        missing = set(ConvertOptions().null_values)
+        head = self._first.split("\n", 1)[0]
+        delimiter = next((each for each in (",", "\t", ";") if each in head), ",")
+        names: list[str] = []
+        line = 0
+        for text in self._texts():
+            rows = [row for row in csv.reader(text.splitlines(keepends=True), delimiter=delimiter) if row]
+            if not names:
+                names = [name.strip() for name in rows.pop(0)]
+            wrong = next((i for i, row in enumerate(rows) if len(row) != len(names)), None)
+            if wrong is not None:
+                raise DataError(
+                    f"{NAME}, row {line + wrong + 1}: {len(rows[wrong])} values, expected {len(names)}: "
+                    f"{delimiter.join(rows[wrong])[:80]!r}"
+                )
+            line += len(rows)
+            if rows:
+                columns = zip(*rows, strict=True)
+                yield pa.table(
+                    {
+                        name: pa.array([None if each in missing else each for each in column], pa.string())
+                        for name, column in zip(names, columns, strict=True)
+                    }
+                )
+
+    def _json(self) -> Iterator[Any]:
+        number = 0
+        for text in self._texts():
+            found = []
+            for line in text.splitlines():
+                number += 1
+                if line.strip():
+                    try:
+                        record = json.loads(line)
+                    except (ValueError, RecursionError) as error:
+                        raise DataError(f"{NAME}:{number}: not JSON ({error}); expected one object a line") from None
+                    found += record if isinstance(record, list) else [record]
+            if not all(isinstance(each, dict) for each in found):
+                raise DataError(f'{NAME}:{number}: expected objects such as {{"width": 1.5}}')
+            if found:
+                yield found
+
+
+def _blocks(handle: int) -> Iterator[str]:
+    """Texts that end where a row does. Raises DataError."""
+    waiting, lines = b"", 0
+    while True:
+        try:
+            piece = os.read(handle, AT_ONCE)
+        except OSError as error:
+            raise DataError(f"{NAME}: cannot be read: {error.strerror}") from None
+        waiting += piece
+        end = _end(waiting) if piece else len(waiting)
+        if end:
+            try:
+                text = waiting[:end].decode("utf-8-sig" if not lines else "utf-8")
+            except UnicodeDecodeError as error:
+                line = lines + waiting[: error.start].count(b"\n") + 1
+                raise DataError(f"{NAME}:{line}: byte {waiting[error.start]:#04x} is not UTF-8") from None
+            lines += text.count("\n")
+            waiting = waiting[end:]
+            yield text
+        if not piece:
+            return
+        if len(waiting) > MAX_RECORD:
+            raise DataError(f"{NAME}: a row of more than {MAX_RECORD >> 20} MiB; is a quote not closed?")
+
+
+def _end(data: bytes) -> int:
+    """Where the last whole row ends: after a line end outside quotes; 0 if there is none."""
+    end = data.rfind(b"\n") + 1
+    while end and data.count(b'"', 0, end) % 2:
+        end = data.rfind(b"\n", 0, end - 1) + 1
+    return end
