@@ -32,6 +32,7 @@ from backprop_cli.engine.kernels import compilable
 from backprop_cli.engine.metrics.base import tell
 from backprop_cli.engine.reading import Reading
 from backprop_cli.engine.targets import Targets, read
+from backprop_cli.engine.written import unwritten
 from backprop_cli.errors import BpError, BuildError, CheckpointError, ConfigError, UnknownNameError, UsageError
 from backprop_cli.expand import Expander
 from backprop_cli.model.description import TRANSFORMS, VERSION, Description, plugins_of
@@ -242,8 +243,20 @@ def training(prepared: Prepared, callbacks: Sequence[Callback] = ()) -> tuple[Lo
         raise ConfigError([cfg.problem(("optimizer", "groups"), str(error))]) from None
     if (refused := too_few_rows(loop)) is not None:
         raise ConfigError([cfg.problem(("trainer", "batch_size"), refused)])
+    if (refused := _unwritten(prepared)) is not None:
+        raise ConfigError([cfg.problem(("architecture",), refused)])
     prepared.network.reserve(max(train.batch_size, validation.batch_size if validation else 0))
     return loop, best
+
+
+def _unwritten(prepared: Prepared) -> str | None:
+    """What a layer or loss of a plugin should write, and does not; see engine/written.py."""
+    network = prepared.network
+    parts = [part for node in network.nodes for _, part in node.layer.walk()]
+    if all(type(part).__module__.startswith("backprop_cli.") for part in (*parts, network.loss_function)):
+        return None
+    x, y = next(iter(prepared.batches("train").epoch(1)))
+    return unwritten(network, x[:2].copy(), y[:2].copy())
 
 
 def config_of(run: RunDirectory, say: Warn | None = None, overrides: Sequence[str] = ()) -> Config:

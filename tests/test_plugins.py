@@ -35,7 +35,7 @@ GOOD = {"name": "doubled", "examples": '[{"inputs": [(2,)]}]', "backward": "np.m
     ("change", "told"),
     [
         ({"backward": "np.multiply(dy, 3, out=dx)"}, "analytic 3.43249762, numeric 2.28833174"),
-        ({"backward": "pass"}, "analytic 0, numeric"),
+        ({"backward": "pass"}, "dx was never written"),
         ({"backward": "raise ValueError('no idea')"}, "p.py:18: ValueError: no idea"),
         ({"backward": "np.multiply(dy, dx.T[:9, :9], out=dx)"}, "ValueError"),
         ({"examples": "[]"}, "no `examples`"),
@@ -96,3 +96,53 @@ def test_every_name_offered_to_plugins_is_there() -> None:
     assert sorted(plugins.__all__) == plugins.__all__
     assert all(hasattr(plugins, name) for name in plugins.__all__)
     assert "backprop_cli.plugins" in sys.modules
+
+
+REBOUND = """
+import numpy as np
+from backprop_cli.plugins import Layer, layer
+
+@layer("scaled")
+class Scaled(Layer):
+    examples = [{{"inputs": [(2,)]}}]
+
+    def build(self, *shapes):
+        self.parameter("g", shapes[0][-1:], "ones")
+        return shapes[0]
+
+    def forward(self, x, y, training):
+        {forward}
+
+    def backward(self, x, y, dy, dx):
+        {dg}
+        if dx is not None:
+            {dx}
+"""
+WRITTEN = {"forward": "y[...] = x * self.g", "dg": "self.dg[...] = (dy * x).sum(0)", "dx": "dx[...] = dy * self.g"}
+MISTAKES = [
+    ({"forward": "y = x * self.g"}, "y was never written"),
+    ({"forward": "y += x * self.g"}, "y was never written"),
+    ({"forward": "y[..., 0] = x[..., 0]"}, "y was never written at"),
+    ({"dg": "self.dg = (dy * x).sum(0)"}, "dg was never written"),
+    ({"dx": "dx = dy * self.g"}, "dx was never written"),
+]
+
+
+@pytest.mark.parametrize(("change", "told"), MISTAKES)
+def test_what_a_layer_does_not_write_is_said(bp, tmp_path: Path, change: dict[str, str], told: str) -> None:
+    (tmp_path / "p.py").write_text(REBOUND.format(**WRITTEN | change))
+    layers = "[{type: dense, units: 8}, scaled, {type: dense, units: 2, activation: softmax}]"
+    options = [f"architecture={layers}", "plugins=[p.py]", "trainer.epochs=1"]
+    sets = [word for option in options for word in ("--set", option)]
+    for command in (("check",), ("train",), ("gradcheck",)):
+        done = bp(*command, "configs/moons.yaml", *sets)
+        assert done.code == (1 if command == ("gradcheck",) else 2), done.err
+        assert told in " ".join((done.out + done.err).split()) and "Traceback" not in done.err
+    assert told in " ".join(bp("gradcheck", "--plugin", "p.py").out.split())
+
+
+def test_a_layer_that_writes_everything_trains(bp, tmp_path: Path) -> None:
+    (tmp_path / "p.py").write_text(REBOUND.format(**WRITTEN))
+    layers = "architecture=[{type: dense, units: 8}, scaled, {type: dense, units: 2, activation: softmax}]"
+    done = bp("train", "configs/moons.yaml", "--set", layers, "--set", "plugins=[p.py]", "--epochs", "1")
+    assert done.code == 0, done.err

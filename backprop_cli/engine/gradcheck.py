@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backprop_cli.engine.graph import Network
+from backprop_cli.engine.written import unwritten
 
 Array = npt.NDArray[Any]
 
@@ -49,6 +50,9 @@ def check_network(
 ) -> Check:
     """Compare every gradient of a float64 network (of its input too, if it was built with
     `input_gradient`) with finite differences. Random layers draw the same numbers each time."""
+    missing = unwritten(network, x, target, training=training)
+    if missing is not None:
+        return Check(name, case, float("inf"), missing, False)
     before = network.rng.bit_generator.state
     states = network.store.state.copy()
 

@@ -122,9 +122,10 @@ class Network:
 
     def input_buffer(self, n: int) -> Array:
         """Where the next batch of n examples may be written, to save a copy."""
-        return self._bind(n).input
+        return self.bind(n).input
 
-    def _bind(self, n: int) -> Bindings:
+    def bind(self, n: int) -> Bindings:
+        """The arrays of a batch of n examples, and the calls that fill them."""
         if self._bound is None or self._bound.n != n:
             self._bound = self.plan.bind(n)
         return self._bound
@@ -135,7 +136,7 @@ class Network:
         Without `copy` it is the network's own array, which the next pass overwrites.
         """
         x = np.asarray(x)
-        bound = self._bind(len(x))
+        bound = self.bind(len(x))
         if x is not bound.input:
             if x.shape[1:] != self.input_shape:
                 raise BuildError(f"the network takes inputs of shape {self.input_shape}, got {x.shape[1:]}")
@@ -152,7 +153,7 @@ class Network:
         `weight` (N,) weighs the examples, (N, T) their steps. Steps that a mask leaves out do not count.
         L1/L2: Σ l1·|w| + l2·w² over the layers that ask for it.
         """
-        bound, target = self._bind(len(z)), np.asarray(target)
+        bound, target = self.bind(len(z)), np.asarray(target)
         assert self.loss_function is not None, "this network was built without a loss"
         if z is not bound.output and not np.array_equal(z, bound.output):
             np.copyto(bound.output, z)
@@ -186,15 +187,20 @@ class Network:
 
     def backward(self) -> None:
         """Back-propagate the last loss: fills `gradients`, overwriting what was there."""
-        bound = self._bound
-        assert bound is not None and self.loss_function is not None, "call forward and loss first"
-        self.loss_function.backward(bound.z, bound.output, self._target, self._weight, bound.dz)
+        bound = self.start_backward()
         for run, x, y, dy, dx, sums in bound.backward:
             run(x, y, dy, dx)
             for part, total in sums:
                 np.add(total, part, out=total)
         for w, gradient, l1, l2 in self.wiring.penalties:
             gradient += l1 * np.sign(w) + 2 * l2 * w
+
+    def start_backward(self) -> Bindings:
+        """Write the gradient of the last loss with respect to the output, from where the layers go on."""
+        bound = self._bound
+        assert bound is not None and self.loss_function is not None, "call forward and loss first"
+        self.loss_function.backward(bound.z, bound.output, self._target, self._weight, bound.dz)
+        return bound
 
     @property
     def output(self) -> Array:

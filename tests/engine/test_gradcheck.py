@@ -38,7 +38,9 @@ class Slanted(Tanh):
             np.multiply(dy, 1 - y, out=dx)
 
 
-@pytest.mark.parametrize(("layer", "culprit"), [(Doubled, ".W["), (Forgetful, ".b["), (Slanted, "input[")])
+@pytest.mark.parametrize(
+    ("layer", "culprit"), [(Doubled, ".W["), (Forgetful, "db was never written"), (Slanted, "input[")]
+)
 def test_a_wrong_gradient_is_caught_and_named(layer: type, culprit: str) -> None:
     failed = [check for check in check_layer(layer) if not check.passed]
     assert failed
