@@ -12,11 +12,12 @@ import pytest
 from backprop_cli import build, load_config
 from backprop_cli.commands.train import resume, train
 from backprop_cli.engine.graph import Network
-from backprop_cli.errors import DivergedError
+from backprop_cli.errors import DataError, DivergedError
 from backprop_cli.runs.directory import RunDirectory
 from backprop_cli.training.divergence import first_infinite, infinite
 from backprop_cli.training.loop import Callback, Loop
 from tests.checkpoints import Checkpoint
+from tests.conftest import ROOT
 from tests.reliability.compare import EVERYTHING, rows
 
 POISON = [np.nan, np.inf, -np.inf]
@@ -126,15 +127,17 @@ def test_the_batch_is_kept(tmp_path: Path) -> None:
 def test_a_batch_that_is_not_finite_is_named(tmp_path: Path) -> None:
     x = np.ones((40, 3))
     x[33] = 1e300  # finite in the file, not in float32
-    np.savez(tmp_path / "data.npz", x=x, y=np.zeros(40, np.int64))
+    np.savez(tmp_path / "data.npz", x=x, y=np.arange(40) % 2)
     (tmp_path / "config.yaml").write_text(
         "dataset: {source: files, path: data.npz, splits: {train: train}}\n"
         "architecture: [{type: dense, units: 2, activation: softmax}]\n"
         "loss: cross_entropy\n"
         "trainer: {epochs: 1, batch_size: 10, shuffle: false}\n"
     )
-    with pytest.raises(DivergedError, match=r"step 4 .*the batch itself"):
-        train(load_config(tmp_path / "config.yaml"), run_dir=tmp_path / "run")
+    cfg = load_config(tmp_path / "config.yaml")
+    place = int(np.argmax(build.prepare(cfg).dataset.splits["train"].x[:, 0]))
+    with pytest.raises(DivergedError, match=rf"step {place // 10 + 1} .*the batch itself"):
+        train(cfg, run_dir=tmp_path / "run")
 
 
 def test_it_can_go_on_from_the_last_good_checkpoint(tmp_path: Path) -> None:
@@ -151,3 +154,34 @@ def test_the_command_says_it_in_one_line(bp, tmp_path: Path) -> None:
     assert done.err.count("\n") == 1
     assert "learning rate 1e+37" in done.err
     assert json.loads((tmp_path / "run/run.json").read_text())["status"] == "diverged"
+
+
+class Fail(Callback):
+    """Spoils a weight, or breaks the training off with another error, after an epoch."""
+
+    def __init__(self, epoch: int, error: Exception | None) -> None:
+        self.at, self.error = epoch, error
+        self.weights: dict[int, dict[str, np.ndarray]] = {}
+
+    def epoch(self, loop: Loop, row: dict[str, float]) -> None:
+        made = loop.epoch - 1
+        self.weights[made] = {name: each.copy() for name, each in loop.network.parameters.items()}
+        if made == self.at:
+            if self.error is not None:
+                raise self.error
+            loop.network.parameters["dense_2.W"][0, 0] = np.nan
+
+
+@pytest.mark.parametrize("error", [None, DataError("no more data")], ids=["diverged", "failed"])
+def test_the_best_epoch_is_kept_however_soon_it_fails(bp, tmp_path: Path, error: Exception | None) -> None:
+    fail = Fail(4, error)
+    with pytest.raises(DivergedError if error is None else DataError):
+        train(load_config(ROOT / "configs/moons.yaml"), run_dir=tmp_path / "run", callbacks=[fail])
+    run = RunDirectory(tmp_path / "run")
+    best = run.info["best"]
+    kept = Checkpoint.read(tmp_path / "run/checkpoints/best.safetensors")
+    assert kept.values["epoch"] == best["epoch"] <= 4
+    for name, weights in fail.weights[best["epoch"]].items():
+        np.testing.assert_array_equal(kept.arrays[name], weights)
+    measured = bp("eval", tmp_path / "run", "--split", "validation", "--json")
+    assert measured.json["metrics"]["loss"] == pytest.approx(best["validation/loss"], rel=1e-6)

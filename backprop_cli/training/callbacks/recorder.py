@@ -94,15 +94,19 @@ class Recorder(Callback):
         began = time.monotonic()
         loop.check_state()
         self.log.sync()
-        best = self.best
-        if loop.options.checkpoint.keep_best and best.epoch_number > self._saved_best:
-            about = {"epoch": best.epoch_number, "step": best.step_number, "best": best.summary}
-            write(self._folder, saved.BEST, self._best_arrays(loop), {**about, **self.model})
-            self._saved_best = best.epoch_number
+        self._save_best(loop)
         arrays, values = loop.state_dict()
         write(self._folder, saved.LAST, {**arrays, **self.learned}, {**values, **self.model}, self._make_room)
         self._saved, self._saved_at = time.monotonic(), _position(loop)
         self._cost = self._saved - began
+
+    def _save_best(self, loop: Loop) -> None:
+        best = self.best
+        if loop.options.checkpoint.keep_best and best.epoch_number > self._saved_best:
+            assert self._folder is not None
+            about = {"epoch": best.epoch_number, "step": best.step_number, "best": best.summary}
+            write(self._folder, saved.BEST, self._best_arrays(loop), {**about, **self.model})
+            self._saved_best = best.epoch_number
 
     def _best_arrays(self, loop: Loop) -> dict[str, Array]:
         """The arrays of best.safetensors: the weights and statistics of the best epoch, by name."""
@@ -115,7 +119,7 @@ class Recorder(Callback):
         return {**arrays, **self.learned}
 
     def end(self, loop: Loop, error: BaseException | None) -> None:
-        """Write the last checkpoint, unless training failed, and how it ended."""
+        """Write the last checkpoint, the best epoch alone where training failed, and how it ended."""
         try:
             self._last_words(loop, error)
         except (BpError, OSError) as failed:
@@ -132,8 +136,14 @@ class Recorder(Callback):
         if self.log is None:  # it could not be opened
             return
         self.log.flush()
-        if (error is None or isinstance(error, InterruptedRunError)) and _position(loop) != self._saved_at:
-            self.save(loop)
+        if error is None or isinstance(error, InterruptedRunError):
+            if _position(loop) != self._saved_at:
+                self.save(loop)
+            return
+        try:
+            self._save_best(loop)  # what was good before it failed
+        except RunError as failed:
+            self.warn(str(failed))
 
     def _finish(self, loop: Loop, error: BaseException | None) -> None:
         status = "completed" if error is None else "failed"
