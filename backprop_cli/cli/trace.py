@@ -12,7 +12,7 @@ from backprop_cli.cli import completion
 from backprop_cli.cli.options import RUNS, Json, Runs, Set, Unset, changes, is_config, print_json
 
 if TYPE_CHECKING:
-    from backprop_cli.insight.trace.trace import Trace
+    from backprop_cli.insight.trace.step import Trace
 
 Traced = Annotated[
     str,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,13 @@ Array = npt.NDArray[Any]
 def loss(name: str, *aliases: str) -> Any:
     """Class decorator: files a loss under its names."""
     return register("loss", name, *aliases)
+
+
+class Term(NamedTuple):
+    """A summand of the loss of one example: its formula in {y1}, {t1}, … and its value."""
+
+    formula: str
+    value: float
 
 
 @dataclass(kw_only=True)
@@ -100,6 +107,10 @@ class Loss(Scratch):
                 f"go from {least:g} to {most:g}; end with activation: {self.ends_with}"
             )
 
+    def terms(self, y: Array, target: Array) -> list[Term]:
+        """The loss of one example in its summands, for `bp trace`; empty where they would be no sum one can follow."""
+        return []
+
     def forward(self, z: Array, y: Array, target: Array, weight: Array | None) -> float:
         raise NotImplementedError  # every loss has its own
 
@@ -128,6 +139,13 @@ class Elementwise(Loss):
     def backward(self, z: Array, y: Array, target: Array, weight: Array | None, dz: Array) -> None:
         self.slopes(y, target.reshape(y.shape), dz)
         weigh(dz, weight, y.size)
+
+
+def pairs(y: Array, target: Array) -> Iterator[tuple[int, float, float]]:
+    """(number from 1, output, target) of each output of one example; none where they do not match one to one."""
+    if y.size == target.size:
+        for i, (a, b) in enumerate(zip(y.reshape(-1), target.reshape(-1), strict=True), start=1):
+            yield i, float(a), float(b)
 
 
 def mean(terms: Array, weight: Array | None) -> float:

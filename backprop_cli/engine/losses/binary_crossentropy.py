@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from backprop_cli.engine.losses.base import Array, loss, mean, weigh
+from backprop_cli.engine.losses.base import Array, Term, loss, mean, pairs, weigh
 from backprop_cli.engine.losses.binary import Binary, clip, sigmoid
 
 
@@ -33,6 +33,18 @@ class BinaryCrossentropy(Binary):
             "activation": "sigmoid",
         },
     ]
+
+    def terms(self, y: Array, target: Array) -> list[Term]:
+        if self.label_smoothing or self.class_weights is not None:
+            return []
+        k, found = y.size, []
+        for i, a, t in pairs(y, target):
+            if self.from_logits:
+                found.append(Term(f"(log(1 + e^{{y{i}}}) − {{t{i}}}·{{y{i}}}) / {k}", (np.logaddexp(0, a) - t * a) / k))
+            elif t in (0, 1):
+                formula = f"−log {{y{i}}} / {k}" if t else f"−log(1 − {{y{i}}}) / {k}"
+                found.append(Term(formula, -float(np.log(max(a if t else 1 - a, np.finfo(y.dtype).tiny))) / k))
+        return found
 
     def forward(self, z: Array, y: Array, target: Array, weight: Array | None) -> float:
         t = self._targets(target, y)

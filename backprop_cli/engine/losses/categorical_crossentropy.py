@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from backprop_cli.engine.losses.base import Array, loss, mean, spread, weigh
+from backprop_cli.engine.losses.base import Array, Term, loss, mean, spread, weigh
 from backprop_cli.engine.losses.categorical import Categorical
 
 
@@ -47,6 +47,22 @@ class CategoricalCrossentropy(Categorical):
             "target": "classes",
         },
     ]
+
+    def terms(self, y: Array, target: Array) -> list[Term]:
+        if self.label_smoothing or self.class_weights is not None or y.ndim != 1:
+            return []
+        rows = {int(target.reshape(-1)[0]): 1.0} if target.shape != y.shape else dict(enumerate(target.tolist()))
+        total = " + ".join(f"e^{{y{j + 1}}}" for j in range(y.size))
+        found = []
+        for i, share in rows.items():
+            weight = "" if share == 1 else f"{{t{i + 1}}}·"
+            if self.from_logits:
+                formula = f"{weight}(log({total}) − {{y{i + 1}}})"
+                found.append(Term(formula, share * float(np.logaddexp.reduce(y) - y[i])))
+            else:
+                formula = f"−{weight}log {{y{i + 1}}}"
+                found.append(Term(formula, -share * float(np.log(max(y[i], np.finfo(y.dtype).tiny)))))
+        return [term for term, share in zip(found, rows.values(), strict=True) if share]
 
     def forward(self, z: Array, y: Array, target: Array, weight: Array | None) -> float:
         p, logits = self._probabilities(z, y)

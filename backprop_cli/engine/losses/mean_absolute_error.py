@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from backprop_cli.engine.losses.base import Array, Elementwise, loss
+from backprop_cli.engine.losses.base import Array, Elementwise, Term, loss, pairs
 
 
 @loss("mean_absolute_error", "mae", "absolute_error", "l1", "l1_loss")
@@ -14,6 +14,10 @@ class MeanAbsoluteError(Elementwise):
     """
 
     examples = [{"output": (2,), "target": "values"}, {"output": (3, 1), "target": "values"}]
+
+    def terms(self, y: Array, target: Array) -> list[Term]:
+        k = y.size
+        return [Term(f"|{{y{i}}} − {{t{i}}}| / {k}", float(abs(a - b)) / k) for i, a, b in pairs(y, target)]
 
     def values(self, y: Array, t: Array, out: Array) -> None:
         np.subtract(y, t, out=out)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from backprop_cli.engine.losses.base import Array, Elementwise, loss
+from backprop_cli.engine.losses.base import Array, Elementwise, Term, loss, pairs
 
 
 @loss("mean_squared_error", "mse", "mse_loss", "squared_error", "l2", "l2_loss")
@@ -14,6 +14,10 @@ class MeanSquaredError(Elementwise):
     """
 
     examples = [{"output": (2,), "target": "values"}, {"output": (3, 1), "target": "values"}]
+
+    def terms(self, y: Array, target: Array) -> list[Term]:
+        k = y.size
+        return [Term(f"({{y{i}}} − {{t{i}}})² / {k}", float((a - b) ** 2) / k) for i, a, b in pairs(y, target)]
 
     def values(self, y: Array, t: Array, out: Array) -> None:
         np.subtract(y, t, out=out)

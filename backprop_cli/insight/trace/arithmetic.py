@@ -5,26 +5,17 @@ from __future__ import annotations
 import inspect
 import math
 import re
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from backprop_cli.engine.layer import Activation
 from backprop_cli.engine.layers.dense import Dense
-
-if TYPE_CHECKING:
-    from backprop_cli.insight.trace.trace import Step, Trace
+from backprop_cli.engine.node import INPUT
+from backprop_cli.insight.trace.lines import Line, Value, number
+from backprop_cli.insight.trace.step import Step, Trace
 
 #: a line with a relation that does not begin as a sentence does: `Training: μ = …` is one, `The sum, y = …` is none
 _EQUATION = re.compile(r"(?!`|With |[A-Z][a-z]{2,}[^:=←~∈]*[=←~∈]|.*PyTorch does).*[=←~∈]")
 _UNFINISHED = re.compile(r",[^,]*\b(where|as|and|of)$")  # what the next line of the docstring goes on with
-
-
-def number(value: float) -> str:
-    """Nine decimals, as the worked examples print them; scientific where that would lose digits."""
-    if value == 0 or 1e-4 <= abs(value) < 1e6:
-        return f"{value:.9f}".rstrip("0").rstrip(".") if value else "0"
-    return f"{value:.6g}"
 
 
 def equations(component: Any) -> list[str]:
@@ -33,108 +24,138 @@ def equations(component: Any) -> list[str]:
     return [_UNFINISHED.sub("", line) for line in lines if _EQUATION.match(line)]
 
 
-def _sum(terms: list[tuple[float, float]], constant: float | None = None) -> str:
-    products = [f"{_signed(a) if i else number(a)}·{_signed(b)}" for i, (a, b) in enumerate(terms)]
-    return " + ".join(products + ([_signed(constant)] if constant is not None else []))
-
-
 def _signed(value: float) -> str:
-    return f"({number(value)})" if value < 0 else number(value)
+    return str(Value(value, bracketed=True))
 
 
-def loss_terms(found: Trace) -> list[str]:
-    """What each output adds to the loss, for the losses one meets first."""
-    y, t = np.atleast_1d(found.output), np.atleast_1d(found.target)
-    if y.ndim != 1 or len(y) > 12:
-        return []
-    if found.loss_name == "mean_squared_error" and y.shape == t.shape:
-        k = len(y)
-        return [
-            f"L{i + 1} = (y{i + 1} − t{i + 1})² / {k} = ({number(float(y[i]))} − {_signed(float(t[i]))})² / {k}"
-            f" = {number(float((y[i] - t[i]) ** 2 / k))}"
-            for i in range(k)
-        ]
-    if found.loss_name == "sparse_categorical_crossentropy":
-        true = int(t[0])
-        p = float(y[true])
-        return [f"L = −log y{true + 1} = −log {number(p)} = {number(-math.log(p))}"] if p > 0 else []
-    return []
+def _products(pairs: list[tuple[Value, Value]]) -> list[str | Value]:
+    """`0.15·0.05 + 0.2·0.1`: the first factor of a sum needs no brackets."""
+    sum_: list[str | Value] = []
+    for i, (a, b) in enumerate(pairs):
+        first = Value(a.value, a.result, bracketed=bool(i))
+        sum_ += [*([" + "] if i else []), first, "·", Value(b.value, b.result, bracketed=True)]
+    return sum_
 
 
-def updates(found: Trace) -> list[str]:
+def loss_lines(found: Trace) -> list[Line]:
+    """What each output adds to the loss, for the losses that say it."""
+    symbols = {f"{name}{i + 1}": f"{name}{i + 1}" for name in "yt" for i in range(found.output.size)}
+    numbers = {
+        f"{name}{i + 1}": _signed(float(value))
+        for name, array in (("y", found.output), ("t", found.target))
+        for i, value in enumerate(array.reshape(-1))
+    }
+    several = len(found.loss_terms) > 1
+    return [
+        Line(
+            (f"L{i + 1 if several else ''} = {term.formula.format(**symbols)} =",),
+            f"{term.formula.format(**numbers)} = {number(term.value)}",
+        )
+        for i, term in enumerate(found.loss_terms)
+    ]
+
+
+def updates(found: Trace) -> list[Line | str]:
     """The new values of layers that are written out: by the rule of plain SGD or of Adam's first step if that is what
     was done, else by the step that was taken."""
-    trained = [each for step in found.steps if step.backward for each in step.parameters if not each.frozen]
-    shown = [each for parameter in trained for each in parameter.gradients]
+    written = [step for step in found.steps if step.backward]
+    trained = [(step, each) for step in written for each in step.parameters if not each.frozen]
+    shown = [each for _, parameter in trained for each in parameter.gradients]
     eta, eps = found.learning_rate, found.epsilon or 0.0
     adam = "w − η m̂ / (√v̂ + ε)"
-    first: list[str] = []
+    lines: list[Line | str] = []
     if all(_close(each.value - eta * each.gradient, each.updated) for each in shown):
-        rule, step = "w − η g", "− {eta} · {g}"
+        rule = "w − η g"
     elif any(adam in line for line in found.optimizer_symbols) and all(
         _close(each.value - eta * each.gradient / (abs(each.gradient) + eps), each.updated) for each in shown
     ):
-        rule, step = adam, "− {eta} · {g} / (|{g}| + {eps})"
-        first = ["at the first step m̂ is g, and √v̂ is |g|"]
+        rule = adam
+        lines = ["at the first step m̂ is g, and √v̂ is |g|"] if shown else []
     else:
-        rule, step = "w + step", "+ {made}"
-    lines = []
-    for parameter in trained:
+        rule = "w + step"
+    for step, parameter in trained:
         for each in parameter.gradients:
-            numbers = {"eta": eta, "eps": eps, "g": each.gradient, "made": each.updated - each.value}
-            made = step.format(**{name: _signed(value) for name, value in numbers.items()})
             index = ",".join(str(i + 1) for i in each.index)
-            lines.append(f"{parameter.name}[{index}] ← {rule} = {number(each.value)} {made} = {number(each.updated)}")
-    return first + lines if lines else []
+            g = Value(each.gradient, _gradient(step, parameter.name, each.index), bracketed=True)
+            change: tuple[str | Value, ...] = (f" + {_signed(each.updated - each.value)}",)
+            if rule == "w − η g":
+                change = (f" − {_signed(eta)} · ", g)
+            elif rule == adam:
+                change = (f" − {_signed(eta)} · ", g, " / (|", g, f"| + {_signed(eps)})")
+            begin = f"{parameter.name}[{index}] ← {rule} = {number(each.value)}"
+            if rule == "w + step":  # the step would tell the answer
+                lines.append(
+                    Line(
+                        (f"{begin.rpartition(' = ')[0]} =",),
+                        f"{number(each.value)}{change[0]} = {number(each.updated)}",
+                    )
+                )
+            else:
+                lines.append(Line((begin, *change, " ="), number(each.updated)))
+    return lines
+
+
+def _gradient(step: Step, name: str, index: tuple[int, ...]) -> tuple[Any, ...]:
+    return (f"d{name.removeprefix(f'{step.name}.')}", step.name, *index)
 
 
 def _close(a: float, b: float) -> bool:
     return math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12)
 
 
-def dense_forward(step: Step, layer: Dense, activation: Activation | None) -> list[str]:
+def source(name: str, i: int) -> tuple[Any, ...] | None:
+    """What the i-th number of a layer's output is a result of; None for the data, which are given."""
+    return None if name == INPUT else ("y", name, i)
+
+
+def dense_forward(step: Step, layer: Dense, activation: Activation | None) -> list[Line]:
     """z_j = Σ_i x_i W_ij + b_j, then a_j = f(z_j), one line a unit."""
-    (x,) = step.x
+    (x,), (before,) = step.x, step.inputs
     z = step.z if step.z is not None else step.y
-    name = activation.type_name if activation else ""
     lines = []
     for j in range(layer.units):
-        terms = [(float(x[i]), float(layer.W[i, j])) for i in range(len(x))]
-        bias = float(layer.b[j]) if layer.bias else None
-        left = f"z{j + 1}" if activation else f"y{j + 1}"
-        lines.append(f"{left} = {_sum(terms, bias)} = {number(float(z[j]))}")
+        pairs = [(Value(float(x[i]), source(before, i)), Value(float(layer.W[i, j]))) for i in range(len(x))]
+        bias = [f" + {_signed(float(layer.b[j]))}"] if layer.bias else []
+        name, result = ("z", ("z", step.name, j)) if activation else ("y", ("y", step.name, j))
+        lines.append(Line((f"{name}{j + 1} = ", *_products(pairs), *bias, " ="), number(float(z[j])), result))
         if activation:
-            lines.append(f"a{j + 1} = {name}(z{j + 1}) = {number(float(step.y[j]))}")
+            left = f"a{j + 1} = {activation.type_name}(z{j + 1}) ="
+            lines.append(Line((left,), number(float(step.y[j])), ("y", step.name, j)))
     return lines
 
 
-def dense_backward(step: Step, layer: Dense, activation: Activation | None, fused: bool) -> list[str]:
+def dense_backward(step: Step, layer: Dense, activation: Activation | None, fused: bool) -> list[Line]:
     """δ_j = dL/da_j · f'(z_j), then dW_ij = x_i δ_j, db_j = δ_j and dx_i = Σ_j δ_j W_ij, one line a number."""
     if step.delta is None or step.upstream is None:
         return []
     (x,), delta, lines = step.x, step.delta, []
     for j in range(layer.units):
         up, d = float(step.upstream[j]), float(delta[j])
-        if fused:
-            lines.append(f"δ{j + 1} = dL/dz{j + 1} = {number(d)}   (loss and {activation.type_name} together: p − y)")  # type: ignore[union-attr]  # fused means there is one
+        result = ("δ", step.name, j)
+        if fused and activation is not None:
+            told = f"{number(d)}   (loss and {activation.type_name} together: p − y)"
+            lines.append(Line((f"δ{j + 1} = dL/dz{j + 1} =",), told, result))
         elif activation is None:
-            lines.append(f"δ{j + 1} = dL/dy{j + 1} = {number(d)}")
+            lines.append(Line((f"δ{j + 1} = dL/dy{j + 1} =",), number(d), result))
         else:
-            slope = f"{number(d / up)}" if up else "f'(z)"
-            lines.append(f"δ{j + 1} = dL/da{j + 1} · f'(z{j + 1}) = {_signed(up)} · {slope} = {number(d)}")
+            slope = number(d / up) if up else "f'(z)"
+            told = f"{_signed(up)} · {slope} = {number(d)}"
+            lines.append(Line((f"δ{j + 1} = dL/da{j + 1} · f'(z{j + 1}) =",), told, result))
     for i in range(len(x)):
         for j in range(layer.units):
-            product = float(x[i]) * float(delta[j])
-            lines.append(
-                f"dW[{i + 1},{j + 1}] = x{i + 1} · δ{j + 1} = {_signed(float(x[i]))} · {_signed(float(delta[j]))}"
-                f" = {number(product)}"
-            )
+            a, d = float(x[i]), float(delta[j])
+            told = f"{_signed(a)} · {_signed(d)} = {number(a * d)}"
+            lines.append(Line((f"dW[{i + 1},{j + 1}] = x{i + 1} · δ{j + 1} =",), told, ("dW", step.name, i, j)))
     if layer.bias:
-        lines += [f"db[{j + 1}] = δ{j + 1} = {number(float(delta[j]))}" for j in range(layer.units)]
+        for j in range(layer.units):
+            lines.append(Line((f"db[{j + 1}] = δ{j + 1} =",), number(float(delta[j])), ("db", step.name, j)))
     if step.dx[0] is not None:
         for i in range(len(x)):
             parts = [float(delta[j]) * float(layer.W[i, j]) for j in range(layer.units)]
-            terms = _sum([(float(delta[j]), float(layer.W[i, j])) for j in range(layer.units)])
-            total = " + ".join(_signed(each) for each in parts) + " = " if len(parts) > 1 else ""
-            lines.append(f"dL/dx{i + 1} = {terms} = {total}{number(sum(parts))}")
+            pairs = [
+                (Value(float(delta[j]), ("δ", step.name, j)), Value(float(layer.W[i, j]))) for j in range(layer.units)
+            ]
+            total = " + ".join(map(_signed, parts)) + " = " if len(parts) > 1 else ""
+            told = f"{total}{number(sum(parts))}"
+            lines.append(Line((f"dL/dx{i + 1} = ", *_products(pairs), " ="), told, ("dx", step.name, i)))
     return lines

@@ -3,64 +3,95 @@
 from __future__ import annotations
 
 import html
-import re
 from typing import Any
 
 import numpy as np
 
-from backprop_cli.insight.trace.arithmetic import loss_terms, number, updates
-from backprop_cli.insight.trace.trace import READABLE, Parameter, Step, Trace
+from backprop_cli.engine.node import INPUT
+from backprop_cli.insight.trace.arithmetic import loss_lines, source, updates
+from backprop_cli.insight.trace.lines import Line, Section, Value, number, worksheet
+from backprop_cli.insight.trace.step import READABLE, Parameter, Step, Trace
 
-BLANK = "________"
 SHOWN = 144  # numbers of an array that are printed
-Section = tuple[str, list[str]]  # heading, lines
 
 
 def sections(found: Trace) -> list[Section]:
     """The trace as headings and lines, in the order one would work through it."""
-    target = found.target
-    given = [f"x = {_array(found.x)}", f"target = {_array(np.asarray(target))}", *([found.note] if found.note else [])]
-    made: list[Section] = [(f"{found.config}: one step on sample {found.sample} of {found.split}", given)]
+    given = [
+        f"x = {_array(found.x)}",
+        f"target = {_array(np.asarray(found.target))}",
+        *([found.note] if found.note else []),
+    ]
+    parts: list[Section] = [(f"{found.config}: one step on sample {found.sample} of {found.split}", [*given])]
+    readable = {step.name for step in found.steps if step.forward}
     for step in found.steps:
-        lines = [f"    {line}" for line in step.symbols] + (step.forward or _summary(step))
-        made.append((f"forward  {step.name} ({step.type})", lines))
-    loss = [f"    {line}" for line in found.loss_symbols]
-    loss += [f"output = {_array(found.output)}", *loss_terms(found), f"L = {number(found.loss)}"]
-    made.append((f"loss  {found.loss_name}", loss))
+        parts.append((f"forward  {step.name} ({step.type})", [*_symbols(step.symbols), *_forward(step, readable)]))
+    output = Line(("output =",), _array(found.output))
+    loss: list[Line | str] = [
+        *_symbols(found.loss_symbols),
+        output,
+        *loss_lines(found),
+        Line(("L =",), number(found.loss)),
+    ]
+    parts.append((f"loss  {found.loss_name}", loss))
     for step in reversed(found.steps):
-        lines = step.backward or _gradient_summary(step)
-        made.append((f"backward  {step.name} ({step.type})", lines))
+        lines: list[Line | str] = [*step.backward]
+        parts.append((f"backward  {step.name} ({step.type})", lines or _backward(step)))
         for parameter in step.parameters:
-            made.append((f"gradient of {parameter.name} {parameter.shape}", _rows(parameter)))
-    rule = [f"    {line}" for line in found.optimizer_symbols]
-    after = [f"η = {number(found.learning_rate)}", f"L after the step = {found.loss_after:.12f}"]
-    made.append((f"update  {found.optimizer_name}", [*rule, after[0], *updates(found), after[1]]))
-    made.append(("check", [f"largest relative error of a gradient shown: {found.worst:.1e}"]))
-    return made
+            parts.append((f"gradient of {parameter.name} {parameter.shape}", _rows(parameter)))
+    after = Line(("L after the step =",), f"{found.loss_after:.12f}")
+    update: list[Line | str] = [
+        *_symbols(found.optimizer_symbols),
+        f"η = {number(found.learning_rate)}",
+        *updates(found),
+        after,
+    ]
+    parts.append((f"update  {found.optimizer_name}", update))
+    parts.append(("check", [f"largest relative error of a gradient shown: {found.worst:.1e}"]))
+    return parts
 
 
-def _summary(step: Step) -> list[str]:
-    return [f"x = {_array(each)}" for each in step.x] + [f"y = {_array(step.y)}"]
+def _symbols(equations: list[str]) -> list[str]:
+    return [f"    {line}" for line in equations]
 
 
-def _gradient_summary(step: Step) -> list[str]:
+def _forward(step: Step, readable: set[str]) -> list[Line | str]:
+    """The sums of a small layer; of another its input, as results of the layers before, and its output."""
+    if step.forward:
+        return [*step.forward]
+    lines: list[Line | str] = []
+    for x, name in zip(step.x, step.inputs, strict=True):
+        if name == INPUT:
+            lines.append(f"x = {_array(x)}")
+        elif name in readable:
+            numbers: list[str | Value] = ["x = ["]
+            for i, value in enumerate(x):
+                numbers += [*(["  "] if i else []), Value(float(value), source(name, i))]
+            lines.append(Line((*numbers, "]"), ""))
+        else:
+            lines.append(Line((f"x = y of {name} =",), _array(x)))
+    return [*lines, Line(("y =",), _array(step.y), ("y", step.name))]
+
+
+def _backward(step: Step) -> list[Line | str]:
     if step.delta is None:
         return ["nothing before this layer is trained: no gradient is needed"]
-    lines = [f"δ = {_array(step.delta)}"]
-    return lines + [f"dx = {_array(each)}" for each in step.dx if each is not None]
+    lines: list[Line | str] = [Line(("δ =",), _array(step.delta))]
+    return lines + [Line(("dx =",), _array(each)) for each in step.dx if each is not None]
 
 
-def _rows(parameter: Parameter) -> list[str]:
-    lines = []
+def _rows(parameter: Parameter) -> list[Line | str]:
+    lines: list[Line | str] = []
     if len(parameter.gradients) < int(np.prod(parameter.shape)):
         lines.append(f"the {len(parameter.gradients)} largest of {int(np.prod(parameter.shape)):,}")
     for each in parameter.gradients:
         index = ",".join(str(i + 1) for i in each.index)
         kept = "  (frozen)" if parameter.frozen else ""
-        lines.append(
-            f"[{index}]  {number(each.value)} → {number(each.updated)}{kept}   gradient {number(each.gradient)}   "
+        told = (
+            f"{number(each.updated)}{kept}   gradient {number(each.gradient)}   "
             f"difference {number(each.numeric)}   relative error {each.error:.0e}"
         )
+        lines.append(Line((f"[{index}]  {number(each.value)} →",), told))
     return lines
 
 
@@ -74,59 +105,10 @@ def _array(array: Any) -> str:
     return "[" + "; ".join(_array(row) for row in array) + "]"
 
 
-_GIVEN = ("    ", "x =", "target =", "η =")  # lines that a worksheet leaves as they are
-_ROW = re.compile(r"(\[[\d,]+\]  \S+ →) (.*)")  # of a parameter: everything after its value is to be found
-_NUMBER = r"-?\d[\d.]*(?:e[+-]?\d+)?"
-_TOLD = 6  # characters from which on a number is told from others by itself
-
-
-def blanked(made: list[Section]) -> list[Section]:
-    """The same as a worksheet, with a key at the end.
-
-    Of each line the symbols stay, and the numbers it begins from; results, and what leads to them where symbols say
-    it, are hidden. A result that a later line begins from is named there by its place in the key.
-    """
-    sheet: list[Section] = []
-    key: list[str] = []
-    places: dict[str, str] = {}
-    for heading, lines in made:
-        hidden = []
-        for line in lines:
-            kept, answer = (line, "") if line.startswith(_GIVEN) else _parted(line)
-            shown = kept if line.startswith("    ") else _referred(kept, places)
-            if answer:
-                key.append(f"({len(key) + 1})  {answer}")
-                shown += f" {BLANK} ({len(key)})"
-                found = re.match(rf"\[.*\]|{_NUMBER}", answer.rpartition(" = ")[2])
-                if found and len(found[0]) >= _TOLD:
-                    places.setdefault(found[0], f"({len(key)})")
-            hidden.append(shown)
-        sheet.append((heading, hidden))
-    return [*sheet, ("key", key)]
-
-
-def _parted(line: str) -> tuple[str, str]:
-    """(what a worksheet shows, what it asks for) of a line `name = symbols or sum = … = result`."""
-    row = _ROW.match(line)
-    if row:
-        return row[1], row[2]
-    parts = line.split(" = ")
-    shown = parts[: 2 if len(parts) > 2 else 1]
-    return (" = ".join(shown) + " =", " = ".join(parts[len(shown) :])) if len(parts) > 1 else (line, "")
-
-
-def _referred(line: str, places: dict[str, str]) -> str:
-    """A line with results from before as their places in the key."""
-    name, equals, array = line.partition(" = ")
-    if array in places:
-        return f"{name}{equals}{places[array]}"
-    pattern = rf"\((-{_NUMBER[2:]})\)|{_NUMBER}"
-    return re.sub(pattern, lambda each: places.get(each[1] or each[0], each[0]), line)
-
-
-def parts(found: Trace, blank: bool = False) -> list[Section]:
-    """The trace, or a worksheet made of it."""
-    return blanked(sections(found)) if blank else sections(found)
+def parts(found: Trace, blank: bool = False) -> list[tuple[str, list[str]]]:
+    """The trace, or a worksheet made of it, as headings and lines of text."""
+    chosen = worksheet(sections(found)) if blank else sections(found)
+    return [(heading, [str(line) for line in lines]) for heading, lines in chosen]
 
 
 def as_text(found: Trace, blank: bool = False) -> str:

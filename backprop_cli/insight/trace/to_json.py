@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from backprop_cli.insight.trace.trace import READABLE, Trace
+from backprop_cli.insight.trace.step import READABLE, Trace
 
 Array = npt.NDArray[Any]
 
@@ -31,8 +31,8 @@ def as_json(found: Trace) -> dict[str, Any]:
             "dy": plain(step.upstream),
             "delta": plain(step.delta),
             "dx": [plain(each) for each in step.dx],
-            "forward": step.forward,
-            "backward": step.backward,
+            "forward": [str(line) for line in step.forward],
+            "backward": [str(line) for line in step.backward],
             "parameters": [
                 {
                     "name": parameter.name,

@@ -9,7 +9,7 @@ can follow with a pencil.
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,79 +22,11 @@ from backprop_cli.engine.graph import Network, Node
 from backprop_cli.engine.layers.dense import Dense
 from backprop_cli.errors import UsageError
 from backprop_cli.insight.trace.arithmetic import dense_backward, dense_forward, equations
+from backprop_cli.insight.trace.step import READABLE, Gradient, Parameter, Step, Trace
 from backprop_cli.insight.view import alone
 
 Array = npt.NDArray[Any]
-READABLE = 12  # units of a layer up to which every sum is written out
 CHECKED = 12  # gradients of a larger parameter that are compared: the largest ones
-
-
-@dataclass
-class Gradient:
-    """One number of a parameter: its value, gradient, central difference and new value."""
-
-    index: tuple[int, ...]
-    value: float
-    gradient: float
-    numeric: float
-    error: float
-    updated: float
-
-
-@dataclass
-class Parameter:
-    """A parameter of a layer with as many of its gradients as are shown."""
-
-    name: str
-    shape: tuple[int, ...]
-    frozen: bool
-    gradients: list[Gradient] = field(default_factory=list)
-
-
-@dataclass
-class Step:
-    """One layer's part of the step."""
-
-    name: str
-    type: str
-    symbols: list[str]
-    x: list[Array]
-    y: Array
-    z: Array | None
-    upstream: Array | None  # dL/dy before the activation's derivative
-    delta: Array | None
-    dx: list[Array | None]
-    forward: list[str] = field(default_factory=list)  # sums with numbers
-    backward: list[str] = field(default_factory=list)
-    parameters: list[Parameter] = field(default_factory=list)
-
-
-@dataclass
-class Trace:
-    """A whole step: the example, the layers in order, the loss before and after."""
-
-    config: str
-    split: str
-    sample: int
-    x: Array
-    target: Array
-    steps: list[Step]
-    output: Array
-    loss_name: str
-    loss_symbols: list[str]
-    loss: float
-    loss_after: float
-    fused: str | None
-    optimizer_name: str
-    optimizer_symbols: list[str]
-    learning_rate: float
-    epsilon: float | None  # the optimizer's, if it has one
-    note: str | None = None  # what one example alone cannot show
-
-    @property
-    def worst(self) -> float:
-        """The largest relative error of any gradient shown."""
-        return max((g.error for step in self.steps for p in step.parameters for g in p.gradients), default=0.0)
 
 
 def trace(cfg: Config, sample: int = 0, prepared: build.Prepared | None = None, **options: Any) -> Trace:
@@ -131,7 +63,8 @@ def trace(cfg: Config, sample: int = 0, prepared: build.Prepared | None = None, 
     network.rng.bit_generator.state = rng
     after = network.loss(network.forward(x, training=True, copy=False), y)
     return Trace(
-        cfg.name, "train", sample, x[0], y[0], steps, output[0], cfg.loss.type_name, equations(cfg.loss), loss, after,
+        cfg.name, "train", sample, x[0], y[0], steps, output[0], cfg.loss.type_name, equations(cfg.loss),
+        cfg.loss.terms(output[0], y[0]), loss, after,
         network.head.type_name if network.head else None, optimizer.type_name, equations(optimizer), rate,
         getattr(optimizer, "epsilon", None), alone(network),
     )  # fmt: skip
@@ -192,6 +125,7 @@ def _step(network: Network, node: Node, upstream: dict[str, Array]) -> Step:
         upstream=upstream[node.name][0] if node.name in upstream else None,
         delta=delta,
         dx=[bound.deltas[name][0].copy() if name in bound.deltas else None for name in node.inputs],
+        inputs=list(node.inputs),
     )
     readable = isinstance(layer, Dense) and y.ndim == 1 and len(y) <= READABLE and step.x[0].size <= READABLE
     if isinstance(layer, Dense) and readable:

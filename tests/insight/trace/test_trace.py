@@ -14,8 +14,9 @@ import pytest
 
 from backprop_cli import load_config, registry
 from backprop_cli.errors import UsageError
-from backprop_cli.insight.trace.arithmetic import equations, number
-from backprop_cli.insight.trace.text import BLANK, as_html, as_text
+from backprop_cli.insight.trace.arithmetic import equations
+from backprop_cli.insight.trace.lines import BLANK, number
+from backprop_cli.insight.trace.text import as_html, as_text
 from backprop_cli.insight.trace.trace import trace
 from tests.conftest import ROOT
 
@@ -94,6 +95,92 @@ def test_a_worksheet_names_results_it_goes_on_with() -> None:
     sheet, _, key = as_text(trace(load_config(ROOT / "configs/mazur.yaml")), blank=True).partition("\nkey\n")
     assert "z1 = (2)·0.4 + (4)·0.45 + 0.6 = ________ (5)" in sheet
     assert "(2)  0.593269992\n" in key and "(5)  1.105905967\n" in key
+
+
+EQUAL = """\
+dataset: {source: synthetic, name: points, x: [[0.5, 0.25]], y: [[0.5]]}
+architecture:
+  - {type: dense, units: 2, kernel_initializer: {type: constant, value: 0.5}, activation: relu}
+  - {type: dense, units: 1, kernel_initializer: {type: constant, value: 0.375}}
+loss: mse
+optimizer: {type: sgd, learning_rate: 0.5}
+"""
+
+
+@pytest.fixture
+def equal(tmp_path: Path) -> str:
+    """The worksheet of a network in which data, weights and results share their values."""
+    (tmp_path / "c.yaml").write_text(EQUAL)
+    return as_text(trace(load_config(tmp_path / "c.yaml")), blank=True)
+
+
+def test_equal_values_are_told_apart_by_what_they_are(equal: str) -> None:
+    """0.375 is a result twice and a weight twice, 0.5 is an input, a weight and the learning rate."""
+    assert "z1 = 0.5·0.5 + 0.25·0.5 + 0 = ________ (1)" in equal
+    assert "y1 = (2)·0.375 + (4)·0.375 + 0 = ________ (5)" in equal
+    key = dict(re.findall(r"^\((\d+)\)  (.*)", equal.partition("\nkey\n")[2], re.MULTILINE))
+    assert [key[each] for each in "1234"] == ["0.375"] * 4
+    assert re.search(r"dense_1\.W\[1,1\] ← w − η g = 0\.5 − 0\.5 · \(\d+\) = ________", equal)
+
+
+def test_a_reference_leads_to_the_result_it_stands_for(equal: str) -> None:
+    sheet, _, text = equal.partition("\nkey\n")
+    key = dict(re.findall(r"^\((\d+)\)  (.*)", text, re.MULTILINE))
+    results = {number: float(answer.rpartition(" = ")[2].split()[0]) for number, answer in key.items()
+               if re.fullmatch(r"-?[\d.e-]+", answer.rpartition(" = ")[2].split()[0])}  # fmt: skip
+    sums = re.findall(r"^\S+ = ([^=a-zδ]+\)?[^=a-zδ]*) = ________ \((\d+)\)", sheet, re.MULTILINE)
+    assert len(sums) >= 3
+    for sum_, answer in sums:
+        made = re.sub(r"(?<!\d)\((\d+)\)", lambda each: f"({results[each[1]]})", sum_).replace("·", "*")
+        assert math.isclose(eval(made), results[answer], abs_tol=1e-8), (sum_, answer)  # sums that bp has written
+
+
+def test_a_short_result_does_not_leak_either(tmp_path: Path) -> None:
+    """Every result, however few digits it has, is a reference where a later line begins from it."""
+    (tmp_path / "c.yaml").write_text(EQUAL.replace("0.375", "3").replace("[[0.5, 0.25]]", "[[8, 4]]"))
+    sheet = as_text(trace(load_config(tmp_path / "c.yaml")), blank=True).partition("\nkey\n")[0]
+    assert "y1 = (2)·3 + (4)·3 + 0 = ________" in sheet
+
+
+def test_what_a_larger_layer_takes_in_is_no_answer_given_away() -> None:
+    """The output of a small layer before a layer that is not written out stood in the sheet as its x."""
+    change = "architecture.1={type: batch_norm}"
+    found = trace(load_config(ROOT / "configs/moons.yaml", ["architecture.0.units=3", change]), sample=1)
+    sheet, _, key = as_text(found, blank=True).partition("\nkey\n")
+    answers = set(re.findall(r"\d\.\d{4,}", key))
+    forward = sheet.partition("forward  batch_norm_1")[2].partition("\n\n")[0]
+    assert re.search(r"x = \[\(\d+\)  \(\d+\)  \(\d+\)\]", forward)
+    assert not answers & set(re.findall(r"\d\.\d{4,}", forward))
+
+
+@pytest.mark.parametrize(
+    ("loss", "last", "formula"),
+    [
+        ("cross_entropy", "softmax", "L = −log y"),
+        ("sparse_categorical_crossentropy", "softmax", "L = −log y"),
+        ("{type: cross_entropy, from_logits: true}", "linear", "L = (log(e^y1 + e^y2) − y"),
+        ("focal", "softmax", None),
+    ],
+)
+def test_the_terms_of_a_loss_add_up_whatever_it_is_called(loss: str, last: str, formula: str | None) -> None:
+    cfg = load_config(ROOT / "configs/moons.yaml", [f"loss={loss}", f"architecture.-1.activation={last}"])
+    found = trace(cfg, sample=2)
+    shown = as_text(found)
+    if formula is None:
+        assert found.loss_terms == []
+    else:
+        assert formula in shown
+        assert math.isclose(sum(term.value for term in found.loss_terms), found.loss, rel_tol=1e-9)
+
+
+@pytest.mark.parametrize("loss", ["mse", "mae", "bce", "BCEWithLogitsLoss"])
+def test_each_output_has_its_term(loss: str) -> None:
+    last = "linear" if loss == "BCEWithLogitsLoss" else "sigmoid"
+    name = "mazur" if loss in ("mse", "mae") else "xor"
+    cfg = load_config(ROOT / f"configs/{name}.yaml", [f"loss={loss}", f"architecture.-1.activation={last}"])
+    found = trace(cfg)
+    assert found.loss_terms and math.isclose(sum(term.value for term in found.loss_terms), found.loss, rel_tol=1e-9)
+    assert f"L{'1' if len(found.loss_terms) > 1 else ''} = " in as_text(found)
 
 
 def test_the_update_is_written_out() -> None:
