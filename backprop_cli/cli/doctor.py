@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -25,8 +26,10 @@ def doctor(
     source: Patient,
     set_: Set = None,
     unset: Unset = None,
-    steps: Annotated[int, typer.Option(metavar="N", min=1, help="Steps of a probe, at most.")] = 2000,
-    seconds: Annotated[float, typer.Option(metavar="S", min=0.1, help="Seconds of a probe, at most.")] = 2.0,
+    steps: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Steps of a probe; by default up to 2000, by their work.")
+    ] = None,
+    seconds: Annotated[float | None, typer.Option(metavar="S", min=0.1, help="Seconds of a probe, at most.")] = None,
     fail: Annotated[bool, typer.Option("--fail", help="Exit with 1 if a disease was found; for scripts.")] = False,
     runs: Runs = RUNS,
     json: Json = False,
@@ -46,10 +49,15 @@ def doctor(
     from backprop_cli.errors import UsageError
     from backprop_cli.insight.doctor.examine import as_json, examine_config, examine_run
     from backprop_cli.insight.doctor.text import COLUMNS, lines, rows
-    from backprop_cli.insight.doctor.verdicts import Limits
+    from backprop_cli.insight.doctor.verdicts import STEPS, WORK, Limits
     from backprop_cli.runs.directory import find_run
 
-    limits = Limits(steps, seconds, {} if json else {"warn": ui.warn, "progress": ui.loading})
+    limits = Limits(
+        steps or STEPS,
+        seconds or math.inf,
+        WORK if steps is None else math.inf,
+        {} if json else {"warn": ui.warn, "progress": ui.loading},
+    )
     if is_config(source):
         found = examine_config(Path(source), tuple(changes(set_, unset)), limits)
         path = source

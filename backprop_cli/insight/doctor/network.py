@@ -151,6 +151,28 @@ def saturation(case: Case) -> Suspicion | None:
     return Suspicion("saturation", sentence, given(edit), worst, {"saturated": flat})
 
 
+def no_gradient(case: Case) -> Suspicion | None:
+    """A layer whose gradient was exactly 0 at every step looked at: its weights stay as they were made."""
+    evidence = case.evidence
+    if not any(evidence.losses):
+        return None  # nothing is wrong, so nothing is to be changed
+    silent = [name for name, norms in evidence.series("gradient_norm").items() if not any(norms)]
+    learning = [node.name for node in evidence.network.nodes if node.name in silent and node.layer.frozen is not True]
+    if not learning or dead_relu(case) or saturation(case):
+        return None
+    ratios = evidence.typical("gradient_ratio")
+    names = [node.name for node in evidence.network.nodes if node.name in ratios]
+    behind = ratios.get(next(iter(names[names.index(learning[-1]) + 1 :]), ""), 0.0)
+    if 0 < behind < VANISHED * max(ratios.values()):
+        return None  # it shrank layer by layer until nothing was left
+    named = ", ".join(learning[:3]) + (f" and {len(learning) - 3} more" if len(learning) > 3 else "")
+    sentence = (
+        f"no gradient: that of {named} was exactly 0 at every step looked at, so nothing there is learnt; "
+        f"a layer behind {learning[-1]} lets none through"
+    )
+    return Suspicion("no_gradient", sentence, [], learning[-1], {"layers": learning}, certain=True)
+
+
 def _maker(case: Case, unit: Node) -> Node:
     """The layer whose kernel feeds a ReLU that is a layer of its own."""
     while not hasattr(unit.layer, "bias_initializer") and unit.inputs[0] in case.anatomy.units:

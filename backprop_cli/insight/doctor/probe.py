@@ -31,6 +31,7 @@ from backprop_cli.training.threads import limited
 Array = npt.NDArray[Any]
 EXAMPLES = 256  # of the training split that dead units and saturation are counted over
 EVERY = 10  # steps between two looks
+LEAST = 20  # steps of a probe, however much work they are
 
 
 @dataclass
@@ -97,10 +98,14 @@ class Evidence:
         return {name: float(np.median(values)) for name, values in self.series(key).items()}
 
 
-def probe(cfg: Config, steps: int, seconds: float, **options: Any) -> Evidence:
-    """Train a config for so many steps, or so many seconds, whichever is less. Raises ConfigError, DataError."""
+def probe(cfg: Config, steps: int, seconds: float = math.inf, *, work: float = math.inf, **options: Any) -> Evidence:
+    """Train a config for so many steps, seconds or floating-point operations, whichever is less.
+
+    Steps and operations are the same on every machine, however busy; seconds are not. Raises ConfigError, DataError.
+    """
     prepared = build.prepare(cfg, observe=True, **options)
     network = prepared.network
+    steps = min(steps, max(LEAST, int(min(work / _operations(prepared), steps))))
     x, y = examples(prepared)
     rows: list[dict[str, Any]] = []
     watch = _Watch(steps, time.monotonic() + seconds)
@@ -137,6 +142,13 @@ def probe(cfg: Config, steps: int, seconds: float, **options: Any) -> Evidence:
         error,
         next((row["nonfinite"] for row in rows if "nonfinite" in row), {}),
     )
+
+
+def _operations(prepared: build.Prepared) -> float:
+    """Floating-point operations of a training step, about: the backward pass takes two forward passes."""
+    size = prepared.config.trainer.batch_size
+    rows = len(prepared.dataset.splits["train"]) if size == "full" else size
+    return max(1.0, 3.0 * rows * sum(node.layer.flops(*node.input_shapes) for node in prepared.network.nodes))
 
 
 def examples(prepared: build.Prepared) -> tuple[Array, Array]:

@@ -53,7 +53,12 @@ def lines(found: Examination, source: str) -> Iterator[str]:
 
 def _edit(verdict: Verdict, source: str) -> Iterator[str]:
     if verdict.edit is None:
-        yield "   No edit of the config mends that: look at how rows of x and y were put together."
+        where = (
+            "at how rows of x and y were put together"
+            if verdict.disease == "labels_shuffled"
+            else "at the layer behind"
+        )
+        yield f"   No edit is known that mends it: look {where}."
         return
     yield f"   Paste into {shlex.quote(source)}:"
     yield from (f"     {line}" for line in verdict.yaml.splitlines())

@@ -13,7 +13,8 @@ from backprop_cli.insight.doctor.case import Case, Suspicion
 from backprop_cli.insight.doctor.edits import Anatomy, Edit, Patient
 from backprop_cli.insight.doctor.probe import Evidence, probe
 
-STEPS, SECONDS = 2000, 2.0  # of a probe, whichever is less
+STEPS = 2000  # of a probe
+WORK = 4e10  # floating-point operations of a probe: about a second of a small network
 HELPED = 0.1  # share of the loss by which an edit must make training end lower
 LONGER = 4  # times a probe that goes badly in a way that training may get over
 ROUNDS = 3  # verdicts about one config, each about what the one before has left
@@ -24,6 +25,7 @@ SIGNS: list[Sign] = [
     training.learning_rate_too_small,
     network.wrong_init,
     network.exploding_gradients,
+    network.no_gradient,
     network.vanishing_gradients,
     training.learning_rate_too_large,
     network.dead_relu,
@@ -57,23 +59,24 @@ class Verdict:
 
 @dataclass
 class Limits:
-    """How long a probe may take."""
+    """How long a probe may take: so many steps, seconds or floating-point operations, whichever is less."""
 
     steps: int = STEPS
-    seconds: float = SECONDS
+    seconds: float = math.inf
+    work: float = WORK
     options: dict[str, Any] = field(default_factory=dict)  # for loading: warn, progress
 
     def probe(self, patient: Patient, edit: Edit | None = None) -> Evidence:
-        return probe(patient.config(edit), self.steps, self.seconds, **self.options)
+        return probe(patient.config(edit), self.steps, self.seconds, work=self.work, **self.options)
 
     def longer(self, times: int) -> Limits:
-        return Limits(self.steps * times, self.seconds * times)
+        return Limits(self.steps * times, self.seconds * times, self.work * times)
 
     def again(self, before: Evidence) -> Limits:
         """For the same number of steps, however long they take; for as many as allowed, if training broke off."""
         if before.error is not None:
-            return Limits(self.steps, self.seconds)
-        return Limits(max(1, before.steps), 10 * self.seconds + 10)
+            return Limits(self.steps, self.seconds, self.work)
+        return Limits(max(1, before.steps), 10 * self.seconds + 10, math.inf)
 
 
 def verdicts_on(patient: Patient, evidence: Evidence, baseline: Evidence | None, limits: Limits) -> Iterator[Verdict]:

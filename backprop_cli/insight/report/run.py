@@ -20,7 +20,7 @@ from backprop_cli.insight.report.mistakes import Mistake, data_uri, is_image, mi
 from backprop_cli.insight.view import Answers, View
 
 WRITTEN = 25  # classes up to which the matrix is a table
-PROBE = Limits(steps=300, seconds=0.5)  # of the doctor's: a report is written in a few seconds
+PROBE = Limits(steps=300, work=1e10)  # of the doctor's: a report is written in a few seconds
 PAIRS = 20  # confusions listed beyond that
 FLOW = {  # what diagnostics hold: title, whether decades matter
     "gradient_norm": ("norm of the gradient", True),
