@@ -349,8 +349,8 @@ def load(
     Raises UsageError, CheckpointError.
     """
     given = Path(source)
-    if given.suffix == SUFFIX or given.is_file():
-        run, path = _run_around(given), given
+    if is_model(given):
+        run, path = run_around(given), given
     else:
         run = find_run(str(source), runs)
         path = run.checkpoint(checkpoint)
@@ -371,7 +371,12 @@ def load(
     return model
 
 
-def _run_around(path: Path) -> RunDirectory | None:
+def is_model(source: str | Path) -> bool:
+    """Whether RUN|MODEL is the file of a model: a file, or what is called like one."""
+    return Path(source).suffix == SUFFIX or Path(source).is_file()
+
+
+def run_around(path: Path) -> RunDirectory | None:
     """The run whose checkpoint a file is, if it lies in one."""
     folder = path.absolute().parent
     inside = folder.name == CHECKPOINTS and (folder.parent / RUN_JSON).is_file()

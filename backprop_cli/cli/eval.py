@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from backprop_cli.cli.options import RUNS, Json, RunName, Runs, print_json
+from backprop_cli.cli.options import RUNS, Json, ModelName, ModelPlugins, Runs, print_json
 
 
 def evaluate(
-    run: RunName,
+    run: ModelName,
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Measure these rows, with their targets, instead of the run's own data."),
+    ] = None,
     split: Annotated[str | None, typer.Option(metavar="SPLIT", help="Default: test, else validation.")] = None,
     checkpoint: Annotated[str, typer.Option(metavar="best|last|FILE", help="Which weights.")] = "best",
+    plugin: ModelPlugins = None,
     runs: Runs = RUNS,
     json: Json = False,
 ) -> None:
@@ -21,19 +27,36 @@ def evaluate(
     The weights of the best epoch are used, on the test split where there is one. For classes there is
     a row each with precision, recall and F1. Of a sweep's folder each run is a row.
 
+    Data are read by what the model has learnt (columns, categories, classes), never anew, and it is said when
+    they are not those that it was trained on. The file of a model has no data: give them with --data.
+
     \b
     Examples:
       bp eval latest
       bp eval runs/mnist-20260101-120000-1a2b --split validation --checkpoint last
-      bp eval latest --json
+      bp eval latest --data new.csv --json
+      bp eval iris.safetensors --data new.csv
     """
+    from backprop_cli.build import is_model, load, run_around
     from backprop_cli.cli import ui
-    from backprop_cli.commands.evaluation import evaluate_run
+    from backprop_cli.commands.evaluation import evaluate_file, evaluate_run
     from backprop_cli.engine.metrics.report import MAX_MATRIX
+    from backprop_cli.errors import UsageError
     from backprop_cli.runs.directory import find_runs
 
-    told: dict[str, Any] = {} if json else {"warn": ui.warn, "progress": ui.loading}
-    results = [evaluate_run(each, split, checkpoint, **told) for each in find_runs(run, runs)]
+    told: dict[str, Any] = {"warn": ui.warn, "progress": None if json else ui.loading}
+    around = run_around(Path(run)) if is_model(run) else None
+    if data is not None:
+        if split is not None:
+            raise UsageError("--split chooses among the run's own data; with --data all rows are measured")
+        model = load(run, checkpoint, runs=runs, plugins=plugin or (), warn=ui.warn)
+        results = [evaluate_file(model, data, **told)]
+    elif is_model(run) and around is None:
+        raise UsageError(f"{run} is the file of a model, which holds no data; give a file with --data FILE")
+    elif around is not None:
+        results = [evaluate_run(around, split, run, **told)]
+    else:
+        results = [evaluate_run(each, split, checkpoint, **told) for each in find_runs(run, runs)]
     result = results[0]
     if json:
         print_json(result if len(results) == 1 else results)
@@ -43,7 +66,10 @@ def evaluate(
         rows = [[each["run_id"], each["split"], *map(each["metrics"].get, names)] for each in results]
         ui.table(["run_id", "split", *names], rows, right=names)
         return
-    print(f"{result['run_id']}  {result['split']}: {result['samples']:,} samples")
+    name = result["run_id"] or run
+    print(f"{name}  {data or result['split']}: {result['samples']:,} samples")
+    if data is not None and not result["data"]["same"]:
+        ui.note(f"{data} has the fingerprint {result['data']['fingerprint']}, the data trained on another")
     ui.table(["metric", "value"], list(result["metrics"].items()), right=["value"])
     if len(result["per_class"]) > MAX_MATRIX:
         ui.warn(f"{len(result['per_class']):,} classes: --json has a row for each")

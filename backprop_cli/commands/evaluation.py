@@ -1,20 +1,32 @@
-"""A trained run, measured on a split of its data."""
+"""A trained model, measured on a split of its run's data or on a file with targets."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
 
 from backprop_cli.build import load_run
-from backprop_cli.engine.metrics.base import counted
+from backprop_cli.data.batches import Batches
+from backprop_cli.data.files import Files
+from backprop_cli.data.fingerprint import fingerprint
+from backprop_cli.data.loading import load_dataset
+from backprop_cli.data.schema import Schema
+from backprop_cli.engine.graph import Network
+from backprop_cli.engine.metrics.base import Metric, counted
 from backprop_cli.engine.metrics.report import class_report, label_report
+from backprop_cli.engine.reading import Reading
+from backprop_cli.errors import UsageError
+from backprop_cli.model.model import Model
 from backprop_cli.runs.directory import RunDirectory
 from backprop_cli.training.loop import evaluate
 from backprop_cli.training.threads import limited
 
 Array = npt.NDArray[Any]
+Say = Callable[[str], None]
+WHOLE = "data"  # what the rows of --data FILE are called
 
 
 def evaluate_run(
@@ -23,31 +35,80 @@ def evaluate_run(
     """Loss and metrics of a run on a split, with a confusion matrix for classes; what `bp eval --json` prints."""
     prepared, path = load_run(run, checkpoint, **options)
     split = split or prepared.measured_split
-    batches, network = prepared.batches(split), prepared.network
-    reading = prepared.reading
+    batches = prepared.batches(split)
+    found = fingerprint(prepared.dataset)
+    return {
+        "run_id": run.id,
+        "split": split,
+        "checkpoint": str(path),
+        "samples": batches.samples,
+        "data": _about(prepared.dataset.name, found, prepared.schema),
+        **measured(
+            prepared.network, batches, prepared.reading, prepared.config.trainer.metrics, options.get("progress"), split
+        ),
+    }
+
+
+def evaluate_file(model: Model, path: Path, *, warn: Say | None = None, progress: Any = None) -> dict[str, Any]:
+    """The same of a model on all rows of a file, or a folder of images, which has the targets too.
+
+    Raises DataError; UsageError where the loss is a plugin's that was not given.
+    """
+    if model.loss is None:
+        needed = ", ".join(plugin.file for plugin in model.description.plugins if "loss" in plugin.used_by)
+        raise UsageError(f"{model.path}: its loss needs the plugin {needed}; give the file with --plugin FILE")
+    schema = model.description.data
+    dataset = load_dataset(_source(path, schema), 0, Path(), warn=warn, progress=progress, known=schema)
+    (split,) = dataset.splits.values()
+    batches = model.batches(split.x, split.y)
+    found = fingerprint(dataset)
+    return {
+        "run_id": model.run_id,
+        "split": WHOLE,
+        "checkpoint": str(model.path),
+        "samples": batches.samples,
+        "data": _about(str(path), found, schema),
+        **measured(model.network, batches, model.description.reading, model.metrics, progress, WHOLE),
+    }
+
+
+def _source(path: Path, schema: Schema) -> Files:
+    """A file as the data of the model were: its target, its pictures' size, its windows of text."""
+    options: dict[str, Any] = {"path": path.absolute(), "splits": {WHOLE: "all"}}
+    if schema.images is not None:
+        options |= {"color": schema.images.color, "size": list(schema.images.size) if schema.images.resize else None}
+    elif schema.text is not None:
+        options |= {"level": schema.text.level, "length": schema.text.length}
+    elif schema.table is not None:
+        options["missing"] = schema.table.missing
+    return Files(**options)
+
+
+def _about(name: str, found: str, schema: Schema) -> dict[str, Any]:
+    """Which data were measured, and whether they are those that the model comes from."""
+    return {"name": name, "fingerprint": found, "trained_on": schema.fingerprint, "same": found == schema.fingerprint}
+
+
+def measured(
+    network: Network, batches: Batches, reading: Reading, metrics: Sequence[Metric], progress: Any, what: str
+) -> dict[str, Any]:
+    """Loss and metrics, and what was taken for what."""
     predicted: list[Array] = []
     truth: list[Array] = []
 
     def watched() -> Iterator[tuple[Array, Array]]:
-        show = options.get("progress") or (lambda *_: None)
+        show = progress or (lambda *_: None)
         for i, (x, y) in enumerate(batches.epoch(0), start=1):
             yield x, y
-            show(f"evaluating {split}", i, batches.steps_per_epoch)
+            show(f"evaluating {what}", i, batches.steps_per_epoch)
             if reading.kind != "values":
                 z, target = counted(network.output, y, network.output_mask)
                 predicted.append(reading.ids(z))
                 truth.append(reading.truth(target, z).copy())  # a view of the batch, which the next one overwrites
 
     with limited(network, batches.batch_size):
-        measured = evaluate(network, watched(), prepared.config.trainer.metrics)
-    result = {
-        "run_id": run.id,
-        "split": split,
-        "checkpoint": str(path),
-        "samples": batches.samples,
-        "metrics": measured,
-    }
+        numbers = evaluate(network, watched(), metrics)
     width = network.output_shape[-1]
-    if reading.has_classes:
-        return result | class_report(predicted, truth, reading.class_names(width))
-    return result | label_report(predicted, truth, reading.output_names(width))
+    names = reading.class_names(width) if reading.has_classes else reading.output_names(width)
+    report = class_report if reading.has_classes else label_report
+    return {"metrics": numbers, **report(predicted, truth, names)}

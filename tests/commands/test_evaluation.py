@@ -1,0 +1,91 @@
+"""`bp eval`: the run's own data, or a file with targets, read by what the model has learnt."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backprop_cli.build import load
+from backprop_cli.commands.evaluation import evaluate_file, evaluate_run
+from backprop_cli.commands.train import train
+from backprop_cli.errors import DataError
+from backprop_cli.runs.directory import RunDirectory
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A table whose file is a test split too, and a run on it."""
+    rows = [f"{i % 7},{'blue' if i % 2 else 'red'},{'odd' if i % 2 else 'even'}" for i in range(60)]
+    head = "v,colour,kind\n"
+    (tmp_path / "train.csv").write_text(head + "\n".join(rows[:40]) + "\n")
+    (tmp_path / "test.csv").write_text(head + "\n".join(rows[40:]) + "\n")
+    config = {
+        "dataset": {
+            "source": "files",
+            "target": "kind",
+            "splits": {name: str(tmp_path / f"{name}.csv") for name in ("train", "test")},
+            "transforms": ["standardize"],
+        },
+        "architecture": [{"type": "dense", "units": 4, "activation": "tanh"}, {"type": "dense", "units": 2}],
+        "loss": {"type": "cross_entropy", "from_logits": True},
+        "trainer": {"epochs": 5, "metrics": ["accuracy", "f1"]},
+    }
+    train(config, run_dir=tmp_path / "run")
+    return tmp_path
+
+
+def test_a_file_is_measured_as_the_split_is(project: Path) -> None:
+    own = evaluate_run(RunDirectory(project / "run"), "test")
+    model = load(project / "run" / "checkpoints" / "best.safetensors")
+    given = evaluate_file(model, project / "test.csv")
+    assert own["data"]["same"] and not given["data"]["same"]
+    same = ("samples", "classes", "per_class", "confusion_matrix")
+    assert {key: given[key] for key in same} == {key: own[key] for key in same}
+    assert given["metrics"] == pytest.approx(own["metrics"]) and own["metrics"].keys() == {"loss", "accuracy", "f1"}
+
+
+def test_categories_and_classes_are_the_models(project: Path) -> None:
+    model = load(project / "run")
+    (project / "one.csv").write_text("kind,colour,v\nodd,blue,1\nodd,azure,3\n")  # sorts before blue, and no even
+    said: list[str] = []
+    result = evaluate_file(model, project / "one.csv", warn=said.append)
+    assert result["classes"] == ["even", "odd"] and result["confusion_matrix"][0] == [0, 0]
+    assert len(said) == 1 and "azure" in said[0]
+    (project / "odd.csv").write_text("kind,colour,v\nodd,blue,1\nstrange,red,3\n")
+    with pytest.raises(DataError, match=r"row 2: label 'strange' is none of the classes"):
+        evaluate_file(model, project / "odd.csv")
+
+
+def test_the_file_of_a_model_needs_data(project: Path, bp: Any) -> None:
+    shutil.copy(project / "run" / "checkpoints" / "best.safetensors", project / "m.safetensors")
+    done = bp("eval", "m.safetensors")
+    assert done.code == 2 and "--data FILE" in done.err
+    shutil.rmtree(project / "run")
+    done = bp("eval", "m.safetensors", "--data", "test.csv", "--json")
+    assert done.code == 0 and done.json["samples"] == 20 and done.json["run_id"] is None
+    for data, code in (("none.csv", 1), ("m.safetensors", 1)):
+        done = bp("eval", "m.safetensors", "--data", data)
+        assert done.code == code and "Traceback" not in done.err and done.err.count("\n") == 1
+    assert bp("eval", "m.safetensors", "--data", "test.csv", "--split", "test").code == 2
+
+
+def test_arrays_with_targets(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(80, 3))
+    y = np.where(x[:, 0] > 0, 7, 3)
+    np.savez(tmp_path / "a.npz", x=x, y=y)
+    config = {
+        "dataset": {"source": "files", "path": str(tmp_path / "a.npz")},
+        "architecture": [{"type": "dense", "units": 2, "activation": "softmax"}],
+        "loss": "cross_entropy",
+        "trainer": {"epochs": 2, "metrics": ["accuracy"]},
+    }
+    train(config, run_dir=tmp_path / "run")
+    model = load(tmp_path / "run")
+    np.savez(tmp_path / "b.npz", x=x[:10], y=np.full(10, 7))
+    result = evaluate_file(model, tmp_path / "b.npz")
+    assert result["classes"] == ["3", "7"] and result["per_class"][1]["support"] == 10
