@@ -181,14 +181,6 @@ def _network(cfg: Config, seen: Sequence[Batches], dataset: Dataset, **options: 
     except BuildError as error:
         source = expander.sources.get(error.node or "", ("architecture",))
         raise ConfigError([cfg.problem(source, str(error))]) from None
-    for name, last, shape in built.ends():
-        if last is not None and last.shares_row and shape[-1:] == (1,):
-            source = expander.sources.get(name, ("architecture",))
-            message = (
-                f"{last.type_name} of one unit has the same output for every input; end with sigmoid for yes or no, "
-                "without an activation for a value, or with a unit for each class"
-            )
-            raise ConfigError([cfg.problem(source, message)])
     classes = len(dataset.classes) if dataset.classes else None
     cfg.loss.labels = dataset.classes or ()
     try:
@@ -197,6 +189,14 @@ def _network(cfg: Config, seen: Sequence[Batches], dataset: Dataset, **options: 
         cfg.loss.check_activation(built.last_activation)
     except BuildError as error:
         raise ConfigError([cfg.problem(("loss",), str(error))]) from None
+    for name, last, shape in built.ends():
+        if last is not None and last.shares_row and shape[-1:] == (1,):
+            source = expander.sources.get(name, ("architecture",))
+            message = (
+                f"{last.type_name} of one unit has the same output for every input; end with sigmoid for yes or no, "
+                "without an activation for a value, or with a unit for each class"
+            )
+            raise ConfigError([cfg.problem(source, message)])
     return built
 
 

@@ -62,7 +62,7 @@ def sweep(
     workers.start(jobs, PRELOADED)  # before this process does the same imports
     from backprop_cli.cli import ui
     from backprop_cli.cli.ui.sweeps import sweep_progress
-    from backprop_cli.commands.sweep.sweep import Silent, Watcher, ranked, run, states
+    from backprop_cli.commands.sweep.sweep import Silent, Watcher, noted, ranked, run, states
     from backprop_cli.commands.sweep.trials import changed, check_trials, others, plan
     from backprop_cli.errors import UsageError, expected
 
@@ -76,11 +76,11 @@ def sweep(
     started = [each for each in before if each.status != "missing"]
     if started and not resume and only is None:
         raise UsageError(f"{folder} already holds {len(started)} of these trials; add --resume, or choose a --name")
-    other = others(folder, planned)
+    other = others(folder, planned, noted(folder))
     if other:
         raise UsageError(
-            f"{folder} holds trials of another sweep, such as that with --set {' --set '.join(other)}; "
-            "choose another --name for this one"
+            f"{folder} holds trials of a sweep with other fixed values, such as that with "
+            f"--set {' --set '.join(other)}; choose another --name for this one"
         )
     since = changed(config, folder, chosen if only == "failed" else ())
     if since:

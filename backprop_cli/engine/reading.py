@@ -30,6 +30,7 @@ class Reading:
                of which only the order counts
     threshold  an output above it is a yes
     names      of the classes 0, 1, …; of a binary reading those of no and yes
+    numeric    outputs and targets are numbers on one scale, so that their difference means something
     outputs    of each output, where every one is a value or a question of its own
     """
 
@@ -38,6 +39,7 @@ class Reading:
     threshold: float = 0.5
     names: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
+    numeric: bool = True
 
     def __post_init__(self) -> None:
         for name in ("names", "outputs"):  # lists, where the values come from JSON

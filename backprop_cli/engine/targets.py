@@ -74,7 +74,9 @@ def read(loss: Loss, output: Shape, targets: Targets, last: Activation | None, v
             f"each of the {width} outputs answers a question of its own, but {last.type_name} makes them compete; "
             "end with activation: sigmoid"
         )
-    if kind == "values" and (targets.low < low or targets.high > high) and last is not None:
+    beyond = targets.low < low or targets.high > high
+    if beyond and loss.meets_targets and (kind == "values" or loss.answers == "values"):
+        assert last is not None
         raise BuildError(
             f"targets go from {targets.low:g} to {targets.high:g}, but outputs of {last.type_name} only from {low:g} "
             f"to {high:g}; leave the last activation out, or scale the targets"
@@ -86,7 +88,8 @@ def read(loss: Loss, output: Shape, targets: Targets, last: Activation | None, v
     elif kind == "binary" and targets.form == "signs":
         names = ("-1", "1")
     outputs = targets.names if len(targets.names) == width else ()
-    return Reading(kind, scale, 0.0 if middle else 0.5, names, outputs)
+    numeric = kind == "values" or loss.answers == "values"
+    return Reading(kind, scale, 0.0 if middle else 0.5, names, outputs, numeric)
 
 
 def _kind(loss: Loss, output: Shape, targets: Targets, values: bool) -> Kind:

@@ -13,9 +13,10 @@ import json
 import math
 import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -155,15 +156,17 @@ def _digest(overrides: Iterable[str]) -> str:
     return hashlib.sha256("\0".join(overrides).encode()).hexdigest()[:8]
 
 
-def others(folder: Path, planned: Sequence[Trial]) -> list[str]:
-    """The --set values of a trial in the folder that belongs to another sweep: one with other fixed values, or that
-    varies something else. Empty where there is none."""
-    varied, fixed = planned[0].varied, planned[0].fixed
+def others(folder: Path, planned: Sequence[Trial], noted: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The --set values of a trial in the folder that belongs to another sweep: one with other fixed values. Empty
+    where there is none. `noted` are the trials that sweep.json lists: they tell what was varied."""
+    varied = {row.get("trial"): row.get("varied") for row in noted}
+    fixed = sorted(planned[0].fixed)
     for run in list_runs(folder):
-        if _is_trial(run):
-            own = [text for text in map(str, run.info["overrides"]) if text.partition("=")[0] not in varied]
-            if sorted(own) != sorted(fixed):
-                return [str(text) for text in run.info["overrides"]]
+        of = varied.get(run.path.name)
+        if _is_trial(run) and isinstance(of, dict):
+            trial = Trial(run.path.name, tuple(map(str, run.info["overrides"])), of)
+            if sorted(trial.fixed) != fixed:
+                return list(trial.overrides)
     return []
 
 

@@ -51,6 +51,7 @@ class Loss(Scratch):
     answers: ClassVar[Literal["values", "labels", "classes"]] = "values"  # what outputs are: numbers, yes/no, or rivals
     output_range: ClassVar[tuple[float, float]] = (-math.inf, math.inf)  # where outputs must lie
     target_range: ClassVar[tuple[float, float]] = (-math.inf, math.inf)  # and targets
+    meets_targets: ClassVar[bool] = True  # least where outputs equal targets, not where they point the same way
     ends_with: ClassVar[str] = "linear"  # the activation that suits it
     # {"options": {…}, "output": shape, "target": kind, "activation": name} for the gradient battery
     examples: ClassVar[list[dict[str, Any]]] = []

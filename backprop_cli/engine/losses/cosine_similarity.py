@@ -4,7 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from backprop_cli.engine.layer import Shape
 from backprop_cli.engine.losses.base import Array, Loss, loss, mean, weigh
+from backprop_cli.errors import BuildError
 
 SMALLEST = 1e-6  # a norm below this counts as this, so that the zero vector has a gradient
 
@@ -17,7 +19,16 @@ class CosineSimilarity(Loss):
     or (N, T, K). The sign is Keras's; PyTorch's CosineEmbeddingLoss is one more.
     """
 
+    meets_targets = False
+
     examples = [{"output": (3,), "target": "values"}, {"output": (2, 2), "target": "values"}]
+
+    def check(self, output: Shape, target: Shape, target_dtype: np.dtype[Any], classes: int | None) -> None:
+        super().check(output, target, target_dtype, classes)
+        if output[-1:] == (1,):
+            raise BuildError(
+                f"{self.type_name} compares directions, and one number has none but its sign; use mean_squared_error"
+            )
 
     def forward(self, z: Array, y: Array, target: Array, weight: Array | None) -> float:
         unit_y, unit_t = self._unit("y", y, y.dtype), self._unit("t", target, y.dtype)

@@ -42,10 +42,16 @@ class Margin(Elementwise):
             )
 
     def check_targets(self, targets: Targets, output: Shape) -> None:
-        if targets.form in ("values", "distributions"):
+        one_each = output in (targets.shape, (*targets.shape, 1))
+        if targets.form not in (("yes_no", "signs", "one_hot") if one_each else ("ids", "yes_no")):
             raise BuildError(
-                f"{self.type_name} takes signs, 0 and 1, or class ids as targets, got numbers from {targets.low:g} to "
-                f"{targets.high:g}; use mean_squared_error for values"
+                f"{self.type_name} takes −1 and 1, or 0 and 1, or a class id for each row of outputs, got numbers from "
+                f"{targets.low:g} to {targets.high:g}; use mean_squared_error for values"
+            )
+        if not one_each and (targets.low < 0 or targets.high >= output[-1]):
+            raise BuildError(
+                f"{self.type_name} takes class ids from 0 to {output[-1] - 1} for {output[-1]} units, got "
+                f"{targets.low:g} to {targets.high:g}; end with a unit for each class"
             )
 
     def check_activation(self, last: Activation | None) -> None:

@@ -58,6 +58,11 @@ class Metric(Scratch):
                 f"the metric {self.type_name} compares outputs of shape {output} with targets of shape {target}; "
                 "they must be equal; for class ids use accuracy"
             )
+        if self.measures == "values" and not reading.numeric:
+            raise BuildError(
+                f"the metric {self.type_name} measures how far numbers lie apart, but here outputs answer which class "
+                "is right; use accuracy, f1 or auc"
+            )
         if self.measures not in ("values", None) and reading.kind == "values":
             raise BuildError(
                 f"the metric {self.type_name} counts right answers, but outputs and targets are numbers; "

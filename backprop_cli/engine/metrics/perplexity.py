@@ -32,9 +32,11 @@ class Perplexity(Metric):
                 rows -= rows.max(axis=1, keepdims=True)
                 rows -= np.log(np.exp(rows).sum(axis=1, keepdims=True))
             else:
-                rows = np.log(np.maximum(rows, np.finfo(y.dtype).tiny))
+                with np.errstate(divide="ignore"):  # a right answer that was given no chance: infinite
+                    rows = np.log(rows)
             if target.shape == y.shape:
-                losses = -(rows * target.reshape(rows.shape)).sum(axis=1)
+                shares = target.reshape(rows.shape)
+                losses = -(shares * np.where(shares > 0, rows, 0)).sum(axis=1)
             else:
                 losses = -rows[np.arange(len(rows)), target.reshape(-1).astype(np.int64, copy=False)]
         self.totals[0] += losses.sum()
@@ -47,4 +49,5 @@ class Perplexity(Metric):
 
 def _times_log(share: Array, p: Array) -> Array:
     """share · log p, with 0 log 0 = 0."""
-    return np.asarray(share * np.log(np.maximum(p, np.finfo(np.float64).tiny)))
+    with np.errstate(divide="ignore"):
+        return np.asarray(share * np.log(np.where(share > 0, p, 1)))

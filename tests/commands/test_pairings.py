@@ -1,0 +1,308 @@
+"""Every loss with every last layer, kind of target and metric: refused in words, or right.
+
+What is refused is refused as a ConfigError, never a traceback. What is taken is trained for an epoch, and every metric
+is held against its textbook definition, worked out here from outputs, logits and the targets of the file alone.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backprop_cli import build, load_config
+from backprop_cli.engine.metrics.base import tell
+from backprop_cli.errors import BuildError, ConfigError
+from backprop_cli.registry import classes, make, options
+from backprop_cli.training.loop import evaluate
+
+N = 24
+VALUES = ("mse", "mae", "r2")
+VALUE_LOSSES = ("mean_squared_error", "mean_absolute_error", "huber", "log_cosh", "poisson", "cosine_similarity")
+RANGES = {  # of the activations, worked out by hand; the others reach every number
+    "elu": (-1, math.inf), "gelu": (-0.17, math.inf), "hard_sigmoid": (0, 1), "hard_swish": (-0.375, math.inf),
+    "log_softmax": (-math.inf, 0), "mish": (-0.309, math.inf), "relu": (0, math.inf), "selu": (-1.7581, math.inf),
+    "sigmoid": (0, 1), "silu": (-0.279, math.inf), "softmax": (0, 1), "softplus": (0, math.inf),
+    "softsign": (-1, 1), "tanh": (-1, 1),
+}  # fmt: skip
+METRICS: dict[str, Any] = {
+    name: name for name in (*VALUES, "accuracy", "auc", "f1", "precision", "recall", "perplexity")
+}
+METRICS |= {
+    "f1_macro": {"type": "f1", "average": "macro"},
+    "f1_binary": {"type": "f1", "average": "binary"},
+    "top_2": {"type": "top_k", "k": 2},
+    "top_5": "top_k",
+}
+UNITS = (1, 2, 3)
+
+
+def kinds() -> dict[str, Any]:
+    """Targets as a file has them, by what one would call them."""
+    rng = np.random.default_rng(3)
+    ids = rng.permutation(np.arange(N) % 3)
+    yes = (rng.random((N, 1)) < 0.4).astype(float)
+    many = (rng.random((N, 3)) < 0.4).astype(float)
+    many[:2] = [[1, 1, 0], [0, 0, 0]]  # so that they are no one-hot rows
+    return {
+        "three classes": ids,
+        "two classes": ids % 2,
+        "classes per step": rng.permutation(np.arange(2 * N) % 3).reshape(N, 2),
+        "one-hot rows": np.eye(3)[ids],
+        "distributions": rng.dirichlet(np.ones(3), N),
+        "yes or no": yes,
+        "signs": 2 * yes - 1,
+        "several yes or no": many,
+        "prices": rng.normal(200_000, 40_000, (N, 1)),
+        "counts": rng.poisson(3.0, (N, 1)).astype(float),
+        "shares": rng.uniform(0.1, 0.9, (N, 1)),
+        "equal values": np.full((N, 1), 0.1),
+        "two values": rng.normal(0, 3, (N, 2)),
+    }
+
+
+KINDS = kinds()
+
+
+def meaning(kind: str, loss: str, units: int) -> str | None:
+    """What outputs say beside such targets under this loss, decided by hand; None where they can say nothing."""
+    family, y = loss.removesuffix(" of logits"), KINDS[kind]
+    if kind in ("three classes", "two classes", "classes per step"):
+        count = 2 if kind == "two classes" else 3
+        if family.startswith("categorical") or (family.endswith("hinge") and units > 1):
+            return "classes" if units == count else None
+        if units == 1 and kind == "two classes" and (family.startswith("binary") or family.endswith("hinge")):
+            return "binary"
+        whole = family in VALUE_LOSSES and family != "cosine_similarity"
+        return "values" if kind == "classes per step" and units == 1 and whole else None  # whole numbers for each step
+    if units != y.shape[1]:
+        return None
+    if family.startswith("categorical") or family == "kl_divergence":
+        return "classes" if kind in ("one-hot rows", "distributions") else None
+    if family.endswith("hinge"):
+        known = {"one-hot rows": "labels", "several yes or no": "labels", "yes or no": "binary", "signs": "binary"}
+        return known.get(kind)
+    if family.startswith("binary"):
+        known = {"one-hot rows": "labels", "several yes or no": "labels", "yes or no": "binary"}
+        return known.get(kind, "values" if y.min() >= 0 and y.max() <= 1 else None)
+    if (family == "cosine_similarity" and units == 1) or (family == "poisson" and y.min() < 0):
+        return None
+    known = {"one-hot rows": "classes", "several yes or no": "labels", "yes or no": "binary", "signs": "binary"}
+    return known.get(kind, "values")
+
+
+def can_say(kind: str, loss: str, last: str, units: int, means: str) -> bool:
+    """Whether the last activation lets outputs say that."""
+    low, high = RANGES.get(last, (-math.inf, math.inf))
+    if units == 1 and last in ("softmax", "log_softmax"):
+        return False
+    if means == "labels" and last == "softmax":
+        return False
+    if loss.endswith("of logits"):
+        return low == -math.inf and high == math.inf
+    if loss.startswith("categorical") or loss == "kl_divergence":
+        return last == "softmax"
+    if loss.startswith("binary"):
+        return low >= 0 and high <= 1
+    if loss.endswith("hinge"):
+        return low <= -1 and high >= 1
+    if loss == "poisson" and low < 0:
+        return False
+    return loss == "cosine_similarity" or bool(low <= KINDS[kind].min() and high >= KINDS[kind].max())
+
+
+def measurable(means: str, loss: str, last: str, units: int) -> set[str]:
+    """The metrics that measure something there."""
+    names = set(VALUES) if means == "values" or loss in VALUE_LOSSES else set()
+    if means == "values":
+        return names
+    names |= {"accuracy", "auc", "f1", "f1_macro", "precision", "recall"}
+    if means == "binary" or (means == "classes" and units == 2):
+        names |= {"f1_binary"}
+    if means == "classes" and units == 3:
+        names |= {"top_2"}
+    probabilities = loss.endswith("of logits") or RANGES.get(last, (-1, 2)) == (0, 1)
+    return names | ({"perplexity"} if means != "labels" and probabilities else set())
+
+
+def base(folder: Path, kind: str) -> Any:
+    x = np.random.default_rng(0).normal(size=(N, 2, 2) if kind == "classes per step" else (N, 2))
+    np.savez(folder / "d.npz", x=x, y=KINDS[kind])
+    plain = {
+        "dataset": {"source": "files", "path": str(folder / "d.npz"), "splits": {"train": "100%"}},
+        "architecture": [{"type": "dense", "units": 1}],
+        "loss": "mse",
+        "dtype": "float64",
+        "optimizer": {"type": "sgd", "learning_rate": 1e-3},
+        "trainer": {"epochs": 1, "batch_size": 7, "diagnostics": False},
+    }
+    return load_config(plain)
+
+
+def losses() -> list[tuple[str, Any]]:
+    of_logits = [name for name in classes("loss") if "from_logits" in options(classes("loss")[name])]
+    return [(name, name) for name in classes("loss")] + [
+        (f"{name} of logits", {"type": name, "from_logits": True}) for name in of_logits
+    ]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_pairing_is_refused_in_words_or_right(tmp_path: Path, kind: str) -> None:
+    cfg = base(tmp_path, kind)
+    taken, expected = [], []
+    for (name, loss), last, units in itertools.product(losses(), classes("activation"), UNITS):
+        means = meaning(kind, name, units)
+        if means is not None and can_say(kind, name, last, units, means):
+            expected.append((name, last, units))
+        layer = {"type": "dense", "units": units, "activation": last}
+        trainer = replace(cfg.trainer, metrics=[])
+        tried = replace(cfg, architecture=make("layer", [layer]), loss=make("loss", loss), trainer=trainer)
+        try:
+            prepared = build.prepare(tried)
+        except ConfigError:
+            continue
+        first = name not in [each for each, _, _ in taken]
+        taken.append((name, last, units))
+        metrics = check_metrics(prepared, name, last, units, str(means))
+        if first:
+            prepared.config.trainer.metrics[:] = metrics
+            build.training(prepared)[0].run()  # as `bp train` does
+    assert taken == expected
+
+
+def check_metrics(prepared: Any, loss: str, last: str, units: int, means: str) -> list[Any]:
+    """Every metric is refused by name, or has the textbook's value over batches of which one is short. Gives these."""
+    metrics, shapes = [], (prepared.network.output_shape, prepared.batches("train").target_shape)
+    for key, spec in METRICS.items():
+        metric = make("metric", spec)
+        words = refusal(metric, *shapes, prepared.reading)
+        assert words is None or f"the metric {metric.type_name}" in words
+        if words is None:
+            assert metric.key == key
+            metrics.append(metric)
+    assert {metric.key for metric in metrics} == measurable(means, loss, last, units), (loss, last, units)
+    network, batches = prepared.network, prepared.batches("train")
+    tell(metrics, prepared.reading, network.gives_logits)
+    with np.errstate(all="raise", under="ignore"):
+        values = evaluate(network, batches.epoch(0), metrics)
+    assert math.isfinite(values.pop("loss"))
+    y, z, t = outputs(network, batches)
+    for key, value in values.items():
+        right = textbook(key, means, y, z if network.gives_logits or loss.endswith("of logits") else None, t, loss)
+        assert value == pytest.approx(right, rel=1e-6, abs=1e-9, nan_ok=True), (loss, last, units, key)
+    return metrics
+
+
+def refusal(metric: Any, *pairing: Any) -> str | None:
+    """Why a metric cannot measure this; None if it can."""
+    try:
+        metric.check(*pairing)
+    except BuildError as error:
+        return str(error)
+    return None
+
+
+def outputs(network: Any, batches: Any) -> tuple[Any, Any, Any]:
+    """Outputs, logits and targets of all rows, as rows."""
+    y, z, t = [], [], []
+    for x, target in batches.epoch(0):
+        y.append(network.forward(x).reshape(-1, network.output_shape[-1]))
+        z.append(network.logits.copy().reshape(y[-1].shape))
+        t.append(target.copy())
+    t = np.concatenate(t)
+    y, z = np.concatenate(y), np.concatenate(z)
+    return y.astype(np.longdouble), z.astype(np.longdouble), t.reshape(len(y), -1)
+
+
+def textbook(key: str, means: str, y: Any, z: Any, t: Any, loss: str) -> float:
+    """The value of a metric by its definition, from all rows at once. z are logits, None where there are none."""
+    if key == "mse":
+        return float(((y - t) ** 2).mean())
+    if key == "mae":
+        return float(np.abs(y - t).mean())
+    if key == "r2":
+        return float(np.mean([r2(y[:, k], t[:, k]) for k in range(y.shape[1])]))
+    if means == "classes":
+        truth = t[:, 0].astype(int) if t.shape != y.shape else t.argmax(axis=1)
+        answer = y.argmax(axis=1)
+        if key == "accuracy":
+            return float((answer == truth).mean())
+        if key == "top_2":
+            return float(np.mean([(row > row[i]).sum() < 2 for row, i in zip(y, truth, strict=True)]))
+        if key == "perplexity":
+            shares = t if t.shape == y.shape else np.eye(y.shape[1])[truth]
+            return perplexity(np.log(y) if z is None else z - logsumexp(z), shares)
+        if key == "auc":
+            scores = (
+                y
+                if z is None
+                else np.stack([z[:, k] - logsumexp(np.delete(z, k, 1))[:, 0] for k in range(z.shape[1])], 1)
+            )
+            questions = [1] if y.shape[1] == 2 else range(y.shape[1])
+            return mean_known([auc(scores[:, k], truth == k) for k in questions])
+        of = [counts(answer == k, truth == k, key) for k in range(y.shape[1])]
+        occur = [k for k in range(y.shape[1]) if (answer == k).any() or (truth == k).any()]
+        binary = key == "f1_binary" or (y.shape[1] == 2 and key != "f1_macro")
+        return of[1] if binary else float(np.mean([of[k] for k in occur]))
+    border = 0.0 if loss.endswith(("hinge", "of logits")) or t.min() < 0 else 0.5
+    answer, truth = y > border, t > 0
+    if key == "accuracy":
+        return float((answer == truth).mean())
+    if key == "auc":
+        scores = y if z is None else z
+        return mean_known([auc(scores[:, k], truth[:, k]) for k in range(y.shape[1])])
+    if key == "perplexity":
+        p = np.concatenate([1 - y, y], axis=1) if z is None else None
+        log = np.log(p) if p is not None else np.concatenate([-np.logaddexp(0, z), -np.logaddexp(0, -z)], axis=1)
+        return perplexity(log, np.concatenate([~truth, truth], axis=1))
+    if means == "binary":
+        no, yes = counts(~answer, ~truth, key), counts(answer, truth, key)
+        occur = [v for v, a, b in ((no, ~answer, ~truth), (yes, answer, truth)) if a.any() or b.any()]
+        return float(np.mean(occur)) if key == "f1_macro" else yes
+    if key == "f1_macro":
+        of = [counts(answer[:, k], truth[:, k], key) for k in range(y.shape[1])]
+        return float(np.mean([v for k, v in enumerate(of) if answer[:, k].any() or truth[:, k].any()]))
+    return counts(answer, truth, key)
+
+
+def counts(answer: Any, truth: Any, key: str) -> float:
+    right, guessed, actual = (answer & truth).sum(), answer.sum(), truth.sum()
+    below = {"precision": guessed, "recall": actual}.get(key, (guessed + actual) / 2)
+    return float(right / below) if below else 0.0
+
+
+def auc(scores: Any, yes: Any) -> float:
+    if yes.all() or not yes.any():
+        return math.nan
+    above, below = scores[yes][:, None], scores[~yes][None]
+    return float((above > below).mean() + (above == below).mean() / 2)
+
+
+def mean_known(values: list[float]) -> float:
+    return float(np.nanmean(values))
+
+
+def r2(y: Any, t: Any) -> float:
+    if (t == t[0]).all():
+        return float((y == t).all())
+    return float(1 - ((t - y) ** 2).sum() / ((t - t.mean()) ** 2).sum())
+
+
+def logsumexp(z: Any) -> Any:
+    top = z.max(axis=1, keepdims=True)
+    return top + np.log(np.exp(z - top).sum(axis=1, keepdims=True))
+
+
+def rest(z: Any, k: int) -> Any:
+    """log Σ e^z over all classes but one."""
+    return logsumexp(np.delete(z, k, 1))[:, 0]
+
+
+def perplexity(log: Any, shares: Any) -> float:
+    with np.errstate(invalid="ignore"):
+        return float(np.exp(-np.where(shares > 0, shares * log, 0).sum(axis=1).mean()))
