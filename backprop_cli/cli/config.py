@@ -73,20 +73,27 @@ def init(
     task: Annotated[str, typer.Option(metavar="TASK", help="classification, regression, sequence or images.")] = (
         "classification"
     ),
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="FILE", help="A table of yours that the config is for.")
+    ] = None,
+    target: Annotated[str | None, typer.Option("--target", metavar="COL", help="Its column to predict.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
     """Write a config with comments that trains at once.
 
+    With --data it is for that table, and says which guesses it makes.
+
     \b
     Examples:
       bp config init my.yaml
+      bp config init my.yaml --data my.csv --target price
       bp config init digits.yaml --task images
       bp config init - --task sequence
     """
     from backprop_cli.config.starter import starter
     from backprop_cli.errors import UsageError
 
-    text = starter(task, str(file))
+    text = starter(task, str(file)) if data is None else _for_table(data, target, str(file))
     if str(file) == "-":
         print(text, end="")
         return
@@ -99,6 +106,19 @@ def init(
         raise UsageError(f"cannot write {file}: {error.strerror}") from None
     print(file)
     print(f"Now: bp train {file}", file=sys.stderr)
+
+
+def _for_table(data: Path, target: str | None, file: str) -> str:
+    """The text of a config for a table. Raises UsageError, DataError."""
+    from backprop_cli.commands.table_config import relative, table_config
+    from backprop_cli.data.look import file_source, look_at_file
+    from backprop_cli.errors import UsageError
+
+    found = look_at_file(file_source(data, target=target))
+    if target is None:
+        names = ", ".join(each.name for each in found.columns[:30])
+        raise UsageError(f"--data {data}: say which column to predict: --target COL, one of {names}")
+    return table_config(found, file, relative(data, file))
 
 
 def listing(json: Json = False) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,11 +10,23 @@ from backprop_cli.cli import completion
 from backprop_cli.cli.group import group
 from backprop_cli.cli.options import Json, Quiet, print_json
 
+if TYPE_CHECKING:
+    from backprop_cli.data.look import Column, Look
+
 Name = Annotated[
     str,
     typer.Argument(
         metavar="NAME",
         help="A dataset, as `bp data ls` names it.",
+        show_default=False,
+        autocompletion=completion.datasets,
+    ),
+]
+Looked = Annotated[
+    str,
+    typer.Argument(
+        metavar="FILE|CONFIG|NAME",
+        help="A table or other data file, a config, or a dataset as `bp data ls` names it.",
         show_default=False,
         autocompletion=completion.datasets,
     ),
@@ -53,19 +65,108 @@ def listing(all: All = False, json: Json = False) -> None:
         )
 
 
-def info(name: Name, source: SourceName = None, json: Json = False) -> None:
-    """Show a dataset's splits, shapes, classes and size.
+def info(
+    name: Looked,
+    source: SourceName = None,
+    target: Annotated[str | None, typer.Option("--target", metavar="COL", help="The column to predict.")] = None,
+    json: Json = False,
+) -> None:
+    """Look at a table, at a config's data, or at a dataset.
 
-    Nothing is downloaded.
+    Of a table: how its file was read, and each column's kind, gaps, values, what it becomes, and what
+    looks wrong. Of a dataset: splits, shapes, classes and size. Nothing is downloaded.
 
     \b
     Examples:
+      bp data info my.csv --target price
+      bp data info my.yaml
       bp data info iris
-      bp data info mnist --source tfds
     """
     from backprop_cli.data import catalogue
+    from backprop_cli.data.look import balance
 
-    show(catalogue.describe(name, source), json)
+    found = looked(name, target) if source is None else None
+    if found is None:
+        show(catalogue.describe(name, source), json)
+    elif isinstance(found, dict):
+        show(found, json)
+    elif json:
+        print_json({**found.as_dict(), "balance": balance(found)})
+    else:
+        _show_table(found)
+
+
+def looked(name: str, target: str | None = None) -> Look | dict[str, Any] | None:
+    """What is seen of a file or a config's data: a table, or the summary of what is none; None for a bare name."""
+    from pathlib import Path
+
+    from backprop_cli.config import load_config
+    from backprop_cli.data import look
+    from backprop_cli.data.catalogue import summary
+    from backprop_cli.data.files import Files
+    from backprop_cli.data.files.paths import missing
+    from backprop_cli.data.loading import load_dataset
+
+    path = Path(name)
+    if path.suffix.lower() in (".yaml", ".yml"):
+        cfg = load_config(path, [f"dataset.target={target}"] if target else [])
+        source, folder, seed = cfg.dataset, cfg.folder, cfg.seed
+    elif path.exists():
+        source, folder, seed = look.file_source(path, target=target), Path(), 0
+    elif path.suffix or "/" in name:
+        missing(path)
+    else:
+        return None
+    table = source.path if isinstance(source, Files) else None
+    if isinstance(source, Files) and (table is None or look.is_table(table, source.format)):
+        return look.look_at_file(source, folder)
+    dataset = load_dataset(source, seed, folder)
+    found = look.look_at_dataset(dataset).as_dict()
+    return {**summary(dataset), "rows": found["rows"], "columns": found["columns"]}
+
+
+def _show_table(found: Look) -> None:
+    from backprop_cli.cli import ui
+    from backprop_cli.data.look import balance
+
+    ui.table(
+        ["column", "type", "missing", "distinct", "becomes", "values"],
+        [
+            [
+                each.name + (" (target)" if each.role == "target" else ""),
+                each.type,
+                each.missing,
+                each.distinct,
+                _becomes(each),
+                _values(each),
+            ]
+            for each in found.columns
+        ],
+        right=("missing", "distinct"),
+    )
+    width = sum(each.width or 0 for each in found.columns if each.role == "feature")
+    print(f"{found.rows:,} rows; x has {width:,} columns")
+    classes = balance(found)
+    if classes:
+        shares = ", ".join(f"{name} {100 * count / found.rows:.0f} %" for name, count in classes.items())
+        print(f"classes: {shares}")
+    for text in [*found.notes, *(f"{each.name}: {text}" for each in found.columns for text in each.notes)]:
+        print(text)
+
+
+def _becomes(column: Column) -> str:
+    if column.role != "feature":
+        return "–"
+    return "text" if column.width is None else f"{column.width} column{'s' * (column.width > 1)}"
+
+
+def _values(column: Column) -> str:
+    """The range of numbers and dates, else the most frequent values."""
+    if column.range is not None:
+        low, _, high = column.range
+        return f"{low} … {high}" if isinstance(low, str) else f"{low:.6g} … {high:.6g}"
+    most = (column.frequent or [])[:3]
+    return ", ".join(f"{value if len(value) <= 20 else value[:19] + '…'} {count}" for value, count in most)
 
 
 def get(
@@ -97,7 +198,8 @@ def show(about: dict[str, Any], json: bool) -> None:
     if json:
         print_json(about)
     else:
-        ui.table(["", ""], [[key, text(value)] for key, value in about.items() if value is not None])
+        shown = {key: value for key, value in about.items() if value is not None and key != "columns"}
+        ui.table(["", ""], [[key, text(value)] for key, value in shown.items()])
 
 
 def text(value: Any) -> str:

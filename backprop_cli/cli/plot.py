@@ -12,6 +12,7 @@ from backprop_cli.cli.options import RUNS, Json, Runs, print_json
 from backprop_cli.insight.plots import Options, kinds
 
 if TYPE_CHECKING:
+    from backprop_cli.data.look import Look
     from backprop_cli.insight.view import View
 
 RunNames = Annotated[
@@ -59,13 +60,16 @@ def plot(
     Examples:
       bp plot latest
       bp plot latest --kind network --sample 0 --output network.svg
+      bp plot my.yaml --kind data
     """
     from backprop_cli.cli import ui
     from backprop_cli.runs.directory import find_runs
 
     options = Options(metrics=metric or [], x=x, split=split, sample=sample, group=group, note=ui.note)
     path = picture(names, kind, output, runs, checkpoint, options)
-    if json:
+    if json and kind == "data":
+        print_json({"path": str(path), "kind": kind, "runs": []})
+    elif json:
         print_json(
             {"path": str(path), "kind": kind, "runs": [run.id for name in names for run in find_runs(name, runs)]}
         )
@@ -90,11 +94,29 @@ def picture(
         raise UsageError(f"{output}: there is no folder {output.parent}")
     from backprop_cli.insight import plots, style
 
+    if kind == "data":
+        tables = [_table(name) for name in names]
+        path = output or Path(f"data-{Path(names[0]).stem}.png")
+        with style.styled():
+            style.save(plots.draw(kind, tables, options), path)
+        return path
     found = views(names, runs, checkpoint)
     path = output or Path(f"{kind}-{found[0].run.id}{f'+{len(found) - 1}' if len(found) > 1 else ''}.png")
     with style.styled():
         style.save(plots.draw(kind, found, options), path)
     return path
+
+
+def _table(name: str) -> Look:
+    """What is seen of a table's file, or of a config's. Raises UsageError for anything else."""
+    from backprop_cli.cli.data import looked
+    from backprop_cli.data.look import Look
+    from backprop_cli.errors import UsageError
+
+    found = looked(name)
+    if not isinstance(found, Look):
+        raise UsageError(f"{name}: no table; --kind data draws a CSV, Parquet or other table, or that of a config")
+    return found
 
 
 def views(names: list[str], runs: Path, checkpoint: str = "best") -> list[View]:

@@ -10,6 +10,7 @@ from backprop_cli import registry
 from backprop_cli.data import sample, tfds
 from backprop_cli.data.dataset import Dataset
 from backprop_cli.data.loading import load_dataset
+from backprop_cli.data.look import look_at_dataset
 from backprop_cli.data.progress import Show
 from backprop_cli.data.source import Source
 from backprop_cli.data.tfds import Tfds, default_data_dir
@@ -72,7 +73,7 @@ def find(name: str, source: str | None = None) -> Source:
 def describe(name: str, source: str | None = None) -> dict[str, Any]:
     """What a dataset holds; of one that is yet to be prepared, what TFDS tells beforehand.
 
-    Nothing is downloaded. Raises DataError.
+    Where x are rows of numbers, each column is looked at. Nothing is downloaded. Raises DataError.
     """
     found = find(name, source)
     if isinstance(found, Tfds) and found.entry(HERE).read() is None and found.find(HERE) is None:
@@ -107,8 +108,11 @@ def _summary(name: str, source: Source, progress: Show | None = None) -> dict[st
         path = sample.sample_path(name)
         text = path.read_text(encoding="utf-8")
         size = {"characters": len(text), "different_characters": len(set(text)), "bytes": path.stat().st_size}
-        return {"name": name, "source": "sample", "prepared": True, "splits": None, **size, "path": str(path)}
-    return summary(load_dataset(source, 0, HERE, progress=progress))
+        about = {"name": name, "source": "sample", "prepared": True, "splits": None, **size, "path": str(path)}
+        return {**about, "rows": 1, "columns": []}
+    dataset = load_dataset(source, 0, HERE, progress=progress)
+    found = look_at_dataset(dataset).as_dict()
+    return {**summary(dataset), "rows": found["rows"], "columns": found["columns"]}
 
 
 def summary(dataset: Dataset) -> dict[str, Any]:

@@ -64,11 +64,16 @@ def read_columns(path: Path, layout: Layout, names: Sequence[str], wanted: Seque
     Numbers are read as the layout says, dates become days since 1970-01-01.
     Raises DataError for a damaged file, a row with too many or too few values, a file without rows.
     """
+    return understood(raw_columns(path, layout, names, wanted, texts), layout, texts, path)
+
+
+def raw_columns(path: Path, layout: Layout, names: Sequence[str], wanted: Sequence[str], texts: Sequence[str]) -> Any:
+    """The same as the file has them: numbers in another writing as text, dates as dates."""
     wanted = list(dict.fromkeys(wanted))
     table = _read_csv(path, layout, names, wanted, texts) if layout.delimited else stored.read(path, layout, wanted)
     if not len(table):
         raise DataError(f"{path}: has no rows")
-    return understood(table, layout, texts, path)
+    return table
 
 
 def understood(table: Any, layout: Layout, texts: Sequence[str], path: Path) -> Any:

@@ -35,6 +35,7 @@ DATES = (
 )  # fmt: skip
 TIMES = ("", " %H:%M", " %H:%M:%S", "T%H:%M", "T%H:%M:%S")
 DELIMITERS = ("\t", ";", "|", ",")  # where two would do, the one that is rarer in texts and numbers
+UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)?|__index_level_\d+__")  # how pandas calls an index that it has saved
 THOUSANDS = " \u00a0\u202f'’_"
 _NUMBERLIKE = re.compile(r"[+\-−]?(\d[\d.,'’_ \u00a0\u202f]*|[.,]\d+)([eE][+-]?\d+)?")
 _LOOKED_AT = 1000  # rows

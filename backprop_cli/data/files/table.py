@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from backprop_cli.data import splits
 from backprop_cli.data.dataset import Array, Dataset
 from backprop_cli.data.files.columns import column_names, first_rows, read_columns, require
 from backprop_cli.data.files.labels import MAX_INTEGER_CLASSES, are_classes, check_seen, encode, task_of
-from backprop_cli.data.files.layout import MISSING, Layout, fitting, guess, said
+from backprop_cli.data.files.layout import MISSING, UNNAMED, Layout, fitting, guess, said
 from backprop_cli.data.files.matrix import Columns, Unseen, fill_gaps, learn_means, matrix, without_gaps
 from backprop_cli.data.files.order import dealt
 from backprop_cli.data.files.values import refuse_numbers
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 MAX_CATEGORIES = 100  # a text column with more is a name or a number, unless it is listed
 _FEWEST_NUMBERED = 10  # rows from which on 1, 2, 3, … is no coincidence
-_UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)?|__index_level_\d+__")  # how pandas calls an index that it has saved
 
 
 def load_tables(
@@ -119,7 +117,7 @@ def _choose(options: Files, layout: Layout, path: Path, targets: Sequence[str], 
         return Columns(layout, [], text=options.text, missing=options.missing)
     require(path, names, options.features or [], "features")
     if not options.features:
-        unnamed = [name for i, name in enumerate(names) if _UNNAMED.fullmatch(name) and _is_index(i, name, rows)]
+        unnamed = [name for i, name in enumerate(names) if UNNAMED.fullmatch(name) and _is_index(i, name, rows)]
         unnamed = [name for name in unnamed if name not in targets and name not in exclude]
         if unnamed:
             listed = ", ".join(map(repr, unnamed))

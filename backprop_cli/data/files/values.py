@@ -153,6 +153,11 @@ def swallowed(table: Any, path: Path, delimiter: str, width: int) -> None:
             )
 
 
+def looks_like_numbers(values: Collection[str]) -> bool:
+    """Whether most of some different values are numbers with signs or marks of some kind."""
+    return sum(bool(_DECORATED.fullmatch(value.strip())) for value in values) * 2 > len(values)
+
+
 def refuse_numbers(
     values: Collection[str],
     column: Any,
@@ -173,7 +178,7 @@ def refuse_numbers(
             f"{{{name}: '{forms[0]}'}} or {{{name}: '{forms[1]}'}}, or {otherwise}"
         )
     like = sum(bool(_DECORATED.fullmatch(value)) for value in looked)
-    if like * 2 > len(looked):
+    if looks_like_numbers(looked):
         _refuse(
             column, name, path, layout, "looks like a number" if like == len(looked) else "among numbers", otherwise
         )

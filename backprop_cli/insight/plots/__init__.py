@@ -17,6 +17,7 @@ from backprop_cli.errors import UsageError, expected
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from backprop_cli.data.look import Look
     from backprop_cli.insight.view import View
 
 
@@ -41,8 +42,8 @@ def kinds() -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(__path__))
 
 
-def draw(kind: str, views: Sequence[View], options: Options | None = None) -> Figure:
-    """The picture of one or more runs, to be saved with `style.save` within `style.styled()`.
+def draw(kind: str, views: Sequence[View] | Sequence[Look], options: Options | None = None) -> Figure:
+    """The picture of one or more runs, to be saved with `style.save` within `style.styled()`; of a table for `data`.
 
     Raises UsageError for an unknown kind, and for runs that such a picture cannot be made of.
     """

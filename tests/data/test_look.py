@@ -1,0 +1,145 @@
+"""`bp data info`, `bp config init --data` and `bp plot --kind data`: what is in a table, before anything is trained."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+import yaml
+
+from backprop_cli.data.look import file_source, look_at_file
+from backprop_cli.errors import DataError
+
+
+@pytest.fixture
+def houses(tmp_path: Path) -> Path:
+    """As a German Excel writes them: 200 rows, prices that hang on area and town."""
+    rng = random.Random(1)
+    lines = ["nr;name;area;town;built;sold;since;city;note;empty;same;price"]
+    for i in range(200):
+        area, town = rng.uniform(40, 200), rng.choice(["Köln", "Bonn", "Berlin"])
+        price = f"{area * 3000 + 50_000 * len(town) + rng.gauss(0, 5000):,.0f}".replace(",", ".")
+        built = "" if i % 9 == 0 else str(rng.randint(1950, 2020))
+        note = f"ein schönes Haus mit Garten und {i} Bäumen"
+        since = f"{1 + i % 28:02}.{1 + i % 12:02}.2021"
+        sold = rng.choice(["ja", "nein"])
+        cells = [str(i + 1), f"H{i}", f"{area:.1f}".replace(".", ","), town, built, sold, since]
+        lines.append(";".join([*cells, f"{town} " if i % 5 else town, note, "", price, price]))
+    path = tmp_path / "houses.csv"
+    path.write_text("\n".join([*lines, lines[-1]]) + "\n", encoding="cp1252")
+    return path
+
+
+def look(path: Path, **options):
+    return look_at_file(file_source(path, **options))
+
+
+def test_each_column_is_taken_for_what_it_is(houses):
+    found = look(houses, target="price")
+    kinds = {each.name: (each.type, each.missing, each.distinct, each.width) for each in found.columns}
+    built = found.column("built").distinct
+    area = found.column("area").distinct
+    assert kinds == {
+        "nr": ("number", 0, 200, 1),
+        "name": ("id", 0, 200, 200),
+        "area": ("number", 0, area, 1),
+        "town": ("category", 0, 3, 3),
+        "built": ("number", 23, built, 1),
+        "sold": ("boolean", 0, 2, 2),
+        "since": ("date", 0, 84, 1),
+        "city": ("category", 0, 6, 6),
+        "note": ("text", 0, 200, None),
+        "empty": ("constant", 201, 0, 1),
+        "same": ("number", 0, 200, 1),
+        "price": ("number", 0, 200, 1),
+    }
+    notes = {each.name: "; ".join(each.notes) for each in found.columns if each.notes}
+    assert "equals the target" in notes["same"]
+    assert "differ only in case or in spaces" in notes["city"]
+    assert "is empty" in notes["empty"]
+    assert "in nearly every row" in notes["name"]
+    assert "1 rows stand there more than once" in found.notes
+    assert "delimiter: ';'" in found.notes[0] and "encoding: 'cp1252'" in found.notes[0]
+    assert found.column("since").range[0] == "2021-01-01"
+
+
+def test_rows_that_are_numbered(tmp_path):
+    (tmp_path / "t.csv").write_text("id,a,y\n" + "".join(f"{i},{i * 7 % 10 / 10},{'xy'[i % 2]}\n" for i in range(30)))
+    found = look(tmp_path / "t.csv", target="y")
+    assert found.column("id").type == "id"
+    assert found.column("y").frequent == [["x", 15], ["y", 15]]
+
+
+def test_numbers_that_are_written_as_text(tmp_path):
+    (tmp_path / "t.csv").write_text("a,y\n" + "".join(f"{i}%,{'xy'[i % 2]}\n" for i in range(9)))
+    assert "numbers written as text, such as '0%'" in look(tmp_path / "t.csv").column("a").notes[-1]
+
+
+def test_what_is_wrong_with_the_file_is_said(tmp_path):
+    (tmp_path / "t.csv").write_text("a,y\n1,2\n3\n")
+    with pytest.raises(DataError, match=r"t\.csv:3: 1 values in a row, expected 2"):
+        look(tmp_path / "t.csv")
+    with pytest.raises(DataError, match="no column 'z'"):
+        look(tmp_path / "t.csv", target="z")
+
+
+def test_info_of_a_file_a_config_and_a_name(bp, houses):
+    about = bp("data", "info", houses, "--json").json
+    assert about["rows"] == 201
+    assert {"name", "type", "missing", "distinct", "examples", "width", "notes"} <= about["columns"][0].keys()
+    shown = bp("data", "info", houses.name, "--target", "sold")
+    assert "sold (target)  boolean" in shown.out and "classes: " in shown.out
+    written = bp("config", "init", "houses.yaml", "--data", houses.name, "--target", "sold")
+    assert written.code == 0, written.err
+    of_config = bp("data", "info", "houses.yaml", "--json").json
+    assert of_config["balance"].keys() == {"ja", "nein"}
+    assert {each["name"] for each in of_config["columns"] if each["role"] == "unused"} == {"name", "note", "empty"}
+    assert [each["name"] for each in bp("data", "info", "iris", "--json").json["columns"]][-1] == "y"
+    assert bp("data", "info", "mnist5k", "--json").json["columns"] == []
+    assert "did you mean 'houses.csv'" in bp("data", "info", "house.csv").err
+
+
+@pytest.mark.parametrize(("target", "metric", "least"), [("price", "r2", 0.9), ("town", "accuracy", 0.5)])
+def test_a_config_for_a_table_trains_at_once(bp, houses, target, metric, least):
+    done = bp("config", "init", "mine.yaml", "--data", houses.name, "--target", target)
+    assert done.code == 0, done.err
+    text = (houses.parent / "mine.yaml").read_text()
+    assert "decimal: ','    # guessed from the file" in text
+    assert "# note: free text" in text and "# name: has another value in nearly every row" in text
+    assert yaml.safe_load(text)["dataset"]["target"] == target
+    result = bp("train", "mine.yaml", "--run-dir", "r", "--json", "--quiet")
+    assert result.code == 0, result.err
+    assert bp("eval", "r", "--json").json["metrics"][metric] > least
+
+
+def test_a_config_for_a_table_in_another_folder(bp, houses):
+    (houses.parent / "configs2").mkdir()
+    assert bp("config", "init", "configs2/mine.yaml", "--data", houses.name, "--target", "sold").code == 0
+    assert "path: ../houses.csv" in (houses.parent / "configs2" / "mine.yaml").read_text()
+    assert bp("check", "configs2/mine.yaml").code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("--data", "houses.csv"), 2, "--target COL, one of nr, name"),
+        (("--data", "houses.csv", "--target", "prize"), 1, "did you mean 'price'"),
+        (("--data", "houses.csv", "--target", "empty"), 2, "nothing to predict"),
+        (("--data", "house.csv", "--target", "price"), 1, "did you mean 'houses.csv'"),
+    ],
+)
+def test_mistakes_on_the_way_to_a_config(bp, houses, arguments, code, words):
+    done = bp("config", "init", "mine.yaml", *arguments)
+    assert (done.code, words in done.err) == (code, True), done.err
+    assert not (houses.parent / "mine.yaml").exists()
+
+
+def test_a_picture_of_each_column_against_the_target(bp, houses):
+    bp("config", "init", "mine.yaml", "--data", houses.name, "--target", "price")
+    for name in (houses.name, "mine.yaml"):
+        done = bp("plot", name, "--kind", "data", "-o", f"{name}.svg")
+        assert done.code == 0, done.err
+        assert b"<svg" in (houses.parent / f"{name}.svg").read_bytes()[:500]
+    assert bp("plot", houses.name, "--kind", "data").out == "data-houses.png\n"
+    assert bp("plot", "iris", "--kind", "data").code == 2
