@@ -58,6 +58,31 @@ class Finished:
         return json.loads(self.out)
 
 
+#: what takes its time -> the files and folders of tests that do it; a test that asks for `bp` starts processes
+TAKES_TIME = {
+    "process": ["cli/test_unix.py", "cli/test_live.py", "cli/test_completion.py", "commands/sweep",
+                "data/test_cache.py", "data/test_large.py", "data/test_tfds.py", "data/test_without_tfds.py",
+                "reliability", "runs/checkpoints", "training/test_signals.py"],
+    "draws": ["insight/plots", "insight/report", "insight/trace"],
+    "docs": ["test_docs.py", "scripts"],
+    "trains": ["commands/lessons", "config/test_fuzz.py", "config/test_round_trip.py", "engine/test_allocation.py",
+               "insight/doctor", "test_configs.py", "test_end_to_end.py", "test_lessons.py", "test_plugins.py",
+               "training/test_kernels.py", "training/test_optimizer_options_in_training.py",
+               "training/test_step_cost.py"],
+}  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what starts processes, draws, trains or runs documents; `fast` is what does none of it."""
+    for item in items:
+        place = item.path.relative_to(ROOT / "tests").as_posix()
+        kinds = [kind for kind, places in TAKES_TIME.items() if place.startswith(tuple(places))]
+        kinds += ["process"] if "bp" in getattr(item, "fixturenames", ()) else []
+        slow = any(item.get_closest_marker(name) for name in ("slow", "browser"))
+        for kind in kinds or ([] if slow else ["fast"]):
+            item.add_marker(kind)
+
+
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
