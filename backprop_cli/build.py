@@ -96,15 +96,17 @@ def prepare(
     progress: Any = None,
     learned: Mapping[str, Array] | None = None,
     known: Schema | None = None,
+    dataset: Dataset | None = None,
     **network_options: Any,
 ) -> Prepared:
-    """Load the data and build the network. Raises ConfigError, DataError.
+    """Load the data, unless a dataset is given, and build the network. Raises ConfigError, DataError.
 
     `learned` is a checkpoint's arrays: transforms then take what they learned from there. `known` is what its model
     knows of the data: categories, classes, fills and vocabulary are then not learnt anew.
     """
     try:
-        dataset = load_dataset(cfg.dataset, cfg.seed, cfg.folder, warn=warn, progress=progress, known=known)
+        if dataset is None:
+            dataset = load_dataset(cfg.dataset, cfg.seed, cfg.folder, warn=warn, progress=progress, known=known)
     except UnknownNameError as error:
         raise ConfigError([cfg.problem(("dataset", "name"), str(error))]) from None
     wrong = [cfg.problem(*each) for each in monitors(cfg.trainer, cfg.optimizer, cfg.places, dataset.splits)]

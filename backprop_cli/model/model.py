@@ -6,7 +6,7 @@ Everything on the way comes from the model's own file. Neither a config nor the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from backprop_cli.data.batches import Batches
 from backprop_cli.data.dataset import Split
 from backprop_cli.data.files.matrix import Unseen
 from backprop_cli.data.inputs import Rows, read_inputs, rows_of
-from backprop_cli.data.pipeline import load_transforms_state, network_input
+from backprop_cli.data.pipeline import load_transforms_state, network_input, transforms_state
 from backprop_cli.data.schema import TEXT
 from backprop_cli.data.source import Source
 from backprop_cli.data.transform import Transform
@@ -64,38 +64,57 @@ class Model:
             return None
         without = _run_plugins(said.plugins, plugins, path)
         try:
-            loss = None if "loss" in without else part(Options, "loss", said.loss, str(path))
-            if loss is not None:
-                loss.labels = said.data.classes or ()
-            metrics = [] if "metrics" in without else part(Trainer, "metrics", said.metrics, str(path))
-            transforms = part(Source, "transforms", said.transforms, str(path))
-            layers = part(Options, "architecture", said.architecture, str(path))
-            for each in transforms:
-                each.know(said.data.classes)
-            own = file.read_under(TRANSFORMS)
-            load_transforms_state(transforms, {name.removeprefix(TRANSFORMS): a for name, a in own.items()})
-            dtype = np.dtype("S1") if said.data.dtype == TEXT else np.dtype(said.data.dtype)
-            shape, seen = network_input(transforms, said.data.shape, dtype, np.dtype(said.dtype))
-            expander = Expander(shape)
-            expander.expand(layers)
-            network_options.setdefault("kernels", "numpy")
-            network = Network(
-                expander.nodes,
-                shape,
-                loss,
-                dtype=said.dtype,
-                integer_input=seen.kind in "iu",
-                most=sum(entry.bytes for entry in file.entries.values()),
-                **network_options,
-            )
+            most = sum(entry.bytes for entry in file.entries.values())
+            model = cls._assembled(said, file.read_under(TRANSFORMS), str(path), without, most, **network_options)
         except ConfigError as error:
             first = error.problems[0]
             raise file.damaged(f"its model's {first.path}: {first.message}") from None
         except (BuildError, KeyError, ValueError, TypeError, OverflowError) as error:
             raise file.damaged(f"its model cannot be built: {error}") from None
+        load_weights(file, model.network)
+        model.path = path
+        return model
+
+    @classmethod
+    def _assembled(
+        cls, said: Description, learned: Mapping[str, Array], origin: str, without: Set[str], most: int, **options: Any
+    ) -> Model:
+        """A model without its weights. `without`: parts that need a plugin which is not there. Raises ConfigError,
+        BuildError, and what arrays of a wrong name or shape raise."""
+        loss = None if "loss" in without else part(Options, "loss", said.loss, origin)
+        if loss is not None:
+            loss.labels = said.data.classes or ()
+        metrics = [] if "metrics" in without else part(Trainer, "metrics", said.metrics, origin)
+        transforms = part(Source, "transforms", said.transforms, origin)
+        layers = part(Options, "architecture", said.architecture, origin)
+        for each in transforms:
+            each.know(said.data.classes)
+        load_transforms_state(transforms, {name.removeprefix(TRANSFORMS): array for name, array in learned.items()})
+        dtype = np.dtype("S1") if said.data.dtype == TEXT else np.dtype(said.data.dtype)
+        shape, seen = network_input(transforms, said.data.shape, dtype, np.dtype(said.dtype))
+        expander = Expander(shape)
+        expander.expand(layers)
+        options.setdefault("kernels", "numpy")
+        integers = seen.kind in "iu"
+        network = Network(expander.nodes, shape, loss, dtype=said.dtype, integer_input=integers, most=most, **options)
         tell(metrics, said.reading, network.gives_logits)
-        load_weights(file, network)
-        return cls(said, network, transforms, loss, metrics, path)
+        return cls(said, network, transforms, loss, metrics)
+
+    @classmethod
+    def restored(cls, said: Description, learned: Mapping[str, Array], weights: Mapping[str, Array]) -> Model:
+        """A model from its description and arrays; what a pickle or a copy makes."""
+        most = sum(array.nbytes for array in weights.values())
+        model = cls._assembled(said, learned, "model", frozenset(), most)
+        store = model.network.store
+        for name, array in {**store.parameters, **store.states}.items():
+            np.copyto(array, weights[name])
+        return model
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        store = self.network.store
+        learned = {f"{TRANSFORMS}{name}": array for name, array in transforms_state(self.transforms).items()}
+        weights = {name: array.copy() for name, array in {**store.parameters, **store.states}.items()}
+        return Model.restored, (self.description, learned, weights)
 
     @property
     def classes(self) -> list[str] | None:
