@@ -7,10 +7,12 @@ what came, what to do. Anything else that escapes is a bug in `bp` and shows a t
 from __future__ import annotations
 
 import difflib
+import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+PLUGIN_MODULE = "bp_plugin_"  # what the names of modules made from plugin files begin with
 MAX_LISTED = 12  # names in an error
 
 
@@ -137,3 +139,12 @@ def expected(word: str, known: Iterable[str]) -> str:
         shown = (difflib.get_close_matches(word, names, n=5, cutoff=0.3) or names)[:MAX_LISTED]
         shown = [*shown, f"… ({len(names)} in all)"]
     return f"expected one of {', '.join(shown)}" + did_you_mean(near)
+
+
+def plugin_failure(error: BaseException) -> str | None:
+    """`plugin FILE, line N: what was raised` for an exception out of a plugin's code; None for any other."""
+    found = None
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        if frame.f_globals.get("__name__", "").startswith(PLUGIN_MODULE):
+            found = f"plugin {frame.f_code.co_filename}, line {line}: {type(error).__name__}: {error}"
+    return found

@@ -25,7 +25,8 @@ from backprop_cli.engine.optimizers.base import Optimizer, optimizer
 from backprop_cli.engine.schedules.base import Schedule, schedule
 from backprop_cli.errors import BuildError, DataError
 from backprop_cli.onnx import OnnxGraph
-from backprop_cli.registry import Registered, slot
+from backprop_cli.registry import Doc, Registered, slot
+from backprop_cli.training.loggers.base import Logger, logger
 
 __all__ = [
     "Activation",
@@ -34,10 +35,12 @@ __all__ = [
     "BuildError",
     "Chunks",
     "DataError",
+    "Doc",
     "Elementwise",
     "Initializer",
     "InitializerBase",
     "Layer",
+    "Logger",
     "Loss",
     "Merge",
     "Metric",
@@ -53,6 +56,7 @@ __all__ = [
     "class_ids",
     "initializer",
     "layer",
+    "logger",
     "loss",
     "metric",
     "optimizer",

@@ -35,6 +35,7 @@ PACKAGES = {
     "source": "backprop_cli.data",
     "synthetic": "backprop_cli.data.synthetic",
     "transform": "backprop_cli.data.transforms",
+    "logger": "backprop_cli.training.loggers",
     "section": "backprop_cli.training.options",
 }
 ENTRY_POINT_GROUP = "backprop_cli.plugins"

@@ -18,6 +18,7 @@ COMMANDS = {
     "schedules": ("schedule", "cosine", "the rate as a function of the step"),
     "initializers": ("initializer", "he_normal", "distribution"),
     "metrics": ("metric", "f1", "definition"),
+    "loggers": ("logger", "tensorboard", "what it writes"),
     "transforms": ("transform", "standardize", "what it does, and what it learns from the training split"),
 }
 WIDE = 120  # columns from which on the aliases have room beside the summaries

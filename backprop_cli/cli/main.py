@@ -17,7 +17,7 @@ import typer
 from backprop_cli import __version__, cli
 from backprop_cli.cli import streams
 from backprop_cli.cli.group import Root, dress
-from backprop_cli.errors import BpError, ConfigError, InterruptedRunError, suggest
+from backprop_cli.errors import BpError, ConfigError, InterruptedRunError, plugin_failure, suggest
 
 NO_COMMANDS = {"main", "ui"}  # ui imports rich and NumPy
 #: wrong usage as typer finds it; the class is click's, which newer versions of typer have inside
@@ -107,8 +107,6 @@ def run(arguments: list[str], debug: bool) -> Any:
             raise
         return fail(f"bp: {plain(error)}", 1)
     except Exception as error:  # a plugin's bug or ours, or no file can be opened to import a module from
-        from backprop_cli.config.plugin_files import plugin_failure  # it imports all of config: --help need not wait
-
         theirs = plugin_failure(error)
         if theirs and not debug:
             return fail(f"bp: {theirs}; --debug shows the traceback", 1)

@@ -28,8 +28,8 @@ from backprop_cli.training.callbacks.best import Best
 from backprop_cli.training.callbacks.diagnostics import EVERY, DiagnosticsLog
 from backprop_cli.training.callbacks.recorder import Recorder
 from backprop_cli.training.callbacks.signals import Signals
-from backprop_cli.training.callbacks.tensorboard import TensorBoard, writer_class
 from backprop_cli.training.kernels import choose
+from backprop_cli.training.loggers.base import Loggers
 from backprop_cli.training.loop import Callback, Loop
 from backprop_cli.training.remarks import remarks
 from backprop_cli.training.threads import limited
@@ -59,8 +59,8 @@ class Session:
             every = EVERY if watch is True else watch.every
             loop.callbacks.append(DiagnosticsLog(run.path / DIAGNOSTICS, every))
         loop.callbacks.append(recorder)
-        if "tensorboard" in prepared.config.trainer.loggers:
-            loop.callbacks.append(TensorBoard(run.path))
+        if prepared.config.trainer.loggers:
+            loop.callbacks.append(Loggers(prepared.config.trainer.loggers, run.path))
         return cls(prepared, loop, best, recorder, run)
 
     def go(self, signals: Signals, callbacks: Sequence[Callback]) -> dict[str, Any]:
@@ -105,8 +105,8 @@ def train(
     InterruptedRunError after the run directory says so.
     """
     cfg = config if isinstance(config, Config) else load_config(config)
-    if cfg.trainer.loggers:
-        writer_class()
+    for logger in cfg.trainer.loggers:
+        logger.check()
     with Signals() as signals:
         prepared = prepare(cfg, warn=warn, progress=progress)
         _choose_kernels(prepared)

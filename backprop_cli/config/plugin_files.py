@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-import traceback
 from pathlib import Path
 from zlib import crc32
 
-from backprop_cli.errors import UsageError
-
-PLUGIN_MODULE = "bp_plugin_"  # what the names of modules made from plugin files begin with
+from backprop_cli.errors import PLUGIN_MODULE, UsageError
 
 
 def load_plugin(path: Path) -> None:
@@ -35,12 +32,3 @@ def load_plugin(path: Path) -> None:
     except Exception as error:  # any mistake of the plugin's author, shown with its own words
         del sys.modules[module_name]
         raise UsageError(f"plugin {path}: {type(error).__name__}: {error}") from error
-
-
-def plugin_failure(error: BaseException) -> str | None:
-    """`plugin FILE, line N: what was raised` for an exception out of a plugin's code; None for any other."""
-    found = None
-    for frame, line in traceback.walk_tb(error.__traceback__):
-        if frame.f_globals.get("__name__", "").startswith(PLUGIN_MODULE):
-            found = f"plugin {frame.f_code.co_filename}, line {line}: {type(error).__name__}: {error}"
-    return found

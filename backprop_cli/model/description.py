@@ -18,10 +18,9 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from backprop_cli.config.plugin_files import PLUGIN_MODULE
 from backprop_cli.data.schema import Schema
 from backprop_cli.engine.reading import Reading
-from backprop_cli.errors import CheckpointError
+from backprop_cli.errors import PLUGIN_MODULE, CheckpointError
 from backprop_cli.runs.checkpoints.checkpoint import CheckpointFile
 
 Array = npt.NDArray[Any]

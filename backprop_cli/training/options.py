@@ -86,6 +86,6 @@ class Trainer(Component):
     diagnostics: Annotated[
         bool | DiagnosticsPolicy, Doc("record what gradients and activations do, for `bp doctor` and `bp plot`")
     ] = True
-    loggers: Annotated[list[Literal["tensorboard"]], Doc("where else each row of metrics goes")] = field(
-        default_factory=list
-    )
+    loggers: Annotated[
+        list[Any], Registered("logger"), Doc("where else each row of metrics goes; tensorboard writes event files")
+    ] = field(default_factory=list)

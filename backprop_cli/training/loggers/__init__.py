@@ -1,0 +1,1 @@
+"""Loggers: where else each row of metrics goes, one file each."""
