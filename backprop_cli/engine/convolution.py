@@ -15,7 +15,6 @@ from numpy.lib.stride_tricks import as_strided
 
 from backprop_cli.engine.kernels import SHARES
 from backprop_cli.engine.layer import ActivationOption, Array, Initializer, Layer, PositiveInt, Shape
-from backprop_cli.engine.layers.relu import ReLU
 from backprop_cli.engine.window import Axis, Padding, Sizes, axes, checked, sizes_of
 from backprop_cli.errors import BuildError
 from backprop_cli.onnx import OnnxGraph
@@ -165,7 +164,7 @@ class Convolution(Layer):
 
     def finish(self, z: Array, y: Array, training: bool) -> None:
         """Add the bias to z and write y = f(z)."""
-        if isinstance(self.activation, ReLU) and self.bias:
+        if self.bias and self.activation is not None and self.activation.adds_bias:
             self.kernels.add_channels_relu(places(z), self.b, self.tile)
             return
         if self.bias:
@@ -175,7 +174,7 @@ class Convolution(Layer):
 
     def start_backward(self, y: Array, dy: Array) -> None:
         """Turn dy into δ = dL/dz and write the bias's gradient."""
-        if isinstance(self.activation, ReLU) and self.bias:
+        if self.bias and self.activation is not None and self.activation.adds_bias:
             positive = self.activation.positive
             self.kernels.channels_relu_gradient(places(y), places(dy), self.db, self.tile, places(positive))
             return

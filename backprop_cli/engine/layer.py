@@ -115,6 +115,8 @@ class Layer(Component):
     passes_mask: ClassVar[bool] = True  # step t of y comes from step t of x, if there are as many steps
     heeds_mask: ClassVar[bool] = False  # y has no steps, or not those of x, and comes from those that count
     keeps_linear: ClassVar[bool] = False  # bounds nothing: where an input has no activation, y has none either
+    normalizes: ClassVar[bool] = False  # gives outputs of unit scale, whatever the scale of its inputs
+    mixes_examples: ClassVar[bool] = False  # in training, y of an example depends on the others of its batch
     acts_as: ClassVar[str | None] = None  # the activation whose range y has, where that is no option
     examples: ClassVar[list[dict[str, Any]]] = []  # {"options": {…}, "inputs": [shape, …]} for the gradient battery
 
@@ -243,6 +245,17 @@ class Activation(Layer):
     distribution: ClassVar[bool] = False  # the last axis of y sums to one
     takes_logits: ClassVar[bool] = False  # y are the probabilities that the logits x stand for
     initializer: ClassVar[str] = "glorot_uniform"  # that suits a kernel in front of it
+    dies: ClassVar[bool] = False  # y and its slope are exactly 0 for half of all x: a unit can stop learning
+    adds_bias: ClassVar[bool] = False  # max(0, z + b) and its gradient, for which kernels have one pass
+
+    def flat(self, y: Array) -> Array | None:
+        """Where y lies in parts in which the slope is below 4 % of its largest value; None where there are none."""
+        return None
+
+    @property
+    def saturates(self) -> bool:
+        """Whether there are parts in which it is flat."""
+        return type(self).flat is not Activation.flat
 
     @property
     def ends_with(self) -> Activation | None:

@@ -25,6 +25,7 @@ class Normalization(Layer):
     gamma_initializer: Annotated[Initializer, Doc("first values of γ")] = "ones"
     beta_initializer: Annotated[Initializer, Doc("first values of β")] = "zeros"
 
+    normalizes: ClassVar[bool] = True
     acts_as: ClassVar[str | None] = "linear"
 
     gamma: Array = slot()

@@ -64,7 +64,7 @@ class Probe:
 def alone(network: Network) -> str | None:
     """What one example alone cannot show, in a sentence; None where it shows everything."""
     for node in network.nodes:
-        if node.layer.type_name == "batch_norm" and len(node.shape) == 1:
+        if node.layer.mixes_examples and len(node.shape) == 1:
             return (
                 f"{node.name} normalizes over the batch: of one example alone nothing is left there but β, "
                 "and no gradient passes to the layers before it"

@@ -3,35 +3,28 @@
 Per layer, of one batch: ‖g‖ and ‖w‖ over all it trains, their ratio, ‖Δw‖/‖w‖ of the update (about 1e-3
 where training goes well; LeCun et al. 1998, Karpathy 2015), mean and standard deviation of its outputs, the
 share of ReLU units that no example of the batch activates, and the share of outputs in the flat parts of a
-sigmoid or tanh (Glorot & Bengio 2010).
+sigmoid or tanh (Glorot & Bengio 2010). Which activations die or saturate they say themselves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from backprop_cli.engine.graph import Network, Node
+from backprop_cli.engine.layer import Activation, Layer
 from backprop_cli.engine.optimizers.base import norm
 
 Array = npt.NDArray[Any]
 Layers = dict[str, dict[str, float]]
-RELUS = ("relu",)  # exactly 0, with gradient 0, for half of all inputs
-FLAT: dict[str, Callable[[Array], Array]] = {  # where the slope is below 4 % of its largest value
-    "sigmoid": lambda y: np.abs(y - 0.5) > 0.4899,
-    "tanh": lambda y: np.abs(y) > 0.98,
-    "hard_sigmoid": lambda y: (y <= 0) | (y >= 1),
-    "softsign": lambda y: np.abs(y) > 0.8,
-}
 
 
-def activation_of(node: Node) -> str:
-    """The name of the activation that makes a node's output, or of the layer itself."""
-    inner = getattr(node.layer, "activation", None)  # of a recurrent layer it is a name
-    return inner if isinstance(inner, str) else str((inner or node.layer).type_name)
+def activation_of(layer: Layer) -> Activation | None:
+    """The activation that a layer is, or has as an option; None where it has none."""
+    return layer.ends_with if isinstance(layer, Activation) or getattr(layer, "activation", None) else None
 
 
 def own_outputs(network: Network) -> Iterator[tuple[Node, Array]]:
@@ -59,11 +52,14 @@ def outputs(network: Network) -> Layers:
     found: Layers = {}
     for node, y in own_outputs(network):
         found[node.name] = {"mean": float(y.mean(dtype=np.float64)), "std": float(y.std(dtype=np.float64))}
-        name = activation_of(node)
-        if name in RELUS:
+        activation = activation_of(node.layer)
+        if activation is None:
+            continue
+        flat = activation.flat(y)
+        if activation.dies:
             found[node.name]["dead"] = float(1 - active(y).mean())
-        elif name in FLAT:
-            found[node.name]["saturated"] = float(FLAT[name](y).mean())
+        elif flat is not None:
+            found[node.name]["saturated"] = float(flat.mean())
     return found
 
 

@@ -33,6 +33,8 @@ class BatchNorm(Normalization):
         Doc("share of the running mean and variance kept at each step; PyTorch's momentum is 1 − this"),
     ] = 0.9
 
+    mixes_examples = True
+
     implied = {name: {"momentum": lambda share: 1 - share} for name in ("BatchNorm1d", "BatchNorm2d")}  # PyTorch's
 
     running_mean: Array = slot()

@@ -5,7 +5,6 @@ from typing import Annotated
 import numpy as np
 
 from backprop_cli.engine.layer import ActivationOption, Array, Initializer, Layer, PositiveInt, Shape, layer
-from backprop_cli.engine.layers.relu import ReLU
 from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import Doc, slot
 
@@ -57,7 +56,7 @@ class Dense(Layer):
         z = y if self.activation is None or self.activation.in_place else self.z
         rows, inputs = _rows(z), _rows(x)
         self.kernels.matmul(inputs, self.W, rows)
-        if isinstance(self.activation, ReLU) and self.bias:
+        if self.bias and self.activation is not None and self.activation.adds_bias:
             self.kernels.add_bias_relu(rows, self.b)
             return
         if self.bias:
@@ -73,7 +72,7 @@ class Dense(Layer):
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         inputs, delta = _rows(x), _rows(dy)
-        if isinstance(self.activation, ReLU) and self.bias:
+        if self.bias and self.activation is not None and self.activation.adds_bias:
             self.kernels.bias_relu_gradient(_rows(y), delta, self.db, _rows(self.activation.positive))
         else:
             if self.activation is not None:

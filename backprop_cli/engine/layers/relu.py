@@ -17,6 +17,8 @@ class ReLU(Activation):
 
     in_place = True
     lowest = 0.0
+    dies = True
+    adds_bias = True
     initializer = "he_normal"
 
     positive: Array = slot()

@@ -22,6 +22,7 @@ class RMSNorm(Layer):
     epsilon: Annotated[float, Gt(0), Doc("added under the root, against division by 0")] = 1e-6
     gamma_initializer: Annotated[Initializer, Doc("first values of the scale γ")] = "ones"
 
+    normalizes = True
     acts_as = "linear"
 
     gamma: Array = slot()

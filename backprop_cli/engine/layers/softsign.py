@@ -27,6 +27,9 @@ class Softsign(Activation):
         self.workspace("part", shapes[0], temporary=True)
         return shapes[0]
 
+    def flat(self, y: Array) -> Array:
+        return np.asarray(np.abs(y) > 0.8)
+
     def forward(self, x: Array, y: Array, training: bool) -> None:
         np.abs(x, out=self.part)
         np.add(self.part, 1, out=self.part)

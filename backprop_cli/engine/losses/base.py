@@ -112,6 +112,11 @@ class Loss(Scratch):
         """The loss of one example in its summands, for `bp trace`; empty where they would be no sum one can follow."""
         return []
 
+    def chance(self, target: Array) -> float | None:
+        """The loss of the best answer that is the same for every example of these targets; None where that is not
+        known. The doctor holds a training against it."""
+        return None
+
     def forward(self, z: Array, y: Array, target: Array, weight: Array | None) -> float:
         raise NotImplementedError  # every loss has its own
 

@@ -46,6 +46,12 @@ class BinaryCrossentropy(Binary):
                 found.append(Term(formula, -float(np.log(max(a if t else 1 - a, np.finfo(y.dtype).tiny))) / k))
         return found
 
+    def chance(self, target: Array) -> float:
+        """The entropy of how often each output is a yes."""
+        p = target.reshape(len(target), -1).mean(axis=0, dtype=np.float64)
+        both = np.stack([p, 1 - p])
+        return float(-(both * np.log(np.where(both > 0, both, 1))).sum(axis=0).mean())
+
     def forward(self, z: Array, y: Array, target: Array, weight: Array | None) -> float:
         t = self._targets(target, y)
         terms, other = self.scratch("terms", y.shape, y.dtype), self.scratch("other", y.shape, y.dtype)

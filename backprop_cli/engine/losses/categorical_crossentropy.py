@@ -64,6 +64,13 @@ class CategoricalCrossentropy(Categorical):
                 found.append(Term(formula, -share * float(np.log(max(y[i], np.finfo(y.dtype).tiny)))))
         return [term for term, share in zip(found, rows.values(), strict=True) if share]
 
+    def chance(self, target: Array) -> float:
+        """The entropy of how often each class occurs."""
+        ids = target.dtype.kind in "iu"
+        p = np.bincount(target.ravel()) / target.size if ids else target.reshape(-1, target.shape[-1]).mean(axis=0)
+        p = p[p > 0]
+        return float(-(p * np.log(p)).sum())
+
     def forward(self, z: Array, y: Array, target: Array, weight: Array | None) -> float:
         p, logits = self._probabilities(z, y)
         losses = self.scratch("losses", y.shape[:-1], y.dtype)

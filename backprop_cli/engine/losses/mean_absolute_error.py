@@ -19,6 +19,11 @@ class MeanAbsoluteError(Elementwise):
         k = y.size
         return [Term(f"|{{y{i}}} − {{t{i}}}| / {k}", float(abs(a - b)) / k) for i, a, b in pairs(y, target)]
 
+    def chance(self, target: Array) -> float:
+        """The mean distance from the median."""
+        rows = target.reshape(len(target), -1)
+        return float(np.abs(rows - np.median(rows, axis=0)).mean())
+
     def values(self, y: Array, t: Array, out: Array) -> None:
         np.subtract(y, t, out=out)
         np.abs(out, out=out)

@@ -19,6 +19,10 @@ class MeanSquaredError(Elementwise):
         k = y.size
         return [Term(f"({{y{i}}} − {{t{i}}})² / {k}", float((a - b) ** 2) / k) for i, a, b in pairs(y, target)]
 
+    def chance(self, target: Array) -> float:
+        """The variance of the targets."""
+        return float(target.reshape(len(target), -1).var(axis=0).mean())
+
     def values(self, y: Array, t: Array, out: Array) -> None:
         np.subtract(y, t, out=out)
         np.multiply(out, out, out=out)

@@ -135,23 +135,20 @@ class Anatomy:
             return []
         return [f"{path}.activation={value}" if hasattr(unit.layer, "activation") else f"{path}={value}"]
 
-    def following(self, unit: Node) -> str:
-        """The name of the activation that a kernel's output goes through next, normalisation passed over."""
+    def following(self, unit: Node) -> Activation | None:
+        """The activation that a kernel's output goes through next, normalisation passed over."""
         current = unit
-        while activation_of(current) == current.layer.type_name and not isinstance(current.layer, Activation):
+        while activation_of(current.layer) is None:
             after = [node for node in self.network.nodes if current.name in node.inputs]
             if len(after) != 1 or (hasattr(after[0].layer, "kernel_initializer") and after[0] is not unit):
                 break
             current = after[0]
-        return activation_of(current)
+        return activation_of(current.layer)
 
     def initializer(self, unit: Node) -> str:
         """The usual initializer before this activation."""
-        name = self.following(unit)
-        if name == "selu":
-            return "lecun_normal"
-        relu_like = name in ("relu", "leaky_relu", "prelu", "elu", "gelu", "silu", "mish", "hard_swish")
-        return "he_normal" if relu_like else "glorot_uniform"
+        activation = self.following(unit)
+        return activation.initializer if activation is not None else Activation.initializer
 
 
 def merged(parts: Iterable[Sequence[str]]) -> Edit:

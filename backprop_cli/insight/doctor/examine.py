@@ -17,7 +17,7 @@ import numpy as np
 from backprop_cli import build
 from backprop_cli.errors import BpError, CheckpointError, ConfigError, DataError, Problem
 from backprop_cli.insight.doctor.edits import Patient
-from backprop_cli.insight.doctor.probe import Evidence, chance, examples, kernel_scales, look
+from backprop_cli.insight.doctor.probe import Evidence, examples, kernel_scales, look
 from backprop_cli.insight.doctor.verdicts import Limits, Verdict, verdicts_on
 from backprop_cli.runs.directory import DIAGNOSTICS, RunDirectory
 from backprop_cli.runs.metrics_log import read
@@ -116,7 +116,7 @@ def _recorded(run: RunDirectory, untrained: build.Prepared, rows: list[dict[str,
         x,
         y,
         kernels,
-        chance(cfg.loss, y),
+        cfg.loss.chance(y),
         int(epochs[-1]["step"]) if epochs else 0,
         run.status == "completed",
         str(run.info.get("reason")) if run.status == "diverged" else None,

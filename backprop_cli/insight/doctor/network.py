@@ -13,7 +13,6 @@ import numpy as np
 from backprop_cli.engine.graph import Node
 from backprop_cli.insight.doctor.case import Case, Suspicion, broke, given, spiked
 from backprop_cli.insight.doctor.edits import Edit, merged
-from backprop_cli.training.measures import FLAT
 
 LARGE_INPUT = 25.0  # root mean square of a feature; initialisers assume about 1
 KERNEL_RANGE = (0.2, 3.0)  # of std·√fan_in; Glorot has about 1, He 1.41
@@ -29,7 +28,7 @@ def unscaled_inputs(case: Case) -> Suspicion | None:
     if x.dtype.kind in "iu" or not np.isfinite(x).all():
         return None
     readers = [node for node in case.evidence.network.nodes if "input" in node.inputs]
-    if all("norm" in node.layer.type_name for node in readers):
+    if all(node.layer.normalizes for node in readers):
         return None
     size = np.sqrt(np.square(x, dtype=np.float64).mean(axis=0))
     if size.max() < LARGE_INPUT:
@@ -122,7 +121,8 @@ def vanishing_gradients(case: Case) -> Suspicion | None:
         for node in case.anatomy.network.nodes[:-1]
         if case.evidence.first.get(node.name, {}).keys() & {"saturated"}
     ]
-    before = [node for node in kernels[:-1] if case.anatomy.following(node) in FLAT]
+    ends = {node.name: case.anatomy.following(node) for node in kernels[:-1]}
+    before = [node for node in kernels[:-1] if (end := ends[node.name]) is not None and end.saturates]
     relu = [
         *(case.anatomy.activation(node, "relu") for node in squashing),
         *(case.anatomy.option(node.name, "kernel_initializer", "he_normal") for node in before),

@@ -21,7 +21,6 @@ from backprop_cli.config import Config
 from backprop_cli.data.batches import Batches
 from backprop_cli.engine.graph import Network
 from backprop_cli.engine.initializers import fans
-from backprop_cli.engine.losses.base import Loss
 from backprop_cli.errors import DivergedError
 from backprop_cli.training.callbacks.diagnostics import Diagnostics
 from backprop_cli.training.loop import Callback, Loop, Row, evaluate
@@ -136,7 +135,7 @@ def probe(cfg: Config, steps: int, seconds: float = math.inf, *, work: float = m
         x,
         y,
         kernels,
-        chance(cfg.loss, y),
+        cfg.loss.chance(y),
         loop.step,
         loop.finished,
         error,
@@ -196,23 +195,6 @@ def _undisturbed(network: Network) -> Iterator[None]:
     finally:
         network.store.state[...] = state
         network.rng.bit_generator.state = rng
-
-
-def chance(loss: Loss, y: Array) -> float | None:
-    """The loss of answering the same every time, whatever is asked: entropy of the classes, variance of the values.
-
-    None where the loss is neither a cross-entropy nor a squared error.
-    """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        if "categorical_crossentropy" in (loss.type_name, *loss.aliases):
-            p = np.bincount(y.ravel()) / y.size if y.dtype.kind in "iu" else y.reshape(-1, y.shape[-1]).mean(axis=0)
-            return float(-np.nansum(p * np.log(p)))
-        if loss.type_name == "binary_crossentropy":
-            p = y.reshape(len(y), -1).mean(axis=0)
-            return float(-np.mean(np.nan_to_num(p * np.log(p)) + np.nan_to_num((1 - p) * np.log(1 - p))))
-        if loss.type_name == "mean_squared_error":
-            return float(y.reshape(len(y), -1).var(axis=0).mean())
-    return None
 
 
 class _Enough(Exception):  # noqa: N818  # the end of a probe is no error

@@ -20,7 +20,7 @@ _UNFINISHED = re.compile(r",[^,]*\b(where|as|and|of)$")  # what the next line of
 
 def equations(component: Any) -> list[str]:
     """The lines of a docstring that are equations, without remarks after them."""
-    lines = (line.strip().split(". ")[0] for line in (inspect.getdoc(component) or "").splitlines()[1:])
+    lines = (line.strip().split(". ")[0] for line in (inspect.getdoc(component) or "").splitlines())
     return [_UNFINISHED.sub("", line) for line in lines if _EQUATION.match(line)]
 
 
