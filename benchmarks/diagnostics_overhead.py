@@ -28,17 +28,19 @@ class Alternate(Callback):
         self.seconds: dict[bool, list[float]] = {True: [], False: []}
 
     def start(self, loop: Loop) -> None:
-        self.watched, self.on = loop.update, True
+        self.on = True
         self.began = time.process_time()
 
     def step(self, loop: Loop, loss: float) -> None:
         if loop.step % EVERY == 0:
             self.seconds[self.on].append(time.process_time() - self.began)
             self.on = not self.on
-            loop.update = self.watched if self.on else loop.optimizer.step
             loop.callbacks = [each for each in loop.callbacks if each is not self.diagnostics]
             if self.on:
                 loop.callbacks = [self.diagnostics, *loop.callbacks]
+                self.diagnostics.watch(loop)
+            else:
+                self.diagnostics.leave()
             self.began = time.process_time()
 
     def epoch(self, loop: Loop, row: dict[str, float]) -> None:

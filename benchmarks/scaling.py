@@ -76,7 +76,7 @@ def _measure(path: Path) -> dict[str, Any]:
     with limited(loop.network, 32):
         for _ in range(3):
             began = time.perf_counter()
-            loop._run_epoch()
+            loop.run_epoch()
             seconds.append(time.perf_counter() - began)
     status = Path("/proc/self/status").read_text().splitlines()
     private = next(int(line.split()[1]) / 1024 for line in status if line.startswith("RssAnon"))

@@ -72,3 +72,22 @@ def test_registry_and_errors_need_the_standard_library_only() -> None:
     for path in (PACKAGE / "registry.py", PACKAGE / "errors.py"):
         names = {name.split(".")[0] for name in imports(path)}
         assert not names & {"numpy", "pydantic", "rich", "typer", "yaml"}
+
+
+def test_a_network_is_seen_through_its_window_and_a_loop_through_its_hooks() -> None:
+    """Nobody outside the engine uses the arrays of a pass, and nobody outside the loop stands in for its parts."""
+    inside = {"bound", "_bound", "bind", "start_backward", "_around", "_owners", "plan"}
+    parts = {"_update", "_poll", "_checks", "_sums", "_close_epoch"}
+    folders = [PACKAGE, ROOT / "tests", ROOT / "benchmarks", ROOT / "scripts"]
+    wrong = []
+    for path in (path for folder in folders for path in folder.rglob("*.py")):
+        engine = "engine" in path.relative_to(ROOT).parts
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Attribute):
+                continue
+            owner = node.value.attr if isinstance(node.value, ast.Attribute) else getattr(node.value, "id", "")
+            if owner.endswith("network") and node.attr in inside and not engine:
+                wrong.append(f"{path.relative_to(ROOT)}:{node.lineno}: {owner}.{node.attr}")
+            if owner.endswith("loop") and node.attr in parts | {"update", "poll"}:
+                wrong.append(f"{path.relative_to(ROOT)}:{node.lineno}: {owner}.{node.attr}")
+    assert wrong == []

@@ -14,7 +14,6 @@ import numpy as np
 from backprop_cli import build
 from backprop_cli.config import load_config
 from backprop_cli.engine.graph import Network, Node
-from backprop_cli.engine.memory import Bindings
 from backprop_cli.training.kernels import choose
 from backprop_cli.training.loop import Loop
 from backprop_cli.training.threads import limited
@@ -45,6 +44,10 @@ class Stopwatch:
         self.steps.append({**self._now, "step": whole})
         self._now.clear()
 
+    def forget(self) -> None:
+        """What was measured since the last step is of a step that does not compare."""
+        self._now.clear()
+
     def least(self, name: str) -> float:
         """The fastest of the steps: what else the machine did is then left out."""
         return min(step.get(name, 0.0) for step in self.steps)
@@ -59,12 +62,10 @@ def profile_config(path: Path, overrides: Sequence[str], **options: Any) -> dict
     loop, _ = build.training(prepared)
     network, batch = prepared.network, loop.train.batch_size
     with limited(network, batch):
-        watch, bound = _watched(loop)
+        watch = _watched(loop)
         peak = peak_flops(network)
     step = watch.least("step")
-    layers = [
-        _layer(node, network, watch, batch, step) | {"bytes": _bytes(node, network, bound)} for node in network.nodes
-    ]
+    layers = [_layer(node, network, watch, batch, step) | {"bytes": network.bytes_of(node)} for node in network.nodes]
     others = {name: 1e6 * watch.least(name) for name in ("batch", "loss", "update")}
     known = sum(layer["forward_us"] + layer["backward_us"] for layer in layers) + sum(others.values())
     result = {
@@ -80,36 +81,34 @@ def profile_config(path: Path, overrides: Sequence[str], **options: Any) -> dict
     return result | {"costs": costs(result)}
 
 
-def _watched(loop: Loop) -> tuple[Stopwatch, Bindings]:
-    """Some hundred steps of training with a watch around every part, and the arrays they worked on."""
+def _watched(loop: Loop) -> Stopwatch:
+    """Some hundred steps of training with a watch around every part."""
     network, watch = loop.network, Stopwatch()
     for x, y in itertools.islice(_forever(loop), WARM):
-        loop._train_step(x, y)
+        loop.train_step(x, y)
     network.input_buffer(loop.train.batch_size)  # the last batch may have been a short one
-    bound, loss = network.bound, network.loss_function
-    assert bound is not None and loss is not None
-    names = {id(node.layer): node.name for node in network.nodes}
-    bound.forward[:] = [(watch.around(f"{names[id(_owner(run))]} forward", run), *rest) for run, *rest in bound.forward]
-    bound.backward[:] = [
-        (watch.around(f"{names[id(_owner(run))]} backward", run), *rest) for run, *rest in bound.backward
-    ]
-    for owner in (loss, *([network.head] if network.head else [])):
+    for owner in (network.loss_function, *([network.head] if network.head else [])):
         for name in ("forward", "backward"):
             setattr(owner, name, watch.around("loss", getattr(owner, name)))
-    loop.update = watch.around("update", loop.update)
+
+    def layer(node: Node, way: str, call: Callable[[], None]) -> None:
+        watch.around(f"{node.name} {way}", call)()
+
+    leave = loop.around_update(lambda update: bool(watch.around("update", update)()))
     batches, began = _forever(loop), time.perf_counter()
     take = watch.around("batch", lambda: next(batches))
-    while len(watch.steps) < STEPS and time.perf_counter() - began < SECONDS:
-        start = time.perf_counter()
-        x, y = take()
-        if len(x) == bound.n:  # a short batch is bound to other arrays
-            loop._train_step(x, y)
-            watch.step(time.perf_counter() - start)
-    return watch, bound
-
-
-def _owner(method: Any) -> Any:
-    return method.__self__
+    with network.calls(layer):
+        while len(watch.steps) < STEPS and time.perf_counter() - began < SECONDS:
+            start = time.perf_counter()
+            x, y = take()
+            loop.train_step(x, y)
+            if len(x) == loop.train.batch_size:
+                watch.step(time.perf_counter() - start)
+            else:
+                watch.forget()
+    leave()
+    network.input_buffer(loop.train.batch_size)
+    return watch
 
 
 def _forever(loop: Loop) -> Any:
@@ -135,19 +134,6 @@ def _layer(node: Node, network: Network, watch: Stopwatch, batch: int, step: flo
 
 def _reaches_gradient(network: Network, name: str) -> bool:
     return any(node.name == name and node.needs_gradient for node in network.nodes)
-
-
-def _bytes(node: Node, network: Network, bound: Bindings) -> int:
-    """Its outputs and their gradients where they are arrays of its own, its workspaces, parameters and theirs."""
-    own = {id(part) for _, part in node.layer.walk()}
-    arrays = [view for part, _, view in bound.workspaces if id(part) in own and isinstance(view, np.ndarray)]
-    inputs = [bound.values[name] for name in node.inputs]
-    if not any(np.may_share_memory(bound.values[node.name], x) for x in inputs):
-        arrays.append(bound.values[node.name])
-    if node.name in bound.deltas:
-        arrays.append(bound.deltas[node.name])
-    parameters = sum(view.nbytes for name, view in network.parameters.items() if name.startswith(f"{node.name}."))
-    return sum(array.nbytes for array in arrays) + 2 * parameters
 
 
 def peak_flops(network: Network) -> float:

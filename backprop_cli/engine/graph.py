@@ -9,6 +9,7 @@ contributions. Buffers are planned once for the largest batch (see memory.py); a
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy.typing as npt
 
 from backprop_cli.engine import assembly
 from backprop_cli.engine import kernels as kernel_sets
+from backprop_cli.engine.inside import Inside
 from backprop_cli.engine.layer import Activation, Layer, Needs, Shape
 from backprop_cli.engine.losses.base import Loss
 from backprop_cli.engine.memory import Bindings, Plan
@@ -27,7 +29,7 @@ Array = npt.NDArray[Any]
 __all__ = ["INPUT", "Network", "Node"]
 
 
-class Network:
+class Network(Inside):
     """A built network. `parameters` and `gradients` map names to views of two flat vectors.
 
     >>> z = network.forward(x, training=True)     # x (N, …), images NHWC, sequences (N, T, F)
@@ -73,8 +75,8 @@ class Network:
             self.store.initialize(generator(seed, "init"))
         self.plan = Plan(self)
         self.use(kernels)
-        self._bound: Bindings | None = None
-        self._counted = 0
+        self.counted = 0  # examples the last loss is the mean of; steps, where a mask leaves some out
+        self._owners = {id(node.layer): node for node in self.nodes}
 
     def _prepare(self, layer: Layer) -> None:
         """Forget what an earlier build asked for, and lend the layer what it shares with the network."""
@@ -118,7 +120,8 @@ class Network:
 
     def reserve(self, batch: int) -> None:
         """Plan memory for batches of up to this many examples."""
-        self.plan.reserve(batch)
+        if self.plan.reserve(batch):
+            self._bound = None
 
     def input_buffer(self, n: int) -> Array:
         """Where the next batch of n examples may be written, to save a copy."""
@@ -142,7 +145,10 @@ class Network:
                 raise BuildError(f"the network takes inputs of shape {self.input_shape}, got {x.shape[1:]}")
             np.copyto(bound.input, x, casting="same_kind")
         for run, source, y in bound.forward:
-            run(source, y, training)
+            if self._around is None:
+                run(source, y, training)
+            else:
+                self._around(self._owners[id(run.__self__)], "forward", partial(run, source, y, training))
         if self.head is not None:
             self.head.forward(bound.z, bound.output, training)
         return bound.output.copy() if copy else bound.output
@@ -159,18 +165,12 @@ class Network:
             np.copyto(bound.output, z)
             if self.head is not None:
                 self.head.inverse(bound.output, bound.z)
-        self._counted = len(z) if bound.mask is None else int(np.count_nonzero(bound.mask))
+        self.counted = len(z) if bound.mask is None else int(np.count_nonzero(bound.mask))
         if bound.mask is not None:
-            weight = _masked_weight(bound.mask, self._counted, weight, bound.step_weight)
+            weight = _masked_weight(bound.mask, self.counted, weight, bound.step_weight)
         self._target, self._weight = target, weight
         value = self.loss_function.forward(bound.z, bound.output, target, weight)
         return value + self.penalty() if self.wiring.penalties else value
-
-    @property
-    def counted(self) -> int:
-        """How many examples the last loss is the mean of; steps, where a mask leaves some out. Losses of batches,
-        weighed by it, add up to the loss of all."""
-        return self._counted
 
     @property
     def output_mask(self) -> Array | None:
@@ -189,7 +189,10 @@ class Network:
         """Back-propagate the last loss: fills `gradients`, overwriting what was there."""
         bound = self.start_backward()
         for run, x, y, dy, dx, sums in bound.backward:
-            run(x, y, dy, dx)
+            if self._around is None:
+                run(x, y, dy, dx)
+            else:
+                self._around(self._owners[id(run.__self__)], "backward", partial(run, x, y, dy, dx))
             for part, total in sums:
                 np.add(total, part, out=total)
         for w, gradient, l1, l2 in self.wiring.penalties:
@@ -213,11 +216,6 @@ class Network:
         """What the last `forward` gave the fused sigmoid or softmax; without one the output itself."""
         assert self._bound is not None, "call forward first"
         return self._bound.z
-
-    @property
-    def bound(self) -> Bindings | None:
-        """The arrays of the last pass: `values` holds every layer's y; None before the first."""
-        return self._bound
 
     @property
     def input_gradients(self) -> Array:

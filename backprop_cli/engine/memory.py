@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from backprop_cli.engine.layer import Layer, Shape, WorkspaceSpec
+from backprop_cli.engine.assembly import Wiring
+from backprop_cli.engine.layer import Activation, Layer, Shape, WorkspaceSpec
 from backprop_cli.engine.node import INPUT, Node
 from backprop_cli.engine.parameters import aligned_zeros
 from backprop_cli.engine.sharing import shared
-
-if TYPE_CHECKING:
-    from backprop_cli.engine.graph import Network
 
 Array = npt.NDArray[Any]
 KEPT = 4  # batch sizes whose views are kept: the full one, the last of an epoch, those of evaluation
@@ -33,18 +31,34 @@ class Bindings:
     dinput: Array | None
     values: dict[str, Array]  # y by node name
     deltas: dict[str, Array]  # dL/dy by node name; after backward, dL/dz where a layer has an activation
-    forward: list[tuple[Callable[..., None], Any, Array]]
-    backward: list[tuple[Callable[..., None], Any, Array, Array, Any, list[tuple[Array, Array]]]]
+    forward: list[tuple[Any, Any, Array]]  # a layer's method, and what it is called with
+    backward: list[tuple[Any, Any, Array, Array, Any, list[tuple[Array, Array]]]]
     workspaces: list[tuple[Any, str, Any]]  # what is set on each layer: its memory, and its inputs' masks
     masks: dict[str, Array | None]  # which steps of y count, by node name; None where all do
     mask: Array | None  # that of the output
     step_weight: Array  # what each of them then counts in the loss
 
 
+class Built(Protocol):
+    """What a plan has to know of a network."""
+
+    nodes: list[Node]
+    head: Activation | None
+    wiring: Wiring
+    input_shape: Shape
+    dtype: np.dtype[Any]
+    input_dtype: np.dtype[Any]
+    input_gradient: bool
+    observe: bool
+
+    @property
+    def output_shape(self) -> Shape: ...
+
+
 class Plan:
     """Decides which arrays exist, allocates them, and hands out views for a batch of n."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Built) -> None:
         self.network = network
         self.capacity = 0
         self._full: dict[str, Array] = {}
@@ -57,15 +71,14 @@ class Plan:
     def bytes(self) -> int:
         return sum(array.nbytes for array in self._full.values()) + self._arena.nbytes
 
-    def reserve(self, batch: int) -> None:
-        """Allocate for batches of up to `batch` examples; what was handed out before is stale then."""
+    def reserve(self, batch: int) -> bool:
+        """Allocate for batches of up to `batch` examples; True if what was handed out before is stale now."""
         if batch <= self.capacity:
-            return
+            return False
         network, self.capacity = self.network, batch
         self._full.clear()
         self._sizes.clear()
         self._bindings.clear()
-        network._bound = None
         self._new(INPUT, network.input_shape, network.input_dtype)
         for node in network.nodes:
             if self._values[node.name] == node.name:
@@ -83,6 +96,7 @@ class Plan:
             self._new("p", network.output_shape, network.dtype)
         self._allocate()
         self._arena = aligned_zeros(self._arena_size(batch), np.uint8)
+        return True
 
     def _wanted(self, node: Node) -> bool:
         return node.needs_gradient or node is self.network.nodes[-1]
@@ -145,7 +159,7 @@ class Plan:
         workspaces = self._workspaces(n)
         masks, seen = self._masks(n, workspaces)
         mask = masks[last]
-        forward: list[tuple[Callable[..., None], Any, Array]] = []
+        forward: list[tuple[Any, Any, Array]] = []
         for node in network.nodes:
             written = masks[node.name]
             if node.mask == node.name and node.layer.mask_rule is not None and written is not None:

@@ -202,11 +202,9 @@ class View:
             network.backward()
         network.store.state[...] = states
         network.rng.bit_generator.state = rng
-        bound = network.bound
-        assert bound is not None
-        values = {name: value.copy() for name, value in bound.values.items()}
-        values[network.nodes[-1].name] = bound.output.copy()
+        values = {name: value.copy() for name, value in network.outputs.items()}
+        values[network.nodes[-1].name] = network.output.copy()
         wanted = {node.name for node in network.nodes if node.needs_gradient}
-        deltas = {name: delta.copy() for name, delta in bound.deltas.items() if name in wanted}
+        deltas = {name: delta.copy() for name, delta in network.deltas.items() if name in wanted}
         gradients = {name: gradient.copy() for name, gradient in network.gradients.items()}
-        return Probe(x.copy(), target.copy(), bound.output.copy(), loss, values, deltas, gradients)
+        return Probe(x.copy(), target.copy(), network.output.copy(), loss, values, deltas, gradients)

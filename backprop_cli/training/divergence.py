@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from backprop_cli.engine.graph import Network
+from backprop_cli.engine.graph import INPUT, Network
 from backprop_cli.engine.parameters import ParameterStore
 
 Array = npt.NDArray[Any]
@@ -52,14 +52,14 @@ def culprit(network: Network) -> str:
 def first_nonfinite(network: Network) -> tuple[str | None, str]:
     """The layer with the first number that is not finite (None for the data or the loss), and what it is: the data,
     a weight, an output in forward order, or a gradient in the order of back-propagation."""
-    bound = network.bound
-    if bound is not None and not np.isfinite(bound.input).all():
+    outputs = network.outputs  # none before the first pass
+    if INPUT in outputs and not np.isfinite(outputs[INPUT]).all():
         return None, "the batch itself holds NaN or infinity"
     for node in network.nodes:
         for name, values in [*network.parameters.items(), *network.states.items()]:
             if name.startswith(f"{node.name}.") and not np.isfinite(values).all():
                 return node.name, f"first in layer {node.name}, whose {name} is not finite"
-        if bound is not None and not np.isfinite(bound.values[node.name]).all():
+        if node.name in outputs and not np.isfinite(outputs[node.name]).all():
             return node.name, f"first in the output of layer {node.name}"
     for node in reversed(network.nodes):
         for name, gradient in network.gradients.items():

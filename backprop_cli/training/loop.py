@@ -80,8 +80,8 @@ class Loop:
         self.seconds = 0.0
         self.row: Row = {}
         self.stop_reason: str | None = None  # why training ends before its last epoch
-        self.update: Callable[[], bool] = self._update  # a callback may put itself before it
-        self.poll: Callable[[], None] = _nothing  # called between batches of an evaluation; may raise to stop
+        self._update: Callable[[], bool] = lambda: optimizer.step(network.counted)
+        self._checks: list[Callable[[], None]] = []
         self._sums = np.zeros(2)  # loss × what counts, what counts: examples, or steps that no mask leaves out
         self._clock = time.perf_counter()
         optimizer.bind(network.store, self.total_steps, train.steps_per_epoch, network.kernels)
@@ -105,7 +105,7 @@ class Loop:
             for callback in self.callbacks:
                 callback.start(self)
             while not self.finished:
-                self._run_epoch()
+                self.run_epoch()
         except BaseException as caught:
             error = caught
             raise
@@ -122,9 +122,10 @@ class Loop:
                     other.end(self, caught)
                 raise
 
-    def _run_epoch(self) -> None:
+    def run_epoch(self) -> None:
+        """Train and measure one epoch, and tell the callbacks."""
         for x, y in self.train.epoch(self.epoch, self.batch):
-            loss = self._train_step(x, y)
+            loss = self.train_step(x, y)
             self.batch += 1
             self.step += 1
             for callback in self.callbacks:
@@ -135,7 +136,27 @@ class Loop:
         for callback in self.callbacks:
             callback.epoch(self, self.row)
 
-    def _train_step(self, x: Array, y: Array) -> float:
+    def around_update(self, around: Callable[[Callable[[], bool]], bool]) -> Callable[[], None]:
+        """Let `around(update)` stand in for every update; it makes it, and returns what that returned. Returns what
+        takes it out again, the last one first."""
+        inner = self._update
+        self._update = lambda: around(inner)
+
+        def leave() -> None:
+            self._update = inner
+
+        return leave
+
+    def between_batches(self, check: Callable[[], None]) -> None:
+        """Call this, too, between two batches of an evaluation, before what was asked for earlier; it may raise."""
+        self._checks.insert(0, check)
+
+    def _poll(self) -> None:
+        for check in self._checks:
+            check()
+
+    def train_step(self, x: Array, y: Array) -> float:
+        """Forward, backward and an update with one batch; its loss. Raises DivergedError."""
         network = self.network
         z = network.forward(x, training=True, copy=False)
         loss = network.loss(z, y)
@@ -148,11 +169,8 @@ class Loop:
         if wrong:
             raise self._diverged(f"a {wrong} is NaN or infinite", x, y)
         self.rate = self.optimizer.current_rate
-        self.update()
+        self._update()
         return loss
-
-    def _update(self) -> bool:
-        return self.optimizer.step(self.network.counted)
 
     def _diverged(self, what: str, x: Array, y: Array) -> DivergedError:
         where = f"at step {self.step + 1} (epoch {self.epoch}, learning rate {self.optimizer.current_rate:.4g})"
@@ -195,7 +213,7 @@ class Loop:
         kept = [metric.totals.copy() for metric in self.metrics]
         try:
             with self.optimizer.averaged():
-                return evaluate(self.network, batches.epoch(0), self.metrics, self.poll)
+                return evaluate(self.network, batches.epoch(0), self.metrics, self._poll)
         finally:
             for metric, totals in zip(self.metrics, kept, strict=True):
                 metric.totals = totals

@@ -30,16 +30,14 @@ def activation_of(layer: Layer) -> Activation | None:
 def own_outputs(network: Network) -> Iterator[tuple[Node, Array]]:
     """Every node whose output of the last batch can still be read, without the steps that do not count. Left out are
     views, and nodes over whose output the next one has written in place."""
-    bound = network.bound
-    assert bound is not None, "call forward first"
     last: dict[int, str] = {}
     for node in network.nodes:
         if not node.layer.view:
-            last[bound.values[node.name].ctypes.data] = node.name
+            last[network.outputs[node.name].ctypes.data] = node.name
     for node in network.nodes:
-        values = bound.values[node.name]
+        values = network.outputs[node.name]
         if not node.layer.view and last[values.ctypes.data] == node.name:
-            mask = bound.masks[node.name]
+            mask = network.masks[node.name]
             if mask is None or mask.any():
                 yield node, values if mask is None else values[mask]
 

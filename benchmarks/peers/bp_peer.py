@@ -59,7 +59,7 @@ class BpTask(Task):
     def round(self) -> None:
         with limited(self.prepared.network, self.loop.train.batch_size):
             for _ in range(self.epochs):
-                self.loop._run_epoch()
+                self.loop.run_epoch()
 
     def accuracy(self) -> float:
         from backprop_cli.registry import make

@@ -69,7 +69,7 @@ def stepper(loop: Loop) -> Callable[[], None]:
     batches = chain.from_iterable(loop.train.epoch(epoch) for epoch in count(1))
 
     def step() -> None:
-        loop._train_step(*next(batches))
+        loop.train_step(*next(batches))
 
     for _ in range(3):
         step()

@@ -28,8 +28,6 @@ def _outputs(view: View, split: str | None) -> tuple[str, dict[str, npt.NDArray[
     x, _ = view.examples(split, slice(0, PROBE))
     network = view.network
     output = network.forward(x)
-    bound = network.bound
-    assert bound is not None
-    values = {node.name: bound.values[node.name].copy() for node in network.nodes if not node.layer.view}
+    values = {node.name: network.outputs[node.name].copy() for node in network.nodes if not node.layer.view}
     values[network.nodes[-1].name] = output
     return split, values

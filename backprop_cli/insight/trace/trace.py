@@ -8,7 +8,7 @@ can follow with a pencil.
 
 from __future__ import annotations
 
-import inspect
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -81,50 +81,38 @@ def _example(prepared: build.Prepared, sample: int) -> tuple[Array, Array]:
 
 def _backward(network: Network) -> dict[str, Array]:
     """Run the backward pass call by call; dL/dy of every node as it was before its layer used it up."""
-    bound = network.bound
-    assert bound is not None and network.loss_function is not None
     before: dict[str, Array] = {}
-    layers = {id(node.layer): node.name for node in network.nodes}
-    calls = bound.backward
-    recorded = []
-    for run, x, y, dy, dx, sums in calls:
-        name = layers[id(inspect.unwrap(run).__self__)]
 
-        def watched(x: Any, y: Array, dy: Array, dx: Any, run: Any = run, name: str = name) -> None:
-            before[name] = dy.copy()
-            run(x, y, dy, dx)
+    def keep(node: Node, way: str, call: Callable[[], None]) -> None:
+        before[node.name] = network.deltas[node.name].copy()
+        call()
 
-        recorded.append((watched, x, y, dy, dx, sums))
-    bound.backward = recorded
-    try:
+    with network.calls(keep):
         network.backward()
-    finally:
-        bound.backward = calls
     return before
 
 
 def _step(network: Network, node: Node, upstream: dict[str, Array]) -> Step:
-    bound, layer = network.bound, node.layer
-    assert bound is not None
+    values, deltas, layer = network.outputs, network.deltas, node.layer
     last = node is network.nodes[-1]
-    y = bound.values[node.name][0].copy()
+    y = values[node.name][0].copy()
     z = None
     if isinstance(layer, Dense) and (layer.activation is not None or (last and network.head is not None)):
-        x = bound.values[node.inputs[0]][0]
+        x = values[node.inputs[0]][0]
         z = x @ layer.W + (layer.b if layer.bias else 0)
     if last and network.head is not None:
-        y = bound.output[0].copy()
-    delta = bound.deltas[node.name][0].copy() if node.name in upstream else None
+        y = network.output[0].copy()
+    delta = deltas[node.name][0].copy() if node.name in upstream else None
     step = Step(
         name=node.name,
         type=layer.type_name,
         symbols=equations(layer),
-        x=[bound.values[name][0].copy() for name in node.inputs],
+        x=[values[name][0].copy() for name in node.inputs],
         y=y,
         z=z,
         upstream=upstream[node.name][0] if node.name in upstream else None,
         delta=delta,
-        dx=[bound.deltas[name][0].copy() if name in bound.deltas else None for name in node.inputs],
+        dx=[deltas[name][0].copy() if name in deltas else None for name in node.inputs],
         inputs=list(node.inputs),
     )
     readable = isinstance(layer, Dense) and y.ndim == 1 and len(y) <= READABLE and step.x[0].size <= READABLE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,22 +38,25 @@ class Diagnostics(Callback):
 
     def start(self, loop: Loop) -> None:
         self._trained = trained(loop.network)
-        self._update = loop.update
-        loop.update = lambda: self.update(loop)
+        self.watch(loop)
 
-    def update(self, loop: Loop) -> bool:
+    def watch(self, loop: Loop) -> None:
+        """Look at updates from now on, until `leave` is called."""
+        self.leave = loop.around_update(partial(self.update, loop))
+
+    def update(self, loop: Loop, update: Callable[[], bool]) -> bool:
         """The optimizer's step, with a look before and after it where one is due."""
         step = loop.step + 1
         early = step < self.every and not step & (step - 1)
         if step % self.every and not early:
-            return self._update()
+            return update()
         layers = self._look(loop)
         store = loop.network.store
         weights = store.values[: store.trainable]
         if self._before.shape != weights.shape:
             self._before = np.empty_like(weights)
         np.copyto(self._before, weights)
-        updated = self._update()
+        updated = update()
         if updated:  # not while gradients accumulate
             change = norms(np.subtract(weights, self._before, out=self._before), self._trained)
             for name, length in change.items():
@@ -86,7 +90,7 @@ class Diagnostics(Callback):
                 layers = self._look(loop)
             found = {"epoch": loop.epoch, "step": loop.step + 1, "loss": None}
             self.write({**found, "nonfinite": {"layer": layer, "what": what}, "layers": layers})
-        loop.update = self._update
+        self.leave()
 
 
 class DiagnosticsLog(Diagnostics):

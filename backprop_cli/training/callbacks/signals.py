@@ -49,8 +49,8 @@ class Signals(Callback):
         self._waiting = True
 
     def start(self, loop: Loop) -> None:
-        loop.poll = lambda: self.step(loop, 0.0)
-        loop.poll()
+        loop.between_batches(lambda: self.step(loop, 0.0))
+        self.step(loop, 0.0)
 
     def step(self, loop: Loop, loss: float) -> None:
         if self.received is not None:

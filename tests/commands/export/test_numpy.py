@@ -39,14 +39,12 @@ def test_a_layer_as_it_is_shown(cls: Any, example: dict[str, Any]) -> None:
     network.store.state[...] += np.random.default_rng(0).uniform(0, 1, network.store.state.shape)
     expected = network.forward(x)
     node = network.node("layer")
-    bound = network.bound
-    assert bound is not None
     names = [f"x{i}" for i in range(len(node.inputs))]
     written = calls.write(node.layer, names, lambda prefix: lambda name: f'W["layer.{prefix}{name}"]')
     if written is None:
         assert example["options"].keys() & {"interpolation", "mask_zero", "kind"}
         return
-    values = {name: bound.values[source].copy() for name, source in zip(names, node.inputs, strict=True)}
+    values = {name: network.outputs[source].copy() for name, source in zip(names, node.inputs, strict=True)}
     found = eval(written, {**WITH_NUMPY, **values, "W": {**network.parameters, **network.states}})
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
 
