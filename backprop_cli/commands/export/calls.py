@@ -66,11 +66,15 @@ def _norm(layer: Any, x: str, w: Weight) -> str:
     return _call(layer.type_name, x, *kept, **learnt, epsilon=layer.epsilon)
 
 
-def _upsampling(layer: Any, x: str, w: Weight) -> Written:
+def _upsampling(layer: Any, x: str, w: Weight) -> str:
+    flat = layer.mask_rule is not None  # a sequence
     if layer.interpolation != "nearest":
-        return None
-    factors = [layer._down, layer._across] if layer._image[0] > 1 or layer._down > 1 else [layer._across]
-    return x + "".join(f".repeat({factor}, axis={axis})" for axis, factor in enumerate(factors, 1))
+        factors = (str(layer._down), str(layer._across))
+        return f"{_call('upsample', f'{x}[:, None]', *factors)}[:, 0]" if flat else _call("upsample", x, *factors)
+    return x + "".join(
+        f".repeat({factor}, axis={axis})"
+        for axis, factor in enumerate([layer._across] if flat else [layer._down, layer._across], 1)
+    )
 
 
 def _crop(layer: Any, x: str, w: Weight) -> str:

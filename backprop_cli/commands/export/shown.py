@@ -57,6 +57,17 @@ def avg_pool2d(x: Array, size: tuple[int, int], strides: tuple[int, int]) -> Arr
     return windows(x, size, strides, (1, 1)).mean(axis=(3, 4))
 
 
+def upsample(x: Array, down: int, across: int) -> Array:
+    """Images that many times larger, linearly interpolated between the centres of pixels."""
+
+    def shares(size: int, factor: int) -> Array:
+        centres = np.clip((np.arange(size * factor) + 0.5) / factor - 0.5, 0, size - 1)
+        return np.maximum(0, 1 - np.abs(centres[:, None] - np.arange(size)))
+
+    A, B = shares(x.shape[1], down), shares(x.shape[2], across)
+    return np.einsum("ph,nhwc,qw->npqc", A, x, B).astype(x.dtype)
+
+
 def batch_norm(
     x: Array, mean: Array, variance: Array, gamma: Array = 1, beta: Array = 0, epsilon: float = 1e-5
 ) -> Array:

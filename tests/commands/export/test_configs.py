@@ -5,9 +5,14 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from backprop_cli import build
 from backprop_cli.commands.export.export import export
+from backprop_cli.commands.train import train
+from backprop_cli.config.load import load_config
+from backprop_cli.data.loading import load_dataset
 from backprop_cli.errors import UsageError
 from tests.commands.export.conftest import near, numpy_outputs, onnx_outputs, untrained
 
@@ -17,6 +22,17 @@ OFFLINE = {"mnist": ["dataset.source=sample", "dataset.name=mnist5k", "~dataset.
 SHOWN = {"cnn", "mazur", "deep_sigmoid_residual", "xor_batch_norm"}  # a process each is enough for these
 #: networks that are neither feed-forward nor convolutional
 NOT_SHOWN = {"adding_lstm", "char_transformer", "clip_rnn", "exploding", "exploding_clipped"}
+
+
+def test_digits_get_the_same_class(tmp_path: Path) -> None:
+    """configs/mnist.yaml after an epoch, on the images that ship; scripts/measure_onnx.py asks all 10,000."""
+    overrides = [*OFFLINE["mnist"], "trainer.epochs=1"]
+    train(load_config(ROOT / "configs" / "mnist.yaml", overrides), run_dir=tmp_path / "run")
+    model = build.load(tmp_path / "run")
+    made = export(model, "onnx", tmp_path / "mnist.onnx")
+    x = load_dataset(load_config(tmp_path / "run" / "config.yaml").dataset, 0, tmp_path).splits["test"].x
+    np.testing.assert_array_equal(onnx_outputs(made.path, x).argmax(axis=1), model.outputs(x).argmax(axis=1))
+    assert len(x) == 500
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)

@@ -42,7 +42,7 @@ def test_a_layer_as_it_is_shown(cls: Any, example: dict[str, Any]) -> None:
     names = [f"x{i}" for i in range(len(node.inputs))]
     written = calls.write(node.layer, names, lambda prefix: lambda name: f'W["layer.{prefix}{name}"]')
     if written is None:
-        assert example["options"].keys() & {"interpolation", "mask_zero", "kind"}
+        assert example["options"].keys() & {"mask_zero", "kind"}
         return
     values = {name: network.outputs[source].copy() for name, source in zip(names, node.inputs, strict=True)}
     found = eval(written, {**WITH_NUMPY, **values, "W": {**network.parameters, **network.states}})
