@@ -1,4 +1,4 @@
-"""From a Config to everything that runs. The only file that knows every room.
+"""From a Config to everything that runs: where data, engine, training and runs meet. Commands and insight start here.
 
 Config → `prepare` (dataset, batches, network) → `training` (the loop) → `commands.train` (the run directory).
 `evaluation`, `check` and `gradcheck` start from the same `prepare`.
@@ -7,7 +7,6 @@ Config → `prepare` (dataset, batches, network) → `training` (the loop) → `
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,7 +32,15 @@ from backprop_cli.engine.metrics.base import tell
 from backprop_cli.engine.reading import Reading
 from backprop_cli.engine.targets import Targets, read
 from backprop_cli.engine.written import unwritten
-from backprop_cli.errors import BpError, BuildError, CheckpointError, ConfigError, UnknownNameError, UsageError
+from backprop_cli.errors import (
+    BpError,
+    BuildError,
+    CheckpointError,
+    ConfigError,
+    UnknownNameError,
+    UsageError,
+    to_stderr,
+)
 from backprop_cli.expand import Expander
 from backprop_cli.model.description import TRANSFORMS, VERSION, Description, plugins_of
 from backprop_cli.model.model import Model, load_weights
@@ -270,18 +277,13 @@ def config_of(run: RunDirectory, say: Warn | None = None, overrides: Sequence[st
     copies = run.plugin_copies()
     if copies:
         text = f"running the plugins of {run.path}, which are Python code: {', '.join(p.name for p in copies)}"
-        (say or _stderr)(text)
+        (say or to_stderr)(text)
     own = f"plugins={json.dumps([str(path.absolute()) for path in copies])}"
     cfg = load_config(run.config, [own, *overrides])
     described = run.info.get("dataset")
     if isinstance(described, dict) and "fallback" in described and cfg.dataset.fallback is not None:
         return replace(cfg, dataset=replace(cfg.dataset.fallback, transforms=cfg.dataset.transforms))
     return cfg
-
-
-def _stderr(message: str) -> None:
-    """What must be said also where nobody listens to warnings."""
-    print(f"bp: {message}", file=sys.stderr)
 
 
 def describe(prepared: Prepared) -> Description:
@@ -364,7 +366,7 @@ def load(
         )
     if model is None:
         assert run is not None
-        (warn or _stderr)(f"{run.path} is of an older bp, which did not describe the model: its data are read again")
+        (warn or to_stderr)(f"{run.path} is of an older bp, which did not describe the model: its data are read again")
         prepared, _ = load_run(run, str(path), warn=warn, progress=progress)
         cfg = prepared.config
         parts = prepared.network, prepared.transforms, cfg.loss, cfg.trainer.metrics

@@ -7,6 +7,7 @@ what came, what to do. Anything else that escapes is a bug in `bp` and shows a t
 from __future__ import annotations
 
 import difflib
+import sys
 import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -148,3 +149,8 @@ def plugin_failure(error: BaseException) -> str | None:
         if frame.f_globals.get("__name__", "").startswith(PLUGIN_MODULE):
             found = f"plugin {frame.f_code.co_filename}, line {line}: {type(error).__name__}: {error}"
     return found
+
+
+def to_stderr(message: str) -> None:
+    """Say on stderr what must be said also where nobody listens to warnings."""
+    print(f"bp: {message}", file=sys.stderr)

@@ -12,14 +12,13 @@ import dataclasses
 import importlib
 import importlib.util
 import pkgutil
-import sys
 import typing
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cache
 from typing import Annotated, Any, ClassVar, TypeVar, dataclass_transform
 
-from backprop_cli.errors import UnknownNameError, UsageError, expected, folded
+from backprop_cli.errors import UnknownNameError, UsageError, expected, folded, to_stderr
 
 #: kind -> the package (or module) whose modules define the classes of that kind
 PACKAGES = {
@@ -128,7 +127,7 @@ def _load_entry_points() -> None:
         try:
             entry.load()
         except Exception as error:  # one broken package must not take every command with it
-            print(f"bp: the plugin {entry.name} ({entry.value}) is left out: {error!r}", file=sys.stderr)
+            to_stderr(f"the plugin {entry.name} ({entry.value}) is left out: {error!r}")
 
 
 def find(kind: str, name: object) -> Any:

@@ -75,6 +75,6 @@ def is_config(source: str) -> bool:
 
 def print_json(value: Any) -> None:
     """One JSON document on stdout; NaN and infinities as null, which is what JSON has."""
-    from backprop_cli.runs.metrics_log import dumps
+    from backprop_cli.runs.json_text import dumps
 
     print(dumps(value, indent=2))

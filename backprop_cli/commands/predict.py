@@ -23,7 +23,7 @@ from backprop_cli.engine.reading import Reading
 from backprop_cli.errors import DataError, UsageError
 from backprop_cli.model.model import Model
 from backprop_cli.runs.files import write_atomically
-from backprop_cli.runs.metrics_log import dumps
+from backprop_cli.runs.json_text import dumps
 
 Array = npt.NDArray[Any]
 Say = Callable[[str], None]

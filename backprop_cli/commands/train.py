@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -17,7 +16,7 @@ from backprop_cli.commands.changes import changed
 from backprop_cli.config import Config, dump, load_config
 from backprop_cli.data.fingerprint import fingerprint
 from backprop_cli.data.pipeline import transforms_state
-from backprop_cli.errors import BpError, CheckpointError, UsageError
+from backprop_cli.errors import BpError, CheckpointError, UsageError, to_stderr
 from backprop_cli.model.description import KEY, TRANSFORMS, description_of
 from backprop_cli.runs.checkpoints import saved
 from backprop_cli.runs.checkpoints.checkpoint import MAX_UNKNOWN, CheckpointFile
@@ -112,13 +111,13 @@ def train(
         _choose_kernels(prepared)
         made = training(prepared)
         for remark in remarks(made[0]):
-            (warn or _stderr)(remark)
+            (warn or to_stderr)(remark)
         about = _about(prepared, command)
         signals.wait_for_step()
         folder = run_dir or runs / cfg.name  # every run lies as deep as this one
         run = RunDirectory.create(cfg.name, dump(cfg, folder), about, runs=runs, exact=run_dir, plugins=cfg.plugins)
         try:
-            return Session.of(prepared, made, run, warn or _stderr).go(signals, callbacks)
+            return Session.of(prepared, made, run, warn or to_stderr).go(signals, callbacks)
         finally:
             run.release()
 
@@ -146,7 +145,7 @@ def resume(
     Raises RunError if another process works on it, CheckpointError if it cannot go on, UsageError for a change that
     would give its state another meaning.
     """
-    say = warn or _stderr
+    say = warn or to_stderr
     with Signals() as signals:
         run.lock()
         try:
@@ -302,8 +301,3 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:  # not installed, or run from a source tree
         return __version__ if package == "backprop-cli" else "unknown"
-
-
-def _stderr(message: str) -> None:
-    """What must be said also where nobody listens to warnings."""
-    print(f"bp: {message}", file=sys.stderr)

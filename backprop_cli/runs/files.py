@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from backprop_cli.runs.metrics_log import dumps
+from backprop_cli.runs.json_text import dumps
 from backprop_cli.runs.plain import MISSING, do_without, failure, sync
 
 AT_ONCE = 1024  # pieces; more are refused (IOV_MAX)

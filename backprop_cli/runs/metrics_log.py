@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import time
 import weakref
@@ -11,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from backprop_cli.runs.files import write_atomically
+from backprop_cli.runs.json_text import dumps
 from backprop_cli.runs.plain import failure, open_plain, sync
 
 FLUSH_SECONDS = 0.5
@@ -74,8 +75,6 @@ class MetricsLog:
 def repair(path: Path, tail: bytes, rows: int) -> int:
     """Bring a log to where it held `rows` lines and ended with `tail`: a torn line and later rows go, lost
     ones come back. Returns how many stay lost. The file is replaced at once, or left as it is."""
-    from backprop_cli.runs.files import write_atomically  # which needs `dumps` from here
-
     known = [line for line in tail.splitlines() if _step(line) is not None]
     first = _step(known[0]) if known else None
     whole: list[bytes] = []
@@ -133,20 +132,3 @@ def last(path: Path) -> dict[str, Any] | None:
     except OSError:
         return None
     return next((json.loads(line) for line in reversed(lines) if _step(line) is not None), None)
-
-
-def dumps(value: Any, **options: Any) -> str:
-    """JSON, with null for NaN and infinities, which it does not have."""
-    try:
-        return json.dumps(value, allow_nan=False, **options)
-    except ValueError:  # seldom: looking first takes as long as writing
-        return json.dumps(finite(value), **options)
-
-
-def finite(value: Any) -> Any:
-    """The same, with null for NaN and infinities, which JSON does not have."""
-    if isinstance(value, Mapping):
-        return {key: finite(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from backprop_cli.cli.ui.console import err, out
-from backprop_cli.runs.metrics_log import dumps
+from backprop_cli.runs.json_text import dumps
 
 LEGIBLE = 16  # columns that a folded cell takes at least
 

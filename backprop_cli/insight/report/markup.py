@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from backprop_cli.runs.metrics_log import dumps
+from backprop_cli.runs.json_text import dumps
 
 POINTS = 1000  # of a curve, at most
 

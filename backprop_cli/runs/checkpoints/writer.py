@@ -13,7 +13,7 @@ from backprop_cli.runs.checkpoints import tensors
 from backprop_cli.runs.checkpoints.header import header
 from backprop_cli.runs.checkpoints.tensors import Array
 from backprop_cli.runs.files import Folder
-from backprop_cli.runs.metrics_log import dumps
+from backprop_cli.runs.json_text import dumps
 
 
 def write(

@@ -1,0 +1,25 @@
+"""JSON as everything of ours is written: it has no NaN and no infinity, so those are null."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+
+def dumps(value: Any, **options: Any) -> str:
+    """JSON, with null for NaN and infinities, which it does not have."""
+    try:
+        return json.dumps(value, allow_nan=False, **options)
+    except ValueError:  # seldom: looking first takes as long as writing
+        return json.dumps(finite(value), **options)
+
+
+def finite(value: Any) -> Any:
+    """The same, with null for NaN and infinities, which JSON does not have."""
+    if isinstance(value, Mapping):
+        return {key: finite(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
