@@ -1,6 +1,6 @@
 """All that a plugin needs, in one place: `from backprop_cli.plugins import Layer, layer, slot, …`
 
-A decorator files a class under its names; the class's fields are its YAML options, its docstring is what
+A decorator registers a class under its names; the class's fields are its YAML options, its docstring is what
 `bp layers NAME` prints. docs/plugins.md is the tutorial.
 """
 

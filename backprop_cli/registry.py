@@ -1,7 +1,7 @@
 """From names in a YAML file to classes: decorators, discovery, options.
 
 Everything a config can name (layers, losses, optimizers, data sources, …) is a dataclass that
-a decorator of this module puts under its names. **The fields of the dataclass are its YAML
+a decorator of this module registers under its names. **The fields of the dataclass are its YAML
 options.** A class is found by being there: asking for a kind imports every module of that
 kind's package. Standard library only, so that any room may import it.
 """
@@ -89,7 +89,7 @@ def slot() -> Any:
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(slot, dataclasses.field))
 def register(kind: str, name: str, *aliases: str) -> Callable[[type[T]], type[T]]:
-    """Class decorator: makes the class a keyword-only dataclass and files it under its names."""
+    """Class decorator: makes the class a keyword-only dataclass and registers it under its names."""
 
     def decorate(cls: type[T]) -> type[T]:
         made = cls if "__dataclass_fields__" in vars(cls) else dataclasses.dataclass(kw_only=True)(cls)

@@ -63,7 +63,7 @@ def doctor(
         path = source
     else:
         if set_ or unset:
-            raise UsageError("--set goes with a CONFIG; a run is what it is")
+            raise UsageError("--set goes with a CONFIG; a run keeps the config it was trained with")
         run = find_run(source, runs)
         found = examine_run(run, limits)
         path = str(run.config)

@@ -60,7 +60,7 @@ def gradcheck(
 
 
 def summary(name: str, checks: list[dict[str, Any]]) -> list[str]:
-    """One row for all the cases of a layer or loss: its worst."""
+    """One row for a layer or loss: the worst of its cases."""
     worst = max((each for each in checks if each["name"] == name), key=lambda each: each["max_relative_error"])
     where = worst["worst"] if worst["passed"] else f"{worst['worst']}  ({worst['case']})"
     return ["ok" if worst["passed"] else "WRONG", name, f"{worst['max_relative_error']:.1e}", where]

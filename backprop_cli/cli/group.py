@@ -1,4 +1,4 @@
-"""How `bp` and its groups of commands present themselves: in an order for people, without cut-off lines."""
+"""The help of `bp` and its groups of commands: under headings, without cut-off lines."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Verb(TyperCommand):
 
 
 class Group(TyperGroup):
-    """Commands. Called with nothing it prints its help, which is what was asked for."""
+    """A group of commands. Without a command it prints its help and exits with 0."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if not args and not ctx.resilient_parsing:

@@ -144,7 +144,7 @@ def fail(message: object, status: int) -> int:
 
 
 def usage(error: Any) -> str:
-    """One line for a command line that makes no sense: what, what was meant, where to read on."""
+    """One line for a wrong command line: what is wrong, what was meant, where to read more."""
     command = error.ctx.command_path if error.ctx else "bp"
     near, hint = sorted(getattr(error, "possibilities", None) or ()), ""
     text = (error.message if near else error.format_message()).replace("Value error, ", "")
@@ -161,7 +161,7 @@ def usage(error: Any) -> str:
 
 
 def plain(error: BaseException) -> str:
-    """An error of the system in words."""
+    """An operating system's error in words."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else f"cannot write: {error.strerror}"
     return str(error) or "out of memory"

@@ -16,7 +16,7 @@ COLUMNS = ["run_id", "status", "epochs"]
 
 
 class Ended(Enum):
-    """How a run that is over can have ended."""
+    """The ways in which a run can end."""
 
     COMPLETED = "completed"
     INTERRUPTED = "interrupted"
@@ -78,7 +78,7 @@ def listing(
 
 
 def possible_columns(key: str) -> set[str]:
-    """Names like this one that some run could have."""
+    """Columns with names like this one that a run could have."""
     from backprop_cli.commands.columns import near  # imports every class there is, and is seldom asked
 
     return near(key)

@@ -78,7 +78,7 @@ def command(
     if is_config(source):
         found = trace(load_config(source, changes(set_, unset)), sample, **loading)
     elif set_ or unset:
-        raise UsageError("--set goes with a CONFIG; a run is what it is")
+        raise UsageError("--set goes with a CONFIG; a run keeps the config it was trained with")
     else:
         prepared, _ = build.load_run(find_run(source, runs), **loading)
         found = trace(prepared.config, sample, prepared)

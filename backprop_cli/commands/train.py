@@ -1,4 +1,4 @@
-"""A training run from start to end, and on from where it stopped: config, run directory and loop together."""
+"""Train a config into a run directory, and resume a run."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ PACKAGES = ("backprop-cli", "numpy", "numba")  # what the bits of a result depen
 
 @dataclass
 class Session:
-    """Everything of one run, bound together."""
+    """One run: its config, network, loop, recorder and directory."""
 
     prepared: Prepared
     loop: Loop
@@ -123,7 +123,7 @@ def train(
 
 
 def _choose_kernels(prepared: Prepared) -> None:
-    """Settle `kernels: auto`, in the run's config too: to go on, or to repeat it, is to use the same."""
+    """Choose the kernels for `auto` and write them into the run's config: resuming or repeating uses the same."""
     options, train = prepared.config.trainer, prepared.batches("train", training=True)
     if options.kernels == "auto":
         options.kernels = choose(prepared.network, train.batch_size, options.epochs * train.steps_per_epoch)
@@ -250,7 +250,7 @@ def _finished(session: Session, say: Say) -> dict[str, Any]:
 
 
 def _compare(session: Session, say: Say) -> None:
-    """Say what is different from when the run began: then its results may be, too."""
+    """Warn of versions and data that differ from those the run began with: results may differ, too."""
     info, dataset = session.run.info, session.prepared.dataset
     before = info.get("versions")
     known: Mapping[str, Any] = before if isinstance(before, dict) else {}

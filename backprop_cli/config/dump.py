@@ -45,7 +45,7 @@ def _relative_to(cfg: Config, folder: Path) -> dict[str, str]:
 
 
 def _replaced(value: Any, texts: Mapping[str, str]) -> Any:
-    """Plain data with some texts replaced."""
+    """Plain data with some strings replaced."""
     if isinstance(value, dict):
         changed = {key: _replaced(child, texts) for key, child in value.items()}
         return _Bare(changed) if isinstance(value, _Bare) else changed

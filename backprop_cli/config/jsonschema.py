@@ -48,7 +48,7 @@ def _first_line(cls: type) -> str:
 
 
 class _Maker:
-    """Walks the types as `validate` does, and files one definition per class."""
+    """Walks the types as `validate` does, and adds one definition per class."""
 
     def __init__(self) -> None:
         self.definitions: dict[str, Schema] = {}

@@ -100,7 +100,7 @@ def stamped(node: Marked, mark: Mark) -> Marked:
 
 
 def copy(node: Marked, depth: int = 0) -> Marked:
-    """A deep copy that keeps its marks; `depth` is how deep it will be put."""
+    """A deep copy that keeps its marks; `depth` is the level it will stand at."""
     value = node.value
     if depth > MAX_DEPTH:
         raise ConfigError([problem(node.mark, (), f"nested more than {MAX_DEPTH} levels deep")])
@@ -112,7 +112,7 @@ def copy(node: Marked, depth: int = 0) -> Marked:
 
 
 def size(node: Marked) -> int:
-    """How many values it is made of. Without recursion, which takes three times as long: a file that grows when it is
+    """The number of values in a tree. Without recursion, which takes three times as long: a file that grows when it is
     read must be refused at once."""
     count, waiting = 0, [node]
     while waiting:

@@ -11,7 +11,7 @@ from backprop_cli.errors import PLUGIN_MODULE, UsageError
 
 
 def load_plugin(path: Path) -> None:
-    """Run a plugin file, once per process; its decorators file what it defines. Raises UsageError."""
+    """Run a plugin file, once per process; its decorators register what it defines. Raises UsageError."""
     path = path.resolve()
     if not path.is_file():
         raise UsageError(f"plugin {path}: no such file; give the path relative to the config that names it")

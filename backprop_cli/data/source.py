@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def source(name: str, *aliases: str) -> Any:
-    """Class decorator: files a data source under `dataset.source: name`."""
+    """Class decorator: registers a data source under `dataset.source: name`."""
     return register("source", name, *aliases)
 
 

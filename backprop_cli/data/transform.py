@@ -21,7 +21,7 @@ Chunks = Callable[[], Iterator[tuple[Array, Array]]]
 
 
 def transform(name: str, *aliases: str) -> Any:
-    """Class decorator: files a transform under `transforms: [{type: name, …}]`."""
+    """Class decorator: registers a transform under `transforms: [{type: name, …}]`."""
     return register("transform", name, *aliases)
 
 

@@ -19,7 +19,7 @@ Array = npt.NDArray[Any]
 
 
 def constraint(name: str, *aliases: str) -> Any:
-    """Class decorator: files a constraint under its names."""
+    """Class decorator: registers a constraint under its names."""
     return register("constraint", name, *aliases)
 
 

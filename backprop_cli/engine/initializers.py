@@ -21,7 +21,7 @@ Shape = tuple[int, ...]
 
 
 def initializer(name: str, *aliases: str) -> Any:
-    """Class decorator: files an initializer under its names."""
+    """Class decorator: registers an initializer under its names."""
     return register("initializer", name, *aliases)
 
 

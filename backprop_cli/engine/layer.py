@@ -32,12 +32,12 @@ ConstraintOption = Annotated[Any, Registered("constraint")]
 
 
 def layer(name: str, *aliases: str) -> Any:
-    """Class decorator: files a layer under `architecture: [{type: name, …}]`."""
+    """Class decorator: registers a layer under `architecture: [{type: name, …}]`."""
     return register("layer", name, *aliases)
 
 
 def activation(name: str, *aliases: str) -> Any:
-    """Class decorator: files an elementwise layer that also serves as an `activation:` option."""
+    """Class decorator: registers an elementwise layer that also serves as an `activation:` option."""
 
     def decorate(cls: type) -> type:
         return register("activation", name, *aliases)(register("layer", name, *aliases)(cls))

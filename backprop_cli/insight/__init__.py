@@ -1,1 +1,1 @@
-"""See why a network learns, or why it does not: traces, pictures, reports, diagnoses."""
+"""Why a network learns or does not: traces, pictures, reports, diagnoses."""

@@ -1,4 +1,4 @@
-"""Numbers so short that they fit into pictures."""
+"""Numbers short enough for pictures."""
 
 from __future__ import annotations
 

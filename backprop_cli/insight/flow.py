@@ -63,7 +63,7 @@ def snapshot(view: View) -> list[Moment]:
 
 
 def explain_snapshot(view: View) -> str:
-    """A line for whoever sees a moment where the course of the training was wanted."""
+    """The note under a picture of one moment where a curve over the training was wanted."""
     return (
         f"{view.run.id} recorded no diagnostics: the gradients of one batch of up to {PROBE} examples at the "
         f"checkpoint {view.checkpoint!r} in place of their course; to record it: {HOW_TO_RECORD}"

@@ -22,7 +22,7 @@ Array = npt.NDArray[Any]
 
 
 def infinite(network: Network) -> str | None:
-    """What of all that is trained is not finite, in words; None if everything is."""
+    """Which trained numbers are not finite, in words; None if all are."""
     store = network.store
     g, w = store.gradients[: store.trainable], store.values[: store.trainable]
     if isfinite(network.kernels.inner(g, w)):

@@ -1,4 +1,4 @@
-"""The training loop, and all it has to remember to go on as if never stopped.
+"""The training loop, and the state from which it resumes exactly.
 
 Data pass through like this: `Batches` yields (x, y); forward, loss, backward and one update; the
 epoch's sums become a row, the row goes to the callbacks. Everything that a resumed run needs is in
@@ -37,7 +37,7 @@ class Batches(Protocol):
 
 
 class Callback:
-    """Four moments at which something else may happen. Subclasses take the ones they need."""
+    """Four hooks: start, step, epoch, end. Subclasses override the ones they need."""
 
     def start(self, loop: Loop) -> None:
         """Training begins, or goes on."""
@@ -295,7 +295,7 @@ def _nothing() -> None:
 
 
 def measure(network: Network, metrics: Sequence[Metric], target: Array) -> None:
-    """Let every metric take in the outputs of the last forward pass."""
+    """Update every metric with the outputs of the last forward pass."""
     for metric in metrics if network.counted else ():
         y = network.logits if metric.wants_logits and network.gives_logits else network.output
         metric.update(*counted(y, target, network.output_mask))

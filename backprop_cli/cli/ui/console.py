@@ -1,4 +1,4 @@
-"""Where words go: the two streams, warnings, and how far slow work is."""
+"""The two streams, warnings, and the progress of slow work."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from backprop_cli.cli.streams import Careful
 
 
 class Reader(Console):
-    """A console that leaves it to `main` to deal with a reader who left."""
+    """A console that leaves a broken pipe to `main`."""
 
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError

@@ -33,7 +33,7 @@ class SweepLines:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Nothing to put away."""
+        """Nothing to close."""
 
     @property
     def left(self) -> str:

@@ -41,7 +41,7 @@ def fits(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> bool:
 
 
 def _folded_widths(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> list[int]:
-    """Of each column, its header broken in two."""
+    """The width of each column, its header in two lines."""
     texts = zip(*[[_broken(column) for column in columns], *cells], strict=True)
     return [max(cell_len(line) for text in column for line in text.split("\n")) for column in texts]
 
@@ -75,7 +75,7 @@ def _folded(columns: Sequence[str], cells: Sequence[Sequence[str]], right: Seque
 
 
 def _blocks(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
-    """Rows that no folding makes legible: name and value in a line, and an empty one between rows. No word breaks."""
+    """Rows too wide for a folded table: one `name value` line a cell, an empty line between rows."""
     indent = max(map(cell_len, columns)) + 2
     lines = TextWrapper(out.width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
     rows = [[lines.fill(f"{name:<{indent}}{cell}") for name, cell in zip(columns, row, strict=True)] for row in cells]

@@ -26,7 +26,7 @@ SECONDS_BETWEEN = 0.25  # epochs of a trial that are told
 
 @dataclass
 class Outcome:
-    """What came of a trial: its status and, if it ran, what `bp train --json` prints."""
+    """The outcome of a trial: its status and, if it ran, what `bp train --json` prints."""
 
     trial: Trial
     run_dir: Path
@@ -46,7 +46,7 @@ class Outcome:
 
 
 class Watcher(Protocol):
-    """What a sweep tells while it goes on."""
+    """Receives the events of a sweep."""
 
     def started(self, trial: Trial) -> None: ...
 
@@ -60,7 +60,7 @@ class Watcher(Protocol):
 
 
 class Silent:
-    """Nobody watches."""
+    """Ignores the events of a sweep."""
 
     def started(self, trial: Trial) -> None: ...
 
@@ -109,7 +109,7 @@ def run(
     fail_fast: bool = False,
     watcher: Watcher | None = None,
 ) -> list[Outcome]:
-    """Train the chosen ones of the planned trials, `jobs` at a time, each in a process of its own; how all are then.
+    """Train the chosen ones of the planned trials, `jobs` at a time, each in its own process; every trial's outcome.
 
     A trial that has begun goes on from its last checkpoint; `again` starts it anew. One that fails, or whose
     process dies, stops no other, unless `fail_fast`. Raises InterruptedRunError on a signal, when every trial
@@ -164,7 +164,7 @@ def _outcome(event: Done | Died, path: Path, trial: Trial, stopped: bool) -> Out
 
 
 def _note(folder: Path, config: Path, outcomes: Sequence[Outcome]) -> None:
-    """Keep beside the runs which values each trial has, and what came of it."""
+    """Write sweep.json: the values of each trial and its outcome."""
     rows = [
         {"trial": each.trial.id, "varied": each.trial.varied, "status": each.status, "error": each.error}
         for each in outcomes
@@ -175,7 +175,7 @@ def _note(folder: Path, config: Path, outcomes: Sequence[Outcome]) -> None:
 
 
 class _Teller(Callback):
-    """Tells the parent of epochs, a few a second."""
+    """Reports epochs to the parent process, a few a second."""
 
     def __init__(self, tell: Tell) -> None:
         self._tell, self._told = tell, 0.0
@@ -187,7 +187,7 @@ class _Teller(Callback):
 
 
 def _work(task: tuple[str, tuple[str, ...], str, bool], tell: Tell) -> dict[str, Any]:
-    """In a process: train one trial, or go on with it where it was interrupted."""
+    """Run in a worker process: train one trial, or resume it where it was interrupted."""
     from backprop_cli.commands.train import resume, train
 
     config, overrides, run_dir, again = task

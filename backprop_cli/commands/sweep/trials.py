@@ -171,7 +171,7 @@ def others(folder: Path, planned: Sequence[Trial], noted: Sequence[Mapping[str, 
 
 
 def changed(config: Path, folder: Path, again: Sequence[Trial] = ()) -> list[str]:
-    """What the config has another value for than when the trials in the folder were trained: `key: before, now after`.
+    """Options with another value now than when the trials in the folder were trained: `key: before, now after`.
 
     Those that are trained `again` do not count. Of the others a few are looked at, and the one most like the config
     tells: a single trial may have been made longer since.
@@ -252,7 +252,7 @@ def _build(cfg: Config, progress: Show | None) -> set[str]:
 
 
 def _told(problem: Problem, among: Sequence[Trial], attempts: int) -> Problem:
-    """A problem of some trials only names one of them, unless it stands at its very --set."""
+    """A problem that only some trials have, with the id of one of them unless its own --set is named already."""
     if len(among) == attempts or str(problem.file).startswith("--set "):
         return problem
     return replace(problem, message=f"{problem.message} (with {' '.join(among[0].settings)})")

@@ -36,7 +36,7 @@ class Started:
 
 @dataclass(frozen=True)
 class Told:
-    """What the task said by the way."""
+    """A message that a task sent while it ran."""
 
     value: Any
 
@@ -80,7 +80,7 @@ def start(jobs: int, modules: Sequence[str]) -> None:
 
 @contextmanager
 def _threads(jobs: int) -> Iterator[None]:
-    """Within it, new processes share the cores out among them."""
+    """Context in which new processes share the cores."""
     before = {name: os.environ.get(name) for name in THREADS}
     try:
         os.environ |= {name: str(max(1, (os.cpu_count() or 1) // jobs)) for name in THREADS if jobs > 1}
@@ -129,7 +129,7 @@ class Workers:
                 worker.process.terminate()
 
     def events(self) -> Iterator[tuple[int, Event]]:
-        """What happens, as (number of the task, event), until every task is done or given up."""
+        """Yield (number of the task, event) until every task is done or given up."""
         before = self._listen()
         try:
             with _threads(self._jobs):
@@ -161,7 +161,7 @@ class Workers:
                 yield task, event
 
     def _assign(self) -> Iterator[tuple[int, Event]]:
-        """Give a task to whoever has none; a new process where there are too few."""
+        """Give tasks to idle processes; start a process where there are too few."""
         while self._waiting:
             idle = next((worker for worker in self._workers if worker.task is None), None)
             if idle is None:
@@ -194,7 +194,7 @@ class Workers:
 
 
 def _serve(pipe: Connection, work: Work) -> None:
-    """The life of a process: a task, its result, the next. Ctrl-C is its parent's to hear."""
+    """The loop of a worker process: receive a task, send its result, repeat. Ctrl-C is left to the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_follow, daemon=True).start()
     while True:
@@ -207,7 +207,7 @@ def _serve(pipe: Connection, work: Work) -> None:
 
 
 def _follow() -> None:
-    """Stop, in order, when the parent is gone: nobody would hear of the result."""
+    """Stop in order when the parent process is gone: nobody would receive the result."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])

@@ -22,7 +22,7 @@ Array = npt.NDArray[Any]
 
 
 def loss(name: str, *aliases: str) -> Any:
-    """Class decorator: files a loss under its names."""
+    """Class decorator: registers a loss under its names."""
     return register("loss", name, *aliases)
 
 
@@ -162,7 +162,7 @@ def mean(terms: Array, weight: Array | None) -> float:
 
 
 def weigh(dz: Array, weight: Array | None, count: int) -> None:
-    """Turn the gradient of a sum into that of the weighed mean, in place."""
+    """Turn the gradient of a sum into that of the weighted mean, in place."""
     np.multiply(dz, 1.0 / count, out=dz)
     if weight is not None:
         np.multiply(dz, spread(weight, dz.ndim), out=dz)

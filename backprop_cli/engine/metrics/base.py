@@ -20,7 +20,7 @@ Measures = Literal["values", "answers", "classes", "probabilities"] | None
 
 
 def metric(name: str, *aliases: str) -> Any:
-    """Class decorator: files a metric under its names."""
+    """Class decorator: registers a metric under its names."""
     return register("metric", name, *aliases)
 
 

@@ -1,4 +1,4 @@
-"""Who is taken for whom: the confusion matrix and a row per class."""
+"""Predicted against true classes: the confusion matrix, and precision, recall and F1 of each class."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ NOTHING = 1e-28  # a slot below this changes no weight; 200 updates of decay by 
 
 
 def optimizer(name: str, *aliases: str) -> Any:
-    """Class decorator: files an optimizer under its names."""
+    """Class decorator: registers an optimizer under its names."""
     return register("optimizer", name, *aliases)
 
 
@@ -199,7 +199,7 @@ class Optimizer(Component):
         return True
 
     def _gather(self, rows: float) -> bool:
-        """Add the gradient to the sum, weighed by its rows; True, with the mean in its place, once there are enough."""
+        """Add the gradient, weighted by its rows, to the sum; True, with the mean in its place, once that is due."""
         g, total = self._gradient, self.memory["accumulated"]
         if self.gathered == 0:
             total[...] = 0

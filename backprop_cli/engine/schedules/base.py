@@ -13,7 +13,7 @@ from backprop_cli.registry import Component, Doc, register, slot
 
 
 def schedule(name: str, *aliases: str) -> Any:
-    """Class decorator: files a schedule under its names."""
+    """Class decorator: registers a schedule under its names."""
     return register("schedule", name, *aliases)
 
 

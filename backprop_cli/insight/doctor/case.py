@@ -53,7 +53,7 @@ class Case:
 
 
 def given(*edits: Edit) -> list[Edit]:
-    """Those that change anything."""
+    """The edits that change anything."""
     return [edit for edit in edits if edit.set]
 
 

@@ -29,7 +29,7 @@ class Edit:
 
     @property
     def flags(self) -> str:
-        """For a shell."""
+        """The overrides as `--set` flags for a shell."""
         return " ".join(f"--set {shlex.quote(each)}" for each in self.set)
 
 
@@ -56,7 +56,7 @@ class Patient:
         return root
 
     def treated(self, edit: Edit) -> Patient:
-        """The same with an edit that stays."""
+        """The config with an edit applied for good."""
         return replace(self, overrides=(*self.overrides, *edit.set))
 
     def yaml(self, edit: Edit) -> str:

@@ -1,7 +1,7 @@
 """Why a network does not learn, and the edit of its config that makes it.
 
-Evidence (a probe in memory, or what a run recorded) → signs → the edits are tried → verdicts. What is tried is
-the same training with the edit, as many steps: most verdicts are only given if that ends better. After a
+Evidence (a probe in memory, or what a run recorded) → signs → the edits are tried → verdicts. A trial is
+the same training with the edit, for as many steps: most verdicts are only given if that ends better. After a
 verdict the cured training is examined in turn, until no sign is left.
 """
 
@@ -27,7 +27,7 @@ TREND = 5  # epochs from which on their losses are a curve
 
 @dataclass
 class Examination:
-    """What the doctor has to say."""
+    """The result of an examination."""
 
     name: str
     steps: int
@@ -82,7 +82,7 @@ def examine_run(run: RunDirectory, limits: Limits | None = None) -> Examination:
 
 
 def _said_already(message: str) -> None:
-    """What loading the run's config has warned of."""
+    """Swallow warnings that loading the run's config gave already."""
 
 
 def _sound(row: dict[str, Any]) -> bool:
@@ -91,7 +91,7 @@ def _sound(row: dict[str, Any]) -> bool:
 
 
 def _recorded(run: RunDirectory, untrained: build.Prepared, rows: list[dict[str, Any]], notes: list[str]) -> Evidence:
-    """What a run is known by; what is missing goes to `notes`."""
+    """The evidence that a run recorded; what is missing is said in `notes`."""
     cfg, network = untrained.config, untrained.network
     x, y = examples(untrained)
     first, kernels = look(network, x), kernel_scales(network, cfg.parameters)
@@ -125,7 +125,7 @@ def _recorded(run: RunDirectory, untrained: build.Prepared, rows: list[dict[str,
 
 
 def _gone(run: RunDirectory, error: ConfigError | DataError) -> BpError:
-    """The error, and what is still possible."""
+    """The error, with what is still possible."""
     left = f"the run cannot be built again; what it recorded is in {run.metrics} and {run.path / DIAGNOSTICS}"
     if isinstance(error, ConfigError):
         return ConfigError([*error.problems, Problem(str(run.config), None, None, "", left)])

@@ -1,6 +1,6 @@
 """Do the inputs say anything about the targets? Asked of the data alone, without a network.
 
-Each example is held against its nearest neighbours (Cover & Hart 1967): where targets depend on inputs,
+Each example is compared with its nearest neighbours (Cover & Hart 1967): where targets depend on inputs,
 neighbours agree more often than examples drawn at random. How much more is counted in standard deviations of
 the same number under random permutations of the targets.
 """

@@ -1,6 +1,6 @@
 """Signs of a disease of the training: its learning rate, its labels, its end. Each with the edits that might cure it.
 
-A sign is a suspicion, not a verdict: `doctor_verdicts` tries the edits, and most verdicts are only given if one of
+A sign is a suspicion, not a verdict: `verdicts.py` tries the edits, and most verdicts are only given if one of
 them helps. So the thresholds here may be generous; docs/doctor.md gives their reasons and what was measured.
 """
 

@@ -80,8 +80,8 @@ class Limits:
 
 
 def verdicts_on(patient: Patient, evidence: Evidence, baseline: Evidence | None, limits: Limits) -> Iterator[Verdict]:
-    """Verdicts, each about what the edits before it leave. `baseline` is a probe that edits are compared with; it is
-    made when it is needed."""
+    """Verdicts, each about what is left after the edits before it. `baseline` is a probe that edits are compared
+    with; it is made when it is needed."""
     for _ in range(ROUNDS):
         case = _case(patient, evidence)
         made: Verdict | None = None
@@ -117,9 +117,9 @@ def _case(patient: Patient, evidence: Evidence) -> Case:
 def _try(
     case: Case, suspicion: Suspicion, sign: Sign, before: Evidence | None, limits: Limits
 ) -> tuple[Verdict | None, Evidence | None]:
-    """Try the edits that a suspicion brings: a verdict with the best of them, None if it is not borne out.
+    """Try the edits that a suspicion brings: a verdict with the best of them, None if no edit confirms it.
 
-    An edit under which the sign is gone is better than any under which it stays; then the lower loss is better.
+    An edit that removes the sign beats any that does not; then the lower loss wins.
     """
     best: tuple[tuple[bool, float], Edit, Evidence] | None = None
     for edit in suspicion.edits if before is not None else ():

@@ -25,7 +25,7 @@ SHARE = 0.02  # of the time that checkpoints may take, where the config does not
 
 
 class Recorder(Callback):
-    """The run directory's scribe.
+    """Writes the run directory.
 
     Rows reach the disk before the checkpoint that counts them.
     """

@@ -45,7 +45,7 @@ class Signals(Callback):
             raise InterruptedRunError(f"stopped by {signal.Signals(number).name} before the first step", number)
 
     def wait_for_step(self) -> None:
-        """From here on the run directory is there, and a signal must leave a checkpoint in it."""
+        """From here on the run directory exists, and a signal must leave a checkpoint in it."""
         self._waiting = True
 
     def start(self, loop: Loop) -> None:
