@@ -110,6 +110,8 @@ def matrix(table: Any, columns: Columns, place: str, order: Array | None = None,
         texts = [(each or "").encode() for each in table[columns.text].to_pylist()]
         x = np.array(texts)
         return x if order is None else x[order]
+    import pyarrow as pa
+
     x = np.zeros((len(table), len(columns.names())), np.int64 if columns.integers else np.float64)
     order = np.arange(len(x)) if order is None else order
     one_hot = columns.encoding == "one_hot"
@@ -122,6 +124,8 @@ def matrix(table: Any, columns: Columns, place: str, order: Array | None = None,
             else _codes(table[name], name, columns, place, unseen if one_hot else None)
         )
         read.append((values, len(known) if known is not None and one_hot else 0))
+        table = table.drop_columns([name])  # a large table and x are not to be in memory together
+    pa.default_memory_pool().release_unused()
     for first in range(0, len(x), _BLOCK_ROWS):  # a block of x stays in the cache while its columns are filled
         rows = order[first : first + _BLOCK_ROWS]
         block, at = x[first : first + len(rows)], 0
@@ -174,13 +178,13 @@ def _codes(column: Any, name: str, columns: Columns, place: str, unseen: Unseen 
         if unseen is not None:
             odd = column.filter(pa.array(np.isnan(ids)))
             unseen.add(name, odd.to_pylist())
-            return np.where(np.isnan(ids), -1, ids).astype(np.int64)
+            return np.where(np.isnan(ids), -1, ids).astype(np.int32)
         row = int(np.flatnonzero(np.isnan(ids))[0])
         raise DataError(
             f"{place}, row {row + 1}, column {name!r}: category {column[row].as_py()!r} never occurs in the training "
             f"data, whose categories are {', '.join(known[:20])}"
         )
-    codes: Array = ids.astype(np.int64)
+    codes: Array = ids.astype(np.int32)
     return codes
 
 

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -94,6 +95,13 @@ def scan(path: Path, encoding: str | None = None) -> Scan:
     Without a mark at its start, it is UTF-8, else UTF-16 where every other byte is 0, else cp1252. A given encoding
     is held to: the line of a byte that does not fit is named.
     """
+    stat = path.stat() if path.is_file() else None
+    return _scan(path, encoding, stat and (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns))
+
+
+@lru_cache(maxsize=8)
+def _scan(path: Path, encoding: str | None, stamp: tuple[int, int, int] | None) -> Scan:
+    """`scan` of a file that has this size and these times: it is asked for more than once."""
     size = path.stat().st_size if path.is_file() else 0
     with opened(path) as stream:
         head = stream.read(_SAMPLE)
