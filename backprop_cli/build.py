@@ -42,7 +42,7 @@ from backprop_cli.errors import (
     to_stderr,
 )
 from backprop_cli.expand import Expander
-from backprop_cli.model.description import TRANSFORMS, VERSION, Description, plugins_of
+from backprop_cli.model.description import TRANSFORMS, VERSION, Description, description_of, plugins_of
 from backprop_cli.model.model import Model, load_weights
 from backprop_cli.runs.checkpoints.checkpoint import CheckpointFile
 from backprop_cli.runs.directory import CHECKPOINTS, RUN_JSON, RunDirectory, find_run
@@ -104,12 +104,14 @@ def prepare(
     learned: Mapping[str, Array] | None = None,
     known: Schema | None = None,
     dataset: Dataset | None = None,
+    initial: bool = False,
     **network_options: Any,
 ) -> Prepared:
     """Load the data, unless a dataset is given, and build the network. Raises ConfigError, DataError.
 
     `learned` is a checkpoint's arrays: transforms then take what they learned from there. `known` is what its model
-    knows of the data: categories, classes, fills and vocabulary are then not learnt anew.
+    knows of the data: categories, classes, fills and vocabulary are then not learnt anew. With them the network waits
+    for its weights, unless its `initial` ones are asked for.
     """
     try:
         if dataset is None:
@@ -138,7 +140,7 @@ def prepare(
         named = [index for index, each in enumerate(transforms) if each.type_name == error.node]
         raise ConfigError([cfg.problem(("dataset", "transforms", *named[:1]), str(error))]) from None
     built = _network(cfg, seen, dataset, **network_options)
-    if learned is None:
+    if learned is None or initial:
         _first_weights(cfg, built, warn)
     reading = _reading(cfg, built, dataset, transforms)
     tell(cfg.trainer.metrics, reading, built.gives_logits)
@@ -284,6 +286,16 @@ def config_of(run: RunDirectory, say: Warn | None = None, overrides: Sequence[st
     if isinstance(described, dict) and "fallback" in described and cfg.dataset.fallback is not None:
         return replace(cfg, dataset=replace(cfg.dataset.fallback, transforms=cfg.dataset.transforms))
     return cfg
+
+
+def learnt(run: RunDirectory) -> dict[str, Any]:
+    """What a run has learnt of its data, for `prepare`; nothing where it has no checkpoint, or one of an older bp."""
+    try:
+        file = CheckpointFile(run.checkpoint("last"))
+        said = description_of(file)
+        return {"learned": file.read_under(TRANSFORMS), "known": said.data} if said is not None else {}
+    except CheckpointError:
+        return {}
 
 
 def describe(prepared: Prepared) -> Description:

@@ -237,3 +237,15 @@ def test_a_plugin_is_named_with_its_digest_and_run_only_if_given(tmp_path: Path,
         Model.read(best, [other])
     model = Model.read(best, [tmp_path / "mine.py"])
     assert model is not None and model.outputs(np.zeros((2, 4))).shape == (2, 3)
+
+
+def test_the_doctor_and_pictures_read_changed_data_as_the_model_does(colours: Path, bp: Any) -> None:
+    table = colours / "colours.csv"
+    table.write_text(table.read_text().replace("green", "amber").replace("blue", "zinc"))
+    for command in (["doctor", "run"], ["plot", "run", "--kind", "confusion", "-o", "c.svg"]):
+        done = bp(*command)
+        assert done.code == 0 and "Traceback" not in done.err, done.err
+    table.write_text(table.read_text() + "9,violet,b\n")  # one more category: the network has no column for it
+    for command in (["doctor", "run"], ["report", "run", "-o", "r.html"], ["eval", "run"]):
+        done = bp(*command)
+        assert done.code == 0 and "Traceback" not in done.err, done.err

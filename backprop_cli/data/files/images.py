@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,10 @@ def load_images(
     known: Schema | None = None,
 ) -> Dataset:
     """The dataset of image folders; see `Files`. Raises DataError."""
+    if known is not None and known.images is not None:
+        settled = known.images
+        changes: dict[str, Any] = {"color": settled.color, "size": list(settled.size) if settled.resize else None}
+        options = replace(options, **changes)
     folders, notes = dict(paths), []
     if len(paths) == 1:
         (root,) = paths.values()

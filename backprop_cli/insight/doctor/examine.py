@@ -60,7 +60,7 @@ def examine_run(run: RunDirectory, limits: Limits | None = None) -> Examination:
     limits = limits or Limits()
     try:
         cfg = build.config_of(run)
-        untrained = build.prepare(cfg, observe=True, **limits.options)
+        untrained = build.prepare(cfg, observe=True, initial=True, **build.learnt(run), **limits.options)
     except (ConfigError, DataError) as error:
         raise _gone(run, error) from None
     about = run.info.get("dataset")
