@@ -144,12 +144,15 @@ def prepare(
         _first_weights(cfg, built, warn)
     reading = _reading(cfg, built, dataset, transforms)
     tell(cfg.trainer.metrics, reading, built.gives_logits)
+    wrong = []
     for index, metric in enumerate(cfg.trainer.metrics):
         try:
             for sample in seen:
                 metric.check(built.output_shape, sample.target_shape, reading)
         except BuildError as error:
-            raise ConfigError([cfg.problem(("trainer", "metrics", index), str(error))]) from None
+            wrong.append(cfg.problem(("trainer", "metrics", index), str(error)))
+    if wrong:
+        raise ConfigError(wrong)
     return Prepared(cfg, dataset, transforms, built, reading, known or schema_of(dataset))
 
 

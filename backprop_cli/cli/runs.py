@@ -174,22 +174,30 @@ def side_by_side(
 def delete(
     names: Annotated[
         list[str],
-        typer.Argument(metavar="RUN", help="Runs to delete.", show_default=False, autocompletion=completion.runs),
+        typer.Argument(
+            metavar="RUN", help="Runs or sweeps to delete.", show_default=False, autocompletion=completion.runs
+        ),
     ],
     runs: Runs = RUNS,
 ) -> None:
-    """Delete runs.
+    """Delete runs, or a sweep with all its trials.
 
     One that is running stays, and so does everything outside the folder of runs.
 
     \b
     Examples:
       bp runs rm moons-20260801-120000-1a2b
+      bp runs rm moons-sweep
     """
-    from backprop_cli.runs.directory import find_run
-    from backprop_cli.runs.removal import remove
+    from backprop_cli.runs.directory import find_run, sweep_folder
+    from backprop_cli.runs.removal import remove, remove_sweep
 
-    for path, run in {run.path.absolute(): run for run in [find_run(name, runs) for name in names]}.items():
+    folders = {name: sweep_folder(name, runs) for name in names}
+    single = [find_run(name, runs) for name in names if folders[name] is None]
+    for path in {folder.absolute(): folder for folder in folders.values() if folder is not None}.values():
+        remove_sweep(path, runs)
+        print(path)
+    for path, run in {run.path.absolute(): run for run in single}.items():
         remove(run, runs)
         print(path)
 

@@ -244,10 +244,13 @@ def list_runs(runs: Path) -> Iterator[RunDirectory]:
 
 def find_runs(name: str, runs: Path) -> list[RunDirectory]:
     """The runs of a sweep's folder, oldest first; else the one run that `find_run` finds. Raises UsageError."""
-    for folder in (Path(name), runs / name):
-        if os.path.lexists(folder / SWEEP) and (found := list(list_runs(folder))):
-            return found
-    return [find_run(name, runs)]
+    folder = sweep_folder(name, runs)
+    return (list(list_runs(folder)) if folder is not None else []) or [find_run(name, runs)]
+
+
+def sweep_folder(name: str, runs: Path) -> Path | None:
+    """The folder of a sweep, by path or by name under `runs`; None where there is none."""
+    return next((folder for folder in (Path(name), runs / name) if os.path.lexists(folder / SWEEP)), None)
 
 
 def find_run(name: str, runs: Path) -> RunDirectory:

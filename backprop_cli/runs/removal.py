@@ -7,6 +7,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from backprop_cli.errors import RunError, UsageError
@@ -23,17 +24,28 @@ def remove(run: RunDirectory, runs: Path) -> None:
 
     Raises UsageError if it is not a directory of that folder, RunError if it is in use or cannot be deleted.
     """
-    path = Path(os.path.abspath(run.path))
+    _remove(run.path, [run.path], runs)
+
+
+def remove_sweep(folder: Path, runs: Path) -> None:
+    """Delete the folder of a sweep in `runs`, with all its trials. Raises as `remove`; if one trial is in use, all
+    stay."""
+    _remove(folder, [run.path for run in list_runs(folder) if not run.path.is_symlink()], runs)
+
+
+def _remove(folder: Path, held: Sequence[Path], runs: Path) -> None:
+    """Delete a folder while no other process works on the runs that are to be held."""
+    path = Path(os.path.abspath(folder))
     if path.is_symlink() or not path.is_dir() or path.parent.resolve() != runs.resolve():
-        raise UsageError(f"{run.path} is not a directory in {runs}; only those are removed, links are not followed")
-    lock = Lock(path)
+        raise UsageError(f"{folder} is not a directory in {runs}; only those are removed, links are not followed")
     trash = runs / f"{TRASH}{secrets.token_hex(8)}"
-    try:
-        os.rename(path, trash)  # gone at once, also if deleting is broken off
-    except OSError as error:
-        raise failure(f"cannot remove {path}", error) from None
-    finally:
-        lock.release()
+    with ExitStack() as locks:
+        for each in held:
+            locks.callback(Lock(each).release)
+        try:
+            os.rename(path, trash)  # gone at once, also if deleting is broken off
+        except OSError as error:
+            raise failure(f"cannot remove {path}", error) from None
     _delete(trash)
 
 

@@ -19,6 +19,7 @@ def test_parts_add_up_to_no_more_than_a_step(kernels: str) -> None:
     assert sum(parts) + sum(result["others_us"].values()) == pytest.approx(result["step_us"], rel=0.01)
     assert sum(layer["share"] for layer in result["layers"]) < 1
     assert result["kernels"] == kernels
+    assert all(0 < layer["gflops"] <= result["peak_gflops"] or not layer["flops"] for layer in result["layers"])
     assert len(result["costs"]) == 3
 
 
@@ -54,3 +55,13 @@ def test_the_command_prints_a_table_or_one_document(bp) -> None:
 def test_a_wrong_config_is_told_as_everywhere(bp, tmp_path: Path) -> None:
     (tmp_path / "wrong.yaml").write_text("architecture: []\n")
     assert bp("profile", "wrong.yaml").code == 2
+
+
+def test_no_layer_is_faster_than_the_fastest_product(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large product that was measured while the machine was busy made shares of 118 %."""
+    monkeypatch.setattr("backprop_cli.commands.profile.peak_flops", lambda network: 1.0)
+    result = profile_config(ROOT / "configs/moons.yaml", [])
+    assert result["peak_gflops"] == max(layer["gflops"] for layer in result["layers"])
+    assert all(
+        float(line.rpartition("reaches ")[2].split(" %")[0]) <= 100 for line in result["costs"] if "reaches" in line
+    )

@@ -252,3 +252,11 @@ def test_class_weights_that_name_no_label_are_refused(tmp_path: Path, weights: s
     text = UNTRAINED % ("path: d.csv, target: y", "{type: dense, units: 3, activation: softmax}", loss)
     with pytest.raises(ConfigError, match=words):
         trained(tmp_path, text, d=LABELS)
+
+
+def test_every_metric_that_measures_nothing_is_told_at_once(tmp_path: Path) -> None:
+    text = UNTRAINED % ("path: d.csv, target: y", "{type: dense, units: 1, activation: sigmoid}", "bce")
+    text = text.replace("epochs: 1", "epochs: 1, metrics: [top_k, accuracy, r2]")
+    with pytest.raises(ConfigError) as caught:
+        trained(tmp_path, text, d=SCORES)
+    assert [problem.path for problem in caught.value.problems] == ["trainer.metrics.0", "trainer.metrics.2"]

@@ -10,7 +10,8 @@ import pytest
 
 from backprop_cli.errors import RunError, UsageError
 from backprop_cli.runs import removal
-from backprop_cli.runs.directory import RunDirectory
+from backprop_cli.runs.directory import SWEEP, RunDirectory
+from backprop_cli.runs.files import write_json
 
 
 def make(runs: Path, minute: int, status: str = "completed") -> RunDirectory:
@@ -99,3 +100,30 @@ def test_the_commands(bp, tmp_path: Path) -> None:
     assert "Traceback" not in refused.err
     assert bp("runs", "rm", runs[1].id, runs[2].id).code == 0
     assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_a_sweep_goes_whole_unless_a_trial_runs(tmp_path: Path) -> None:
+    runs, folder = tmp_path / "runs", tmp_path / "runs" / "a-sweep"
+    trials = [make(folder, minute) for minute in (0, 1)]
+    write_json(folder / SWEEP, {"trials": []})
+    other = RunDirectory(trials[1].path)
+    other.lock()
+    with pytest.raises(RunError, match="in use"):
+        removal.remove_sweep(folder, runs)
+    assert all(trial.config.exists() for trial in trials)
+    other.release()
+    (runs / "link").symlink_to(folder)
+    with pytest.raises(UsageError, match="only those are removed"):
+        removal.remove_sweep(runs / "link", runs)
+    removal.remove_sweep(folder, runs)
+    assert [path.name for path in runs.iterdir()] == ["link"]
+
+
+def test_what_ls_lists_rm_removes(bp, tmp_path: Path) -> None:
+    folder = tmp_path / "runs" / "a-sweep"
+    make(folder, 0)
+    write_json(folder / SWEEP, {"trials": []})
+    assert [row["run_id"] for row in bp("runs", "ls", "--json").json] == ["a-sweep"]
+    done = bp("runs", "rm", "a-sweep")
+    assert (done.code, done.out.strip()) == (0, str(Path("runs") / "a-sweep")), done.err
+    assert bp("runs", "ls", "--json").json == []

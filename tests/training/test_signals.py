@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,10 +21,28 @@ ENDLESS = ["--set", "trainer.epochs=1000000", "--set", "trainer.early_stopping.p
 NUMBERS = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}
 
 
-def start(folder: Path, *options: str, **arguments: object) -> subprocess.Popen:
+def heed() -> None:
+    """As from a terminal: under nohup, or behind a shell's &, a child would ignore what its parent ignores."""
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_DFL)
+
+
+@contextmanager
+def start(folder: Path, *options: str, before: Callable[[], None] = heed) -> Iterator[subprocess.Popen[str]]:
+    """A training, which is killed at the end of the block if it still runs: a failed test must not wait for it."""
     command = [sys.executable, "-m", "backprop_cli", "train", str(EVERYTHING), "--run-dir", "run", *options]
     env = os.environ | {"PYTHONPATH": str(ROOT)}
-    return subprocess.Popen(command, cwd=folder, env=env, stderr=subprocess.PIPE, text=True, **arguments)
+    process = subprocess.Popen(command, cwd=folder, env=env, stderr=subprocess.PIPE, text=True, preexec_fn=before)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate(timeout=30)
+
+
+def ended(process: subprocess.Popen[str]) -> str:
+    """What a process that has been told to end says until it has."""
+    return process.communicate(timeout=30)[1]
 
 
 def wait_for(path: Path) -> None:
@@ -43,7 +63,7 @@ def test_a_signal_leaves_a_checkpoint(tmp_path: Path, name: str) -> None:
         wait_for(tmp_path / "run/metrics.jsonl")
         began = time.monotonic()
         process.send_signal(getattr(signal, name))
-        _, err = process.communicate()
+        err = ended(process)
     assert time.monotonic() - began < 2
     assert process.returncode == NUMBERS[name]
     assert f"stopped by {name} after step" in err
@@ -59,7 +79,7 @@ def test_before_there_is_a_run(tmp_path: Path) -> None:
         wait_for(tmp_path / "loading")
         began = time.monotonic()
         process.terminate()
-        _, err = process.communicate()
+        err = ended(process)
     assert time.monotonic() - began < 2
     assert process.returncode == 143
     assert "Traceback" not in err
@@ -95,7 +115,7 @@ def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
         assert process.poll() is None  # the step is not over
         began = time.monotonic()
         process.terminate()
-        process.communicate()
+        ended(process)
     assert time.monotonic() - began < 1
     assert process.returncode == -signal.SIGTERM
     assert (tmp_path / "run/checkpoints/last.safetensors").read_bytes() == before
@@ -105,15 +125,29 @@ def test_an_ignored_signal_stays_ignored(tmp_path: Path) -> None:
     """A shell script starts its background jobs with SIGINT ignored, nohup with SIGHUP."""
 
     def ignore() -> None:
+        heed()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
-    with start(tmp_path, *ENDLESS, preexec_fn=ignore) as process:
+    with start(tmp_path, *ENDLESS, before=ignore) as process:
         wait_for(tmp_path / "run/metrics.jsonl")
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGHUP)
         time.sleep(0.5)
         assert process.poll() is None
         process.terminate()
-        process.communicate()
+        ended(process)
     assert process.returncode == 143
+
+
+def test_under_nohup_these_tests_send_signals_that_are_heard(tmp_path: Path) -> None:
+    """A child of a process that ignores SIGHUP ignores it, too, and the test of it would wait for ever."""
+    here = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with start(tmp_path, *ENDLESS) as process:
+            wait_for(tmp_path / "run/metrics.jsonl")
+            process.send_signal(signal.SIGHUP)
+            ended(process)
+    finally:
+        signal.signal(signal.SIGHUP, here)
+    assert process.returncode == NUMBERS["SIGHUP"]
