@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
-from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
@@ -19,16 +18,12 @@ from backprop_cli.data.pipeline import Pipeline, outside_training
 from backprop_cli.data.transform import Array, Shape, Transform
 from backprop_cli.data.transforms.scale import Scale
 from backprop_cli.errors import DataError
+from backprop_cli.seeds import generator
 
 #: raw bytes of a batch from which preparing it in a thread pays: a hand-over costs some 20 µs,
 #: as much as gathering and scaling 100 KB
 _THREAD_BYTES = 1 << 18
 Into = Callable[[int], Array]
-
-
-def _generator(*key: int | bytes) -> np.random.Generator:
-    entropy = [crc32(part) if isinstance(part, bytes) else part for part in key]
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy)))
 
 
 class Batches:
@@ -127,7 +122,7 @@ class Batches:
         """The row numbers of one epoch, in the order they are drawn."""
         if self._members is None and not self.shuffle:
             return np.arange(self.samples)  # a generator costs as much as a step of a small network
-        rng = _generator(self.seed, b"shuffle", epoch)
+        rng = generator(self.seed, "shuffle", epoch)
         if self._members is not None:
             each = self.samples // len(self._members)
             rows = np.sort(np.concatenate([_draw(members, each, rng) for members in self._members]))
@@ -215,7 +210,7 @@ class Batches:
         y = y.astype(self._y_dtype, copy=False)
         if direct is not None:
             return x, y
-        rng = _generator(self.seed, b"augment", epoch, step) if self._random else None
+        rng = generator(self.seed, "augment", epoch, step) if self._random else None
         return slot(n, y, rng)
 
 

@@ -22,8 +22,8 @@ from backprop_cli.engine.layer import Activation, Layer, Needs, Shape
 from backprop_cli.engine.losses.base import Loss
 from backprop_cli.engine.memory import Bindings, Plan
 from backprop_cli.engine.node import INPUT, Node, ordered
-from backprop_cli.engine.random import generator
 from backprop_cli.errors import BuildError
+from backprop_cli.seeds import generator
 
 Array = npt.NDArray[Any]
 __all__ = ["INPUT", "Network", "Node"]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from zlib import crc32
-
 import numpy as np
 
 from backprop_cli.data.dataset import Array
+from backprop_cli.seeds import generator
 
 
 def dealt(rows: int, labels: Array | None, seed: int) -> Array:
@@ -15,8 +14,7 @@ def dealt(rows: int, labels: Array | None, seed: int) -> Array:
     Each class is spread evenly over the whole order: its k-th of n rows gets a random place in
     [k/n, (k + 1)/n).
     """
-    key = np.random.SeedSequence([seed, crc32(b"deal")])
-    rng = np.random.Generator(np.random.PCG64(key))
+    rng = generator(seed, "deal")
     order = rng.permutation(rows)
     if labels is None:
         return order

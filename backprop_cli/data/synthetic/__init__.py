@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
-from zlib import crc32
 
 import numpy as np
 from annotated_types import Ge
@@ -14,6 +13,7 @@ from backprop_cli.data import splits
 from backprop_cli.data.dataset import Array, Dataset
 from backprop_cli.data.source import Source, source
 from backprop_cli.registry import Doc
+from backprop_cli.seeds import generator
 
 if TYPE_CHECKING:
     from backprop_cli.data.schema import Schema
@@ -45,8 +45,7 @@ class Synthetic(Source):
 
     def load(self, seed: int, folder: Path, known: Schema | None = None) -> Dataset:
         seed = seed if self.seed is None else self.seed
-        key = np.random.SeedSequence([seed, crc32(b"synthetic"), crc32(self.type_name.encode())])
-        x, y = self.generate(np.random.Generator(np.random.PCG64(key)))
+        x, y = self.generate(generator(seed, "synthetic", self.type_name))
         return Dataset(
             name=self.type_name,
             source="synthetic",
