@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
 from backprop_cli.engine.layer import Array
 from backprop_cli.onnx import OnnxGraph
 
-if TYPE_CHECKING:
-    from backprop_cli.engine.layers.recurrent import Recurrent
+
+class Recurrent(Protocol):
+    """What is asked of a recurrent layer; see layers/recurrent.py."""
+
+    units: int
+    bias: bool
+    go_backwards: bool
+    W: Array
+    U: Array
+    b: Array
+
+    @property
+    def gates(self) -> int: ...
+
+    @property
+    def states(self) -> tuple[str, ...]: ...
+
+    def onnx_form(self) -> tuple[str, list[int], dict[str, Any]]: ...
+
+    def onnx_biases(self) -> Sequence[Array]: ...
+
+    def bias_row(self, out: Array) -> None: ...
+
+    def onnx_step(self, graph: OnnxGraph, z: str, *states: str) -> Sequence[str]: ...
 
 
 def operator(layer: Recurrent, graph: OnnxGraph, x: str) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -11,9 +11,6 @@ import numpy.typing as npt
 from backprop_cli.engine.layer import Activation, Shape
 from backprop_cli.engine.reading import Kind, Reading
 from backprop_cli.errors import BuildError
-
-if TYPE_CHECKING:
-    from backprop_cli.engine.losses.base import Loss
 
 Array = npt.NDArray[Any]
 Form = Literal["ids", "yes_no", "signs", "one_hot", "distributions", "values"]
@@ -55,6 +52,22 @@ def _form(y: Array) -> Form:
     if y.dtype.kind in "iub":
         return "ids"
     return "distributions" if rows and bool((np.abs(y.sum(axis=-1) - 1) < 1e-3).all()) else "values"
+
+
+class Loss(Protocol):
+    """What is asked of a loss; see losses/base.py."""
+
+    @property
+    def type_name(self) -> str: ...
+
+    @property
+    def scale(self) -> Literal["probabilities", "logits", "scores"] | None: ...
+
+    @property
+    def answers(self) -> Any: ...
+
+    @property
+    def meets_targets(self) -> bool: ...
 
 
 def read(loss: Loss, output: Shape, targets: Targets, last: Activation | None, values: bool = False) -> Reading:
