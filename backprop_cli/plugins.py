@@ -4,6 +4,8 @@ A decorator registers a class under its names; the class's fields are its YAML o
 `bp layers NAME` prints. docs/plugins.md is the tutorial.
 """
 
+from backprop_cli.data.dataset import Dataset, Split
+from backprop_cli.data.source import Source, source
 from backprop_cli.data.transform import Chunks, Transform, transform
 from backprop_cli.engine.initializers import InitializerBase, initializer
 from backprop_cli.engine.layer import (
@@ -35,6 +37,7 @@ __all__ = [
     "BuildError",
     "Chunks",
     "DataError",
+    "Dataset",
     "Doc",
     "Elementwise",
     "Initializer",
@@ -51,6 +54,8 @@ __all__ = [
     "Registered",
     "Schedule",
     "Shape",
+    "Source",
+    "Split",
     "Transform",
     "activation",
     "class_ids",
@@ -62,5 +67,6 @@ __all__ = [
     "optimizer",
     "schedule",
     "slot",
+    "source",
     "transform",
 ]

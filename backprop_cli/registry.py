@@ -207,6 +207,12 @@ def options(cls: type) -> dict[str, dataclasses.Field[Any]]:
     return {field.name: field for field in dataclasses.fields(cls) if field.init}
 
 
+def required(cls: type, option: str) -> bool:
+    """Whether an option has no default."""
+    field = options(cls)[option]
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
 @cache
 def hints(cls: type) -> dict[str, Any]:
     """The annotated types of a dataclass's fields, markers included."""

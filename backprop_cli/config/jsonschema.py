@@ -7,7 +7,6 @@ only `bp check` knows.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
@@ -95,7 +94,7 @@ class _Maker:
                 forms.append(
                     self.define(f"{kind or marker.kind}.{each.type_name}", partial(self.object, each, keys, unnamed))
                 )
-            if not kind and not any(_required(cls, option) for option in registry.options(cls)):
+            if not kind and not any(registry.required(cls, option) for option in registry.options(cls)):
                 alone += _names(cls)
         if marker.kind == "layer":
             for word, cls in registry.classes("sugar").items():
@@ -108,7 +107,7 @@ class _Maker:
     def sugar(self, word: str, cls: Any) -> Schema:
         """`- residual: […]`, with the keys that may stand beside it."""
         forms = [self.define(f"sugar.{word}.options", partial(self.object, cls))]
-        if not any(_required(cls, name) for name in registry.options(cls) if name != cls.main):
+        if not any(registry.required(cls, name) for name in registry.options(cls) if name != cls.main):
             forms.append(self.of(option_types(cls)[cls.main]))
         return {
             "type": "object",
@@ -135,7 +134,7 @@ class _Maker:
         return {
             "type": "object",
             "properties": {**named, **{name: self.option(cls, name) for name in options}},
-            "required": [name for name in options if _required(cls, name)],
+            "required": [name for name in options if registry.required(cls, name)],
             "additionalProperties": False,
         }
 
@@ -157,11 +156,6 @@ def _spelled(names: Iterable[str]) -> Schema:
     listed = list(names)
     spelled = sorted({each for name in listed for each in camel_case(name)} - set(listed))
     return {"anyOf": [{"enum": listed}, {"type": "string", "pattern": f"^({'|'.join(spelled)})$"}]}
-
-
-def _required(cls: type, name: str) -> bool:
-    field = registry.options(cls)[name]
-    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
 def _or(*forms: Schema) -> Schema:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +25,9 @@ def listing(every: bool = False) -> list[dict[str, Any]]:
 
     `prepared` is True where it loads without a download.
     """
-    rows = [{"name": name, "source": "sample", "prepared": True} for name in sample.names() + sample.text_names()]
-    rows += [{"name": name, "source": "synthetic", "prepared": True} for name in _problems()]
+    rows = [
+        {"name": name, "source": source, "prepared": True} for source, names in _offered().items() for name in names
+    ]
     on_disk = _prepared_tfds()
     names = {*OWN_TFDS, *on_disk}
     if every:
@@ -35,14 +35,11 @@ def listing(every: bool = False) -> list[dict[str, Any]]:
     return rows + [{"name": name, "source": "tfds", "prepared": name in on_disk} for name in sorted(names)]
 
 
-def _problems() -> list[str]:
-    """The synthetic problems that are whole without options (`points` needs its points)."""
-    missing = dataclasses.MISSING
-    return [
-        name
-        for name, cls in registry.classes("synthetic").items()
-        if all((each.default, each.default_factory) != (missing, missing) for each in registry.options(cls).values())
-    ]
+def _offered() -> dict[str, list[str]]:
+    """The datasets that each source has by name, without a download; the samples and the problems first."""
+    classes = registry.classes("source")
+    first = ("sample", "synthetic")
+    return {name: classes[name].datasets() for name in (*first, *(each for each in classes if each not in first))}
 
 
 def _prepared_tfds() -> set[str]:
@@ -56,18 +53,16 @@ def find(name: str, source: str | None = None) -> Source:
 
     Raises UnknownNameError, DataError.
     """
-    if source in (None, "sample") and name in sample.names() + sample.text_names():
-        return sample.Sample(name=name)
-    if source in (None, "synthetic") and name in _problems():
-        made = registry.get("synthetic", name)()
-        assert isinstance(made, Source)
-        return made
+    offered = {each: names for each, names in _offered().items() if names}
+    for each, names in offered.items():
+        if source in (None, each) and name in names:
+            found: Source = registry.get("source", each).named(name)
+            return found
     if source in (None, "tfds"):
         return Tfds(name=name)
-    if source in ("sample", "synthetic"):
-        known = sample.names() + sample.text_names() if source == "sample" else _problems()
-        raise UnknownNameError(f"unknown {source} dataset {name!r}; {expected(name, known)}")
-    raise UnknownNameError(f"unknown source {source!r}; {expected(str(source), ['sample', 'synthetic', 'tfds'])}")
+    if source in offered:
+        raise UnknownNameError(f"unknown {source} dataset {name!r}; {expected(name, offered[source])}")
+    raise UnknownNameError(f"unknown source {source!r}; {expected(str(source), [*offered, 'tfds'])}")
 
 
 def describe(name: str, source: str | None = None) -> dict[str, Any]:

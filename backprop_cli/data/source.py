@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+from backprop_cli.data import shares
 from backprop_cli.data.dataset import Dataset
-from backprop_cli.data.shares import Written, named
+from backprop_cli.data.shares import Written
 from backprop_cli.registry import Component, Doc, Registered, register
 
 if TYPE_CHECKING:
@@ -39,7 +40,17 @@ class Source(Component):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.splits:
-            self.splits = named(self.splits)
+            self.splits = shares.named(self.splits)
+
+    @classmethod
+    def datasets(cls) -> list[str]:
+        """The names of the datasets that it has, for `bp data`; none where a config says it all."""
+        return []
+
+    @classmethod
+    def named(cls, name: str) -> Source:
+        """The source of one of those names."""
+        return cls(name=name)  # type: ignore[call-arg]  # an option of every source that has names
 
     def take_settled(self, other: Source) -> None:
         """Take over what `other`, a source of the same kind that was loaded, has settled and this one leaves open."""

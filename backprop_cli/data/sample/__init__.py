@@ -54,6 +54,10 @@ class Sample(Source):
 
     name: Annotated[str, Doc("mnist5k, iris, wine, breast_cancer, digits or diabetes")]
 
+    @classmethod
+    def datasets(cls) -> list[str]:
+        return names() + text_names()
+
     def load(self, seed: int, folder: Path, known: Schema | None = None) -> Dataset:
         path = sample_path(self.name)
         if path.suffix == ".txt":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import numpy as np
 from annotated_types import Ge
 
+from backprop_cli import registry
 from backprop_cli.data import splits
 from backprop_cli.data.dataset import Array, Dataset
 from backprop_cli.data.source import Source, source
@@ -33,6 +34,20 @@ class Synthetic(Source):
     dispatch: ClassVar[tuple[str, str]] = ("synthetic", "name")
 
     seed: Annotated[Annotated[int, Ge(0)] | None, Doc("of the data alone; by default the config's seed")] = None
+
+    @classmethod
+    def datasets(cls) -> list[str]:
+        """The problems that are whole without options (`points` needs its points)."""
+        return [
+            name
+            for name, problem in registry.classes("synthetic").items()
+            if not any(registry.required(problem, option) for option in registry.options(problem))
+        ]
+
+    @classmethod
+    def named(cls, name: str) -> Source:
+        problem: Source = registry.get("synthetic", name)()
+        return problem
 
     @property
     def classes(self) -> list[str] | None:
