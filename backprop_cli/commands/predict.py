@@ -136,6 +136,8 @@ def predict(
         for rows in parts:
             if not len(rows.x):
                 raise DataError(f"{source}: no rows")
+            if rows.notes and warn is not None:
+                warn("\n".join(rows.notes))
             for block in _blocks(rows):
                 yield replace(_answered(model, block, reading, wishes, first, name), form=form)
                 first += len(block.x)
@@ -192,6 +194,8 @@ def _kind(model: Model) -> str:
         "labels": "each output of this model answers a question of its own",
         "classes": "the outputs of this model are one class each",
     }
+    if len(model.network.output_shape) > 1 and reading.kind == "classes":
+        return "this model names a class in every step"
     scores = "; they are scores" if reading.scale == "scores" and reading.kind != "values" else ""
     return kinds[reading.kind] + scores
 

@@ -36,6 +36,7 @@ class Rows:
     x: Array
     files: list[str] | None = None  # of images
     kept: dict[str, Any] = field(default_factory=dict)  # Arrow columns that are passed on, by name
+    notes: list[str] = field(default_factory=list)  # what was left out on reading
 
 
 def read_inputs(path: Path, schema: Schema, keep: Sequence[str] = (), unseen: Unseen | None = None) -> Rows:
@@ -63,7 +64,7 @@ def read_inputs(path: Path, schema: Schema, keep: Sequence[str] = (), unseen: Un
     if form == "images":
         return _images(path, schema)
     if form == "text":
-        return Rows(shaped(_windows(path, schema), schema, str(path)))
+        return _windows(path, schema)
     raise DataError(f"{path}: {EXPECTED}")
 
 
@@ -245,7 +246,7 @@ def _encoded(
     return Rows(x if columns.text else shaped(x, schema, place), kept=kept)
 
 
-def _windows(path: Path, schema: Schema) -> Array:
+def _windows(path: Path, schema: Schema) -> Rows:
     if schema.text is None or not schema.classes:
         raise DataError(f"{path}: a text, but the network was not trained on a text file")
     tokens, length = tokens_of(read_text(path), schema.text.level), schema.text.length
@@ -253,4 +254,6 @@ def _windows(path: Path, schema: Schema) -> Array:
     if not count:
         raise DataError(f"{path}: {len(tokens)} tokens; the network reads {length} at a time")
     ids = encode(tokens[: count * length], {token: i for i, token in enumerate(schema.classes)})
-    return ids.reshape(count, length)
+    rest = len(tokens) - count * length
+    notes = [f"{path}: its last {rest:,} tokens are left out; the network reads {length} at a time"] if rest else []
+    return Rows(shaped(ids.reshape(count, length), schema, str(path)), notes=notes)

@@ -296,3 +296,29 @@ def test_pictures_are_named(tmp_path: Path) -> None:
     Image.new("L", (5, 4), 9).save(tmp_path / "large.png")
     with pytest.raises(DataError, match=r"large\.png: 4 × 5 pixels|large\.png: "):
         answer(run, tmp_path / "large.png")
+
+
+def test_a_stream_takes_the_same_memory_however_long_it_is(run: Path, tmp_path: Path) -> None:
+    peaks = []
+    for rows in (20_000, 200_000):
+        source = tmp_path / f"{rows}.csv"
+        source.write_text("width,height,colour\n" + "1.5,100,red\n" * rows)
+        code = "import resource, sys; from backprop_cli.cli.main import run; run(sys.argv[1:], False); "
+        code += "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)"
+        command = [sys.executable, "-c", code, "predict", str(run), "-"]
+        with source.open() as stdin:
+            done = subprocess.run(command, stdin=stdin, capture_output=True, text=True, check=True)
+        assert done.stdout.count("\n") == rows + 1
+        peaks.append(int(done.stderr.split()[-1]))
+    assert peaks[1] - peaks[0] < 16_000, f"{peaks} KiB"  # the rows are 2.4 MB, and their answers 7 MB
+
+
+def test_a_model_and_one_row_need_little_of_python(run: Path) -> None:
+    code = (
+        "import sys; from backprop_cli import load\n"
+        f"model = load({str(run)!r}); model.outputs([[1.0] * 5]); print(*sys.modules)"
+    )
+    modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    heavy = {"pyarrow", "matplotlib", "rich", "typer", "h5py", "tensorflow_datasets", "numba", "scipy", "onnx"}
+    assert not heavy & set(modules)
+    assert sum(name.startswith("backprop_cli.engine.layers.") for name in modules) < 10

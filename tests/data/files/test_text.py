@@ -78,6 +78,7 @@ def test_prediction_from_text(text, tmp_path):
     dataset = load(text, length=5)
     (tmp_path / "new.txt").write_text("the cat satXY")
     x = read_inputs(tmp_path / "new.txt", schema_of(dataset)).x
+    assert "its last 3 tokens are left out" in read_inputs(tmp_path / "new.txt", schema_of(dataset)).notes[0]
     assert ["".join(np.array(dataset.classes)[ids]) for ids in x] == ["the c", "at sa"]
     with pytest.raises(DataError, match="not trained on a text"):
         read_inputs(tmp_path / "new.txt", Schema(shape=(5,), dtype="int32", target_shape=(5,), target_dtype="int32"))
