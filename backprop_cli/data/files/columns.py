@@ -120,6 +120,14 @@ def _read_csv(path: Path, layout: Layout, names: Sequence[str], wanted: Sequence
     return table
 
 
+def _ragged_remedy(text: str, count: int, width: int, layout: Layout) -> str:
+    if "\n" in text:
+        return "; is a quote missing where it begins?"
+    if width == 1:
+        return f"; is delimiter: {layout.separator!r} right?"
+    return "; if every row begins with its name, as R writes them, the header lacks one" if count == width + 1 else ""
+
+
 def _ragged(path: Path, layout: Layout, width: int) -> str:
     """The first row with too many or too few values, by its line."""
     with text_of(path, layout.encoding) as file:
@@ -131,7 +139,7 @@ def _ragged(path: Path, layout: Layout, width: int) -> str:
             for row in reader:
                 if row and len(row) != width:
                     text = layout.separator.join(row)
-                    remedy = f"; is delimiter: {layout.separator!r} right?" if width == 1 else ""
+                    remedy = _ragged_remedy(text, len(row), width, layout)
                     return f"{path}:{line}: {len(row)} values in a row, expected {width}: {text[:80]!r}{remedy}"
                 line = layout.skip_rows + reader.line_num + 1
         except csv.Error:
