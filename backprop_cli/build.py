@@ -6,7 +6,6 @@ Config → `prepare` (dataset, batches, network) → `training` (the loop) → `
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -273,18 +272,13 @@ def _unwritten(prepared: Prepared) -> str | None:
     return unwritten(network, x[:2].copy(), y[:2].copy())
 
 
-def config_of(run: RunDirectory, say: Warn | None = None, overrides: Sequence[str] = ()) -> Config:
+def config_of(run: RunDirectory, overrides: Sequence[str] = ()) -> Config:
     """The config of a run, with overrides as of --set. If it was trained on its fallback, that is its dataset from
     then on.
 
-    Plugins are Python code: only the run's own copies are used, and only after saying so.
+    Plugins are Python code: only the run's own copies are used, and only with consent. Raises ConsentError.
     """
-    copies = run.plugin_copies()
-    if copies:
-        text = f"running the plugins of {run.path}, which are Python code: {', '.join(p.name for p in copies)}"
-        (say or to_stderr)(text)
-    own = f"plugins={json.dumps([str(path.absolute()) for path in copies])}"
-    cfg = load_config(run.config, [own, *overrides])
+    cfg = load_config(run.config, overrides, plugins=run.plugin_copies())
     described = run.info.get("dataset")
     if isinstance(described, dict) and "fallback" in described and cfg.dataset.fallback is not None:
         return replace(cfg, dataset=replace(cfg.dataset.fallback, transforms=cfg.dataset.transforms))
@@ -336,7 +330,7 @@ def load_run(
     """A run's model and the data that its config names, encoded as the model has learnt; with the weights of a
     checkpoint: `best`, `last` or a file. Raises CheckpointError, DataError."""
     path = run.checkpoint(checkpoint)
-    cfg = config_of(run, warn)
+    cfg = config_of(run)
     network_options.setdefault("kernels", kernels(cfg) if compilable() else "numpy")
     model = Model.read(path, run.plugin_copies(), seed=cfg.seed, **network_options)
     if model is None:

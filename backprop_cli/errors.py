@@ -33,6 +33,10 @@ class UsageError(BpError):
     exit_code = 2
 
 
+class ConsentError(UsageError):
+    """Code that came with somebody's run, and that nobody has agreed to (exit code 2)."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """One mistake in a config: `file:line:column: path: message`, lines counted from 1."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import shutil
 import signal
 import struct
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,6 +28,8 @@ NO_NETWORK = _UNSHARE if _ALLOWED else []
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell leaves it to what it begins in the background,
     signal.signal(signal.SIGINT, signal.default_int_handler)  # and as child processes would inherit it
 # child processes of tests find the package also where it is not installed
+os.environ["BP_STATE"] = tempfile.mkdtemp(prefix="bp-state-")
+atexit.register(shutil.rmtree, os.environ["BP_STATE"], ignore_errors=True)
 os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 

@@ -36,7 +36,7 @@ def command(plural: str, kind: str, example: str, about: str) -> Callable[..., N
         from backprop_cli.config.plugin_files import load_plugin
 
         for path in plugin or []:
-            load_plugin(path)
+            load_plugin(path, given=True)
         found = catalogue.listing(kind) if name is None else catalogue.entry(kind, name)
         if json:
             print_json(found)

@@ -28,7 +28,7 @@ def print_schema(plugin: Plugins = None) -> None:
     from backprop_cli.config.plugin_files import load_plugin
 
     for path in plugin or []:
-        load_plugin(path)
+        load_plugin(path, given=True)
     print_json(schema())
 
 

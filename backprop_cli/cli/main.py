@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import typer
 
-from backprop_cli import __version__, cli
+from backprop_cli import __version__, cli, consent
 from backprop_cli.cli import streams
 from backprop_cli.cli.group import Root, dress
 from backprop_cli.errors import BpError, ConfigError, InterruptedRunError, plugin_failure, suggest
@@ -38,7 +38,7 @@ Exit codes: 0 done; 1 it ran and failed; 2 wrong usage or config; 130 and 143
 stopped by a signal, after a checkpoint was written.
 \b
 Environment: BP_RUNS, the folder of runs; BP_CACHE, that of prepared datasets;
-NO_COLOR.
+BP_STATE, where is noted what was trained here; NO_COLOR.
 """,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help: importing rich would double the time of `bp --help`
@@ -56,6 +56,9 @@ def _version(value: bool) -> None:
 def root(
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
     debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error. Also BP_DEBUG=1."),
+    allow_plugins: bool = typer.Option(
+        False, consent.FLAG, help="Run the plugins of a run that was not trained here: Python code, whoever wrote it."
+    ),
 ) -> None:
     """Train neural networks from YAML files.
 
@@ -74,8 +77,10 @@ def main() -> None:
     """Entry point of `bp`. Exit codes: 0 done, 1 it ran and failed, 2 wrong usage or config, 128 + signal."""
     _exit_on(signal.SIGTERM)
     _exit_on(signal.SIGHUP)
-    arguments = [each for each in sys.argv[1:] if each != "--debug"]
-    debug = len(arguments) < len(sys.argv) - 1 or bool(os.environ.get("BP_DEBUG"))
+    arguments = [each for each in sys.argv[1:] if each not in ("--debug", consent.FLAG)]  # anywhere in the line
+    debug = "--debug" in sys.argv or bool(os.environ.get("BP_DEBUG"))
+    if consent.FLAG in sys.argv:
+        consent.allow_plugins()
     os.environ["MPLBACKEND"] = "agg"  # pictures are files; a notebook's or a broken backend must not stop them
     streams.prepare()
     sys.exit(run(arguments, debug))

@@ -22,11 +22,11 @@ def fill() -> None:
 
     The next file would get that number, and it may be the lock of a run: whoever starts a process replaces 0 to 2.
     """
-    handle = os.open(os.devnull, os.O_RDWR)
-    while handle <= 2:
-        os.set_inheritable(handle, True)
-        handle = os.open(os.devnull, os.O_RDWR)
-    os.close(handle)
+    for handle in range(3):
+        try:
+            os.fstat(handle)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest that is free: this one
 
 
 def prepare() -> None:

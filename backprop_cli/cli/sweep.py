@@ -64,6 +64,7 @@ def sweep(
     from backprop_cli.cli.ui.sweeps import sweep_progress
     from backprop_cli.commands.sweep.sweep import Silent, Watcher, noted, ranked, run, states
     from backprop_cli.commands.sweep.trials import changed, check_trials, others, plan
+    from backprop_cli.config import load_config
     from backprop_cli.errors import UsageError, expected
 
     planned = plan(changes(set_, unset), trials, search_seed)
@@ -82,7 +83,8 @@ def sweep(
             f"{folder} holds trials of a sweep with other fixed values, such as that with "
             f"--set {' --set '.join(other)}; choose another --name for this one"
         )
-    since = changed(config, folder, chosen if only == "failed" else ())
+    plugins = load_config(config, planned[0].overrides).plugins
+    since = changed(config, folder, chosen if only == "failed" else (), plugins)
     if since:
         more = f" and {len(since) - SHOWN} more" if len(since) > SHOWN else ""
         raise UsageError(

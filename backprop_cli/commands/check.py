@@ -164,7 +164,7 @@ def registered_gradients(
                 progress("checking gradients", i, len(names))
         return _result(checks)
     before = {kind: set(registry.classes(kind)) for kind in ("layer", "loss")}
-    load_plugin(plugin)
+    load_plugin(plugin, given=True)
     new = [(kind, name) for kind, known in before.items() for name in registry.classes(kind) if name not in known]
     if not new:
         raise UsageError(f"{plugin} defines no layer and no loss, so there is no gradient to check")

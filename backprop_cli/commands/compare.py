@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
-from backprop_cli.config import diff, load_config
+from backprop_cli.config import diff, recorded
 from backprop_cli.runs.directory import RunDirectory
 from backprop_cli.runs.listing import measured
 
@@ -18,12 +19,13 @@ def compare(runs: Sequence[RunDirectory]) -> dict[str, Any]:
     `metrics` are those of the last epoch, `best` the best epoch of each run by what it monitored,
     `config` the dotted paths that are not the same in all; None where a run has no such key.
     """
-    loaded = [load_config(run.config) for run in runs]
+    loaded = [recorded(run.config) for run in runs]
     first = loaded[0]
     paths: dict[str, list[Any]] = {}
     for i, other in enumerate(loaded[1:], start=1):
         for path, ours, theirs in diff(first, other):
             paths.setdefault(path, [ours] * len(runs))[i] = theirs
+    paths = {path: values for path, values in paths.items() if not _one_file(runs, values)}
     last = [measured(run) for run in runs]
     names = list(dict.fromkeys(name for row in last for name in row if "/" in name))
     return {
@@ -36,6 +38,14 @@ def compare(runs: Sequence[RunDirectory]) -> dict[str, Any]:
         "parameters": [run.info.get("parameters") for run in runs],
         "status": [run.status for run in runs],
     }
+
+
+def _one_file(runs: Sequence[RunDirectory], values: list[Any]) -> bool:
+    """Whether these are paths that lead from each run to the same place."""
+    return (
+        all(isinstance(value, str) for value in values)
+        and len({os.path.normpath(run.path.absolute() / value) for run, value in zip(runs, values, strict=True)}) == 1
+    )
 
 
 def essential(config: dict[str, list[Any]]) -> dict[str, list[Any]]:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from backprop_cli import __version__
+from backprop_cli import __version__, consent
 from backprop_cli.build import Prepared, config_of, describe, prepare, training
 from backprop_cli.commands.changes import changed
 from backprop_cli.config import Config, dump, load_config
+from backprop_cli.config.marked import dotted
 from backprop_cli.data.fingerprint import fingerprint
 from backprop_cli.data.pipeline import transforms_state
 from backprop_cli.errors import BpError, CheckpointError, UsageError, to_stderr
@@ -116,10 +118,23 @@ def train(
         signals.wait_for_step()
         folder = run_dir or runs / cfg.name  # every run lies as deep as this one
         run = RunDirectory.create(cfg.name, dump(cfg, folder), about, runs=runs, exact=run_dir, plugins=cfg.plugins)
+        for path, text in cfg.secrets.items():
+            (warn or to_stderr)(f"{dotted(path)}: the run keeps {text} in place of its value")
+        _remember(run, warn or to_stderr)
         try:
             return Session.of(prepared, made, run, warn or to_stderr).go(signals, callbacks)
         finally:
             run.release()
+
+
+def _remember(run: RunDirectory, say: Say) -> None:
+    """Note that this user trained this run, with these plugins: they may run again."""
+    copies = run.plugin_copies()
+    try:
+        consent.remember([run.config, *copies])
+    except OSError as error:
+        if copies:
+            say(f"{failure('cannot note that this run was trained here', error)}; to use it, add {consent.FLAG}")
 
 
 def _choose_kernels(prepared: Prepared) -> None:
@@ -149,9 +164,9 @@ def resume(
     with Signals() as signals:
         run.lock()
         try:
-            before = config_of(run, say)
+            before = config_of(run)
             wanted = [*overrides, *([] if epochs is None else [f"trainer.epochs={epochs}"])]
-            cfg = config_of(run, lambda _: None, wanted) if wanted else before
+            cfg = config_of(run, wanted) if wanted else before
             changes = changed(before, cfg)
             anew = any(path.startswith("optimizer.schedule") for path in changes)
             session = _restore(run, cfg, say, anew, warn=warn, progress=progress)
@@ -233,7 +248,11 @@ def _go_on_with(session: Session, changes: Mapping[str, Any]) -> None:
         loop.stop_reason = None
         session.best.wait_anew()
     if changes:
+        own = consent.trained_here(run.config.read_bytes())
         write_atomically(run.config, [dump(session.prepared.config, run.path).encode()])
+        if own:
+            with suppress(OSError):
+                consent.remember([run.config])
         earlier = run.info.get("changes")
         entry = {"epoch": loop.epoch, "step": loop.step, "at": now(), "changed": changes}
         run.update(changes=[*(earlier if isinstance(earlier, list) else []), entry])
@@ -269,14 +288,14 @@ def _about(prepared: Prepared, command: Sequence[str]) -> dict[str, Any]:
     """What run.json says about where a run comes from."""
     cfg, dataset = prepared.config, prepared.dataset
     return {
-        "name": cfg.name,
+        "name": cfg.secrets.get(("name",), cfg.name),
         "started": now(),
         "ended": None,
         "command": list(command),
         "overrides": list(cfg.overrides),
         "versions": _versions(),
         "host": {"name": platform.node(), "system": platform.platform(), "cpus": os.cpu_count(), "pid": os.getpid()},
-        "seed": cfg.seed,
+        "seed": cfg.secrets.get(("seed",), cfg.seed),
         "kernels": prepared.network.kernels.which,
         "dataset": {
             "source": dataset.source,

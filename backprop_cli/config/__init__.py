@@ -2,6 +2,7 @@
 
 from backprop_cli.config.dump import diff, dump, origins, resolved
 from backprop_cli.config.load import load_config
+from backprop_cli.config.recorded import recorded
 from backprop_cli.config.schema import Config
 
-__all__ = ["Config", "diff", "dump", "load_config", "origins", "resolved"]
+__all__ = ["Config", "diff", "dump", "load_config", "origins", "recorded", "resolved"]

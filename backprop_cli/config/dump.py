@@ -15,6 +15,7 @@ from backprop_cli.config.interpolate import escape
 from backprop_cli.config.marked import Keys, dotted
 from backprop_cli.config.scalars import resolve
 from backprop_cli.config.schema import Config, Options
+from backprop_cli.errors import ConfigError, Problem
 from backprop_cli.registry import Registered
 
 
@@ -55,13 +56,36 @@ def _replaced(value: Any, texts: Mapping[str, str]) -> Any:
 
 
 def resolved(cfg: Config) -> dict[str, Any]:
-    """The config as plain data with every default written out; options that are None are left out."""
-    return _options(cfg, Options)
+    """The config as plain data with every default written out; options that are None are left out.
+
+    A secret is the `${env:…}` that it was read from.
+    """
+    found = _options(cfg, Options)
+    for path, text in cfg.secrets.items():
+        found = _hidden(found, path, Reference(text))
+    return found
 
 
-def diff(a: Config, b: Config) -> list[tuple[str, Any, Any]]:
-    """Where two configs differ: (dotted path, value in a, value in b), None for what one leaves out."""
-    ours, theirs = ({dotted(path): value for path, value in _flat(resolved(cfg))} for cfg in (a, b))
+class Reference(str):
+    """Text that stays `${env:…}` when it is dumped."""
+
+
+def _hidden(value: Any, path: Keys, text: Reference) -> Any:
+    """The same with a text in the place of what stands at a path, which a short form may have made longer."""
+    if not path:
+        return text
+    if isinstance(value, dict) and path[0] in value:
+        return {key: _hidden(each, path[1:], text) if key == path[0] else each for key, each in value.items()}
+    if isinstance(value, list) and isinstance(path[0], int) and path[0] < len(value):
+        return [_hidden(each, path[1:], text) if i == path[0] else each for i, each in enumerate(value)]
+    raise ConfigError([Problem(None, None, None, dotted(path), f"a secret ({text}) where only plain values can be")])
+
+
+def diff(a: Config | dict[str, Any], b: Config | dict[str, Any]) -> list[tuple[str, Any, Any]]:
+    """Where two configs, or their plain data, differ: (dotted path, value in a, value in b), None for what one leaves
+    out."""
+    plain = (each if isinstance(each, dict) else resolved(each) for each in (a, b))
+    ours, theirs = ({dotted(path): value for path, value in _flat(each)} for each in plain)
     paths = dict.fromkeys([*ours, *theirs])
     return [(path, ours.get(path), theirs.get(path)) for path in paths if ours.get(path) != theirs.get(path)]
 
@@ -151,4 +175,5 @@ class Dumper(yaml.SafeDumper):
 
 
 Dumper.add_representer(str, Dumper.text)
+Dumper.add_representer(Reference, lambda dumper, data: dumper.represent_scalar("tag:yaml.org,2002:str", str(data), "'"))
 Dumper.add_representer(_Bare, Dumper.bare)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from backprop_cli.config.marked import MAX_DEPTH, Marked, problem
+from backprop_cli.config.marked import MAX_DEPTH, Marked, in_run, problem
 from backprop_cli.config.text import parse, read
 from backprop_cli.errors import ConfigError, Problem
 
@@ -25,6 +25,9 @@ def read_extended(path: Path, problems: list[Problem], seen: tuple[Path, ...] = 
     if "extends" not in root.value:
         return root
     given = root.value.pop("extends")
+    if in_run(given.mark):
+        problems.append(problem(given.mark, ("extends",), "refused in a run's config, which is resolved already"))
+        return root
     if not isinstance(given.value, str):
         problems.append(problem(given.mark, ("extends",), "expected the path of a config file"))
         return root

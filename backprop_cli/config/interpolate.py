@@ -13,16 +13,29 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from backprop_cli.config.marked import MAX_NODES, Keys, Marked, copy, problem, size
+from backprop_cli.config.marked import MAX_NODES, Keys, Mark, Marked, copy, in_run, problem, size
 from backprop_cli.config.overrides import item_names
 from backprop_cli.config.scalars import resolve
+from backprop_cli.config.text import MAX_BYTES
+from backprop_cli.consent import trained_here
 from backprop_cli.errors import ConfigError, Problem, did_you_mean, suggest
+from backprop_cli.reading import read_regular
 
 REFERENCE = re.compile(r"\$\$\{|\$\{([^{}]*)\}")
 MAX_NESTED = 150  # calls inside calls: levels of the tree and references that follow one another
 MAX_TEXT = 65_536
+SECRET = re.compile(r"token|passw|secret|credential|api_?key|(?<![a-z])key(?![a-z])", re.IGNORECASE)
+
+
+def _own(mark: Mark) -> bool:
+    """Whether this user wrote the file of a run that a value stands in."""
+    try:
+        return trained_here(read_regular(Path(mark.origin), MAX_BYTES, links=False))
+    except OSError:
+        return False
 
 
 def escape(text: str) -> str:
@@ -30,9 +43,17 @@ def escape(text: str) -> str:
     return text.replace("${", "$${")
 
 
-def interpolate(root: Marked, defaults: Mapping[str, Any], problems: list[Problem]) -> None:
-    """Replace every `${…}` in place. `defaults` stand in for keys that the config leaves out."""
-    _Interpolation(root, defaults, problems).visit(root, (), 0)
+def interpolate(
+    root: Marked, defaults: Mapping[str, Any], problems: list[Problem], environment: bool = True
+) -> dict[Keys, str]:
+    """Replace every `${…}` in place. `defaults` stand in for keys that the config leaves out.
+
+    Without `environment`, `${env:…}` stays as it is. Gives the paths of what came from variables whose names, or
+    whose keys, say that they are secret, with the text that was written there.
+    """
+    work = _Interpolation(root, defaults, problems, environment)
+    work.visit(root, (), 0)
+    return work.secrets
 
 
 class _RefusedError(Exception):
@@ -40,10 +61,12 @@ class _RefusedError(Exception):
 
 
 class _Interpolation:
-    def __init__(self, root: Marked, defaults: Mapping[str, Any], problems: list[Problem]) -> None:
+    def __init__(self, root: Marked, defaults: Mapping[str, Any], problems: list[Problem], environment: bool) -> None:
         self.root = root
         self.defaults = defaults
         self.problems = problems
+        self.environment = environment
+        self.secrets: dict[Keys, str] = {}
         self.done: set[int] = set()
         self.active: list[int] = []
         self.copied = 0
@@ -57,7 +80,9 @@ class _Interpolation:
         if isinstance(node.value, str):
             if "${" in node.value:
                 try:
-                    node.value = self.text(node, path, nested)
+                    self.check(node, path)
+                    written, node.value = node.value, self.text(node, path, nested)
+                    self.pass_on(path, written)
                 except _RefusedError as error:
                     self.problems.append(problem(node.mark, path, str(error)))
         else:
@@ -66,9 +91,25 @@ class _Interpolation:
         self.active.pop()
         self.done.add(id(node))
 
+    def check(self, node: Marked, path: Keys) -> None:
+        """Note a secret; refuse what a run asks for that was not trained here: all its values are in its config."""
+        names = [found.strip() for found in REFERENCE.findall(node.value) if found]
+        variables = [name.removeprefix("env:").partition(",")[0] for name in names if name.startswith("env:")]
+        if names and in_run(node.mark) and not (variables and _own(node.mark)):
+            raise _RefusedError(f"{node.value!r:.80} refused in a run's config that was not written here")
+        if any(SECRET.search(word) for variable in variables for word in (variable, str(path[-1]))):
+            self.secrets[path] = node.value
+
+    def pass_on(self, path: Keys, written: str) -> None:
+        """What another key takes from a secret is one, too."""
+        for name in REFERENCE.findall(written):
+            keys = tuple(int(key) if key.isdecimal() else key for key in name.strip().split("."))
+            if keys in self.secrets:
+                self.secrets[path] = self.secrets.get(path, written).replace(f"${{{name}}}", self.secrets[keys])
+
     def text(self, node: Marked, path: Keys, nested: int) -> Any:
         whole = REFERENCE.fullmatch(node.value)
-        if whole and whole.group(1) is not None:
+        if whole and whole.group(1) is not None and (self.environment or not whole.group(1).strip().startswith("env:")):
             found = self.find(whole.group(1).strip(), nested)
             self.copied += size(found)
             if self.copied > MAX_NODES // 10:
@@ -81,6 +122,8 @@ class _Interpolation:
         def written(match: re.Match[str]) -> str:
             if match.group(1) is None:
                 return "${"
+            if not self.environment and match.group(1).strip().startswith("env:"):
+                return match.group()
             value = self.find(match.group(1).strip(), nested).value
             if isinstance(value, dict | list):
                 raise _RefusedError(f"{match.group()} is a list or mapping; only a single value fits inside text")

@@ -15,7 +15,7 @@ from backprop_cli import registry
 from backprop_cli.config.checks import check
 from backprop_cli.config.extends import read_extended
 from backprop_cli.config.interpolate import interpolate
-from backprop_cli.config.marked import DEFAULT, Keys, Mark, Marked, marked, marks, problem
+from backprop_cli.config.marked import DEFAULT, Keys, Mark, Marked, in_run, marked, marks, problem
 from backprop_cli.config.overrides import apply
 from backprop_cli.config.plugin_files import load_plugin
 from backprop_cli.config.schema import Config, Options, Weights
@@ -23,40 +23,47 @@ from backprop_cli.config.spelling import example, nearest_key
 from backprop_cli.config.types import option_types
 from backprop_cli.config.validate import INVALID, MAX_UNKNOWN, Validator
 from backprop_cli.configs import located
-from backprop_cli.errors import ConfigError, Problem, UsageError, did_you_mean, expected
+from backprop_cli.errors import ConfigError, ConsentError, Problem, UsageError, did_you_mean, expected
 
 MAX_SHOWN = 100  # problems of one config; nobody reads more at once
 IN_MEMORY = "dict"  # where messages say that the values of a dict come from
 SECTIONS = {"trainer": ("section", "trainer"), "optimizer": ("optimizer", "adam")}
 
 
-def load_config(source: str | Path | Mapping[str, Any], overrides: Sequence[str] = ()) -> Config:
+def load_config(
+    source: str | Path | Mapping[str, Any], overrides: Sequence[str] = (), *, plugins: Sequence[Path] | None = None
+) -> Config:
     """The checked config of a file, of `bp:NAME` or of a dict, with `--set` style overrides applied.
 
-    Relative paths in a dict start in the working directory.
-    Raises ConfigError with all the problems found, UsageError for a NAME that does not ship.
+    Relative paths in a dict start in the working directory. Its plugins run first: those that the overrides or a
+    config of one's own name; those of a config in a run directory with consent only (see `consent`). `plugins` take
+    the place of what a file names, and need consent.
+    Raises ConfigError with all the problems found, UsageError for a NAME that does not ship, ConsentError.
     """
     problems: list[Problem] = []
     if isinstance(source, Mapping):
         root = marked(source, Mark(IN_MEMORY))
         if "extends" in root.value:
             raise ConfigError([problem(root.mark, ("extends",), "only a file can extend another; load that file")])
-        return replace(_finish(root, Path("run"), overrides, problems), path=None)
+        return replace(_finish(root, Path("run"), overrides, problems, given=True), path=None)
     path = located(source)
-    return _finish(read_extended(path, problems), path, overrides, problems)
+    root = read_extended(path, problems)
+    if plugins is not None:
+        root.value["plugins"] = Marked([Marked(str(each.absolute()), root.mark) for each in plugins], root.mark)
+    return _finish(root, path, overrides, problems, given=plugins is None)
 
 
-def _finish(root: Marked, path: Path, overrides: Sequence[str], problems: list[Problem]) -> Config:
+def _finish(root: Marked, path: Path, overrides: Sequence[str], problems: list[Problem], given: bool) -> Config:
     apply(root, overrides, problems)
     name = path.stem.strip(". ")[:50] or "run"
     before = len(problems)
-    interpolate(root, {"name": name, "seed": 0, "dtype": "float32"}, problems)
+    secrets = interpolate(root, {"name": name, "seed": 0, "dtype": "float32"}, problems)
     unresolved, after = {replace(each, message="") for each in problems[before:]}, len(problems)
     root.value.setdefault("name", Marked(name, DEFAULT, DEFAULT))
     for section in SECTIONS:
         root.value.setdefault(section, Marked({}, DEFAULT, DEFAULT))
     validator = Validator(path.parent, problems)
-    plugins = _load_plugins(root, validator)
+    plugins = _load_plugins(root, validator, given)
     values = {**_validate(root, validator), "plugins": plugins}
     if isinstance(values.get("weights"), Path):
         values["weights"] = Weights(path=values["weights"])
@@ -75,20 +82,24 @@ def _finish(root: Marked, path: Path, overrides: Sequence[str], problems: list[P
         places=validator.places,
         relative=frozenset(validator.relative),
         overrides=tuple(overrides),
+        secrets=secrets,
     )
 
 
-def _load_plugins(root: Marked, validator: Validator) -> Any:
+def _load_plugins(root: Marked, validator: Validator, given: bool) -> Any:
     """Run the plugin files first: what they define, the rest of the config may name."""
     node = root.value.get("plugins")
     if node is None:
         return []
     paths = validator.value(option_types(Options)["plugins"], node, ("plugins",))
     for index, plugin in enumerate(paths if paths is not INVALID else ()):
+        item = node.value[index]
         try:
-            load_plugin(plugin)
+            load_plugin(plugin, given=given and not in_run(item.mark))
+        except ConsentError:
+            raise
         except UsageError as error:
-            validator.complain(node.value[index], ("plugins", index), str(error))
+            validator.complain(item, ("plugins", index), str(error))
     return paths
 
 

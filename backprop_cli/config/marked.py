@@ -7,9 +7,10 @@ through, an error can still point at the line that a person wrote.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any, NamedTuple, TypeAlias
 
+from backprop_cli.consent import run_of
 from backprop_cli.errors import ConfigError, Problem
 
 Keys: TypeAlias = tuple[str | int, ...]  # ("architecture", 1, "units")
@@ -35,6 +36,11 @@ class Mark(NamedTuple):
 
 
 DEFAULT = Mark("default")
+
+
+def in_run(mark: Mark) -> bool:
+    """Whether a value was written in a file of a run directory, by whoever made that run."""
+    return mark.line is not None and not mark.origin.startswith("--set") and run_of(Path(mark.origin)) is not None
 
 
 class Marked:

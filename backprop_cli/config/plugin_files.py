@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
-import importlib.util
+import os
 import sys
+import types
 from pathlib import Path
-from zlib import crc32
 
+from backprop_cli import consent
 from backprop_cli.errors import PLUGIN_MODULE, UsageError
+from backprop_cli.reading import read_regular
+
+MAX_BYTES = 16 << 20  # of a plugin file
 
 
-def load_plugin(path: Path) -> None:
-    """Run a plugin file, once per process; its decorators register what it defines. Raises UsageError."""
+def load_plugin(path: Path, *, given: bool = False) -> None:
+    """Run a plugin file, once per process; its decorators register what it defines.
+
+    `given`: somebody has named this very file. One that came with a run needs consent. Raises UsageError, ConsentError.
+    """
     path = path.resolve()
-    if not path.is_file():
+    if not os.path.lexists(path):
         raise UsageError(f"plugin {path}: no such file; give the path relative to the config that names it")
+    if path.suffix != ".py":
+        raise UsageError(f"plugin {path}: not a Python file; expected a name ending in .py")
     try:
-        text = path.read_bytes()
+        text = read_regular(path, MAX_BYTES)
     except OSError as error:
         raise UsageError(f"plugin {path}: {error.strerror}") from None
-    module_name = f"{PLUGIN_MODULE}{path.stem}_{crc32(text):08x}"  # a copy of what is loaded is not loaded again
+    module_name = f"{PLUGIN_MODULE}{path.stem}_{consent.digest(text)[:16]}"  # a copy of it is not loaded again
     if module_name in sys.modules:
         return
-    spec = importlib.util.spec_from_file_location(module_name, path)
-    if spec is None or spec.loader is None:
-        raise UsageError(f"plugin {path}: not a Python file; expected a name ending in .py")
-    module = importlib.util.module_from_spec(spec)
+    if not given:
+        consent.require(path, text)
+    consent.announce(path)
+    module = types.ModuleType(module_name)
+    module.__file__ = str(path)
     sys.modules[module_name] = module
     try:
-        spec.loader.exec_module(module)
+        exec(compile(text, str(path), "exec", dont_inherit=True), module.__dict__)  # these bytes, and no .pyc
     except Exception as error:  # any mistake of the plugin's author, shown with its own words
         del sys.modules[module_name]
         raise UsageError(f"plugin {path}: {type(error).__name__}: {error}") from error

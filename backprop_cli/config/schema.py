@@ -117,7 +117,8 @@ class Config(Options):
 
     Paths to files are absolute; `relative` holds those that were written relative. `folder` is where the config
     lies. `marks` holds the place of every key that a file or `--set` gave (the rest are defaults); `places` the key
-    of every instance, by its id.
+    of every instance, by its id. `secrets` are the keys of values from variables of the environment that nobody
+    should see, with the `${env:…}` in their place.
     """
 
     path: Path | None = field(default=None, compare=False)
@@ -126,6 +127,7 @@ class Config(Options):
     places: dict[int, Keys] = field(default_factory=dict, compare=False, repr=False)
     relative: frozenset[Path] = field(default=frozenset(), compare=False, repr=False)
     overrides: tuple[str, ...] = field(default=(), compare=False)
+    secrets: dict[Keys, str] = field(default_factory=dict, compare=False, repr=False)
 
     def mark(self, path: Keys) -> Mark:
         """Where a path was written: the path itself, else the nearest one that holds it."""

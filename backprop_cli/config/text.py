@@ -6,6 +6,8 @@ anything is made of them. Scalars are resolved in `scalars`; keys are always str
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,9 @@ import yaml
 from backprop_cli.config.marked import MAX_DEPTH, MAX_NODES, Mark, Marked, copy, problem, size
 from backprop_cli.config.scalars import is_number, resolve
 from backprop_cli.configs import offered
+from backprop_cli.consent import named_in
 from backprop_cli.errors import ConfigError, Problem, suggest
+from backprop_cli.reading import open_regular
 
 MAX_BYTES = 64 * 2**20
 MAX_ALIASED = 100_000  # values that aliases stand for, all together
@@ -40,13 +44,14 @@ _PLAINER = {  # what the YAML library says -> what to do about it
 
 
 def read(path: Path) -> str:
-    """The text of a config file. Raises ConfigError for anything that is not UTF-8 text."""
+    """The text of a config file; that of a run is not read through a symbolic link. Raises ConfigError for anything
+    that is not UTF-8 text."""
 
     def refuse(message: str, line: int | None = None, column: int | None = None) -> ConfigError:
         return ConfigError([Problem(str(path), line, column, "", message)])
 
     try:
-        with path.open("rb") as file:
+        with os.fdopen(open_regular(path, links=named_in(path) is None), "rb") as file:
             data = file.read(MAX_BYTES + 1)
     except IsADirectoryError:
         inside = path / "config.yaml"
@@ -60,7 +65,9 @@ def read(path: Path) -> str:
         hint = f"; {ships} ships with bp: `bp train {ships}`, or `bp config copy {ships[3:]}`" if ships else hint
         raise refuse(f"no such file{hint}") from None
     except (OSError, ValueError) as error:
-        refused = refuse(f"cannot be read: {getattr(error, 'strerror', None) or error}")
+        linked = getattr(error, "errno", 0) == errno.ELOOP and path.is_symlink()
+        why = "a symbolic link, and a run's config is not read through one" if linked else None
+        refused = refuse(f"cannot be read: {why or getattr(error, 'strerror', None) or error}")
         refused.exit_code = 1 if isinstance(error, OSError) else 2  # the fault of the disk, or of the name
         raise refused from None
     if len(data) > MAX_BYTES:

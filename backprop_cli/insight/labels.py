@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from backprop_cli.commands import compare
-from backprop_cli.config import load_config, resolved
+from backprop_cli.config import recorded
 from backprop_cli.errors import BpError
 from backprop_cli.runs.directory import RunDirectory
 
@@ -57,7 +57,7 @@ def _layers(runs: Sequence[RunDirectory], differing: dict[str, list[Any]]) -> li
     """`with 2 batch_norm`, `without batch_norm`: which types of layer a run has more of than another."""
     if not any(path.startswith("architecture.") and path.endswith(".type") for path in differing):
         return ["" for _ in runs]
-    counts = [_types(resolved(load_config(run.config)).get("architecture")) for run in runs]
+    counts = [_types(recorded(run.config).get("architecture")) for run in runs]
     common, union = counts[0], counts[0]
     for each in counts[1:]:
         common, union = common & each, union | each

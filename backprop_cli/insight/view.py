@@ -96,7 +96,7 @@ class View:
     def metrics(self) -> list[Metric]:
         """The metrics that the run computed; none where its config can no longer be read."""
         try:
-            metrics: list[Metric] = build.config_of(self.run, self._warn).trainer.metrics
+            metrics: list[Metric] = build.config_of(self.run).trainer.metrics
         except BpError:
             return []
         return metrics

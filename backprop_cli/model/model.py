@@ -17,6 +17,7 @@ import numpy.typing as npt
 from backprop_cli.config.part import part
 from backprop_cli.config.plugin_files import load_plugin
 from backprop_cli.config.schema import Options
+from backprop_cli.consent import run_of
 from backprop_cli.data.batches import Batches
 from backprop_cli.data.dataset import Split
 from backprop_cli.data.files.matrix import Unseen
@@ -235,10 +236,11 @@ def _run_plugins(needed: Sequence[Plugin], given: Sequence[Path], path: Path) ->
     Raises UsageError where layers or transforms cannot be had.
     """
     without: set[str] = set()
-    by_content = {digest(each): each for each in given} if needed else {}
+    by_content = {digest(each): each for each in reversed(given)} if needed else {}
     for plugin in needed:
         if plugin.sha256 in by_content:
-            load_plugin(by_content[plugin.sha256])
+            file = by_content[plugin.sha256]
+            load_plugin(file, given=run_of(file) is None)
         elif {"architecture", "transforms"} & set(plugin.used_by):
             raise UsageError(
                 f"{path}: the model's {' and '.join(plugin.used_by)} need the plugin {plugin.file} "

@@ -66,7 +66,13 @@ class RunDirectory:
 
     @property
     def checkpoints(self) -> Path:
-        return self.path / CHECKPOINTS
+        """The folder of checkpoints. Raises RunError where it is a link to somewhere else."""
+        return self._own(CHECKPOINTS)
+
+    def _own(self, part: str) -> Path:
+        if (self.path / part).is_symlink():
+            raise failure(f"cannot use {self.path / part}", OSError(errno.ELOOP, os.strerror(errno.ELOOP)))
+        return self.path / part
 
     @property
     def plugins(self) -> Path:
@@ -81,11 +87,8 @@ class RunDirectory:
 
     def plugin_copies(self) -> list[Path]:
         """The run's own copies of its plugin files. Raises RunError if one is a link to somewhere else."""
-        found = sorted(self.plugins.glob("*.py"))
-        for path in (self.plugins, *found):
-            if path.is_symlink():
-                raise failure(f"cannot use {path}", OSError(errno.ELOOP, os.strerror(errno.ELOOP)))
-        return found
+        names = sorted(path.name for path in self._own(PLUGINS).glob("*.py"))
+        return [self._own(f"{PLUGINS}/{name}") for name in names]
 
     @classmethod
     def create(
@@ -132,8 +135,7 @@ class RunDirectory:
         """Keep every other writer out until `release`. Raises RunError, which names the holder, if there is one,
         and where a part of the directory is not what it should be."""
         for part in (RUN_JSON, CONFIG, METRICS, CHECKPOINTS, PLUGINS):
-            if (self.path / part).is_symlink():
-                raise failure(f"cannot use {self.path / part}", OSError(errno.ELOOP, os.strerror(errno.ELOOP)))
+            self._own(part)
         self._lock = Lock(self.path)
         self.info = _read_info(self.path)
         try:

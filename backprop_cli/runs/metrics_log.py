@@ -12,10 +12,11 @@ from typing import Any
 
 from backprop_cli.runs.files import write_atomically
 from backprop_cli.runs.json_text import dumps
-from backprop_cli.runs.plain import failure, open_plain, sync
+from backprop_cli.runs.plain import failure, open_plain, read_plain, sync
 
 FLUSH_SECONDS = 0.5
 MAX_ROW = 1 << 16  # bytes of a row that is found from the end
+MAX_LOG = 1 << 30  # bytes of a log that are read: some three million rows
 TAIL = 1 << 12  # bytes of the log that each checkpoint carries along, to repair a torn file with
 
 
@@ -93,8 +94,7 @@ def repair(path: Path, tail: bytes, rows: int) -> int:
 
 def _read(path: Path) -> bytes:
     try:
-        with os.fdopen(open_plain(path, os.O_RDONLY), "rb") as file:
-            return file.read()
+        return read_plain(path, MAX_LOG)
     except FileNotFoundError:
         return b""
     except OSError as error:
@@ -111,10 +111,11 @@ def _step(line: bytes) -> int | None:
 
 
 def read(path: Path) -> Iterator[dict[str, Any]]:
-    """The rows of a log. A torn last line is left out."""
-    if not path.exists():
-        return
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    """The rows of a log, none where there is no file. A torn last line is left out, and what is no JSON object.
+
+    Raises RunError for what is no regular file, or a link, or so large that no training wrote it.
+    """
+    for line in _read(path).split(b"\n"):
         try:
             row = json.loads(line)
         except (ValueError, RecursionError):

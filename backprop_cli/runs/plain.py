@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 import sys
 from functools import cache
 from pathlib import Path
 
 from backprop_cli.errors import RunError
+from backprop_cli.reading import open_regular, read_regular
 
 ADVICE = {
     errno.ENOSPC: "free some space",
@@ -38,20 +38,12 @@ def open_plain(path: Path, flags: int) -> int:
 
     Raises OSError.
     """
-    handle = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise OSError(errno.EINVAL, "not a regular file")
-    return handle
+    return open_regular(path, flags, links=False)
 
 
 def read_plain(path: Path, limit: int) -> bytes:
-    """A regular file of at most `limit` bytes. Raises OSError."""
-    with os.fdopen(open_plain(path, os.O_RDONLY), "rb") as file:
-        data = file.read(limit + 1)
-    if len(data) > limit:
-        raise OSError(errno.EFBIG, f"larger than {limit:,} bytes")
-    return data
+    """A regular file of at most `limit` bytes, not through a link. Raises OSError."""
+    return read_regular(path, limit, links=False)
 
 
 def sync(handle: int) -> None:

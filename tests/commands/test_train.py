@@ -180,7 +180,7 @@ class TestPlugins:
         run, log = self.make(tmp_path, "mine")
         done = bp("train", "--resume", run, "--quiet")
         assert done.code == 0, done.err
-        assert "running the plugins of" in done.err
+        assert "running the plugin" in done.err
         assert "mine.py" in done.err
         assert log.read_text() == "ran ran "
 

@@ -27,6 +27,8 @@ from backprop_cli.runs.directory import RunDirectory
 from backprop_cli.training.loop import Callback
 from tests.reliability.compare import EVERYTHING, outcome
 
+os.environ.setdefault("BP_STATE", tempfile.mkdtemp(prefix="bp-state-"))  # what is trained here is no user's
+
 TRACEBACK = 99  # exit code of a child that met a bug
 
 

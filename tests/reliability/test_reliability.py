@@ -11,9 +11,9 @@ import pytest
 
 from tests.conftest import ROOT
 
-FEW = [("kill", 4), ("damage", 8), ("torn", 3), ("diverging", 5)]
+FEW = [("kill", 4), ("damage", 8), ("torn", 3), ("diverging", 5), ("consent", 1)]
 ALL = [
-    *[("kill", 200), ("damage", 200), ("torn", 60), ("diverging", 100), ("together", 50)],
+    *[("kill", 200), ("damage", 200), ("torn", 60), ("diverging", 100), ("together", 50), ("consent", 4)],
     *[("hostile_inputs", None), ("syscalls", 1), ("faults", 1), ("clock", None)],
 ]
 TOOLS = {"syscalls": "strace", "faults": "strace", "clock": "cc"}

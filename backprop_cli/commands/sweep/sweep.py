@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from backprop_cli import consent
 from backprop_cli.commands.sweep.trials import Trial
 from backprop_cli.commands.sweep.workers import Died, Done, Started, Tell, Told, Workers
 from backprop_cli.config import load_config
@@ -190,6 +191,7 @@ def _work(task: tuple[str, tuple[str, ...], str, bool], tell: Tell) -> dict[str,
     """Run in a worker process: train one trial, or resume it where it was interrupted."""
     from backprop_cli.commands.train import resume, train
 
+    consent.keep_quiet()
     config, overrides, run_dir, again = task
     path = Path(run_dir)
     listening: dict[str, Any] = {"warn": lambda text: tell(("said", text)), "callbacks": [_Teller(tell)]}

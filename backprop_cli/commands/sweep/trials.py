@@ -170,21 +170,22 @@ def others(folder: Path, planned: Sequence[Trial], noted: Sequence[Mapping[str, 
     return []
 
 
-def changed(config: Path, folder: Path, again: Sequence[Trial] = ()) -> list[str]:
+def changed(config: Path, folder: Path, again: Sequence[Trial] = (), plugins: Sequence[Path] = ()) -> list[str]:
     """Options with another value now than when the trials in the folder were trained: `key: before, now after`.
 
-    Those that are trained `again` do not count. Of the others a few are looked at, and the one most like the config
-    tells: a single trial may have been made longer since.
+    `plugins` are the config's; what the trials themselves name is not run. Those that are trained `again` do not
+    count. Of the others a few are looked at, and the one most like the config tells: a single trial may have been
+    made longer since.
     """
     gone = {trial.id for trial in again}
     trained = (run for run in list_runs(folder) if run.path.name not in gone and _is_trial(run))
     found = []
     for run in itertools.islice(trained, LOOKED_AT):
         try:
-            now = load_config(config, run.info["overrides"])
-            before = load_config(run.config, [f"plugins={json.dumps([str(path) for path in now.plugins])}"])
+            now = load_config(config, run.info["overrides"], plugins=plugins)
+            before = load_config(run.config, plugins=now.plugins)
             copies = sorted(path.read_bytes() for path in run.plugin_copies())
-            plugins = sorted(path.read_bytes() for path in now.plugins)
+            wanted = sorted(path.read_bytes() for path in now.plugins)
         except (BpError, OSError):  # then this one cannot tell
             continue
         if now.trainer.kernels == "auto":
@@ -196,7 +197,7 @@ def changed(config: Path, folder: Path, again: Sequence[Trial] = ()) -> list[str
             for key, old, new in diff(before, now)
             if key != "name"
         ]
-        found.append(differ + ["the files of plugins"] * (copies != plugins))
+        found.append(differ + ["the files of plugins"] * (copies != wanted))
     return min(found, key=len, default=[])
 
 

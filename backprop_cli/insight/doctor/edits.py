@@ -40,10 +40,11 @@ class Patient:
     path: Path
     overrides: tuple[str, ...] = ()
     fallback: bool = False  # a run that was trained on its dataset's fallback
+    plugins: tuple[Path, ...] | None = None  # a run's own copies
 
     def config(self, edit: Edit | None = None) -> Config:
         """The config, or an edited one. Raises ConfigError."""
-        cfg = load_config(self.path, [*self.overrides, *(edit.set if edit else ())])
+        cfg = load_config(self.path, [*self.overrides, *(edit.set if edit else ())], plugins=self.plugins)
         if self.fallback and cfg.dataset.fallback is not None:
             return replace(cfg, dataset=replace(cfg.dataset.fallback, transforms=cfg.dataset.transforms))
         return cfg

@@ -7,7 +7,6 @@ verdict the cured training is examined in turn, until no sign is left.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from backprop_cli import build
-from backprop_cli.errors import BpError, CheckpointError, ConfigError, DataError, Problem
+from backprop_cli.errors import BpError, CheckpointError, ConfigError, ConsentError, DataError, Problem
 from backprop_cli.insight.doctor.edits import Patient
 from backprop_cli.insight.doctor.probe import Evidence, examples, kernel_scales, look
 from backprop_cli.insight.doctor.verdicts import Limits, Verdict, verdicts_on
@@ -61,11 +60,10 @@ def examine_run(run: RunDirectory, limits: Limits | None = None) -> Examination:
     try:
         cfg = build.config_of(run)
         untrained = build.prepare(cfg, observe=True, initial=True, **build.learnt(run), **limits.options)
-    except (ConfigError, DataError) as error:
+    except (ConfigError, ConsentError, DataError) as error:
         raise _gone(run, error) from None
     about = run.info.get("dataset")
-    plugins = json.dumps([str(each.absolute()) for each in run.plugin_copies()])
-    patient = Patient(run.config, (f"plugins={plugins}",), isinstance(about, dict) and "fallback" in about)
+    patient = Patient(run.config, (), isinstance(about, dict) and "fallback" in about, tuple(run.plugin_copies()))
     notes: list[str] = []
     baseline: Evidence | None = None
     rows = [row for row in read(run.path / DIAGNOSTICS) if _sound(row)]
@@ -124,12 +122,12 @@ def _recorded(run: RunDirectory, untrained: build.Prepared, rows: list[dict[str,
     )
 
 
-def _gone(run: RunDirectory, error: ConfigError | DataError) -> BpError:
+def _gone(run: RunDirectory, error: ConfigError | ConsentError | DataError) -> BpError:
     """The error, with what is still possible."""
     left = f"the run cannot be built again; what it recorded is in {run.metrics} and {run.path / DIAGNOSTICS}"
     if isinstance(error, ConfigError):
         return ConfigError([*error.problems, Problem(str(run.config), None, None, "", left)])
-    return DataError(f"{error}\n{left}")
+    return type(error)(f"{error}\n{left}")
 
 
 def _layers(evidence: Evidence) -> list[dict[str, Any]]:

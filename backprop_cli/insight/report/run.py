@@ -18,9 +18,11 @@ from backprop_cli.insight.layout import READABLE
 from backprop_cli.insight.report.markup import Line, Markup, chart, details, element, escape, join, note, number, table
 from backprop_cli.insight.report.mistakes import Mistake, data_uri, is_image, mistakes
 from backprop_cli.insight.view import Answers, View
+from backprop_cli.runs.plain import failure, read_plain
 
 WRITTEN = 25  # classes up to which the matrix is a table
 PROBE = Limits(steps=300, work=1e10)  # of the doctor's: a report is written in a few seconds
+MAX_CONFIG = 1 << 20  # bytes of a config that are shown
 PAIRS = 20  # confusions listed beyond that
 FLOW = {  # what diagnostics hold: title, whether decades matter
     "gradient_norm": ("norm of the gradient", True),
@@ -190,9 +192,9 @@ def _picture(view: View, kind: str) -> Markup:
 def config_and_environment(view: View, open_: bool) -> Markup:
     """The resolved config, and everything run.json says."""
     try:
-        config = view.run.config.read_text(encoding="utf-8")
+        config = read_plain(view.run.config, MAX_CONFIG).decode("utf-8", "replace")
     except OSError as error:
-        config = f"({error})"
+        config = f"({failure(f'cannot read {view.run.config}', error)})"
     environment = [[key, value] for key, value in _flat(view.run.info) if not re.match(r"(metrics|best)\b", key)]
     return join(
         [

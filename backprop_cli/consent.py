@@ -1,0 +1,107 @@
+"""Whose runs are opened, and which plugin files may run.
+
+A plugin is Python code, and so whoever runs it lets its author do anything. A file that somebody names on the command
+line, or in a config of their own, runs. One that comes with a run runs only where this user has trained with the very
+same bytes before, or says --allow-plugins. What was trained here is remembered by SHA-256 in a file outside of all
+runs: `plugins` under $BP_STATE, or in the user's state folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from backprop_cli.errors import ConsentError
+from backprop_cli.reading import open_regular, read_regular
+
+FLAG = "--allow-plugins"
+REMEMBERED = "trained"
+MAX_REMEMBERED = 16 << 20  # bytes of that file: some 150,000 runs
+RUN_FILES = ("config.yaml", "checkpoints")  # beside run.json, what makes a folder a run
+
+ALLOWED = "BP_ALLOW_PLUGINS"  # a variable of the environment, which the processes of a sweep inherit
+_silent = False
+
+
+def allow_plugins() -> None:
+    """Let plugins of runs run from now on, whoever wrote them; `--allow-plugins` on the command line."""
+    os.environ[ALLOWED] = "1"
+
+
+def keep_quiet() -> None:
+    """Do not say which plugins run: another process has."""
+    global _silent
+    _silent = True
+
+
+def digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def trained_here(data: bytes) -> bool:
+    """Whether this user has trained with a plugin, or written a run's config, of these very bytes."""
+    return digest(data) in _remembered()
+
+
+def require(path: Path, data: bytes) -> None:
+    """Raise ConsentError unless a plugin that came with a run may run."""
+    if not os.environ.get(ALLOWED) and not trained_here(data):
+        raise ConsentError(
+            f"{path} is Python code that came with a run and was not trained with here, so it was not run; "
+            f"read it, then repeat the command with {FLAG}"
+        )
+
+
+def announce(path: Path) -> None:
+    """Say that a plugin is about to run."""
+    if not _silent:
+        print(f"bp: running the plugin {path}, which is Python code", file=sys.stderr, flush=True)
+
+
+def remember(files: Iterable[Path]) -> None:
+    """Note that this user trained with these files; of no use to anybody who cannot write to the state folder.
+
+    Raises OSError.
+    """
+    known = _remembered()
+    lines = {f"{found}\n" for path in files if (found := digest(path.read_bytes())) not in known}
+    if lines:
+        place = _place()
+        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle = open_regular(place, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        try:
+            os.write(handle, "".join(sorted(lines)).encode())
+        finally:
+            os.close(handle)
+
+
+def _remembered() -> frozenset[str]:
+    try:
+        return frozenset(read_regular(_place(), MAX_REMEMBERED).decode("ascii", "replace").split())
+    except OSError:
+        return frozenset()
+
+
+def _place() -> Path:
+    given = os.environ.get("BP_STATE")
+    if given:
+        return Path(given).expanduser().absolute() / REMEMBERED
+    import platformdirs  # not needed where BP_STATE is set
+
+    return Path(platformdirs.user_state_dir("bp")) / REMEMBERED
+
+
+def run_of(path: Path) -> Path | None:
+    """The run directory that a file lies in, as it is named or where its links lead; None where in none."""
+    return named_in(path) or named_in(Path(os.path.realpath(path)))
+
+
+def named_in(path: Path) -> Path | None:
+    """The run directory that a path names a file of, links not followed."""
+    for each in Path(os.path.abspath(path)).parents:
+        if os.path.lexists(each / "run.json") and any(os.path.lexists(each / name) for name in RUN_FILES):
+            return each
+    return None
