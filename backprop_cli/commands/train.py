@@ -14,7 +14,7 @@ from typing import Any
 from backprop_cli import __version__, consent
 from backprop_cli.build import Prepared, config_of, describe, prepare, training
 from backprop_cli.commands.changes import changed
-from backprop_cli.config import Config, dump, load_config
+from backprop_cli.config import Config, dump, load_config, masked
 from backprop_cli.config.marked import dotted
 from backprop_cli.data.fingerprint import fingerprint
 from backprop_cli.data.pipeline import transforms_state
@@ -114,7 +114,7 @@ def train(
         made = training(prepared)
         for remark in remarks(made[0]):
             (warn or to_stderr)(remark)
-        about = _about(prepared, command)
+        about = masked(cfg, _about(prepared, command))
         signals.wait_for_step()
         folder = run_dir or runs / cfg.name  # every run lies as deep as this one
         run = RunDirectory.create(cfg.name, dump(cfg, folder), about, runs=runs, exact=run_dir, plugins=cfg.plugins)
@@ -288,14 +288,14 @@ def _about(prepared: Prepared, command: Sequence[str]) -> dict[str, Any]:
     """What run.json says about where a run comes from."""
     cfg, dataset = prepared.config, prepared.dataset
     return {
-        "name": cfg.secrets.get(("name",), cfg.name),
+        "name": cfg.name,
         "started": now(),
         "ended": None,
         "command": list(command),
         "overrides": list(cfg.overrides),
         "versions": _versions(),
         "host": {"name": platform.node(), "system": platform.platform(), "cpus": os.cpu_count(), "pid": os.getpid()},
-        "seed": cfg.secrets.get(("seed",), cfg.seed),
+        "seed": cfg.seed,
         "kernels": prepared.network.kernels.which,
         "dataset": {
             "source": dataset.source,

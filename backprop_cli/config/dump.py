@@ -66,6 +66,21 @@ def resolved(cfg: Config) -> dict[str, Any]:
     return found
 
 
+def masked(cfg: Config, document: Any) -> Any:
+    """Plain data about a config with every value that is a secret of it replaced by its `${env:…}`."""
+    values = dict(_flat(_options(cfg, Options)))
+    secrets = {values[path]: text for path, text in cfg.secrets.items() if isinstance(values.get(path), str | int)}
+    return _masked(document, secrets) if secrets else document
+
+
+def _masked(value: Any, secrets: Mapping[Any, str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _masked(each, secrets) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_masked(each, secrets) for each in value]
+    return secrets.get(value, value) if isinstance(value, str | int) and not isinstance(value, bool) else value
+
+
 class Reference(str):
     """Text that stays `${env:…}` when it is dumped."""
 
