@@ -40,12 +40,9 @@ def options(cls: type) -> list[dict[str, Any]]:
 
 def _option(cls: type, name: str, own: bool) -> dict[str, Any]:
     field = registry.options(cls)[name]
-    missing = dataclasses.MISSING
-    required = field.default is missing and field.default_factory is missing
     marker = registry.registered_fields(cls).get(name)
-    if marker and marker.default:
-        required = False
-    default = None if field.default is missing else field.default
+    required = registry.required(cls, name) and not (marker and marker.default)
+    default = None if field.default is dataclasses.MISSING else field.default
     if field.default_factory in (list, dict):
         default = field.default_factory()
     return {

@@ -11,7 +11,8 @@ from backprop_cli import registry
 from backprop_cli.config.dump import Dumper
 from backprop_cli.config.leaves import accepts
 from backprop_cli.config.types import Leaf, ListOf, MapOf, Named, OneOf, option_types, parts
-from backprop_cli.errors import did_you_mean, suggest
+from backprop_cli.errors import did_you_mean, expected, suggest
+from backprop_cli.registry import Registered
 
 CANDIDATES: list[Any] = [32, 1, 2, 0.1, 1.0, 0, -1, True, "name", [1], [2, 2], ["name"], {"name": 1}, {"name": "text"}]
 SYNONYMS = {  # other libraries' words for an option
@@ -87,6 +88,18 @@ def unknown_key(key: str, known: Sequence[str], owner: str = "") -> str:
     listed = f"expected one of {', '.join(known)}" if known else "it has no options"
     message = f"unknown key {key!r}{f' of {owner}' if owner else ''}; {listed}"
     return message + did_you_mean(near)
+
+
+def unnamed(marker: Registered, given: dict[str, Any]) -> str:
+    """What to say about a mapping that does not name its class: `{dense: {units: 3}}`, `{units: 3}`."""
+    known = registry.names(marker.kind)
+    word = next((word for word in given if word in known), None)
+    if word is None:
+        return f"missing key {marker.key!r}; {expected('', known)}"
+    options = given[word]
+    rest = {key: value for key, value in given.items() if key != word}
+    meant = {marker.key: word, **(options if isinstance(options, dict) else {}), **rest}
+    return f"missing key {marker.key!r}; did you mean {flow(meant)}?"
 
 
 def flow(value: Any) -> str:

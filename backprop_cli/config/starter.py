@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from backprop_cli import registry
+from backprop_cli.config.catalogue import nested
 from backprop_cli.errors import UsageError, expected
 
 _TRAINER = """\
 trainer:
-  epochs: {epochs}
-  batch_size: {batch}
-  metrics: [{metric}]
-  early_stopping: {{monitor: validation/loss, patience: {patience}}}   # the best epoch's weights come back
+  {epochs}
+  {batch_size}
+  {metrics}
+  early_stopping:
+    {monitor}
+    {patience}
 """
 
 _CLASSIFICATION = """\
@@ -116,5 +122,19 @@ def starter(task: str = "classification", file: str = "config.yaml") -> str:
     """The text of a first config for a task. Raises UsageError for a task there is none for."""
     if task not in _STARTERS:
         raise UsageError(f"no starter for {task!r}; {expected(task, TASKS)}")
-    text, trainer = _STARTERS[task]
-    return (text + _TRAINER).format(file=file, **trainer)
+    text, values = _STARTERS[task]
+    trainer: Any = registry.get("section", "trainer")
+    stopping = nested(trainer)["early_stopping"]
+    lines = {
+        "epochs": commented(trainer, "epochs", values["epochs"]),
+        "batch_size": commented(trainer, "batch_size", values["batch"]),
+        "metrics": commented(trainer, "metrics", f"[{values['metric']}]"),
+        "monitor": commented(stopping, "monitor", "validation/loss"),
+        "patience": commented(stopping, "patience", values["patience"]),
+    }
+    return (text + _TRAINER).format(file=file, **lines)
+
+
+def commented(cls: type, option: str, value: object) -> str:
+    """`option: value   # what it means`, in the words that the reference has."""
+    return f"{f'{option}: {value}':<26} # {registry.about(cls, option)}"

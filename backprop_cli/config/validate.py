@@ -7,7 +7,6 @@ inside a leaf is pydantic's (`leaves.py`). Bare names are written out in the nod
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 from backprop_cli import registry
 from backprop_cli.config import leaves
 from backprop_cli.config.marked import DEFAULT, Keys, Marked, copy, dotted, plain, problem
-from backprop_cli.config.spelling import example, flow, nearest_key, unknown_key
+from backprop_cli.config.spelling import example, nearest_key, unknown_key, unnamed
 from backprop_cli.config.types import Leaf, ListOf, MapOf, Named, OneOf, OptionType, Section, option_types
 from backprop_cli.config.words import describe, got, one
 from backprop_cli.errors import BpError, Problem, UnknownNameError, expected
@@ -136,7 +135,7 @@ class Validator:
         named = node.value.get(key)
         if named is None:
             if marker.default is None:
-                return self.complain(node, path, self.unnamed(marker, node))
+                return self.complain(node, path, unnamed(marker, plain(node)))
             named = node.value[key] = Marked(marker.default, DEFAULT, DEFAULT)
         cls = self.lookup(kind, named, (*path, key))
         if cls is None:
@@ -183,17 +182,6 @@ class Validator:
             return None
         return found
 
-    def unnamed(self, marker: Registered, node: Marked) -> str:
-        """What to say about a mapping that does not say which class it is."""
-        known = registry.names(marker.kind)
-        word = next((word for word in node.value if word in known), None)
-        if word is None:
-            return f"missing key {marker.key!r}; {expected('', known)}"
-        given = plain(node)
-        options = given.pop(word)
-        meant = {marker.key: word, **(options if isinstance(options, dict) else {}), **given}
-        return f"missing key {marker.key!r}; did you mean {flow(meant)}?"
-
     def sugar(self, word: str, node: Marked, path: Keys) -> Any:
         """`residual: […]`, with `name` and `inputs` beside it or inside."""
         cls = registry.get("sugar", word)
@@ -235,13 +223,13 @@ class Validator:
         if len(unknown) > MAX_UNKNOWN:
             self.complain(node, path, f"{len(unknown) - MAX_UNKNOWN:,} more unknown keys")
         values = {}
-        for name, field in options.items():
+        for name in options:
             if name in node.value:
                 inside = getattr(cls, "inside", None)  # a layer may have an array of that name
                 self.locates = not isinstance(inside, dict) or inside.get(name) not in node.value
                 values[name] = self.value(types[name], node.value[name], (*path, name))
                 self.locates = True
-            elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+            elif registry.required(cls, name):
                 if name in meant:  # said already, at the mistyped key
                     continue
                 self.complain(node, path, f"missing key {name!r}; for example {example(cls, name)}")

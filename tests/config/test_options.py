@@ -11,9 +11,10 @@ import pytest
 from annotated_types import Ge
 
 from backprop_cli import registry
-from backprop_cli.config.catalogue import entry
+from backprop_cli.config.catalogue import entry, nested
 from backprop_cli.config.jsonschema import schema
 from backprop_cli.config.schema import Options
+from backprop_cli.config.starter import TASKS, starter
 from backprop_cli.registry import Doc
 from tests.conftest import ROOT
 
@@ -79,6 +80,15 @@ def test_every_property_of_the_schema_is_described() -> None:
     assert [
         path for path, each in found.items() if path.count(".properties") == 0 and not each.get("description")
     ] == []
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_first_config_says_what_its_options_mean(task: str) -> None:
+    text = starter(task)
+    trainer = registry.get("section", "trainer")
+    for cls, option in ((trainer, "epochs"), (trainer, "batch_size"), (nested(trainer)["early_stopping"], "patience")):
+        assert any(line.strip().startswith(f"{option}:") and line.endswith(f"# {registry.about(cls, option)}")
+                   for line in text.splitlines()), option  # fmt: skip
 
 
 @pytest.mark.parametrize(("kind", "name", "option"), [("layer", "dense", "units"), ("optimizer", "sgd", "clip_norm")])
