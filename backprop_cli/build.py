@@ -363,6 +363,8 @@ def load(
     """
     given = Path(source)
     if is_model(given):
+        if checkpoint != "best":
+            raise UsageError(f"{source} is the file of a model already; --checkpoint {checkpoint} is for a run")
         run, path = run_around(given), given
     else:
         run = find_run(str(source), runs)

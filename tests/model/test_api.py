@@ -140,6 +140,8 @@ def test_what_cannot_be_loaded_is_one_line(tmp_path: Path, iris: Path) -> None:
     assert load(iris, "last").path == iris / "checkpoints" / "last.safetensors"
     with pytest.raises(BpError):
         load(iris, "nonesuch.safetensors")
+    with pytest.raises(UsageError, match="is the file of a model already"):
+        load(iris / "checkpoints" / "best.safetensors", "last")
 
 
 def test_values_have_no_probability(tmp_path: Path) -> None:
