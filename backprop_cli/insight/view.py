@@ -66,8 +66,8 @@ def alone(network: Network) -> str | None:
     for node in network.nodes:
         if node.layer.mixes_examples and len(node.shape) == 1:
             return (
-                f"{node.name} normalizes over the batch: of one example alone nothing is left there but β, "
-                "and no gradient passes to the layers before it"
+                f"{node.name} normalizes over the batch: one example alone has no statistics, and the running ones "
+                "stand in for them here"
             )
     return None
 
