@@ -75,6 +75,8 @@ dress(app)
 
 def main() -> None:
     """Entry point of `bp`. Exit codes: 0 done, 1 it ran and failed, 2 wrong usage or config, 128 + signal."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # as __main__ has left it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     _exit_on(signal.SIGTERM)
     _exit_on(signal.SIGHUP)
     arguments = [each for each in sys.argv[1:] if each not in ("--debug", consent.FLAG)]  # anywhere in the line
@@ -100,7 +102,7 @@ def run(arguments: list[str], debug: bool) -> Any:
         return fail(error if isinstance(error, ConfigError) else f"bp: {error}", error.exit_code)
     except WrongUsage as error:
         return fail(usage(error), 2)
-    except typer.Abort:
+    except (typer.Abort, KeyboardInterrupt):
         return 130
     except (OSError, MemoryError, SystemExit) as error:
         if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):

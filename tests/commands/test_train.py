@@ -187,9 +187,7 @@ class TestPlugins:
     def test_what_its_config_names_elsewhere_is_not_run(self, bp, tmp_path: Path) -> None:
         run, log = self.make(tmp_path, "yours")
         (run / "plugins/yours.py").rename(tmp_path / "planted.py")
-        (run / "config.yaml").write_text(
-            (run / "config.yaml").read_text().replace(str(tmp_path / "yours.py"), str(tmp_path / "planted.py"))
-        )
+        (run / "config.yaml").write_text((run / "config.yaml").read_text().replace("yours.py", "planted.py"))
         assert "planted.py" in (run / "config.yaml").read_text()
         assert bp("train", "--resume", run).code == 0
         assert log.read_text() == "ran "

@@ -169,7 +169,10 @@ class Workers:
                     return
                 idle = _Worker(self._work)
                 self._workers.append(idle)
-            number, task = self._waiting.popleft()
+            try:
+                number, task = self._waiting.popleft()
+            except IndexError:  # a signal has emptied it while the process started
+                return
             try:
                 idle.pipe.send(task)
             except OSError:  # it died between two tasks
