@@ -60,7 +60,7 @@ def read(path: Path) -> str:
     except FileNotFoundError:
         here = [each.name for each in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
         near = suggest(path.name, here)
-        ships = offered(path)
+        ships = None if near else offered(path)
         hint = f"; did you mean {str(path.with_name(near))!r}?" if near else ""
         hint = f"; {ships} ships with bp: `bp train {ships}`, or `bp config copy {ships[3:]}`" if ships else hint
         raise refuse(f"no such file{hint}") from None

@@ -42,7 +42,7 @@ def located(source: str | Path) -> Path:
     if name not in names():
         near = suggest(name, names()) or suggest(Path(name).name, [Path(each).name for each in names()])
         found = next((each for each in names() if near and each in (near, f"lessons/{near}")), None)
-        hint = f"; did you mean {PREFIX}{found}?" if found else ""
+        hint = f"; did you mean {PREFIX}{found}?" if found else ";"
         raise UsageError(f"no config called {name!r} ships with bp{hint} `bp config ls` lists them")
     return folder() / f"{name}.yaml"
 

@@ -40,7 +40,7 @@ def bash(command: str, cwd: Path, **environment: str) -> subprocess.CompletedPro
         (["check", "configs/xor.yml"], "did you mean 'configs/xor.yaml'"),
         (["check", "configs/xor.yaml", "--set", "optimizer.leaning_rate=1"], "did you mean 'learning_rate'"),
         (["check", "configs/xor.yaml", "--unset", "optimiser"], "did you mean 'optimizer'"),
-        (["train", "--resume", "latest", "--seed", "3"], "only --epochs can be changed"),
+        (["train", "--resume", "latest", "--seed", "3"], "keeps its name, seed and directory"),
     ],
 )
 def test_wrong_words_are_answered_with_the_right_ones(bp, typed: list[str], meant: str) -> None:
