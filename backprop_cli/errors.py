@@ -7,6 +7,7 @@ what came, what to do. Anything else that escapes is a bug in `bp` and shows a t
 from __future__ import annotations
 
 import difflib
+import re
 import sys
 import traceback
 from collections.abc import Iterable, Sequence
@@ -155,6 +156,15 @@ def plugin_failure(error: BaseException) -> str | None:
     return found
 
 
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def visible(text: str) -> str:
+    """Text with control characters, escape sequences and changes of direction written out, as `\\x1b`: a name that
+    somebody else chose must not steer a terminal."""
+    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
 def to_stderr(message: str) -> None:
     """Say on stderr what must be said also where nobody listens to warnings."""
-    print(f"bp: {message}", file=sys.stderr)
+    print(f"bp: {visible(message)}", file=sys.stderr)

@@ -17,7 +17,7 @@ import typer
 from backprop_cli import __version__, cli, consent
 from backprop_cli.cli import streams
 from backprop_cli.cli.group import Root, dress
-from backprop_cli.errors import BpError, ConfigError, InterruptedRunError, plugin_failure, suggest
+from backprop_cli.errors import BpError, ConfigError, InterruptedRunError, plugin_failure, suggest, visible
 
 NO_COMMANDS = {"main", "ui"}  # ui imports rich and NumPy
 #: wrong usage as typer finds it; the class is click's, which newer versions of typer have inside
@@ -144,7 +144,7 @@ def fail(message: object, status: int) -> int:
     except OSError:
         streams.discard(sys.stdout)
     try:
-        print(message, file=sys.stderr, flush=True)
+        print(visible(str(message)), file=sys.stderr, flush=True)
     except OSError:
         streams.discard(sys.stderr)
     return status

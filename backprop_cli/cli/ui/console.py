@@ -12,6 +12,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from backprop_cli.cli.streams import Careful
+from backprop_cli.errors import visible
 
 
 class Reader(Console):
@@ -28,12 +29,12 @@ out = Reader(highlight=False, width=None if sys.stdout.isatty() or "COLUMNS" in 
 
 def warn(message: str) -> None:
     """A warning nobody can overlook."""
-    err.print(Panel.fit(Text(message), title="WARNING", border_style="bold yellow"))
+    err.print(Panel.fit(Text(visible(message)), title="WARNING", border_style="bold yellow"))
 
 
 def note(message: str) -> None:
     """A line to stderr."""
-    err.print(message, markup=False, soft_wrap=True)
+    err.print(visible(message), markup=False, soft_wrap=True)
 
 
 def loading(task: str, done: int, total: int | None) -> None:

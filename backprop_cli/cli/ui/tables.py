@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from backprop_cli.cli.ui.console import err, out
+from backprop_cli.errors import visible
 from backprop_cli.runs.json_text import dumps
 
 LEGIBLE = 16  # columns that a folded cell takes at least
@@ -20,7 +21,9 @@ LEGIBLE = 16  # columns that a folded cell takes at least
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], right: Sequence[str] = ()) -> None:
     """A table on stdout. In a narrow terminal its widest column folds, or every row becomes a block of lines."""
-    cells = [[cell if isinstance(cell, str) else number(cell) for cell in row] for row in rows]
+    columns = [visible(column) for column in columns]
+    right = [visible(column) for column in right]
+    cells = [[visible(cell if isinstance(cell, str) else number(cell)) for cell in row] for row in rows]
     widths = [max(map(cell_len, column)) for column in zip(columns, *cells, strict=True)]
     if sum(widths) + 2 * len(widths) <= out.width and not any("\n" in cell for row in cells for cell in row):
         lines = ("  ".join(_padded(row, widths, [name in right for name in columns])) for row in [columns, *cells])
@@ -89,8 +92,10 @@ def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], format: st
         table(columns, rows, right=numeric)
     elif format == "csv":
         writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows([["" if cell is None else cell for cell in row] for row in rows])
+        writer.writerow([visible(column) for column in columns])
+        writer.writerows(
+            [["" if cell is None else visible(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
+        )
     else:
         objects = [dict(zip(columns, row, strict=True)) for row in rows]
         if format == "json":
