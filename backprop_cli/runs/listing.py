@@ -12,6 +12,7 @@ from typing import Any
 from backprop_cli.errors import BpError, UsageError, did_you_mean, suggest
 from backprop_cli.runs.directory import SWEEP, RunDirectory, moment
 from backprop_cli.runs.metrics_log import last
+from backprop_cli.runs.plain import read_plain
 
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "<=": operator.le,
@@ -22,6 +23,7 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
     "=": operator.eq,
 }
+MAX_CONFIG = 1 << 20  # bytes of a config that columns are taken from
 Near = Callable[[str], set[str]]  # names like this one that some run could have, itself included if it is one
 _WHERE = re.compile(r"^\s*([^<>=!]+?)\s*(<=|>=|!=|==|<|>|=)\s*(.*?)\s*$")
 
@@ -88,7 +90,7 @@ def _section(row: dict[str, Any], key: str) -> Any:
     """A run's config, or of one that bp wrote only this key: thousands of files take too long to parse."""
     if "config" not in row:
         try:
-            row["config"] = (Path(row["path"]) / "config.yaml").read_text(encoding="utf-8")
+            row["config"] = read_plain(Path(row["path"]) / "config.yaml", MAX_CONFIG).decode()
         except (OSError, ValueError):
             row["config"] = ""
     lines = re.search(rf"^{re.escape(key)}:.*\n(?:[ -].*\n)*", row["config"], re.MULTILINE)
@@ -101,7 +103,7 @@ def _parsed(text: str) -> Any:
 
     try:
         return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except yaml.YAMLError:
+    except (yaml.YAMLError, RecursionError, ValueError):
         return None
 
 
