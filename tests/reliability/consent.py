@@ -32,6 +32,9 @@ COMMANDS = [
     "runs compare mine {run} --plot c.svg",
     "eval {run}",
     "predict {run} input.npy",
+    "export {run} --to numpy -o m.npz",
+    "runs pack {run} -o r.zip",
+    "data info {config}",
     "trace {run}",
     "doctor {run}",
     "report {run} -o r.html",
@@ -57,6 +60,7 @@ COMMANDS = [
 ]
 #: commands that take neither a run nor a config
 OTHERS = {"data", "layers", "activations", "losses", "optimizers", "schedules", "initializers", "metrics", "transforms"}
+OTHERS |= {"loggers", "lesson"}
 
 
 def in_the_config(run: Path, evil: str) -> None:
