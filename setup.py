@@ -1,22 +1,46 @@
-"""What pyproject.toml cannot say: the build copies the repository's configs/ into the package."""
+"""What pyproject.toml cannot say: kernels are built where there is a C compiler, and the wheel gets configs/.
 
+The library of kernels has no Python in it and is loaded by ctypes, so that a wheel holds for every Python version on
+one kind of system.
+"""
+
+from __future__ import annotations
+
+import runpy
 from pathlib import Path
 from shutil import copytree, ignore_patterns
+from typing import Any
 
 from setuptools import setup
+from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_py import build_py
 
 HERE = Path(__file__).parent
+BUILD = runpy.run_path(str(HERE / "backprop_cli/engine/kernels/compiled/build.py"))
 
 
-class BuildWithConfigs(build_py):
-    """The package's own files, and configs/ as backprop_cli/configs/."""
+class BuildWithKernelsAndConfigs(build_py):
+    """The package's own files; the library of kernels beside its sources; and configs/ as backprop_cli/configs/."""
 
     def run(self) -> None:
+        failure = BUILD["build"]()
+        if failure:
+            self.warn(f"bp is installed without compiled kernels and will use NumPy's: {failure}")
         super().run()
         if not self.editable_mode:
             target = Path(self.build_lib) / "backprop_cli" / "configs"
             copytree(HERE / "configs", target, dirs_exist_ok=True, ignore=ignore_patterns("__pycache__"))
 
 
-setup(cmdclass={"build_py": BuildWithConfigs})
+class ForOnePlatform(bdist_wheel):
+    """`py3-none-<platform>` where the library is in the wheel, else `py3-none-any`."""
+
+    def finalize_options(self) -> None:
+        super().finalize_options()
+        self.root_is_pure = BUILD["compiler"]() is None
+
+    def get_tag(self) -> Any:
+        return "py3", "none", super().get_tag()[2]
+
+
+setup(cmdclass={"build_py": BuildWithKernelsAndConfigs, "bdist_wheel": ForOnePlatform})

@@ -25,8 +25,8 @@ from backprop_cli.data.loading import load_dataset
 from backprop_cli.data.pipeline import fit_transforms, load_transforms_state
 from backprop_cli.data.schema import Schema, schema_of
 from backprop_cli.data.transform import Transform
+from backprop_cli.engine import kernels as kernel_sets
 from backprop_cli.engine.graph import Network
-from backprop_cli.engine.kernels import compilable
 from backprop_cli.engine.metrics.base import tell
 from backprop_cli.engine.reading import Reading
 from backprop_cli.engine.targets import Targets, read
@@ -234,7 +234,7 @@ def _first_weights(cfg: Config, built: Network, warn: Warn | None) -> None:
 
 def kernels(cfg: Config) -> str:
     """Which set of kernels a config runs with."""
-    return "numpy" if cfg.trainer.kernels == "auto" else str(cfg.trainer.kernels)
+    return kernel_sets.best() if cfg.trainer.kernels == "auto" else str(cfg.trainer.kernels)
 
 
 def training(prepared: Prepared, callbacks: Sequence[Callback] = ()) -> tuple[Loop, Best]:
@@ -249,7 +249,7 @@ def training(prepared: Prepared, callbacks: Sequence[Callback] = ()) -> tuple[Lo
     default = "validation/loss" if validation is not None else "train/loss"
     monitor = (stopping and stopping.monitor) or options.checkpoint.monitor or default
     best = Best(monitor, prepared.network.store, stopping, options.metrics)
-    threads = [Threads()] if prepared.network.kernels.which == "numba" else []
+    threads = [Threads()] if prepared.network.kernels.which == "compiled" else []
     try:
         loop = Loop(prepared.network, optimizer, train, validation, options, [best, *threads, *callbacks])
     except BuildError as error:
@@ -331,7 +331,7 @@ def load_run(
     checkpoint: `best`, `last` or a file. Raises CheckpointError, DataError."""
     path = run.checkpoint(checkpoint)
     cfg = config_of(run)
-    network_options.setdefault("kernels", kernels(cfg) if compilable() else "numpy")
+    network_options.setdefault("kernels", "numpy" if kernel_sets.missing() else kernels(cfg))
     model = Model.read(path, run.plugin_copies(), seed=cfg.seed, **network_options)
     if model is None:
         file = CheckpointFile(path)

@@ -1,6 +1,6 @@
 """What shuffled batches cost: a training step of the MNIST MLP with and without drawing its batch.
 
-    python benchmarks/batches.py [FILE.npy] [--kernels numpy|numba]
+    python benchmarks/batches.py [FILE.npy] [--kernels numpy|compiled]
 
 FILE holds float32 rows (N, 784); without it, one of 1 GB is written to a temporary folder. Each
 figure is the best of several short turns, so that a busy machine shows least. `from the disk` drops the
@@ -75,7 +75,7 @@ def microseconds(step: Callable[[Any, Any], None], batches: Iterator[Any]) -> fl
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("file", type=Path, nargs="?")
-    parser.add_argument("--kernels", choices=["numpy", "numba"], default="numpy")
+    parser.add_argument("--kernels", choices=["numpy", "compiled"], default="numpy")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, threadpool_limits(1):
         path = given.file or written(folder)

@@ -1,6 +1,6 @@
 """Milliseconds of a training step's forward and backward pass of a small CNN, beside PyTorch where it is installed.
 
-OMP_NUM_THREADS=1 python benchmarks/cnn.py [numpy|numba] [batch]
+OMP_NUM_THREADS=1 python benchmarks/cnn.py [numpy|compiled] [batch]
 
 Steps of the two alternate, so that both meet the same machine; then follow the least times of our layers.
 """

@@ -55,7 +55,7 @@ def epoch(peers: Sequence[str], rounds: int, say: Say) -> dict[str, Any]:
         data = Path(folder) / "mnist.npz"
         save_data("mnist", data)
         commands: dict[str, tuple[list[str], dict[str, str]]] = {}
-        for kernels in ("numpy", "numba"):
+        for kernels in ("numpy", "compiled"):
             path = Path(folder) / f"{kernels}.yaml"
             path.write_text(yaml.safe_dump(_config(data, kernels)))
             run = [sys.executable, "-m", "backprop_cli", "train", str(path), "--runs", folder, "--quiet"]
@@ -82,13 +82,9 @@ def _in_turn(
     commands: dict[str, tuple[list[str], dict[str, str]]], peers: Sequence[str], rounds: int, say: Say, what: str
 ) -> dict[str, Any]:
     chosen = [name for name in commands if name in peers or name.startswith("bp")]
-    skipped = [
-        why for name in chosen if name in ("torch", "keras-tf", "keras-jax", "bp-numba") and (why := missing(name))
-    ]
+    skipped = [why for name in chosen if name in ("torch", "keras-tf", "keras-jax") and (why := missing(name))]
     chosen = [name for name in chosen if not any(why.startswith(f"{name}:") for why in skipped)]
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in chosen}
-    if "bp-numba" in chosen:
-        measure(*commands["bp-numba"])  # compiles, once on a machine
     for number in range(rounds):
         for name in chosen:
             found[name].append(measure(*commands[name]))

@@ -17,7 +17,7 @@ from benchmarks.workloads import ROOT, WORKLOADS, XOR_EPOCHS, save_data
 Say = Callable[[str], None]
 SCORED_AFTER = 2  # epochs after which every peer's accuracy is taken
 MODULES = {"bp": "numpy", "gemm": "numpy", "torch": "torch", "jax": "jax", "keras": "keras", "sklearn": "sklearn"}
-OURS = ("bp-numpy", "bp-numba")
+OURS = ("bp-numpy", "bp-compiled")
 
 
 class Worker:
@@ -74,7 +74,7 @@ def missing(peer: str) -> str | None:
     import importlib.util
 
     base, _, variant = peer.partition("-")
-    needed = [MODULES[base], *{"numba": ["numba"], "tf": ["tensorflow"], "jax": ["jax"]}.get(variant, [])]
+    needed = [MODULES[base], *{"tf": ["tensorflow"], "jax": ["jax"]}.get(variant, [])]
     absent = [name for name in needed if importlib.util.find_spec(name) is None]
     return f"{peer}: {' and '.join(absent)} not installed" if absent else None
 

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("numpy", "numba", "torch", "tensorflow", "tensorflow-cpu", "keras", "jax", "scikit-learn")
+PACKAGES = ("numpy", "torch", "tensorflow", "tensorflow-cpu", "keras", "jax", "scikit-learn")
 
 
 def describe() -> dict[str, Any]:

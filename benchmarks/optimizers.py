@@ -45,11 +45,11 @@ def least(step: Callable[[], object]) -> float:
 
 
 def main() -> None:
-    print(f"{'optimizer':12}{'parameters':16}{'numpy':>10}{'numba':>10}   µs per update")
+    print(f"{'optimizer':12}{'parameters':16}{'numpy':>10}{'compiled':>10}   µs per update")
     for name in sys.argv[1:] or names("optimizer"):
         for label, shapes in SIZES.items():
             found = []
-            for which in ("numpy", "numba"):
+            for which in ("numpy", "compiled"):
                 optimizer = make("optimizer", name)
                 optimizer.bind(store_of(shapes), 1_000_000, kernels=kernels.load(which))
                 found.append(least(optimizer.step) * 1e6)

@@ -7,7 +7,7 @@ from typing import Any
 TOLERANCE = {"mlp": 0.02, "cnn": 0.04, "vgg": 0.25, "lstm": 0.12, "transformer": 0.05, "xor": 1.0}
 NAMES = {
     "bp-numpy": "bp, NumPy kernels",
-    "bp-numba": "bp, Numba kernels",
+    "bp-compiled": "bp, compiled kernels",
     "gemm": "only the matrix products",
     "torch": "PyTorch, as people write it",
     "torch-best": "PyTorch, at its best",
@@ -57,7 +57,7 @@ def _workload(peers: dict[str, Any]) -> str:
     rows = []
     for name, each in peers.items():
         score = "" if each["accuracy"] is None else f"{100 * each['accuracy']:.1f} %"
-        ratios = [f"{each['ratio'][ours]:.2f}" if ours in each["ratio"] else "" for ours in ("bp-numpy", "bp-numba")]
+        ratios = [f"{each['ratio'][ours]:.2f}" if ours in each["ratio"] else "" for ours in ("bp-numpy", "bp-compiled")]
         step = each["us_per_step"]
         rows.append(
             [
@@ -69,7 +69,7 @@ def _workload(peers: dict[str, Any]) -> str:
                 each["about"],
             ]
         )
-    return _table(["", "µs a step", "CPU µs", "÷ bp NumPy", "÷ bp Numba", "accuracy", "with"], rows)
+    return _table(["", "µs a step", "CPU µs", "÷ bp NumPy", "÷ bp", "accuracy", "with"], rows)
 
 
 def _commands(peers: dict[str, Any]) -> str:

@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from backprop_cli import registry
+from backprop_cli.engine.kernels.compiled import build
 
 ROOT = Path(__file__).parents[1]
 _UNSHARE = ["unshare", "--map-root-user", "--net"]
@@ -31,6 +32,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell leaves it to
 os.environ["BP_STATE"] = tempfile.mkdtemp(prefix="bp-state-")
 atexit.register(shutil.rmtree, os.environ["BP_STATE"], ignore_errors=True)
 os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Build the kernels from the sources as they are now; only the process that starts the others does."""
+    if not hasattr(config, "workerinput"):
+        failure = build.build() if build.compiler() else None
+        assert failure is None, failure
 
 
 def _raise_loopback() -> None:

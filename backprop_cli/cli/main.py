@@ -48,7 +48,11 @@ BP_STATE, where is noted what was trained here; NO_COLOR.
 
 def _version(value: bool) -> None:
     if value:
+        from backprop_cli.engine import kernels
+
         print(f"bp {__version__}")
+        if kernels.missing():
+            print(f"no compiled kernels: {kernels.missing()}; NumPy's are used", file=sys.stderr)
         raise typer.Exit
 
 

@@ -16,7 +16,7 @@ def profile(config: ConfigFile, set_: Set = None, unset: Unset = None, json: Jso
     \b
     Examples:
       bp profile configs/mnist.yaml
-      bp profile configs/mnist.yaml --set trainer.kernels=numba
+      bp profile configs/mnist.yaml --set trainer.kernels=numpy
       bp profile configs/mnist.yaml --set trainer.batch_size=128 --json
     """
     from backprop_cli.cli import ui

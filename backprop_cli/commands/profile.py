@@ -14,7 +14,6 @@ import numpy as np
 from backprop_cli import build
 from backprop_cli.config import load_config
 from backprop_cli.engine.graph import Network, Node
-from backprop_cli.training.kernels import choose
 from backprop_cli.training.loop import Loop
 from backprop_cli.training.threads import limited
 
@@ -56,9 +55,6 @@ class Stopwatch:
 def profile_config(path: Path, overrides: Sequence[str], **options: Any) -> dict[str, Any]:
     """Train for a few steps and say what each part of one takes. Raises ConfigError, DataError."""
     prepared = build.prepare(load_config(path, overrides), **options)
-    trainer, train = prepared.config.trainer, prepared.batches("train", training=True)
-    if trainer.kernels == "auto":
-        prepared.network.use(choose(prepared.network, train.batch_size, trainer.epochs * train.steps_per_epoch))
     loop, _ = build.training(prepared)
     network, batch = prepared.network, loop.train.batch_size
     with limited(network, batch):

@@ -29,14 +29,14 @@ from backprop_cli.training.callbacks.best import Best
 from backprop_cli.training.callbacks.diagnostics import EVERY, DiagnosticsLog
 from backprop_cli.training.callbacks.recorder import Recorder
 from backprop_cli.training.callbacks.signals import Signals
-from backprop_cli.training.kernels import choose
+from backprop_cli.training.kernels import advice
 from backprop_cli.training.loggers.base import Loggers
 from backprop_cli.training.loop import Callback, Loop
 from backprop_cli.training.remarks import remarks
 from backprop_cli.training.threads import limited
 
 Say = Callable[[str], None]
-PACKAGES = ("backprop-cli", "numpy", "numba")  # what the bits of a result depend on
+PACKAGES = ("backprop-cli", "numpy")  # what the bits of a result depend on
 
 
 @dataclass
@@ -110,7 +110,7 @@ def train(
         logger.check()
     with Signals() as signals:
         prepared = prepare(cfg, warn=warn, progress=progress)
-        _choose_kernels(prepared)
+        _settle_kernels(prepared, warn or to_stderr)
         made = training(prepared)
         for remark in remarks(made[0]):
             (warn or to_stderr)(remark)
@@ -137,12 +137,14 @@ def _remember(run: RunDirectory, say: Say) -> None:
             say(f"{failure('cannot note that this run was trained here', error)}; to use it, add {consent.FLAG}")
 
 
-def _choose_kernels(prepared: Prepared) -> None:
-    """Choose the kernels for `auto` and write them into the run's config: resuming or repeating uses the same."""
+def _settle_kernels(prepared: Prepared, say: Say) -> None:
+    """Write the kernels that `auto` has become into the run's config: resuming or repeating uses the same."""
     options, train = prepared.config.trainer, prepared.batches("train", training=True)
     if options.kernels == "auto":
-        options.kernels = choose(prepared.network, train.batch_size, options.epochs * train.steps_per_epoch)
-        prepared.network.use(options.kernels)
+        options.kernels = prepared.network.kernels.which
+        text = advice(prepared.network, train.batch_size, options.epochs * train.steps_per_epoch)
+        if text:
+            say(text)
 
 
 def resume(

@@ -87,7 +87,7 @@ class Batches:
         self.input_shape: Shape = slot.x.shape[1:]
         self.input_dtype: np.dtype[Any] = slot.x.dtype
         untouched = slot.x is slot.raw
-        take = kernels.gather if untouched and kernels is not None and kernels.which == "numba" else None
+        take = kernels.gather if untouched and kernels is not None and kernels.which == "compiled" else None
         self._x = Gather(split.x, take)
         self._y_dtype = np.dtype(np.int64) if split.y.dtype.kind in "iub" else self.dtype
         self._targets = split.y

@@ -84,7 +84,7 @@ class Network(Inside):
             part.needs, part.rng, part.kernels = Needs(), self.rng, self.kernels
 
     def use(self, kernels: str) -> None:
-        """Run with these kernels, `numpy` or `numba`, from now on. Raises UsageError where there is no Numba."""
+        """Run with these kernels, `numpy` or `compiled`, from now on. Raises UsageError where there are none."""
         self.kernels = kernel_sets.load(kernels)
         for layer in [*(node.layer for node in self.nodes), *([self.head] if self.head else [])]:
             for _, part in layer.walk():

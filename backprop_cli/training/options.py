@@ -80,8 +80,11 @@ class Trainer(Component):
     early_stopping: Annotated[EarlyStopping | None, Doc("when to stop before the last epoch; by default never")] = None
     checkpoint: Annotated[CheckpointPolicy, Doc("when the state is saved")] = field(default_factory=CheckpointPolicy)
     kernels: Annotated[
-        Literal["auto", "numpy", "numba"],
-        Doc("the loops of the engine in NumPy, or compiled by Numba; `auto` chooses by the time each takes"),
+        Literal["auto", "numpy", "compiled", "numba"],
+        Doc(
+            "the loops of the engine in NumPy, or compiled from C; `auto`: compiled where they could be built. "
+            "`numba` is an old name of `compiled`"
+        ),
     ] = "auto"
     diagnostics: Annotated[
         bool | DiagnosticsPolicy, Doc("record what gradients and activations do, for `bp doctor` and `bp plot`")
@@ -89,3 +92,8 @@ class Trainer(Component):
     loggers: Annotated[
         list[Any], Registered("logger"), Doc("where else each row of metrics goes; tensorboard writes event files")
     ] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.kernels == "numba":
+            self.kernels = "compiled"

@@ -5,8 +5,8 @@ share the cores two BLAS threads can be ten times slower than one. What counts i
 not how many there are (an LSTM makes two small ones a time step). The number depends on the network and the
 batch alone, so that a resumed run computes the very same bits.
 
-With Numba's kernels BLAS has one thread, and the loops around it are shared among Numba's. The shares depend on
-the sizes alone, not on who works on them, so `Threads` is free to try while it trains.
+With compiled kernels BLAS has one thread, and what is around it is shared among the kernels' own. The shares depend
+on the sizes alone, not on who works on them, so `Threads` is free to try while it trains.
 """
 
 from __future__ import annotations
@@ -17,16 +17,21 @@ from contextlib import contextmanager
 from threadpoolctl import threadpool_limits
 
 from backprop_cli.engine.graph import Network
+from backprop_cli.engine.kernels import compiled
 
 SMALL = 200_000_000  # floating-point operations of a layer's products below which one thread is as fast
 
 
 @contextmanager
 def limited(network: Network, batch: int) -> Iterator[None]:
-    """Within it, BLAS uses one thread if every layer's products are small, or are shared out by Numba."""
-    if network.kernels.which == "numba":
-        with threadpool_limits(limits=1), _numba_threads():
-            yield
+    """Within it, BLAS uses one thread if every layer's products are small, or are shared out by compiled kernels."""
+    if network.kernels.which == "compiled":
+        before = compiled.set_threads(compiled.MOST_THREADS)
+        try:
+            with threadpool_limits(limits=1):
+                yield
+        finally:
+            compiled.set_threads(before)
         return
     flops = (
         node.layer.at_once(batch)
@@ -39,18 +44,3 @@ def limited(network: Network, batch: int) -> Iterator[None]:
         return
     with threadpool_limits(limits=1):
         yield
-
-
-@contextmanager
-def _numba_threads() -> Iterator[None]:
-    """As many as there are shares: each of a machine's many cores would cost time to wake."""
-    from numba import get_num_threads, set_num_threads
-
-    from backprop_cli.engine.kernels.compiled import MOST_THREADS
-
-    before = get_num_threads()
-    set_num_threads(MOST_THREADS)
-    try:
-        yield
-    finally:
-        set_num_threads(before)

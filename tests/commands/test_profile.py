@@ -11,7 +11,7 @@ from backprop_cli.commands.profile import profile_config
 from tests.conftest import ROOT
 
 
-@pytest.mark.parametrize("kernels", ["numpy", "numba"])
+@pytest.mark.parametrize("kernels", ["numpy", "compiled"])
 def test_parts_add_up_to_no_more_than_a_step(kernels: str) -> None:
     result = profile_config(ROOT / "configs/moons.yaml", [f"trainer.kernels={kernels}"])
     parts = [layer["forward_us"] + layer["backward_us"] for layer in result["layers"]]

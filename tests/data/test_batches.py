@@ -262,7 +262,7 @@ def test_what_cannot_be_batched_is_refused(split, options, message):
 class TestStraightIntoTheNetwork:
     """Rows that need no work, or only scaling, take a shorter way to the same numbers."""
 
-    @pytest.mark.parametrize("which", ["numpy", "numba"])
+    @pytest.mark.parametrize("which", ["numpy", "compiled"])
     @pytest.mark.parametrize("shuffle", [False, True])
     @pytest.mark.parametrize("scaled", [False, True])
     def test_the_short_way_gives_the_same_batches(self, which: str, shuffle: bool, scaled: bool) -> None:

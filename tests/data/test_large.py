@@ -30,7 +30,7 @@ print(next(line for line in open("/proc/self/status") if line.startswith("VmHWM"
 """
 
 
-@pytest.mark.parametrize("kernels", ["numpy", "numba"])
+@pytest.mark.parametrize("kernels", ["numpy", "compiled"])
 def test_an_epoch_over_a_large_file_stays_small(tmp_path, kernels):
     rows, width, block = 120_000, 1600, 2000
     with open(tmp_path / "x.npy", "wb") as file:  # not through a map: the child would count it as its own

@@ -140,7 +140,7 @@ def test_groups_and_constraints_from_yaml(bp, tmp_path: Path) -> None:
 
 def test_compiled_kernels_learn_the_same(bp) -> None:
     losses = []
-    for which in ("numpy", "numba"):
+    for which in ("numpy", "compiled"):
         trained = bp(
             "train", "configs/moons.yaml", "--epochs", "3", "--json", *sets(*SMALL, f"trainer.kernels={which}")
         )

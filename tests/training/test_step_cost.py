@@ -40,11 +40,11 @@ CASTING = 65_536  # bytes of the buffer in which NumPy converts an operand: bool
 #: network, kernels -> (calls into C, calls of Python functions) of one step
 CALLS = {
     ("mlp", "numpy"): (75, 130),
-    ("mlp", "numba"): (53, 87),
+    ("mlp", "compiled"): (53, 87),
     ("cnn", "numpy"): (170, 282),
-    ("cnn", "numba"): (120, 173),
+    ("cnn", "compiled"): (120, 173),
     ("lstm", "numpy"): (198, 278),
-    ("lstm", "numba"): (84, 131),
+    ("lstm", "compiled"): (84, 131),
 }
 
 
@@ -99,7 +99,7 @@ def test_a_step_makes_few_calls(tmp_path: Path, name: str, kernels: str) -> None
     assert made[0] <= allowed[0] and made[1] <= allowed[1], f"{made} calls, {allowed} allowed"
 
 
-@pytest.mark.parametrize("kernels", ["numpy", "numba"])
+@pytest.mark.parametrize("kernels", ["numpy", "compiled"])
 @pytest.mark.parametrize("name", sorted(NETWORKS))
 def test_a_step_allocates_next_to_nothing(tmp_path: Path, name: str, kernels: str) -> None:
     step = stepper(loop_of(tmp_path, name, kernels))

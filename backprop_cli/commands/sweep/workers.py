@@ -26,7 +26,7 @@ from typing import Any
 Tell = Callable[[Any], None]
 Work = Callable[[Any, Tell], Any]
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True)

@@ -1,42 +1,49 @@
 """The few loops that NumPy cannot do in one pass.
 
-`reference/` holds a NumPy version of each, always there and what the tests compare with;
-`compiled/` holds a Numba version of the same name where one pays. A network runs with one
-namespace: `load("numpy")` or `load("numba")`.
+`reference/` holds a NumPy version of each, always there and what the tests compare with; `compiled/` holds versions in
+C under the same names. A network runs with one namespace: `load("numpy")` or `load("compiled")`.
 """
 
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import pkgutil
 from functools import cache
 from types import SimpleNamespace
+from typing import Any
 
+from backprop_cli.engine.kernels import compiled
 from backprop_cli.errors import UsageError
 
-SHARES = 4  # parts that compiled kernels cut a batch into; more cores than that do not help one kernel
+SHARES = compiled.SHARES  # parts that compiled kernels cut a batch into
 
 
-def compilable() -> bool:
-    """Whether Numba is installed, and SciPy, whose BLAS compiled code calls."""
-    return all(importlib.util.find_spec(name) is not None for name in ("numba", "scipy"))
+def missing() -> str:
+    """Why there are no compiled kernels here; empty if there are."""
+    return compiled.why_not()
+
+
+def best() -> str:
+    """`compiled` where there are compiled kernels, else `numpy`."""
+    return "numpy" if missing() else "compiled"
 
 
 @cache
 def load(which: str) -> SimpleNamespace:
-    """All kernels by name: the NumPy ones, replaced by their Numba versions where `which` is numba.
+    """All kernels by name: the NumPy ones, replaced by those in C where `which` is compiled.
 
-    Raises UsageError if Numba is not installed.
+    Raises UsageError if there are none in C.
     """
-    if which == "numba" and not compilable():
-        raise UsageError(
-            "trainer.kernels: Numba or SciPy is not installed; pip install 'backprop-cli[fast]', or set kernels: numpy"
-        )
-    found: dict[str, object] = {"which": which}
-    for package in ["reference"] if which == "numpy" else ["reference", "compiled"]:
-        parent = importlib.import_module(f"{__name__}.{package}")
-        for info in pkgutil.iter_modules(parent.__path__):
-            module = importlib.import_module(f"{parent.__name__}.{info.name}")
-            found.update({name: getattr(module, name) for name in module.__all__})
-    return SimpleNamespace(**found)
+    found: dict[str, Any] = {}
+    parent = importlib.import_module(f"{__name__}.reference")
+    for info in pkgutil.iter_modules(parent.__path__):
+        module = importlib.import_module(f"{parent.__name__}.{info.name}")
+        found.update({name: getattr(module, name) for name in module.__all__})
+    if which == "compiled":
+        if missing():
+            raise UsageError(
+                f"trainer.kernels: no compiled kernels here; {missing()}; "
+                "install a C compiler and bp again, or set kernels: numpy"
+            )
+        found.update(compiled.replacements(found))
+    return SimpleNamespace(which=which, **found)

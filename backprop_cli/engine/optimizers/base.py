@@ -152,7 +152,7 @@ class Optimizer(Component):
         names = [*self.slots, *["accumulated"] * (self.accumulate > 1), *["average"] * (self.ema is not None)]
         self.memory = {name: aligned_zeros(size, dtype) for name in names}
         self._gradient = store.gradients[:size]
-        length = LONG_BLOCK if self.one_loop and self.kernels.which == "numba" else BLOCK
+        length = LONG_BLOCK if self.one_loop and self.kernels.which == "compiled" else BLOCK
         self._work = [aligned_zeros(min(length, size), dtype) for _ in range(self.scratch)]
         parts = segments(store, self.groups, self.learning_rate, self.weight_decay)
         self._blocks = [self._block(span, rate, decays) for span, rate, decays in blocks(parts, length)]

@@ -1,4 +1,4 @@
-"""Finds out, while training, whether Numba's kernels are faster on several threads or on one.
+"""Finds out, while training, whether compiled kernels are faster on several threads or on one.
 
 Several cost more than they save where the network is small or other processes want the cores. Both are
 tried in turn for a few steps, the faster one stays for some seconds, then they are tried again. What is
@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from backprop_cli.engine.kernels.compiled import MOST_THREADS, set_threads
 from backprop_cli.training.loop import Callback
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ NEVER = 10**12
 
 
 class Threads(Callback):
-    """Sets the thread count of a training with Numba's kernels."""
+    """Sets the thread count of a training with compiled kernels."""
 
     def __init__(self) -> None:
         self._wait = 0  # steps in which there is nothing to do
@@ -37,10 +38,6 @@ class Threads(Callback):
             self._try()
 
     def _try(self) -> None:
-        from numba import set_num_threads
-
-        from backprop_cli.engine.kernels.compiled import MOST_THREADS
-
         if MOST_THREADS == 1:
             self._wait = NEVER
             return
@@ -54,10 +51,10 @@ class Threads(Callback):
             self._least[threads] = min(each, self._least.get(threads, each))
         self._round += 1
         if self._round < 2 * ROUNDS:
-            set_num_threads(candidates[self._round % 2])
+            set_threads(candidates[self._round % 2])
         else:
             best = min(self._least, key=self._least.__getitem__)
-            set_num_threads(best)
+            set_threads(best)
             self._wait, self._round = int(SECONDS / self._least[best]), -1
             self._least.clear()
         self._steps, self._began = 0, time.perf_counter()

@@ -56,7 +56,7 @@ BUSY = {
 }
 
 
-@pytest.mark.parametrize("which", ["numpy", "numba"])
+@pytest.mark.parametrize("which", ["numpy", "compiled"])
 @pytest.mark.parametrize("stop", [7, 9])
 @pytest.mark.parametrize("name", NAMES)
 def test_resuming_is_exact_even_between_two_updates(name: str, stop: int, which: str) -> None:
@@ -216,7 +216,7 @@ def test_the_norm_of_nothing_and_of_nan() -> None:
     assert norm(np.array([np.inf, 1.0])) == np.inf
 
 
-@pytest.mark.parametrize("which", ["numpy", "numba"])
+@pytest.mark.parametrize("which", ["numpy", "compiled"])
 @pytest.mark.parametrize("name", NAMES)
 def test_nan_in_a_gradient_reaches_the_weights(name: str, which: str) -> None:
     for clip in ({}, {"clip_norm": 1.0, "clip_value": 1.0}):
@@ -233,7 +233,7 @@ def test_a_group_that_matches_nothing_is_refused_by_name() -> None:
         bound({"type": "sgd", "groups": [{"match": "two.U"}]})
 
 
-@pytest.mark.parametrize("which", ["numpy", "numba"])
+@pytest.mark.parametrize("which", ["numpy", "compiled"])
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_decays_into_denormals(name: str, which: str) -> None:
     momentum = {"momentum": 0.9} if name == "sgd" else {}

@@ -37,7 +37,7 @@ def flat(store: ParameterStore) -> Array:
     return np.concatenate([view.reshape(-1) for view in store.parameters.values()])
 
 
-@pytest.mark.parametrize("which", ["numpy", "numba"])
+@pytest.mark.parametrize("which", ["numpy", "compiled"])
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-9), ("float32", 1e-4)])
 @pytest.mark.parametrize("key", TRAJECTORIES)
 def test_twenty_updates_are_those_of_pytorch(key: str, dtype: str, tolerance: float, which: str) -> None:
@@ -217,7 +217,7 @@ EDGES = st.sampled_from([1, 15, 16, 17, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK +
     sizes=st.lists(EDGES, min_size=1, max_size=3),
     name=st.sampled_from(sorted(RULES)),
     common=st.sampled_from(COMMON),
-    which=st.sampled_from(["numpy", "numba"]),
+    which=st.sampled_from(["numpy", "compiled"]),
 )
 def test_no_block_boundary_shows(sizes: list[int], name: str, common: dict[str, Any], which: str) -> None:
     shapes = {"first.W": (2, 3), "first.b": (3,), **{f"layer{i}.W": (size, 1) for i, size in enumerate(sizes)}}

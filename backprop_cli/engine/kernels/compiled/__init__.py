@@ -1,77 +1,152 @@
-"""Kernels compiled by Numba; the machine code is kept in the user's cache folder, or below $NUMBA_CACHE_DIR.
+"""Kernels in C, under the names and with the arguments of reference/, and held to it by the same tests.
 
-Of fastmath's flags those that assume there is no NaN or infinity are left out: what has diverged must
-be seen to. `error_model="numpy"` lets divisions vectorize. Work is cut into shares by its size alone, each
-written by one thread, so a kernel gives the same bits however many threads there are.
+The sources are in src/; build.py makes one library of them, without Python inside. Arrays go to C as they are: it
+reads their memory, shape and strides from NumPy's public C structure. What it cannot take (other types, gaps along
+the last axis, shapes that do not fit) it leaves untouched, and the reference is called instead.
+
+Products are those of the BLAS that NumPy has loaded. Work is cut into shares by its size alone, each summed by
+itself and all added in order, so a kernel gives the same bits however many threads there are.
 """
 
 from __future__ import annotations
 
-import hashlib
-import importlib
+import ctypes
+import inspect
 import os
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-import numba
-import numpy.typing as npt
-import platformdirs
-from numba import njit
+import numpy as np
 
-from backprop_cli.engine.kernels import SHARES
+from backprop_cli.engine.kernels.compiled import blas
+from backprop_cli.engine.kernels.compiled.build import LIBRARY
+from backprop_cli.engine.window import Axis
 
-Array = npt.NDArray[Any]
-CONFIG: Any = numba.config
-__all__ = ["LONG", "MOST_THREADS", "OPTIONS", "SHARES", "add_up", "compiled", "parallel"]
+__all__ = ["MOST_THREADS", "SHARES", "library", "replacements", "set_threads", "why_not"]
 
-OPTIONS: Any = {"fastmath": {"contract", "reassoc", "arcp", "nsz"}, "error_model": "numpy", "nogil": True}
-LONG = 2**15  # numbers of a vector from which a second thread saves more than it costs
+SHARES = 4  # parts that work is cut into at most, as in src/bp.h
+ANY_PROCESSOR = 2  # the highest kind of loops there is: AVX-512
 
 
-def _cache_folder() -> str:
-    """One for exactly this code: Numba notices a change in a kernel's own file, not in those that it calls."""
-    folder, code = Path(__file__).parent, hashlib.sha256()
-    for path in (folder.parents[1] / "window.py", folder.parent / "__init__.py", *sorted(folder.glob("*.py"))):
-        code.update(path.read_bytes())
-    root = os.environ.get("NUMBA_CACHE_DIR") or platformdirs.user_cache_path("bp") / "kernels"
-    return str(Path(root) / code.hexdigest()[:16])
+class _Window:
+    """An Axis as the seven numbers that C reads."""
+
+    @staticmethod
+    @cache
+    def from_param(axis: Axis) -> Any:
+        return (ctypes.c_int64 * len(axis))(*axis)
 
 
-CONFIG.CACHE_DIR = _cache_folder()
+#: what an argument's annotation in reference/ is in C
+TYPES = MappingProxyType(
+    {
+        "Array": ctypes.py_object,
+        "Array | None": ctypes.py_object,
+        "float": ctypes.c_double,
+        "int": ctypes.c_int64,
+        "bool": ctypes.c_int64,
+        "Axis": _Window,
+    }
+)
 
 
-def _has_openmp() -> bool:
-    """Whether Numba has the threads that begin a loop within microseconds; its other pool takes a hundred."""
+@cache
+def _loaded() -> tuple[ctypes.CDLL | None, str]:
+    """The library, ready for use; or None and why not."""
+    path = Path(os.environ.get("BP_KERNELS", LIBRARY))
+    if not path.exists():
+        return None, "they were not built: there was no C compiler when bp was installed"
     try:
-        importlib.import_module("numba.np.ufunc.omppool")
-    except ImportError:  # no OpenMP on this machine
-        return False
+        lib = ctypes.CDLL(str(path))
+    except OSError as error:
+        return None, f"{path} cannot be loaded: {error}"
+    lib.bp_read.argtypes = [ctypes.py_object, ctypes.c_void_p]
+    lib.bp_describe.argtypes = [ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p]
+    lib.bp_use_blas.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64]
+    for function in (lib.bp_start, lib.bp_set_threads):
+        function.argtypes, function.restype = [ctypes.c_int64], ctypes.c_int64
+    lib.bp_describe(object.__basicsize__, id(np.ndarray), id(None))
+    if not _reads_arrays(lib):
+        return None, f"NumPy {np.__version__} keeps its arrays in a way unknown to this version of bp"
+    products = blas.find()
+    if products is None:
+        return None, "the BLAS that NumPy uses has no cblas_sgemm that can be called"
+    lib.bp_use_blas(*products)
+    lib.bp_start(ANY_PROCESSOR)
+    lib.bp_set_threads(MOST_THREADS)
+    return lib, ""
+
+
+def _reads_arrays(lib: ctypes.CDLL) -> bool:
+    """Whether C reads of an array what NumPy says of it."""
+    found = np.zeros(7, np.int64)
+    for dtype in (np.float32, np.float64):
+        array = np.zeros((5, 7), dtype)[1::2, 2:5]
+        lib.bp_read(array, found.ctypes.data)
+        (rows, columns), (down, right) = array.shape, array.strides
+        if found.tolist() != [array.ctypes.data, 2, rows, down, columns, right, ord(array.dtype.char)]:
+            return False
     return True
 
 
-HAS_THREADS = _has_openmp()
-MOST_THREADS: int = min(SHARES, CONFIG.NUMBA_NUM_THREADS) if HAS_THREADS else 1
+def library() -> ctypes.CDLL:
+    """The library. Raises OSError where there is none that works."""
+    lib, why = _loaded()
+    if lib is None:
+        raise OSError(why)
+    return lib
 
 
-def compiled(function: Callable[..., Any], **options: Any) -> Any:
-    """Compile at the first call for each combination of dtypes."""
-    try:
-        return njit(cache=True, **OPTIONS, **options)(function)
-    except RuntimeError:  # there is nowhere to write
-        return njit(**OPTIONS, **options)(function)
+def why_not() -> str:
+    """Why there are no compiled kernels here; empty if there are."""
+    return _loaded()[1]
 
 
-def parallel(function: Callable[..., Any]) -> Any:
-    """As `compiled`, with the loops over `prange` shared among Numba's threads."""
-    return compiled(function, parallel=HAS_THREADS)
+def _processors() -> int:
+    """How many there are for this process, or as many as $OMP_NUM_THREADS says."""
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    if asked.isdecimal() and int(asked) > 0:
+        return int(asked)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-@compiled
-def add_up(parts: Array, out: Array) -> None:
-    """What each share has summed (shares, I, O), added into out (I, O) in order."""
-    out[:] = parts[0]
-    for part in parts[1:]:
-        for i in range(out.shape[0]):
-            for o in range(out.shape[1]):
-                out[i, o] += part[i, o]
+MOST_THREADS = min(SHARES, _processors())
+
+
+def set_threads(threads: int) -> int:
+    """How many threads kernels use from now on. Returns how many before."""
+    return int(library().bp_set_threads(threads))
+
+
+def replacements(reference: dict[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
+    """Of these kernels, those that C has. Raises OSError where there is no library."""
+    lib = library()
+    found = {name: _bound(lib, name, kernel) for name, kernel in reference.items() if hasattr(lib, f"bp_{name}")}
+    return found | {"inner": _inner(lib, reference["inner"])}
+
+
+def _bound(lib: ctypes.CDLL, name: str, reference: Callable[..., Any]) -> Callable[..., Any]:
+    """The function in C, its arguments as the reference's are annotated; it falls back on the reference."""
+    function = getattr(lib, f"bp_{name}")
+    function.argtypes = [TYPES[each.annotation] for each in inspect.signature(reference).parameters.values()]
+
+    def check(refused: int, function: Any, arguments: tuple[Any, ...]) -> None:
+        if refused:
+            reference(*arguments)
+
+    function.errcheck = check
+    return function  # type: ignore[no-any-return]
+
+
+def _inner(lib: ctypes.CDLL, reference: Callable[..., Any]) -> Callable[..., Any]:
+    function = lib.bp_inner
+    function.argtypes = [ctypes.py_object, ctypes.py_object, ctypes.c_void_p]
+
+    def inner(a: Any, b: Any) -> float:
+        total = ctypes.c_double()
+        return float(reference(a, b)) if function(a, b, ctypes.byref(total)) else total.value
+
+    return inner

@@ -1,0 +1,356 @@
+/* What Python calls: one function for each kernel of reference/, with the same arguments in the same order.
+ *
+ * Each returns 0 when it is done, and 1, having done nothing, where the arrays are not as it wants them: the loader
+ * then calls the reference. Windows come as seven numbers. */
+#include "objects.h"
+
+typedef const void *Object;
+
+static int go(Call *call, int id, int type) {
+    if (!type) return 1;
+    call->run = bp_loops[type == 'd'][id];
+    call->run(call);
+    return 0;
+}
+
+#define TAKE(words, ...) bp_take(&call, words, (Object[]){__VA_ARGS__})
+#define SIMPLE(name, parameters, words, ...)                                                                        \
+    int bp_##name parameters {                                                                                      \
+        Call call;                                                                                                  \
+        return go(&call, ID_##name, TAKE(words, __VA_ARGS__));                                                      \
+    }
+
+SIMPLE(add_bias, (Object z, Object b), "nk k", z, b)
+SIMPLE(add_bias_relu, (Object z, Object b), "nk k", z, b)
+SIMPLE(bias_gradient, (Object dz, Object db), "nk k", dz, db)
+
+int bp_bias_relu_gradient(Object y, Object dy, Object db, Object positive) {
+    Call call;
+    (void)positive;
+    return go(&call, ID_bias_relu_gradient, TAKE("nk nk k", y, dy, db));
+}
+
+int bp_add_channels(Object y, Object b, Object tile) {
+    Call call;
+    (void)tile;
+    return go(&call, ID_add_channels, TAKE("nsk k", y, b));
+}
+
+int bp_add_channels_relu(Object y, Object b, Object tile) {
+    Call call;
+    (void)tile;
+    return go(&call, ID_add_channels_relu, TAKE("nsk k", y, b));
+}
+
+SIMPLE(sum_channels, (Object y, Object out, Object tile), "nsk k sk", y, out, tile)
+
+int bp_channels_relu_gradient(Object y, Object dy, Object db, Object tile, Object positive) {
+    Call call;
+    (void)positive;
+    return go(&call, ID_channels_relu_gradient, TAKE("nsk nsk k sk", y, dy, db, tile));
+}
+
+int bp_softmax(Object x, Object y, Object row) {
+    Call call;
+    (void)row;
+    const int type = TAKE("nk nk", x, y);
+    return type && call.a[0].shape[1] > 0 ? go(&call, ID_softmax, type) : 1;
+}
+
+int bp_class_log(Object z, Object p, Object places, Object chosen, Object log, Object row) {
+    Call call;
+    (void)log, (void)row;
+    const int type = TAKE("nk nk #n n", z, p, places, chosen);
+    return type && call.a[0].shape[1] > 0 ? go(&call, ID_class_log, type) : 1;
+}
+
+int bp_class_slope(Object p, Object places, Object dz, Object chosen) {
+    Call call;
+    (void)chosen;
+    const int type = TAKE("nk #n nk", p, places, dz);
+    return type && call.a[0].size > 0 ? go(&call, ID_class_slope, type) : 1;
+}
+
+int bp_attention_softmax(Object scores, Object row) {
+    Call call;
+    (void)row;
+    const int type = TAKE("=nhts", scores);
+    return type && call.a[0].size > 0 ? go(&call, ID_attention_softmax, type) : 1;
+}
+
+int bp_attention_softmax_backward(Object p, Object dp, Object dot) {
+    Call call;
+    const int type = TAKE("=nhts =nhts =nht1", p, dp, dot);
+    return type && call.a[0].size > 0 ? go(&call, ID_attention_softmax_backward, type) : 1;
+}
+
+int bp_normal_cdf(Object x, Object out, Object size, Object below, Object bell) {
+    Call call;
+    (void)size, (void)below, (void)bell;
+    return go(&call, ID_normal_cdf, TAKE("^ ^", x, out));
+}
+
+int bp_batch_statistics(Object x, Object mean, Object variance, Object tile, Object scratch) {
+    Call call;
+    (void)tile;
+    const int type = TAKE("nsk k k =nsk", x, mean, variance, scratch);
+    return type && call.a[0].size > 0 ? go(&call, ID_batch_statistics, type) : 1;
+}
+
+int bp_batch_norm(Object x, Object y, Object mean, Object scale, Object shift, Object tile) {
+    Call call;
+    (void)tile;
+    return go(&call, ID_batch_norm, TAKE("nsk nsk k k k", x, y, mean, scale, shift));
+}
+
+/* The scratch memory of a gradient: as large as x, needed for two sums of `width` numbers at least. */
+static int work(Call *call, const char *word, Object scratch, int64_t width) {
+    Call other;
+    const int type = bp_take(&other, word, (Object[]){scratch});
+    call->work = other.a[0].data;
+    return type && other.a[0].size >= 2 * width ? type : 0;
+}
+
+int bp_batch_norm_gradient(Object x, Object dy, Object dx, Object mean, Object inverse, Object scale, Object dgamma,
+                           Object dbeta, Object tile, Object scratch, int64_t batch) {
+    Call call;
+    (void)tile;
+    const int type = TAKE("nsk nsk ?nsk k k k k k", x, dy, dx, mean, inverse, scale, dgamma, dbeta);
+    if (!type || work(&call, "=_s_", scratch, call.a[0].shape[2]) != type) return 1;
+    call.flag = batch;
+    return go(&call, ID_batch_norm_gradient, type);
+}
+
+int bp_group_norm(Object x, Object y, Object gamma, Object beta, Object mean, Object inverse, double epsilon,
+                  Object scratch) {
+    Call call;
+    (void)scratch;
+    call.f[0] = epsilon;
+    const int type = TAKE("nsgk nsgk gk gk =n1g1 =n1g1", x, y, gamma, beta, mean, inverse);
+    return type && call.a[0].size > 0 ? go(&call, ID_group_norm, type) : 1;
+}
+
+int bp_group_norm_gradient(Object x, Object dy, Object dx, Object gamma, Object mean, Object inverse, Object dgamma,
+                           Object dbeta, Object tile, Object scratch, Object moment) {
+    Call call;
+    (void)tile, (void)moment;
+    const int type = TAKE("nsgk nsgk ?nsgk gk =n1g1 =n1g1 =gk =gk", x, dy, dx, gamma, mean, inverse, dgamma, dbeta);
+    if (!type || work(&call, "=____", scratch, call.a[3].size) != type) return 1;
+    return go(&call, ID_group_norm_gradient, type);
+}
+
+int bp_rms_norm(Object x, Object y, Object gamma, Object inverse, double epsilon) {
+    Call call;
+    call.f[0] = epsilon;
+    const int type = TAKE("mk mk k =m1", x, y, gamma, inverse);
+    return type && call.a[0].size > 0 ? go(&call, ID_rms_norm, type) : 1;
+}
+
+int bp_rms_norm_gradient(Object x, Object dy, Object dx, Object gamma, Object inverse, Object dgamma, Object tile,
+                         Object scratch, Object moment) {
+    Call call;
+    (void)tile, (void)moment;
+    const int type = TAKE("mk mk ?mk k =m1 k", x, dy, dx, gamma, inverse, dgamma);
+    if (!type || call.a[0].size == 0 || work(&call, "=__", scratch, 0) != type) return 1;
+    return go(&call, ID_rms_norm_gradient, type);
+}
+
+SIMPLE(matmul, (Object a, Object b, Object out), "*nk *km nm", a, b, out)
+
+/* ---- windows ----------------------------------------------------------------------------------------------------- */
+
+static int windows(Call *call, const Axis *rows, const Axis *columns) {
+    call->rows = *rows;
+    call->columns = *columns;
+    return 1;
+}
+
+/* Whether images x, matrices z of what comes out, and the scratch memory fit the windows. */
+static int fits(const Call *call, const View *x, const View *z, const View *W, const View *patches, const View *padded) {
+    const Axis *rows = &call->rows, *columns = &call->columns;
+    const int64_t places = rows->out * columns->out, depth = rows->kernel * columns->kernel * x->shape[3];
+    const int64_t high = rows->size + rows->before + rows->after, wide = columns->size + columns->before + columns->after;
+    if (x->shape[1] != rows->size || x->shape[2] != columns->size || z->shape[0] != x->shape[0] * places) return 0;
+    if (W->shape[0] != depth || places * depth == 0 || patches->size / SHARES < places * depth) return 0;
+    if (padded->data)
+        return padded->shape[0] >= SHARES && padded->shape[1] >= high && padded->shape[2] >= wide
+               && padded->shape[3] == x->shape[3];
+    return high == rows->size && wide == columns->size && (x->step[2] == x->shape[3] || x->shape[2] <= 1)
+           && (x->step[1] == x->shape[2] * x->shape[3] || x->shape[1] <= 1);
+}
+
+int bp_convolve(Object x, Object W, Object z, Object patches, Object kept, Object padded, const Axis *rows,
+                const Axis *columns) {
+    Call call;
+    const int type = TAKE("nhwc ko po s ?l ?f___", x, W, z, patches, kept, padded);
+    if (!type || !windows(&call, rows, columns)) return 1;
+    View *a = call.a;
+    if (!fits(&call, &a[0], &a[2], &a[1], &a[3], &a[5])) return 1;
+    if (a[4].data && a[4].size < a[2].shape[0] * a[1].shape[0]) return 1;
+    return go(&call, ID_convolve, type);
+}
+
+int bp_kernel_gradient(Object x, Object delta, Object dW, Object patches, Object kept, Object padded, Object partial,
+                       const Axis *rows, const Axis *columns) {
+    Call call;
+    const int type = TAKE("nhwc po ko s ?l ?f___ qk_", x, delta, dW, patches, kept, padded, partial);
+    if (!type || !windows(&call, rows, columns)) return 1;
+    View *a = call.a;
+    if (!fits(&call, &a[0], &a[1], &a[2], &a[3], &a[5]) || a[0].shape[0] == 0) return 1;
+    if (a[4].data && a[4].size < a[1].shape[0] * a[2].shape[0]) return 1;
+    if (a[6].shape[0] < SHARES || a[6].shape[2] < a[2].shape[1]) return 1;
+    return go(&call, ID_kernel_gradient, type);
+}
+
+int bp_input_gradient(Object delta, Object W, Object dx, Object patches, Object padded, const Axis *rows,
+                      const Axis *columns) {
+    Call call;
+    const int type = TAKE("po ko nhwc s ?f___", delta, W, dx, patches, padded);
+    if (!type || !windows(&call, rows, columns)) return 1;
+    View *a = call.a;
+    return fits(&call, &a[2], &a[0], &a[1], &a[3], &a[4]) ? go(&call, ID_input_gradient, type) : 1;
+}
+
+/* Whether x and y are the images before and after pooling. */
+static int pooled(const Call *call, const View *x, const View *y) {
+    return x->shape[1] == call->rows.size && x->shape[2] == call->columns.size && y->shape[1] == call->rows.out
+           && y->shape[2] == call->columns.out;
+}
+
+int bp_max_pool(Object x, Object middle, Object y, const Axis *rows, const Axis *columns) {
+    Call call;
+    (void)middle;
+    const int type = TAKE("nhwc nuvc", x, y);
+    if (!type || !windows(&call, rows, columns) || !pooled(&call, &call.a[0], &call.a[1])) return 1;
+    return go(&call, ID_max_pool, type);
+}
+
+int bp_max_pool_gradient(Object x, Object middle, Object y, Object dy, Object dx, Object dmiddle, Object part,
+                         const Axis *rows, const Axis *columns) {
+    Call call;
+    (void)middle, (void)dmiddle, (void)part;
+    const int type = TAKE("nhwc nuvc nuvc nhwc", x, y, dy, dx);
+    if (!type || !windows(&call, rows, columns) || !pooled(&call, &call.a[0], &call.a[1])) return 1;
+    return go(&call, ID_max_pool_gradient, type);
+}
+
+int bp_avg_pool(Object x, Object middle, Object y, Object scale, const Axis *rows, const Axis *columns) {
+    Call call;
+    (void)middle;
+    const int type = TAKE("nhwc nuvc uv1", x, y, scale);
+    if (!type || !windows(&call, rows, columns) || !pooled(&call, &call.a[0], &call.a[1])) return 1;
+    return go(&call, ID_avg_pool, type);
+}
+
+int bp_avg_pool_gradient(Object dy, Object dx, Object dmiddle, Object scale, const Axis *rows, const Axis *columns) {
+    Call call;
+    (void)dmiddle;
+    const int type = TAKE("nuvc nhwc uv1", dy, dx, scale);
+    if (!type || !windows(&call, rows, columns) || !pooled(&call, &call.a[1], &call.a[0])) return 1;
+    return go(&call, ID_avg_pool_gradient, type);
+}
+
+/* ---- time -------------------------------------------------------------------------------------------------------- */
+
+int bp_lstm_walk(Object z, Object U, Object zh, Object h, Object c, Object gates, Object tanh_c, int64_t from_zero) {
+    Call call;
+    const int type = TAKE("tnq kq nq snk snk t4nk tnk", z, U, zh, h, c, gates, tanh_c);
+    const View *a = call.a;
+    if (!type || a[3].shape[0] != a[0].shape[0] + 1 || a[0].shape[2] != 4 * a[3].shape[2] || a[5].shape[1] != 4) return 1;
+    call.flag = from_zero;
+    return go(&call, ID_lstm_walk, type);
+}
+
+int bp_lstm_walk_back(Object dys, Object dh, Object dc, Object gates, Object c, Object tanh_c, Object z, Object Ut,
+                      Object work_, Object slopes, int64_t from_zero) {
+    Call call;
+    (void)work_, (void)slopes;
+    const int type = TAKE("?tnk nk nk t4nk snk tnk tnq *qk", dys, dh, dc, gates, c, tanh_c, z, Ut);
+    const View *a = call.a;
+    if (!type || a[4].shape[0] != a[6].shape[0] + 1 || a[6].shape[2] != 4 * a[1].shape[1] || a[3].shape[1] != 4) return 1;
+    call.flag = from_zero;
+    return go(&call, ID_lstm_walk_back, type);
+}
+
+int bp_gru_gates(Object zx, Object zh, Object gates) {
+    Call call;
+    const int type = TAKE("nq nr 2nk", zx, zh, gates);
+    const View *a = call.a;
+    if (!type || smaller(a[0].shape[1], a[1].shape[1]) < 2 * a[2].shape[2] || a[2].shape[0] != 2) return 1;
+    return go(&call, ID_gru_gates, type);
+}
+
+SIMPLE(gru_mix, (Object z, Object candidate, Object before, Object h), "nk nk nk nk", z, candidate, before, h)
+
+int bp_gru_unmix(Object dh, Object gates, Object before, Object dgates, Object work_) {
+    Call call;
+    (void)work_;
+    const int type = TAKE("nk 3nk nk 3nk", dh, gates, before, dgates);
+    return type && call.a[1].shape[0] == 3 ? go(&call, ID_gru_unmix, type) : 1;
+}
+
+/* ---- rows of a dataset ------------------------------------------------------------------------------------------- */
+
+int bp_gather(Object source, Object rows, Object x) {
+    Call call;
+    const int type = TAKE("mk #n nk", source, rows, x);
+    return type && call.a[0].size > 0 ? go(&call, ID_gather, type) : 1;
+}
+
+int bp_gather_scaled(Object source, Object rows, Object coming, double by, double offset, Object raw, Object x) {
+    Call call;
+    (void)raw;
+    call.f[0] = by, call.f[1] = offset;
+    const int type = TAKE("%mk #n #c nk", source, rows, coming, x);
+    return type && call.a[0].size > 0 ? go(&call, ID_gather_scaled, type) : 1;
+}
+
+/* ---- vectors ----------------------------------------------------------------------------------------------------- */
+
+/* The sum of a b into *out. */
+int bp_inner(Object a, Object b, double *out) {
+    Call call;
+    double sums[SHARES] = {0};
+    const int type = TAKE("n n", a, b);
+    call.a[2].data = sums;
+    if (go(&call, ID_inner, type)) return 1;
+    *out = 0;
+    for (int i = 0; i < SHARES; i++) *out += sums[i];
+    return 0;
+}
+
+int bp_sgd_update(Object w, Object g, double rate, Object work_) {
+    Call call;
+    (void)work_;
+    call.f[0] = rate;
+    return go(&call, ID_sgd_update, TAKE("n n", w, g));
+}
+
+int bp_momentum_update(Object w, Object g, Object v, double rate, double momentum, int64_t nesterov, Object work_) {
+    Call call;
+    (void)work_;
+    call.f[0] = rate, call.f[1] = momentum, call.flag = nesterov;
+    return go(&call, ID_momentum_update, TAKE("n n n", w, g, v));
+}
+
+int bp_rmsprop_update(Object w, Object g, Object s, double rate, double rho, double epsilon, Object a, Object b) {
+    Call call;
+    (void)a, (void)b;
+    call.f[0] = rate, call.f[1] = rho, call.f[2] = epsilon;
+    return go(&call, ID_rmsprop_update, TAKE("n n n", w, g, s));
+}
+
+int bp_moments_update(Object g, Object m, Object v, double beta_1, double beta_2, Object work_) {
+    Call call;
+    (void)work_;
+    call.f[0] = beta_1, call.f[1] = beta_2;
+    return go(&call, ID_moments_update, TAKE("n n n", g, m, v));
+}
+
+int bp_adam_update(Object w, Object g, Object m, Object v, double rate, double beta_1, double beta_2, double epsilon,
+                   Object a, Object b) {
+    Call call;
+    (void)a, (void)b;
+    call.f[0] = rate, call.f[1] = beta_1, call.f[2] = beta_2, call.f[3] = epsilon;
+    return go(&call, ID_adam_update, TAKE("n n n n", w, g, m, v));
+}

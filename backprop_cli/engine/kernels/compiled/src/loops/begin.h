@@ -1,0 +1,48 @@
+/* What the loops are written in: `real` is the type of numbers (TYPE its name), FN a name for this type and
+ * PROCESSOR, TARGET the processor's attribute. This file and the others in here are included once for each of them, by loops.c. */
+
+#define FN_(name, type, processor) name##_##type##_##processor
+#define FN__(name, type, processor) FN_(name, type, processor)
+#define FN(name) FN__(name, TYPE, PROCESSOR)
+#define R(number) ((real)(number))
+#define LOOP TARGET static void
+#define SMALL TARGET static inline __attribute__((always_inline))
+
+/* A loop whose turns do not depend on each other: arrays are the same or apart. */
+#define EACH(i, from, to) _Pragma("omp simd") for (int64_t i = from; i < (to); i++)
+
+/* Row n of array i of call c. */
+#define ROW(i, n) ((real *)c->a[i].data + (n)*c->a[i].step[0])
+#define ROW3(i, n, m) (ROW(i, n) + (m)*c->a[i].step[1])
+#define DATA(i) ((real *)c->a[i].data)
+#define SIZE(i, axis) (c->a[i].shape[axis])
+
+/* A kernel over rows low to high - 1, which do not depend on each other; many are cut into shares. */
+#define BY_ROWS(name, rows, numbers)                                                                                \
+    LOOP FN(name##_rows)(const Call *c, int64_t low, int64_t high);                                                 \
+    LOOP FN(name##_share)(const Call *c, int64_t part, int64_t parts) {                                             \
+        int64_t low, high;                                                                                          \
+        cut((rows), part, parts, &low, &high);                                                                      \
+        if (low < high) FN(name##_rows)(c, low, high);                                                              \
+    }                                                                                                               \
+    LOOP FN(name)(const Call *c) {                                                                                  \
+        const int64_t parts = shares_of((rows), (numbers));                                                         \
+        if (parts == 1)                                                                                             \
+            FN(name##_rows)(c, 0, (rows));                                                                          \
+        else                                                                                                        \
+            bp_share(FN(name##_share), c, parts);                                                                   \
+    }                                                                                                               \
+    LOOP FN(name##_rows)(const Call *c, int64_t low, int64_t high)
+
+SMALL void FN(clear)(real *out, int64_t size) {
+    EACH(i, 0, size) out[i] = 0;
+}
+
+/* out = what the shares have summed, `step` numbers apart, in order. */
+LOOP FN(add_up)(const real *sums, int64_t step, int64_t parts, real *restrict out, int64_t size) {
+    EACH(i, 0, size) out[i] = sums[i];
+    for (int64_t part = 1; part < parts; part++) {
+        const real *restrict some = sums + part * step;
+        EACH(i, 0, size) out[i] += some[i];
+    }
+}

@@ -1,0 +1,23 @@
+/* The table of this type and processor; then what the others of these files have defined. */
+
+#define ENTRY(name) [ID_##name] = FN(name),
+static Run *const FN(loops)[COUNT] = {KERNELS(ENTRY)};
+#undef ENTRY
+
+#undef FN_
+#undef FN__
+#undef FN
+#undef R
+#undef LOOP
+#undef SMALL
+#undef EACH
+#undef ROW
+#undef ROW3
+#undef DATA
+#undef SIZE
+#undef BY_ROWS
+#undef CELL
+#undef AT
+#undef EVERY_CELL
+#undef CELL_H
+#undef CELL_W

@@ -1,0 +1,127 @@
+/* The walk of an LSTM through time, and the gates of a GRU. Rows of the batch do not depend on each other: each share
+ * of them walks on its own. Gates are kept apart, (4, N, H) in the order i, f, g, o. */
+
+#define FEWEST_ROWS 32 /* of a share: BLAS is slow with fewer */
+#define WORTH 1000000  /* multiplications of a walk from which threads pay */
+
+SMALL int64_t FN(walk_parts)(int64_t steps, int64_t rows, int64_t weights) {
+    return steps * rows * weights >= WORTH ? larger(1, smaller(SHARES, rows / FEWEST_ROWS)) : 1;
+}
+
+/* z (T, N, 4H), U, zh (N, 4H), h (T + 1, N, H), c, gates (T, 4, N, H), tanh c (T, N, H); flag: h[0] is zero */
+LOOP FN(lstm_step)(const Call *c, int64_t t, int64_t n) {
+    const int64_t width = SIZE(3, 2);
+    const real *restrict zx = ROW3(0, t, n), *restrict zh = ROW(2, n), *restrict before = ROW3(4, t, n);
+    real *restrict i = ROW3(5, t, 0) + n * c->a[5].step[2], *restrict f = i + c->a[5].step[1];
+    real *restrict g = f + c->a[5].step[1], *restrict o = g + c->a[5].step[1];
+    real *restrict cell = ROW3(4, t + 1, n), *restrict squashed = ROW3(6, t, n), *restrict h = ROW3(3, t + 1, n);
+    EACH(k, 0, width) i[k] = FN(sigmoid)(zx[k] + zh[k]);
+    EACH(k, 0, width) f[k] = FN(sigmoid)(zx[width + k] + zh[width + k]);
+    EACH(k, 0, width) g[k] = FN(tanh)(zx[2 * width + k] + zh[2 * width + k]);
+    EACH(k, 0, width) o[k] = FN(sigmoid)(zx[3 * width + k] + zh[3 * width + k]);
+    EACH(k, 0, width) {
+        const real new = f[k] * before[k] + i[k] * g[k], flat = FN(tanh)(new);
+        cell[k] = new;
+        squashed[k] = flat;
+        h[k] = o[k] * flat;
+    }
+}
+
+LOOP FN(lstm_walk_share)(const Call *c, int64_t part, int64_t parts) {
+    int64_t low, high;
+    cut(SIZE(2, 0), part, parts, &low, &high);
+    if (low >= high) return;
+    const Matrix zh = FN(rows_of)(FN(matrix)(&c->a[2]), low, high), U = FN(matrix)(&c->a[1]);
+    for (int64_t t = 0; t < SIZE(0, 0); t++) {
+        if (t == 0 && c->flag)
+            for (int64_t n = low; n < high; n++) FN(clear)(ROW(2, n), SIZE(2, 1));
+        else
+            PRODUCT(FN(plain)(ROW3(3, t, low), high - low, SIZE(3, 2), c->a[3].step[1]), U, 0, zh);
+        for (int64_t n = low; n < high; n++) FN(lstm_step)(c, t, n);
+    }
+}
+
+LOOP FN(lstm_walk)(const Call *c) {
+    bp_share(FN(lstm_walk_share), c, FN(walk_parts)(SIZE(0, 0), SIZE(2, 0), c->a[1].size));
+}
+
+/* dys (T, N, H) or NULL, dh (N, H), dc, gates, c, tanh c, dz (T, N, 4H), U^T (4H, H); flag: h[0] is zero */
+LOOP FN(lstm_step_back)(const Call *c, int64_t t, int64_t n) {
+    const int64_t width = SIZE(1, 1);
+    const real *restrict i = ROW3(3, t, 0) + n * c->a[3].step[2], *restrict f = i + c->a[3].step[1];
+    const real *restrict g = f + c->a[3].step[1], *restrict o = g + c->a[3].step[1];
+    const real *restrict before = ROW3(4, t, n), *restrict squashed = ROW3(5, t, n), *restrict dh = ROW(1, n);
+    real *restrict cell = ROW(2, n), *restrict di = ROW3(6, t, n), *restrict df = di + width;
+    real *restrict dg = df + width, *restrict d_o = dg + width;
+    EACH(k, 0, width) {
+        const real slope = cell[k] + dh[k] * o[k] * (1 - squashed[k] * squashed[k]);
+        d_o[k] = dh[k] * squashed[k] * (o[k] - o[k] * o[k]);
+        di[k] = slope * g[k] * (i[k] - i[k] * i[k]);
+        dg[k] = slope * i[k] * (1 - g[k] * g[k]);
+        df[k] = slope * before[k] * (f[k] - f[k] * f[k]);
+        cell[k] = slope * f[k];
+    }
+}
+
+LOOP FN(lstm_walk_back_share)(const Call *c, int64_t part, int64_t parts) {
+    int64_t low, high;
+    cut(SIZE(1, 0), part, parts, &low, &high);
+    if (low >= high) return;
+    const Matrix dh = FN(rows_of)(FN(matrix)(&c->a[1]), low, high), Ut = FN(matrix)(&c->a[7]);
+    for (int64_t t = SIZE(6, 0) - 1; t >= 0; t--) {
+        for (int64_t n = low; n < high; n++) {
+            if (c->a[0].data) {
+                real *restrict sum = ROW(1, n);
+                const real *restrict dy = ROW3(0, t, n);
+                EACH(k, 0, SIZE(1, 1)) sum[k] += dy[k];
+            }
+            FN(lstm_step_back)(c, t, n);
+        }
+        if (t > 0 || !c->flag)
+            PRODUCT(FN(plain)(ROW3(6, t, low), high - low, SIZE(6, 2), c->a[6].step[1]), Ut, 0, dh);
+    }
+}
+
+LOOP FN(lstm_walk_back)(const Call *c) {
+    bp_share(FN(lstm_walk_back_share), c, FN(walk_parts)(SIZE(6, 0), SIZE(1, 0), c->a[7].size));
+}
+
+/* zx (N, 3H), zh (N, 3H), gates (2, N, H) */
+BY_ROWS(gru_gates, SIZE(0, 0), 16 * c->a[2].size) {
+    const int64_t width = SIZE(2, 2);
+    for (int64_t n = low; n < high; n++)
+        for (int64_t gate = 0; gate < 2; gate++) {
+            const real *restrict a = ROW(0, n) + gate * width, *restrict b = ROW(1, n) + gate * width;
+            real *restrict out = ROW3(2, gate, n);
+            EACH(k, 0, width) out[k] = FN(sigmoid)(a[k] + b[k]);
+        }
+}
+
+/* z (N, H), candidate, h before, h */
+BY_ROWS(gru_mix, SIZE(0, 0), 8 * c->a[0].size) {
+    for (int64_t n = low; n < high; n++) {
+        const real *restrict z = ROW(0, n), *restrict before = ROW(2, n);
+        real *restrict candidate = ROW(1, n), *restrict h = ROW(3, n);
+        EACH(k, 0, SIZE(0, 1)) {
+            const real new = FN(tanh)(candidate[k]);
+            candidate[k] = new;
+            h[k] = (before[k] - new) * z[k] + new;
+        }
+    }
+}
+
+/* dh (N, H), gates (3, N, H), h before, dgates (3, N, H) */
+BY_ROWS(gru_unmix, SIZE(0, 0), 4 * c->a[0].size) {
+    for (int64_t n = low; n < high; n++) {
+        const real *restrict z = ROW3(1, 0, n), *restrict candidate = ROW3(1, 2, n), *restrict before = ROW(2, n);
+        real *restrict dh = ROW(0, n), *restrict dz = ROW3(3, 0, n), *restrict dcandidate = ROW3(3, 2, n);
+        EACH(k, 0, SIZE(0, 1)) {
+            dz[k] = (before[k] - candidate[k]) * dh[k] * (z[k] - z[k] * z[k]);
+            dcandidate[k] = (1 - z[k]) * dh[k] * (1 - candidate[k] * candidate[k]);
+            dh[k] *= z[k];
+        }
+    }
+}
+
+#undef FEWEST_ROWS
+#undef WORTH

@@ -1,0 +1,34 @@
+"""The kernel tests once more, with a library that watches every access to memory and every undefined operation."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from backprop_cli.engine.kernels.compiled.build import build, compiler
+from tests.conftest import ROOT
+
+FLAGS = ["-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_kernels_touch_nothing_but_their_arrays(tmp_path: Path) -> None:
+    library = tmp_path / "watched.so"
+    failure = build(library, FLAGS)
+    assert failure is None, failure
+    command = [*(compiler() or []), "-print-file-name=libasan.so"]
+    watcher = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-n", "0", "-q", "-p", "no:cacheprovider", "tests/engine/kernels"],
+        cwd=ROOT,
+        env=os.environ | {"BP_KERNELS": str(library), "LD_PRELOAD": watcher, "ASAN_OPTIONS": "detect_leaks=0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3_000:] + done.stderr[-3_000:]
