@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Any
 
 from backprop_cli import registry
 from backprop_cli.config.jsonschema import schema
+from backprop_cli.config.types import Leaf, option_types, parts
 
 ROW = ("epoch", "step", "time", "learning_rate")  # in every row of metrics, beside the losses and metrics
 
 
 def near(key: str) -> set[str]:
     """The metrics, and the options that a config can have where `key` stands; `key` itself if it is one of either."""
-    names = ["loss", *(cls().key for cls in registry.classes("metric").values())]
+    names = ["loss", *(name for cls in registry.classes("metric").values() for name in _names(cls, key))]
     metrics = {*ROW, *(f"{split}/{name}" for split in ("train", "validation") for name in names)}
     *parents, _ = parts = key.split(".")
     whole = schema()
     beside = {name for form in _at(whole, parents) for name in form.get("properties", ())}
     options = {".".join([*parents, name]) for name in beside}
     return metrics | {f"best.{name}" for name in metrics} | options | ({key} if _at(whole, parts) else set())
+
+
+def _names(cls: Any, key: str) -> Iterator[str]:
+    """What a metric can be called in a row: `f1`, with another option `f1_macro`, with the number in `key` `top_3`."""
+    default = cls()
+    yield default.key
+    number = re.search(r"\d+$", key)
+    for option, of in option_types(cls).items():
+        values: list[Any] = [word for part in parts(of) if isinstance(part, Leaf) for word in part.words]
+        if number and type(getattr(default, option)) is int:
+            values.append(int(number[0]))
+        for value in values:
+            yield cls(**{option: value}).key
 
 
 def _at(whole: dict[str, Any], keys: list[str]) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from backprop_cli.data.files import Files
 from backprop_cli.data.fingerprint import fingerprint
 from backprop_cli.data.loading import load_dataset
 from backprop_cli.data.schema import Schema
+from backprop_cli.data.shares import usual
 from backprop_cli.engine.graph import Network
 from backprop_cli.engine.metrics.base import Metric, counted
 from backprop_cli.engine.metrics.report import class_report, label_report
@@ -34,7 +35,7 @@ def evaluate_run(
 ) -> dict[str, Any]:
     """Loss and metrics of a run on a split, with a confusion matrix for classes; what `bp eval --json` prints."""
     prepared, path = load_run(run, checkpoint, **options)
-    split = split or prepared.measured_split
+    split = prepared.measured_split if split is None else usual(split) or split
     batches = prepared.batches(split)
     found = fingerprint(prepared.dataset)
     return {

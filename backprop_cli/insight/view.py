@@ -14,6 +14,7 @@ from backprop_cli import build
 from backprop_cli.build import Prepared
 from backprop_cli.data.batches import Batches
 from backprop_cli.data.dataset import Split
+from backprop_cli.data.shares import usual
 from backprop_cli.engine.graph import Network
 from backprop_cli.engine.metrics.base import Metric, counted
 from backprop_cli.engine.metrics.report import MAX_MATRIX, confusion_matrix
@@ -115,7 +116,7 @@ class View:
     def split(self, name: str | None, default: str = "train") -> tuple[str, Split]:
         """A split by name. Raises UsageError for one the data do not have."""
         splits = self.prepared.dataset.splits
-        name = name or (default if default in splits else next(iter(splits)))
+        name = (usual(name) or name) if name else (default if default in splits else next(iter(splits)))
         if name not in splits:
             raise UsageError(f"{self.run.id}: the dataset has no split {name!r}; expected one of {', '.join(splits)}")
         return name, splits[name]

@@ -12,8 +12,10 @@ import pytest
 from backprop_cli.build import load
 from backprop_cli.commands.evaluation import evaluate_file, evaluate_run
 from backprop_cli.commands.train import train
+from backprop_cli.config import load_config
 from backprop_cli.errors import DataError
 from backprop_cli.runs.directory import RunDirectory
+from tests.conftest import ROOT
 
 
 @pytest.fixture
@@ -89,3 +91,9 @@ def test_arrays_with_targets(tmp_path: Path) -> None:
     np.savez(tmp_path / "b.npz", x=x[:10], y=np.full(10, 7))
     result = evaluate_file(model, tmp_path / "b.npz")
     assert result["classes"] == ["3", "7"] and result["per_class"][1]["support"] == 10
+
+
+def test_a_split_goes_by_its_usual_names(tmp_path: Path) -> None:
+    train(load_config(ROOT / "configs/moons.yaml", ["trainer.epochs=1"]), run_dir=tmp_path / "run")
+    run = RunDirectory(tmp_path / "run")
+    assert evaluate_run(run, "valid") == evaluate_run(run, "validation")
