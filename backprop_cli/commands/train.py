@@ -175,6 +175,12 @@ def resume(
             loop = session.loop
             if wanted:
                 _go_on_with(session, changes)
+            schedule = loop.optimizer.schedule
+            if "trainer.epochs" in changes and schedule.spans_training:
+                say(
+                    f"the schedule {schedule.type_name} is as long as the training, now {loop.options.epochs} epochs: "
+                    f"the learning rate goes on at {loop.rate:.4g}; optimizer.schedule.steps would fix its length"
+                )
             if loop.finished:
                 return _finished(session, say)
             _compare(session, say)

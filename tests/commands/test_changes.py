@@ -112,3 +112,12 @@ def test_without_changes_nothing_is_written_down(tmp_path: Path) -> None:
     resume(RunDirectory(parts))
     assert "changes" not in RunDirectory(parts).info
     assert differences(outcome(parts), outcome(whole)) == []
+
+
+@pytest.mark.parametrize(("schedule", "said"), [("{type: cosine}", True), ("{type: cosine, steps: 20}", False)])
+def test_a_longer_run_says_that_its_schedule_stretches(tmp_path: Path, schedule: str, said: bool) -> None:
+    changes = ["trainer.epochs=2", f"optimizer.schedule={schedule}"]
+    train(load_config("bp:moons", changes), run_dir=tmp_path / "run")
+    heard: list[str] = []
+    resume(RunDirectory(tmp_path / "run"), epochs=4, warn=heard.append)
+    assert any("the schedule cosine is as long as the training, now 4 epochs" in line for line in heard) is said

@@ -53,6 +53,11 @@ class Schedule(Component):
             return (step + 1) / self._rise
         return self.at((step - self._rise) // self._per_unit)
 
+    @property
+    def spans_training(self) -> bool:
+        """Whether its curve is as long as the training: more epochs then stretch what is left of it."""
+        return getattr(self, "steps", 0) is None
+
     def at(self, s: int) -> float:
         """The scale after the warm-up."""
         raise NotImplementedError  # every schedule has its own curve
