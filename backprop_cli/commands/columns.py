@@ -52,4 +52,5 @@ def _forms(whole: dict[str, Any], part: dict[str, Any]) -> list[dict[str, Any]]:
     """A part of the schema, references followed and alternatives one by one."""
     if "$ref" in part:
         part = whole["definitions"][part["$ref"].rpartition("/")[2]]
-    return [part, *(form for each in part.get("anyOf", ()) for form in _forms(whole, each))]
+    inside = [*part.get("anyOf", ()), *part.get("allOf", ())]
+    return [part, *(form for each in inside for form in _forms(whole, each))]

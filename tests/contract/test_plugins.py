@@ -45,7 +45,7 @@ def test_a_right_layer_passes(bp: Bp, tmp_path: Path) -> None:
     ("right", "wrong", "worst"),
     [
         ("2 * x", "2.001 * x", "input["),
-        ("            np.multiply(2 * x, dy, out=dx)", "            pass", "input["),
+        ("            np.multiply(2 * x, dy, out=dx)", "            pass", "dx was never written"),
         ("def backward", "def backwards", "Squared defines no backward"),
         ("x, x, out=y", "x, x[:, :2], out=y", "mine.py:15: ValueError: "),
         ("    examples =", "    example =", "no `examples`"),

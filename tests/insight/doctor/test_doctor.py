@@ -274,8 +274,8 @@ SILENT = """\
 dataset: {source: synthetic, name: moons, samples: 200, splits: {train: "train[:80%]", validation: "train[80%:]"}}
 architecture:
   - {type: dense, units: 4, activation: tanh}
-  - {type: dense, units: 1}
-  - layer_norm
+  - {type: dense, units: 3}
+  - {type: subtract, inputs: [dense_2, dense_2]}
   - {type: dense, units: 2, activation: softmax}
 loss: cross_entropy
 optimizer: {type: adam, learning_rate: 0.01}
@@ -284,7 +284,7 @@ trainer: {epochs: 20}
 
 
 def test_a_layer_whose_gradient_is_exactly_0_is_named(tmp_path: Path) -> None:
-    """A norm over one number gives 0 whatever comes in."""
+    """A layer subtracted from itself gives 0 whatever comes in, and so does its gradient."""
     path = tmp_path / "silent.yaml"
     path.write_text(SILENT)
     found = examine_config(path, (), limits())
