@@ -26,6 +26,7 @@ from backprop_cli.data.pipeline import load_transforms_state, network_input, tra
 from backprop_cli.data.schema import TEXT
 from backprop_cli.data.source import Source
 from backprop_cli.data.transform import Transform
+from backprop_cli.engine import kernels
 from backprop_cli.engine.graph import Network
 from backprop_cli.engine.losses.base import Loss
 from backprop_cli.engine.metrics.base import Metric, tell
@@ -95,7 +96,7 @@ class Model:
         shape, seen = network_input(transforms, said.data.shape, dtype, np.dtype(said.dtype))
         expander = Expander(shape)
         expander.expand(layers)
-        options.setdefault("kernels", "numpy")
+        options.setdefault("kernels", kernels.best())
         integers = seen.kind in "iu"
         network = Network(expander.nodes, shape, loss, dtype=said.dtype, integer_input=integers, most=most, **options)
         tell(metrics, said.reading, network.gives_logits)

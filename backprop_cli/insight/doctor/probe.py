@@ -102,6 +102,8 @@ def probe(cfg: Config, steps: int, seconds: float = math.inf, *, work: float = m
 
     Steps and operations are the same on every machine, however busy; seconds are not. Raises ConfigError, DataError.
     """
+    if cfg.trainer.kernels == "auto":
+        options.setdefault("kernels", "numpy")  # the same verdict where there is a compiler and where there is none
     prepared = build.prepare(cfg, observe=True, **options)
     network = prepared.network
     steps = min(steps, max(LEAST, int(min(work / _operations(prepared), steps))))
