@@ -259,10 +259,10 @@ def test_neighbours_agree_only_where_targets_depend_on_inputs(seed: int) -> None
 def test_a_probe_takes_the_steps_that_training_takes() -> None:
     """The losses of a probe are those of `bp train`, bit for bit."""
     path = HERE / "healthy/iris.yaml"
-    evidence = probe(load_config(path, ["trainer.epochs=2"]), 10_000, 600)
+    evidence = probe(load_config(path, ["trainer.epochs=2", "trainer.kernels=numpy"]), 10_000, 600)
     from backprop_cli import build
 
-    prepared = build.prepare(load_config(path, ["trainer.epochs=2"]))
+    prepared = build.prepare(load_config(path, ["trainer.epochs=2", "trainer.kernels=numpy"]))
     loop, _ = build.training(prepared)
     loop.run()
     assert evidence.complete
