@@ -76,14 +76,18 @@ def copy(name: str, where: Path, force: bool = False) -> list[Path]:
     if taken and not force:
         raise UsageError(f"{taken[0]} exists; copy to another place, or --force to overwrite it")
     for path, original in planned.items():
-        text = original.read_text(encoding="utf-8")
-        text = _COMMAND.sub(lambda found, path=path: f"# bp train {path}{found[1]}\n", text, count=1)  # type: ignore[misc]
+        text = _with_command(original.read_text(encoding="utf-8"), path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(_SCHEMA.sub("", text, count=1), encoding="utf-8")
         except OSError as error:
             raise UsageError(f"cannot write {path}: {error.strerror}") from None
     return list(planned)
+
+
+def _with_command(text: str, path: Path) -> str:
+    """The text of a config whose first line is the command that trains it at `path`."""
+    return _COMMAND.sub(lambda found: f"# bp train {path}{found[1]}\n", text, count=1)
 
 
 def _extended(source: Path, target: Path) -> list[tuple[Path, Path]]:

@@ -63,7 +63,7 @@ class Graph:
     def constant(self, value: Any, kind: Kind | None = None) -> str:
         """The same numbers are kept once; a parameter has its own name."""
         array = np.asarray(value)
-        kind = kind or {"f": "float32", "b": "bool"}.get(array.dtype.kind, "int64")  # type: ignore[assignment]
+        kind = kind or {"f": "float32", "b": "bool"}.get(array.dtype.kind, "int64")  # type: ignore[assignment]  # all are kinds
         array = np.ascontiguousarray(array, kind).reshape(array.shape)
         key = (kind, array.shape, array.tobytes())
         if key not in self._known:

@@ -138,7 +138,7 @@ def _bound(lib: ctypes.CDLL, name: str, reference: Callable[..., Any]) -> Callab
             reference(*arguments)
 
     function.errcheck = check
-    return function  # type: ignore[no-any-return]
+    return function  # type: ignore[no-any-return]  # ctypes gives no type
 
 
 def _inner(lib: ctypes.CDLL, reference: Callable[..., Any]) -> Callable[..., Any]:
