@@ -45,7 +45,8 @@ def report(views: Sequence[View]) -> str:
 
 
 def _page(title: str, body: Markup) -> str:
-    css, script = ((PAGE / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
+    css, *scripts = ((PAGE / name).read_text(encoding="utf-8") for name in ("report.css", "chart.js", "report.js"))
+    script = "".join(scripts)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{digest}'"
     return (
