@@ -12,18 +12,19 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from backprop_cli.runs.versions import __version__
+
 if TYPE_CHECKING:
     from backprop_cli import build as build
-    from backprop_cli.build import load as load
     from backprop_cli.commands.train import train as train
+    from backprop_cli.commands.trained import load as load
     from backprop_cli.config import load_config as load_config
 
-__version__ = "0.1.0"
 __all__ = ["__version__", "build", "load", "load_config", "train"]
 
 _LAZY = {
     "build": ("backprop_cli.build", ""),
-    "load": ("backprop_cli.build", "load"),
+    "load": ("backprop_cli.commands.trained", "load"),
     "load_config": ("backprop_cli.config", "load_config"),
     "train": ("backprop_cli.commands.train", "train"),
 }

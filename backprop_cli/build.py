@@ -7,53 +7,37 @@ Config → `prepare` (dataset, batches, network) → `training` (the loop) → `
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from backprop_cli import __version__
-from backprop_cli.config import Config, load_config, resolved
+from backprop_cli.config import Config
 from backprop_cli.config.checks import monitors
-from backprop_cli.config.schema import Weights
 from backprop_cli.data.batches import Batches
 from backprop_cli.data.dataset import Dataset, Split
-from backprop_cli.data.fingerprint import fingerprint
 from backprop_cli.data.loading import load_dataset
 from backprop_cli.data.pipeline import fit_transforms, load_transforms_state
 from backprop_cli.data.schema import Schema, schema_of
 from backprop_cli.data.transform import Transform
-from backprop_cli.engine import kernels as kernel_sets
 from backprop_cli.engine.graph import Network
 from backprop_cli.engine.metrics.base import tell
 from backprop_cli.engine.reading import Reading
 from backprop_cli.engine.targets import Targets, read
 from backprop_cli.engine.written import unwritten
-from backprop_cli.errors import (
-    BpError,
-    BuildError,
-    CheckpointError,
-    ConfigError,
-    UnknownNameError,
-    UsageError,
-    to_stderr,
-)
+from backprop_cli.errors import BuildError, ConfigError, UnknownNameError, UsageError
 from backprop_cli.expand import Expander
-from backprop_cli.model.description import TRANSFORMS, VERSION, Description, description_of, plugins_of
-from backprop_cli.model.model import Model, load_weights
-from backprop_cli.runs.checkpoints.checkpoint import CheckpointFile
-from backprop_cli.runs.directory import CHECKPOINTS, RUN_JSON, RunDirectory, find_run
+from backprop_cli.model.description import TRANSFORMS, Description
 from backprop_cli.training.callbacks.best import Best
 from backprop_cli.training.callbacks.threads import Threads
+from backprop_cli.training.kernels import chosen
 from backprop_cli.training.loop import Callback, Loop
 from backprop_cli.training.remarks import too_few_rows
-from backprop_cli.weights.load import MisfitError, load_foreign
+from backprop_cli.weights.load import load_first
 
 Array = npt.NDArray[Any]
 Warn = Callable[[str], None]
-SUFFIX = ".safetensors"  # of a model's file
 SAMPLED = 256  # rows whose targets are looked at after the transforms
 
 
@@ -67,6 +51,11 @@ class Prepared:
     network: Network
     reading: Reading  # how its outputs are to be read
     schema: Schema  # what the model knows of its data
+
+    @property
+    def description(self) -> Description:
+        """What a checkpoint says of its model, so that nothing else is needed to use it."""
+        return Description.of(self.config, self.transforms, self.reading, self.schema)
 
     @property
     def measured_split(self) -> str:
@@ -140,7 +129,7 @@ def prepare(
         raise ConfigError([cfg.problem(("dataset", "transforms", *named[:1]), str(error))]) from None
     built = _network(cfg, seen, dataset, **network_options)
     if learned is None or initial:
-        _first_weights(cfg, built, warn)
+        load_first(built, cfg, warn)
     reading = _reading(cfg, built, dataset, transforms)
     tell(cfg.trainer.metrics, reading, built.gives_logits)
     wrong = []
@@ -189,7 +178,7 @@ def _network(cfg: Config, seen: Sequence[Batches], dataset: Dataset, **options: 
         expander.expand(cfg.architecture)
         settings: dict[str, Any] = {"seed": cfg.seed, "dtype": cfg.dtype, **options}
         settings.setdefault("integer_input", sample.input_dtype.kind in "iu")
-        settings.setdefault("kernels", kernels(cfg))
+        settings.setdefault("kernels", chosen(cfg.trainer))
         built = Network(expander.nodes, sample.input_shape, cfg.loss, **settings)
     except BuildError as error:
         source = expander.sources.get(error.node or "", ("architecture",))
@@ -211,30 +200,6 @@ def _network(cfg: Config, seen: Sequence[Batches], dataset: Dataset, **options: 
             )
             raise ConfigError([cfg.problem(source, message)])
     return built
-
-
-def _first_weights(cfg: Config, built: Network, warn: Warn | None) -> None:
-    """The weights of another file, then those written in the config."""
-    problems = []
-    if isinstance(cfg.weights, Weights):
-        try:
-            load_foreign(built, cfg.weights, warn)
-        except MisfitError as error:
-            problems += [cfg.problem(("weights",), each) for each in error.problems]
-        except BpError as error:
-            problems.append(cfg.problem(("weights",), str(error)))
-    for name, value in cfg.parameters.items():
-        try:
-            built.load_parameters({name: value})
-        except (BuildError, ValueError) as error:
-            problems.append(cfg.problem(("parameters", name), str(error)))
-    if problems:
-        raise ConfigError(problems)
-
-
-def kernels(cfg: Config) -> str:
-    """Which set of kernels a config runs with."""
-    return kernel_sets.best() if cfg.trainer.kernels == "auto" else str(cfg.trainer.kernels)
 
 
 def training(prepared: Prepared, callbacks: Sequence[Callback] = ()) -> tuple[Loop, Best]:
@@ -270,129 +235,3 @@ def _unwritten(prepared: Prepared) -> str | None:
         return None
     x, y = next(iter(prepared.batches("train").epoch(1)))
     return unwritten(network, x[:2].copy(), y[:2].copy())
-
-
-def config_of(run: RunDirectory, overrides: Sequence[str] = ()) -> Config:
-    """The config of a run, with overrides as of --set. If it was trained on its fallback, that is its dataset from
-    then on.
-
-    Plugins are Python code: only the run's own copies are used, and only with consent. Raises ConsentError.
-    """
-    cfg = load_config(run.config, overrides, plugins=run.plugin_copies())
-    described = run.info.get("dataset")
-    if isinstance(described, dict) and "fallback" in described and cfg.dataset.fallback is not None:
-        return replace(cfg, dataset=replace(cfg.dataset.fallback, transforms=cfg.dataset.transforms))
-    return cfg
-
-
-def learnt(run: RunDirectory) -> dict[str, Any]:
-    """What a run has learnt of its data, for `prepare`; nothing where it has no checkpoint, or one of an older bp."""
-    try:
-        file = CheckpointFile(run.checkpoint("last"))
-        said = description_of(file)
-        return {"learned": file.read_under(TRANSFORMS), "known": said.data} if said is not None else {}
-    except CheckpointError:
-        return {}
-
-
-def describe(prepared: Prepared) -> Description:
-    """What a checkpoint says of its model, so that nothing else is needed to use it."""
-    cfg, plain = prepared.config, resolved(prepared.config)
-    parts = {
-        "architecture": cfg.architecture,
-        "loss": cfg.loss,
-        "metrics": cfg.trainer.metrics,
-        "transforms": prepared.transforms,
-    }
-    return Description(
-        version=VERSION,
-        program=__version__,
-        name=cfg.name,
-        dtype=cfg.dtype,
-        architecture=plain["architecture"],
-        loss=plain["loss"],
-        metrics=plain["trainer"]["metrics"],
-        transforms=plain["dataset"].get("transforms", []),
-        reading=prepared.reading,
-        data=prepared.schema,
-        plugins=plugins_of(parts),
-    )
-
-
-def load_run(
-    run: RunDirectory,
-    checkpoint: str = "best",
-    *,
-    warn: Warn | None = None,
-    progress: Any = None,
-    **network_options: Any,
-) -> tuple[Prepared, Path]:
-    """A run's model and the data that its config names, encoded as the model has learnt; with the weights of a
-    checkpoint: `best`, `last` or a file. Raises CheckpointError, DataError."""
-    path = run.checkpoint(checkpoint)
-    cfg = config_of(run)
-    network_options.setdefault("kernels", "numpy" if kernel_sets.missing() else kernels(cfg))
-    model = Model.read(path, run.plugin_copies(), seed=cfg.seed, **network_options)
-    if model is None:
-        file = CheckpointFile(path)
-        prepared = prepare(cfg, warn=warn, progress=progress, learned=file.read_under(TRANSFORMS), **network_options)
-        load_weights(file, prepared.network)
-        return prepared, path
-    said = model.description
-    dataset = load_dataset(cfg.dataset, cfg.seed, cfg.folder, warn=warn, progress=progress, known=said.data)
-    if warn is not None and said.data.fingerprint not in (None, fingerprint(dataset)):
-        warn(f"the data of {dataset.name} are not those that {run.id} was trained on")
-    tell(cfg.trainer.metrics, said.reading, model.network.gives_logits)
-    return Prepared(cfg, dataset, model.transforms, model.network, said.reading, said.data), path
-
-
-def load(
-    source: str | Path,
-    checkpoint: str = "best",
-    *,
-    runs: Path = Path("runs"),
-    plugins: Sequence[Path] = (),
-    warn: Warn | None = None,
-    progress: Any = None,
-) -> Model:
-    """The model of a run (a path, an id or `latest`) or of a .safetensors file. It needs neither config nor data.
-
-    `plugins` are Python files that may be run, if the model was trained with them. A run of an older bp did not
-    describe its model: its config and its training data are read again, and `warn` is told.
-    Raises UsageError, CheckpointError.
-    """
-    given = Path(source)
-    if is_model(given):
-        if checkpoint != "best":
-            raise UsageError(f"{source} is the file of a model already; --checkpoint {checkpoint} is for a run")
-        run, path = run_around(given), given
-    else:
-        run = find_run(str(source), runs)
-        path = run.checkpoint(checkpoint)
-    model = Model.read(path, [*plugins, *(run.plugin_copies() if run else ())])
-    if model is None and run is None:
-        raise CheckpointError(
-            f"{path}: of an older bp, whose files do not describe their model; give its run directory, with the "
-            "training data where the config says"
-        )
-    if model is None:
-        assert run is not None
-        (warn or to_stderr)(f"{run.path} is of an older bp, which did not describe the model: its data are read again")
-        prepared, _ = load_run(run, str(path), warn=warn, progress=progress)
-        cfg = prepared.config
-        parts = prepared.network, prepared.transforms, cfg.loss, cfg.trainer.metrics
-        model = Model(describe(prepared), *parts, path=path)
-    model.run_id = run.id if run else None
-    return model
-
-
-def is_model(source: str | Path) -> bool:
-    """Whether RUN|MODEL is the file of a model: a file, or what is called like one."""
-    return Path(source).suffix == SUFFIX or Path(source).is_file()
-
-
-def run_around(path: Path) -> RunDirectory | None:
-    """The run whose checkpoint a file is, if it lies in one."""
-    folder = path.absolute().parent
-    inside = folder.name == CHECKPOINTS and (folder.parent / RUN_JSON).is_file()
-    return RunDirectory(folder.parent) if inside else None

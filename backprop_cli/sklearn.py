@@ -91,7 +91,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         except BpError as error:
             raise ValueError(f"{type(self).__name__}: {error}") from error
         metrics = cfg.trainer.metrics
-        self.model_ = Model(build.describe(made), made.network, made.transforms, cfg.loss, metrics)
+        self.model_ = Model(made.description, made.network, made.transforms, cfg.loss, metrics)
 
     def _config(self, outputs: int) -> Config:
         given = DEFAULT if self.config is None else self.config

@@ -7,7 +7,7 @@ mnist5k_cnn: configs/cnn.yaml as it is, trained on the 5,000 digits of MNIST tha
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from backprop_cli import build
+from backprop_cli import load
 from backprop_cli.commands.export.export import export
 from backprop_cli.commands.train import train
 from backprop_cli.config.load import load_config
@@ -19,4 +19,4 @@ if __name__ == "__main__":
     SHIPPED.mkdir(exist_ok=True)
     with TemporaryDirectory() as folder:
         train(load_config(ROOT / "configs" / "cnn.yaml"), run_dir=Path(folder) / "run")
-        export(build.load(Path(folder) / "run"), "safetensors", SHIPPED / "mnist5k_cnn.safetensors")
+        export(load(Path(folder) / "run"), "safetensors", SHIPPED / "mnist5k_cnn.safetensors")

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import onnxruntime
 
-from backprop_cli import build
+from backprop_cli import load
 from backprop_cli.commands.export.export import export
 from backprop_cli.commands.train import train
 from backprop_cli.config.load import load_config
@@ -29,7 +29,7 @@ def main(images: Path) -> None:
     )
     with TemporaryDirectory() as folder:
         train(cfg, run_dir=Path(folder) / "run")
-        model = build.load(Path(folder) / "run")
+        model = load(Path(folder) / "run")
         started = time.process_time()
         made = export(model, "onnx", Path(folder) / "mnist.onnx")
         took = time.process_time() - started

@@ -37,9 +37,9 @@ def evaluate(
       bp eval latest --data new.csv --json
       bp eval iris.safetensors --data new.csv
     """
-    from backprop_cli.build import is_model, load, run_around
     from backprop_cli.cli import ui
     from backprop_cli.commands.evaluation import evaluate_file, evaluate_run
+    from backprop_cli.commands.trained import is_model, load, run_around
     from backprop_cli.engine.metrics.report import MAX_MATRIX
     from backprop_cli.errors import UsageError
     from backprop_cli.runs.directory import find_runs

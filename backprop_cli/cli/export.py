@@ -34,11 +34,11 @@ def command(
       bp export latest --to numpy -o model.py
       bp export runs/iris-20260801-120000-1a2b --to safetensors -o iris.safetensors
     """
-    from backprop_cli import build
     from backprop_cli.cli import ui
     from backprop_cli.commands.export.export import export
+    from backprop_cli.commands.trained import load
 
-    model = build.load(run, checkpoint, runs=runs, plugins=plugin or (), warn=ui.warn)
+    model = load(run, checkpoint, runs=runs, plugins=plugin or (), warn=ui.warn)
     made = export(model, to, output)
     for note in made.notes:
         ui.note(note)

@@ -14,10 +14,11 @@ from typing import Any, cast
 
 import typer
 
-from backprop_cli import __version__, cli, consent
+from backprop_cli import cli, consent
 from backprop_cli.cli import streams
 from backprop_cli.cli.group import Root, dress
 from backprop_cli.errors import BpError, ConfigError, InterruptedRunError, plugin_failure, suggest, visible
+from backprop_cli.runs.versions import __version__
 
 NO_COMMANDS = {"main", "ui"}  # ui imports rich and NumPy
 #: wrong usage as typer finds it; the class is click's, which newer versions of typer have inside

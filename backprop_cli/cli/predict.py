@@ -62,7 +62,6 @@ def command(
       bp predict latest digit.png --json
       tail -f measured.csv | bp predict latest - --no-proba
     """
-    from backprop_cli.build import load
     from backprop_cli.cli import ui
     from backprop_cli.commands.predict import (
         STDIN,
@@ -75,6 +74,7 @@ def command(
         predict,
         save,
     )
+    from backprop_cli.commands.trained import load
     from backprop_cli.errors import UsageError
 
     streamed = STDIN in inputs

@@ -52,8 +52,8 @@ def command(
       bp trace configs/mazur.yaml --step
       bp trace configs/mazur.yaml --format html --output trace.html
     """
-    from backprop_cli import build
     from backprop_cli.cli import ui
+    from backprop_cli.commands.trained import load_run
     from backprop_cli.config import load_config
     from backprop_cli.errors import UsageError
     from backprop_cli.insight.trace.text import parts
@@ -80,7 +80,7 @@ def command(
     elif set_ or unset:
         raise UsageError("--set goes with a CONFIG; a run keeps the config it was trained with")
     else:
-        prepared, _ = build.load_run(find_run(source, runs), **loading)
+        prepared, _ = load_run(find_run(source, runs), **loading)
         found = trace(prepared.config, sample, prepared)
     if json:
         print_json(as_json(found))

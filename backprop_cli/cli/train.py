@@ -60,7 +60,8 @@ def command(
     from backprop_cli import build
     from backprop_cli.cli import ui
     from backprop_cli.cli.ui.progress import progress
-    from backprop_cli.commands.train import resume, train
+    from backprop_cli.commands.resume import resume
+    from backprop_cli.commands.train import train
     from backprop_cli.config import load_config
     from backprop_cli.config.spelling import flow
     from backprop_cli.errors import BpError, UsageError

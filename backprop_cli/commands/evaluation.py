@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from backprop_cli.build import load_run
+from backprop_cli.commands.trained import load_run
 from backprop_cli.data.batches import Batches
 from backprop_cli.data.files import Files
 from backprop_cli.data.fingerprint import fingerprint

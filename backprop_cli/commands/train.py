@@ -1,92 +1,26 @@
-"""Train a config into a run directory, and resume a run."""
+"""Train a config into a new run directory."""
 
 from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from backprop_cli import __version__, consent
-from backprop_cli.build import Prepared, config_of, describe, prepare, training
-from backprop_cli.commands.changes import changed
+from backprop_cli import consent
+from backprop_cli.build import Prepared, Warn, prepare, training
+from backprop_cli.commands.session import Session
 from backprop_cli.config import Config, dump, load_config, masked
 from backprop_cli.config.marked import dotted
-from backprop_cli.data.fingerprint import fingerprint
-from backprop_cli.data.pipeline import transforms_state
-from backprop_cli.errors import BpError, CheckpointError, UsageError, to_stderr
-from backprop_cli.model.description import KEY, TRANSFORMS, description_of
-from backprop_cli.runs.checkpoints import saved
-from backprop_cli.runs.checkpoints.checkpoint import MAX_UNKNOWN, CheckpointFile
-from backprop_cli.runs.directory import DIAGNOSTICS, RunDirectory, now
-from backprop_cli.runs.files import write_atomically
+from backprop_cli.errors import to_stderr
+from backprop_cli.runs.directory import RunDirectory, now
 from backprop_cli.runs.plain import failure
-from backprop_cli.training.callbacks.best import Best
-from backprop_cli.training.callbacks.diagnostics import EVERY, DiagnosticsLog
-from backprop_cli.training.callbacks.recorder import Recorder
+from backprop_cli.runs.versions import versions
 from backprop_cli.training.callbacks.signals import Signals
 from backprop_cli.training.kernels import advice
-from backprop_cli.training.loggers.base import Loggers
-from backprop_cli.training.loop import Callback, Loop
+from backprop_cli.training.loop import Callback
 from backprop_cli.training.remarks import remarks
-from backprop_cli.training.threads import limited
-
-Say = Callable[[str], None]
-PACKAGES = ("backprop-cli", "numpy")  # what the bits of a result depend on
-
-
-@dataclass
-class Session:
-    """One run: its config, network, loop, recorder and directory."""
-
-    prepared: Prepared
-    loop: Loop
-    best: Best
-    recorder: Recorder
-    run: RunDirectory
-
-    @classmethod
-    def of(cls, prepared: Prepared, made: tuple[Loop, Best], run: RunDirectory, say: Say) -> Session:
-        loop, best = made
-        learned = {f"{TRANSFORMS}{name}": array for name, array in transforms_state(prepared.transforms).items()}
-        document, tables = describe(prepared).document()
-        recorder = Recorder(run, best, learned | tables, {KEY: document}, say)
-        watch = prepared.config.trainer.diagnostics
-        if watch:
-            every = EVERY if watch is True else watch.every
-            loop.callbacks.append(DiagnosticsLog(run.path / DIAGNOSTICS, every))
-        loop.callbacks.append(recorder)
-        if prepared.config.trainer.loggers:
-            loop.callbacks.append(Loggers(prepared.config.trainer.loggers, run.path))
-        return cls(prepared, loop, best, recorder, run)
-
-    def go(self, signals: Signals, callbacks: Sequence[Callback]) -> dict[str, Any]:
-        """Train to the end. The recorder hears of an epoch before a signal ends the run."""
-        self.loop.callbacks += [*callbacks, signals]
-        try:
-            with limited(self.prepared.network, self.loop.train.batch_size):
-                self.loop.run()
-        except BpError as error:
-            error.result = self.result()
-            raise
-        return self.result()
-
-    def result(self) -> dict[str, Any]:
-        """What `bp train --json` prints."""
-        return {
-            "run_id": self.run.id,
-            "run_dir": str(self.run.path),
-            "status": self.run.status,
-            "epochs": self.loop.epoch - 1,
-            "steps": self.loop.step,
-            "seconds": round(self.loop.seconds, 3),
-            "metrics": self.loop.row,
-            "best": self.best.summary,
-        }
 
 
 def train(
@@ -94,7 +28,7 @@ def train(
     *,
     runs: Path = Path("runs"),
     run_dir: Path | None = None,
-    warn: Say | None = None,
+    warn: Warn | None = None,
     progress: Any = None,
     callbacks: Sequence[Callback] = (),
     command: Sequence[str] = (),
@@ -127,7 +61,7 @@ def train(
             run.release()
 
 
-def _remember(run: RunDirectory, say: Say) -> None:
+def _remember(run: RunDirectory, say: Warn) -> None:
     """Note that this user trained this run, with these plugins: they may run again."""
     copies = run.plugin_copies()
     try:
@@ -137,7 +71,7 @@ def _remember(run: RunDirectory, say: Say) -> None:
             say(f"{failure('cannot note that this run was trained here', error)}; to use it, add {consent.FLAG}")
 
 
-def _settle_kernels(prepared: Prepared, say: Say) -> None:
+def _settle_kernels(prepared: Prepared, say: Warn) -> None:
     """Write the kernels that `auto` has become into the run's config: resuming or repeating uses the same."""
     options, train = prepared.config.trainer, prepared.batches("train", training=True)
     if options.kernels == "auto":
@@ -145,151 +79,6 @@ def _settle_kernels(prepared: Prepared, say: Say) -> None:
         text = advice(prepared.network, train.batch_size, options.epochs * train.steps_per_epoch)
         if text:
             say(text)
-
-
-def resume(
-    run: RunDirectory,
-    *,
-    epochs: int | None = None,
-    overrides: Sequence[str] = (),
-    warn: Say | None = None,
-    progress: Any = None,
-    callbacks: Sequence[Callback] = (),
-) -> dict[str, Any]:
-    """Go on with a run from its last good checkpoint, exactly as if it had never stopped.
-
-    `epochs` makes it longer; `overrides` change what `changes` lists. What was changed is kept in run.json.
-    Raises RunError if another process works on it, CheckpointError if it cannot go on, UsageError for a change that
-    would give its state another meaning.
-    """
-    say = warn or to_stderr
-    with Signals() as signals:
-        run.lock()
-        try:
-            before = config_of(run)
-            wanted = [*overrides, *([] if epochs is None else [f"trainer.epochs={epochs}"])]
-            cfg = config_of(run, wanted) if wanted else before
-            changes = changed(before, cfg)
-            anew = any(path.startswith("optimizer.schedule") for path in changes)
-            session = _restore(run, cfg, say, anew, warn=warn, progress=progress)
-            loop = session.loop
-            if wanted:
-                _go_on_with(session, changes)
-            schedule = loop.optimizer.schedule
-            if "trainer.epochs" in changes and schedule.spans_training:
-                say(
-                    f"the schedule {schedule.type_name} is as long as the training, now {loop.options.epochs} epochs: "
-                    f"the learning rate goes on at {loop.rate:.4g}; optimizer.schedule.steps would fix its length"
-                )
-            if loop.finished:
-                return _finished(session, say)
-            _compare(session, say)
-            signals.wait_for_step()
-            where = {"epoch": loop.epoch, "step": loop.step, "at": now(), "versions": _versions()}
-            run.update(status="running", ended=None, resumed_from=where)
-            return session.go(signals, callbacks)
-        finally:
-            run.release()
-
-
-def _restore(run: RunDirectory, cfg: Config, say: Say, anew: bool, **options: Any) -> Session:
-    """The run at its newest good checkpoint; damaged ones are said and set aside. `anew`: with a schedule that has
-    seen nothing yet."""
-    candidates = saved.newest_first(run.checkpoints)
-    if candidates and candidates[0].name != saved.LAST:
-        say(f"{run.checkpoints / saved.LAST} is missing; going on from {candidates[0].name}, the one before")
-    bad: list[Path] = []
-    for path in candidates:
-        try:
-            session = _load(run, cfg, path, say, anew, **options)
-        except CheckpointError as error:
-            bad.append(path)
-            say(f"{error}; looking for the one before")
-            continue
-        if bad:
-            say(f"going on from {path.name}, after step {session.loop.step}; {bad[0].name} is now {saved.DAMAGED}")
-            _set_aside(run, bad)
-        return session
-    if bad:
-        raise CheckpointError(
-            f"{run.path}: none of its {len(bad)} checkpoints can be used; `bp train {run.config}` trains it again"
-        )
-    say(f"{run.path} has no checkpoint yet: starting at the first step")
-    prepared = prepare(cfg, **options)
-    return Session.of(prepared, training(prepared), run, say)
-
-
-def _load(run: RunDirectory, cfg: Config, path: Path, say: Say, anew: bool, **options: Any) -> Session:
-    file = CheckpointFile(path)
-    said = description_of(file)
-    known = said.data if said is not None else None
-    prepared = prepare(cfg, learned=file.read_under(TRANSFORMS), known=known, **options)
-    session = Session.of(prepared, training(prepared), run, say)
-    arrays, _ = session.loop.state_dict()
-    totals = {name: MAX_UNKNOWN for name in arrays if name.startswith("metric/")}  # empty before the first batch
-    file.expect({**arrays, **session.recorder.learned}, optional=totals)
-    values = file.values
-    if anew and isinstance(values.get("optimizer"), dict):
-        schedule = session.loop.optimizer.schedule.state_dict()
-        values = {**values, "optimizer": {**values["optimizer"], "schedule": schedule}}
-    try:
-        session.loop.load_state_dict(file.read(), values)
-    except CheckpointError as error:
-        raise CheckpointError(f"{path}: {error}") from None
-    return session
-
-
-def _set_aside(run: RunDirectory, bad: Sequence[Path]) -> None:
-    try:
-        for path in reversed(bad):
-            os.replace(path, run.checkpoints / saved.DAMAGED)
-    except OSError as error:
-        raise failure(f"cannot move {path} out of the way", error) from None
-
-
-def _go_on_with(session: Session, changes: Mapping[str, Any]) -> None:
-    """Let a run go on with other options; its config.yaml says so from now on, and run.json when they changed."""
-    run, loop = session.run, session.loop
-    if loop.options.epochs < loop.epoch:
-        raise UsageError(f"{run.path} has made {loop.epoch - 1} epochs; expected --epochs above that")
-    if loop.stop_reason is not None:
-        loop.stop_reason = None
-        session.best.wait_anew()
-    if changes:
-        own = consent.trained_here(run.config.read_bytes())
-        write_atomically(run.config, [dump(session.prepared.config, run.path).encode()])
-        if own:
-            with suppress(OSError):
-                consent.remember([run.config])
-        earlier = run.info.get("changes")
-        entry = {"epoch": loop.epoch, "step": loop.step, "at": now(), "changed": changes}
-        run.update(changes=[*(earlier if isinstance(earlier, list) else []), entry])
-
-
-def _finished(session: Session, say: Say) -> dict[str, Any]:
-    run, loop = session.run, session.loop
-    session.recorder.repair()
-    if run.info.get("status") != "completed":  # ended after its last checkpoint, before it could say so
-        run.finish("completed", loop.row, session.best.summary, loop.stop_reason)
-    why = f" ({loop.stop_reason})" if loop.stop_reason else ""
-    say(f"{run.path} is complete after {loop.epoch - 1} epochs{why}; --epochs N makes it longer")
-    return session.result()
-
-
-def _compare(session: Session, say: Say) -> None:
-    """Warn of versions and data that differ from those the run began with: results may differ, too."""
-    info, dataset = session.run.info, session.prepared.dataset
-    before = info.get("versions")
-    known: Mapping[str, Any] = before if isinstance(before, dict) else {}
-    changed = [f"{name} {known[name]}, now {v}" for name, v in _versions().items() if known.get(name, v) != v]
-    kernels = session.prepared.network.kernels.which
-    if info.get("kernels", kernels) != kernels:
-        changed.append(f"{info['kernels']} kernels, now {kernels}")
-    if changed:
-        say(f"the run began with {'; '.join(changed)}: the last bits of its results may differ")
-    described = info.get("dataset")
-    if isinstance(described, dict) and described.get("fingerprint") not in (None, fingerprint(dataset)):
-        say(f"the data of {dataset.name} are not those the run began with: what follows is another training")
 
 
 def _about(prepared: Prepared, command: Sequence[str]) -> dict[str, Any]:
@@ -301,7 +90,7 @@ def _about(prepared: Prepared, command: Sequence[str]) -> dict[str, Any]:
         "ended": None,
         "command": list(command),
         "overrides": list(cfg.overrides),
-        "versions": _versions(),
+        "versions": versions(),
         "host": {"name": platform.node(), "system": platform.platform(), "cpus": os.cpu_count(), "pid": os.getpid()},
         "seed": cfg.seed,
         "kernels": prepared.network.kernels.which,
@@ -317,14 +106,3 @@ def _about(prepared: Prepared, command: Sequence[str]) -> dict[str, Any]:
         "best": None,
         "resumed_from": None,
     }
-
-
-def _versions() -> dict[str, str]:
-    return {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}}
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:  # not installed, or run from a source tree
-        return __version__ if package == "backprop-cli" else "unknown"

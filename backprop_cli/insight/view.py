@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from backprop_cli import build
 from backprop_cli.build import Prepared
+from backprop_cli.commands.trained import config_of, load_run
 from backprop_cli.data.batches import Batches
 from backprop_cli.data.dataset import Split
 from backprop_cli.data.shares import usual
@@ -97,7 +98,7 @@ class View:
     def metrics(self) -> list[Metric]:
         """The metrics that the run computed; none where its config can no longer be read."""
         try:
-            metrics: list[Metric] = build.config_of(self.run).trainer.metrics
+            metrics: list[Metric] = config_of(self.run).trainer.metrics
         except BpError:
             return []
         return metrics
@@ -105,7 +106,7 @@ class View:
     @cached_property
     def prepared(self) -> Prepared:
         """Data and network, with the checkpoint's weights; no two nodes share memory."""
-        return build.load_run(
+        return load_run(
             self.run, self.checkpoint, warn=self._warn, progress=self._progress, observe=True, kernels="numpy"
         )[0]
 

@@ -1,6 +1,6 @@
 """What a model's file says of itself, beside its arrays: the document `model` in the values of a checkpoint.
 
-Training writes it (`build.describe`), everything that uses a trained model reads it (`model.Model`). With it a
+Training writes it (`Description.of`), everything that uses a trained model reads it (`model.Model`). With it a
 prediction needs neither the config nor the training data.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from sys import modules
@@ -18,10 +18,13 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from backprop_cli.config import Config, resolved
 from backprop_cli.data.schema import Schema
+from backprop_cli.data.transform import Transform
 from backprop_cli.engine.reading import Reading
 from backprop_cli.errors import PLUGIN_MODULE, CheckpointError
 from backprop_cli.runs.checkpoints.checkpoint import CheckpointFile
+from backprop_cli.runs.versions import __version__
 
 Array = npt.NDArray[Any]
 VERSION: Literal[1] = 1  # raised whenever an older bp could not use what is written
@@ -58,6 +61,30 @@ class Description(BaseModel):
     data: Schema
     plugins: list[Plugin]
 
+    @classmethod
+    def of(cls, cfg: Config, transforms: Sequence[Transform], reading: Reading, data: Schema) -> Description:
+        """The description of the model that a config makes, with transforms that have learned from its data."""
+        plain = resolved(cfg)
+        parts = {
+            "architecture": cfg.architecture,
+            "loss": cfg.loss,
+            "metrics": cfg.trainer.metrics,
+            "transforms": transforms,
+        }
+        return cls(
+            version=VERSION,
+            program=__version__,
+            name=cfg.name,
+            dtype=cfg.dtype,
+            architecture=plain["architecture"],
+            loss=plain["loss"],
+            metrics=plain["trainer"]["metrics"],
+            transforms=plain["dataset"].get("transforms", []),
+            reading=reading,
+            data=data,
+            plugins=_plugins_of(parts),
+        )
+
     def document(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """(plain values for JSON, arrays by name) to be saved."""
         arrays: dict[str, Array] = {}
@@ -85,7 +112,7 @@ def description_of(file: CheckpointFile) -> Description | None:
         raise file.damaged(f"its model cannot be read: {error!s:.200}") from None
 
 
-def plugins_of(parts: Mapping[str, Any]) -> list[Plugin]:
+def _plugins_of(parts: Mapping[str, Any]) -> list[Plugin]:
     """The plugin files that define what the parts of a model are made of."""
     users: dict[str, list[str]] = {}
     for role, value in parts.items():

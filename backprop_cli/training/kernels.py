@@ -1,14 +1,20 @@
-"""How long a training takes with NumPy's kernels, roughly, and what to say where there are no others."""
+"""Which kernels a training runs with, how long it takes with NumPy's, and what to say where there are no others."""
 
 from __future__ import annotations
 
 from backprop_cli.engine import kernels
 from backprop_cli.engine.graph import Network
+from backprop_cli.training.options import Trainer
 
 LONG = 60.0  # seconds of training from which it is worth saying
 FLOPS = 4e10  # what matrix products and the passes around them achieve together, per second
 NODE_SECONDS = 4e-5  # of a step, forward and backward, spent on calls
 STEP_SECONDS = 1e-4  # of a step outside the layers: batch, loss, update, bookkeeping
+
+
+def chosen(options: Trainer) -> str:
+    """The set of kernels that the options of a training ask for."""
+    return kernels.best() if options.kernels == "auto" else str(options.kernels)
 
 
 def estimate(network: Network, batch: int, steps: int) -> float:

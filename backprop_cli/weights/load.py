@@ -1,4 +1,8 @@
-"""`weights:` of a config: find the file, fit it to the network, say what was paired, load."""
+"""The weights that a config gives a network to begin with.
+
+First `weights:`, a file that is found, fitted to the network and loaded, with a line that says what was paired; then
+`parameters:`, the arrays that are written in the config itself.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
+from backprop_cli.config import Config
 from backprop_cli.config.schema import Weights
 from backprop_cli.engine.graph import Network
-from backprop_cli.errors import BpError, DataError
+from backprop_cli.errors import BpError, BuildError, ConfigError, DataError
 from backprop_cli.runs.checkpoints import saved
 from backprop_cli.runs.directory import RUN_JSON, find_run
 from backprop_cli.weights.files import read
@@ -28,6 +33,25 @@ class MisfitError(BpError):
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems
         super().__init__("\n".join(problems))
+
+
+def load_first(network: Network, cfg: Config, say: Callable[[str], None] | None = None) -> None:
+    """The weights of another file, then those written in the config. Raises ConfigError."""
+    problems = []
+    if isinstance(cfg.weights, Weights):
+        try:
+            load_foreign(network, cfg.weights, say)
+        except MisfitError as error:
+            problems += [cfg.problem(("weights",), problem) for problem in error.problems]
+        except BpError as error:
+            problems.append(cfg.problem(("weights",), str(error)))
+    for name, value in cfg.parameters.items():
+        try:
+            network.load_parameters({name: value})
+        except (BuildError, ValueError) as error:
+            problems.append(cfg.problem(("parameters", name), str(error)))
+    if problems:
+        raise ConfigError(problems)
 
 
 def load_foreign(network: Network, given: Weights, say: Callable[[str], None] | None = None) -> None:

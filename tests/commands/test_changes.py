@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from backprop_cli.commands.train import resume, train
+from backprop_cli.commands.resume import resume
+from backprop_cli.commands.train import train
 from backprop_cli.config import load_config
 from backprop_cli.errors import UsageError
 from backprop_cli.runs.directory import RunDirectory

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backprop_cli.build import load
 from backprop_cli.commands.evaluation import evaluate_file, evaluate_run
 from backprop_cli.commands.train import train
+from backprop_cli.commands.trained import load
 from backprop_cli.config import load_config
 from backprop_cli.errors import DataError
 from backprop_cli.runs.directory import RunDirectory

@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backprop_cli.build import load
 from backprop_cli.commands.predict import Answers, Csv, Wishes, json_lines, predict
 from backprop_cli.commands.train import train
+from backprop_cli.commands.trained import load
 from backprop_cli.config import load_config
 from backprop_cli.errors import DataError, UsageError
 

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backprop_cli.build import load
 from backprop_cli.commands.evaluation import evaluate_run
 from backprop_cli.commands.predict import Csv, document
 from backprop_cli.commands.predict import predict as answers
 from backprop_cli.commands.train import train
+from backprop_cli.commands.trained import load
 from backprop_cli.config import load_config
 from backprop_cli.errors import ConfigError
 from backprop_cli.insight.report.mistakes import mistakes

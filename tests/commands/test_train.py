@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from backprop_cli import load_config
-from backprop_cli.commands.train import resume, train
+from backprop_cli.commands.resume import resume
+from backprop_cli.commands.train import train
 from backprop_cli.errors import BpError, CheckpointError, DivergedError, RunError
 from backprop_cli.runs.checkpoints.checkpoint import CheckpointFile
 from backprop_cli.runs.directory import RunDirectory

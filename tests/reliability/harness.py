@@ -23,6 +23,7 @@ from backprop_cli import load_config
 from backprop_cli.cli import ui
 from backprop_cli.cli.main import main
 from backprop_cli.commands import train
+from backprop_cli.commands.resume import resume
 from backprop_cli.runs.directory import RunDirectory
 from backprop_cli.training.loop import Callback
 from tests.reliability.compare import EVERYTHING, outcome
@@ -151,4 +152,4 @@ def trials(default: int) -> int:
 
 with folder() as _warm:  # imports, once for all children, what a run needs
     train.train(load_config(EVERYTHING, ["trainer.epochs=1"]), run_dir=_warm / "run")
-    train.resume(RunDirectory(_warm / "run"), epochs=2)
+    resume(RunDirectory(_warm / "run"), epochs=2)

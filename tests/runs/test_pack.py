@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from backprop_cli import build
+from backprop_cli import load
 from backprop_cli.commands.train import train
 from backprop_cli.config.load import load_config
 from backprop_cli.errors import RunError, UsageError
@@ -56,7 +56,7 @@ def test_a_run_arrives_as_it_was(ending: str, run: RunDirectory, tmp_path: Path)
     assert made.path == tmp_path / "theirs" / "mine"
     assert contents(made.path) == contents(run.path)
     assert not (made.path / "secret").exists()
-    assert build.load(made.path, plugins=()).classes == ["setosa", "versicolor", "virginica"]
+    assert load(made.path, plugins=()).classes == ["setosa", "versicolor", "virginica"]
     assert not any(each.stat().st_mode & stat.S_IXUSR for each in made.path.rglob("*") if each.is_file())
     assert {each.name for each in tmp_path.iterdir()} == {packed.name, "theirs"}
     with pytest.raises(UsageError, match="is there already; give another name with --name"):

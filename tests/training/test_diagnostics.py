@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from backprop_cli import build, load_config
-from backprop_cli.commands.train import resume, train
+from backprop_cli.commands.resume import resume
+from backprop_cli.commands.train import train
 from backprop_cli.errors import DivergedError, InterruptedRunError
 from backprop_cli.runs.directory import RunDirectory
 from backprop_cli.training.callbacks.diagnostics import Diagnostics

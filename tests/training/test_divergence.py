@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from backprop_cli import build, load_config
-from backprop_cli.commands.train import resume, train
+from backprop_cli.commands.resume import resume
+from backprop_cli.commands.train import train
 from backprop_cli.engine.graph import Network
 from backprop_cli.errors import DataError, DivergedError
 from backprop_cli.runs.directory import RunDirectory

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from backprop_cli import load_config
-from backprop_cli.commands.train import resume, train
+from backprop_cli.commands.resume import resume
+from backprop_cli.commands.train import train
 from backprop_cli.errors import InterruptedRunError, UsageError
 from backprop_cli.runs.directory import RunDirectory
 from backprop_cli.training.loop import Callback, Loop

@@ -10,7 +10,8 @@ import pytest
 from tensorboardX.proto.event_pb2 import Event
 
 from backprop_cli import load_config
-from backprop_cli.commands.train import resume, train
+from backprop_cli.commands.resume import resume
+from backprop_cli.commands.train import train
 from backprop_cli.errors import UsageError
 from backprop_cli.runs.directory import RunDirectory
 from backprop_cli.runs.metrics_log import read

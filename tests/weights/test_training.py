@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from backprop_cli import build
-from backprop_cli.commands.train import resume, train
+from backprop_cli.commands.resume import resume
+from backprop_cli.commands.train import train
 from backprop_cli.config.load import load_config as load
 from backprop_cli.engine.graph import Network
 from backprop_cli.errors import ConfigError

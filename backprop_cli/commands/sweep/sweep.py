@@ -189,7 +189,8 @@ class _Teller(Callback):
 
 def _work(task: tuple[str, tuple[str, ...], str, bool], tell: Tell) -> dict[str, Any]:
     """Run in a worker process: train one trial, or resume it where it was interrupted."""
-    from backprop_cli.commands.train import resume, train
+    from backprop_cli.commands.resume import resume
+    from backprop_cli.commands.train import train
 
     consent.keep_quiet()
     config, overrides, run_dir, again = task

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from backprop_cli import build
+from backprop_cli.commands.trained import config_of, learnt, load_run
 from backprop_cli.errors import BpError, CheckpointError, ConfigError, ConsentError, DataError, Problem
 from backprop_cli.insight.doctor.edits import Patient
 from backprop_cli.insight.doctor.probe import Evidence, examples, kernel_scales, look
@@ -58,8 +59,8 @@ def examine_run(run: RunDirectory, limits: Limits | None = None) -> Examination:
     """Examine a run by what it recorded and by its last weights. Raises ConfigError or DataError if it is gone."""
     limits = limits or Limits()
     try:
-        cfg = build.config_of(run)
-        untrained = build.prepare(cfg, observe=True, initial=True, **build.learnt(run), **limits.options)
+        cfg = config_of(run)
+        untrained = build.prepare(cfg, observe=True, initial=True, **learnt(run), **limits.options)
     except (ConfigError, ConsentError, DataError) as error:
         raise _gone(run, error) from None
     about = run.info.get("dataset")
@@ -94,7 +95,7 @@ def _recorded(run: RunDirectory, untrained: build.Prepared, rows: list[dict[str,
     x, y = examples(untrained)
     first, kernels = look(network, x), kernel_scales(network, cfg.parameters)
     try:
-        network = build.load_run(run, "last", warn=_said_already, observe=True)[0].network
+        network = load_run(run, "last", warn=_said_already, observe=True)[0].network
     except CheckpointError as error:
         notes.append(f"no weights to look at: {error}")
     epochs = list(read(run.metrics))

@@ -12,13 +12,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from backprop_cli import __version__
 from backprop_cli.commands import compare
 from backprop_cli.errors import BpError
 from backprop_cli.insight.curves import AXES, PHASES, curve, quantities, spans_decades
 from backprop_cli.insight.report.markup import Line, Markup, chart, details, element, join, note, number, table, tiles
 from backprop_cli.insight.report.run import config_and_environment, inside
 from backprop_cli.insight.view import View
+from backprop_cli.runs.versions import __version__
 
 PAGE = Path(__file__).parent / "page"
 COLORS = 7  # --s0 … --s6 of report.css

@@ -37,7 +37,7 @@ def untrained(path: Path, overrides: Sequence[str] = ()) -> tuple[Model, Dataset
     store = made.network.store
     store.values[...] += rng.normal(0, 0.05, store.values.shape)
     store.state[...] += rng.uniform(0, 0.5, store.state.shape)
-    model = Model(build.describe(made), made.network, made.transforms, cfg.loss, cfg.trainer.metrics, path=path)
+    model = Model(made.description, made.network, made.transforms, cfg.loss, cfg.trainer.metrics, path=path)
     return model, made.dataset
 
 

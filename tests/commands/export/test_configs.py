@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backprop_cli import build
+from backprop_cli import load
 from backprop_cli.commands.export.export import export
 from backprop_cli.commands.train import train
 from backprop_cli.config.load import load_config
@@ -28,7 +28,7 @@ def test_digits_get_the_same_class(tmp_path: Path) -> None:
     """configs/mnist.yaml after an epoch, on the images that ship; scripts/measure_onnx.py asks all 10,000."""
     overrides = [*OFFLINE["mnist"], "trainer.epochs=1"]
     train(load_config(ROOT / "configs" / "mnist.yaml", overrides), run_dir=tmp_path / "run")
-    model = build.load(tmp_path / "run")
+    model = load(tmp_path / "run")
     made = export(model, "onnx", tmp_path / "mnist.onnx")
     x = load_dataset(load_config(tmp_path / "run" / "config.yaml").dataset, 0, tmp_path).splits["test"].x
     np.testing.assert_array_equal(onnx_outputs(made.path, x).argmax(axis=1), model.outputs(x).argmax(axis=1))

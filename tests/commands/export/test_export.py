@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from backprop_cli import build
+from backprop_cli import load
 from backprop_cli.commands.export.export import export
 from backprop_cli.commands.train import train
 from backprop_cli.config.load import load_config
@@ -39,9 +39,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_safetensors_file_is_the_whole_model_without_the_training(run: Path, tmp_path: Path) -> None:
-    model = build.load(run)
+    model = load(run)
     made = export(model, "safetensors", tmp_path / "flowers.safetensors")
-    again = build.load(made.path)
+    again = load(made.path)
     x = np.random.default_rng(0).normal(5, 2, (7, 4))
     np.testing.assert_array_equal(again.outputs(x), model.outputs(x))
     assert again.classes == ["setosa", "versicolor", "virginica"]
@@ -72,7 +72,7 @@ def test_without_the_package_onnx_nothing_is_written(
     monkeypatch.delattr("backprop_cli.commands.export.onnx", raising=False)
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(UsageError, match=r"^--to onnx needs the package onnx.*pip install 'backprop-cli\[export\]'$"):
-        export(build.load(run), "onnx", tmp_path / "model.onnx")
+        export(load(run), "onnx", tmp_path / "model.onnx")
     assert not list(tmp_path.iterdir())
 
 
@@ -88,5 +88,5 @@ def test_a_place_where_nothing_can_be_written(
     name: str, error: type[Exception], said: str, run: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(error, match=said):
-        export(build.load(run), "onnx", tmp_path / name)
+        export(load(run), "onnx", tmp_path / name)
     assert not list(tmp_path.iterdir())

@@ -1,0 +1,70 @@
+"""One run that is trained: its config, network, loop, recorder and directory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from backprop_cli.build import Prepared, Warn
+from backprop_cli.data.pipeline import transforms_state
+from backprop_cli.errors import BpError
+from backprop_cli.model.description import KEY, TRANSFORMS
+from backprop_cli.runs.directory import DIAGNOSTICS, RunDirectory
+from backprop_cli.training.callbacks.best import Best
+from backprop_cli.training.callbacks.diagnostics import EVERY, DiagnosticsLog
+from backprop_cli.training.callbacks.recorder import Recorder
+from backprop_cli.training.callbacks.signals import Signals
+from backprop_cli.training.loggers.base import Loggers
+from backprop_cli.training.loop import Callback, Loop
+from backprop_cli.training.threads import limited
+
+
+@dataclass
+class Session:
+    """One run: its config, network, loop, recorder and directory."""
+
+    prepared: Prepared
+    loop: Loop
+    best: Best
+    recorder: Recorder
+    run: RunDirectory
+
+    @classmethod
+    def of(cls, prepared: Prepared, made: tuple[Loop, Best], run: RunDirectory, warn: Warn) -> Session:
+        loop, best = made
+        learned = {f"{TRANSFORMS}{name}": array for name, array in transforms_state(prepared.transforms).items()}
+        document, tables = prepared.description.document()
+        recorder = Recorder(run, best, learned | tables, {KEY: document}, warn)
+        watch = prepared.config.trainer.diagnostics
+        if watch:
+            every = EVERY if watch is True else watch.every
+            loop.callbacks.append(DiagnosticsLog(run.path / DIAGNOSTICS, every))
+        loop.callbacks.append(recorder)
+        if prepared.config.trainer.loggers:
+            loop.callbacks.append(Loggers(prepared.config.trainer.loggers, run.path))
+        return cls(prepared, loop, best, recorder, run)
+
+    def go(self, signals: Signals, callbacks: Sequence[Callback]) -> dict[str, Any]:
+        """Train to the end. The recorder hears of an epoch before a signal ends the run."""
+        self.loop.callbacks += [*callbacks, signals]
+        try:
+            with limited(self.prepared.network, self.loop.train.batch_size):
+                self.loop.run()
+        except BpError as error:
+            error.result = self.result()
+            raise
+        return self.result()
+
+    def result(self) -> dict[str, Any]:
+        """What `bp train --json` prints."""
+        return {
+            "run_id": self.run.id,
+            "run_dir": str(self.run.path),
+            "status": self.run.status,
+            "epochs": self.loop.epoch - 1,
+            "steps": self.loop.step,
+            "seconds": round(self.loop.seconds, 3),
+            "metrics": self.loop.row,
+            "best": self.best.summary,
+        }
