@@ -28,11 +28,13 @@ def _names(cls: Any, key: str) -> Iterator[str]:
     """What a metric can be called in a row: `f1`, with another option `f1_macro`, with the number in `key` `top_3`."""
     default = cls()
     yield default.key
-    number = re.search(r"\d+$", key)
+    number = re.search(r"\d+(\.\d+)?$", key)
     for option, of in option_types(cls).items():
         values: list[Any] = [word for part in parts(of) if isinstance(part, Leaf) for word in part.words]
-        if number and type(getattr(default, option)) is int:
+        if number and type(getattr(default, option)) is int and number[0].isdigit():
             values.append(int(number[0]))
+        if number and type(getattr(default, option)) is float and float(number[0]) <= 1:
+            values.append(float(number[0]))
         for value in values:
             yield cls(**{option: value}).key
 

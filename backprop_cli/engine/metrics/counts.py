@@ -19,13 +19,17 @@ class Counts(Metric):
     """A ratio of counts per class, 0 where its denominator is.
 
     `average: binary` is that of class 1; `macro` the mean over the classes that occur, among the targets
-    or the answers. The default is binary for a yes/no output and for two classes, else macro.
-    Of several yes/no outputs only the yes count: all together (micro), or with `macro` the mean over the outputs.
+    or the answers; `weighted` that mean by how many targets each class has; `micro` that of all classes together.
+    The default is binary for a yes/no output and for two classes, else macro.
+    Of several yes/no outputs only the yes count: by default all together (micro), or as a mean over the outputs.
     """
 
     average: Annotated[
-        Literal["binary", "macro"] | None,
-        Doc("of class 1, or the mean over the classes; by default binary for two classes, else macro"),
+        Literal["binary", "macro", "weighted", "micro"] | None,
+        Doc(
+            "of class 1; the mean over the classes, alike or by their number of targets; or all together; by default "
+            "binary for two classes, else macro"
+        ),
     ] = None
 
     maximize: ClassVar[bool] = True
@@ -60,15 +64,18 @@ class Counts(Metric):
     def result(self) -> float:
         right, guessed, actual = counts = self.totals.reshape(3, -1)
         labels = self.reading is not None and self.reading.kind == "labels"
-        if labels and self.average is None:
+        if self.average == "micro" or (labels and self.average is None):
             right, guessed, actual = counts.sum(axis=1, keepdims=True)
         occurs = guessed + actual > 0
         if not occurs.any():
             return 0.0 if labels and counts.size else float("nan")
         below = self.denominator(guessed, actual)
         ratios = np.divide(right, below, out=np.zeros_like(right), where=below > 0)
-        binary = self.average == "binary" or (self.average is None and len(right) == 2 and not labels)
-        return float(ratios[1] if binary else ratios[occurs].mean())
+        if self.average == "binary" or (self.average is None and len(right) == 2 and not labels):
+            return float(ratios[1])
+        if self.average == "weighted":
+            return float(ratios @ actual / actual.sum()) if actual.any() else 0.0
+        return float(ratios[occurs].mean())
 
     def denominator(self, guessed: Array, actual: Array) -> Array:
         """What the right ones are divided by."""

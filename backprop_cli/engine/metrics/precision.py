@@ -4,7 +4,7 @@ from backprop_cli.engine.metrics.base import Array, metric
 from backprop_cli.engine.metrics.counts import Counts
 
 
-@metric("precision")
+@metric("precision", "precision_score")
 class Precision(Counts):
     """Share of the examples taken for a class that belong to it: true positives / (true + false positives).
 

@@ -4,7 +4,7 @@ from backprop_cli.engine.metrics.base import Array, metric
 from backprop_cli.engine.metrics.counts import Counts
 
 
-@metric("recall")
+@metric("recall", "recall_score")
 class Recall(Counts):
     """Share of a class's examples that are taken for it: true positives / (true positives + false negatives).
 

@@ -11,14 +11,20 @@ from backprop_cli.engine.metrics.base import Metric, class_ids, counted
 from backprop_cli.engine.metrics.report import class_report, confusion_matrix
 from backprop_cli.engine.reading import Reading
 from backprop_cli.errors import BuildError
-from backprop_cli.registry import classes, make
+from backprop_cli.registry import classes, make, names
 
 REFERENCE = dict(np.load(Path(__file__).parents[2] / "reference" / "metrics.npz"))
 VALUES = sorted(name for name in REFERENCE if name.split("/")[1] not in ("y", "target"))
 SPECS = {
     "top_2": {"type": "top_k", "k": 2},
     "top_5": "top_k",
-    "f1_macro": {"type": "f1", "average": "macro"},
+    **{
+        f"{kind}_{average}": {"type": kind, "average": average}
+        for kind in ("precision", "recall", "f1")
+        for average in ("macro", "weighted", "micro")
+    },
+    **{f"kappa_{weights}": {"type": "kappa", "weights": weights} for weights in ("linear", "quadratic")},
+    **{f"pinball_{alpha}": {"type": "pinball", "alpha": alpha} for alpha in (0.5, 0.9)},
 }
 
 
@@ -63,7 +69,9 @@ def test_nothing_seen_is_nan(name: str) -> None:
     assert np.isnan(make("metric", name).result())
 
 
-@pytest.mark.parametrize("kind", ["accuracy", "precision", "auc", "perplexity"])
+@pytest.mark.parametrize(
+    "kind", ["accuracy", "precision", "auc", "perplexity", "log_loss", "brier", "average_precision", "mcc"]
+)
 def test_logits_are_read_as_what_they_stand_for(kind: str) -> None:
     cases = (("binary", "binary", lambda p: np.log(p / (1 - p))), ("classes", "classes", lambda p: np.log(p) + 3))
     for case, how, to_logits in cases:
@@ -125,3 +133,24 @@ def test_a_metric_of_values_refuses_class_ids() -> None:
             make("metric", kind).check((5,), (), Reading("classes"))
         make("metric", kind).check((1,), (), Reading())
     make("metric", "accuracy").check((5,), (), Reading("classes"))
+
+
+@pytest.mark.parametrize("kind", ["balanced_accuracy", "mcc", "kappa"])
+def test_what_takes_one_answer_a_row_refuses_questions_of_their_own(kind: str) -> None:
+    with pytest.raises(BuildError, match=r"takes one answer a row, but here each of 3 outputs"):
+        make("metric", kind).check((3,), (3,), Reading("labels"))
+
+
+def test_probabilities_that_are_zero_count_as_scikit_learn_has_them() -> None:
+    metrics = pytest.importorskip("sklearn.metrics")
+    y, target = np.array([[0.0, 1.0], [1.0, 0.0], [0.3, 0.7]]), np.array([0, 0, 1])
+    metric = make("metric", "log_loss")
+    metric.update(y, target)
+    assert metric.result() == pytest.approx(metrics.log_loss(target, y), rel=1e-12)
+
+
+def test_names_are_those_of_scikit_learn() -> None:
+    for name in ("balanced_accuracy_score", "matthews_corrcoef", "cohen_kappa_score", "average_precision_score",
+                 "brier_score_loss", "root_mean_squared_error", "median_absolute_error", "explained_variance_score",
+                 "mean_absolute_percentage_error", "mean_pinball_loss", "precision_score", "recall_score"):  # fmt: skip
+        assert name in names("metric")
