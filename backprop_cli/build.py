@@ -27,14 +27,14 @@ from backprop_cli.engine.reading import Reading
 from backprop_cli.engine.targets import Targets, read
 from backprop_cli.engine.written import unwritten
 from backprop_cli.errors import BuildError, ConfigError, UnknownNameError, UsageError
-from backprop_cli.expand import Expander
 from backprop_cli.model.description import TRANSFORMS, Description
+from backprop_cli.model.expand import Expander
+from backprop_cli.model.weights.load import load_first
 from backprop_cli.training.callbacks.best import Best
 from backprop_cli.training.callbacks.threads import Threads
 from backprop_cli.training.kernels import chosen
 from backprop_cli.training.loop import Callback, Loop
 from backprop_cli.training.remarks import too_few_rows
-from backprop_cli.weights.load import load_first
 
 Array = npt.NDArray[Any]
 Warn = Callable[[str], None]

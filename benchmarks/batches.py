@@ -26,7 +26,7 @@ from backprop_cli import registry
 from backprop_cli.data.batches import Batches
 from backprop_cli.data.dataset import Split
 from backprop_cli.engine.graph import Network
-from backprop_cli.expand import Expander
+from backprop_cli.model.expand import Expander
 
 STEPS, TURNS, BATCH = 300, 8, 128
 BLOCK = 1 << 18

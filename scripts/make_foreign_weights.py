@@ -1,4 +1,4 @@
-"""Make tests/weights/files/: small networks of PyTorch and Keras, with inputs (as bp takes them) and their outputs.
+"""Make tests/model/weights/files/: small networks of PyTorch and Keras, with inputs as bp takes them, and outputs.
 
     pip install torch==2.13.0 keras==3.15.1 jax safetensors && python scripts/make_foreign_weights.py
 
@@ -18,7 +18,7 @@ from keras import layers
 from safetensors.torch import save_file
 from torch import nn
 
-FILES = Path(__file__).resolve().parent.parent / "tests" / "weights" / "files"
+FILES = Path(__file__).resolve().parent.parent / "tests" / "model" / "weights" / "files"
 
 
 class Sequences(nn.Module):

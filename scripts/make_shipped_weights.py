@@ -1,4 +1,4 @@
-"""Make the weights that ship with bp, backprop_cli/weights/shipped/: python scripts/make_shipped_weights.py
+"""Make the weights that ship with bp, backprop_cli/model/weights/shipped/: python scripts/make_shipped_weights.py
 
 mnist5k_cnn: configs/cnn.yaml as it is, trained on the 5,000 digits of MNIST that ship. A config takes them with
 `weights: sample:mnist5k_cnn`.

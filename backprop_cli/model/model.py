@@ -31,8 +31,8 @@ from backprop_cli.engine.graph import Network
 from backprop_cli.engine.losses.base import Loss
 from backprop_cli.engine.metrics.base import Metric, tell
 from backprop_cli.errors import BuildError, ConfigError, UsageError
-from backprop_cli.expand import Expander
 from backprop_cli.model.description import TRANSFORMS, Description, Plugin, description_of, digest
+from backprop_cli.model.expand import Expander
 from backprop_cli.runs.checkpoints.checkpoint import CheckpointFile
 from backprop_cli.training.options import Trainer
 from backprop_cli.training.threads import limited

@@ -21,7 +21,7 @@ from backprop_cli.data.transforms.tokenize import Tokenize
 from backprop_cli.engine.graph import Network
 from backprop_cli.engine.layer import Layer, Shape
 from backprop_cli.errors import BuildError, UsageError
-from backprop_cli.expand import Expander
+from backprop_cli.model.expand import Expander
 from backprop_cli.model.model import Model
 from backprop_cli.onnx import Kind
 

@@ -15,7 +15,7 @@ from backprop_cli.config.overrides import apply
 from backprop_cli.config.spelling import flow
 from backprop_cli.engine.graph import Network, Node
 from backprop_cli.engine.layer import Activation
-from backprop_cli.expand import Expander
+from backprop_cli.model.expand import Expander
 from backprop_cli.training.measures import activation_of
 
 WIDTH = 110  # of a line of YAML before it is written as a block

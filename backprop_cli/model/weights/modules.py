@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from backprop_cli.weights.files import Foreign
+from backprop_cli.model.weights.files import Foreign
 
 Array = npt.NDArray[Any]
 #: what in a PyTorch name belongs to the layer before it

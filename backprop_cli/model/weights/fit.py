@@ -13,9 +13,9 @@ import numpy.typing as npt
 from backprop_cli.engine.graph import Network
 from backprop_cli.engine.layer import Layer
 from backprop_cli.errors import did_you_mean, suggest
-from backprop_cli.weights import flat, keras, torch
-from backprop_cli.weights.files import Foreign
-from backprop_cli.weights.modules import Module, modules
+from backprop_cli.model.weights import flat, keras, torch
+from backprop_cli.model.weights.files import Foreign
+from backprop_cli.model.weights.modules import Module, modules
 
 Array = npt.NDArray[Any]
 Arrays = dict[str, Array]

@@ -12,9 +12,9 @@ from backprop_cli.config.schema import Weights
 from backprop_cli.engine.battery import Projection
 from backprop_cli.engine.graph import Network
 from backprop_cli.errors import DataError
-from backprop_cli.expand import Expander
+from backprop_cli.model.expand import Expander
+from backprop_cli.model.weights.load import MisfitError, load_foreign
 from backprop_cli.registry import make
-from backprop_cli.weights.load import MisfitError, load_foreign
 
 FILES = Path(__file__).parent / "files"
 RELU = {"type": "relu"}

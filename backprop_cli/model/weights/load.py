@@ -16,10 +16,10 @@ from backprop_cli.config import Config
 from backprop_cli.config.schema import Weights
 from backprop_cli.engine.graph import Network
 from backprop_cli.errors import BpError, BuildError, ConfigError, DataError
+from backprop_cli.model.weights.files import read
+from backprop_cli.model.weights.fit import Fit, fit
 from backprop_cli.runs.checkpoints import saved
 from backprop_cli.runs.directory import RUN_JSON, find_run
-from backprop_cli.weights.files import read
-from backprop_cli.weights.fit import Fit, fit
 
 SHIPPED = Path(__file__).parent / "shipped"
 _SAMPLE = "sample:"
