@@ -190,7 +190,16 @@ def _network(cfg: Config, seen: Sequence[Batches], dataset: Dataset, **options: 
             cfg.loss.check(built.output_shape, each.target_shape, each.target_dtype, classes)
         cfg.loss.check_activation(built.last_activation)
     except BuildError as error:
-        raise ConfigError([cfg.problem(("loss",), str(error))]) from None
+        axes = len(built.output_shape) - max(1, *(len(each.target_shape) for each in seen))
+        hint = ""
+        if axes > 0 and len(sample.input_shape) == len(built.output_shape):
+            steps = any(node.layer.walks for node in built.nodes)
+            remedy = (
+                "leave return_sequences out of the last recurrent layer" if steps else "put `- flatten` before them"
+            )
+            kept = built.output_shape[:axes]
+            hint = f"; the outputs keep axes of the data, {kept}, which dense layers pass on: {remedy}"
+        raise ConfigError([cfg.problem(("loss",), f"{error}{hint}")]) from None
     for name, last, shape in built.ends():
         if last is not None and last.shares_row and shape[-1:] == (1,):
             source = expander.sources.get(name, ("architecture",))

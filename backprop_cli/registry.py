@@ -73,6 +73,7 @@ class Component:
 
     type_name: ClassVar[str] = ""
     aliases: ClassVar[tuple[str, ...]] = ()
+    listed_under: ClassVar[str] = ""  # the heading under which its kind is listed
     #: a name in another library -> options that this name implies there; a function turns that library's value to ours
     implied: ClassVar[dict[str, dict[str, Any]]] = {}
 

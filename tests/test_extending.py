@@ -188,7 +188,7 @@ def test_a_source_is_in_the_catalogue_by_being_there(bp, ours: Path) -> None:
     (package / "ours-1.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: ours\nVersion: 1\n")
     (package / "ours-1.dist-info/entry_points.txt").write_text("[backprop_cli.plugins]\nours = ours\n")
     listed = bp("data", "ls", "--json", PYTHONPATH=str(package)).json
-    assert {"name": "flat", "source": "ramp", "prepared": True} in listed
+    assert {"name": "flat", "source": "ramp", "prepared": True, "about": ""} in listed
     info = bp("data", "info", "flat", "--json", PYTHONPATH=str(package))
     assert info.code == 0 and info.json["source"] == "ramp", info.err
     wrong = bp("data", "info", "flt", "--source", "ramp", PYTHONPATH=str(package))

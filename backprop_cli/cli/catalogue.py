@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import typer
 
@@ -41,10 +42,7 @@ def command(plural: str, kind: str, example: str, about: str) -> Callable[..., N
         if json:
             print_json(found)
         elif isinstance(found, list):
-            wide = ui.out.width >= WIDE
-            columns = [kind, "", *(["also called"] if wide else [])]
-            rows = [[e["name"], e["summary"], *([", ".join(e["aliases"])] if wide else [])] for e in found]
-            ui.table(columns, rows)
+            _listed(kind, found)
         else:
             print(f"{found['name']}   ({', '.join([kind, *found['aliases']])})\n\n{found['doc']}\n")
             options = [
@@ -63,6 +61,25 @@ def command(plural: str, kind: str, example: str, about: str) -> Callable[..., N
       bp {plural} {example}
     """
     return verb
+
+
+def _listed(kind: str, found: list[dict[str, Any]]) -> None:
+    """A table for every group, the columns of all as wide as those of the widest."""
+    from itertools import groupby
+
+    from backprop_cli.cli import ui
+
+    wide = ui.out.width >= WIDE
+    name, summary = (max(len(each[key]) for each in found) for key in ("name", "summary"))
+    for i, (group, members) in enumerate(groupby(found, key=lambda each: each["group"])):
+        if i:
+            print()
+        rows = [
+            [each["name"].ljust(name), each["summary"].ljust(summary if wide else 0), ", ".join(each["aliases"])]
+            for each in members
+        ]
+        columns = [group or kind, "", *(["also called"] if wide else [])]
+        ui.table(columns, [row[: len(columns)] for row in rows])
 
 
 def default(value: object) -> str:

@@ -60,8 +60,8 @@ def listing(all: All = False, json: Json = False) -> None:
         print_json(rows)
     else:
         ui.table(
-            ["name", "source", "prepared"],
-            [[row["name"], row["source"], "yes" if row["prepared"] else "no"] for row in rows],
+            ["name", "source", "prepared", "what it is"],
+            [[row["name"], row["source"], "yes" if row["prepared"] else "no", row["about"]] for row in rows],
         )
 
 

@@ -60,19 +60,19 @@ def doctor(
     )
     if is_config(source):
         found = examine_config(Path(source), tuple(changes(set_, unset)), limits)
-        path = source
+        path, given = source, changes(set_, unset)
     else:
         if set_ or unset:
             raise UsageError("--set goes with a CONFIG; a run keeps the config it was trained with")
         run = find_run(source, runs)
         found = examine_run(run, limits)
-        path = str(run.config)
+        path, given = str(run.config), []
     if json:
         print_json(as_json(found))
     else:
         columns = list(COLUMNS)
         ui.table(columns, rows(found), right=columns[2:])
-        for line in lines(found, path):
+        for line in lines(found, path, given):
             print(line)
         for note in found.notes:
             ui.note(note)

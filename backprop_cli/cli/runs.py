@@ -91,9 +91,8 @@ def usual_columns(rows: list[dict[str, Any]], format: str) -> list[str]:
     metrics = list(dict.fromkeys(name for row in rows for name in row["metrics"] if "/" in name))[:4]
     for name in sorted(metrics, key=lambda name: name.startswith("validation/")):
         shown = [*COLUMNS, *metrics]
-        if format != "table" or ui.fits(
-            shown, [[row.get(key, row["metrics"].get(key)) for key in shown] for row in rows]
-        ):
+        cells = [[row.get(key, row["metrics"].get(key)) for key in shown] for row in rows]
+        if format != "table" or ui.fits(shown, cells, COLUMNS):
             break
         metrics.remove(name)
     return [*COLUMNS, *metrics]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from functools import partial
 from pathlib import Path
@@ -64,7 +65,7 @@ def command(
     from backprop_cli.commands.train import train
     from backprop_cli.config import load_config
     from backprop_cli.config.spelling import flow
-    from backprop_cli.errors import BpError, UsageError
+    from backprop_cli.errors import BpError, InterruptedRunError, UsageError
     from backprop_cli.runs.directory import find_run
 
     if (config is None) == (resumed is None):
@@ -95,13 +96,17 @@ def command(
     except BpError as error:
         if json and error.result:
             print_json(error.result)
+        if isinstance(error, InterruptedRunError) and error.result:
+            path = error.result["run_dir"]
+            error.args = (f"{error}; the run is in {path}\nGo on with it: bp train --resume {shlex.quote(path)}",)
         raise
     if json:
         print_json(result)
     else:
         print(result["run_dir"])
         if not quiet:
-            ui.note(f"{result['status']}: {result['epochs']} epochs, {result['steps']} steps, {result['seconds']} s")
+            ended = f"{result['status']}: {result['epochs']} epochs"
+            ui.fields(ended, f"{result['steps']} steps", f"{result['seconds']} s", between=", ")
 
 
 def register(app: typer.Typer) -> None:

@@ -10,13 +10,35 @@ from backprop_cli import registry
 from backprop_cli.config.types import Section, option_types, parts
 from backprop_cli.config.words import describe
 
+#: headings in the order of listings; any other comes after them
+GROUPS = (
+    "Used most",
+    "Dense and embedding",
+    "Convolution",
+    "Pooling",
+    "Sequences",
+    "Normalization",
+    "Activations",
+    "Noise and dropout",
+    "Merging",
+    "Shape",
+)
+
 
 def listing(kind: str) -> list[dict[str, Any]]:
-    """Every class of a kind: name, aliases, and the first line of its docstring."""
-    return [
-        {"name": name, "aliases": list(cls.aliases), "summary": (inspect.getdoc(cls) or "").partition("\n")[0]}
+    """Every class of a kind, group by group: name, aliases, group, and the first line of its docstring."""
+    found = [
+        {
+            "name": name,
+            "aliases": list(cls.aliases),
+            "group": cls.listed_under,
+            "summary": (inspect.getdoc(cls) or "").partition("\n")[0],
+        }
         for name, cls in registry.classes(kind).items()
     ]
+    return sorted(
+        found, key=lambda each: (each["group"] not in GROUPS, *map(GROUPS.index, {each["group"]} & {*GROUPS}))
+    )
 
 
 def entry(kind: str, name: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from backprop_cli.config.marked import DEFAULT, Keys, Mark, Marked, in_run, mark
 from backprop_cli.config.overrides import apply
 from backprop_cli.config.plugin_files import load_plugin
 from backprop_cli.config.schema import Config, Options, Weights
-from backprop_cli.config.spelling import example, nearest_key
+from backprop_cli.config.spelling import SECTIONS, belongs, example, nearest_key
 from backprop_cli.config.types import option_types
 from backprop_cli.config.validate import INVALID, MAX_UNKNOWN, Validator
 from backprop_cli.configs import located
@@ -27,7 +27,6 @@ from backprop_cli.errors import ConfigError, ConsentError, Problem, UsageError, 
 
 MAX_SHOWN = 100  # problems of one config; nobody reads more at once
 IN_MEMORY = "dict"  # where messages say that the values of a dict come from
-SECTIONS = {"trainer": ("section", "trainer"), "optimizer": ("optimizer", "adam")}
 
 
 def load_config(
@@ -110,7 +109,7 @@ def _validate(root: Marked, validator: Validator) -> dict[str, Any]:
     for key in unknown[:MAX_UNKNOWN]:
         place = Marked(None, root.value[key].key or root.value[key].mark)
         message = f"unknown key {key!r}; {expected('', [*options, 'extends'])}"
-        near = nearest_key(key, list(options)) or _belongs(key)
+        near = nearest_key(key, list(options)) or belongs(key)
         validator.complain(place, (key,), message + did_you_mean(near))
     if len(unknown) > MAX_UNKNOWN:
         validator.complain(root, (), f"{len(unknown) - MAX_UNKNOWN:,} more unknown keys")
@@ -122,14 +121,6 @@ def _validate(root: Marked, validator: Validator) -> dict[str, Any]:
             text = example(Options, name)
             values[name] = validator.complain(root, (), f"missing key {name!r}; for example `{text}`")
     return values
-
-
-def _belongs(key: str) -> str | None:
-    """The dotted path of an option that was given one level too high: `epochs` is `trainer.epochs`."""
-    for section, (kind, name) in SECTIONS.items():
-        if key in registry.options(registry.get(kind, name)):
-            return f"{section}.{key}"
-    return None
 
 
 def _reading_order(found: Problem) -> tuple[Any, ...]:

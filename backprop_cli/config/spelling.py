@@ -23,7 +23,6 @@ SYNONYMS = {  # other libraries' words for an option
     "out_features": "units",
     "hidden_size": "units",
     "neurons": "units",
-    "size": "units",
     "out_channels": "filters",
     "channels": "filters",
     "kernel": "kernel_size",
@@ -42,6 +41,9 @@ SYNONYMS = {  # other libraries' words for an option
     "data": "dataset",
     "training": "trainer",
 }
+#: other libraries' words for how many there are: of units, or of rows
+COUNTS = ("size", "samples", "n_samples", "num_samples", "rows", "n_rows", "count", "limit")
+SECTIONS = {"trainer": ("section", "trainer"), "optimizer": ("optimizer", "adam")}
 #: words that those libraries write in capitals, all or some
 CAPITALS = {
     word: word.upper()
@@ -78,16 +80,40 @@ def camel_case(name: str) -> set[str]:
 
 def nearest_key(word: str, known: Sequence[str]) -> str | None:
     """The option that a mistyped or borrowed one stands for, or None."""
-    synonym = SYNONYMS.get(word.lower())
-    return synonym if synonym in known else suggest(word, known)
+    synonyms = [SYNONYMS.get(word.lower()), *(("units", "samples") if word.lower() in COUNTS else ())]
+    return next((each for each in synonyms if each in known), None) or suggest(word, known)
 
 
-def unknown_key(key: str, known: Sequence[str], owner: str = "") -> str:
+def unknown_key(key: str, known: Sequence[str], owner: str = "", value: Any = None) -> str:
     """What to say about a key that is no option of its owner."""
-    near = nearest_key(key, known)
     listed = f"expected one of {', '.join(known)}" if known else "it has no options"
     message = f"unknown key {key!r}{f' of {owner}' if owner else ''}; {listed}"
-    return message + did_you_mean(near)
+    if (
+        key.lower() in COUNTS
+        and isinstance(value, int)
+        and value > 0
+        and {"splits", "samples"} & {*known} == {"splits"}
+    ):
+        rows = flow({"splits": {"train": f"train[:{value}]"}})
+        return f"{message}; did you mean {rows[1:-1]}?"
+    return message + did_you_mean(nearest_key(key, known) or belongs(key))
+
+
+def belongs(key: str) -> str | None:
+    """The dotted path of an option that was given elsewhere: `epochs` is `trainer.epochs`."""
+    for section, (kind, name) in SECTIONS.items():
+        if key in registry.options(registry.get(kind, name)):
+            return f"{section}.{key}"
+    return None
+
+
+def dataset_named(name: str) -> str | None:
+    """The dataset that `dataset: iris` or `dataset: my.csv` means, as one writes it; None where there is none."""
+    classes = registry.classes("source")
+    for source in sorted(classes, key=("sample", "synthetic").__contains__, reverse=True):
+        if name in (*classes[source].datasets(), *classes[source].downloads):
+            return flow(dict(zip(("source", "name"), (source, name), strict=True)))
+    return flow({"source": "files", "path": name}) if "/" in name or "." in name else None
 
 
 def unnamed(marker: Registered, given: dict[str, Any]) -> str:

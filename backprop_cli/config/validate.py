@@ -15,7 +15,7 @@ from typing import Any
 from backprop_cli import registry
 from backprop_cli.config import leaves
 from backprop_cli.config.marked import DEFAULT, Keys, Marked, copy, dotted, plain, problem
-from backprop_cli.config.spelling import example, nearest_key, unknown_key, unnamed
+from backprop_cli.config.spelling import dataset_named, example, nearest_key, unknown_key, unnamed
 from backprop_cli.config.types import Leaf, ListOf, MapOf, Named, OneOf, OptionType, Section, option_types
 from backprop_cli.config.words import describe, got, one
 from backprop_cli.errors import BpError, Problem, UnknownNameError, expected
@@ -178,7 +178,9 @@ class Validator:
                 self.complain(named, path, f"{named.value!r} is no type; write `- {named.value}: …`")
             else:
                 known = expected(named.value, registry.names(kind))
-                self.complain(named, path, f"unknown {kind} {named.value!r}; {known}")
+                meant = dataset_named(named.value) if kind == "source" else None
+                hint = f"; did you mean {meant}?" if meant else ""
+                self.complain(named, path, f"unknown {kind} {named.value!r}; {known}{hint}")
             return None
         return found
 
@@ -219,7 +221,8 @@ class Validator:
                 text = f"{key!r} is no option of {label}, which {named.mark.origin} asks for; remove it too: --unset "
                 self.complain(place, (*path, key), text + dotted((*path, key)))
             else:
-                self.complain(place, (*path, key), unknown_key(key, own_first, label.removeprefix("section ")))
+                owner = label.removeprefix("section ")
+                self.complain(place, (*path, key), unknown_key(key, own_first, owner, child.value))
         if len(unknown) > MAX_UNKNOWN:
             self.complain(node, path, f"{len(unknown) - MAX_UNKNOWN:,} more unknown keys")
         values = {}

@@ -15,24 +15,27 @@ from backprop_cli.data.source import Source
 from backprop_cli.data.tfds import Tfds, default_data_dir
 from backprop_cli.errors import DataError, UnknownNameError, expected
 
-#: TFDS's datasets that bp prepares with builders of its own
-OWN_TFDS = ("cifar10", "cifar100", "emnist", "fashion_mnist", "kmnist", "mnist")
 HERE = Path()
 
 
 def listing(every: bool = False) -> list[dict[str, Any]]:
-    """Each dataset as {"name", "source", "prepared"}; with `every`, all names that TFDS knows.
+    """Each dataset as {"name", "source", "prepared", "about"}; with `every`, all names that TFDS knows.
 
     `prepared` is True where it loads without a download.
     """
     rows = [
-        {"name": name, "source": source, "prepared": True} for source, names in _offered().items() for name in names
+        {"name": name, "source": source, "prepared": True, "about": registry.get("source", source).about(name)}
+        for source, names in _offered().items()
+        for name in names
     ]
     on_disk = _prepared_tfds()
-    names = {*OWN_TFDS, *on_disk}
+    names = {*Tfds.downloads, *on_disk}
     if every:
         names.update(tfds.module("prepare").names())
-    return rows + [{"name": name, "source": "tfds", "prepared": name in on_disk} for name in sorted(names)]
+    return rows + [
+        {"name": name, "source": "tfds", "prepared": name in on_disk, "about": Tfds.downloads.get(name, "")}
+        for name in sorted(names)
+    ]
 
 
 def _offered() -> dict[str, list[str]]:

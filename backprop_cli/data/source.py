@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from backprop_cli.data import shares
 from backprop_cli.data.dataset import Dataset
@@ -46,6 +46,13 @@ class Source(Component):
     def datasets(cls) -> list[str]:
         """The names of the datasets that it has, for `bp data`; none where a config says it all."""
         return []
+
+    downloads: ClassVar[dict[str, str]] = {}  # name -> what it is, of datasets that are fetched when first used
+
+    @classmethod
+    def about(cls, name: str) -> str:
+        """What the dataset of that name is, in a sentence."""
+        return ""
 
     @classmethod
     def named(cls, name: str) -> Source:

@@ -30,6 +30,8 @@ Groups = Annotated[
 class Convolution(Layer):
     """y = f(z),  z[o] = b + Σᵢ x[o·stride + i·dilation − padding] W[i], over the axes before the last."""
 
+    listed_under = "Convolution"
+
     kernel_size: Annotated[Sizes, Doc("places the kernel spans along each axis; one number or one for each axis")]
     strides: Annotated[Sizes, Doc("places from one output to the next; one number or one for each axis")] = 1
     padding: Annotated[

@@ -106,6 +106,7 @@ class Layer(Component):
         None  # on the kernels, after every update
     )
 
+    listed_under: ClassVar[str] = "Other"
     merges: ClassVar[bool] = False  # takes several inputs: x, dx and build's shapes are sequences
     view: ClassVar[bool] = False  # y is x in another shape; no data move
     in_place: ClassVar[bool] = False  # elementwise, and backward needs y only: y may be x, dx may be dy
@@ -239,6 +240,8 @@ class Activation(Layer):
     What it says of itself is what losses, the doctor and those who read outputs go by.
     """
 
+    listed_under = "Activations"
+
     lowest: ClassVar[float] = -math.inf  # that y can be, or come near to
     highest: ClassVar[float] = math.inf
     shares_row: ClassVar[bool] = False  # each number depends on the others of its row, and is constant without any
@@ -280,6 +283,8 @@ class Activation(Layer):
 @dataclass(kw_only=True)
 class Merge(Layer):
     """A function of two or more inputs of one shape."""
+
+    listed_under = "Merging"
 
     merges = True
 

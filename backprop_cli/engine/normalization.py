@@ -19,6 +19,8 @@ from backprop_cli.registry import Doc, slot
 class Normalization(Layer):
     """y = γ x̂ + β; subclasses say what x̂ is."""
 
+    listed_under = "Normalization"
+
     epsilon: Annotated[float, Gt(0), Doc("added to the variance, against division by 0")] = 1e-5
     scale: Annotated[bool, Doc("multiply by a trained γ")] = True
     center: Annotated[bool, Doc("add a trained β")] = True

@@ -17,6 +17,8 @@ from backprop_cli.registry import Doc, slot
 class Pooling(Layer):
     """A window that slides over each channel by itself; strides are the window's size unless given."""
 
+    listed_under = "Pooling"
+
     pool_size: Annotated[Sizes, Doc("places the window spans along each axis; one number or one for each axis")] = 2
     strides: Annotated[Sizes | None, Doc("places from one window to the next; by default the window's size")] = None
     padding: Annotated[

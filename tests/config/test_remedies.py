@@ -55,6 +55,12 @@ CASES = [
      ["trainer.early_stopping.monitor=validation/f1", r"\1"]),
     ([*XOR, "loss=bce", "trainer.early_stopping.monitor=validation/loss"], r"monitor (train/\w+)",
      [*XOR, "loss=bce", r"trainer.early_stopping.monitor=\1"]),
+    (["~architecture.0"], r"put `- (\w+)`", [r"architecture.0=\1"]),
+    (["dataset=iris"], r"did you mean (\{.+?\})", [r"dataset=\1", "architecture.-1.units=3"]),
+    (["dataset=xor"], r"did you mean (\{.+?\})", [r"dataset=\1", "architecture.-1.units=2"]),
+    (["dataset.size=32"], r"did you mean (\w+): (\{.+?\})\?", [r"dataset.\1=\2"]),
+    (["dataset.batch_size=8"], r"did you mean '(.+?)'", [r"\1=8"]),
+    ([*XOR, "loss=bce", "dataset.n_samples=32"], r"did you mean '(.+?)'", [*XOR, "loss=bce", r"dataset.\1=32"]),
 ]  # fmt: skip
 
 

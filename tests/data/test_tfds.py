@@ -188,7 +188,7 @@ class TestUse:
         assert tasks == {"downloading", "preparing", "decoding"}
         assert got["splits"] == {"train": TRAIN, "test": TEST}
         assert catalogue.describe("loopback_good") == got
-        assert {"name": "loopback_good", "source": "tfds", "prepared": True} in catalogue.listing()
+        assert {"name": "loopback_good", "source": "tfds", "prepared": True, "about": ""} in catalogue.listing()
 
     def test_it_is_a_source_with_options(self) -> None:
         made = registry.make(

@@ -3,12 +3,13 @@
 `progress` and `sweeps` stand apart: they need the engine, which no command that only reads should wait for.
 """
 
-from backprop_cli.cli.ui.console import err, loading, note, out, warn
+from backprop_cli.cli.ui.console import err, fields, loading, note, out, warn
 from backprop_cli.cli.ui.tables import brief, fits, number, print_rows, sections, size, table
 
 __all__ = [
     "brief",
     "err",
+    "fields",
     "fits",
     "loading",
     "note",

@@ -7,6 +7,7 @@ import sys
 import time
 from typing import TextIO, cast
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
@@ -35,6 +36,19 @@ def warn(message: str) -> None:
 def note(message: str) -> None:
     """A line to stderr."""
     err.print(visible(message), markup=False, soft_wrap=True)
+
+
+def fields(*texts: str, between: str = "  ") -> None:
+    """A line to stderr; on a terminal that is narrower, several, broken between two of the texts."""
+    width = err.width if err.is_terminal or "COLUMNS" in os.environ else None
+    line = ""
+    for text in texts:
+        if line and width is not None and cell_len(f"{line}{between}{text}") > width:
+            note(line + between.rstrip())
+            line = f"  {text}"
+        else:
+            line = f"{line}{between}{text}" if line else text
+    note(line)
 
 
 def loading(task: str, done: int, total: int | None) -> None:

@@ -7,12 +7,12 @@ import time
 from collections.abc import Iterable
 
 from rich.console import RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Column
 from rich.text import Text
 
 from backprop_cli.cli.chart import Course, chart
-from backprop_cli.cli.ui.console import err, note
+from backprop_cli.cli.ui.console import err, fields, note
 from backprop_cli.cli.ui.tables import number
 from backprop_cli.training.loop import Callback, Loop, Row
 
@@ -29,7 +29,7 @@ class Lines(Callback):
         last = loop.epoch > loop.options.epochs or loop.stop_reason is not None
         if last or time.monotonic() - self._printed >= LINES_EVERY:
             self._printed = time.monotonic()
-            note(f"epoch {loop.epoch - 1}/{loop.options.epochs}  step {loop.step}  {summary(row)}")
+            fields(f"epoch {loop.epoch - 1}/{loop.options.epochs}", f"step {loop.step}", *numbers(row))
 
     def end(self, loop: Loop, error: BaseException | None) -> None:
         if loop.stop_reason:
@@ -48,17 +48,25 @@ class _Progress(Progress):
 
 
 class Bar(Lines):
-    """Progress on a terminal: a bar with steps, loss, samples a second and time left."""
+    """Progress on a terminal: a bar with steps, loss, samples a second and time left, as far as they fit."""
+
+    BAR = 12
 
     def start(self, loop: Loop) -> None:
         super().start(loop)
-        whole = Column(no_wrap=True)
+        epochs, steps = len(str(loop.options.epochs)), len(str(loop.total_steps))
+        parts: list[tuple[int, ProgressColumn]] = [  # each with its width; those that fit into the terminal are shown
+            (2 * epochs + 7, TextColumn("epoch {task.fields[epoch]}", table_column=Column(no_wrap=True))),
+            (self.BAR, BarColumn(bar_width=self.BAR, table_column=Column(no_wrap=True))),
+            (2 * steps + 1, MofNCompleteColumn(table_column=Column(no_wrap=True))),
+            (8, TimeRemainingColumn(table_column=Column(no_wrap=True))),
+        ]
+        while len(parts) > 1 and sum(width + 1 for width, _ in parts) + len("loss 0.1234") >= err.width:
+            parts.pop(1)
+        self._taken = sum(width + 1 for width, _ in parts)
         self._progress = _Progress(
-            TextColumn("epoch {task.fields[epoch]}"),
-            BarColumn(bar_width=12, table_column=whole),
-            MofNCompleteColumn(table_column=whole),
-            TimeRemainingColumn(table_column=whole),
-            TextColumn("{task.fields[numbers]}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
+            *(part for _, part in parts),
+            TextColumn("{task.fields[numbers]}", table_column=Column(ratio=1, no_wrap=True)),
             console=err,
             transient=True,
             refresh_per_second=8,
@@ -76,10 +84,11 @@ class Bar(Lines):
             return
         self._shown = moment
         speed = (loop.step - self._first) * loop.train.batch_size / max(moment - self._began, 1e-9)
-        numbers = [f"loss {loss:.4f}", *(f"{m.key} {m.result():.4f}" for m in loop.metrics)]
+        shown = [f"loss {loss:.4f}", *(f"{m.key} {m.result():.4f}" for m in loop.metrics), f"{speed:,.0f} samples/s"]
+        while len("  ".join(shown)) > err.width - self._taken:
+            shown.pop()
         epoch = f"{loop.epoch}/{loop.options.epochs}"
-        text = f"{' '.join(numbers)}  {speed:,.0f} samples/s"
-        self._progress.update(self._task, completed=loop.step, epoch=epoch, numbers=text)
+        self._progress.update(self._task, completed=loop.step, epoch=epoch, numbers="  ".join(shown))
 
     def end(self, loop: Loop, error: BaseException | None) -> None:
         self._progress.stop()
@@ -131,7 +140,12 @@ class LiveChart(Bar):
 
 def summary(row: Row) -> str:
     """The numbers of an epoch in one line."""
-    return "  ".join(f"{name} {number(value)}" for name, value in row.items() if "/" in name)
+    return "  ".join(numbers(row))
+
+
+def numbers(row: Row) -> list[str]:
+    """The numbers of an epoch, each with its name."""
+    return [f"{name} {number(value)}" for name, value in row.items() if "/" in name]
 
 
 def progress(live: bool = False) -> Callback:

@@ -16,11 +16,15 @@ from backprop_cli.cli.ui.console import err, out
 from backprop_cli.errors import visible
 from backprop_cli.runs.json_text import dumps
 
+IDS = ("run_id", "run", "best_run")  # columns whose cells are pasted elsewhere
 LEGIBLE = 16  # columns that a folded cell takes at least
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], right: Sequence[str] = ()) -> None:
-    """A table on stdout. In a narrow terminal its widest column folds, or every row becomes a block of lines."""
+def table(
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], right: Sequence[str] = (), whole: Sequence[str] = ()
+) -> None:
+    """A table on stdout. In a narrow terminal its widest column folds, but for those that stay `whole`, or every row
+    becomes a block of lines."""
     columns = [visible(column) for column in columns]
     right = [visible(column) for column in right]
     cells = [[visible(cell if isinstance(cell, str) else number(cell)) for cell in row] for row in rows]
@@ -29,18 +33,24 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], right: Sequence
         lines = ("  ".join(_padded(row, widths, [name in right for name in columns])) for row in [columns, *cells])
         out.print(Text(next(lines).rstrip(), style="bold"), soft_wrap=True)
         out.file.writelines(f"{line.rstrip()}\n" for line in lines)  # rich would take a second for 2,000 rows
-    elif fits(columns, rows):
-        _folded(columns, cells, [name in right for name in columns])
+    elif fits(columns, rows, whole):
+        _folded(columns, cells, [name in right for name in columns], whole)
     else:
         _blocks(columns, cells)
 
 
-def fits(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> bool:
-    """Whether these rows are legible as a table in this terminal: only their widest column needs to fold."""
+def fits(columns: Sequence[str], rows: Sequence[Sequence[Any]], whole: Sequence[str] = ()) -> bool:
+    """Whether these rows are legible as a table in this terminal: only their widest column needs to fold, of those
+    that need not stay `whole`."""
     widths = _folded_widths(
         columns, [[cell if isinstance(cell, str) else number(cell) for cell in row] for row in rows]
     )
-    return sum(widths) - max(widths) + min(max(widths), LEGIBLE) + 2 * len(widths) <= out.width
+    widest = max(_foldable(columns, widths, whole), default=0)
+    return sum(widths) - widest + min(widest, LEGIBLE) + 2 * len(widths) <= out.width
+
+
+def _foldable(columns: Sequence[str], widths: Sequence[int], whole: Sequence[str]) -> list[int]:
+    return [width for column, width in zip(columns, widths, strict=True) if column not in whole]
 
 
 def _folded_widths(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> list[int]:
@@ -60,13 +70,16 @@ def _padded(row: Sequence[str], widths: Sequence[int], right: Sequence[bool]) ->
         yield space + cell if to_the_right else cell + space
 
 
-def _folded(columns: Sequence[str], cells: Sequence[Sequence[str]], right: Sequence[bool]) -> None:
+def _folded(
+    columns: Sequence[str], cells: Sequence[Sequence[str]], right: Sequence[bool], whole: Sequence[str]
+) -> None:
     """A table wider than the terminal: headers take two lines, the cells of the widest column several."""
     widths = _folded_widths(columns, cells)
+    folds = next((i for i in sorted(range(len(columns)), key=lambda i: -widths[i]) if columns[i] not in whole), None)
     made = Table(box=None, pad_edge=False, header_style="bold")
     for i, column in enumerate(columns):
         justify: Any = "right" if right[i] else "left"
-        made.add_column(Text(_broken(column)), justify=justify, overflow="fold", no_wrap=i != widths.index(max(widths)))
+        made.add_column(Text(_broken(column)), justify=justify, overflow="fold", no_wrap=i != folds)
     for row in cells:
         made.add_row(*map(Text, row))
     if out.is_terminal:
@@ -89,7 +102,7 @@ def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], format: st
     """Rows on stdout as table, csv, json (a list of objects) or jsonl."""
     if format == "table":
         numeric = [name for i, name in enumerate(columns) if any(isinstance(row[i], int | float) for row in rows)]
-        table(columns, rows, right=numeric)
+        table(columns, rows, numeric, [name for name in columns if name in IDS])
     elif format == "csv":
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow([visible(column) for column in columns])

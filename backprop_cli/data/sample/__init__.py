@@ -6,6 +6,7 @@ README.md beside the files names the origin and the licence of each.
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -57,6 +58,14 @@ class Sample(Source):
     @classmethod
     def datasets(cls) -> list[str]:
         return names() + text_names()
+
+    @classmethod
+    def about(cls, name: str) -> str:
+        """As README.md beside the files has it."""
+        row = re.search(
+            rf"^\| `{name}\.\w+` \| (.*?) \| (.*?) \|", (FOLDER / "README.md").read_text("utf-8"), re.MULTILINE
+        )
+        return f"{row[1][:1].upper()}{row[1][1:]}{f'; {row[2]} rows' if row[2][0].isdigit() else ''}." if row else ""
 
     def load(self, seed: int, folder: Path, known: Schema | None = None) -> Dataset:
         path = sample_path(self.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
@@ -43,6 +44,10 @@ class Synthetic(Source):
             for name, problem in registry.classes("synthetic").items()
             if not any(registry.required(problem, option) for option in registry.options(problem))
         ]
+
+    @classmethod
+    def about(cls, name: str) -> str:
+        return (inspect.getdoc(registry.get("synthetic", name)) or "").partition("\n")[0]
 
     @classmethod
     def named(cls, name: str) -> Source:

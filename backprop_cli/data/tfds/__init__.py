@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from backprop_cli.data import splits
 from backprop_cli.data.cache import Entry
@@ -70,6 +70,15 @@ def module(name: str) -> Any:
 @dataclass(kw_only=True)
 class Tfds(Source):
     """A dataset of tensorflow-datasets."""
+
+    downloads: ClassVar[dict[str, str]] = {  # those that bp prepares with builders of its own
+        "cifar10": "60,000 photographs, 32×32×3, of 10 kinds of animals and vehicles.",
+        "cifar100": "60,000 photographs, 32×32×3, of 100 kinds of things.",
+        "emnist": "814,255 handwritten digits and letters, 28×28×1, of 62 classes.",
+        "fashion_mnist": "70,000 pictures of clothes, 28×28×1, of 10 kinds.",
+        "kmnist": "70,000 handwritten Japanese characters, 28×28×1, of 10 classes.",
+        "mnist": "70,000 handwritten digits, 28×28×1, of 10 classes.",
+    }
 
     name: Annotated[str, Doc("the dataset's name in TFDS, with a config where it has several: mnist, emnist/balanced")]
     version: Annotated[

@@ -22,6 +22,8 @@ class Bidirectional(Layer):
     `forward.W`, `backward.W`, …. Schuster & Paliwal 1997, doi:10.1109/78.650093
     """
 
+    listed_under = "Sequences"
+
     layer: Annotated[Any, Registered("layer"), Doc("the recurrent layer to copy, with its options")]
     merge: Annotated[
         Literal["concat", "add", "multiply", "average"], Doc("how the outputs of the two directions are joined")

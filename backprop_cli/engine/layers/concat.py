@@ -20,6 +20,8 @@ class Concat(Layer):
     Beside each other, steps of sequences count where they do in every input; after each other, as they did.
     """
 
+    listed_under = "Merging"
+
     axis: Annotated[int, Doc("of one example, along which inputs are joined; −1 is the last (channels)")] = -1
 
     merges = True

@@ -23,6 +23,8 @@ class Crop(Layer):
     `cropping` is a number, [h, w], [[top, bottom], [left, right]], or [[before, after]] for sequences.
     """
 
+    listed_under = "Shape"
+
     cropping: Annotated[
         Border, Doc("places cut off each side: a number, one for each axis, or [before, after] pairs")
     ] = 1

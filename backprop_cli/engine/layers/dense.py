@@ -18,6 +18,8 @@ class Dense(Layer):
     Rumelhart, Hinton & Williams 1986, doi:10.1038/323533a0
     """
 
+    listed_under = "Dense and embedding"
+
     units: Annotated[PositiveInt, Doc("size of the last axis of y")]
     activation: Annotated[ActivationOption | None, Doc("f, applied to the sums; by default none")] = None
     bias: Annotated[bool, Doc("add a trained offset b to every unit")] = True

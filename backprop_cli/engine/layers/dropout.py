@@ -19,6 +19,8 @@ class Dropout(Layer):
     Srivastava et al. 2014, JMLR 15:1929
     """
 
+    listed_under = "Noise and dropout"
+
     rate: Annotated[
         float,
         Interval(ge=0, lt=1),

@@ -20,6 +20,8 @@ class Embedding(Layer):
     Raises DataError for an id outside the table. Bengio et al. 2003, JMLR 3:1137
     """
 
+    listed_under = "Dense and embedding"
+
     input_dim: Annotated[PositiveInt, Doc("rows of the table: ids 0 … input_dim − 1")]
     output_dim: Annotated[PositiveInt, Doc("numbers in the vector of an id")]
     mask_zero: Annotated[bool, Doc("id 0 is padding: those steps do not count")] = False

@@ -14,6 +14,8 @@ class Flatten(Layer):
     dx = dy as (N, H, W, C)
     """
 
+    listed_under = "Shape"
+
     view = True
 
     examples = [{"options": {}, "inputs": [(2, 3)]}, {"options": {}, "inputs": [(1, 2, 1)]}]

@@ -18,6 +18,8 @@ class GaussianNoise(Layer):
     Bishop 1995, doi:10.1162/neco.1995.7.1.108
     """
 
+    listed_under = "Noise and dropout"
+
     stddev: Annotated[NonNegative, Doc("standard deviation of the noise added while training, in the units of x")]
 
     in_place = True

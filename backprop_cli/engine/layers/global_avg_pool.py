@@ -25,6 +25,8 @@ class GlobalAvgPool(Layer):
     Lin, Chen & Yan 2013, arXiv:1312.4400
     """
 
+    listed_under = "Pooling"
+
     keeps_linear = True
     heeds_mask = True
 

@@ -24,6 +24,8 @@ class GlobalMaxPool(Layer):
     Steps that the mask leaves out are not looked at; y = 0 where none counts.
     """
 
+    listed_under = "Pooling"
+
     ties: Array = slot()
 
     keeps_linear = True

@@ -20,6 +20,8 @@ class Masking(Layer):
     and the loss of a sequence is the mean over the steps that count.
     """
 
+    listed_under = "Sequences"
+
     mask_value: Annotated[float, Doc("a step whose features all equal this does not count")] = 0.0
 
     in_place = True

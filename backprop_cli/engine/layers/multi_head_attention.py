@@ -29,6 +29,8 @@ class MultiHeadAttention(Layer):
     `dropout` zeroes entries of P while training. Vaswani et al. 2017, arXiv:1706.03762
     """
 
+    listed_under = "Sequences"
+
     heads: Annotated[PositiveInt, Doc("attention patterns side by side; must divide the features")]
     causal: Annotated[bool, Doc("a step looks at itself and earlier steps only")] = False
     dropout: Annotated[float, Interval(ge=0, lt=1), Doc("share of the attention weights set to 0 while training")] = 0.0

@@ -18,6 +18,8 @@ class Permute(Layer):
     dims [2, 1]: y[n, j, i] = x[n, i, j]          dx = dy with the axes put back
     """
 
+    listed_under = "Shape"
+
     dims: Annotated[list[PositiveInt], MinLen(1), Doc("the axes of x in their new order, counted from 1")]
 
     passes_mask = False

@@ -21,6 +21,8 @@ class PositionalEmbedding(Layer):
     (Vaswani et al. 2017, arXiv:1706.03762).
     """
 
+    listed_under = "Sequences"
+
     kind: Annotated[Literal["learned", "sinusoidal"], Doc("vectors that are trained, or fixed sines and cosines")] = (
         "learned"
     )

@@ -30,6 +30,8 @@ class Recurrent(Layer):
     `go_backwards` reads from the last step to the first; y[:, t] is the state after step t was read.
     """
 
+    listed_under = "Sequences"
+
     units: Annotated[PositiveInt, Doc("numbers in the state h")]
     return_sequences: Annotated[bool, Doc("give the state after every step, not only the last")] = False
     go_backwards: Annotated[bool, Doc("read the sequence from its end")] = False

@@ -18,6 +18,8 @@ class Reshape(Layer):
     y = x as (N, *shape)          dx = dy as x's shape
     """
 
+    listed_under = "Shape"
+
     shape: Annotated[
         list[Annotated[int, Ge(-1)]], MinLen(1), Doc("of one example afterwards; one −1 is worked out from the rest")
     ]

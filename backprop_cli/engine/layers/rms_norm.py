@@ -19,6 +19,8 @@ class RMSNorm(Layer):
     ε = 1e-6 as in Keras. Zhang & Sennrich 2019, arXiv:1910.07467
     """
 
+    listed_under = "Normalization"
+
     epsilon: Annotated[float, Gt(0), Doc("added under the root, against division by 0")] = 1e-6
     gamma_initializer: Annotated[Initializer, Doc("first values of the scale γ")] = "ones"
 

@@ -23,6 +23,8 @@ class Upsampling(Layer):
     mask leaves out get no weight, the other neighbour all of it.
     """
 
+    listed_under = "Shape"
+
     size: Annotated[Sizes, Doc("factor along each axis; one number or one for each axis")] = 2
     interpolation: Annotated[
         Literal["nearest", "linear", "bilinear"],

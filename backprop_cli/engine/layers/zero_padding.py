@@ -22,6 +22,8 @@ class ZeroPadding(Layer):
     `padding` is a number, [h, w], [[top, bottom], [left, right]], or [[before, after]] for sequences.
     """
 
+    listed_under = "Shape"
+
     padding: Annotated[Border, Doc("zeros at each side: a number, one for each axis, or [before, after] pairs")] = 1
 
     examples = [

@@ -46,6 +46,7 @@ class Loss(Scratch):
     not count (the network weighs them 0, and the others up).
     """
 
+    listed_under: ClassVar[str] = "Others"
     fuses: ClassVar[tuple[str, ...]] = ()
     targets: ClassVar[Literal["values", "classes", "either"]] = "values"
     answers: ClassVar[Literal["values", "labels", "classes"]] = "values"  # what outputs are: numbers, yes/no, or rivals

@@ -20,6 +20,8 @@ class BinaryCrossentropy(Binary):
     the labels of the data, {yes: 3}.
     """
 
+    listed_under = "Used most"
+
     implied = {name: {"from_logits": True} for name in ("BCEWithLogitsLoss", "bce_with_logits", "bce_with_logits_loss")}
 
     examples = [

@@ -29,6 +29,8 @@ class CategoricalCrossentropy(Categorical):
     Raises DataError for a class id outside 0 … K − 1.
     """
 
+    listed_under = "Used most"
+
     implied = {"CrossEntropyLoss": {"from_logits": True}}  # PyTorch's
 
     examples = [

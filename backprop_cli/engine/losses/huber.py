@@ -18,6 +18,8 @@ class Huber(Elementwise):
     Huber 1964, doi:10.1214/aoms/1177703732. PyTorch's SmoothL1Loss with beta = δ is this over δ.
     """
 
+    listed_under = "Used most"
+
     delta: Annotated[float, Gt(0), Doc("error, in the units of the target, beyond which the loss grows linearly")] = 1.0
 
     examples = [

@@ -13,6 +13,8 @@ class MeanAbsoluteError(Elementwise):
     The derivative at y = t is taken as 0.
     """
 
+    listed_under = "Used most"
+
     examples = [{"output": (2,), "target": "values"}, {"output": (3, 1), "target": "values"}]
 
     def terms(self, y: Array, target: Array) -> list[Term]:

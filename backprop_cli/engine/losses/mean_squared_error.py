@@ -13,6 +13,8 @@ class MeanSquaredError(Elementwise):
     With K = 2 outputs and one example this is the ½ Σ (t − y)² of the textbooks.
     """
 
+    listed_under = "Used most"
+
     examples = [{"output": (2,), "target": "values"}, {"output": (3, 1), "target": "values"}]
 
     def terms(self, y: Array, target: Array) -> list[Term]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from backprop_cli.insight.doctor.examine import Examination
@@ -40,18 +40,18 @@ def _cell(key: str, value: Any) -> str:
     return f"{value:.0%}" if key in SHARES else f"{value:.2g}"
 
 
-def lines(found: Examination, source: str) -> Iterator[str]:
-    """Verdicts with their edits, and notes."""
+def lines(found: Examination, source: str, given: Sequence[str] = ()) -> Iterator[str]:
+    """Verdicts with their edits for the config `source`, which `given` overrides go with."""
     for number, verdict in enumerate(found.verdicts, 1):
         yield ""
         yield f"{number}. {verdict.sentence}." if len(found.verdicts) > 1 else f"{verdict.sentence}."
-        yield from _edit(verdict, source)
+        yield from _edit(verdict, source, given)
     if found.healthy:
         yield ""
         yield "healthy: nothing inside points to a disease."
 
 
-def _edit(verdict: Verdict, source: str) -> Iterator[str]:
+def _edit(verdict: Verdict, source: str, given: Sequence[str]) -> Iterator[str]:
     if verdict.edit is None:
         where = (
             "at how rows of x and y were put together"
@@ -62,7 +62,9 @@ def _edit(verdict: Verdict, source: str) -> Iterator[str]:
         return
     yield f"   Paste into {shlex.quote(source)}:"
     yield from (f"     {line}" for line in verdict.yaml.splitlines())
-    yield f"   or add {verdict.edit.flags}"
+    yield "   or train with it:"
+    flags = [f"--set {shlex.quote(each)}" for each in given]
+    yield f"     {' '.join(['bp train', shlex.quote(source), *flags, verdict.edit.flags])}"
     tried = verdict.tried
     if tried is not None:
         before = "not finite" if tried.before is None else f"{tried.before:.3g}"
