@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from backprop_cli.engine.graph import INPUT, Network
 from backprop_cli.engine.parameters import ParameterStore
+from backprop_cli.errors import DivergedError
 
 Array = npt.NDArray[Any]
 
@@ -28,6 +29,18 @@ def infinite(network: Network) -> str | None:
     if isfinite(network.kernels.inner(g, w)):
         return None
     return next((what for what, of in (("gradient", g), ("weight", w)) if not np.isfinite(of).all()), None)
+
+
+def refuse_infinite(network: Network, memory: Mapping[str, Array], where: str) -> None:
+    """Raise DivergedError unless weights, running statistics and the optimizer's `memory` are finite. `where` says
+    when they were looked at."""
+    store = network.store
+    if first_infinite({"weights": store.values, "state": store.state}):
+        raise DivergedError(f"a weight is NaN or infinite {where}; {culprit(network)}")
+    name = first_infinite(memory)
+    if name is not None:
+        layer = parameter_at(store, int(np.argmin(np.isfinite(memory[name]))))
+        raise DivergedError(f"the optimizer's {name} is NaN or infinite {where}; first in layer {layer}")
 
 
 def first_infinite(vectors: Mapping[str, Array]) -> str | None:

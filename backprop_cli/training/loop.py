@@ -2,25 +2,27 @@
 
 Data pass through like this: `Batches` yields (x, y); forward, loss, backward and one update; the
 epoch's sums become a row, the row goes to the callbacks. Everything that a resumed run needs is in
-`state_dict`: arrays by name, and plain values.
+`state_dict`: arrays by name, and plain values. The loop and its callbacks name each other in their types, so both
+are in this file, which is why it is a long one.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from backprop_cli.engine.graph import Network
-from backprop_cli.engine.metrics.base import Metric, counted, larger_is_better
+from backprop_cli.engine.metrics.base import Metric, larger_is_better
 from backprop_cli.engine.optimizers.base import Optimizer
 from backprop_cli.errors import CheckpointError, DivergedError, UsageError, expected
-from backprop_cli.training.divergence import culprit, first_infinite, infinite, parameter_at
+from backprop_cli.training.divergence import culprit, infinite, refuse_infinite
 from backprop_cli.training.options import Trainer
+from backprop_cli.training.sums import Sums, evaluate
 
 Array = npt.NDArray[Any]
 Row = dict[str, float]
@@ -82,7 +84,7 @@ class Loop:
         self.stop_reason: str | None = None  # why training ends before its last epoch
         self._update: Callable[[], bool] = lambda: optimizer.step(network.counted)
         self._checks: list[Callable[[], None]] = []
-        self._sums = np.zeros(2)  # loss × what counts, what counts: examples, or steps that no mask leaves out
+        self._sums = Sums(self.metrics)
         self._clock = time.perf_counter()
         optimizer.bind(network.store, self.total_steps, train.steps_per_epoch, network.kernels)
         if optimizer.schedule.watches is not None:
@@ -162,8 +164,7 @@ class Loop:
         loss = network.loss(z, y)
         if not math.isfinite(loss):
             raise self._diverged(f"the loss is {loss}", x, y)
-        self._sums += loss * network.counted, network.counted
-        measure(network, self.metrics, y)
+        self._sums.add(network, loss, y)
         network.backward()
         wrong = infinite(network)
         if wrong:
@@ -179,13 +180,8 @@ class Loop:
     def check_state(self) -> None:
         """Raise DivergedError unless weights, running statistics and the optimizer's memory are finite. What is
         not must reach no checkpoint."""
-        store, where = self.network.store, f"after step {self.step} (epoch {self.epoch}, learning rate {self.rate:.4g})"
-        if first_infinite({"weights": store.values, "state": store.state}):
-            raise DivergedError(f"a weight is NaN or infinite {where}; {culprit(self.network)}")
-        name = first_infinite(self.optimizer.memory)
-        if name is not None:
-            of = parameter_at(store, int(np.argmin(np.isfinite(self.optimizer.memory[name]))))
-            raise DivergedError(f"the optimizer's {name} is NaN or infinite {where}; first in layer {of}")
+        where = f"after step {self.step} (epoch {self.epoch}, learning rate {self.rate:.4g})"
+        refuse_infinite(self.network, self.optimizer.memory, where)
 
     def _close_epoch(self) -> Row:
         """Measure the epoch. Where that is broken off, nothing has changed, and it can be done again."""
@@ -195,28 +191,17 @@ class Loop:
             "step": self.step,
             "time": 0.0,
             "learning_rate": self.rate,
-            "train/loss": _mean(*self._sums),
         }
-        row.update({f"train/{metric.key}": metric.result() for metric in self.metrics})
+        row.update({f"train/{name}": value for name, value in self._sums.result().items()})
         if self.validation is not None:
-            measured = self._validate(self.validation)
+            with self._sums.aside(), self.optimizer.averaged():
+                measured = evaluate(self.network, self.validation.epoch(0), self.metrics, self._poll)
             row.update({f"validation/{name}": value for name, value in measured.items()})
-        self._sums[...] = 0
-        for metric in self.metrics:
-            metric.reset()
+        self._sums.reset()
         self.seconds = time.perf_counter() - self._clock
         row["time"] = round(self.seconds, 6)
         self._tell_schedule(row)
         return row
-
-    def _validate(self, batches: Batches) -> dict[str, float]:
-        kept = [metric.totals.copy() for metric in self.metrics]
-        try:
-            with self.optimizer.averaged():
-                return evaluate(self.network, batches.epoch(0), self.metrics, self._poll)
-        finally:
-            for metric, totals in zip(self.metrics, kept, strict=True):
-                metric.totals = totals
 
     def _tell_schedule(self, row: Row) -> None:
         watched = self.optimizer.schedule.watches
@@ -235,8 +220,7 @@ class Loop:
         arrays: dict[str, Array] = {**self.network.parameters, **self.network.states}
         vectors, numbers = self.optimizer.state_dict()
         arrays |= {f"optimizer/{name}": vector for name, vector in vectors.items()}
-        arrays["loop/sums"] = self._sums
-        arrays |= {f"metric/{i}": metric.totals for i, metric in enumerate(self.metrics)}
+        arrays |= self._sums.arrays()
         values: dict[str, Any] = {
             "epoch": self.epoch,
             "batch": self.batch,
@@ -273,9 +257,7 @@ class Loop:
         store.load({name: arrays[name] for name in network.parameters}, network.parameters, complete=True)
         store.load({name: arrays[name] for name in network.states}, network.states, complete=True)
         self.optimizer.load_state_dict(_under("optimizer", arrays), values["optimizer"])
-        self._sums[...] = arrays["loop/sums"]
-        for i, metric in enumerate(self.metrics):
-            metric.totals = arrays[f"metric/{i}"].copy()
+        self._sums.load(arrays)
         self.epoch, self.batch, self.step = (int(values[name]) for name in ("epoch", "batch", "step"))
         self.seconds, self.rate = float(values["seconds"]), float(values["rate"])
         self.row, self.stop_reason = dict(values["row"]), values["stop_reason"]
@@ -288,39 +270,3 @@ class Loop:
 def _under(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
     """The arrays called prefix/name, by name."""
     return {name.removeprefix(f"{prefix}/"): a for name, a in arrays.items() if name.startswith(f"{prefix}/")}
-
-
-def _nothing() -> None:
-    pass
-
-
-def measure(network: Network, metrics: Sequence[Metric], target: Array) -> None:
-    """Update every metric with the outputs of the last forward pass."""
-    for metric in metrics if network.counted else ():
-        y = network.logits if metric.wants_logits and network.gives_logits else network.output
-        metric.update(*counted(y, target, network.output_mask))
-
-
-def evaluate(
-    network: Network,
-    batches: Iterable[tuple[Array, Array]],
-    metrics: Sequence[Metric],
-    poll: Callable[[], None] = _nothing,
-) -> dict[str, float]:
-    """Loss and metrics over batches, in inference mode, each example (or step that counts) counted once. `poll` may
-    raise between batches."""
-    total, count = 0.0, 0
-    for metric in metrics:
-        metric.reset()
-    for x, y in batches:
-        poll()
-        z = network.forward(x, copy=False)
-        total += network.loss(z, y) * network.counted
-        count += network.counted
-        measure(network, metrics, y)
-    return {"loss": _mean(total, count)} | {metric.key: metric.result() for metric in metrics}
-
-
-def _mean(total: float, count: float) -> float:
-    """NaN where nothing counts: batches of padding alone."""
-    return float(total / count) if count else math.nan

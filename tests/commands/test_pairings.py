@@ -19,7 +19,7 @@ from backprop_cli import build, load_config
 from backprop_cli.engine.metrics.base import tell
 from backprop_cli.errors import BuildError, ConfigError
 from backprop_cli.registry import classes, make, options
-from backprop_cli.training.loop import evaluate
+from backprop_cli.training.sums import evaluate
 
 N = 24
 VALUES = ("mse", "mae", "r2")

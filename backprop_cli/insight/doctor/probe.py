@@ -23,8 +23,9 @@ from backprop_cli.engine.graph import Network
 from backprop_cli.engine.initializers import fans
 from backprop_cli.errors import DivergedError
 from backprop_cli.training.callbacks.diagnostics import Diagnostics
-from backprop_cli.training.loop import Callback, Loop, Row, evaluate
+from backprop_cli.training.loop import Callback, Loop, Row
 from backprop_cli.training.measures import Layers, outputs
+from backprop_cli.training.sums import evaluate
 from backprop_cli.training.threads import limited
 
 Array = npt.NDArray[Any]

@@ -1,0 +1,78 @@
+"""What adds up over the batches of an epoch or an evaluation: the loss and the metrics, each example counted once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from backprop_cli.engine.graph import Network
+from backprop_cli.engine.metrics.base import Metric, counted
+
+Array = npt.NDArray[Any]
+
+
+class Sums:
+    """The loss and the totals of the metrics since the last `reset`."""
+
+    def __init__(self, metrics: Sequence[Metric]) -> None:
+        self.metrics = metrics
+        self._loss = np.zeros(2)  # loss × what counts, what counts: examples, or steps that no mask leaves out
+
+    def reset(self) -> None:
+        self._loss[...] = 0
+        for metric in self.metrics:
+            metric.reset()
+
+    def add(self, network: Network, loss: float, target: Array) -> None:
+        """Count the batch of the network's last forward pass."""
+        self._loss += loss * network.counted, network.counted
+        for metric in self.metrics if network.counted else ():
+            y = network.logits if metric.wants_logits and network.gives_logits else network.output
+            metric.update(*counted(y, target, network.output_mask))
+
+    def result(self) -> dict[str, float]:
+        """The mean loss and every metric by its key. The loss is NaN where nothing counts: batches of padding alone."""
+        total, count = self._loss
+        return {"loss": float(total / count) if count else math.nan} | {m.key: m.result() for m in self.metrics}
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Keep the metrics' totals while the same metrics measure something else."""
+        kept = [metric.totals.copy() for metric in self.metrics]
+        try:
+            yield
+        finally:
+            for metric, totals in zip(self.metrics, kept, strict=True):
+                metric.totals = totals
+
+    def arrays(self) -> dict[str, Array]:
+        """The sums by name, for a checkpoint."""
+        return {"loop/sums": self._loss} | {f"metric/{i}": metric.totals for i, metric in enumerate(self.metrics)}
+
+    def load(self, arrays: Mapping[str, Array]) -> None:
+        """Put back what `arrays` gave. Raises KeyError, ValueError."""
+        self._loss[...] = arrays["loop/sums"]
+        for i, metric in enumerate(self.metrics):
+            metric.totals = arrays[f"metric/{i}"].copy()
+
+
+def evaluate(
+    network: Network,
+    batches: Iterable[tuple[Array, Array]],
+    metrics: Sequence[Metric],
+    between: Callable[[], None] | None = None,
+) -> dict[str, float]:
+    """Loss and metrics over batches, in inference mode. `between` is called before each batch; it may raise."""
+    sums = Sums(metrics)
+    sums.reset()
+    for x, y in batches:
+        if between is not None:
+            between()
+        z = network.forward(x, copy=False)
+        sums.add(network, network.loss(z, y), y)
+    return sums.result()
