@@ -63,17 +63,8 @@ def command(
       tail -f measured.csv | bp predict latest - --no-proba
     """
     from backprop_cli.cli import ui
-    from backprop_cli.commands.predict import (
-        STDIN,
-        Csv,
-        Wishes,
-        as_json,
-        check_output,
-        document,
-        json_lines,
-        predict,
-        save,
-    )
+    from backprop_cli.commands.answers import Csv, as_json, check_output, document, json_lines, save
+    from backprop_cli.commands.predict import STDIN, Wishes, predict
     from backprop_cli.commands.trained import load
     from backprop_cli.errors import UsageError
 

@@ -1,33 +1,25 @@
 """What `bp predict` does: rows without targets through a trained model, answers out.
 
-files or standard input → `Model.rows` → `answers`, block by block → a writer: CSV, JSON Lines, one document, arrays
+files or standard input → `Model.rows` → `Answers`, block by block → a writer of commands/answers.py
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
+from backprop_cli.commands.answers import Answers
 from backprop_cli.data.files.matrix import Unseen
 from backprop_cli.data.inputs import Rows
 from backprop_cli.data.stream import NAME, Stream
 from backprop_cli.engine.reading import Reading
 from backprop_cli.errors import DataError, UsageError
 from backprop_cli.model.model import Model
-from backprop_cli.runs.files import write_atomically
-from backprop_cli.runs.json_text import dumps
 
-Array = npt.NDArray[Any]
 Say = Callable[[str], None]
-FORMATS = (".csv", ".json", ".jsonl", ".npy")
 STDIN = "-"
 BLOCK = 8192  # rows that are answered and written together
 
@@ -41,73 +33,6 @@ class Wishes:
     top: int | None = None  # so many likeliest classes
     threshold: float | None = None  # from which probability (or score) on a yes is a yes
     strict: bool = False  # categories that the model has not learnt are an error
-
-
-@dataclass
-class Answers:
-    """The answers to some rows."""
-
-    reading: Reading
-    outputs: Array
-    first: int  # number of the first row in its input
-    files: list[str] | None = None  # what each row was read from, where that tells rows apart
-    kept: dict[str, list[Any]] = field(default_factory=dict)
-    top: int | None = None
-    numbered: bool = True  # whether rows have numbers
-    numbers: bool = True  # whether outputs are written beside the answers
-    form: str = "csv"  # csv or json, as the rows came in
-
-    @property
-    def columns(self) -> list[str]:
-        """A heading for each number of an output."""
-        return self.reading.columns(self.outputs.shape[1:])
-
-    @property
-    def asked(self) -> list[str]:
-        """The questions that are answered in a column each, 1 or 0."""
-        each = self.reading.kind == "labels" and self.outputs.ndim == 2
-        return self.reading.output_names(self.outputs.shape[-1]) if each else []
-
-    @property
-    def ids(self) -> list[str]:
-        """The headings of what tells rows apart: file, the columns that were kept, else the number of the row."""
-        number = [] if self.kept or not self.numbered else ["row"]
-        return [*(["file"] if self.files else []), *self.kept, *number]
-
-    def heads(self) -> list[str]:
-        """The headings of `lines`."""
-        ids = self.ids
-        if self.top:
-            return [*ids, *(head for k in range(1, self.top + 1) for head in (f"top{k}", f"p(top{k})"))]
-        if self.reading.kind == "values":
-            return [*ids, *self.columns]
-        return [*ids, *(self.asked or ["prediction"]), *(self.columns if self.numbers else [])]
-
-    def lines(self) -> Iterator[list[Any]]:
-        """A list of values a row."""
-        n, kind = len(self.outputs), self.reading.kind
-        known = {"file": self.files or [], "row": range(self.first, self.first + n), **self.kept}
-        ids = [known[name] for name in self.ids]
-        if self.top:
-            names, shares = self.best()
-            pairs = [each for k in range(self.top) for each in (names[:, k].tolist(), shares[:, k].tolist())]
-            yield from map(list, zip(*ids, *pairs, strict=True))
-            return
-        flat = self.outputs.reshape(n, -1).T.tolist() if self.numbers or kind == "values" else []
-        if kind == "values":
-            said: Sequence[Sequence[Any]] = []
-        elif self.asked:
-            said = self.reading.ids(self.outputs).reshape(n, -1).T.tolist()
-        else:
-            said = [[_words(each) for each in self.reading.answers(self.outputs)]]
-        yield from map(list, zip(*ids, *said, *flat, strict=True))
-
-    def best(self) -> tuple[Array, Array]:
-        """The names (N, k) of the likeliest classes of each row, and how likely they are."""
-        assert self.top is not None
-        order = np.argsort(-self.outputs, axis=1, kind="stable")[:, : self.top]
-        names = np.asarray(self.reading.class_names(self.outputs.shape[1]), object)
-        return names[order], np.take_along_axis(self.outputs, order, axis=1)
 
 
 def predict(
@@ -206,92 +131,3 @@ def _logit(p: float) -> float:
 
 def _sigmoid(z: float) -> float:
     return 1 / (1 + math.exp(-z)) if z > -700 else 0.0
-
-
-def _words(said: Any) -> Any:
-    """The answers of a row's steps behind each other."""
-    if not isinstance(said, list):
-        return said
-    return " ".join("+".join(each) if isinstance(each, list) else str(each) for each in said)
-
-
-class Csv:
-    """A line a row, under a header."""
-
-    def __init__(self) -> None:
-        self._begun = False
-
-    def __call__(self, answers: Answers) -> str:
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        if not self._begun:
-            self._begun = True
-            writer.writerow(answers.heads())
-        digits, ids = "%.7g" if answers.outputs.dtype == np.float32 else "%.10g", len(answers.ids)
-        writer.writerows(
-            [*line[:ids], *(digits % value if type(value) is float else value for value in line[ids:])]
-            for line in answers.lines()
-        )
-        return text.getvalue()
-
-
-def json_lines(answers: Answers) -> str:
-    """An object a row, with the keys that CSV has as headings."""
-    heads = answers.heads()
-    return "".join(dumps(dict(zip(heads, line, strict=True))) + "\n" for line in answers.lines())
-
-
-def document(model: Model, blocks: Iterator[Answers]) -> dict[str, Any]:
-    """What `bp predict --json` prints; `outputs` and `predictions` have an item a row."""
-    every = list(blocks)
-    if not every:
-        raise DataError(f"{NAME}: no rows")
-    last, reading = every[-1], every[-1].reading
-    width = last.outputs.shape[-1] if last.outputs.ndim > 1 else 1
-    classes = reading.class_names(width) if reading.has_classes else reading.output_names(width)
-    result: dict[str, Any] = {
-        "run_id": model.run_id,
-        "samples": sum(len(each.outputs) for each in every),
-        "kind": reading.kind,
-        "classes": None if reading.kind == "values" else classes,
-        "columns": last.columns,
-        "predictions": [said for each in every for said in reading.answers(each.outputs)],
-        "outputs": np.concatenate([each.outputs for each in every]),
-    }
-    if last.files:
-        result["files"] = [name for each in every for name in each.files or ()]
-    if last.kept:
-        result["kept"] = {name: [value for each in every for value in each.kept[name]] for name in last.kept}
-    if last.top:
-        pairs = [each.best() for each in every]
-        result["top"] = [
-            [{"class": name, "p": share} for name, share in zip(row, shares, strict=True)]
-            for names, values in pairs
-            for row, shares in zip(names.tolist(), values.tolist(), strict=True)
-        ]
-    return result
-
-
-def as_json(result: dict[str, Any]) -> dict[str, Any]:
-    """The same as plain data."""
-    return {**result, "outputs": result["outputs"].tolist()}
-
-
-def save(model: Model, blocks: Iterator[Answers], path: Path) -> None:
-    """Write answers as .csv, .jsonl, .json (one document), or the bare outputs as .npy; whole or not at all."""
-    if path.suffix == ".npy":
-        buffer = io.BytesIO()
-        np.save(buffer, np.concatenate([each.outputs for each in blocks]), allow_pickle=False)
-        pieces = [buffer.getvalue()]
-    elif path.suffix == ".json":
-        pieces = [dumps(as_json(document(model, blocks))).encode()]
-    else:
-        write = json_lines if path.suffix == ".jsonl" else Csv()
-        pieces = [write(each).encode() for each in blocks]
-    write_atomically(path, pieces)
-
-
-def check_output(path: Path) -> None:
-    """Raise UsageError for an ending that cannot be written; before anything is read."""
-    if path.suffix not in FORMATS:
-        raise UsageError(f"--output {path}: expected a name ending in {', '.join(FORMATS)}")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +13,13 @@ import numpy as np
 from backprop_cli.data.dataset import Array
 from backprop_cli.data.files import TABLES
 from backprop_cli.data.files.arrays import read_npy, read_npz
-from backprop_cli.data.files.columns import column_names, read_columns, require, understood
 from backprop_cli.data.files.folders import IMAGE_SUFFIXES, images
 from backprop_cli.data.files.images import read_images
-from backprop_cli.data.files.layout import Layout, fitting, guess, plain_number
-from backprop_cli.data.files.matrix import Columns, Unseen, fill_gaps, matrix, without_gaps
+from backprop_cli.data.files.matrix import Unseen
 from backprop_cli.data.files.paths import SUFFIXES, inner_name, missing, reading
 from backprop_cli.data.files.text import encode, read_text, tokens_of
 from backprop_cli.data.idx import read_idx
+from backprop_cli.data.input_tables import Kept, arrow_table, file_table
 from backprop_cli.data.schema import TEXT, Schema
 from backprop_cli.errors import DataError
 
@@ -35,7 +33,7 @@ class Rows:
 
     x: Array
     files: list[str] | None = None  # of images
-    kept: dict[str, Any] = field(default_factory=dict)  # Arrow columns that are passed on, by name
+    kept: Kept = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)  # what was left out on reading
 
 
@@ -50,7 +48,7 @@ def read_inputs(path: Path, schema: Schema, keep: Sequence[str] = (), unseen: Un
     suffix = Path(inner_name(path)).suffix.lower()
     form = "images" if suffix in IMAGE_SUFFIXES or path.is_dir() else RECORDS.get(suffix) or SUFFIXES.get(suffix)
     if form is not None and form in TABLES:
-        return _file_table(path, form, schema, keep, unseen)
+        return _table(schema, *file_table(path, form, schema, keep, unseen), str(path))
     if form in ("json", "json lines"):
         return rows_of(_records(path, form), schema, keep, unseen, str(path))
     if keep:
@@ -86,7 +84,7 @@ def rows_of(
     elif hasattr(data, "to_arrow"):  # polars
         data = data.to_arrow()
     if hasattr(data, "column_names"):
-        return _arrow_table(data, schema, keep, unseen, place)
+        return _table(schema, *arrow_table(data, schema, keep, unseen, place), place)
     if schema.dtype == TEXT:
         return Rows(np.array([each.encode() if isinstance(each, str) else each for each in np.asarray(data).ravel()]))
     try:
@@ -125,6 +123,11 @@ def _typed(x: Array, dtype: np.dtype[Any], place: str) -> Array:
             raise DataError(f"{place}: {x[whole != x].flat[0]}; the network was trained on whole numbers")
         return whole
     return x.astype(np.float64) if x.dtype.kind in "iub" and dtype.kind == "f" else x
+
+
+def _table(schema: Schema, x: Array, kept: Kept, place: str) -> Rows:
+    text = schema.table is not None and bool(schema.table.text)
+    return Rows(x if text else shaped(x, schema, place), kept=kept)
 
 
 def _column(values: list[Any]) -> Any:
@@ -181,69 +184,6 @@ def _images(path: Path, schema: Schema) -> Rows:
     else:
         raise DataError(f"{path}: images, but the network was trained on rows of shape {shape}")
     return Rows(shaped(x, schema, str(path)), names)
-
-
-def _columns(schema: Schema, layout: Layout, names: Sequence[str]) -> Columns:
-    """How the columns of a table become x; for a network trained on arrays, by the names of its inputs if all are
-    there, else in their order."""
-    if schema.table is not None:
-        gaps = "error" if schema.table.missing == "drop" else schema.table.missing  # no row of an input is dropped
-        return replace(schema.table, layout=layout, missing=gaps)
-    features = schema.features
-    return Columns(layout, list(features) if features else list(names))
-
-
-def _file_table(path: Path, form: str, schema: Schema, keep: Sequence[str], unseen: Unseen | None) -> Rows:
-    if schema.table is not None:
-        layout = fitting(path, form, schema.table.layout, schema.table.needed)
-    else:
-        layout = guess(path, form, {}, schema.features or ())
-    names = column_names(path, layout)
-    columns = _columns(schema, layout, names)
-    wanted = [columns.text] if columns.text else columns.features
-    require(path, names, wanted, "the network was trained with it")
-    require(path, names, keep, "to be kept")
-    texts = [columns.text] if columns.text else list(columns.categories)
-    extra = [name for name in keep if name not in wanted]
-    table = read_columns(path, layout, names, [*wanted, *extra], [*texts, *extra])
-    kept = {name: table[name] for name in keep}
-    return _encoded(table, columns, schema, kept, unseen, str(path))
-
-
-def _arrow_table(table: Any, schema: Schema, keep: Sequence[str], unseen: Unseen | None, place: str) -> Rows:
-    layout = replace(schema.table.layout, form="memory") if schema.table is not None else Layout("memory")
-    columns = _columns(schema, layout, table.column_names)
-    wanted = [columns.text] if columns.text else columns.features
-    for names, role in ((wanted, "the network was trained with it"), (keep, "to be kept")):
-        require(Path(place), table.column_names, names, role)
-    kept = {name: table[name] for name in keep}
-    texts = [columns.text] if columns.text else list(columns.categories)
-    return _encoded(understood(table.select(wanted), layout, texts, Path(place)), columns, schema, kept, unseen, place)
-
-
-def _numeric(column: Any, name: str, columns: Columns, place: str) -> Any:
-    """A column that must hold numbers. Raises DataError for the first value that is none."""
-    import pyarrow as pa
-
-    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
-        return column
-    written = re.compile(plain_number(columns.layout.decimal, columns.layout.thousands))
-    for row, text in enumerate(column.to_pylist(), 1):
-        if text is not None and not written.fullmatch(text.strip()):
-            raise DataError(f"{place}, row {row}, column {name!r}: {text!r}; expected a number")
-    return column
-
-
-def _encoded(
-    table: Any, columns: Columns, schema: Schema, kept: dict[str, Any], unseen: Unseen | None, place: str
-) -> Rows:
-    wanted = [columns.text] if columns.text else columns.features
-    for name in wanted:
-        if name not in columns.categories and name != columns.text:
-            table = table.set_column(table.column_names.index(name), name, _numeric(table[name], name, columns, place))
-    x = matrix(without_gaps(table.select(wanted), columns, [], Path(place)), columns, place, unseen=unseen)
-    fill_gaps(columns, x)
-    return Rows(x if columns.text else shaped(x, schema, place), kept=kept)
 
 
 def _windows(path: Path, schema: Schema) -> Rows:

@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backprop_cli.commands.predict import Answers, Csv, Wishes, json_lines, predict
+from backprop_cli.commands.answers import Answers, Csv, json_lines
+from backprop_cli.commands.predict import Wishes, predict
 from backprop_cli.commands.train import train
 from backprop_cli.commands.trained import load
 from backprop_cli.config import load_config

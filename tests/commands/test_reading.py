@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from backprop_cli.commands.answers import Csv, document
 from backprop_cli.commands.evaluation import evaluate_run
-from backprop_cli.commands.predict import Csv, document
 from backprop_cli.commands.predict import predict as answers
 from backprop_cli.commands.train import train
 from backprop_cli.commands.trained import load

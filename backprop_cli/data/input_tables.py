@@ -1,0 +1,83 @@
+"""Rows of a table without its target, from a file or from memory: columns by name, encoded as training had them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from backprop_cli.data.dataset import Array
+from backprop_cli.data.files.columns import column_names, read_columns, require, understood
+from backprop_cli.data.files.layout import Layout, fitting, guess, plain_number
+from backprop_cli.data.files.matrix import Columns, Unseen, fill_gaps, matrix, without_gaps
+from backprop_cli.data.schema import Schema
+from backprop_cli.errors import DataError
+
+Kept = dict[str, Any]  # Arrow columns that are passed on, by name
+
+
+def _columns(schema: Schema, layout: Layout, names: Sequence[str]) -> Columns:
+    """How the columns of a table become x; for a network trained on arrays, by the names of its inputs if all are
+    there, else in their order."""
+    if schema.table is not None:
+        gaps = "error" if schema.table.missing == "drop" else schema.table.missing  # no row of an input is dropped
+        return replace(schema.table, layout=layout, missing=gaps)
+    features = schema.features
+    return Columns(layout, list(features) if features else list(names))
+
+
+def file_table(path: Path, form: str, schema: Schema, keep: Sequence[str], unseen: Unseen | None) -> tuple[Array, Kept]:
+    """The rows of a file as the network takes them, and the columns to `keep`. Raises DataError."""
+    if schema.table is not None:
+        layout = fitting(path, form, schema.table.layout, schema.table.needed)
+    else:
+        layout = guess(path, form, {}, schema.features or ())
+    names = column_names(path, layout)
+    columns = _columns(schema, layout, names)
+    wanted = [columns.text] if columns.text else columns.features
+    require(path, names, wanted, "the network was trained with it")
+    require(path, names, keep, "to be kept")
+    texts = [columns.text] if columns.text else list(columns.categories)
+    extra = [name for name in keep if name not in wanted]
+    table = read_columns(path, layout, names, [*wanted, *extra], [*texts, *extra])
+    kept = {name: table[name] for name in keep}
+    return _encoded(table, columns, unseen, str(path)), kept
+
+
+def arrow_table(
+    table: Any, schema: Schema, keep: Sequence[str], unseen: Unseen | None, place: str
+) -> tuple[Array, Kept]:
+    """The same of an Arrow table; `place` says in errors where it comes from."""
+    layout = replace(schema.table.layout, form="memory") if schema.table is not None else Layout("memory")
+    columns = _columns(schema, layout, table.column_names)
+    wanted = [columns.text] if columns.text else columns.features
+    for names, role in ((wanted, "the network was trained with it"), (keep, "to be kept")):
+        require(Path(place), table.column_names, names, role)
+    kept = {name: table[name] for name in keep}
+    texts = [columns.text] if columns.text else list(columns.categories)
+    return _encoded(understood(table.select(wanted), layout, texts, Path(place)), columns, unseen, place), kept
+
+
+def _numeric(column: Any, name: str, columns: Columns, place: str) -> Any:
+    """A column that must hold numbers. Raises DataError for the first value that is none."""
+    import pyarrow as pa
+
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        return column
+    written = re.compile(plain_number(columns.layout.decimal, columns.layout.thousands))
+    for row, text in enumerate(column.to_pylist(), 1):
+        if text is not None and not written.fullmatch(text.strip()):
+            raise DataError(f"{place}, row {row}, column {name!r}: {text!r}; expected a number")
+    return column
+
+
+def _encoded(table: Any, columns: Columns, unseen: Unseen | None, place: str) -> Array:
+    wanted = [columns.text] if columns.text else columns.features
+    for name in wanted:
+        if name not in columns.categories and name != columns.text:
+            table = table.set_column(table.column_names.index(name), name, _numeric(table[name], name, columns, place))
+    x = matrix(without_gaps(table.select(wanted), columns, [], Path(place)), columns, place, unseen=unseen)
+    fill_gaps(columns, x)
+    return x
