@@ -91,7 +91,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         place = item.path.relative_to(ROOT / "tests").as_posix()
         kinds = [kind for kind, places in TAKES_TIME.items() if place.startswith(tuple(places))]
         kinds += ["process"] if "bp" in getattr(item, "fixturenames", ()) else []
-        slow = any(item.get_closest_marker(name) for name in ("slow", "browser"))
+        slow = any(item.get_closest_marker(name) for name in ("slow", "browser", "loggers"))
         for kind in kinds or ([] if slow else ["fast"]):
             item.add_marker(kind)
 

@@ -42,7 +42,7 @@ class Session:
             loop.callbacks.append(DiagnosticsLog(run.path / DIAGNOSTICS, every))
         loop.callbacks.append(recorder)
         if prepared.config.trainer.loggers:
-            loop.callbacks.append(Loggers(prepared.config.trainer.loggers, run.path))
+            loop.callbacks.append(Loggers(prepared.config.trainer.loggers, run.path, warn))
         return cls(prepared, loop, best, recorder, run)
 
     def go(self, signals: Signals, callbacks: Sequence[Callback]) -> dict[str, Any]:

@@ -106,6 +106,7 @@ class Loop:
         try:
             for callback in self.callbacks:
                 callback.start(self)
+            self._clock = time.perf_counter() - self.seconds  # what they have opened is no training
             while not self.finished:
                 self.run_epoch()
         except BaseException as caught:

@@ -69,6 +69,6 @@ def test_without_the_package_nothing_is_written(tmp_path: Path, monkeypatch: pyt
 
 
 def test_an_unknown_logger_is_a_mistake_of_the_config(bp) -> None:
-    done = bp("check", "configs/moons.yaml", "--set", "trainer.loggers=[wandb]")
+    done = bp("check", "configs/moons.yaml", "--set", "trainer.loggers=[wandbb]")
     assert done.code == 2
-    assert "tensorboard" in done.err and "Traceback" not in done.err
+    assert "did you mean 'wandb'" in done.err and "Traceback" not in done.err

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from backprop_cli.errors import UsageError, plugin_failure
 from backprop_cli.registry import Component, register
 from backprop_cli.training.loop import Callback, Loop, Row
 
@@ -14,6 +17,9 @@ from backprop_cli.training.loop import Callback, Loop, Row
 def logger(name: str, *aliases: str) -> Any:
     """Class decorator: registers a logger under `trainer: {loggers: [name]}`."""
     return register("logger", name, *aliases)
+
+
+POSITION = ("epoch", "step", "time")  # where a row belongs, and no measurement
 
 
 @dataclass(kw_only=True)
@@ -34,22 +40,51 @@ class Logger(Component):
         """The run is over."""
 
 
-class Loggers(Callback):
-    """Passes every row on to the loggers of a run."""
+def measured(row: Mapping[str, Any]) -> dict[str, float]:
+    """The numbers of a row that were measured, by name."""
+    return {name: value for name, value in row.items() if name not in POSITION and isinstance(value, int | float)}
 
-    def __init__(self, loggers: Sequence[Logger], folder: Path) -> None:
-        self.loggers, self.folder = loggers, folder
-        self._opened: list[Logger] = []
+
+def package(module: str, logger: str) -> Any:
+    """The module of a package that a logger needs. Raises UsageError where it is not installed."""
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise UsageError(
+            f"trainer.loggers: {logger} needs {error.name or module}; pip install 'backprop-cli[{logger}]'"
+        ) from None
+
+
+class Loggers(Callback):
+    """Passes every row on to the loggers of a run.
+
+    The rows of a run are those of metrics.jsonl, which is written first. A logger that fails is left out from then
+    on, which is said once; neither the training nor the other loggers end with it.
+    """
+
+    def __init__(self, loggers: Sequence[Logger], folder: Path, warn: Callable[[str], None]) -> None:
+        self.loggers, self.folder, self.warn = loggers, folder, warn
+        self._open: list[Logger] = []
 
     def start(self, loop: Loop) -> None:
-        for each in self.loggers:
-            each.open(self.folder, loop.step)
-            self._opened.append(each)
+        self._open = [each for each in self.loggers if self._done(each, partial(each.open, self.folder, loop.step))]
 
     def epoch(self, loop: Loop, row: Row) -> None:
-        for each in self._opened:
-            each.write(row)
+        self._open = [each for each in self._open if self._done(each, partial(each.write, row))]
 
     def end(self, loop: Loop, error: BaseException | None) -> None:
-        for each in self._opened:
-            each.close()
+        for each in self._open:
+            self._done(each, each.close)
+
+    def _done(self, logger: Logger, work: Callable[[], None]) -> bool:
+        """Whether a logger did its work; if not, it is said."""
+        try:
+            work()
+        except Exception as error:  # of whatever package
+            said = plugin_failure(error) or f"{type(error).__name__}: {error}"
+            self.warn(
+                f"the logger {logger.type_name} has failed and gets nothing more ({said}); "
+                f"every row is in {self.folder / 'metrics.jsonl'}"
+            )
+            return False
+        return True

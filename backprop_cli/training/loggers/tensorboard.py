@@ -4,22 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from backprop_cli.errors import UsageError
 from backprop_cli.registry import slot
-from backprop_cli.training.loggers.base import Logger, logger
-
-POSITION = ("epoch", "step", "time")  # where a row belongs, and no measurement
-
-
-def writer_class() -> Any:
-    """tensorboardX's SummaryWriter. Raises UsageError where it is not installed."""
-    try:
-        from tensorboardX import SummaryWriter
-    except ImportError:
-        raise UsageError(
-            "trainer.loggers: tensorboard needs tensorboardX; pip install 'backprop-cli[tensorboard]'"
-        ) from None
-    return SummaryWriter
+from backprop_cli.training.loggers.base import Logger, logger, measured, package
 
 
 @logger("tensorboard", "TensorBoard")
@@ -33,16 +19,15 @@ class TensorBoard(Logger):
     writer: Any = slot()
 
     def check(self) -> None:
-        writer_class()
+        package("tensorboardX", self.type_name)
 
     def open(self, folder: Path, step: int) -> None:
         resumed: dict[str, Any] = {"purge_step": step + 1, "filename_suffix": f".{step}"} if step else {}
-        self.writer = writer_class()(str(folder), flush_secs=10, **resumed)
+        self.writer = package("tensorboardX", self.type_name).SummaryWriter(str(folder), flush_secs=10, **resumed)
 
     def write(self, row: Mapping[str, Any]) -> None:
-        for name, value in row.items():
-            if name not in POSITION:
-                self.writer.add_scalar(name, value, int(row["step"]))
+        for name, value in measured(row).items():
+            self.writer.add_scalar(name, value, int(row["step"]))
 
     def close(self) -> None:
         self.writer.close()
