@@ -129,6 +129,8 @@ def prepare(
         raise ConfigError([cfg.problem(("dataset", "transforms", *named[:1]), str(error))]) from None
     built = _network(cfg, seen, dataset, **network_options)
     if learned is None or initial:
+        if built.unit is not None:
+            built.unit.learn(first.y)
         load_first(built, cfg, warn)
     reading = _reading(cfg, built, dataset, transforms)
     tell(cfg.trainer.metrics, reading, built.gives_logits)
@@ -186,6 +188,7 @@ def _network(cfg: Config, seen: Sequence[Batches], dataset: Dataset, **options: 
     classes = len(dataset.classes) if dataset.classes else None
     cfg.loss.labels = dataset.classes or ()
     try:
+        cfg.loss.learn((dataset.splits.get("train") or next(iter(dataset.splits.values()))).y)
         for each in seen:
             cfg.loss.check(built.output_shape, each.target_shape, each.target_dtype, classes)
         cfg.loss.check_activation(built.last_activation)

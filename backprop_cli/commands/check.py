@@ -95,6 +95,11 @@ class _Few:
         self.times: list[float] = []
         self._batches = batches
 
+    @property
+    def weight(self) -> Any:
+        """That of the rows of the last batch."""
+        return self._batches.weight
+
     def epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[Any, Any]]:
         for x, y in itertools.islice(self._batches.epoch(epoch), STEPS):
             began = time.perf_counter()

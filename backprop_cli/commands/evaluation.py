@@ -61,7 +61,7 @@ def evaluate_file(model: Model, path: Path, *, warn: Say | None = None, progress
     schema = model.description.data
     dataset = load_dataset(_source(path, schema), 0, Path(), warn=warn, progress=progress, known=schema)
     (split,) = dataset.splits.values()
-    batches = model.batches(split.x, split.y)
+    batches = model.batches(split)
     found = fingerprint(dataset)
     return {
         "run_id": model.run_id,
@@ -81,7 +81,7 @@ def _source(path: Path, schema: Schema) -> Files:
     elif schema.text is not None:
         options |= {"level": schema.text.level, "length": schema.text.length}
     elif schema.table is not None:
-        options["missing"] = schema.table.missing
+        options |= {"missing": schema.table.missing, "sample_weight": schema.weight}
     return Files(**options)
 
 
@@ -108,7 +108,7 @@ def measured(
                 truth.append(reading.truth(target, z).copy())  # a view of the batch, which the next one overwrites
 
     with limited(network, batches.batch_size):
-        numbers = evaluate(network, watched(), metrics)
+        numbers = evaluate(network, watched(), metrics, weight=lambda: batches.weight)
     width = network.output_shape[-1]
     names = reading.class_names(width) if reading.has_classes else reading.output_names(width)
     report = class_report if reading.has_classes else label_report

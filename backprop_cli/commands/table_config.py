@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
 from backprop_cli.config.spelling import flow
 from backprop_cli.data.files import LAYOUT
 from backprop_cli.data.files.labels import MAX_INTEGER_CLASSES
@@ -103,28 +101,19 @@ def _left_out(column: Column) -> str | None:
 def _network(found: Look, target: Column, classes: int | None) -> Iterator[str]:
     large = found.rows > _LARGE
     units = 128 if large else 64
-    rate = 0.003
     yield "architecture:"
     yield f"  - {{type: dense, units: {units}, activation: relu}}"
     yield f"  - {{type: dense, units: {units}, activation: relu}}"
-    groups = ""
     if classes is not None:
         yield f"  - {{type: dense, units: {classes}, activation: softmax}}    # a unit a class"
         loss, metrics = "sparse_categorical_crossentropy", "[accuracy]"
     else:
-        loss, metrics = "mse", "[mae, r2]"
-        values = target.values.drop_null().to_numpy()
-        mean, spread = (float(f"{each:.3g}") for each in (np.mean(values), np.std(values)))
-        if 0.2 < spread < 5 and abs(mean) < 5:
-            yield "  - {type: dense, units: 1}"
-        else:
-            start = float(f"{spread / units**0.5:.3g}")
-            yield f"  - {{type: dense, units: 1, name: out, bias_initializer: {{type: constant, value: {mean}}},"
-            yield f"     kernel_initializer: {{type: normal, std: {start}}}}}    # begins at the mean"
-            groups = f", groups: [{{match: 'out.*', learning_rate: {float(f'{rate * spread:.3g}')}}}]"
+        loss, metrics = "mse", "[rmse, mae, r2]"
+        yield "  - {type: dense, units: 1}"
+        yield "  - unscale    # learns on standardized targets; all is told in their own unit"
     yield ""
     yield f"loss: {loss}"
-    yield f"optimizer: {{type: adam, learning_rate: {rate}, schedule: {{type: cosine}}{groups}}}"
+    yield "optimizer: {type: adam, learning_rate: 0.003, schedule: {type: cosine}}"
     yield "trainer:"
     yield f"  epochs: {30 if large else 100}"
     yield f"  batch_size: {256 if large else 32}"

@@ -38,7 +38,8 @@ class Batches:
 
     Files too large for memory are shuffled in blocks: see `Gather.shuffled`.
 
-    Arrays given out are buffers: they hold until the next batch is asked for.
+    Arrays given out are buffers: they hold until the next batch is asked for. `weight` is how much each row of the
+    batch given out last counts in the loss; None where all count alike.
 
     `balanced` draws the same number of rows of every class in each epoch: large classes are
     sampled without repetition, small ones repeated whole before any row is drawn once more.
@@ -74,6 +75,11 @@ class Batches:
         self.split, self.seed, self.shuffle, self.drop_last = split, seed, shuffle, drop_last
         self.dtype: np.dtype[Any] = np.dtype(dtype)
         self.transforms = list(transforms) if augment else outside_training(transforms)
+        self.weight: Array | None = None
+        self._weights = None if split.weight is None else split.weight.astype(self.dtype)
+        mixing = next((each.type_name for each in self.transforms if each.mixes), None)
+        if mixing and self._weights is not None:
+            raise DataError(f"{mixing} makes rows of two, and dataset.sample_weight weighs each; leave one out")
         self._members = _class_members(split.y) if balanced else None
         self.samples = self._draws()
         self.batch_size = min(batch_size, self.samples)
@@ -134,8 +140,19 @@ class Batches:
         """Batches `start`, `start + 1`, … of an epoch as (x, y)."""
         steps = range(start, self.steps_per_epoch)
         if self._bytes is not None and self._kernels is not None:
-            return self._gathered(epoch, steps, self._bytes, self._kernels.gather_scaled)
-        return self._in_thread(epoch, steps) if self.threaded else self._in_place(epoch, steps)
+            made = self._gathered(epoch, steps, self._bytes, self._kernels.gather_scaled)
+        else:
+            made = self._in_thread(epoch, steps) if self.threaded else self._in_place(epoch, steps)
+        return made if self._weights is None else self._weighed(made, epoch, steps, self._weights)
+
+    def _weighed(
+        self, made: Iterator[tuple[Array, Array]], epoch: int, steps: range, weights: Array
+    ) -> Iterator[tuple[Array, Array]]:
+        order = self.order(epoch)
+        for step, (x, y) in zip(steps, made, strict=True):
+            first = step * self.batch_size
+            self.weight = weights[order[first : first + len(x)]]
+            yield x, y
 
     def _only_scaled(self) -> bool:
         return len(self.transforms) == 1 and isinstance(self.transforms[0], Scale)

@@ -21,10 +21,15 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Split:
-    """One part of a dataset: x (N, …) and y (N,) class ids, (N, K) values, or (N, T) per-step targets."""
+    """One part of a dataset: x (N, …) and y (N,) class ids, (N, K) values, or (N, T) per-step targets.
+
+    `weight` (N,) is how much each row counts in the loss, with a mean of 1; `rows` (N,) its number in its file, from 0.
+    """
 
     x: Array
     y: Array
+    weight: Array | None = None
+    rows: Array | None = None
 
     def __len__(self) -> int:
         return len(self.x)
@@ -43,6 +48,7 @@ class Dataset:
     notes: list[str] = field(default_factory=list)  # what was guessed or left out on reading, for whoever asked
     targets: list[str] = field(default_factory=list)  # column names of y, where they have any
     table: Columns | None = None  # how the columns of a table became x
+    weight: str | None = None  # the column that says how much each row counts in the loss
     images: Images | None = None
     text: Text | None = None
 

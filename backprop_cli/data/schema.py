@@ -53,6 +53,7 @@ class Schema(BaseModel):
     targets: list[str] = []  # names of the columns of y
     classes: list[str] | None = None  # names of the class ids 0, 1, …
     table: Columns | None = None  # columns of a table: features, categories, fills, layout
+    weight: str | None = None  # the column that says how much each row counts in the loss
     images: Images | None = None
     text: Text | None = None
     fingerprint: str | None = None  # of the training data
@@ -70,6 +71,7 @@ def schema_of(dataset: Dataset) -> Schema:
         targets=dataset.targets,
         classes=dataset.classes,
         table=dataset.table,
+        weight=dataset.weight,
         images=dataset.images,
         text=dataset.text,
         fingerprint=fingerprint(dataset),

@@ -165,8 +165,20 @@ def cut(
     y: Mapping[str, Array],
     splits: Mapping[str, Any] | None,
     shards: Mapping[str, Sequence[int]] | None = None,
+    weights: Mapping[str, Array] | None = None,
 ) -> dict[str, Split]:
     """The splits of a config (or the default ones) from the arrays of the base splits. Raises DataError."""
     sizes = {base: len(rows) for base, rows in x.items()}
     resolved = resolve(splits or default(sizes), sizes, shards)
-    return {name: Split(take(x, parts), take(y, parts)) for name, parts in resolved.items()}
+    return {
+        name: Split(take(x, parts), take(y, parts), relative(take(weights, parts), name) if weights else None)
+        for name, parts in resolved.items()
+    }
+
+
+def relative(weights: Array, split: str) -> Array:
+    """Weights with a mean of 1, so that the loss of a split is its weighted mean. Raises DataError."""
+    mean = weights.mean()
+    if not mean:
+        raise DataError(f"split {split}: every row has the sample_weight 0; expected some that count")
+    return np.asarray(weights / mean)

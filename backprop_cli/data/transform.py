@@ -38,6 +38,7 @@ class Transform(Component):
 
     augments: ClassVar[bool] = False
     always: ClassVar[bool] = False  # augments, and outside training runs without a generator
+    mixes: ClassVar[bool] = False  # makes rows of several
     onnx_exact: ClassVar[bool] = False  # `onnx` takes x in its own type; else x is made float32 where y is
     in_place: ClassVar[bool] = False  # `apply` works when `out` is the memory of x itself
 

@@ -72,6 +72,23 @@ def _mask(node: Node, masks: Sequence[str | None]) -> str | None:
     return masks[0] if kept else None
 
 
+def take_unit(nodes: Sequence[Node], loss: Loss | None) -> Any:
+    """The last layer, if it gives outputs in the unit of the targets; else None. Raises BuildError where it cannot."""
+    found = next((node for node in nodes if node.layer.in_unit), None)
+    if found is None:
+        return None
+    name = found.layer.type_name
+    if found is not nodes[-1]:
+        raise BuildError(f"{name} gives the outputs in the unit of the targets; make it the last layer", found.name)
+    everywhere = (-math.inf, math.inf)
+    if loss is not None and (loss.answers != "values" or {loss.target_range, loss.output_range} != {everywhere}):
+        raise BuildError(
+            f"{name} is for values of any size, and {loss.type_name} is not; leave it out, or use mse, mae or huber",
+            found.name,
+        )
+    return found.layer
+
+
 def take_head(nodes: list[Node], loss: Loss | None, prepare: Prepare) -> Activation | None:
     """Fuse a final softmax or sigmoid with its cross-entropy: the last node then ends at z, and the
     loss's gradient is (p − y)/N, which no overflow of exp can touch. The activation taken off, or None."""

@@ -65,6 +65,7 @@ class Network(Inside):
         self.rng = generator(seed, "dropout")
         assembly.build_shapes(self.nodes, self.input_shape, integer_input, self._prepare)
         self.head = assembly.take_head(self.nodes, loss, self._prepare)
+        self.unit = assembly.take_unit(self.nodes, loss)
         self.store = assembly.allocate(self.nodes, self.dtype, most)
         self.wiring = assembly.bind(self.nodes, self.store)
         assembly.mark_gradients(self.nodes, self.store, input_gradient)
@@ -75,6 +76,7 @@ class Network(Inside):
             self.store.initialize(generator(seed, "init"))
         self.plan = Plan(self)
         self.use(kernels)
+        self.told = 0.0  # the last loss in the unit of the targets; see the layer unscale
         self.counted = 0  # examples the last loss is the mean of; steps, where a mask leaves some out
         self._owners = {id(node.layer): node for node in self.nodes}
 
@@ -154,7 +156,8 @@ class Network(Inside):
         return bound.output.copy() if copy else bound.output
 
     def loss(self, z: Array, target: Array, weight: Array | None = None) -> float:
-        """The mean loss of outputs z (what `forward` returned) against targets, penalties included.
+        """The mean loss of outputs z (what `forward` returned) against targets, penalties included. Where the network
+        ends in unscale, that of both standardized, which training makes smaller; `told` is that in their own unit.
 
         `weight` (N,) weighs the examples, (N, T) their steps. Steps that a mask leaves out do not count.
         L1/L2: Σ l1·|w| + l2·w² over the layers that ask for it.
@@ -168,9 +171,23 @@ class Network(Inside):
         self.counted = len(z) if bound.mask is None else int(np.count_nonzero(bound.mask))
         if bound.mask is not None:
             weight = _masked_weight(bound.mask, self.counted, weight, bound.step_weight)
-        self._target, self._weight = target, weight
-        value = self.loss_function.forward(bound.z, bound.output, target, weight)
-        return value + self.penalty() if self.wiring.penalties else value
+        self._weight = weight
+        self._compared = (bound.z, bound.output, target)
+        penalty = self.penalty() if self.wiring.penalties else 0.0
+        value = self.loss_function.forward(*self._compared, weight)
+        self.told = value + penalty
+        if self.unit is None:
+            return self.told
+        told = self.loss_function.scratch
+        y = self.unit.scaled(bound.output, told("scaled output", bound.output.shape, self.dtype))
+        t = self.unit.scaled(target.reshape(y.shape), told("scaled target", y.shape, self.dtype))
+        self._compared = (y, y, t)
+        return self.loss_function.forward(*self._compared, weight) + penalty
+
+    @property
+    def compared(self) -> tuple[Array, Array]:
+        """The outputs and targets that the last loss compared: both standardized where the network ends in unscale."""
+        return self._compared[1], self._compared[2]
 
     @property
     def output_mask(self) -> Array | None:
@@ -202,7 +219,9 @@ class Network(Inside):
         """Write the gradient of the last loss with respect to the output, from where the layers go on."""
         bound = self._bound
         assert bound is not None and self.loss_function is not None, "call forward and loss first"
-        self.loss_function.backward(bound.z, bound.output, self._target, self._weight, bound.dz)
+        self.loss_function.backward(*self._compared, self._weight, bound.dz)
+        if self.unit is not None:
+            np.divide(bound.dz, self.unit.std, out=bound.dz)
         return bound
 
     @property

@@ -118,6 +118,7 @@ class Layer(Component):
     keeps_linear: ClassVar[bool] = False  # bounds nothing: where an input has no activation, y has none either
     normalizes: ClassVar[bool] = False  # gives outputs of unit scale, whatever the scale of its inputs
     mixes_examples: ClassVar[bool] = False  # in training, y of an example depends on the others of its batch
+    in_unit: ClassVar[bool] = False  # the last layer, which turns standardized values into the targets' unit: Unscale
     acts_as: ClassVar[str | None] = None  # the activation whose range y has, where that is no option
     examples: ClassVar[list[dict[str, Any]]] = []  # {"options": {…}, "inputs": [shape, …]} for the gradient battery
 

@@ -123,11 +123,11 @@ class Model:
         """The names of the classes 0, 1, …; None for values."""
         return self.description.data.classes
 
-    def batches(self, x: Array, y: Array | None = None) -> Batches:
-        """Raw rows x, and y, as the network takes them, in order."""
+    def batches(self, split: Split) -> Batches:
+        """Raw rows as the network takes them, in order."""
         return Batches(
-            Split(x, _targets(self.description, len(x)) if y is None else y),
-            max(1, min(len(x), ROWS)),
+            split,
+            max(1, min(len(split), ROWS)),
             transforms=self.transforms,
             shuffle=False,
             dtype=self.network.dtype,
@@ -151,7 +151,7 @@ class Model:
     def outputs(self, data: Any) -> Array:
         """The network's outputs (N, …) for what `rows` takes, as they are. Raises DataError."""
         x = self.rows(data).x
-        batches = self.batches(x)
+        batches = self.batches(Split(x, _targets(self.description, len(x))))
         with limited(self.network, batches.batch_size):
             return np.concatenate([self.network.forward(rows) for rows, _ in batches.epoch(0)])
 

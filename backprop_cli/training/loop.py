@@ -35,6 +35,10 @@ class Batches(Protocol):
     samples: int
     batch_size: int
 
+    @property
+    def weight(self) -> Any:
+        """Of the rows of the last batch; None where all count alike."""
+
     def epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[Array, Array]]: ...
 
 
@@ -162,10 +166,10 @@ class Loop:
         """Forward, backward and an update with one batch; its loss. Raises DivergedError."""
         network = self.network
         z = network.forward(x, training=True, copy=False)
-        loss = network.loss(z, y)
+        loss = network.loss(z, y, self.train.weight)
         if not math.isfinite(loss):
             raise self._diverged(f"the loss is {loss}", x, y)
-        self._sums.add(network, loss, y)
+        self._sums.add(network, y)
         network.backward()
         wrong = infinite(network)
         if wrong:
@@ -196,7 +200,8 @@ class Loop:
         row.update({f"train/{name}": value for name, value in self._sums.result().items()})
         if self.validation is not None:
             with self._sums.aside(), self.optimizer.averaged():
-                measured = evaluate(self.network, self.validation.epoch(0), self.metrics, self._poll)
+                split = self.validation
+                measured = evaluate(self.network, split.epoch(0), self.metrics, self._poll, lambda: split.weight)
             row.update({f"validation/{name}": value for name, value in measured.items()})
         self._sums.reset()
         self.seconds = time.perf_counter() - self._clock

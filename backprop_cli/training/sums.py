@@ -28,9 +28,9 @@ class Sums:
         for metric in self.metrics:
             metric.reset()
 
-    def add(self, network: Network, loss: float, target: Array) -> None:
-        """Count the batch of the network's last forward pass."""
-        self._loss += loss * network.counted, network.counted
+    def add(self, network: Network, target: Array) -> None:
+        """Count the batch whose loss the network has computed last, as it is told: in the unit of the targets."""
+        self._loss += network.told * network.counted, network.counted
         for metric in self.metrics if network.counted else ():
             y = network.logits if metric.wants_logits and network.gives_logits else network.output
             metric.update(*counted(y, target, network.output_mask))
@@ -66,13 +66,16 @@ def evaluate(
     batches: Iterable[tuple[Array, Array]],
     metrics: Sequence[Metric],
     between: Callable[[], None] | None = None,
+    weight: Callable[[], Any] = lambda: None,
 ) -> dict[str, float]:
-    """Loss and metrics over batches, in inference mode. `between` is called before each batch; it may raise."""
+    """Loss and metrics over batches, in inference mode. `between` is called before each batch; it may raise.
+    `weight` gives how much each row of the last batch counts in the loss."""
     sums = Sums(metrics)
     sums.reset()
     for x, y in batches:
         if between is not None:
             between()
         z = network.forward(x, copy=False)
-        sums.add(network, network.loss(z, y), y)
+        network.loss(z, y, weight())
+        sums.add(network, y)
     return sums.result()

@@ -106,6 +106,7 @@ LAYERS: dict[str, Callable[[Any, str, Weight], Written]] = {
     "batch_norm": _norm,
     "layer_norm": _norm,
     "rms_norm": lambda layer, x, w: _call("rms_norm", x, w("gamma"), epsilon=layer.epsilon),
+    "unscale": lambda layer, x, w: f"{x} * {w('std')} + {w('mean')}",
     "flatten": _named("flatten"),
     "reshape": lambda layer, x, w: f"{x}.reshape({', '.join(map(str, (f'len({x})', *layer.shape)))})",
     "permute": lambda layer, x, w: f"{x}.transpose({(0, *layer.dims)})",

@@ -28,7 +28,19 @@ Character = Annotated[str, Len(1, 1)]
 TABLES = ("csv", "tsv", "parquet", "feather", "jsonl", "xlsx", "sqlite", "duckdb")
 #: options of how a text lies in its file, which are guessed where they are not given
 LAYOUT = ("delimiter", "header", "encoding", "decimal", "thousands", "na_values", "skip_rows", "dates", "query")
-_OF_TABLES = ("target", "task", "features", "categorical", "categories", "text", "missing", "exclude", *LAYOUT)
+_OF_TABLES = (
+    "target",
+    "task",
+    "classes",
+    "sample_weight",
+    "features",
+    "categorical",
+    "categories",
+    "text",
+    "missing",
+    "exclude",
+    *LAYOUT,
+)
 #: which options mean something for what
 _MEANT = {
     "tables": _OF_TABLES,
@@ -52,12 +64,13 @@ class Files(Source):
 
     Tables: CSV and TSV (also .gz, .zst, .zip, .bz2, .xz), Parquet, Feather, JSON lines, .xlsx (extra
     `excel`), SQLite and DuckDB (extra `duckdb`). `target` is a column or a list of them, `features` the
-    columns of x (default: all others but `exclude`), `categorical` those that hold categories (text
-    columns always do), as one-hot columns or, with `categories: integer`, as codes 0, 1, … for an
-    embedding; `text` is one column of free text for {type: tokenize}. Text, booleans and up to 50
-    different integers as target are classes, other numbers values; `task` overrides that. Dates become
-    days since 1970-01-01. `missing: mean` fills gaps with the training split's mean (categories: the most
-    frequent), `drop` leaves the row out.
+    columns of x (default: all others but `exclude`), `categorical` those that hold categories (text columns
+    always do), as one-hot columns or, with `categories: integer`, as codes 0, 1, … for an embedding; `text`
+    is one column of free text for {type: tokenize}. Text, booleans and up to 50 different integers as target
+    are classes, other numbers values; `task` overrides that, and `classes` gives them an order. The loss of a
+    split is the mean weighted by `sample_weight`; metrics count each row once. Dates become days since
+    1970-01-01. `missing: mean` fills gaps with the training split's mean (categories: the most frequent),
+    `drop` leaves the row out.
 
     How a CSV is written is guessed from the file alone: encoding (UTF-8, UTF-16, else cp1252), delimiter
     (comma, semicolon, tab, |), decimal and thousands mark, header, lines above it, marks of missing values,
@@ -89,6 +102,12 @@ class Files(Source):
     task: Annotated[
         Literal["classification", "regression"] | None,
         Doc("classes or values; by default text, booleans and up to 50 different integers are classes"),
+    ] = None
+    classes: Annotated[
+        list[str] | None, Doc("the labels of the target in their order, for ordered classes; by default sorted")
+    ] = None
+    sample_weight: Annotated[
+        str | None, Doc("a column that says how much each row counts in the loss; it is no feature")
     ] = None
     features: Annotated[list[str] | None, Doc("the columns that make up x; by default all but the target")] = None
     categorical: Annotated[list[str], Doc("columns of numbers that stand for categories; text columns always do")] = (

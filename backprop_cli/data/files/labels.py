@@ -53,7 +53,8 @@ def encode(
 ) -> tuple[dict[str, Array], list[str]]:
     """Class ids of every part and the class names, sorted; `place` names a part in messages.
 
-    The classes are those given, which a model has learnt, else those of `train` (of the first part without one).
+    The classes are those given, which a model has learnt or a config has ordered; else those of `train` (of the first
+    part without one).
     Raises DataError for a label that is not among them, with the row counted from 1.
     """
     if classes is not None:
@@ -100,7 +101,7 @@ def _ids(values: Array, classes: list[str], place: str) -> Array:
     if len(unseen):
         row = int(unseen[0])
         raise DataError(
-            f"{place}, row {row + 1}: label {label_text(values[row])!r} is none of the classes that the model has "
-            f"learnt: {', '.join(classes[:20])}"
+            f"{place}, row {row + 1}: label {label_text(values[row])!r} is none of the classes "
+            f"{', '.join(classes[:20])}"
         )
     return ids

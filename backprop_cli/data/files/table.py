@@ -17,6 +17,7 @@ from backprop_cli.data.files.layout import MISSING, UNNAMED, Layout, fitting, gu
 from backprop_cli.data.files.matrix import Columns, Unseen, fill_gaps, learn_means, matrix, without_gaps
 from backprop_cli.data.files.order import dealt
 from backprop_cli.data.files.values import refuse_numbers
+from backprop_cli.data.files.weights import weight_of
 from backprop_cli.errors import DataError
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ def load_tables(
         columns = replace(known.table, layout=layout)
     else:
         columns = _choose(options, layout, paths[first], targets, notes)
-    tables = {first: without_gaps(_read(columns, paths[first], targets), columns, targets, paths[first])}
+    beside = [*targets, *([options.sample_weight] if options.sample_weight else [])]  # what is no feature
+    tables = {first: without_gaps(_read(columns, paths[first], beside), columns, targets, paths[first])}
     if known is None:
         _learn_categories(columns, options.categorical, tables[first], paths[first])
         if not options.features:
@@ -66,15 +68,22 @@ def load_tables(
     for name, path in paths.items():
         if name != first:
             own = replace(columns, layout=fitting(path, form, layout, [*columns.needed, *targets]))
-            tables[name] = without_gaps(_read(own, path, targets, texts), columns, targets, path)
+            tables[name] = without_gaps(_read(own, path, beside, texts), columns, targets, path)
 
     raw = {name: _targets(table, targets) for name, table in tables.items()}
     classes = None
     if len(targets) == 1 and are_classes(raw[first], options.task or task_of(known)):
         place = {name: str(path) for name, path in paths.items()}
-        y, classes = encode(raw, place, known.classes if known else None)
+        y, classes = encode(raw, place, known.classes if known else options.classes)
     else:
         y = {name: _values(each, targets, paths[name]) for name, each in raw.items()}
+    if options.classes is not None and classes is None:
+        raise DataError(f"{paths[first]}: dataset.classes orders labels, and the target is a number; remove it")
+    weights = {
+        name: weight_of(table[options.sample_weight], options.sample_weight, paths[name])
+        for name, table in tables.items()
+        if options.sample_weight
+    }
     x: dict[str, Array] = {}
     unseen = Unseen() if known else None
     for name in list(tables):
@@ -82,8 +91,9 @@ def load_tables(
         if len(paths) == 1:
             order = dealt(len(y[name]), y[name] if classes else None, seed)
             y[name] = y[name][order]
+            weights = {each: values[order] for each, values in weights.items()}
         x[name] = matrix(tables.pop(name), columns, str(paths[name]), order, unseen)
-    parts = splits.cut(x, y, slices)
+    parts = splits.cut(x, y, slices, weights=weights or None)
     if known is None:
         check_seen(parts, classes)
     if columns.missing == "mean":
@@ -100,6 +110,7 @@ def load_tables(
         origin={"files": {name: str(path) for name, path in paths.items()}},
         targets=targets,
         table=columns,
+        weight=options.sample_weight,
         notes=[*notes, *(unseen.notes(paths[first].name) if unseen else [])],
     )
 
@@ -107,7 +118,9 @@ def load_tables(
 def _choose(options: Files, layout: Layout, path: Path, targets: Sequence[str], notes: list[str]) -> Columns:
     names, rows = first_rows(path, layout, 1000)
     exclude = options.exclude or []
-    for wanted, role in ((targets, "target"), (options.categorical, "categorical"), (exclude, "exclude")):
+    weight = [options.sample_weight] if options.sample_weight else []
+    checked = {"target": targets, "sample_weight": weight, "categorical": options.categorical, "exclude": exclude}
+    for role, wanted in checked.items():
         require(path, names, wanted, role)
     if options.text is not None:
         idle = next((name for name in ("features", "categorical", "exclude") if getattr(options, name)), None)
@@ -126,7 +139,8 @@ def _choose(options: Files, layout: Layout, path: Path, targets: Sequence[str], 
                 "list it under dataset.features to keep it"
             )
             options.exclude = exclude = [*exclude, *unnamed]
-    features = options.features or [name for name in names if name not in targets and name not in exclude]
+    idle_columns = [*targets, *exclude, *weight]
+    features = options.features or [name for name in names if name not in idle_columns]
     for name in features:
         if name in targets:
             raise DataError(f"{path}: column {name!r} is both feature and target; take it out of one")

@@ -21,6 +21,7 @@ class Mixup(Transform):
     """
 
     augments: ClassVar[bool] = True
+    mixes: ClassVar[bool] = True
 
     alpha: Annotated[
         float, Gt(0), Doc("of the Beta distribution of λ; small values leave most batches nearly as they are")

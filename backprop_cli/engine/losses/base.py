@@ -5,18 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from backprop_cli.engine import kernels as kernel_sets
-from backprop_cli.engine.layer import Activation, Shape
+from backprop_cli.engine.layer import Activation, NonNegative, Shape
 from backprop_cli.engine.reading import Scale
 from backprop_cli.engine.scratch import Scratch
 from backprop_cli.engine.targets import Targets
 from backprop_cli.errors import BuildError
-from backprop_cli.registry import register, slot
+from backprop_cli.registry import Doc, register, slot
 
 Array = npt.NDArray[Any]
 
@@ -109,6 +109,9 @@ class Loss(Scratch):
                 f"go from {least:g} to {most:g}; end with activation: {self.ends_with}"
             )
 
+    def learn(self, y: Array) -> None:
+        """Settle what an option leaves to the targets (N, …) of the training split. Raises BuildError."""
+
     def terms(self, y: Array, target: Array) -> list[Term]:
         """The loss of one example in its summands, for `bp trace`; empty where they would be no sum one can follow."""
         return []
@@ -183,9 +186,32 @@ def check_rows(loss: Loss, targets: Targets) -> None:
         )
 
 
-def weights_by_class(given: list[float] | dict[str, float], names: Sequence[str]) -> list[float]:
+ClassWeights = Annotated[
+    list[NonNegative] | dict[str, NonNegative] | Literal["balanced"] | None,
+    Doc(
+        "how much each class counts: {label: weight}, 1 for the others; a list in the order of the labels; `balanced`: "
+        "as much as the others, n / (K n_k), learnt from the training split"
+    ),
+]
+
+
+def balanced(y: Array, names: Sequence[str], what: str) -> list[float] | dict[str, float]:
+    """n / (K n_k) for each class that n_k of n targets have, as scikit-learn has it. Raises BuildError for targets that
+    are no classes."""
+    one_hot = y.ndim > 1 and y.shape[-1] > 1 and y.shape[-1] == len(names)
+    if y.dtype.kind not in "iub" and not bool(((y == 0) | (y == 1)).all()):
+        raise BuildError(f"{what}: class_weights: balanced counts classes, and the targets are numbers; give a list")
+    ids = (y.argmax(axis=-1) if one_hot else np.asarray(y)).reshape(-1).astype(np.int64)
+    counts = np.bincount(ids, minlength=max(2, len(names)))
+    weights = [float(w) for w in len(ids) / (len(counts) * np.maximum(counts, 1))]
+    return dict(zip(names, weights, strict=True)) if len(names) == len(weights) else weights
+
+
+def weights_by_class(given: list[float] | dict[str, float] | Literal["balanced"], names: Sequence[str]) -> list[float]:
     """The weight of each class, 1 where none is given. Raises BuildError unless a list has one number per class, and a
     mapping names classes by their labels."""
+    if given == "balanced":
+        raise BuildError("class_weights: balanced has not been learnt from targets yet; give a list or {label: weight}")
     pairs = {str(label): weight for label, weight in given.items()} if isinstance(given, dict) else {}
     shown = ", ".join([*names[:12], *(["…"] if len(names) > 12 else [])])
     if isinstance(given, list):

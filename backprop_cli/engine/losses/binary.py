@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import numpy as np
 from annotated_types import Interval
 
-from backprop_cli.engine.layer import Activation, NonNegative, Shape
-from backprop_cli.engine.losses.base import Array, Loss, weights_by_class
+from backprop_cli.engine.layer import Activation, Shape
+from backprop_cli.engine.losses.base import Array, ClassWeights, Loss, balanced, weights_by_class
 from backprop_cli.engine.reading import Scale
 from backprop_cli.errors import BuildError
 from backprop_cli.registry import Doc
@@ -24,10 +24,7 @@ class Binary(Loss):
         False
     )
     label_smoothing: Annotated[float, Interval(ge=0, lt=1), Doc("ε: targets move this far towards ½")] = 0.0
-    class_weights: Annotated[
-        list[NonNegative] | dict[str, NonNegative] | None,
-        Doc("how much each class counts: {label: weight}, 1 for the others, or a list in the order of the labels"),
-    ] = None
+    class_weights: ClassWeights = None
 
     fuses = ("sigmoid",)
     targets = "either"
@@ -52,6 +49,10 @@ class Binary(Loss):
             )
         if self.class_weights is not None:
             self._class_weights()
+
+    def learn(self, y: Array) -> None:
+        if self.class_weights == "balanced":
+            self.class_weights = balanced(y, self.labels, self.type_name)
 
     def check_activation(self, last: Activation | None) -> None:
         if last is None:

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import numpy as np
 from annotated_types import Interval
 
-from backprop_cli.engine.layer import Activation, NonNegative, Shape
-from backprop_cli.engine.losses.base import Array, Loss, check_rows, spread, weights_by_class
+from backprop_cli.engine.layer import Activation, Shape
+from backprop_cli.engine.losses.base import Array, ClassWeights, Loss, balanced, check_rows, spread, weights_by_class
 from backprop_cli.engine.reading import Scale
 from backprop_cli.engine.targets import Targets
 from backprop_cli.errors import BuildError, DataError
@@ -27,10 +27,7 @@ class Categorical(Loss):
     label_smoothing: Annotated[
         float, Interval(ge=0, lt=1), Doc("ε: targets move this far towards the uniform distribution")
     ] = 0.0
-    class_weights: Annotated[
-        list[NonNegative] | dict[str, NonNegative] | None,
-        Doc("how much each class counts: {label: weight}, 1 for the others, or a list in the order of the labels"),
-    ] = None
+    class_weights: ClassWeights = None
 
     fuses = ("softmax",)
     targets = "either"
@@ -76,6 +73,10 @@ class Categorical(Loss):
                 f"{self.type_name} takes class ids from 0 to {output[-1] - 1} for {output[-1]} units, got "
                 f"{targets.low:g} to {targets.high:g}; end with a unit for each class"
             )
+
+    def learn(self, y: Array) -> None:
+        if self.class_weights == "balanced":
+            self.class_weights = balanced(y, self.labels, self.type_name)
 
     def check_activation(self, last: Activation | None) -> None:
         if last is None:

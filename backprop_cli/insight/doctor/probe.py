@@ -122,7 +122,10 @@ def probe(cfg: Config, steps: int, seconds: float = math.inf, *, work: float = m
         except DivergedError as caught:
             error = str(caught)
         if error is None and not watch.epochs and "validation" in prepared.dataset.splits:
-            measured = evaluate(network, prepared.batches("validation").epoch(0), prepared.config.trainer.metrics)
+            batches = prepared.batches("validation")
+            measured = evaluate(
+                network, batches.epoch(0), prepared.config.trainer.metrics, weight=lambda: batches.weight
+            )
             train = float(np.mean(watch.losses[-max(1, len(watch.losses) // 4) :]))
             row = {"epoch": loop.epoch, "step": loop.step, "train/loss": train}
             watch.epochs.append(row | {f"validation/{name}": value for name, value in measured.items()})

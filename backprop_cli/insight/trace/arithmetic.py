@@ -42,7 +42,7 @@ def loss_lines(found: Trace) -> list[Line]:
     symbols = {f"{name}{i + 1}": f"{name}{i + 1}" for name in "yt" for i in range(found.output.size)}
     numbers = {
         f"{name}{i + 1}": _signed(float(value))
-        for name, array in (("y", found.output), ("t", found.target))
+        for name, array in zip("yt", found.compared, strict=True)
         for i, value in enumerate(array.reshape(-1))
     }
     several = len(found.loss_terms) > 1

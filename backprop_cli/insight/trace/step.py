@@ -68,6 +68,9 @@ class Trace:
     output: Array
     loss_name: str
     loss_symbols: list[str]
+    compared: tuple[
+        Array, Array
+    ]  # the output and target that the loss is of: standardized where unscale ends the network
     loss_terms: list[Term]  # what each output adds to it, for losses that say so
     loss: float
     loss_after: float

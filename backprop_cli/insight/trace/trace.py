@@ -48,6 +48,7 @@ def trace(cfg: Config, sample: int = 0, prepared: build.Prepared | None = None, 
     rng = network.rng.bit_generator.state
     network.forward(x, training=True, copy=False)
     loss = network.loss(network.output, y)
+    compared = (network.compared[0][0].copy(), network.compared[1][0].copy())
     upstream = _backward(network)
     rate = optimizer.current_rate
     steps = [_step(network, node, upstream) for node in network.nodes]
@@ -64,7 +65,7 @@ def trace(cfg: Config, sample: int = 0, prepared: build.Prepared | None = None, 
     after = network.loss(network.forward(x, training=True, copy=False), y)
     return Trace(
         cfg.name, "train", sample, x[0], y[0], steps, output[0], cfg.loss.type_name, equations(cfg.loss),
-        cfg.loss.terms(output[0], y[0]), loss, after,
+        compared, cfg.loss.terms(*compared), loss, after,
         network.head.type_name if network.head else None, optimizer.type_name, equations(optimizer), rate,
         getattr(optimizer, "epsilon", None), alone(network),
     )  # fmt: skip

@@ -44,7 +44,29 @@ def check(case: str, loss: dict[str, Any], layers: list[str], dtype: str = "floa
 
 
 def test_every_loss_has_a_reference() -> None:
-    assert {get("loss", spec_of(case)["loss"]["type"]) for case in CASES} == set(classes("loss").values())
+    cases = {get("loss", spec_of(case)["loss"]["type"]) for case in CASES}
+    assert cases | {get("loss", "ranked_probability")} == set(classes("loss").values())
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_the_ranked_probability_score_is_the_squared_error_of_what_is_cumulated(smoothing: float) -> None:
+    """Which holds against PyTorch. The chain rule over cumsum and softmax is written out."""
+    rng = np.random.default_rng(2)
+    z, ids, weight = rng.normal(size=(6, 4)), rng.integers(0, 4, 6), rng.uniform(0.5, 2, 6)
+    y = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+    rows = np.eye(4)[ids] * (1 - smoothing) + smoothing / 4
+    ours, squares = make("loss", {"type": "rps", "label_smoothing": smoothing}), make("loss", "mse")
+    cumulated = y.cumsum(axis=1), rows.cumsum(axis=1)
+    slopes, dz = np.empty_like(y), np.empty_like(y)
+    value = squares.forward(cumulated[0], *cumulated, weight)
+    squares.backward(cumulated[0], *cumulated, weight, slopes)
+    assert ours.forward(z, y, ids, weight) == pytest.approx(4 * value, rel=1e-9)
+    ours.backward(z, y, ids, weight, dz)
+    dy = 4 * slopes[:, ::-1].cumsum(axis=1)[:, ::-1]
+    np.testing.assert_allclose(dz, y * (dy - (y * dy).sum(axis=1, keepdims=True)), rtol=1e-9, atol=1e-12)
+    ours.forward(y, y, ids, weight)
+    ours.backward(y, y, ids, weight, dz)
+    np.testing.assert_allclose(dz, dy, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
