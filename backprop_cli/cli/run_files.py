@@ -25,12 +25,12 @@ def delete(
     names: Annotated[
         list[str],
         typer.Argument(
-            metavar="RUN", help="Runs or sweeps to delete.", show_default=False, autocompletion=completion.runs
+            metavar="RUN", help="Runs, sweeps or trials to delete.", show_default=False, autocompletion=completion.runs
         ),
     ],
     runs: Runs = RUNS,
 ) -> None:
-    """Delete runs, or a sweep with all its trials.
+    """Delete runs, single trials, or a sweep with all its trials.
 
     One that is running stays, and so does everything outside the folder of runs.
 

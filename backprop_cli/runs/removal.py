@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from backprop_cli.errors import RunError, UsageError
-from backprop_cli.runs.directory import STAGING, RunDirectory, list_runs
+from backprop_cli.runs.directory import STAGING, SWEEP, RunDirectory, list_runs
 from backprop_cli.runs.lock import Lock, is_held
 from backprop_cli.runs.plain import failure
 
@@ -20,11 +20,14 @@ ABANDONED = 3600.0  # seconds after which half made directories that nobody hold
 
 
 def remove(run: RunDirectory, runs: Path) -> None:
-    """Delete one run of the folder `runs`. Symbolic links are neither followed nor taken for runs.
+    """Delete one run of the folder `runs`, or one trial of a sweep there. Symbolic links are neither followed nor taken
+    for runs.
 
     Raises UsageError if it is not a directory of that folder, RunError if it is in use or cannot be deleted.
     """
-    _remove(run.path, [run.path], runs)
+    sweep = run.path.absolute().parent
+    of_sweep = os.path.lexists(sweep / SWEEP) and not sweep.is_symlink() and sweep.parent.resolve() == runs.resolve()
+    _remove(run.path, [run.path], sweep if of_sweep else runs)
 
 
 def remove_sweep(folder: Path, runs: Path) -> None:

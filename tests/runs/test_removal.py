@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -127,3 +128,22 @@ def test_what_ls_lists_rm_removes(bp, tmp_path: Path) -> None:
     done = bp("runs", "rm", "a-sweep")
     assert (done.code, done.out.strip()) == (0, str(Path("runs") / "a-sweep")), done.err
     assert bp("runs", "ls", "--json").json == []
+
+
+def test_a_trial_goes_alone_and_only_from_a_sweep_of_this_folder(bp, tmp_path: Path) -> None:
+    runs, folder = tmp_path / "runs", tmp_path / "runs" / "a-sweep"
+    first, second, third = (make(folder, minute) for minute in (0, 1, 2))
+    write_json(folder / SWEEP, {"trials": []})
+    for name, gone in ((first.id, first), (f"a-sweep/{second.id}", second), (f"runs/a-sweep/{third.id}", third)):
+        done = bp("runs", "rm", name)
+        assert (done.code, gone.path.exists()) == (0, False), done.err
+    assert [path.name for path in folder.iterdir()] == [SWEEP]
+    other = make(tmp_path / "elsewhere" / "a-sweep", 0)
+    write_json(other.path.parent / SWEEP, {"trials": []})
+    (runs / "link").symlink_to(other.path.parent)
+    (runs / "deep").mkdir()
+    shutil.copytree(other.path.parent, runs / "deep" / "a-sweep")
+    for path in (other.path, runs / "link" / other.id, runs / "deep" / "a-sweep" / other.id):
+        with pytest.raises(UsageError, match="only those are removed"):
+            removal.remove(RunDirectory(path), runs)
+        assert path.exists()
