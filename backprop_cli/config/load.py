@@ -79,7 +79,7 @@ def _finish(root: Marked, path: Path, overrides: Sequence[str], problems: list[P
         folder=path.parent,
         marks=where,
         places=validator.places,
-        relative=frozenset(validator.relative),
+        relative=validator.relative,
         overrides=tuple(overrides),
         secrets=secrets,
     )

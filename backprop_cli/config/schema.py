@@ -125,7 +125,7 @@ class Config(Options):
     folder: Path = field(default=Path(), compare=False)
     marks: dict[Keys, Mark] = field(default_factory=dict, compare=False, repr=False)
     places: dict[int, Keys] = field(default_factory=dict, compare=False, repr=False)
-    relative: frozenset[Path] = field(default=frozenset(), compare=False, repr=False)
+    relative: set[Path] = field(default_factory=set, compare=False, repr=False)
     overrides: tuple[str, ...] = field(default=(), compare=False)
     secrets: dict[Keys, str] = field(default_factory=dict, compare=False, repr=False)
 

@@ -37,6 +37,7 @@ class Validator:
         self.problems = problems
         self.places: dict[int, Keys] = {}
         self.locates = True  # whether paths start where they are written
+        self.beside: Path | None = None  # where else one may lie, in which case it stays as it is written if it is not
         self.named: dict[str, Marked] = {}  # layers that are given a name, for `shared`
 
     def complain(self, node: Marked, path: Keys, message: str) -> Any:
@@ -83,8 +84,12 @@ class Validator:
         if value.is_absolute():
             return value
         places = [Path(node.mark.origin).parent, Path()] if node.mark.line else [Path(), self.folder]
+        if self.beside is not None:
+            places.insert(1, self.beside)
         found = [Path(os.path.normpath(os.path.realpath(place) / value)) for place in places]
-        chosen = next((each for each in found if os.path.lexists(each)), found[0])
+        chosen = next((each for each in found if os.path.lexists(each)), None if self.beside else found[0])
+        if chosen is None:
+            return value
         self.relative.add(chosen)
         return chosen
 
@@ -225,13 +230,17 @@ class Validator:
                 self.complain(place, (*path, key), unknown_key(key, own_first, owner, child.value))
         if len(unknown) > MAX_UNKNOWN:
             self.complain(node, path, f"{len(unknown) - MAX_UNKNOWN:,} more unknown keys")
-        values = {}
+        values: dict[str, Any] = {}
         for name in options:
             if name in node.value:
                 inside = getattr(cls, "inside", None)  # a layer may have an array of that name
+                beside = getattr(cls, "beside", None)
                 self.locates = not isinstance(inside, dict) or inside.get(name) not in node.value
+                if isinstance(beside, dict) and name in beside:
+                    other = values.get(beside[name])
+                    self.beside = other.parent if isinstance(other, Path) else self.folder
                 values[name] = self.value(types[name], node.value[name], (*path, name))
-                self.locates = True
+                self.locates, self.beside = True, None
             elif registry.required(cls, name):
                 if name in meant:  # said already, at the mistyped key
                     continue

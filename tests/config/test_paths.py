@@ -3,10 +3,11 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
-from backprop_cli.config import load_config
+from backprop_cli.config import dump, load_config
 
 REST = """
 architecture: [{type: dense, units: 2, activation: softmax}]
@@ -125,3 +126,30 @@ def test_a_sweep_is_gone_on_with_wherever_its_data_are(bp, project, dataset):
     more = bp(*common, "--set", "seed=0,1,2", "--resume")
     assert more.code == 0, more.err
     assert len(list((project / "runs").glob("*/*/config.yaml"))) == 3
+
+
+@pytest.mark.parametrize("dataset", ["path: ../data/x.npy, splits: {all: train}", "splits: {all: ../data/x.npy}"])
+@pytest.mark.parametrize(
+    ("written", "meant"), [("y.npy", "shared/y.npy"), ("../labels/y.npy", "labels/y.npy"), ("z.npy", "data/z.npy")]
+)
+def test_a_file_of_labels_is_a_path_like_the_others(project, tmp_path_factory, monkeypatch, dataset, written, meant):
+    """It starts in the folder of the config, else beside x; and stays relative in the run."""
+    monkeypatch.chdir(project)
+    (project / "data").mkdir()
+    (project / "labels").mkdir()
+    np.save(project / "data" / "x.npy", np.arange(8.0).reshape(4, 2))
+    for number, name in enumerate(["shared/y.npy", "labels/y.npy", "data/y.npy", "data/z.npy"]):
+        np.save(project / name, np.arange(4) + 0.5 + number)
+    child = base(project, f"source: files, {dataset}, target: {written}, task: regression")
+    labels = sorted(np.load(project / meant))
+    cfg = load_config(child)
+    assert sorted(cfg.dataset.load(0, cfg.folder).splits["all"].y.ravel()) == labels
+    (project / "runs" / "one").mkdir(parents=True)
+    text = dump(cfg, project / "runs" / "one")
+    assert str(project) not in text
+    (project / "runs" / "one" / "config.yaml").write_text(text)
+    moved = tmp_path_factory.mktemp("elsewhere") / "project"
+    shutil.move(project, moved)
+    monkeypatch.chdir(moved.parent)
+    again = load_config(moved / "runs" / "one" / "config.yaml")
+    assert sorted(again.dataset.load(0, again.folder).splits["all"].y.ravel()) == labels

@@ -28,6 +28,7 @@ from backprop_cli.data.progress import Show
 from backprop_cli.engine.metrics.base import Metric
 from backprop_cli.errors import BpError, ConfigError, Problem, UsageError
 from backprop_cli.runs.directory import RunDirectory, list_runs
+from backprop_cli.model.weights.load import settle
 
 _WHOLE = re.compile(r"^(-?\d+)\.\.(-?\d+)$")
 _DRAWN = re.compile(r"^(log|uniform):(.+?)\.\.(.+)$")
@@ -183,6 +184,7 @@ def changed(config: Path, folder: Path, again: Sequence[Trial] = (), plugins: Se
     for run in itertools.islice(trained, LOOKED_AT):
         try:
             now = load_config(config, run.info["overrides"], plugins=plugins)
+            settle(now)
             before = load_config(run.config, plugins=now.plugins)
             copies = sorted(path.read_bytes() for path in run.plugin_copies())
             wanted = sorted(path.read_bytes() for path in now.plugins)

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Len
+from pydantic import AfterValidator
 
 from backprop_cli.data.dataset import Dataset
-from backprop_cli.data.files.paths import find, format_of
+from backprop_cli.data.files.paths import column_or_file, find, format_of
 from backprop_cli.data.shares import WrittenOrFile, is_file
 from backprop_cli.data.source import Source, source
 from backprop_cli.errors import DataError
@@ -78,7 +79,7 @@ class Files(Source):
     could be read in two ways is refused, with its row. A first column without a name is left out.
 
     Arrays: .npz holds x and y, or x_train, y_train, x_test, …; for .npy and IDX `target` is the
-    file of labels. A folder of MNIST's four IDX files is read whole.
+    file of labels, a path like the others, or one beside x. A folder of MNIST's four IDX files is read whole.
 
     Images: `path/class/*.png`, or `path/train/class/*.png`; hidden files are passed over, and EXIF data
     turn a picture upright. `size` (height, width) resizes.
@@ -89,6 +90,7 @@ class Files(Source):
     """
 
     inside: ClassVar[dict[str, str]] = {"splits": "path"}  # where a path is given, files of splits start there
+    beside: ClassVar[dict[str, str]] = {"target": "path"}  # what is not where paths start, but beside another file
 
     splits: dict[str, WrittenOrFile] | None = None
     path: Annotated[
@@ -96,7 +98,7 @@ class Files(Source):
     ] = None
     format: Annotated[Format | None, Doc("how to read it; by default told from the suffix")] = None
     target: Annotated[
-        str | list[str] | None,
+        Annotated[str, AfterValidator(column_or_file)] | list[str] | None,
         Doc("the column to predict, or a list of columns; for .npy and IDX arrays, the file of labels"),
     ] = None
     task: Annotated[

@@ -103,7 +103,7 @@ def _read(options: Files, form: str, path: Path) -> dict[str, tuple[Array, Array
         return _by_split(read_npz(path), path, options.target)
     if form == "idx" and path.is_dir():
         return _mnist_folder(path)
-    if not isinstance(options.target, str):
+    if not isinstance(options.target, str | Path):
         raise DataError(f"{path}: set dataset.target to the file that holds the labels of its rows")
     labels = find(options.target, path.parent)
     read = read_idx if form == "idx" else read_npy

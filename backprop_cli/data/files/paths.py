@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -101,6 +102,11 @@ def inner_name(path: Path) -> str:
 def is_visible(name: str) -> bool:
     """Whether a member of an archive is no hidden file, and none that macOS puts beside the others."""
     return not any(part.startswith(".") or part == "__MACOSX" for part in Path(name).parts)
+
+
+def column_or_file(value: str) -> str | Path:
+    """A target that is called like an array is a file of labels, anything else a column of x."""
+    return Path(value) if re.search(r"\.npy$|\.idx(\.gz)?$|[-.]idx\d-ubyte", value, re.IGNORECASE) else value
 
 
 @contextmanager

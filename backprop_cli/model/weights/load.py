@@ -40,6 +40,7 @@ def load_first(network: Network, cfg: Config, say: Callable[[str], None] | None 
     problems = []
     if isinstance(cfg.weights, Weights):
         try:
+            settle(cfg)
             load_foreign(network, cfg.weights, say)
         except MisfitError as error:
             problems += [cfg.problem(("weights",), problem) for problem in error.problems]
@@ -55,22 +56,32 @@ def load_first(network: Network, cfg: Config, say: Callable[[str], None] | None 
 
 
 def load_foreign(network: Network, given: Weights, say: Callable[[str], None] | None = None) -> None:
-    """Put the weights that a config names into the network; all of them, or none. `given.path` becomes the file's own.
+    """Put the weights that a config names into the network; all of them, or none.
 
     Raises MisfitError; DataError, CheckpointError for a file that cannot be read.
     """
-    given.path = find(given.path)
-    foreign = read(given.path)
+    path = find(given.path)
+    foreign = read(path)
     found = fit(network, foreign, names=given.map, match=given.match, skip=given.skip, strict=given.strict)
     if not found.pairs and not found.problems:
         found.problems.append("nothing in it fits a layer of the network")
     if found.problems:
-        raise MisfitError([f"{given.path.name}: {problem}" for problem in found.problems])
+        raise MisfitError([f"{path.name}: {problem}" for problem in found.problems])
     for target, _, arrays in found.pairs:
         for name, array in arrays.items():
             np.copyto(target.wanted[name], array, casting="unsafe")
     if say is not None:
-        say(f"weights of {given.path}: {summary(found, network)}")
+        say(f"weights of {path}: {summary(found, network)}")
+
+
+def settle(cfg: Config) -> None:
+    """Let a config name the very file in place of the run that it means: `latest` will be another one."""
+    given = cfg.weights
+    if not isinstance(given, Weights) or given.path.is_file() or given.path.name.startswith(_SAMPLE):
+        return
+    written, given.path = given.path, find(given.path)
+    if written in cfg.relative:
+        cfg.relative.add(given.path)
 
 
 def find(path: Path) -> Path:

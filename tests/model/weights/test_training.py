@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 from backprop_cli import build
 from backprop_cli.commands.resume import resume
@@ -146,3 +148,38 @@ def test_a_damaged_file_is_one_line(place: Path) -> None:
     with pytest.raises(ConfigError, match="checksum") as found:
         first_network("weights=runs/first")
     assert "\n" not in str(found.value)
+
+
+@pytest.mark.parametrize("form", ["first", "runs/first", "runs/first/checkpoints/best.safetensors", "w.npz"])
+def test_a_run_names_its_weights_as_relative_as_they_were_written(form: str, place: Path) -> None:
+    """So the project can be moved with its runs, and a sweep is gone on with."""
+    np.savez("w.npz", **dict(first_network().parameters))
+    Path("second.yaml").write_text(
+        CONFIG.format(**{**FIRST, "name": "second"}) + f"weights: {{path: {form}, strict: false}}\n"
+    )
+    train(load("second.yaml"), run_dir=Path("runs/second"), warn=[].append)
+    file = "w.npz" if form == "w.npz" else "runs/first/checkpoints/best.safetensors"
+    written = yaml.safe_load(Path("runs/second/config.yaml").read_text())["weights"]["path"]
+    assert (Path(written).is_absolute(), os.path.normpath(f"runs/second/{written}")) == (False, file)
+    absolute = [f"weights.path={Path(file).absolute()}"]
+    train(load("second.yaml", absolute), run_dir=Path("runs/third"), warn=[].append)
+    written = yaml.safe_load(Path("runs/third/config.yaml").read_text())["weights"]["path"]
+    assert written == str(Path(file).absolute())
+
+
+@pytest.mark.parametrize("form", ["first", "latest", "runs/first", "w.npz"])
+def test_a_sweep_from_weights_is_gone_on_with(bp: Any, form: str, place: Path) -> None:
+    np.savez("w.npz", **dict(first_network().parameters))
+    Path("second.yaml").write_text(
+        CONFIG.format(**{**FIRST, "name": "second"}) + f"weights: {{path: {form}, strict: false}}\n"
+    )
+    assert bp("sweep", "second.yaml", "--set", "seed=0,1", "--quiet").code == 0
+    more = bp("sweep", "second.yaml", "--set", "seed=0,1,2", "--resume", "--quiet")
+    assert more.code == 0, more.err
+
+
+def test_weights_that_ship_are_named_as_such_in_the_run() -> None:
+    """And not by where they lie in an environment that may go."""
+    cfg = load("bp:finetune")
+    build.prepare(cfg)
+    assert str(cfg.weights.path) == "sample:mnist5k_cnn"
