@@ -2,8 +2,11 @@
 
 An entry is a folder of .npy files and an `entry.json` that names them. Every file is written
 under another name, synced, and moved into place; `entry.json` comes last and holds the size of
-each, and size and times of the files they were made from. So an entry is either whole or absent,
+each, and size, times and hash of the files they were made from. So an entry is either whole or absent,
 whenever a process dies, and stale as soon as its sources change.
+
+Files are hashed again only where size and times could deceive: where these are others, though the contents may be the
+same, and where a file had changed so shortly before it was read that a second change may bear the same time.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import hashlib
 import json
 import math
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -25,7 +29,8 @@ from backprop_cli.data.dataset import Array
 from backprop_cli.data.progress import report
 from backprop_cli.errors import DataError
 
-FORMAT = 2
+FORMAT = 3
+_TICK = 2_000_000_000  # ns: how coarse the clocks of file systems are at most
 Contents = tuple[dict[str, Any], dict[str, Array]]  # what is known of the arrays, and the arrays by name
 
 
@@ -38,15 +43,31 @@ def root() -> Path:
     return Path(platformdirs.user_cache_dir("bp"))
 
 
-def stamp(files: Iterable[Path]) -> dict[str, list[int]]:
-    """Size, and times of modification and change (ns), by absolute path: what an entry was made from."""
-    return {str(path.absolute()): _stamp(path) for path in sorted(files)}
+def stamp(files: Iterable[Path]) -> dict[str, list[Any]]:
+    """What tells by absolute path whether a file is still the one that an entry was made from; see `_confirmed`."""
+    return {str(path.absolute()): [*_times(path), _digest(path)] for path in sorted(files)}
 
 
-def _stamp(path: str | Path) -> list[int]:
-    """The time of change cannot be set: it tells a file that was replaced by one of the same size and date."""
-    stat = os.stat(path)
-    return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
+def _times(path: str | Path) -> list[int]:
+    """Now, size, and times of modification and change (ns). The last cannot be set."""
+    now, stat = time.time_ns(), os.stat(path)
+    return [now, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
+
+
+def _digest(path: str | Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _confirmed(path: str, stamped: list[Any]) -> list[Any] | None:
+    """The stamp of a file that is as it was, a new one where it had to be hashed to know; None if it has changed."""
+    moment, size, *times, digest = stamped
+    now = _times(path)
+    if now[1] != size:
+        return None
+    if now[2:] == times and max(times) + _TICK < moment:
+        return stamped
+    return [*now, digest] if _digest(path) == digest else None
 
 
 @dataclass
@@ -84,7 +105,8 @@ class Entry:
             document = json.loads((self.folder / "entry.json").read_bytes())
             if files is not None and {str(path.absolute()) for path in files} != set(document["sources"]):
                 return None
-            if any(_stamp(path) != stamped for path, stamped in document["sources"].items()):
+            sources = {path: _confirmed(path, stamped) for path, stamped in document["sources"].items()}
+            if None in sources.values():
                 return None
             arrays = {}
             for name, (file, size) in document["arrays"].items():
@@ -92,6 +114,9 @@ class Entry:
                 if path.stat().st_size != size:
                     return None
                 arrays[name] = np.load(path, mmap_mode="r", allow_pickle=False)
+            if sources != document["sources"]:  # so that they need not be hashed the next time
+                with suppress(DataError, OSError):
+                    _note(self.folder, {**document, "sources": sources})
             return document["about"], arrays
         except (OSError, ValueError, KeyError, TypeError):
             return None
@@ -162,11 +187,14 @@ class Writer:
             size = start + rows * math.prod(shape) * dtype.itemsize
         self.arrays[name] = (file, size)
 
-    def commit(self, about: Mapping[str, Any], sources: Mapping[str, list[int]]) -> None:
+    def commit(self, about: Mapping[str, Any], sources: Mapping[str, list[Any]]) -> None:
         """Make what was written the entry's contents."""
-        document = {"format": FORMAT, "about": about, "sources": sources, "arrays": self.arrays}
-        with _replacing(self.folder / "entry.json") as handle:
-            handle.write(json.dumps(document, indent=1).encode())
+        _note(self.folder, {"format": FORMAT, "about": about, "sources": sources, "arrays": self.arrays})
+
+
+def _note(folder: Path, document: Mapping[str, Any]) -> None:
+    with _replacing(folder / "entry.json") as handle:
+        handle.write(json.dumps(document, indent=1).encode())
 
 
 @contextmanager

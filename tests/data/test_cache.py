@@ -1,5 +1,7 @@
 """The cache of decoded arrays: whole or absent, whatever happens to the process that writes."""
 
+import json
+import os
 import resource
 import signal
 import subprocess
@@ -90,6 +92,36 @@ def test_a_changed_source_makes_it_stale(source: Path) -> None:
     assert numbers().read() is None
     source.unlink()
     assert numbers().read() is None
+
+
+def test_a_source_that_was_replaced_within_a_tick_of_the_clock_is_stale(source: Path) -> None:
+    """Its size and times are the same then, as where a file system has no time of change."""
+    write(numbers(), source, np.arange(10))
+    before = source.stat()
+    source.write_bytes(source.read_bytes().upper())
+    os.utime(source, ns=(before.st_atime_ns, before.st_mtime_ns))
+    note = numbers().folder / "entry.json"
+    now = source.stat()
+    document = json.loads(note.read_text())
+    document["sources"][str(source)][3] = now.st_ctime_ns
+    note.write_text(json.dumps(document))
+    assert numbers().read() is None
+
+
+def test_a_source_with_another_date_and_the_same_contents_is_not_stale(source: Path) -> None:
+    """As after a copy or another mode; it is hashed once, and then known by its times."""
+    write(numbers(), source, np.arange(10))
+    for moment in (0, 1_000_000_000):
+        os.utime(source, ns=(moment, moment))
+        assert numbers().read() is not None
+    note = numbers().folder / "entry.json"
+    stamped = json.loads(note.read_text())["sources"][str(source)]
+    assert stamped[2:4] == [moment, source.stat().st_ctime_ns]
+    document = json.loads(note.read_text())
+    document["sources"][str(source)][0] += 10**10  # as if it had been hashed ten seconds after the change
+    document["sources"][str(source)][4] = "not looked at"
+    note.write_text(json.dumps(document))
+    assert numbers().read() is not None
 
 
 def test_a_damaged_entry_counts_as_absent_and_is_replaced(source: Path) -> None:
