@@ -17,11 +17,13 @@ from backprop_cli.config import Config
 from backprop_cli.config.checks import monitors
 from backprop_cli.data.batches import Batches
 from backprop_cli.data.dataset import Dataset, Split
+from backprop_cli.data.kept import check_kept, keep
 from backprop_cli.data.loading import load_dataset
 from backprop_cli.data.pipeline import fit_transforms, load_transforms_state
 from backprop_cli.data.schema import Schema, schema_of
 from backprop_cli.data.transform import Transform
 from backprop_cli.engine.graph import Network
+from backprop_cli.engine.layers.masking import Masking
 from backprop_cli.engine.metrics.base import tell
 from backprop_cli.engine.reading import Reading
 from backprop_cli.engine.targets import Targets, read
@@ -115,7 +117,11 @@ def prepare(
     try:
         for each in transforms:
             each.know(dataset.classes)
+        padding = _masked_input(cfg)
         if learned is None:
+            for remark in [] if padding is None else keep(transforms, padding):
+                if warn is not None:
+                    warn(remark)
             fit_transforms(transforms, first, dtype)
         else:
             own = {k.removeprefix(TRANSFORMS): v for k, v in learned.items() if k.startswith(TRANSFORMS)}
@@ -124,6 +130,8 @@ def prepare(
             Batches(first, 1, transforms=transforms, dtype=dtype, augment=augment, prefetch=False)
             for augment in (False, True)
         ]
+        if padding is not None and learned is None:
+            check_kept(first, transforms, seen[0].input_shape, dtype, padding)
     except BuildError as error:
         named = [index for index, each in enumerate(transforms) if each.type_name == error.node]
         raise ConfigError([cfg.problem(("dataset", "transforms", *named[:1]), str(error))]) from None
@@ -144,6 +152,14 @@ def prepare(
     if wrong:
         raise ConfigError(wrong)
     return Prepared(cfg, dataset, transforms, built, reading, known or schema_of(dataset))
+
+
+def _masked_input(cfg: Config) -> float | None:
+    """The value of padding that a layer `masking` looks for in the input itself."""
+    for index, each in enumerate(cfg.architecture):
+        if isinstance(each, Masking) and (each.inputs == ["input"] or (index == 0 and not each.inputs)):
+            return each.mask_value
+    return None
 
 
 def _reading(cfg: Config, built: Network, dataset: Dataset, transforms: Sequence[Transform]) -> Reading:

@@ -160,7 +160,17 @@ def _numbers(values: Any) -> str:
 def _normalize(step: Any) -> str:
     width = step.largest - step.smallest
     factor = (step.high - step.low) / np.where(width > 0, width, 1.0)
-    return f"(x - {_numbers(step.smallest)}) * {_numbers(factor)}" + (f" + {step.low}" if step.low else "")
+    y = f"(x - {_numbers(step.smallest)}) * {_numbers(factor)}" + (f" + {step.low}" if step.low else "")
+    return _kept(step, y)
+
+
+def _standardize(step: Any) -> str:
+    return _kept(step, f"(x - {_numbers(step.learned_mean)}) / {_numbers(step.learned_std)}")
+
+
+def _kept(step: Any, y: str) -> str:
+    value = step.mask_value
+    return y if value is None else f"np.where((x == {value!r}).all(-1, keepdims=True) & (x.ndim == 3), {value!r}, {y})"
 
 
 def _middle(step: Any) -> str:
@@ -170,7 +180,7 @@ def _middle(step: Any) -> str:
 
 TRANSFORMS: dict[str, Callable[[Any], str]] = {
     "scale": lambda step: f"x * {float(step.by)!r}" + (f" + {float(step.offset)!r}" if step.offset else ""),
-    "standardize": lambda step: f"(x - {_numbers(step.learned_mean)}) / {_numbers(step.learned_std)}",
+    "standardize": _standardize,
     "normalize": _normalize,
     "clip": lambda step: f"np.clip(x, {step.low}, {step.high})",
     "log1p": lambda step: "np.log1p(x)",

@@ -27,8 +27,8 @@ from backprop_cli.config.spelling import flow
 from backprop_cli.data.progress import Show
 from backprop_cli.engine.metrics.base import Metric
 from backprop_cli.errors import BpError, ConfigError, Problem, UsageError
-from backprop_cli.runs.directory import RunDirectory, list_runs
 from backprop_cli.model.weights.load import settle
+from backprop_cli.runs.directory import RunDirectory, list_runs
 
 _WHOLE = re.compile(r"^(-?\d+)\.\.(-?\d+)$")
 _DRAWN = re.compile(r"^(log|uniform):(.+?)\.\.(.+)$")

@@ -4,8 +4,9 @@ from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 
+from backprop_cli.data.padding import counts, onnx_kept, padding
 from backprop_cli.data.transform import Array, Chunks, Shape, Transform, minus, onnx_minus, slot, transform
-from backprop_cli.data.transforms.standardize import check_statistics, statistics_axes
+from backprop_cli.data.transforms.standardize import MaskValue, check_statistics, statistics_axes
 from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import Doc
 
@@ -29,16 +30,20 @@ class Normalize(Transform):
     low: Annotated[float, Doc("what the smallest value of the training split becomes")] = 0.0
     high: Annotated[float, Doc("what the largest value of the training split becomes")] = 1.0
 
+    mask_value: MaskValue = None
+
     smallest: Array = slot()
     largest: Array = slot()
 
     def fit(self, chunks: Chunks, y: Array) -> None:
         smallest, largest = np.float64(np.inf), np.float64(-np.inf)
         for x, _ in chunks():
-            axes = statistics_axes(self.per, x.ndim)
-            smallest = np.minimum(smallest, x.min(axis=axes))
-            largest = np.maximum(largest, x.max(axis=axes))
-        self.smallest, self.largest = np.asarray(smallest), np.asarray(largest)
+            axes, counted = statistics_axes(self.per, x.ndim), counts(x, self.mask_value)
+            low, high = (x, x) if counted is True else (np.where(counted, x, np.inf), np.where(counted, x, -np.inf))
+            smallest = np.minimum(smallest, low.min(axis=axes))
+            largest = np.maximum(largest, high.max(axis=axes))
+        seen = np.asarray(smallest <= largest)  # what is padding in every row has no range
+        self.smallest, self.largest = (np.where(seen, each, 0.0) for each in (smallest, largest))
 
     def state(self) -> dict[str, Array]:
         return {"min": self.smallest, "max": self.largest}
@@ -54,13 +59,16 @@ class Normalize(Transform):
         width = self.largest - self.smallest
         factor = (self.high - self.low) / np.where(width > 0, width, 1.0)
         y = graph.add("Mul", onnx_minus(graph, x, self.smallest), factor)
-        return graph.add("Add", y, float(self.low)) if self.low else y
+        return onnx_kept(graph, x, graph.add("Add", y, float(self.low)) if self.low else y, self.mask_value)
 
     def apply(self, x: Array, y: Array, out: Array, rng: np.random.Generator | None) -> Array:
         width = self.largest - self.smallest
         factor = (self.high - self.low) / np.where(width > 0, width, 1.0)
+        padded = padding(x, self.mask_value)
         minus(x, self.smallest, out)
         np.multiply(out, factor.astype(out.dtype), out=out)
         if self.low:
             np.add(out, self.low, out=out)
+        if padded is not None:
+            out[padded] = self.mask_value
         return y

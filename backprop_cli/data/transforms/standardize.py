@@ -4,11 +4,16 @@ from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 
+from backprop_cli.data.padding import counts, onnx_kept, padding
 from backprop_cli.data.transform import Array, Chunks, Shape, Transform, minus, onnx_minus, slot, transform
 from backprop_cli.errors import BuildError
 from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import Doc
 
+MaskValue = Annotated[
+    float | None,
+    Doc("steps of a sequence whose features all equal this do not count, and stay; by default those of `masking`"),
+]
 _ROUNDING = 1e-14  # a std smaller than this share of the mean is rounding, not spread
 
 
@@ -31,6 +36,8 @@ class Standardize(Transform):
     mean: Annotated[list[float] | float | None, Doc("subtracted; by default learned from the training split")] = None
     std: Annotated[list[float] | float | None, Doc("divided by; by default learned from the training split")] = None
 
+    mask_value: MaskValue = None
+
     learned_mean: Array = slot()
     learned_std: Array = slot()
 
@@ -42,19 +49,22 @@ class Standardize(Transform):
     def fit(self, chunks: Chunks, y: Array) -> None:
         if self.mean is not None and self.std is not None:
             return
-        rows, mean, squares = 0, np.float64(0), np.float64(0)
+        rows, mean, squares = np.float64(0), np.float64(0), np.float64(0)
         for x, _ in chunks():  # Chan, Golub & LeVeque 1983: blocks merged without cancellation
-            axes = statistics_axes(self.per, x.ndim)
-            n = x.size // max(1, x.mean(axis=axes, dtype=np.float64).size)
-            block_mean = x.mean(axis=axes, dtype=np.float64)
-            spread = np.square(x - block_mean, dtype=np.float64).sum(axis=axes)
-            delta = block_mean - mean
-            squares = squares + spread + delta**2 * (rows * n / (rows + n))
-            mean = mean + delta * (n / (rows + n))
-            rows += n
+            axes, counted = statistics_axes(self.per, x.ndim), counts(x, self.mask_value)
+            total = x.sum(axis=axes, dtype=np.float64, where=counted)
+            n = x.size // max(1, total.size)
+            if counted is not True:
+                n = np.broadcast_to(counted, x.shape).sum(axis=axes)
+            block_mean = total / np.maximum(n, 1)
+            spread = np.square(x - block_mean, dtype=np.float64).sum(axis=axes, where=counted)
+            delta, share = block_mean - mean, n / np.maximum(rows + n, 1)
+            squares = squares + spread + delta**2 * (rows * share)
+            mean = mean + delta * share
+            rows = rows + n
         self._learn(
             np.asarray(mean if self.mean is None else self.mean, np.float64),
-            np.sqrt(squares / rows) if self.std is None else np.asarray(self.std, np.float64),
+            np.sqrt(squares / np.maximum(rows, 1)) if self.std is None else np.asarray(self.std, np.float64),
         )
 
     def _learn(self, mean: Array, std: Array) -> None:
@@ -72,11 +82,15 @@ class Standardize(Transform):
         return shape
 
     def onnx(self, graph: OnnxGraph, x: str) -> str:
-        return graph.add("Mul", onnx_minus(graph, x, self.learned_mean), 1 / self.learned_std)
+        y = graph.add("Mul", onnx_minus(graph, x, self.learned_mean), 1 / self.learned_std)
+        return onnx_kept(graph, x, y, self.mask_value)
 
     def apply(self, x: Array, y: Array, out: Array, rng: np.random.Generator | None) -> Array:
+        padded = padding(x, self.mask_value)
         minus(x, self.learned_mean, out)
         np.multiply(out, (1 / self.learned_std).astype(out.dtype), out=out)
+        if padded is not None:
+            out[padded] = self.mask_value
         return y
 
 

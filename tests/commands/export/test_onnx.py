@@ -54,11 +54,16 @@ def sequences(**options: Any) -> str:
         ("{type: pad, length: 5, value: 7, fill: start}", (3, 2), "float32"),
         ("{type: pad, length: 2, keep: end}", (3, 2), "float64"),
         ("{type: flip}", (4, 4, 1), "uint8"),
+        ("{type: standardize, mask_value: 1}", (3, 2), "float64"),
+        ("{type: standardize, mask_value: 1}", (3, 2), "int64"),
+        ("{type: normalize, mask_value: 1, low: -1}", (3, 2), "float32"),
     ],
 )
 def test_a_transform_is_part_of_the_model(transform: str, shape: tuple[int, ...], dtype: str, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     x = rng.integers(1, 200, (20, *shape)).astype(dtype)
+    if "mask_value" in transform:
+        x[::3, 1:] = 1
     source = arrays(tmp_path, x, rng.normal(size=(20, 2)))
     layers = DENSE if len(shape) == 1 and "one_hot" not in transform else DENSE.replace("[", "[flatten, ", 1)
     model, _ = untrained(config(tmp_path, f"{{{source}, transforms: [{transform}]}}", layers))
