@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -62,7 +63,6 @@ def command(
       bp predict latest digit.png --json
       tail -f measured.csv | bp predict latest - --no-proba
     """
-    from backprop_cli.cli import ui
     from backprop_cli.commands.answers import Csv, as_json, check_output, document, json_lines, save
     from backprop_cli.commands.predict import STDIN, Wishes, predict
     from backprop_cli.commands.trained import load
@@ -76,8 +76,9 @@ def command(
     if output is not None:
         check_output(output)
     wishes = Wishes(keep.split(",") if keep else (), proba, top, threshold, strict)
-    model = load(run, checkpoint, runs=runs, plugins=plugin or (), warn=ui.warn)
-    blocks = predict(model, inputs, wishes, warn=ui.warn, progress=None if json or streamed else ui.loading)
+    warn = _ui("warn")
+    model = load(run, checkpoint, runs=runs, plugins=plugin or (), warn=warn)
+    blocks = predict(model, inputs, wishes, warn=warn, progress=None if json or streamed else _ui("loading"))
     if output is not None:
         save(model, blocks, output)
         print(str(output))
@@ -91,6 +92,17 @@ def command(
             sys.stdout.flush()
     else:
         sys.stdout.writelines(list(map(Csv(), blocks)))  # nothing is printed before every row has its answer
+
+
+def _ui(name: str) -> Callable[..., None]:
+    """A function of `ui`, imported when it is called: rich takes longer to import than a row to predict."""
+
+    def call(*values: Any) -> None:
+        from backprop_cli.cli import ui
+
+        getattr(ui, name)(*values)
+
+    return call
 
 
 def register(app: typer.Typer) -> None:

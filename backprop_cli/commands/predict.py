@@ -66,7 +66,7 @@ def predict(
             for block in _blocks(rows):
                 yield replace(_answered(model, block, reading, wishes, first, name), form=form)
                 first += len(block.x)
-                if progress is not None and str(source) != STDIN:
+                if progress is not None and len(rows.x) > BLOCK:
                     progress("predicting", first, len(rows.x))
     if unseen is not None and unseen.counts and warn is not None:
         places = ", ".join(NAME if str(source) == STDIN else str(source) for source in sources)

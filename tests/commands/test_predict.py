@@ -49,6 +49,18 @@ def flowers(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_one_row_waits_for_no_library_that_it_does_not_need(bp, flowers: Path) -> None:
+    """Each of these takes as long to import as all the rest."""
+    assert bp("train", "flowers.yaml", "--quiet", "--run-dir", "run").code == 0
+    (flowers / "new.csv").write_text("height,width\n101,1.02\n")
+    program = (
+        "import sys; from backprop_cli.cli.main import run; code = run(['predict', 'run', 'new.csv'], False); "
+        "print(sorted({'pandas', 'pyarrow.compute', 'rich', 'h5py', 'onnx', 'PIL'} & set(sys.modules))); sys.exit(code)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=flowers, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.splitlines()[2:]) == (0, ["[]"]), done.stderr
+
+
 def test_columns_are_found_by_name_and_scaled_as_in_training(bp, flowers: Path) -> None:
     trained = bp("train", "flowers.yaml", "--json", "--quiet")
     assert trained.code == 0, trained.err

@@ -10,7 +10,7 @@ from typing import Any
 
 from backprop_cli.data.files import stored
 from backprop_cli.data.files.layout import MISSING, Layout, named
-from backprop_cli.data.files.opened import opened, scan, text_of
+from backprop_cli.data.files.opened import arrow_input, scan, text_of
 from backprop_cli.data.files.values import as_written, days, is_number, swallowed, texts_of_bytes
 from backprop_cli.errors import DataError, suggest
 
@@ -100,7 +100,7 @@ def _read_csv(path: Path, layout: Layout, names: Sequence[str], wanted: Sequence
         column_types={name: pyarrow.string() for name in (*texts, *layout.dates)},
     )
     with ExitStack() as stack:
-        file = stack.enter_context(opened(path))
+        file = stack.enter_context(arrow_input(path, layout.encoding))
         try:
             table = arrow_csv.read_csv(
                 file,
@@ -108,7 +108,6 @@ def _read_csv(path: Path, layout: Layout, names: Sequence[str], wanted: Sequence
                     column_names=list(names),
                     skip_rows=layout.skip_rows,
                     skip_rows_after_names=int(layout.header),
-                    encoding="utf8" if layout.encoding == "utf-8" else layout.encoding,
                 ),
                 arrow_csv.ParseOptions(delimiter=layout.separator, newlines_in_values=quoted),
                 convert,

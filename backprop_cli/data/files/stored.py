@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from backprop_cli.data.files.layout import Layout
-from backprop_cli.data.files.opened import opened
+from backprop_cli.data.files.opened import arrow_input
 from backprop_cli.data.files.paths import reading
 from backprop_cli.errors import DataError
 
@@ -90,7 +90,7 @@ def _json_lines(path: Path, layout: Layout) -> Any:
     import pyarrow
     from pyarrow import json
 
-    with opened(path) as file:
+    with arrow_input(path) as file:
         try:
             return json.read_json(file)
         except pyarrow.ArrowInvalid as error:

@@ -46,10 +46,11 @@ def texts_of_bytes(column: Any, place: str) -> Any:
 def as_written(column: Any, layout: Layout) -> Any:
     """A column of text as numbers, if each value is one in the layout's writing; else as it is."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)) or not len(column):
         return column
+    import pyarrow.compute as pc
+
     pattern = plain_number(layout.decimal, layout.thousands)
 
     def cleaned(part: Any) -> Any:
@@ -76,9 +77,12 @@ def days(column: Any, form: str | None, path: Path, name: str) -> Any:
     `form` reads text, as strptime does; Arrow's own dates need none.
     """
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     kind = column.type
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_temporal(kind)):
+        return column
+    import pyarrow.compute as pc
+
     if form is not None and (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         text = pc.utf8_trim_whitespace(column)
         moments = _strptime(text, form)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import lzma
 import random
 import sqlite3
 from datetime import date
@@ -14,6 +15,7 @@ import pytest
 from pyarrow import feather, parquet
 
 from backprop_cli import registry
+from backprop_cli.data.files.opened import arrow_input
 from backprop_cli.data.inputs import read_inputs
 from backprop_cli.data.schema import schema_of
 from backprop_cli.errors import DataError
@@ -100,6 +102,17 @@ def test_what_is_packed_is_unpacked_whatever_it_is_called(tmp_path):
     assert read_inputs(tmp_path / "t.csv.gz", known).x[:, 0].tolist() == list(range(9))
     with pytest.raises(DataError, match=r"t\.csv\.gz: damaged compressed file"):
         load(write(tmp_path, packed[:-20], "t.csv.gz"))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "cp1252"])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, lzma.compress], ids=["plain", "gzip", "xz"])
+def test_threads_of_arrow_are_given_nothing_of_python(tmp_path, encoding, pack):
+    """They let go of it while Python ends, some time, and the process is aborted."""
+    text = "größe,e\n" + "é,1\n" * 300_000
+    path = write(tmp_path, pack(text.encode(encoding)), "t.csv")
+    with arrow_input(path, encoding) as file:
+        assert type(file) in (pa.OSFile, pa.BufferReader)
+        assert file.read().decode() == text
 
 
 def test_headings_are_read_as_rows_are(tmp_path):
