@@ -7,7 +7,7 @@ A decorator registers a class under its names; the class's fields are its YAML o
 from backprop_cli.data.dataset import Dataset, Split
 from backprop_cli.data.source import Source, source
 from backprop_cli.data.transform import Chunks, Transform, transform
-from backprop_cli.engine.initializers import InitializerBase, initializer
+from backprop_cli.engine.initializers.base import InitializerBase, initializer
 from backprop_cli.engine.layer import (
     Activation,
     ActivationOption,

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from backprop_cli.engine import kernels
-from backprop_cli.engine.initializers import Normal
+from backprop_cli.engine.initializers.normal import Normal
 from backprop_cli.engine.parameters import Entry, ParameterStore
 from backprop_cli.registry import make, names
 

@@ -50,7 +50,7 @@ def doctor(
     from backprop_cli.insight.doctor.examine import as_json, examine_config, examine_run
     from backprop_cli.insight.doctor.text import COLUMNS, lines, rows
     from backprop_cli.insight.doctor.verdicts import STEPS, WORK, Limits
-    from backprop_cli.runs.directory import find_run
+    from backprop_cli.runs.finding import find_run
 
     limits = Limits(
         steps or STEPS,

@@ -42,7 +42,7 @@ def evaluate(
     from backprop_cli.commands.trained import is_model, load, run_around
     from backprop_cli.engine.metrics.report import MAX_MATRIX
     from backprop_cli.errors import UsageError
-    from backprop_cli.runs.directory import find_runs
+    from backprop_cli.runs.finding import find_runs
 
     told: dict[str, Any] = {"warn": ui.warn, "progress": None if json else ui.loading}
     around = run_around(Path(run)) if is_model(run) else None

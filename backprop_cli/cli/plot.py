@@ -63,7 +63,7 @@ def plot(
       bp plot my.yaml --kind data
     """
     from backprop_cli.cli import ui
-    from backprop_cli.runs.directory import find_runs
+    from backprop_cli.runs.finding import find_runs
 
     options = Options(metrics=metric or [], x=x, split=split, sample=sample, group=group, note=ui.note)
     path = picture(names, kind, output, runs, checkpoint, options)
@@ -124,7 +124,7 @@ def views(names: list[str], runs: Path, checkpoint: str = "best") -> list[View]:
     from backprop_cli.cli import ui
     from backprop_cli.insight.labels import labels
     from backprop_cli.insight.view import View
-    from backprop_cli.runs.directory import find_runs
+    from backprop_cli.runs.finding import find_runs
 
     chosen = [run for name in names for run in find_runs(name, runs)]
     found = [View(run, checkpoint, warn=ui.warn, progress=ui.loading) for run in chosen]

@@ -39,7 +39,7 @@ def delete(
       bp runs rm moons-20260801-120000-1a2b
       bp runs rm moons-sweep
     """
-    from backprop_cli.runs.directory import find_run, sweep_folder
+    from backprop_cli.runs.finding import find_run, sweep_folder
     from backprop_cli.runs.removal import remove, remove_sweep
 
     folders = {name: sweep_folder(name, runs) for name in names}
@@ -103,7 +103,7 @@ def pack(
       bp runs pack latest
       bp runs pack moons-20260801-120000-1a2b -o moons.zip
     """
-    from backprop_cli.runs.directory import find_run
+    from backprop_cli.runs.finding import find_run
     from backprop_cli.runs.pack import pack
 
     print(pack(find_run(run, runs), output))

@@ -98,7 +98,7 @@ def show(run: RunName, runs: Runs = RUNS, json: Json = False) -> None:
       bp runs show latest --json
     """
     from backprop_cli.cli import ui
-    from backprop_cli.runs.directory import find_run
+    from backprop_cli.runs.finding import find_run
     from backprop_cli.runs.listing import measured
 
     found = find_run(run, runs)
@@ -133,7 +133,7 @@ def side_by_side(
     from backprop_cli.cli import ui
     from backprop_cli.commands.compare import compare, rows
     from backprop_cli.errors import UsageError
-    from backprop_cli.runs.directory import find_runs
+    from backprop_cli.runs.finding import find_runs
 
     chosen = [run for name in names for run in find_runs(name, runs)]
     if len(chosen) < 2:

@@ -62,8 +62,9 @@ def sweep(
     workers.start(jobs, PRELOADED)  # before this process does the same imports
     from backprop_cli.cli import ui
     from backprop_cli.cli.ui.sweeps import sweep_progress
+    from backprop_cli.commands.sweep.checks import changed, check_trials, others
     from backprop_cli.commands.sweep.sweep import Silent, Watcher, noted, ranked, run, states
-    from backprop_cli.commands.sweep.trials import changed, check_trials, others, plan
+    from backprop_cli.commands.sweep.trials import plan
     from backprop_cli.config import load_config
     from backprop_cli.errors import UsageError, expected
 

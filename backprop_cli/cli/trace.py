@@ -59,8 +59,8 @@ def command(
     from backprop_cli.insight.trace.text import parts
     from backprop_cli.insight.trace.to_json import as_json
     from backprop_cli.insight.trace.trace import trace
-    from backprop_cli.runs.directory import find_run
     from backprop_cli.runs.files import write_atomically
+    from backprop_cli.runs.finding import find_run
 
     if format is None:
         format = "html" if output is not None and output.suffix.lower() in (".html", ".htm") else "text"

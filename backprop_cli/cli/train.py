@@ -66,7 +66,7 @@ def command(
     from backprop_cli.config import load_config
     from backprop_cli.config.spelling import flow
     from backprop_cli.errors import BpError, InterruptedRunError, UsageError
-    from backprop_cli.runs.directory import find_run
+    from backprop_cli.runs.finding import find_run
 
     if (config is None) == (resumed is None):
         raise UsageError("expected a CONFIG, or --resume RUN, and not both; see `bp train --help`")

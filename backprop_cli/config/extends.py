@@ -9,7 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from backprop_cli.config.marked import MAX_DEPTH, Marked, in_run, problem
-from backprop_cli.config.text import parse, read
+from backprop_cli.config.opened import read
+from backprop_cli.config.text import parse
 from backprop_cli.errors import ConfigError, Problem
 
 MAX_CHAIN = 16

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from backprop_cli.config.marked import MAX_NODES, Keys, Mark, Marked, copy, in_run, problem, size
+from backprop_cli.config.opened import MAX_BYTES
 from backprop_cli.config.overrides import item_names
 from backprop_cli.config.scalars import resolve
-from backprop_cli.config.text import MAX_BYTES
 from backprop_cli.consent import trained_here
 from backprop_cli.errors import ConfigError, Problem, did_you_mean, suggest
 from backprop_cli.reading import read_regular

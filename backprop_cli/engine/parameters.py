@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backprop_cli.engine.constraints import Constraint
-from backprop_cli.engine.initializers import InitializerBase
+from backprop_cli.engine.initializers.base import InitializerBase
 from backprop_cli.errors import BuildError
 
 Array = npt.NDArray[Any]

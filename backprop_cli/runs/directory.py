@@ -1,4 +1,4 @@
-"""Run directories: made whole, locked while in use, found by path, id or `latest`."""
+"""Run directories: made whole, and locked while in use."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from backprop_cli.errors import BpError, RunError, UsageError, did_you_mean, suggest
+from backprop_cli.errors import RunError, UsageError
 from backprop_cli.runs.checkpoints import saved
 from backprop_cli.runs.files import Folder, write_atomically, write_json
 from backprop_cli.runs.lock import Lock, is_held
@@ -229,42 +229,3 @@ def _read_info(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path} is not a run directory: its {RUN_JSON} cannot be read ({error})") from None
     return found
-
-
-def list_runs(runs: Path) -> Iterator[RunDirectory]:
-    """The runs in a folder, oldest first; what is not a run is passed over."""
-    found = []
-    if runs.is_dir():
-        for path in runs.iterdir():
-            if not path.name.startswith("."):
-                try:
-                    found.append(RunDirectory(path))
-                except BpError:
-                    continue
-    return iter(sorted(found, key=lambda run: (run.started, run.id)))
-
-
-def find_runs(name: str, runs: Path) -> list[RunDirectory]:
-    """The runs of a sweep's folder, oldest first; else the one run that `find_run` finds. Raises UsageError."""
-    folder = sweep_folder(name, runs)
-    return (list(list_runs(folder)) if folder is not None else []) or [find_run(name, runs)]
-
-
-def sweep_folder(name: str, runs: Path) -> Path | None:
-    """The folder of a sweep, by path or by name under `runs`; None where there is none."""
-    return next((folder for folder in (Path(name), runs / name) if os.path.lexists(folder / SWEEP)), None)
-
-
-def find_run(name: str, runs: Path) -> RunDirectory:
-    """A run by path, by id under `runs` or in a sweep there, or `latest`. Raises UsageError with the nearest id."""
-    for candidate in (Path(name), runs / name, *(sweep.parent / name for sweep in sorted(runs.glob(f"*/{SWEEP}")))):
-        if os.path.lexists(candidate / RUN_JSON):
-            return RunDirectory(candidate)
-        if os.path.lexists(candidate / SWEEP):
-            raise UsageError(f"{candidate} is a sweep; expected one of its runs, see `bp runs ls --runs {candidate}`")
-    known = list(list_runs(runs))
-    if name == "latest" and known:
-        return known[-1]
-    nearest = suggest(name, [run.id for run in known])
-    hint = did_you_mean(nearest)
-    raise UsageError(f"no run {name!r:.300} in {runs} (it holds {len(known)} runs){hint}; `bp runs ls` lists them")

@@ -11,7 +11,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from backprop_cli.errors import RunError, UsageError
-from backprop_cli.runs.directory import STAGING, SWEEP, RunDirectory, list_runs
+from backprop_cli.runs.directory import STAGING, SWEEP, RunDirectory
+from backprop_cli.runs.finding import list_runs
 from backprop_cli.runs.lock import Lock, is_held
 from backprop_cli.runs.plain import failure
 

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backprop_cli.config.marked import MAX_DEPTH, marks, plain
-from backprop_cli.config.text import MAX_ALIASED, parse, read
+from backprop_cli.config.opened import read
+from backprop_cli.config.text import MAX_ALIASED, parse
 from backprop_cli.errors import ConfigError
 
 
@@ -133,7 +134,8 @@ def test_a_file_of_200_000_keys_stays_within_time_and_memory(tmp_path):
     path = tmp_path / "large.yaml"
     path.write_text("parameters:\n" + "".join(f"  key_{i}: {i}\n" for i in range(200_000)))
     code = (
-        "import sys; from pathlib import Path; from backprop_cli.config.text import parse, read; "
+        "import sys; from pathlib import Path; from backprop_cli.config.opened import read; "
+        "from backprop_cli.config.text import parse; "
         "node = parse(read(Path(sys.argv[1])), 'f', []); status = open('/proc/self/status').read(); import time; "
         "print(len(node.value['parameters'].value), time.process_time(), status.partition('VmHWM:')[2].split()[0])"
     )

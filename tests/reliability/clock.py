@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 
-from backprop_cli.runs.directory import find_run
+from backprop_cli.runs.finding import find_run
 from tests.conftest import ROOT
 from tests.reliability.compare import EVERYTHING, differences, outcome
 from tests.reliability.harness import folder, unbroken

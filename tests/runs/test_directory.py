@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from backprop_cli.errors import RunError, UsageError
-from backprop_cli.runs.directory import RunDirectory, find_run, list_runs
+from backprop_cli.runs.directory import RunDirectory
+from backprop_cli.runs.finding import find_run, list_runs
 from backprop_cli.runs.lock import Lock, is_held
 from tests.conftest import ROOT
 

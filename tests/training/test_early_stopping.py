@@ -10,7 +10,8 @@ import pytest
 from backprop_cli import load_config, train
 from backprop_cli.commands.evaluation import evaluate_run
 from backprop_cli.commands.resume import resume
-from backprop_cli.runs.directory import RunDirectory, find_run
+from backprop_cli.runs.directory import RunDirectory
+from backprop_cli.runs.finding import find_run
 from tests.reliability.compare import rows
 
 CONFIG = """

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from backprop_cli.engine.initializers import InitializerBase
+from backprop_cli.engine.initializers.base import InitializerBase
 from backprop_cli.engine.layer import Array, Shape, layer
 from backprop_cli.engine.layers.recurrent import Recurrent
 from backprop_cli.onnx import OnnxGraph

@@ -12,7 +12,7 @@ import pytest
 
 from backprop_cli.engine import kernels
 from backprop_cli.engine.constraints import MaxNorm
-from backprop_cli.engine.initializers import Normal
+from backprop_cli.engine.initializers.normal import Normal
 from backprop_cli.engine.optimizers.base import FLUSH_EVERY, Optimizer, norm
 from backprop_cli.engine.parameters import Entry, ParameterStore
 from backprop_cli.errors import BuildError, CheckpointError

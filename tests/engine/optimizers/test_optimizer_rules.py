@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backprop_cli.engine import kernels
-from backprop_cli.engine.initializers import Normal
+from backprop_cli.engine.initializers.normal import Normal
 from backprop_cli.engine.optimizers.base import Optimizer
 from backprop_cli.engine.optimizers.groups import BLOCK
 from backprop_cli.engine.parameters import Entry, ParameterStore

@@ -1,0 +1,1 @@
+"""Initial values of parameters, by the names Keras and PyTorch use."""

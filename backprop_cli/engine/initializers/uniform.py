@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+
+from backprop_cli.engine.initializers.base import Array, InitializerBase, initializer
+from backprop_cli.registry import Doc
+
+
+@initializer("uniform", "random_uniform")
+class Uniform(InitializerBase):
+    """w ~ U(low, high)"""
+
+    low: Annotated[float, Doc("lower end of the interval")] = -0.05
+    high: Annotated[float, Doc("upper end of the interval")] = 0.05
+
+    def fill(self, out: Array, rng: np.random.Generator) -> None:
+        out[...] = rng.uniform(self.low, self.high, out.shape)
