@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from backprop_cli.cli import completion
-from backprop_cli.cli.options import RUNS, Json, Runs, Set, Unset, changes, is_config, print_json
+from backprop_cli.cli.options import RUNS, Json, Runs, Set, Unset, changes, is_config
 
 if TYPE_CHECKING:
     from backprop_cli.insight.trace.step import Trace
@@ -24,6 +24,9 @@ Traced = Annotated[
     ),
 ]
 
+#: ending of a file -> format
+SUFFIXES = {".txt": "text", ".md": "text", ".html": "html", ".htm": "html", ".json": "json"}
+
 
 def command(
     source: Traced,
@@ -33,9 +36,10 @@ def command(
     step: Annotated[bool, typer.Option("--step", help="Wait for Enter after each part; q ends.")] = False,
     blank: Annotated[bool, typer.Option("--blank", help="A worksheet: results hidden, key at the end.")] = False,
     format: Annotated[
-        Literal["text", "html"] | None,
-        typer.Option("--format", "-f", help="How to print. Default: html into a .html file, else text."),
+        Literal["text", "html", "json"] | None,
+        typer.Option("--format", "-f", help="How to print. Default: as the file is called, else text."),
     ] = None,
+    digits: Annotated[int, typer.Option("--digits", metavar="N", min=1, max=9, help="Decimals, at most.")] = 9,
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to a file.")] = None,
     runs: Runs = RUNS,
     json: Json = False,
@@ -50,31 +54,31 @@ def command(
       bp trace configs/mazur.yaml
       bp trace configs/xor.yaml --sample 3 --blank
       bp trace configs/mazur.yaml --step
-      bp trace configs/mazur.yaml --format html --output trace.html
+      bp trace configs/mazur.yaml --digits 4 --output trace.html
     """
     from backprop_cli.cli import ui
     from backprop_cli.commands.trained import load_run
     from backprop_cli.config import load_config
     from backprop_cli.errors import UsageError
     from backprop_cli.insight.trace.text import parts
-    from backprop_cli.insight.trace.to_json import as_json
     from backprop_cli.insight.trace.trace import trace
     from backprop_cli.runs.files import write_atomically
     from backprop_cli.runs.finding import find_run
 
-    if format is None:
-        format = "html" if output is not None and output.suffix.lower() in (".html", ".htm") else "text"
-    if json and (blank or step or format == "html" or output):
+    if json and (blank or step or format not in (None, "json") or output):
         raise UsageError(
             "--json prints all numbers to stdout; it goes with none of --blank, --step, --format, --output"
         )
-    if step and (format == "html" or output):
+    chosen = str(format or ("json" if json else _called(output)))
+    if chosen == "json" and (blank or step):
+        raise UsageError("JSON holds all numbers; it goes with neither --blank nor --step")
+    if step and (chosen == "html" or output):
         raise UsageError(
             "--step shows part after part on the terminal; it goes with neither --format html nor --output"
         )
     if output is not None and not output.parent.is_dir():
         raise UsageError(f"{output}: there is no folder {output.parent}")
-    loading: dict[str, Any] = {} if json else {"warn": ui.warn, "progress": ui.loading}
+    loading: dict[str, Any] = {} if chosen == "json" else {"warn": ui.warn, "progress": ui.loading}
     if is_config(source):
         found = trace(load_config(source, changes(set_, unset)), sample, **loading)
     elif set_ or unset:
@@ -82,21 +86,33 @@ def command(
     else:
         prepared, _ = load_run(find_run(source, runs), **loading)
         found = trace(prepared.config, sample, prepared)
-    if json:
-        print_json(as_json(found))
-    elif output is not None:
-        write_atomically(output, [_written(found, format, blank).encode()])
+    if output is not None:
+        write_atomically(output, [_written(found, chosen, blank, digits).encode()])
         print(output)
-    elif format == "text" and sys.stdout.isatty():
-        ui.sections(parts(found, blank), wait=step)
+    elif chosen == "text" and sys.stdout.isatty():
+        ui.sections(parts(found, blank, digits), wait=step)
     else:
-        print(_written(found, format, blank), end="")
+        print(_written(found, chosen, blank, digits), end="")
 
 
-def _written(found: Trace, format: str, blank: bool) -> str:
+def _called(output: Path | None) -> str:
+    """The format that a file's name asks for. Raises UsageError."""
+    from backprop_cli.errors import UsageError
+
+    suffix = output.suffix.lower() if output else ""
+    if suffix and suffix not in SUFFIXES:
+        raise UsageError(f"{output}: expected a name that ends in {', '.join(SUFFIXES)}; or say --format")
+    return SUFFIXES.get(suffix, "text")
+
+
+def _written(found: Trace, format: str, blank: bool, digits: int) -> str:
     from backprop_cli.insight.trace.text import as_html, as_text
+    from backprop_cli.insight.trace.to_json import as_json
+    from backprop_cli.runs.json_text import dumps
 
-    return as_html(found, blank) if format == "html" else as_text(found, blank)
+    if format == "json":
+        return dumps(as_json(found), indent=2) + "\n"
+    return as_html(found, blank, digits) if format == "html" else as_text(found, blank, digits)
 
 
 def register(app: typer.Typer) -> None:

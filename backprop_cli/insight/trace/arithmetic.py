@@ -7,14 +7,17 @@ import math
 import re
 from typing import Any
 
+import numpy as np
+
 from backprop_cli.engine.layer import Activation
 from backprop_cli.engine.layers.dense import Dense
-from backprop_cli.engine.node import INPUT
-from backprop_cli.insight.trace.lines import Line, Value, number
+from backprop_cli.engine.layers.softmax import Softmax
+from backprop_cli.insight.trace.lines import Line, Value, number, products, signed, source
 from backprop_cli.insight.trace.step import Step, Trace
 
 #: a line with a relation that does not begin as a sentence does: `Training: μ = …` is one, `The sum, y = …` is none
 _EQUATION = re.compile(r"(?!`|With |[A-Z][a-z]{2,}[^:=←~∈]*[=←~∈]|.*PyTorch does).*[=←~∈]")
+LARGE = 50.0  # of z: e^50 has 22 digits
 _UNFINISHED = re.compile(r",[^,]*\b(where|as|and|of)$")  # what the next line of the docstring goes on with
 
 
@@ -24,24 +27,11 @@ def equations(component: Any) -> list[str]:
     return [_UNFINISHED.sub("", line) for line in lines if _EQUATION.match(line)]
 
 
-def _signed(value: float) -> str:
-    return str(Value(value, bracketed=True))
-
-
-def _products(pairs: list[tuple[Value, Value]]) -> list[str | Value]:
-    """`0.15·0.05 + 0.2·0.1`: the first factor of a sum needs no brackets."""
-    sum_: list[str | Value] = []
-    for i, (a, b) in enumerate(pairs):
-        first = Value(a.value, a.result, bracketed=bool(i))
-        sum_ += [*([" + "] if i else []), first, "·", Value(b.value, b.result, bracketed=True)]
-    return sum_
-
-
 def loss_lines(found: Trace) -> list[Line]:
     """What each output adds to the loss, for the losses that say it."""
     symbols = {f"{name}{i + 1}": f"{name}{i + 1}" for name in "yt" for i in range(found.output.size)}
     numbers = {
-        f"{name}{i + 1}": _signed(float(value))
+        f"{name}{i + 1}": signed(float(value))
         for name, array in zip("yt", found.compared, strict=True)
         for i, value in enumerate(array.reshape(-1))
     }
@@ -77,11 +67,11 @@ def updates(found: Trace) -> list[Line | str]:
         for each in parameter.gradients:
             index = ",".join(str(i + 1) for i in each.index)
             g = Value(each.gradient, _gradient(step, parameter.name, each.index), bracketed=True)
-            change: tuple[str | Value, ...] = (f" + {_signed(each.updated - each.value)}",)
+            change: tuple[str | Value, ...] = (f" + {signed(each.updated - each.value)}",)
             if rule == "w − η g":
-                change = (f" − {_signed(eta)} · ", g)
+                change = (f" − {signed(eta)} · ", g)
             elif rule == adam:
-                change = (f" − {_signed(eta)} · ", g, " / (|", g, f"| + {_signed(eps)})")
+                change = (f" − {signed(eta)} · ", g, " / (|", g, f"| + {signed(eps)})")
             begin = f"{parameter.name}[{index}] ← {rule} = {number(each.value)}"
             if rule == "w + step":  # the step would tell the answer
                 lines.append(
@@ -103,11 +93,6 @@ def _close(a: float, b: float) -> bool:
     return math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12)
 
 
-def source(name: str, i: int) -> tuple[Any, ...] | None:
-    """What the i-th number of a layer's output is a result of; None for the data, which are given."""
-    return None if name == INPUT else ("y", name, i)
-
-
 def dense_forward(step: Step, layer: Dense, activation: Activation | None) -> list[Line]:
     """z_j = Σ_i x_i W_ij + b_j, then a_j = f(z_j), one line a unit."""
     (x,), (before,) = step.x, step.inputs
@@ -115,16 +100,54 @@ def dense_forward(step: Step, layer: Dense, activation: Activation | None) -> li
     lines = []
     for j in range(layer.units):
         pairs = [(Value(float(x[i]), source(before, i)), Value(float(layer.W[i, j]))) for i in range(len(x))]
-        bias = [f" + {_signed(float(layer.b[j]))}"] if layer.bias else []
+        bias = [f" + {signed(float(layer.b[j]))}"] if layer.bias else []
         name, result = ("z", ("z", step.name, j)) if activation else ("y", ("y", step.name, j))
-        lines.append(Line((f"{name}{j + 1} = ", *_products(pairs), *bias, " ="), number(float(z[j])), result))
-        if activation:
+        lines.append(Line((f"{name}{j + 1} = ", *products(pairs), *bias, " ="), number(float(z[j])), result))
+        if activation and not isinstance(activation, Softmax):
             left = f"a{j + 1} = {activation.type_name}(z{j + 1}) ="
             lines.append(Line((left,), number(float(step.y[j])), ("y", step.name, j)))
+    return lines + (_softmax(step, z) if isinstance(activation, Softmax) else [])
+
+
+def _softmax(step: Step, z: Any) -> list[Line]:
+    """a_j = e^z_j / Σ_k e^z_k. The largest z is taken from all of them first where e^z would be too large to print."""
+    shift = float(z.max()) if abs(z).max() > LARGE else 0.0
+    powers = [math.exp(float(each) - shift) for each in z]
+    less = f" − {signed(shift)}" if shift else ""
+    lines: list[Line] = []
+    for j, each in enumerate(powers):
+        exponent = Value(float(z[j]), ("z", step.name, j))
+        lines.append(Line((f"e{j + 1} = e^(", exponent, f"{less}) ="), number(each), ("e", step.name, j)))
+    names = [Value(each, ("e", step.name, j)) for j, each in enumerate(powers)]
+    whole = [part for each in names for part in (" + ", each)][1:]
+    lines.append(Line(("Σ = ", *whole, " ="), number(sum(powers)), ("Σ", step.name, 0)))
+    below = Value(sum(powers), ("Σ", step.name, 0))
+    for j, power in enumerate(names):
+        shown = (f"a{j + 1} = e{j + 1} / Σ = ", power, " / ", below, " =")
+        lines.append(Line(shown, number(float(step.y[j])), ("y", step.name, j)))
     return lines
 
 
-def dense_backward(step: Step, layer: Dense, activation: Activation | None, fused: bool) -> list[Line]:
+def _fused(step: Step, target: Any, j: int) -> tuple[str, str]:
+    """δ_j where loss and last activation make one step: p − t by the number of outputs that are averaged, where that is
+    what was done; and its formula."""
+    assert step.delta is not None
+    d, p, units = float(step.delta[j]), float(step.y[j]), step.y.size
+    flat = np.asarray(target, dtype=float).reshape(-1)
+    ids = flat.size == 1 and units > 1
+    t = float(j == int(flat[0])) if ids else float(flat[j])
+    for by in (1, units):
+        if math.isclose((p - t) / by, d, rel_tol=1e-9, abs_tol=1e-12):
+            share = f" / {by}" if by > 1 else ""
+            sum_ = f"{number(p)} − {signed(t)}"
+            told = f"({sum_}){share} = {number(d)}" if by > 1 else f"{sum_} = {number(d)}"
+            return told, f"(y{j + 1} − t{j + 1}){share} =" if by > 1 else f"y{j + 1} − t{j + 1} ="
+    return number(d), ""
+
+
+def dense_backward(
+    step: Step, layer: Dense, activation: Activation | None, fused: bool, target: Any = None
+) -> list[Line]:
     """δ_j = dL/da_j · f'(z_j), then dW_ij = x_i δ_j, db_j = δ_j and dx_i = Σ_j δ_j W_ij, one line a number."""
     if step.delta is None or step.upstream is None:
         return []
@@ -133,18 +156,25 @@ def dense_backward(step: Step, layer: Dense, activation: Activation | None, fuse
         up, d = float(step.upstream[j]), float(delta[j])
         result = ("δ", step.name, j)
         if fused and activation is not None:
-            told = f"{number(d)}   (loss and {activation.type_name} together: p − y)"
-            lines.append(Line((f"δ{j + 1} = dL/dz{j + 1} =",), told, result))
+            told, formula = _fused(step, target, j)
+            lines.append(Line((f"δ{j + 1} = dL/dz{j + 1} = {formula}",), told, result))
         elif activation is None:
             lines.append(Line((f"δ{j + 1} = dL/dy{j + 1} =",), number(d), result))
+        elif isinstance(activation, Softmax):
+            pulls = zip(step.upstream, step.y, strict=True)
+            inner = " + ".join(f"{signed(float(u))}·{signed(float(a))}" for u, a in pulls)
+            told = f"{signed(float(step.y[j]))} · ({number(up)} − ({inner})) = {number(d)}"
+            lines.append(Line((f"δ{j + 1} = a{j + 1} (dL/da{j + 1} − Σ dL/da·a) =",), told, result))
+        elif activation.shares_row:
+            lines.append(Line((f"δ{j + 1} = dL/dz{j + 1} =",), number(d), result))
         else:
             slope = number(d / up) if up else "f'(z)"
-            told = f"{_signed(up)} · {slope} = {number(d)}"
+            told = f"{signed(up)} · {slope} = {number(d)}"
             lines.append(Line((f"δ{j + 1} = dL/da{j + 1} · f'(z{j + 1}) =",), told, result))
     for i in range(len(x)):
         for j in range(layer.units):
             a, d = float(x[i]), float(delta[j])
-            told = f"{_signed(a)} · {_signed(d)} = {number(a * d)}"
+            told = f"{signed(a)} · {signed(d)} = {number(a * d)}"
             lines.append(Line((f"dW[{i + 1},{j + 1}] = x{i + 1} · δ{j + 1} =",), told, ("dW", step.name, i, j)))
     if layer.bias:
         for j in range(layer.units):
@@ -155,7 +185,7 @@ def dense_backward(step: Step, layer: Dense, activation: Activation | None, fuse
             pairs = [
                 (Value(float(delta[j]), ("δ", step.name, j)), Value(float(layer.W[i, j]))) for j in range(layer.units)
             ]
-            total = " + ".join(map(_signed, parts)) + " = " if len(parts) > 1 else ""
+            total = " + ".join(map(signed, parts)) + " = " if len(parts) > 1 else ""
             told = f"{total}{number(sum(parts))}"
-            lines.append(Line((f"dL/dx{i + 1} = ", *_products(pairs), " ="), told, ("dx", step.name, i)))
+            lines.append(Line((f"dL/dx{i + 1} = ", *products(pairs), " ="), told, ("dx", step.name, i)))
     return lines

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from backprop_cli.engine.node import INPUT
+
 BLANK = "________"
 Result: TypeAlias = tuple[Any, ...]  # what a number is: ("y", "dense_1", 0) is the first output of dense_1
 Section: TypeAlias = tuple[str, list["Line | str"]]  # heading, lines; a string is given on a worksheet too
@@ -28,6 +30,32 @@ class Value:
 
     def __str__(self) -> str:
         return f"({number(self.value)})" if self.bracketed and self.value < 0 else number(self.value)
+
+
+def signed(value: float) -> str:
+    """A number as a factor: in brackets where it is negative."""
+    return str(Value(value, bracketed=True))
+
+
+def products(pairs: Sequence[tuple[Value, Value]]) -> list[str | Value]:
+    """`0.15·0.05 + 0.2·0.1`: the first factor of a sum needs no brackets."""
+    sum_: list[str | Value] = []
+    for i, (a, b) in enumerate(pairs):
+        first = Value(a.value, a.result, bracketed=bool(i))
+        sum_ += [*([" + "] if i else []), first, "·", Value(b.value, b.result, bracketed=True)]
+    return sum_
+
+
+def total(values: Any) -> str:
+    """`0.1 + (-0.2) = -0.1`; of one number, that number."""
+    numbers = [float(value) for value in values]
+    told = " + ".join(signed(value) if i else number(value) for i, value in enumerate(numbers))
+    return f"{told} = {number(sum(numbers))}" if len(numbers) > 1 else told
+
+
+def source(name: str, i: int) -> Result | None:
+    """What the i-th number of a layer's output is a result of; None for the data, which are given."""
+    return None if name == INPUT else ("y", name, i)
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,17 @@ class Parameter:
 
 
 @dataclass
+class Written:
+    """The sums of a layer, and what they end in: y, and by name the gradients of x and of parameters, if there are any.
+    They are shown only where the engine has the same numbers."""
+
+    forward: list[Line]
+    backward: list[Line]
+    y: Array
+    gradients: dict[str, Array] | None
+
+
+@dataclass
 class Step:
     """One layer's part of the step."""
 

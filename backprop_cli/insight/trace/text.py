@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 import html
+import re
 from typing import Any
 
 import numpy as np
 
 from backprop_cli.engine.node import INPUT
-from backprop_cli.insight.trace.arithmetic import loss_lines, source, updates
-from backprop_cli.insight.trace.lines import Line, Section, Value, number, worksheet
+from backprop_cli.insight.trace.arithmetic import loss_lines, updates
+from backprop_cli.insight.trace.lines import Line, Section, Value, number, source, worksheet
 from backprop_cli.insight.trace.step import READABLE, Parameter, Step, Trace
 
 SHOWN = 144  # numbers of an array that are printed
+FIRST, LAST = 8, 2  # of a longer vector than READABLE
+DIGITS = 9  # decimals that lines are written with
+_DECIMAL = re.compile(r"(?<![\w.^])\d+\.\d+(e-?\d+)?(?![0-9A-Za-z.])")
 
 
-def sections(found: Trace) -> list[Section]:
-    """The trace as headings and lines, in the order one would work through it."""
+def sections(found: Trace, whole: bool = False) -> list[Section]:
+    """The trace as headings and lines, in the order one would work through it. `whole`: no vector is shortened."""
     given = [
-        f"x = {_array(found.x)}",
-        f"target = {_array(np.asarray(found.target))}",
+        f"x = {_array(found.x, whole)}",
+        f"target = {_array(np.asarray(found.target), whole)}",
         *([found.note] if found.note else []),
     ]
     parts: list[Section] = [(f"{found.config}: one step on sample {found.sample} of {found.split}", [*given])]
     readable = {step.name for step in found.steps if step.forward}
     for step in found.steps:
-        parts.append((f"forward  {step.name} ({step.type})", [*_symbols(step.symbols), *_forward(step, readable)]))
-    output = Line(("output =",), _array(found.output))
+        parts.append(
+            (f"forward  {step.name} ({step.type})", [*_symbols(step.symbols), *_forward(step, readable, whole)])
+        )
+    output = Line(("output =",), _array(found.output, whole))
     loss: list[Line | str] = [
         *_symbols(found.loss_symbols),
         output,
@@ -35,8 +41,7 @@ def sections(found: Trace) -> list[Section]:
     ]
     parts.append((f"loss  {found.loss_name}", loss))
     for step in reversed(found.steps):
-        lines: list[Line | str] = [*step.backward]
-        parts.append((f"backward  {step.name} ({step.type})", lines or _backward(step)))
+        parts.append((f"backward  {step.name} ({step.type})", [*step.backward] or _backward(step, whole)))
         for parameter in step.parameters:
             parts.append((f"gradient of {parameter.name} {parameter.shape}", _rows(parameter)))
     after = Line(("L after the step =",), f"{found.loss_after:.12f}")
@@ -55,29 +60,29 @@ def _symbols(equations: list[str]) -> list[str]:
     return [f"    {line}" for line in equations]
 
 
-def _forward(step: Step, readable: set[str]) -> list[Line | str]:
+def _forward(step: Step, readable: set[str], whole: bool) -> list[Line | str]:
     """The sums of a small layer; of another its input, as results of the layers before, and its output."""
     if step.forward:
         return [*step.forward]
     lines: list[Line | str] = []
     for x, name in zip(step.x, step.inputs, strict=True):
         if name == INPUT:
-            lines.append(f"x = {_array(x)}")
+            lines.append(f"x = {_array(x, whole)}")
         elif name in readable:
             numbers: list[str | Value] = ["x = ["]
-            for i, value in enumerate(x):
+            for i, value in enumerate(x.reshape(-1)):
                 numbers += [*(["  "] if i else []), Value(float(value), source(name, i))]
             lines.append(Line((*numbers, "]"), ""))
         else:
-            lines.append(Line((f"x = y of {name} =",), _array(x)))
-    return [*lines, Line(("y =",), _array(step.y), ("y", step.name))]
+            lines.append(Line((f"x = y of {name} =",), _array(x, whole)))
+    return [*lines, Line(("y =",), _array(step.y, whole), ("y", step.name))]
 
 
-def _backward(step: Step) -> list[Line | str]:
+def _backward(step: Step, whole: bool) -> list[Line | str]:
     if step.delta is None:
         return ["nothing before this layer is trained: no gradient is needed"]
-    lines: list[Line | str] = [Line(("δ =",), _array(step.delta))]
-    return lines + [Line(("dx =",), _array(each)) for each in step.dx if each is not None]
+    lines: list[Line | str] = [Line(("δ =",), _array(step.delta, whole))]
+    return lines + [Line(("dx =",), _array(each, whole)) for each in step.dx if each is not None]
 
 
 def _rows(parameter: Parameter) -> list[Line | str]:
@@ -95,32 +100,47 @@ def _rows(parameter: Parameter) -> list[Line | str]:
     return lines
 
 
-def _array(array: Any) -> str:
+def _array(array: Any, whole: bool) -> str:
     if array.size > SHOWN or (array.ndim > 2 and array.size > READABLE):
         return f"array of shape {array.shape}, from {number(float(array.min()))} to {number(float(array.max()))}"
     if array.ndim == 0:
         return number(float(array))
     if array.ndim == 1:
-        return "[" + "  ".join(number(float(value)) for value in array) + "]"
-    return "[" + "; ".join(_array(row) for row in array) + "]"
+        numbers = [number(float(value)) for value in array]
+        if len(numbers) > READABLE and not whole:
+            numbers = [*numbers[:FIRST], "…", *numbers[-LAST:], f"({len(numbers)} numbers)"]
+        return "[" + "  ".join(numbers) + "]"
+    return "[" + "; ".join(_array(row, whole) for row in array) + "]"
 
 
-def parts(found: Trace, blank: bool = False) -> list[tuple[str, list[str]]]:
-    """The trace, or a worksheet made of it, as headings and lines of text."""
-    chosen = worksheet(sections(found)) if blank else sections(found)
-    return [(heading, [str(line) for line in lines]) for heading, lines in chosen]
+def parts(found: Trace, blank: bool = False, digits: int = DIGITS) -> list[tuple[str, list[str]]]:
+    """The trace, or a worksheet made of it, as headings and lines of text, with that many decimals."""
+    chosen = worksheet(sections(found, whole=True)) if blank else sections(found)
+    return [(heading, [_rounded(str(line), digits) for line in lines]) for heading, lines in chosen]
 
 
-def as_text(found: Trace, blank: bool = False) -> str:
+def _rounded(line: str, digits: int) -> str:
+    """A line with fewer decimals; a number that would become 0 keeps one digit. Equations stay as they are."""
+    if digits == DIGITS or line.startswith("    "):
+        return line
+    return _DECIMAL.sub(lambda found: _decimal(float(found[0]), digits), line)
+
+
+def _decimal(value: float, digits: int) -> str:
+    text = f"{value:.{digits}f}".rstrip("0").rstrip(".")
+    return text if float(text) or not value else f"{value:.1g}"
+
+
+def as_text(found: Trace, blank: bool = False, digits: int = DIGITS) -> str:
     """The trace as plain text."""
-    made = parts(found, blank)
+    made = parts(found, blank, digits)
     return "\n\n".join("\n".join([heading, "─" * len(heading), *lines]) for heading, lines in made) + "\n"
 
 
-def as_html(found: Trace, blank: bool = False) -> str:
+def as_html(found: Trace, blank: bool = False, digits: int = DIGITS) -> str:
     """The trace as one HTML file that needs no network."""
     body = []
-    for heading, lines in parts(found, blank):
+    for heading, lines in parts(found, blank, digits):
         items = "".join(
             f'<div class="{"eq" if line.startswith("    ") else "num"}">{html.escape(line.strip())}</div>'
             for line in lines
