@@ -139,6 +139,7 @@ def write_keras(name: str, build: Callable[[Any], Any], x: np.ndarray) -> None:
     model.save_weights(FILES / f"{name}.weights.h5")
     if name == "keras_cnn":
         model.save(FILES / f"{name}.keras")
+    model.save(FILES / f"{name}.h5")  # as Keras 2 wrote them
     np.savez(FILES / f"{name}.npz", x=x, y=np.asarray(model(x)))
 
 

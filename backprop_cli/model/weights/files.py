@@ -16,12 +16,14 @@ from backprop_cli.data.files.arrays import read_npz
 from backprop_cli.data.files.paths import missing
 from backprop_cli.errors import BpError, DataError
 from backprop_cli.model.model import Model
+from backprop_cli.model.weights import keras2
 from backprop_cli.runs.checkpoints import tensors
 from backprop_cli.runs.checkpoints.checkpoint import CheckpointFile
 from backprop_cli.runs.checkpoints.header import MAX_HEADER, parse
 
 Array = npt.NDArray[Any]
 Kind = Literal["bp", "torch", "keras"]
+BFLOAT16 = "BF16"  # as safetensors call it; NumPy has no such type
 MAX_BYTES = 16 << 30  # of all arrays together
 PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
 INTO_SAFETENSORS = """\
@@ -42,6 +44,7 @@ class Foreign:
     arrays: dict[str, Array]
     labels: dict[str, str]
     channels_first: bool = False
+    ordered: bool = False  # whether the arrays come in the order in which they are used
 
 
 def read(path: Path) -> Foreign:
@@ -73,6 +76,8 @@ def _safetensors(path: Path) -> Foreign:
             fields, metadata = parse(file.read(length))
             if "bp" in metadata or "bp_format" in metadata:
                 return _checkpoint(path)
+            halves = [name for name, each in fields.items() if isinstance(each, dict) and each.get("dtype") == BFLOAT16]
+            fields |= {name: {**fields[name], "dtype": "U16"} for name in halves}
             entries = tensors.places(fields, room - length)
             data = file.read()
     except OSError as error:
@@ -85,6 +90,8 @@ def _safetensors(path: Path) -> Foreign:
         )
         for name, entry in entries.items()
     }
+    for name in halves:  # the upper half of a float32
+        arrays[name] = (arrays[name].astype(np.uint32) << 16).view(np.float32)
     theirs = metadata.get("format") == "pt" or any(name.rpartition(".")[2] in ("weight", "bias") for name in arrays)
     return Foreign(path, "torch" if theirs else "bp", arrays, {})
 
@@ -114,36 +121,38 @@ def _keras(path: Path) -> Foreign:
 
 
 def _hdf5(source: Any, path: Path) -> Foreign:
-    """A .weights.h5 of Keras 3. Links to other files are not followed."""
+    """A .weights.h5 of Keras 3, or a .h5 of Keras 2. Links to other files are not followed."""
     import h5py
 
     arrays: dict[str, Array] = {}
     labels: dict[str, str] = {}
     left = MAX_BYTES
 
-    def visit(name: str, item: Any) -> None:
+    def take(name: str, item: Any) -> Array:
         nonlocal left
-        parent, _, last = name.rpartition("/")
-        if last == "vars" and isinstance(item.attrs.get("name"), str):
-            labels[parent] = item.attrs["name"]
-        if not isinstance(item, h5py.Dataset) or item.dtype.kind not in "fiub":
-            return
         left -= item.size * item.dtype.itemsize
         if item.external or item.is_virtual or left < 0:
             raise DataError(f"{path}: array {name} lies in another file, or is larger than {MAX_BYTES >> 30} GiB")
-        arrays[name] = item[()]
+        found: Array = item[()]
+        return found
+
+    def visit(name: str, item: Any) -> None:
+        parent, _, last = name.rpartition("/")
+        if last == "vars" and isinstance(item.attrs.get("name"), str):
+            labels[parent] = item.attrs["name"]
+        if isinstance(item, h5py.Dataset) and item.dtype.kind in "fiub":
+            arrays[name] = take(name, item)
 
     try:
         with h5py.File(source, "r") as file:
-            if "model_weights" in file or "layer_names" in file.attrs:
-                raise DataError(
-                    f"{path}: a file of Keras 2; load it in Keras 3 and save it again with "
-                    "model.save_weights('model.weights.h5')"
-                )
+            layers = file.get("model_weights", file)
+            if {"layer_names", "layer_names0"} & {*layers.attrs}:
+                older = {now: take(written, item) for now, written, item in keras2.variables(layers)}
+                return Foreign(path, "keras", older, {}, "channels_first" in str(file.attrs.get("model_config")), True)
             file.visititems(visit)
     except BpError:
         raise
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError, MemoryError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, MemoryError) as error:
         raise DataError(f"{path}: damaged or not a file of Keras's ({' '.join(str(error).split())})") from None
     kept = {name: each for name, each in arrays.items() if not name.startswith(("optimizer", "vars"))}
     return Foreign(path, "keras", {name: each for name, each in kept.items() if "seed_generator" not in name}, labels)

@@ -33,7 +33,7 @@ class Module:
 
 
 def modules(foreign: Foreign) -> list[Module]:
-    """In the order of their names, numbers in them counted: dense, dense_1, dense_2, …, dense_10."""
+    """In the order of the file, or of their names, numbers in them counted: dense, dense_1, dense_2, …, dense_10."""
     split = {"bp": _bp, "torch": _torch, "keras": _keras}[foreign.kind]
     attention = {
         name.rpartition(".")[0] for name in foreign.arrays if name.endswith(("in_proj_weight", "q_proj_weight"))
@@ -47,6 +47,8 @@ def modules(foreign: Foreign) -> list[Module]:
         if inner == "num_batches_tracked":  # of PyTorch's batch norm; nothing here counts them
             continue
         module.arrays[inner], module.sources[inner] = array, name
+    if foreign.ordered:
+        return list(found.values())
     return sorted(found.values(), key=lambda module: natural(module.name))
 
 

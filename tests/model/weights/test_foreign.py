@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
@@ -81,6 +83,13 @@ NETWORKS: dict[str, list[Any]] = {
     ],
 }
 NETWORKS["keras_cnn.keras"] = NETWORKS["keras_cnn.weights.h5"]
+NETWORKS |= {name.replace(".weights", ""): layers for name, layers in NETWORKS.items() if name.endswith(".h5")}
+
+
+def expanded(items: list[Any], shape: tuple[int, ...]) -> Any:
+    expander = Expander(shape)
+    expander.expand([make("layer", item) for item in items])
+    return expander.nodes
 
 
 def network(name: str, x: np.ndarray, change: dict[int, Any] | None = None) -> Network:
@@ -103,6 +112,40 @@ def test_outputs_are_those_of_the_program_that_wrote_the_file(name: str) -> None
     load_foreign(made, Weights(path=FILES / name), said.append)
     np.testing.assert_allclose(made.forward(x), y, rtol=1e-6, atol=1e-6)
     assert len(said) == 1 and name in said[0]
+
+
+def test_names_as_keras_2_itself_wrote_them(tmp_path: Path) -> None:
+    """With a number behind each variable, cells without a name of their own, a model inside a model, and long lists of
+    names in pieces. Layers come in their own order, whatever they are called."""
+    x = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
+    first, second = (np.random.default_rng(seed).normal(size=(4, 4)).astype(np.float32) for seed in (1, 2))
+    path = tmp_path / "model.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names0"], file.attrs["layer_names1"] = [b"model"], [b"a", b"dropout"]
+        file.create_dataset("model/model/z/kernel:0", data=first)
+        file["model"].attrs["weight_names"] = [b"model/z/kernel:0"]
+        file.create_dataset("a/a/kernel:0", data=second)
+        file["a"].attrs["weight_names"] = [b"a/kernel:0"]
+        file.create_group("dropout").attrs["weight_names"] = np.array([], "S1")
+    made = Network(expanded([{"type": "dense", "units": 4, "bias": False}] * 2, (4,)), (4,), Projection())
+    load_foreign(made, Weights(path=path))
+    np.testing.assert_allclose(made.forward(x), x @ first @ second, rtol=1e-5)
+
+
+def test_halves_that_only_pytorch_has(tmp_path: Path) -> None:
+    """bfloat16 is the upper half of float32: a sign, eight bits of exponent, seven of fraction."""
+    header = json.dumps(
+        {
+            "0.bias": {"dtype": "BF16", "shape": [2], "data_offsets": [0, 4]},
+            "0.weight": {"dtype": "BF16", "shape": [2, 1], "data_offsets": [4, 8]},
+        }
+    ).encode()
+    path = tmp_path / "half.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes.fromhex("803f 40c0 4940 0080"))
+    made = Network(expanded([{"type": "dense", "units": 2}], (1,)), (1,), Projection())
+    load_foreign(made, Weights(path=path))
+    assert made.parameters["dense_1.b"].tolist() == [1.0, -3.0]
+    assert made.parameters["dense_1.W"].tolist() == [[3.140625, -0.0]]
 
 
 def test_what_was_guessed_is_said() -> None:
@@ -192,8 +235,6 @@ def test_a_truncated_file_is_one_line(name: str, share: float, tmp_path: Path) -
 
 
 def test_a_file_that_points_at_others_is_refused(tmp_path: Path) -> None:
-    import h5py
-
     secret = tmp_path / "secret"
     secret.write_bytes(bytes(64))
     path = tmp_path / "evil.weights.h5"
