@@ -1,7 +1,8 @@
 """From a Config to everything that runs: where data, engine, training and runs meet. Commands and insight start here.
 
 Config → `prepare` (dataset, batches, network) → `training` (the loop) → `commands.train` (the run directory).
-`evaluation`, `check` and `gradcheck` start from the same `prepare`.
+`evaluation`, `check` and `gradcheck` start from the same `prepare`. The steps are in one file because each needs what
+the one before found out about the data.
 """
 
 from __future__ import annotations
@@ -11,26 +12,27 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from backprop_cli.config import Config
 from backprop_cli.config.checks import monitors
 from backprop_cli.data.batches import Batches
-from backprop_cli.data.dataset import Dataset, Split
+from backprop_cli.data.dataset import Dataset
 from backprop_cli.data.kept import check_kept, keep
 from backprop_cli.data.loading import load_dataset
 from backprop_cli.data.pipeline import fit_transforms, load_transforms_state
 from backprop_cli.data.schema import Schema, schema_of
 from backprop_cli.data.transform import Transform
+from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.graph import Network
 from backprop_cli.engine.layers.masking import Masking
 from backprop_cli.engine.metrics.base import tell
 from backprop_cli.engine.reading import Reading
-from backprop_cli.engine.targets import Targets, read
+from backprop_cli.engine.targets import read
 from backprop_cli.engine.written import unwritten
 from backprop_cli.errors import BuildError, ConfigError, UnknownNameError, UsageError
 from backprop_cli.model.description import TRANSFORMS, Description
 from backprop_cli.model.expand import Expander
+from backprop_cli.model.targets import targets_of
 from backprop_cli.model.weights.load import load_first
 from backprop_cli.training.callbacks.best import Best
 from backprop_cli.training.callbacks.threads import Threads
@@ -38,9 +40,7 @@ from backprop_cli.training.kernels import chosen
 from backprop_cli.training.loop import Callback, Loop
 from backprop_cli.training.remarks import too_few_rows
 
-Array = npt.NDArray[Any]
 Warn = Callable[[str], None]
-SAMPLED = 256  # rows whose targets are looked at after the transforms
 
 
 @dataclass
@@ -164,18 +164,7 @@ def _masked_input(cfg: Config) -> float | None:
 
 def _reading(cfg: Config, built: Network, dataset: Dataset, transforms: Sequence[Transform]) -> Reading:
     """How the network's outputs are to be read beside the targets of the training split."""
-    split = dataset.splits.get("train") or next(iter(dataset.splits.values()))
-    rows = np.arange(min(len(split), SAMPLED))
-    if split.y.dtype.kind in "iub" and split.y.ndim == 1:  # an example of every class
-        rows = np.union1d(rows, np.unique(split.y, return_index=True)[1])
-    some = Split(split.x[rows], split.y[rows])
-    batches = Batches(
-        some, len(rows), transforms=transforms, shuffle=False, dtype=built.dtype, augment=False, prefetch=False
-    )
-    _, y = next(iter(batches.epoch(0)))
-    untouched = y.shape == some.y.shape and np.array_equal(y, some.y.astype(y.dtype))
-    known = (tuple(dataset.classes or ()), tuple(dataset.targets))
-    targets = Targets.of(split.y if untouched else y, *known)
+    targets = targets_of(dataset, transforms, built.dtype)
     try:
         cfg.loss.check_targets(targets, built.output_shape)
         numbers = getattr(cfg.dataset, "task", None) == "regression"

@@ -7,21 +7,20 @@ A decorator registers a class under its names; the class's fields are its YAML o
 from backprop_cli.data.dataset import Dataset, Split
 from backprop_cli.data.source import Source, source
 from backprop_cli.data.transform import Chunks, Transform, transform
+from backprop_cli.engine.arrays import Array, Shape
 from backprop_cli.engine.initializers.base import InitializerBase, initializer
 from backprop_cli.engine.layer import (
     Activation,
     ActivationOption,
-    Array,
     Initializer,
     Layer,
-    Merge,
     NonNegative,
     PositiveInt,
-    Shape,
     activation,
     layer,
 )
 from backprop_cli.engine.losses.base import Elementwise, Loss, loss
+from backprop_cli.engine.merge import Merge
 from backprop_cli.engine.metrics.base import Metric, class_ids, metric
 from backprop_cli.engine.optimizers.base import Optimizer, optimizer
 from backprop_cli.engine.schedules.base import Schedule, schedule

@@ -97,10 +97,7 @@ def register(kind: str, name: str, *aliases: str) -> Callable[[type[T]], type[T]
         made.type_name, made.aliases = name, (*aliases, *vars(made).get("implied", ()))  # type: ignore[attr-defined]
         for each in (name, *made.aliases):  # type: ignore[attr-defined]  # Component's
             known = _classes[kind].get(each)
-            if known is not None and (known.__module__, known.__qualname__) != (
-                made.__module__,
-                made.__qualname__,
-            ):
+            if known is not None and (known.__module__, known.__qualname__) != (made.__module__, made.__qualname__):
                 raise UsageError(
                     f"{kind} {each!r} of {made.__module__} is already defined by {known.__module__}; "
                     "choose another name"

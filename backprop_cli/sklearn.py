@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
@@ -26,12 +25,12 @@ from backprop_cli import build
 from backprop_cli.config import Config, load_config, resolved
 from backprop_cli.data.dataset import Dataset, Split
 from backprop_cli.data.files.order import dealt
+from backprop_cli.engine.arrays import Array
 from backprop_cli.errors import BpError
 from backprop_cli.model.model import Model
 from backprop_cli.training.loop import Callback, Loop
 from backprop_cli.training.threads import limited
 
-Array = npt.NDArray[Any]
 #: of BpClassifier() and BpRegressor(): one hidden layer, columns standardized
 DEFAULT: dict[str, Any] = {
     "dtype": "float64",

@@ -11,7 +11,8 @@ from backprop_cli.cli.group import group
 from backprop_cli.cli.options import Json, Quiet, print_json
 
 if TYPE_CHECKING:
-    from backprop_cli.data.look import Column, Look
+    from backprop_cli.data.look import Look
+    from backprop_cli.data.look_column import Column
 
 Name = Annotated[
     str,

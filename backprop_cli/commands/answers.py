@@ -10,16 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from backprop_cli.data.stream import NAME
+from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.reading import Reading
 from backprop_cli.errors import DataError, UsageError
 from backprop_cli.model.model import Model
 from backprop_cli.runs.files import write_atomically
 from backprop_cli.runs.json_text import dumps
 
-Array = npt.NDArray[Any]
 FORMATS = (".csv", ".json", ".jsonl", ".npy")
 
 

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy.typing as npt
-
 from backprop_cli.commands.trained import load_run
 from backprop_cli.data.batches import Batches
 from backprop_cli.data.files import Files
@@ -15,6 +13,7 @@ from backprop_cli.data.fingerprint import fingerprint
 from backprop_cli.data.loading import load_dataset
 from backprop_cli.data.schema import Schema
 from backprop_cli.data.shares import usual
+from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.graph import Network
 from backprop_cli.engine.metrics.base import Metric, counted
 from backprop_cli.engine.metrics.report import class_report, label_report
@@ -25,7 +24,6 @@ from backprop_cli.runs.directory import RunDirectory
 from backprop_cli.training.sums import evaluate
 from backprop_cli.training.threads import limited
 
-Array = npt.NDArray[Any]
 Say = Callable[[str], None]
 WHOLE = "data"  # what the rows of --data FILE are called
 

@@ -10,7 +10,8 @@ from backprop_cli.data.files import LAYOUT
 from backprop_cli.data.files.labels import MAX_INTEGER_CLASSES
 from backprop_cli.data.files.layout import Layout
 from backprop_cli.data.files.table import MAX_CATEGORIES
-from backprop_cli.data.look import Column, Look
+from backprop_cli.data.look import Look
+from backprop_cli.data.look_column import Column
 from backprop_cli.errors import UsageError
 
 _LARGE = 20_000  # rows from which on batches are larger and epochs fewer

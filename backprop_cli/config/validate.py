@@ -2,7 +2,8 @@
 
 Structure is ours (registered classes, nested dataclasses, lists and mappings of them); what is
 inside a leaf is pydantic's (`leaves.py`). Bare names are written out in the nodes on the way
-(`relu` becomes `{type: relu}`), so that afterwards the nodes look like the resolved config.
+(`relu` becomes `{type: relu}`), so that afterwards the nodes look like the resolved config. The
+kinds of option are in one file because a walk goes from any of them into any other.
 """
 
 from __future__ import annotations

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from backprop_cli.data.arrays import Array, Shape
 from backprop_cli.data.dataset import Split
 from backprop_cli.data.gather import LARGE_BYTES, Gather
 from backprop_cli.data.pipeline import Pipeline, outside_training
-from backprop_cli.data.transform import Array, Shape, Transform
+from backprop_cli.data.transform import Transform
 from backprop_cli.data.transforms.scale import Scale
 from backprop_cli.errors import DataError
 from backprop_cli.seeds import generator

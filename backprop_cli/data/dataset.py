@@ -10,13 +10,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
+
+from backprop_cli.data.arrays import Array
 
 if TYPE_CHECKING:
     from backprop_cli.data.files.matrix import Columns
     from backprop_cli.data.schema import Images, Text
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ import hashlib
 
 import numpy as np
 
-from backprop_cli.data.dataset import Array, Dataset
+from backprop_cli.data.arrays import Array
+from backprop_cli.data.dataset import Dataset
 from backprop_cli.data.gather import is_large, release
 
 SAMPLED_ROWS = 256

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from backprop_cli.data.dataset import Array, Dataset
+from backprop_cli.data.arrays import Array
+from backprop_cli.data.dataset import Dataset
 from backprop_cli.data.gather import announce, release
 from backprop_cli.errors import DataError
 

@@ -9,11 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from backprop_cli.data.arrays import Array
 from backprop_cli.errors import DataError
-
-Array = npt.NDArray[Any]
 
 #: memory maps from this size on are read in blocks, and their pages dropped: pages of a file that
 #: were touched count as memory of the process

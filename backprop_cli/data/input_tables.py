@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from backprop_cli.data.dataset import Array
+from backprop_cli.data.arrays import Array
 from backprop_cli.data.files.columns import column_names, read_columns, require, understood
 from backprop_cli.data.files.layout import Layout, fitting, guess, plain_number
 from backprop_cli.data.files.matrix import Columns, Unseen, fill_gaps, matrix, without_gaps

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop_cli.data.dataset import Array
+from backprop_cli.data.arrays import Array
 from backprop_cli.data.files import TABLES
 from backprop_cli.data.files.arrays import read_npy, read_npz
 from backprop_cli.data.files.folders import IMAGE_SUFFIXES, images

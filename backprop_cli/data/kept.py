@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from backprop_cli.data.arrays import Shape
 from backprop_cli.data.batches import Batches
 from backprop_cli.data.dataset import Split
 from backprop_cli.data.padding import padding
-from backprop_cli.data.transform import Shape, Transform
+from backprop_cli.data.transform import Transform
 from backprop_cli.errors import BuildError
 
 _LOOKED_AT = 4096  # rows

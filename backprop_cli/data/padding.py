@@ -7,11 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy.typing as npt
-
+from backprop_cli.data.arrays import Array
 from backprop_cli.onnx import OnnxGraph
-
-Array = npt.NDArray[Any]
 
 
 def padding(x: Array, value: float | None) -> Array | None:

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from backprop_cli.data.arrays import Array, Shape
 from backprop_cli.data.dataset import Split
 from backprop_cli.data.gather import release
-from backprop_cli.data.transform import Array, Shape, Transform
+from backprop_cli.data.transform import Transform
 from backprop_cli.errors import BuildError
 
 _FIT_ROWS = 4096

@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from backprop_cli.data.dataset import Array, Split
+from backprop_cli.data.arrays import Array
+from backprop_cli.data.dataset import Split
 from backprop_cli.data.shares import USUAL, sliced, usual
 from backprop_cli.errors import DataError, expected
 

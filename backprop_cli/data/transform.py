@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
+from backprop_cli.data.arrays import Array, Shape
 from backprop_cli.errors import BuildError
 from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import Component, register
 from backprop_cli.registry import slot as slot
 
-Array = npt.NDArray[Any]
-Shape = tuple[int, ...]
 #: called as often as needed; each call walks through the training split in blocks of rows (x, y)
 Chunks = Callable[[], Iterator[tuple[Array, Array]]]
 

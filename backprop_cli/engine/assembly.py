@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from backprop_cli.engine.layer import Activation, Layer, Shape
+from backprop_cli.engine.arrays import Array, Shape
+from backprop_cli.engine.layer import Activation, Layer
 from backprop_cli.engine.losses.base import Loss
 from backprop_cli.engine.masks import Cells, Joined
 from backprop_cli.engine.node import INPUT, Node
@@ -21,7 +21,6 @@ from backprop_cli.engine.parameters import Entry, ParameterStore
 from backprop_cli.errors import BuildError, expected
 from backprop_cli.registry import make
 
-Array = npt.NDArray[Any]
 Prepare = Callable[[Layer], None]  # clears what an earlier build asked for, lends what the network shares
 
 

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from backprop_cli.engine.arrays import Array, Shape
 from backprop_cli.engine.gradcheck import TOLERANCE, Check, check_network
 from backprop_cli.engine.graph import INPUT, Network, Node
-from backprop_cli.engine.layer import Activation, Array, Layer, Shape
+from backprop_cli.engine.layer import Activation, Layer
 from backprop_cli.engine.losses.base import Loss
 from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import classes, find, make, slot

@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
-import numpy.typing as npt
 from annotated_types import Gt
 
+from backprop_cli.engine.arrays import Array
 from backprop_cli.registry import Component, Doc, register
-
-Array = npt.NDArray[Any]
 
 
 def constraint(name: str, *aliases: str) -> Any:

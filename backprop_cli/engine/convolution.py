@@ -1,7 +1,8 @@
 """What convolutional layers have in common: options, geometry, and the walk over a batch.
 
 The windows of a few images at a time are laid out as a matrix (im2col) and multiplied by W, so that
-the layout, which is kernel-size times larger than the input, stays in the processor's cache.
+the layout, which is kernel-size times larger than the input, stays in the processor's cache. The walks forward and
+back are in one file because they lay out memory alike.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from backprop_cli.engine.arrays import Array, Shape
 from backprop_cli.engine.kernels import SHARES
-from backprop_cli.engine.layer import ActivationOption, Array, Initializer, Layer, PositiveInt, Shape
+from backprop_cli.engine.layer import ActivationOption, Initializer, Layer, PositiveInt
 from backprop_cli.engine.window import Axis, Padding, Sizes, axes, checked, sizes_of
 from backprop_cli.errors import BuildError
 from backprop_cli.onnx import OnnxGraph

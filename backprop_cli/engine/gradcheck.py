@@ -10,15 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.graph import Network
 from backprop_cli.engine.written import unwritten
-
-Array = npt.NDArray[Any]
 
 TOLERANCE = 1e-6
 STEPS = (1e-3, 1e-4, 1e-5, 1e-6)  # h; a later one only where the one before met a kink

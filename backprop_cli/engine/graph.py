@@ -3,7 +3,8 @@
 Data pass through like this: a batch is written into the input buffer; each node, in topological
 order, writes its own y; the loss writes dL/dy of the last one; each node, in reverse, writes its
 parameters' gradients and the dx of what it read. Where an output fans out, the graph adds the
-contributions. Buffers are planned once for the largest batch (see memory.py); a short batch is a view.
+contributions. Buffers are planned once for the largest batch (see memory.py); a short batch is a view. The passes are
+in one file because each uses what the one before has left in the arrays.
 """
 
 from __future__ import annotations
@@ -13,19 +14,19 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from backprop_cli.engine import assembly
-from backprop_cli.engine import kernels as kernel_sets
+from backprop_cli.engine.arrays import Array, Shape
 from backprop_cli.engine.inside import Inside
-from backprop_cli.engine.layer import Activation, Layer, Needs, Shape
+from backprop_cli.engine.kernels import load
+from backprop_cli.engine.layer import Activation, Layer
 from backprop_cli.engine.losses.base import Loss
 from backprop_cli.engine.memory import Bindings, Plan
+from backprop_cli.engine.needs import Needs
 from backprop_cli.engine.node import INPUT, Node, ordered
 from backprop_cli.errors import BuildError
 from backprop_cli.seeds import generator
 
-Array = npt.NDArray[Any]
 __all__ = ["INPUT", "Network", "Node"]
 
 
@@ -59,7 +60,7 @@ class Network(Inside):
         self.input_dtype = np.dtype(np.int64) if integer_input else self.dtype
         self.input_gradient = input_gradient
         self.observe = observe  # no two nodes share memory, so that every y and dy can be read afterwards
-        self.kernels = kernel_sets.load(kernels)
+        self.kernels = load(kernels)
         self.loss_function = loss
         self.nodes = ordered(nodes)
         self.rng = generator(seed, "dropout")
@@ -87,7 +88,7 @@ class Network(Inside):
 
     def use(self, kernels: str) -> None:
         """Run with these kernels, `numpy` or `compiled`, from now on. Raises UsageError where there are none."""
-        self.kernels = kernel_sets.load(kernels)
+        self.kernels = load(kernels)
         for layer in [*(node.layer for node in self.nodes), *([self.head] if self.head else [])]:
             for _, part in layer.walk():
                 part.kernels = self.kernels

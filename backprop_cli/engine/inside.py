@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.memory import Bindings
 from backprop_cli.engine.node import Node
 
-Array = npt.NDArray[Any]
 Around = Callable[[Node, Literal["forward", "backward"], Callable[[], None]], None]
 
 

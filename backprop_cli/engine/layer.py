@@ -1,4 +1,4 @@
-"""The base of every layer, and what a layer may ask of the graph.
+"""The base of every layer and activation.
 
 The law: layers write, the graph adds. `forward(x, y, training)` writes y; `backward(x, y, dy, dx)`
 writes the gradients of the layer's parameters and, unless it is None, dx. A layer allocates nothing
@@ -9,20 +9,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 from annotated_types import Ge, Gt
 
-from backprop_cli.engine.masks import All, Rule
+from backprop_cli.engine.arrays import Array, Shape
+from backprop_cli.engine.masks import Rule
+from backprop_cli.engine.needs import Needs, ParameterSpec, StateSpec, WorkspaceSpec
 from backprop_cli.errors import BuildError
 from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import Component, Doc, Registered, make, register, registered_fields, slot
-
-Array = npt.NDArray[Any]
-Shape = tuple[int, ...]
 
 PositiveInt = Annotated[int, Gt(0)]
 NonNegative = Annotated[float, Ge(0)]
@@ -43,46 +41,6 @@ def activation(name: str, *aliases: str) -> Any:
         return register("activation", name, *aliases)(register("layer", name, *aliases)(cls))
 
     return decorate
-
-
-@dataclass(frozen=True)
-class ParameterSpec:
-    """A trained array of a layer: `self.<name>` and its gradient `self.d<name>`."""
-
-    name: str
-    shape: Shape
-    initializer: Any
-    decay: bool  # weight decay and l1/l2 apply to kernels, not to biases and norms
-
-
-@dataclass(frozen=True)
-class StateSpec:
-    """A non-trained array that belongs to the model (running statistics)."""
-
-    name: str
-    shape: Shape
-    value: float
-
-
-@dataclass(frozen=True)
-class WorkspaceSpec:
-    """Memory a layer needs for a batch; the graph owns it. Temporary ones share one arena."""
-
-    name: str
-    shape: Shape
-    dtype: Any
-    per_sample: bool  # (n, *shape) rather than shape
-    temporary: bool  # contents need not survive the call
-    axis: int = 0  # where n stands among the axes: 1 for time-major (T, n, …)
-
-
-@dataclass
-class Needs:
-    """What a layer asked for while it was built."""
-
-    parameters: list[ParameterSpec] = field(default_factory=list)
-    states: list[StateSpec] = field(default_factory=list)
-    workspaces: list[WorkspaceSpec] = field(default_factory=list)
 
 
 @dataclass(kw_only=True)
@@ -279,23 +237,3 @@ class Activation(Layer):
 
     def flops(self, *shapes: Shape) -> int:
         return int(np.prod(shapes[0]))
-
-
-@dataclass(kw_only=True)
-class Merge(Layer):
-    """A function of two or more inputs of one shape."""
-
-    listed_under = "Merging"
-
-    merges = True
-
-    def build(self, *shapes: Shape) -> Shape:
-        if len(set(shapes)) != 1 or len(shapes) < 2:
-            raise BuildError(
-                f"{self.type_name} takes two or more inputs of one shape, got {', '.join(map(str, shapes))}"
-            )
-        self.mask_rule = All(shapes[0][0])
-        return shapes[0]
-
-    def flops(self, *shapes: Shape) -> int:
-        return (len(shapes) - 1) * int(np.prod(shapes[0]))

@@ -13,12 +13,10 @@ from functools import reduce
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.window import Axis
 from backprop_cli.onnx import OnnxGraph
-
-Array = npt.NDArray[Any]
 
 
 class Rule(Protocol):

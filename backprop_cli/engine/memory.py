@@ -1,4 +1,7 @@
-"""Where the graph keeps its arrays: planned once for the largest batch, views for shorter ones."""
+"""Where the graph keeps its arrays: planned once for the largest batch, views for shorter ones.
+
+Outputs, gradients, masks and work space are in one file because they share the memory of one plan.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,15 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from backprop_cli.engine.arrays import Array, Shape
 from backprop_cli.engine.assembly import Wiring
-from backprop_cli.engine.layer import Activation, Layer, Shape, WorkspaceSpec
+from backprop_cli.engine.layer import Activation, Layer
+from backprop_cli.engine.needs import WorkspaceSpec
 from backprop_cli.engine.node import INPUT, Node
 from backprop_cli.engine.parameters import aligned_zeros
 from backprop_cli.engine.sharing import shared
 
-Array = npt.NDArray[Any]
 KEPT = 4  # batch sizes whose views are kept: the full one, the last of an epoch, those of evaluation
 
 

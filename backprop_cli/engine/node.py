@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from backprop_cli.engine.layer import Layer, Shape
+from backprop_cli.engine.arrays import Shape
+from backprop_cli.engine.layer import Layer
 from backprop_cli.errors import BuildError, expected
 
 INPUT = "input"  # the node name that means the data

@@ -8,7 +8,8 @@ from typing import Annotated, ClassVar
 import numpy as np
 from annotated_types import Gt
 
-from backprop_cli.engine.layer import Array, Initializer, Layer, Shape
+from backprop_cli.engine.arrays import Array, Shape
+from backprop_cli.engine.layer import Initializer, Layer
 from backprop_cli.engine.masks import zeroed
 from backprop_cli.errors import BuildError
 from backprop_cli.onnx import OnnxGraph

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.constraints import Constraint
 from backprop_cli.engine.initializers.base import InitializerBase
 from backprop_cli.errors import BuildError
 
-Array = npt.NDArray[Any]
 ALIGN = 16  # numbers; every parameter starts at a whole cache line, which BLAS and SIMD loops like
 
 

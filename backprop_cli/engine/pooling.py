@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
-from backprop_cli.engine.layer import Array, Layer, Shape
+from backprop_cli.engine.arrays import Array, Shape
+from backprop_cli.engine.layer import Layer
 from backprop_cli.engine.masks import shifting, windows
 from backprop_cli.engine.window import Padding, Sizes, axes, checked, sizes_of
 from backprop_cli.errors import BuildError

@@ -10,10 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
-Shape = tuple[int, ...]
+from backprop_cli.engine.arrays import Array, Shape
+
 Kind = Literal["values", "binary", "labels", "classes"]
 Scale = Literal["probabilities", "logits", "scores"]
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from backprop_cli.engine.layer import Array
+from backprop_cli.engine.arrays import Array
 from backprop_cli.onnx import OnnxGraph
 
 

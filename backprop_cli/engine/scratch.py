@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from backprop_cli.engine.arrays import Array
 from backprop_cli.registry import Component, slot
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(kw_only=True)

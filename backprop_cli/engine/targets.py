@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-from backprop_cli.engine.layer import Activation, Shape
+from backprop_cli.engine.arrays import Array, Shape
+from backprop_cli.engine.layer import Activation
 from backprop_cli.engine.reading import Kind, Reading
 from backprop_cli.errors import BuildError
 
-Array = npt.NDArray[Any]
 Form = Literal["ids", "yes_no", "signs", "one_hot", "distributions", "values"]
 LOOKED_AT = 1_000_000  # rows
 

@@ -11,11 +11,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.graph import Network
 
-Array = npt.NDArray[Any]
 MARKS: dict[np.dtype[Any], Any] = {
     np.dtype(np.float32): np.uint32(0x7FC5A3B1),
     np.dtype(np.float64): np.uint64(0x7FF85A3B1C2D4E5F),

@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from backprop_cli import build
 from backprop_cli.build import Prepared
@@ -16,6 +15,7 @@ from backprop_cli.commands.trained import config_of, load_run
 from backprop_cli.data.batches import Batches
 from backprop_cli.data.dataset import Split
 from backprop_cli.data.shares import usual
+from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.graph import Network
 from backprop_cli.engine.metrics.base import Metric, counted
 from backprop_cli.engine.metrics.report import MAX_MATRIX, confusion_matrix
@@ -24,7 +24,6 @@ from backprop_cli.runs import metrics_log
 from backprop_cli.runs.directory import RunDirectory
 from backprop_cli.training.threads import limited
 
-Array = npt.NDArray[Any]
 PROBE = 256  # examples of a probe batch
 
 

@@ -6,42 +6,28 @@ prediction needs neither the config nor the training data.
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass
-from pathlib import Path
-from sys import modules
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from backprop_cli.config import Config, resolved
 from backprop_cli.data.schema import Schema
 from backprop_cli.data.transform import Transform
+from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.reading import Reading
-from backprop_cli.errors import PLUGIN_MODULE, CheckpointError
+from backprop_cli.errors import CheckpointError
+from backprop_cli.model.plugins import Plugin, plugins_of
 from backprop_cli.runs.checkpoints.checkpoint import CheckpointFile
 from backprop_cli.runs.versions import __version__
 
-Array = npt.NDArray[Any]
 VERSION: Literal[1] = 1  # raised whenever an older bp could not use what is written
 KEY = "model"  # of the document among a checkpoint's values, and of its arrays' prefix
 TRANSFORMS = "transforms/"  # prefix of the arrays that transforms learned
 LONG = 1000  # strings; longer lists become arrays, since the header of a file is short
 _TABLE = "$table"
-
-
-class Plugin(BaseModel):
-    """A plugin file that defines a class which the model uses."""
-
-    model_config = ConfigDict(frozen=True)
-
-    file: str
-    sha256: str
-    used_by: list[str]  # parts of the model: architecture, transforms, loss, metrics
 
 
 class Description(BaseModel):
@@ -82,7 +68,7 @@ class Description(BaseModel):
             transforms=plain["dataset"].get("transforms", []),
             reading=reading,
             data=data,
-            plugins=_plugins_of(parts),
+            plugins=plugins_of(parts),
         )
 
     def document(self) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -110,38 +96,6 @@ def description_of(file: CheckpointFile) -> Description | None:
         raise file.damaged(f"its model's {where}: {first['msg'][:1].lower()}{first['msg'][1:]}") from None
     except (KeyError, ValueError, TypeError, RecursionError) as error:
         raise file.damaged(f"its model cannot be read: {error!s:.200}") from None
-
-
-def _plugins_of(parts: Mapping[str, Any]) -> list[Plugin]:
-    """The plugin files that define what the parts of a model are made of."""
-    users: dict[str, list[str]] = {}
-    for role, value in parts.items():
-        for instance in _instances(value):
-            name = type(instance).__module__
-            if name.startswith(PLUGIN_MODULE) and role not in users.setdefault(name, []):
-                users[name].append(role)
-    found = []
-    for name, roles in users.items():
-        path = Path(str(modules[name].__file__))
-        found.append(Plugin(file=path.name, sha256=digest(path), used_by=roles))
-    return found
-
-
-def digest(path: Path) -> str:
-    """SHA-256 of a file, in hex."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _instances(value: Any) -> Iterator[Any]:
-    """The dataclass instances in a value, at any depth."""
-    if isinstance(value, list | tuple):
-        for each in value:
-            yield from _instances(each)
-    elif is_dataclass(value) and not isinstance(value, type):
-        yield value
-        for field in fields(value):
-            if field.init:
-                yield from _instances(getattr(value, field.name))
 
 
 def _packed(value: Any, arrays: dict[str, Array]) -> Any:

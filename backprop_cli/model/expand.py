@@ -11,8 +11,10 @@ from collections import Counter
 from typing import Any
 
 from backprop_cli.config.sugar import Parallel, Repeat, Residual
+from backprop_cli.engine.arrays import Shape
 from backprop_cli.engine.graph import INPUT, Node
-from backprop_cli.engine.layer import Layer, Needs, Shape
+from backprop_cli.engine.layer import Layer
+from backprop_cli.engine.needs import Needs
 from backprop_cli.errors import BuildError
 from backprop_cli.registry import make
 

@@ -12,12 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from backprop_cli.config.part import part
-from backprop_cli.config.plugin_files import load_plugin
 from backprop_cli.config.schema import Options
-from backprop_cli.consent import run_of
 from backprop_cli.data.batches import Batches
 from backprop_cli.data.dataset import Split
 from backprop_cli.data.files.matrix import Unseen
@@ -27,17 +24,18 @@ from backprop_cli.data.schema import TEXT
 from backprop_cli.data.source import Source
 from backprop_cli.data.transform import Transform
 from backprop_cli.engine import kernels
+from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.graph import Network
 from backprop_cli.engine.losses.base import Loss
 from backprop_cli.engine.metrics.base import Metric, tell
 from backprop_cli.errors import BuildError, ConfigError, UsageError
-from backprop_cli.model.description import TRANSFORMS, Description, Plugin, description_of, digest
+from backprop_cli.model.description import TRANSFORMS, Description, description_of
 from backprop_cli.model.expand import Expander
+from backprop_cli.model.plugins import run_plugins
 from backprop_cli.runs.checkpoints.checkpoint import CheckpointFile
 from backprop_cli.training.options import Trainer
 from backprop_cli.training.threads import limited
 
-Array = npt.NDArray[Any]
 ROWS = 256  # of a batch
 
 
@@ -64,7 +62,7 @@ class Model:
         said = description_of(file)
         if said is None:
             return None
-        without = _run_plugins(said.plugins, plugins, path)
+        without = run_plugins(said.plugins, plugins, path)
         try:
             most = sum(entry.bytes for entry in file.entries.values())
             model = cls._assembled(said, file.read_under(TRANSFORMS), str(path), without, most, **network_options)
@@ -229,24 +227,3 @@ def _targets(said: Description, rows: int) -> Array:
     """Targets that nobody looks at."""
     dtype = np.dtype(np.int64) if said.data.target_dtype == TEXT else np.dtype(said.data.target_dtype)
     return np.zeros((rows, *said.data.target_shape), dtype)
-
-
-def _run_plugins(needed: Sequence[Plugin], given: Sequence[Path], path: Path) -> set[str]:
-    """Run those of the plugin files given that the model was trained with; the parts it has to do without.
-
-    Raises UsageError where layers or transforms cannot be had.
-    """
-    without: set[str] = set()
-    by_content = {digest(each): each for each in reversed(given)} if needed else {}
-    for plugin in needed:
-        if plugin.sha256 in by_content:
-            file = by_content[plugin.sha256]
-            load_plugin(file, given=run_of(file) is None)
-        elif {"architecture", "transforms"} & set(plugin.used_by):
-            raise UsageError(
-                f"{path}: the model's {' and '.join(plugin.used_by)} need the plugin {plugin.file} "
-                f"(sha256 {plugin.sha256[:12]}…), which is Python code; give the file with --plugin FILE"
-            )
-        else:
-            without.update(plugin.used_by)
-    return without

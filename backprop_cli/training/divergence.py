@@ -10,16 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import isfinite
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.graph import INPUT, Network
 from backprop_cli.engine.parameters import ParameterStore
 from backprop_cli.errors import DivergedError
-
-Array = npt.NDArray[Any]
 
 
 def infinite(network: Network) -> str | None:

@@ -2,8 +2,8 @@
 
 Data pass through like this: `Batches` yields (x, y); forward, loss, backward and one update; the
 epoch's sums become a row, the row goes to the callbacks. Everything that a resumed run needs is in
-`state_dict`: arrays by name, and plain values. The loop and its callbacks name each other in their types, so both
-are in this file, which is why it is a long one.
+`state_dict`: arrays by name, and plain values. The loop and its callbacks are in one file because
+they name each other in their types.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.graph import Network
 from backprop_cli.engine.metrics.base import Metric, larger_is_better
 from backprop_cli.engine.optimizers.base import Optimizer
@@ -24,7 +24,6 @@ from backprop_cli.training.divergence import culprit, infinite, refuse_infinite
 from backprop_cli.training.options import Trainer
 from backprop_cli.training.sums import Sums, evaluate
 
-Array = npt.NDArray[Any]
 Row = dict[str, float]
 
 

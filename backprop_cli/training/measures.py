@@ -9,16 +9,14 @@ sigmoid or tanh (Glorot & Bengio 2010). Which activations die or saturate they s
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.graph import Network, Node
 from backprop_cli.engine.layer import Activation, Layer
 from backprop_cli.engine.optimizers.base import norm
 
-Array = npt.NDArray[Any]
 Layers = dict[str, dict[str, float]]
 
 
@@ -68,7 +66,8 @@ def active(y: Array) -> Array:
 
 def trained(network: Network) -> dict[str, list[slice]]:
     """Layer name -> the parts of the flat vectors that it trains."""
-    store, found = network.store, {}  # type: Any, dict[str, list[slice]]
+    store = network.store
+    found: dict[str, list[slice]] = {}
     names = sorted((node.name for node in network.nodes), key=len, reverse=True)
     for name, span in store.spans.items():
         if not store.entries[name].frozen:

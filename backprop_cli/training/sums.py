@@ -8,12 +8,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.graph import Network
 from backprop_cli.engine.metrics.base import Metric, counted
-
-Array = npt.NDArray[Any]
 
 
 class Sums:

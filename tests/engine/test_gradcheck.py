@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.battery import check_layer
 from backprop_cli.engine.gradcheck import check_network
 from backprop_cli.engine.graph import Network, Node
-from backprop_cli.engine.layer import Array
 from backprop_cli.engine.layers.dense import Dense
 from backprop_cli.engine.layers.tanh import Tanh
 from backprop_cli.registry import make

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop_cli.engine.layer import Needs
+from backprop_cli.engine.needs import Needs
 from backprop_cli.registry import classes
 from tests.engine.conftest import network_around
 

@@ -6,12 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
+from backprop_cli.engine.arrays import Array
 from backprop_cli.onnx import Kind, Operand
 
-Array = npt.NDArray[Any]
 OPSETS = {"": 17, "ai.onnx.ml": 3}  # read by every onnxruntime since 1.12 (2022)
 IR_VERSION = 8
 TYPES = {

@@ -9,10 +9,8 @@ import re
 import textwrap
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from backprop_cli.commands.export import calls, shown
 from backprop_cli.data.pipeline import outside_training
@@ -21,7 +19,6 @@ from backprop_cli.engine.layer import Layer
 from backprop_cli.errors import UsageError
 from backprop_cli.model.model import Model
 
-Array = npt.NDArray[Any]
 READABLE = 400  # numbers of a whole network that are written out; more are packed
 FUNCTIONS = {name: each for name, each in vars(shown).items() if inspect.isfunction(each)}
 TAKEN = {*FUNCTIONS, *keyword.kwlist, "x", "W", "np", "sys", "base64", "Array", "predict", "packed"}
@@ -38,6 +35,7 @@ from __future__ import annotations
 {imports}
 
 import numpy as np
+from backprop_cli.engine.arrays import Array
 
 Array = np.ndarray
 {names}

@@ -18,8 +18,9 @@ from backprop_cli.config.schema import Options
 from backprop_cli.data.pipeline import outside_training
 from backprop_cli.data.transform import Transform
 from backprop_cli.data.transforms.tokenize import Tokenize
+from backprop_cli.engine.arrays import Shape
 from backprop_cli.engine.graph import Network
-from backprop_cli.engine.layer import Layer, Shape
+from backprop_cli.engine.layer import Layer
 from backprop_cli.errors import BuildError, UsageError
 from backprop_cli.model.expand import Expander
 from backprop_cli.model.model import Model

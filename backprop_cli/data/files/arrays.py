@@ -12,7 +12,8 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from backprop_cli.data import splits
-from backprop_cli.data.dataset import Array, Dataset
+from backprop_cli.data.arrays import Array
+from backprop_cli.data.dataset import Dataset
 from backprop_cli.data.files.labels import are_classes, check_seen, encode, task_of
 from backprop_cli.data.files.memory import physical_memory
 from backprop_cli.data.files.order import dealt

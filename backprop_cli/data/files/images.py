@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backprop_cli.data import splits
+from backprop_cli.data.arrays import Array
 from backprop_cli.data.cache import Entry, stamp
-from backprop_cli.data.dataset import Array, Dataset
+from backprop_cli.data.dataset import Dataset
 from backprop_cli.data.files.folders import IMAGE_SUFFIXES, images, split_folders
 from backprop_cli.data.files.folders import folders as visible_folders
 from backprop_cli.data.files.labels import check_seen, encode

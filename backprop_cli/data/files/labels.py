@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from backprop_cli.data.dataset import Array, Split
+from backprop_cli.data.arrays import Array
+from backprop_cli.data.dataset import Split
 from backprop_cli.data.files.values import is_number
 from backprop_cli.errors import DataError
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop_cli.data.dataset import Array
+from backprop_cli.data.arrays import Array
 from backprop_cli.data.files.layout import Layout
 from backprop_cli.data.files.values import refuse_words
 from backprop_cli.errors import DataError

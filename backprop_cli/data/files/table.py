@@ -1,4 +1,7 @@
-"""Tables: columns of a CSV, TSV or Parquet file as x and y."""
+"""Tables: columns of a CSV, TSV or Parquet file as x and y.
+
+Features and targets are in one file because the rows that either lacks are left out of both.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backprop_cli.data import splits
-from backprop_cli.data.dataset import Array, Dataset
+from backprop_cli.data.arrays import Array
+from backprop_cli.data.dataset import Dataset
 from backprop_cli.data.files.columns import column_names, first_rows, read_columns, require
 from backprop_cli.data.files.labels import MAX_INTEGER_CLASSES, are_classes, check_seen, encode, task_of
 from backprop_cli.data.files.layout import MISSING, UNNAMED, Layout, fitting, guess, said

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backprop_cli.data import splits
-from backprop_cli.data.dataset import Array, Dataset, Split
+from backprop_cli.data.arrays import Array
+from backprop_cli.data.dataset import Dataset, Split
 from backprop_cli.data.files.paths import reading
 from backprop_cli.data.schema import Text
 from backprop_cli.errors import DataError

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop_cli.data.dataset import Array
+from backprop_cli.data.arrays import Array
 from backprop_cli.errors import DataError
 
 

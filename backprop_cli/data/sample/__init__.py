@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 
 from backprop_cli.data import splits
-from backprop_cli.data.dataset import Array, Dataset
+from backprop_cli.data.arrays import Array
+from backprop_cli.data.dataset import Dataset
 from backprop_cli.data.source import Source, source
 from backprop_cli.errors import UnknownNameError, expected
 from backprop_cli.registry import Doc

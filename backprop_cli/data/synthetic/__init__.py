@@ -12,7 +12,8 @@ from annotated_types import Ge
 
 from backprop_cli import registry
 from backprop_cli.data import splits
-from backprop_cli.data.dataset import Array, Dataset
+from backprop_cli.data.arrays import Array
+from backprop_cli.data.dataset import Dataset
 from backprop_cli.data.source import Source, source
 from backprop_cli.registry import Doc
 from backprop_cli.seeds import generator

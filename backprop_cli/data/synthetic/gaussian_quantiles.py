@@ -4,7 +4,7 @@ from typing import Annotated
 
 import numpy as np
 
-from backprop_cli.data.dataset import Array
+from backprop_cli.data.arrays import Array
 from backprop_cli.data.synthetic import AtLeastOne, AtLeastTwo, Sampled, numbered
 from backprop_cli.registry import Doc, register
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Gt
 
-from backprop_cli.data.dataset import Array
+from backprop_cli.data.arrays import Array
 from backprop_cli.data.synthetic import AtLeastTwo, Noise, Sampled, labels, numbered
 from backprop_cli.registry import Doc, register
 

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 
-from backprop_cli.data.dataset import Array
+from backprop_cli.data.arrays import Array
 from backprop_cli.data.synthetic import AtLeastOne, Noise, Synthetic, numbered
 from backprop_cli.registry import Doc, register
 

@@ -19,7 +19,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from tensorflow_datasets.image_classification import cifar, mnist
 
-from backprop_cli.data.dataset import Array
+from backprop_cli.data.arrays import Array
 from backprop_cli.data.idx import parse_idx, read_idx
 from backprop_cli.data.progress import report
 from backprop_cli.errors import DataError

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
+from backprop_cli.data.arrays import Array
 from backprop_cli.data.cache import Entry, Writer, stamp
-from backprop_cli.data.dataset import Array
 from backprop_cli.data.progress import report
 from backprop_cli.errors import DataError
 

@@ -5,7 +5,8 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from annotated_types import Interval
 
-from backprop_cli.data.transform import Array, Shape, Transform, image_size, transform
+from backprop_cli.data.arrays import Array, Shape
+from backprop_cli.data.transform import Transform, image_size, transform
 from backprop_cli.registry import Doc
 
 

@@ -4,7 +4,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from backprop_cli.data.transform import Array, Transform, as_float, transform
+from backprop_cli.data.arrays import Array
+from backprop_cli.data.transform import Transform, as_float, transform
 from backprop_cli.errors import DataError
 from backprop_cli.onnx import OnnxGraph
 

@@ -6,7 +6,8 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from annotated_types import Ge, Gt
 
-from backprop_cli.data.transform import Array, Chunks, Shape, Transform, as_float, slot, transform
+from backprop_cli.data.arrays import Array, Shape
+from backprop_cli.data.transform import Chunks, Transform, as_float, slot, transform
 from backprop_cli.data.transforms.one_hot import one_hot
 from backprop_cli.registry import Doc
 

@@ -5,7 +5,8 @@ from typing import Annotated, ClassVar
 import numpy as np
 from annotated_types import Ge
 
-from backprop_cli.data.transform import Array, Transform, as_float, transform
+from backprop_cli.data.arrays import Array
+from backprop_cli.data.transform import Transform, as_float, transform
 from backprop_cli.registry import Doc
 
 

@@ -6,7 +6,8 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from annotated_types import Ge
 
-from backprop_cli.data.transform import Array, Chunks, Shape, Transform, slot, transform
+from backprop_cli.data.arrays import Array, Shape
+from backprop_cli.data.transform import Chunks, Transform, slot, transform
 from backprop_cli.errors import DataError
 from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import Doc

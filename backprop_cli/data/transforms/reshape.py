@@ -5,7 +5,8 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from backprop_cli.data.transform import Array, Shape, Transform, transform
+from backprop_cli.data.arrays import Array, Shape
+from backprop_cli.data.transform import Transform, transform
 from backprop_cli.errors import BuildError
 from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import Doc

@@ -5,7 +5,8 @@ from typing import Annotated, ClassVar
 import numpy as np
 from annotated_types import Interval
 
-from backprop_cli.data.transform import Array, Shape, Transform, as_float, image_size, transform
+from backprop_cli.data.arrays import Array, Shape
+from backprop_cli.data.transform import Transform, as_float, image_size, transform
 from backprop_cli.registry import Doc
 
 

@@ -4,7 +4,8 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 
-from backprop_cli.data.transform import Array, Transform, as_float, transform
+from backprop_cli.data.arrays import Array
+from backprop_cli.data.transform import Transform, as_float, transform
 from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import Doc
 

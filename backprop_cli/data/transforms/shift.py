@@ -5,7 +5,8 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from annotated_types import Ge
 
-from backprop_cli.data.transform import Array, Shape, Transform, check_value, image_size, transform
+from backprop_cli.data.arrays import Array, Shape
+from backprop_cli.data.transform import Transform, check_value, image_size, transform
 from backprop_cli.errors import BuildError
 from backprop_cli.registry import Doc
 

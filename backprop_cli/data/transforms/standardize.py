@@ -4,8 +4,9 @@ from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 
+from backprop_cli.data.arrays import Array, Shape
 from backprop_cli.data.padding import counts, onnx_kept, padding
-from backprop_cli.data.transform import Array, Chunks, Shape, Transform, minus, onnx_minus, slot, transform
+from backprop_cli.data.transform import Chunks, Transform, minus, onnx_minus, slot, transform
 from backprop_cli.errors import BuildError
 from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import Doc

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from annotated_types import Ge
 
-from backprop_cli.data.transform import Array, Chunks, Shape, Transform, slot, transform
+from backprop_cli.data.arrays import Array, Shape
+from backprop_cli.data.transform import Chunks, Transform, slot, transform
 from backprop_cli.errors import BuildError
 from backprop_cli.registry import Doc
 

@@ -10,12 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from backprop_cli.engine.arrays import Array, Shape
 from backprop_cli.registry import Component, register
-
-Array = npt.NDArray[Any]
-Shape = tuple[int, ...]
 
 
 def initializer(name: str, *aliases: str) -> Any:

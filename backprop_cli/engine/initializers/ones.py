@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from backprop_cli.engine.initializers.base import Array, InitializerBase, initializer
+from backprop_cli.engine.arrays import Array
+from backprop_cli.engine.initializers.base import InitializerBase, initializer
 
 
 @initializer("ones")

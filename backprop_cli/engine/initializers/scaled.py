@@ -8,7 +8,8 @@ from typing import Annotated, ClassVar
 import numpy as np
 from annotated_types import Gt
 
-from backprop_cli.engine.initializers.base import Array, InitializerBase, fans
+from backprop_cli.engine.arrays import Array
+from backprop_cli.engine.initializers.base import InitializerBase, fans
 from backprop_cli.registry import Doc
 
 

@@ -5,7 +5,8 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge
 
-from backprop_cli.engine.initializers.base import Array, InitializerBase, initializer
+from backprop_cli.engine.arrays import Array
+from backprop_cli.engine.initializers.base import InitializerBase, initializer
 from backprop_cli.registry import Doc
 
 

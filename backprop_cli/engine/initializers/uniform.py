@@ -4,7 +4,8 @@ from typing import Annotated
 
 import numpy as np
 
-from backprop_cli.engine.initializers.base import Array, InitializerBase, initializer
+from backprop_cli.engine.arrays import Array
+from backprop_cli.engine.initializers.base import InitializerBase, initializer
 from backprop_cli.registry import Doc
 
 

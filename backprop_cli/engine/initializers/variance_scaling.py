@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 import numpy as np
 from annotated_types import Gt
 
-from backprop_cli.engine.initializers.base import Array, InitializerBase, initializer
+from backprop_cli.engine.arrays import Array
+from backprop_cli.engine.initializers.base import InitializerBase, initializer
 from backprop_cli.engine.initializers.scaled import spread
 from backprop_cli.registry import Doc
 

@@ -5,7 +5,8 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Interval
 
-from backprop_cli.engine.layer import Array, Shape, layer
+from backprop_cli.engine.arrays import Array, Shape
+from backprop_cli.engine.layer import layer
 from backprop_cli.engine.masks import zeroed
 from backprop_cli.engine.normalization import Normalization
 from backprop_cli.onnx import OnnxGraph

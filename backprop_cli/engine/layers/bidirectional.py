@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from backprop_cli.engine.layer import Array, Layer, Shape, layer
+from backprop_cli.engine.arrays import Array, Shape
+from backprop_cli.engine.layer import Layer, layer
 from backprop_cli.errors import BuildError
 from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import Doc, Registered, slot

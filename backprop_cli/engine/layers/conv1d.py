@@ -4,8 +4,9 @@ from typing import Annotated, Literal
 
 import numpy as np
 
+from backprop_cli.engine.arrays import Array, Shape
 from backprop_cli.engine.convolution import Convolution, Filters, Groups, grouped
-from backprop_cli.engine.layer import Array, Shape, layer
+from backprop_cli.engine.layer import layer
 from backprop_cli.engine.masks import hidden, hide, shifting, windows
 from backprop_cli.engine.window import Axis, Padding, axes
 from backprop_cli.onnx import OnnxGraph

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from backprop_cli.engine.arrays import Array, Shape
 from backprop_cli.engine.convolution import Convolution, Filters, images, places
-from backprop_cli.engine.layer import Array, Shape, layer
+from backprop_cli.engine.layer import layer
 from backprop_cli.engine.window import Axis, Cells, borders, checked, each, same
 from backprop_cli.errors import BuildError
 from backprop_cli.onnx import OnnxGraph

@@ -4,7 +4,8 @@ from typing import Annotated
 
 import numpy as np
 
-from backprop_cli.engine.layer import Activation, Array, NonNegative, Shape, activation
+from backprop_cli.engine.arrays import Array, Shape
+from backprop_cli.engine.layer import Activation, NonNegative, activation
 from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import Doc, slot
 

@@ -4,7 +4,8 @@ from typing import Annotated
 
 import numpy as np
 
-from backprop_cli.engine.layer import PositiveInt, Shape, layer
+from backprop_cli.engine.arrays import Shape
+from backprop_cli.engine.layer import PositiveInt, layer
 from backprop_cli.engine.normalization import GroupedNormalization
 from backprop_cli.errors import BuildError
 from backprop_cli.registry import Doc

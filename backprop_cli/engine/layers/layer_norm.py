@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from backprop_cli.engine.layer import Shape, layer
+from backprop_cli.engine.arrays import Shape
+from backprop_cli.engine.layer import layer
 from backprop_cli.engine.normalization import GroupedNormalization
 
 

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from backprop_cli.engine.layer import Activation, Array, activation
+from backprop_cli.engine.arrays import Array
+from backprop_cli.engine.layer import Activation, activation
 from backprop_cli.onnx import OnnxGraph
 
 

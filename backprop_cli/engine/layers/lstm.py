@@ -5,8 +5,9 @@ from typing import Annotated, Any
 
 import numpy as np
 
+from backprop_cli.engine.arrays import Array, Shape
 from backprop_cli.engine.initializers.base import InitializerBase
-from backprop_cli.engine.layer import Array, Shape, layer
+from backprop_cli.engine.layer import layer
 from backprop_cli.engine.layers.recurrent import Recurrent
 from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import Doc, slot

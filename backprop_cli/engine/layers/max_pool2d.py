@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from backprop_cli.engine.layer import Array, Shape, layer
+from backprop_cli.engine.arrays import Array, Shape
+from backprop_cli.engine.layer import layer
 from backprop_cli.engine.masks import hidden, hide, zeroed
 from backprop_cli.engine.pooling import Pooling
 from backprop_cli.onnx import OnnxGraph

@@ -6,7 +6,8 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Interval
 
-from backprop_cli.engine.layer import Array, Initializer, Layer, PositiveInt, Shape, layer
+from backprop_cli.engine.arrays import Array, Shape
+from backprop_cli.engine.layer import Initializer, Layer, PositiveInt, layer
 from backprop_cli.errors import BuildError
 from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import Doc, slot

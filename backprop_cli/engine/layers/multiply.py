@@ -5,7 +5,9 @@ from functools import reduce
 
 import numpy as np
 
-from backprop_cli.engine.layer import Array, Merge, layer
+from backprop_cli.engine.arrays import Array
+from backprop_cli.engine.layer import layer
+from backprop_cli.engine.merge import Merge
 from backprop_cli.onnx import OnnxGraph
 
 

@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from backprop_cli.engine.layer import Array, Initializer, Layer, Shape, layer
+from backprop_cli.engine.arrays import Array, Shape
+from backprop_cli.engine.layer import Initializer, Layer, layer
 from backprop_cli.errors import BuildError
 from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import Doc, slot

@@ -12,7 +12,8 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from backprop_cli.engine.layer import Array, Initializer, Layer, PositiveInt, Shape
+from backprop_cli.engine.arrays import Array, Shape
+from backprop_cli.engine.layer import Initializer, Layer, PositiveInt
 from backprop_cli.engine.recurrence import operator, walk
 from backprop_cli.errors import BuildError
 from backprop_cli.onnx import OnnxGraph

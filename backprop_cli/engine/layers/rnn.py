@@ -4,7 +4,8 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from backprop_cli.engine.layer import Array, Shape, layer
+from backprop_cli.engine.arrays import Array, Shape
+from backprop_cli.engine.layer import layer
 from backprop_cli.engine.layers.recurrent import Recurrent
 from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import Doc, slot

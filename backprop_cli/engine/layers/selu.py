@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from backprop_cli.engine.layer import Activation, Array, Shape, activation
+from backprop_cli.engine.arrays import Array, Shape
+from backprop_cli.engine.layer import Activation, activation
 from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import slot
 

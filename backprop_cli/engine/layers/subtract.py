@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from backprop_cli.engine.layer import Array, Merge, Shape, layer
+from backprop_cli.engine.arrays import Array, Shape
+from backprop_cli.engine.layer import layer
+from backprop_cli.engine.merge import Merge
 from backprop_cli.errors import BuildError
 from backprop_cli.onnx import OnnxGraph
 

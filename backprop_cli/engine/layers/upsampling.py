@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from backprop_cli.engine.layer import Array, Layer, Shape, layer
+from backprop_cli.engine.arrays import Array, Shape
+from backprop_cli.engine.layer import Layer, layer
 from backprop_cli.engine.masks import Cells, hidden, hide
 from backprop_cli.engine.window import Sizes, each
 from backprop_cli.errors import BuildError

@@ -4,7 +4,8 @@ from typing import Annotated
 
 import numpy as np
 
-from backprop_cli.engine.layer import Array, Layer, Shape, layer
+from backprop_cli.engine.arrays import Array, Shape
+from backprop_cli.engine.layer import Layer, layer
 from backprop_cli.engine.masks import hidden, spans
 from backprop_cli.engine.window import Border, borders
 from backprop_cli.errors import BuildError

@@ -8,17 +8,15 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from backprop_cli.engine import kernels as kernel_sets
-from backprop_cli.engine.layer import Activation, NonNegative, Shape
+from backprop_cli.engine.arrays import Array, Shape
+from backprop_cli.engine.kernels import load
+from backprop_cli.engine.layer import Activation, NonNegative
 from backprop_cli.engine.reading import Scale
 from backprop_cli.engine.scratch import Scratch
 from backprop_cli.engine.targets import Targets
 from backprop_cli.errors import BuildError
 from backprop_cli.registry import Doc, register, slot
-
-Array = npt.NDArray[Any]
 
 
 def loss(name: str, *aliases: str) -> Any:
@@ -62,7 +60,7 @@ class Loss(Scratch):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.kernels = kernel_sets.load("numpy")
+        self.kernels = load("numpy")
         self.labels = ()
 
     @property

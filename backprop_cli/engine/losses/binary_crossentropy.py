@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from backprop_cli.engine.losses.base import Array, Term, loss, mean, pairs, weigh
+from backprop_cli.engine.arrays import Array
+from backprop_cli.engine.losses.base import Term, loss, mean, pairs, weigh
 from backprop_cli.engine.losses.binary import Binary, clip, sigmoid
 
 

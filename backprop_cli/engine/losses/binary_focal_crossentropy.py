@@ -5,8 +5,9 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Interval
 
+from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.layer import NonNegative
-from backprop_cli.engine.losses.base import Array, loss, mean, weigh
+from backprop_cli.engine.losses.base import loss, mean, weigh
 from backprop_cli.engine.losses.binary import Binary, clip, sigmoid
 from backprop_cli.registry import Doc
 

@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import numpy as np
 from annotated_types import Interval
 
-from backprop_cli.engine.layer import Activation, Shape
-from backprop_cli.engine.losses.base import Array, ClassWeights, Loss, balanced, check_rows, spread, weights_by_class
+from backprop_cli.engine.arrays import Array, Shape
+from backprop_cli.engine.layer import Activation
+from backprop_cli.engine.losses.base import ClassWeights, Loss, balanced, check_rows, spread, weights_by_class
 from backprop_cli.engine.reading import Scale
 from backprop_cli.engine.targets import Targets
 from backprop_cli.errors import BuildError, DataError

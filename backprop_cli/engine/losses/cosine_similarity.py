@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from backprop_cli.engine.layer import Shape
-from backprop_cli.engine.losses.base import Array, Loss, loss, mean, weigh
+from backprop_cli.engine.arrays import Array, Shape
+from backprop_cli.engine.losses.base import Loss, loss, mean, weigh
 from backprop_cli.errors import BuildError
 
 SMALLEST = 1e-6  # a norm below this counts as this, so that the zero vector has a gradient

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from backprop_cli.engine.layer import Activation, Shape
-from backprop_cli.engine.losses.base import Array, Elementwise, loss
+from backprop_cli.engine.arrays import Array, Shape
+from backprop_cli.engine.layer import Activation
+from backprop_cli.engine.losses.base import Elementwise, loss
 from backprop_cli.engine.reading import Scale
 from backprop_cli.engine.targets import Targets
 from backprop_cli.errors import BuildError, DataError

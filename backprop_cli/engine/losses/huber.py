@@ -5,7 +5,8 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Gt
 
-from backprop_cli.engine.losses.base import Array, Elementwise, loss
+from backprop_cli.engine.arrays import Array
+from backprop_cli.engine.losses.base import Elementwise, loss
 from backprop_cli.registry import Doc
 
 

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from backprop_cli.engine.layer import Activation, Shape
-from backprop_cli.engine.losses.base import Array, Loss, check_rows, loss, mean, weigh
+from backprop_cli.engine.arrays import Array, Shape
+from backprop_cli.engine.layer import Activation
+from backprop_cli.engine.losses.base import Loss, check_rows, loss, mean, weigh
 from backprop_cli.engine.reading import Scale
 from backprop_cli.engine.targets import Targets
 from backprop_cli.errors import BuildError

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from backprop_cli.engine.losses.base import Array, Elementwise, Term, loss, pairs
+from backprop_cli.engine.arrays import Array
+from backprop_cli.engine.losses.base import Elementwise, Term, loss, pairs
 
 
 @loss("mean_absolute_error", "mae", "absolute_error", "l1", "l1_loss")

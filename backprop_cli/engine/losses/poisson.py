@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-from backprop_cli.engine.losses.base import Array, Elementwise, loss
+from backprop_cli.engine.arrays import Array
+from backprop_cli.engine.losses.base import Elementwise, loss
 
 
 @loss("poisson", "poisson_nll", "poisson_nll_loss")

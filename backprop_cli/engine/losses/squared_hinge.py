@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from backprop_cli.engine.losses.base import Array, loss
+from backprop_cli.engine.arrays import Array
+from backprop_cli.engine.losses.base import loss
 from backprop_cli.engine.losses.hinge import Margin
 
 

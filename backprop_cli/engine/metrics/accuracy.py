@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from backprop_cli.engine.metrics.base import Array, Metric, class_ids, metric
+from backprop_cli.engine.arrays import Array
+from backprop_cli.engine.metrics.base import Metric, class_ids, metric
 
 
 @metric("accuracy", "acc", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy", "accuracy_score")

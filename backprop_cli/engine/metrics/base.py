@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-import numpy.typing as npt
 
-from backprop_cli.engine.layer import Shape
+from backprop_cli.engine.arrays import Array, Shape
 from backprop_cli.engine.reading import Reading
 from backprop_cli.engine.scratch import Scratch
 from backprop_cli.errors import BuildError
 from backprop_cli.registry import register, slot
 
-Array = npt.NDArray[Any]
 Measures = Literal["values", "answers", "classes", "probabilities"] | None
 
 

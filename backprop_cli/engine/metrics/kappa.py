@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from backprop_cli.engine.metrics.base import Array, metric
+from backprop_cli.engine.arrays import Array
+from backprop_cli.engine.metrics.base import metric
 from backprop_cli.engine.metrics.matrix import Matrix
 from backprop_cli.registry import Doc
 

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from backprop_cli.engine.metrics.base import Array, Metric
+from backprop_cli.engine.arrays import Array
+from backprop_cli.engine.metrics.base import Metric
 
 
 @dataclass(kw_only=True)

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from backprop_cli.engine.metrics.base import Array, Metric, metric
+from backprop_cli.engine.arrays import Array
+from backprop_cli.engine.metrics.base import Metric, metric
 from backprop_cli.engine.metrics.per_output import rows_of
 
 _LEAST = np.finfo(np.float64).eps

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from backprop_cli.engine.layer import Shape
-from backprop_cli.engine.metrics.base import Array, Measures, Metric
+from backprop_cli.engine.arrays import Array, Shape
+from backprop_cli.engine.metrics.base import Measures, Metric
 from backprop_cli.engine.metrics.report import MAX_MATRIX, confusion_matrix
 from backprop_cli.engine.reading import Reading
 from backprop_cli.errors import BuildError

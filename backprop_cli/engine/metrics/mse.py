@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from backprop_cli.engine.metrics.base import Array, Metric, metric
+from backprop_cli.engine.arrays import Array
+from backprop_cli.engine.metrics.base import Metric, metric
 
 
 @metric("mse", "mean_squared_error", "l2")

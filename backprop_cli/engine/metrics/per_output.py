@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from backprop_cli.engine.metrics.base import Array
+from backprop_cli.engine.arrays import Array
 
 MOMENTS = 4  # rows of a block of `merge`
 

@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-from backprop_cli.engine.metrics.base import Array, metric
+from backprop_cli.engine.arrays import Array
+from backprop_cli.engine.metrics.base import metric
 from backprop_cli.engine.metrics.log_loss import LogLoss
 
 

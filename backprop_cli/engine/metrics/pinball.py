@@ -5,7 +5,8 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Interval
 
-from backprop_cli.engine.metrics.base import Array, Metric, metric
+from backprop_cli.engine.arrays import Array
+from backprop_cli.engine.metrics.base import Metric, metric
 from backprop_cli.engine.metrics.per_output import rows_of
 from backprop_cli.registry import Doc
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from backprop_cli.engine.metrics.base import Array, metric
+from backprop_cli.engine.arrays import Array
+from backprop_cli.engine.metrics.base import metric
 from backprop_cli.engine.metrics.counts import Counts
 
 

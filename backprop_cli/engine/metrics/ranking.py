@@ -7,7 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from backprop_cli.engine.metrics.base import Array, Measures
+from backprop_cli.engine.arrays import Array
+from backprop_cli.engine.metrics.base import Measures
 from backprop_cli.engine.metrics.kept import Kept
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from backprop_cli.engine.arrays import Array
+
 MAX_MATRIX = 1000  # classes; the words of a text would make one of gigabytes
 
 

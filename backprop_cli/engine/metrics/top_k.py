@@ -4,8 +4,9 @@ from typing import Annotated
 
 import numpy as np
 
-from backprop_cli.engine.layer import PositiveInt, Shape
-from backprop_cli.engine.metrics.base import Array, Metric, metric
+from backprop_cli.engine.arrays import Array, Shape
+from backprop_cli.engine.layer import PositiveInt
+from backprop_cli.engine.metrics.base import Metric, metric
 from backprop_cli.engine.reading import Reading
 from backprop_cli.errors import BuildError
 from backprop_cli.registry import Doc

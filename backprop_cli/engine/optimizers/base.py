@@ -1,7 +1,8 @@
 """The base of every optimizer: walks the flat vector block by block and updates it in place.
 
 A block stays in the cache while its gradient and slots are worked through, so a rule of ten NumPy
-calls reads memory once. Adding a rule is `slots` and a few lines of `update`.
+calls reads memory once. Adding a rule is `slots` and a few lines of `update`. Gathering, clipping, decay, the rule and
+the average are in one file because together they are one update.
 """
 
 from __future__ import annotations
@@ -13,17 +14,16 @@ from types import SimpleNamespace
 from typing import Annotated, Any
 
 import numpy as np
-import numpy.typing as npt
 from annotated_types import Gt, Interval
 
-from backprop_cli.engine import kernels as kernel_sets
+from backprop_cli.engine.arrays import Array
+from backprop_cli.engine.kernels import load
 from backprop_cli.engine.layer import NonNegative, PositiveInt
 from backprop_cli.engine.optimizers.groups import BLOCK, LONG_BLOCK, Group, blocks, segments
 from backprop_cli.engine.parameters import ParameterStore, aligned_zeros
 from backprop_cli.errors import CheckpointError
 from backprop_cli.registry import Component, Doc, Registered, register, slot
 
-Array = npt.NDArray[Any]
 FLUSH_EVERY = 200  # updates between two sweeps for denormal numbers, which are up to 100 times slower
 NOTHING = 1e-28  # a slot below this changes no weight; 200 updates of decay by 0.9 keep it a normal float32
 
@@ -147,7 +147,7 @@ class Optimizer(Component):
         whole training and `steps_per_epoch` that of an epoch. Raises BuildError for a group that matches nothing."""
         self.store, self.iteration, self.gathered, self.gathered_rows = store, 0, 0, 0.0
         self._epoch = steps_per_epoch or total_steps
-        self.kernels = kernels or kernel_sets.load("numpy")
+        self.kernels = kernels or load("numpy")
         size, dtype = store.trainable, store.values.dtype
         names = [*self.slots, *["accumulated"] * (self.accumulate > 1), *["average"] * (self.ema is not None)]
         self.memory = {name: aligned_zeros(size, dtype) for name in names}

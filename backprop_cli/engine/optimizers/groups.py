@@ -6,16 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import groupby
-from typing import Annotated, Any
-
-import numpy.typing as npt
+from typing import Annotated
 
 from backprop_cli.engine.layer import NonNegative
 from backprop_cli.engine.parameters import Entry, ParameterStore
 from backprop_cli.errors import BuildError
 from backprop_cli.registry import Doc
 
-Array = npt.NDArray[Any]
 BLOCK = 65_536  # numbers; a block of w, g and two slots stays in the cache while a rule works on it
 LONG_BLOCK = 262_144  # for a rule that is one compiled loop and reads memory once however long the block
 

@@ -4,8 +4,9 @@ from typing import Annotated
 
 import numpy as np
 
+from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.layer import NonNegative
-from backprop_cli.engine.optimizers.base import Array, Beta1, Beta2, Epsilon, Optimizer, optimizer
+from backprop_cli.engine.optimizers.base import Beta1, Beta2, Epsilon, Optimizer, optimizer
 from backprop_cli.registry import Doc
 
 

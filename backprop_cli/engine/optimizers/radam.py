@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from backprop_cli.engine.optimizers.base import Array, Beta1, Beta2, Epsilon, Optimizer, optimizer
+from backprop_cli.engine.arrays import Array
+from backprop_cli.engine.optimizers.base import Beta1, Beta2, Epsilon, Optimizer, optimizer
 
 
 @optimizer("radam")

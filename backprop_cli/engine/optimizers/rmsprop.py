@@ -5,7 +5,8 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Interval
 
-from backprop_cli.engine.optimizers.base import Array, Epsilon, Optimizer, optimizer
+from backprop_cli.engine.arrays import Array
+from backprop_cli.engine.optimizers.base import Epsilon, Optimizer, optimizer
 from backprop_cli.registry import Doc
 
 

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from backprop_cli import build
 from backprop_cli.config import Config
 from backprop_cli.data.batches import Batches
+from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.graph import Network
 from backprop_cli.engine.initializers.base import fans
 from backprop_cli.errors import DivergedError
@@ -28,7 +28,6 @@ from backprop_cli.training.measures import Layers, outputs
 from backprop_cli.training.sums import evaluate
 from backprop_cli.training.threads import limited
 
-Array = npt.NDArray[Any]
 EXAMPLES = 256  # of the training split that dead units and saturation are counted over
 EVERY = 10  # steps between two looks
 LEAST = 20  # steps of a probe, however much work they are

@@ -8,10 +8,8 @@ the same number under random permutations of the targets.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from backprop_cli.config import Config
 from backprop_cli.data.files import Files
@@ -19,10 +17,10 @@ from backprop_cli.data.files.columns import column_names
 from backprop_cli.data.files.layout import guess
 from backprop_cli.data.files.paths import find, format_of
 from backprop_cli.data.loading import load_dataset
+from backprop_cli.engine.arrays import Array
 from backprop_cli.errors import BpError
 from backprop_cli.insight.doctor.edits import Edit, Patient
 
-Array = npt.NDArray[Any]
 NEIGHBOURS = 5
 RELATED = 4.0  # standard deviations from which on targets depend on inputs
 PERMUTATIONS = 50

@@ -9,7 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from backprop_cli.data.look import Column, Look
+from backprop_cli.data.look import Look
+from backprop_cli.data.look_column import Column
 from backprop_cli.errors import UsageError
 from backprop_cli.insight import style
 from backprop_cli.insight.plots import Options

@@ -6,16 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.figure import Figure, SubFigure
 
+from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.graph import INPUT
 from backprop_cli.errors import UsageError
 from backprop_cli.insight import style
 from backprop_cli.insight.plots import Options
 from backprop_cli.insight.view import View
 
-Array = npt.NDArray[Any]
 SHOWN = 64
 COLUMNS = 8
 

@@ -6,25 +6,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
+from matplotlib.patches import Circle, FancyBboxPatch
 
+from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.graph import INPUT, Network
-from backprop_cli.engine.layers.dense import Dense
 from backprop_cli.insight import style
 from backprop_cli.insight.brief import brief, short
+from backprop_cli.insight.edges import RADIUS, WIDE, arc, edges, sources, weighted, weights
 from backprop_cli.insight.layout import BOX, COLUMN, FIRST, Place, places
 from backprop_cli.insight.plots import Options
 from backprop_cli.insight.view import Probe, View, alone
-
-Array = npt.NDArray[Any]
-RADIUS = 0.3
-WIDE = 0.62  # half the width of a layer drawn as a whole
-NUMBERED = 18  # edges between two layers up to which each bears its weight
 
 
 def draw(figure: Figure, views: Sequence[View], options: Options) -> None:
@@ -50,11 +43,11 @@ def panel(figure: Figure | SubFigure, view: View, probe: Probe | None, what: str
     network = view.network
     spots = places(network)
     largest = max(
-        (float(np.abs(_weights(place)).max()) for place in spots.values() if _weighted(spots, place)), default=1
+        (float(np.abs(weights(place)).max()) for place in spots.values() if weighted(spots, place)), default=1
     )
     values = _shown_values(spots, probe)
     for place in spots.values():
-        _edges(ax, spots, place, largest or 1.0)
+        edges(ax, spots, place, largest or 1.0)
     for place in spots.values():
         delta = probe.deltas.get(place.name) if probe else None
         if place.units is None:
@@ -69,7 +62,7 @@ def panel(figure: Figure | SubFigure, view: View, probe: Probe | None, what: str
     top = max(place.top for place in spots.values())
     right = max(place.x for place in spots.values())
     ax.set_xlim(-1.1, right + 1.1)
-    arcs = [_arc(source, place) for place in spots.values() for source in _sources(spots, place)]
+    arcs = [arc(source, place) for place in spots.values() for source in sources(spots, place)]
     _left_out(ax, [node.name for node in network.nodes if node.name not in spots])
     ax.set_ylim(-top - 0.75, top + max(0.95, *arcs, 0))
     title = f"{style.shorten(view.label, 60)}{what}"
@@ -84,7 +77,7 @@ def panel(figure: Figure | SubFigure, view: View, probe: Probe | None, what: str
 
 def _key(spots: dict[str, Place], largest: float, probe: Probe | None) -> str:
     lines = []
-    if any(_weighted(spots, place) for place in spots.values()):
+    if any(weighted(spots, place) for place in spots.values()):
         lines.append(f"edges: weights; vermillion above 0, blue below; the thickest is |w| = {largest:.3g}")
     if probe is not None:
         lines.append("in the nodes: activations; δ = ∂loss/∂z")
@@ -97,35 +90,6 @@ def _shown_values(spots: dict[str, Place], probe: Probe | None) -> dict[str, Arr
     return {name: probe.values[name][0] for name in spots if name in probe.values} if probe else {}
 
 
-def _weights(place: Place) -> Array:
-    assert place.node is not None and isinstance(place.node.layer, Dense)
-    return place.node.layer.W
-
-
-def _weighted(spots: dict[str, Place], place: Place) -> bool:
-    """Whether each weight into the node is an edge of its own."""
-    if place.node is None or not isinstance(place.node.layer, Dense) or place.units is None:
-        return False
-    return any(source.units is not None for source in _sources(spots, place))
-
-
-def _edges(ax: Axes, spots: dict[str, Place], place: Place, largest: float) -> None:
-    for source in _sources(spots, place):
-        if place.depth - source.depth > 1:  # past other columns: an arc above them
-            start, end = (source.x, source.top - 0.1), (place.x, place.top - 0.1)
-            rad = -2 * _arc(source, place) / (place.x - source.x)
-            arrow = FancyArrowPatch(start, end, connectionstyle=f"arc3,rad={rad}", arrowstyle="-|>", mutation_scale=12,
-                                    color=style.GREY, linewidth=1.3, zorder=1)  # fmt: skip
-            ax.add_patch(arrow)
-        elif source.units is not None and place.units is not None and _weighted(spots, place):
-            _weight_lines(ax, source, place, _weights(place), largest)
-        elif source.units is not None and place.units is not None and len(source.units) == len(place.units):
-            lines = [[(source.x, a), (place.x, b)] for a, b in zip(source.units, place.units, strict=True)]
-            ax.add_collection(LineCollection(lines, colors=style.GREY, linewidths=0.9, zorder=1))
-        else:
-            _band(ax, source, place)
-
-
 def _left_out(ax: Axes, names: Sequence[str]) -> None:
     """In place of the middle of a deep network: which layers are not drawn."""
     if not names:
@@ -136,42 +100,6 @@ def _left_out(ax: Axes, names: Sequence[str]) -> None:
     for side in (-1, 1):
         ends = [x + side * WIDE, x + side * (COLUMN - WIDE)]
         ax.plot(ends, [0, 0], ":", color=style.GREY, linewidth=2)
-
-
-def _sources(spots: dict[str, Place], place: Place) -> list[Place]:
-    """What a node reads, as far as it is drawn."""
-    return [spots[name] for name in (place.node.inputs if place.node else ()) if name in spots]
-
-
-def _arc(source: Place, place: Place) -> float:
-    """How far, in inches, the arc of a connection past other columns rises; 0 between neighbours."""
-    columns = place.depth - source.depth
-    return min(0.32 * columns, 1.3) if columns > 1 else 0.0
-
-
-def _weight_lines(ax: Axes, source: Place, place: Place, weights: Array, largest: float) -> None:
-    lines, tints, widths = [], [], []
-    for i, a in enumerate(source.units or []):
-        for j, b in enumerate(place.units or []):
-            share = abs(float(weights[i, j])) / largest
-            lines.append([(source.x, a), (place.x, b)])
-            tints.append((*to_rgb(style.VERMILLION if weights[i, j] > 0 else style.BLUE), 0.25 + 0.75 * share))
-            widths.append(0.5 + 3.2 * share)
-            if weights.size <= NUMBERED:
-                at = 0.66
-                ax.text(source.x + at * (place.x - source.x), a + at * (b - a), f"{weights[i, j]:.2f}", fontsize=7,
-                        ha="center", va="center", zorder=2,
-                        bbox={"facecolor": style.paper(), "edgecolor": "none", "pad": 0.6, "alpha": 0.85})  # fmt: skip
-    ax.add_collection(LineCollection(lines, colors=tints, linewidths=widths, zorder=1))
-
-
-def _band(ax: Axes, source: Place, place: Place) -> None:
-    """All connections between two layers as one area, as tall at each end as the layer there."""
-    left, right = source.height / 2 - 0.15, place.height / 2 - 0.15
-    inner = [source.x + (RADIUS if source.units else WIDE), place.x - (RADIUS if place.units else WIDE)]
-    xs = [inner[0], inner[1], inner[1], inner[0]]
-    ys = [source.y + left, place.y + right, place.y - right, source.y - left]
-    ax.fill(xs, ys, color=style.GREY, alpha=0.22, linewidth=0, zorder=0)
 
 
 def _units(ax: Axes, place: Place, values: dict[str, Array], delta: Array | None) -> None:

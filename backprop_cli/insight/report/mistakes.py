@@ -5,14 +5,12 @@ from __future__ import annotations
 import base64
 import io
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from backprop_cli.engine.arrays import Array
 from backprop_cli.insight.view import Answers, View
 
-Array = npt.NDArray[Any]
 LARGEST = 96  # pixels along the longer side of a picture
 
 

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.layers.batch_norm import BatchNorm
 from backprop_cli.insight.trace.lines import Line, Value, number, signed, source, total
-from backprop_cli.insight.trace.step import Array, Step, Written
+from backprop_cli.insight.trace.step import Step, Written
 
 
 def write(step: Step, layer: BatchNorm) -> Written:

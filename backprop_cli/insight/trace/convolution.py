@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from backprop_cli.engine.layers.conv1d import Conv1d
 from backprop_cli.engine.layers.conv2d import Conv2d
 from backprop_cli.insight.trace.lines import Line, Value, number, products, signed, source, total
 from backprop_cli.insight.trace.step import Step, Written
 
-Array = npt.NDArray[Any]
 Index = tuple[int, ...]
 
 

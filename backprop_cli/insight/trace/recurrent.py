@@ -1,7 +1,8 @@
 """The sums of a small rnn, lstm or gru, step by step and back through time.
 
 Everything is worked out here once more from x, the parameters and dL/dy, by the equations in the layers' docstrings;
-`trace` shows it only where it ends in the numbers that the engine has.
+`trace` shows it only where it ends in the numbers that the engine has. The three layers are in one file because they
+share the walk through time and the way in which a step is written.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.layers.gru import GRU
 from backprop_cli.engine.layers.lstm import LSTM
 from backprop_cli.engine.layers.recurrent import Recurrent
@@ -20,7 +21,6 @@ from backprop_cli.engine.layers.rnn import RNN
 from backprop_cli.insight.trace.lines import Line, Value, number, products, signed, source, total
 from backprop_cli.insight.trace.step import Step, Written
 
-Array = npt.NDArray[Any]
 GATES = {RNN: "h", LSTM: "ifgo", GRU: "zrn"}  # the letters of the blocks of W, U and b
 
 

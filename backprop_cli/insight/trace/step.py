@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
-import numpy.typing as npt
-
+from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.losses.base import Term
 from backprop_cli.insight.trace.lines import Line
 
-Array = npt.NDArray[Any]
 READABLE = 12  # units of a layer up to which every sum is written out
 
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from backprop_cli.engine.arrays import Array
 from backprop_cli.insight.trace.step import READABLE, Trace
-
-Array = npt.NDArray[Any]
 
 
 def as_json(found: Trace) -> dict[str, Any]:

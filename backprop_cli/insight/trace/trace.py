@@ -13,10 +13,10 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from backprop_cli import build
 from backprop_cli.config import Config
+from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.gradcheck import derivative, relative_error
 from backprop_cli.engine.graph import Network, Node
 from backprop_cli.engine.layer import Layer
@@ -33,7 +33,6 @@ from backprop_cli.insight.trace.arithmetic import dense_backward, dense_forward,
 from backprop_cli.insight.trace.step import READABLE, Gradient, Parameter, Step, Trace, Written
 from backprop_cli.insight.view import alone
 
-Array = npt.NDArray[Any]
 MOST_FLOPS = 600  # of a layer whose sums are written out: 300 products forward
 WAYS = {
     Conv1d: convolution.write,

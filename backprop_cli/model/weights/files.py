@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from backprop_cli.data.files.arrays import read_npz
 from backprop_cli.data.files.paths import missing
+from backprop_cli.engine.arrays import Array
 from backprop_cli.errors import BpError, DataError
 from backprop_cli.model.model import Model
 from backprop_cli.model.weights import keras2
@@ -21,7 +21,6 @@ from backprop_cli.runs.checkpoints import tensors
 from backprop_cli.runs.checkpoints.checkpoint import CheckpointFile
 from backprop_cli.runs.checkpoints.header import MAX_HEADER, parse
 
-Array = npt.NDArray[Any]
 Kind = Literal["bp", "torch", "keras"]
 BFLOAT16 = "BF16"  # as safetensors call it; NumPy has no such type
 MAX_BYTES = 16 << 30  # of all arrays together

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.graph import Network
 from backprop_cli.engine.layer import Layer
 from backprop_cli.errors import did_you_mean, suggest
@@ -17,7 +16,6 @@ from backprop_cli.model.weights import flat, keras, torch
 from backprop_cli.model.weights.files import Foreign
 from backprop_cli.model.weights.modules import Module, modules
 
-Array = npt.NDArray[Any]
 Arrays = dict[str, Array]
 
 

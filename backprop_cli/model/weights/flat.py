@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
+from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.graph import INPUT, Network, Node
 from backprop_cli.engine.layer import Activation
 
-Array = npt.NDArray[Any]
 KEEPS = ("dropout", "gaussian_noise", "batch_norm", "layer_norm", "rms_norm")  # each number stays at its place
 ALONG_TIME = ("conv1d", "max_pool1d", "avg_pool1d")  # PyTorch's have channels first; its recurrent layers do not
 

@@ -7,13 +7,10 @@ attention keeps heads apart. A function raises KeyError where the layer is anoth
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-import numpy.typing as npt
-
+from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.layer import Layer
 
-Array = npt.NDArray[Any]
 Arrays = dict[str, Array]
 
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
 
-import numpy.typing as npt
-
+from backprop_cli.engine.arrays import Array
 from backprop_cli.model.weights.files import Foreign
 
-Array = npt.NDArray[Any]
 #: what in a PyTorch name belongs to the layer before it
 _TORCH_PARTS = re.compile(
     r"(?:(.*)\.)?(weight|bias|running_mean|running_var|num_batches_tracked|[qkv]_proj_weight|in_proj_(?:weight|bias)"

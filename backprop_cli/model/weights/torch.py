@@ -8,14 +8,12 @@ where the module is another one. https://docs.pytorch.org/docs/stable/nn.html
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.layer import Layer
 
-Array = npt.NDArray[Any]
 Arrays = dict[str, Array]
 
 

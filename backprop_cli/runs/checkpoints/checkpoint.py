@@ -12,15 +12,13 @@ from typing import Any
 from zlib import crc32
 
 import numpy as np
-import numpy.typing as npt
 
 from backprop_cli.errors import CheckpointError
 from backprop_cli.runs.checkpoints import tensors
 from backprop_cli.runs.checkpoints.header import FORMAT, MAX_HEADER, check, parse
-from backprop_cli.runs.checkpoints.tensors import Entry
+from backprop_cli.runs.checkpoints.tensors import Array, Entry
 from backprop_cli.runs.plain import failure, open_plain
 
-Array = npt.NDArray[Any]
 PIECE = 1 << 24  # bytes checked at a time
 MAX_UNKNOWN = 64 << 20
 

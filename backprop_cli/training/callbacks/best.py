@@ -7,15 +7,13 @@ from math import isfinite
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.metrics.base import Metric, larger_is_better
 from backprop_cli.engine.parameters import ParameterStore
 from backprop_cli.errors import UsageError, expected
 from backprop_cli.training.loop import Callback, Loop, Row
 from backprop_cli.training.options import EarlyStopping
-
-Array = npt.NDArray[Any]
 
 
 class Best(Callback):

@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from backprop_cli.engine.arrays import Array
 from backprop_cli.errors import DivergedError
 from backprop_cli.runs.metrics_log import MetricsLog, repair
 from backprop_cli.training.divergence import first_nonfinite
 from backprop_cli.training.loop import Callback, Loop
 from backprop_cli.training.measures import Layers, norms, outputs, ratio, trained
 
-Array = npt.NDArray[Any]
 EVERY = 100  # steps; a look costs less than a step, even with a network of four units
 
 

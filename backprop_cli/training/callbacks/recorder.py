@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-import numpy.typing as npt
-
+from backprop_cli.engine.arrays import Array
 from backprop_cli.errors import BpError, DivergedError, InterruptedRunError, RunError
 from backprop_cli.runs.batch import write_batch
 from backprop_cli.runs.checkpoints import saved
@@ -19,7 +18,6 @@ from backprop_cli.runs.metrics_log import MetricsLog, repair
 from backprop_cli.training.callbacks.best import Best
 from backprop_cli.training.loop import Callback, Loop, Row
 
-Array = npt.NDArray[Any]
 SECONDS_BETWEEN = 1.0  # epochs shorter than this share a checkpoint
 SHARE = 0.02  # of the time that checkpoints may take, where the config does not say when to write them
 

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.battery import Padded, Projection
 from backprop_cli.engine.graph import INPUT, Network, Node
-from backprop_cli.engine.layer import Array
 from backprop_cli.errors import BuildError, DataError
 from backprop_cli.registry import make
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.battery import Padded, Part, Projection
 from backprop_cli.engine.graph import INPUT, Network, Node
-from backprop_cli.engine.layer import Array
 from backprop_cli.registry import make
 
 REFERENCE = Path(__file__).parents[2] / "reference" / "sequences.npz"

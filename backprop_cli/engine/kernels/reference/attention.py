@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
+
+from backprop_cli.engine.arrays import Array
 
 __all__ = ["attention_softmax", "attention_softmax_backward"]
-
-Array = npt.NDArray[Any]
 
 
 def attention_softmax(scores: Array, row: Array) -> None:

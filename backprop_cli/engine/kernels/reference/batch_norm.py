@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
+from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.kernels.reference.channels import sum_channels
 
 __all__ = ["batch_norm", "batch_norm_gradient", "batch_statistics"]
-
-Array = npt.NDArray[Any]
 
 
 def batch_statistics(x: Array, mean: Array, variance: Array, tile: Array, scratch: Array) -> None:

@@ -4,14 +4,11 @@ alone would be all overhead. `tile` (S, C) is scratch memory that makes the inne
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
+
+from backprop_cli.engine.arrays import Array
 
 __all__ = ["add_channels", "add_channels_relu", "channels_relu_gradient", "sum_channels"]
-
-Array = npt.NDArray[Any]
 
 
 def add_channels(y: Array, b: Array, tile: Array) -> None:

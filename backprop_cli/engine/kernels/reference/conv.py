@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from numpy.lib.stride_tricks import as_strided
 
+from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.window import Axis
 
 __all__ = [
@@ -27,7 +26,6 @@ __all__ = [
     "kernel_gradient",
 ]
 
-Array = npt.NDArray[Any]
 WIDE = 4  # channels from which copying whole window rows beats copying cell by cell
 
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
+
+from backprop_cli.engine.arrays import Array
 
 __all__ = ["add_bias", "add_bias_relu", "bias_gradient", "bias_relu_gradient"]
-
-Array = npt.NDArray[Any]
 
 
 def add_bias(z: Array, b: Array) -> None:

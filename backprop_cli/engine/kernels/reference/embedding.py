@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
+
+from backprop_cli.engine.arrays import Array
 
 __all__ = ["scatter_rows"]
-
-Array = npt.NDArray[Any]
 
 
 def scatter_rows(ids: Array, rows: Array, work: Array, table: Array) -> None:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
+
+from backprop_cli.engine.arrays import Array
 
 __all__ = ["gather", "gather_scaled"]
-
-Array = npt.NDArray[Any]
 
 
 def gather(source: Array, rows: Array, x: Array) -> None:

@@ -6,16 +6,13 @@ gamma and beta are (G, c); mean and inverse (n, 1, G, 1) are left by the forward
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
+from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.kernels.reference.channels import sum_channels
 
 __all__ = ["group_norm", "group_norm_gradient"]
 
-Array = npt.NDArray[Any]
 WITHIN = (1, 3)  # the axes of a group
 
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy.typing as npt
+from backprop_cli.engine.arrays import Array
 
 __all__ = ["inner"]
-
-Array = npt.NDArray[Any]
 
 
 def inner(a: Array, b: Array) -> float:

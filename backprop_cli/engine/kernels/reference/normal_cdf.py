@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
+
+from backprop_cli.engine.arrays import Array
 
 __all__ = ["normal_cdf"]
 
-Array = npt.NDArray[Any]
 
 # Hart et al. 1968, Computer Approximations, no. 5666, as given by West 2005, Wilmott Magazine May: 70
 NUMERATOR = (

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from backprop_cli.engine.arrays import Array
 
 __all__ = ["adam_update", "moments_update", "momentum_update", "rmsprop_update", "sgd_update"]
 

@@ -6,16 +6,12 @@ first of the two passes left; a layer keeps it for the gradient.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
+from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.window import Axis
 
 __all__ = ["avg_pool", "avg_pool_gradient", "max_pool", "max_pool_gradient"]
-
-Array = npt.NDArray[Any]
 
 
 def max_pool(x: Array, middle: Array, y: Array, rows: Axis, columns: Axis) -> None:

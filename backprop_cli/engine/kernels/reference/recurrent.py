@@ -6,14 +6,12 @@ Projections come as rows, (N, G H), the way the matrix products give them; gates
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
+
+from backprop_cli.engine.arrays import Array
 
 __all__ = ["gru_gates", "gru_mix", "gru_unmix", "lstm_walk", "lstm_walk_back"]
 
-Array = npt.NDArray[Any]
 
 # what turns tanh into σ for i, f and o, and leaves g alone
 _SCALE = {np.dtype(t): np.array([0.5, 0.5, 1.0, 0.5], t).reshape(4, 1, 1) for t in (np.float32, np.float64)}

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
+from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.kernels.reference.channels import sum_channels
 
 __all__ = ["rms_norm", "rms_norm_gradient"]
-
-Array = npt.NDArray[Any]
 
 
 def rms_norm(x: Array, y: Array, gamma: Array, inverse: Array, epsilon: float) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
+
+from backprop_cli.engine.arrays import Array
 
 __all__ = ["class_log", "class_slope", "softmax"]
 
-Array = npt.NDArray[Any]
 SMALLEST = 1e-25  # a probability below this has lost digits on its way to 0
 
 

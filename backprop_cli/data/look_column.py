@@ -1,0 +1,131 @@
+"""One column of a table before anything is trained: its kind, gaps and values, and what looks wrong with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+
+from backprop_cli.data.files.layout import UNNAMED, Layout
+from backprop_cli.data.files.table import MAX_CATEGORIES
+from backprop_cli.data.files.values import looks_like_numbers
+
+BOOLEANS = ({"yes", "no"}, {"true", "false"}, {"y", "n"}, {"t", "f"}, {"ja", "nein"}, {"on", "off"}, {"oui", "non"})
+EXAMPLES = 3
+_FEWEST = 10  # rows from which on distinct values tell something
+_WORDS = 4  # words a value from which on a column is text
+
+
+@dataclass
+class Column:
+    """What is seen of one column. `width` is the number of columns of x that it becomes, None for none."""
+
+    name: str
+    type: str  # number, category, boolean, date, text, id, constant
+    missing: int
+    distinct: int
+    examples: list[str]
+    width: int | None
+    notes: list[str] = field(default_factory=list)
+    range: list[Any] | None = None  # of numbers and dates: least, mean, largest
+    frequent: list[list[Any]] | None = None  # of the others: the most frequent values and how often they are there
+    role: str = "feature"
+    values: Any = field(default=None, repr=False)  # the Arrow column as it is read
+
+    def as_dict(self) -> dict[str, Any]:
+        """What is printed with --json."""
+        keys = ("name", "type", "role", "missing", "distinct", "examples", "width", "range", "frequent", "notes")
+        return {key: getattr(self, key) for key in keys}
+
+
+def column_of(name: str, raw: Any, values: Any, layout: Layout, categorical: bool) -> Column:
+    """What is seen of a column: `raw` as it is written, `values` as it is read."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    counts = pc.value_counts(values.cast(pa.string()) if pa.types.is_dictionary(values.type) else values).to_pylist()
+    counts = [each for each in counts if each["values"] is not None]
+    known = len(values) - values.null_count
+    numeric = pa.types.is_integer(values.type) or pa.types.is_floating(values.type) or pa.types.is_decimal(values.type)
+    dated = numeric and not (
+        pa.types.is_integer(raw.type) or pa.types.is_floating(raw.type) or _is_number_text(raw, layout, name)
+    )
+    notes: list[str] = []
+    kind, width = "category", len(counts) or 1
+    texts = [str(each["values"]) for each in counts]
+    if len(counts) <= 1:
+        kind, width = "constant", 1
+        notes.append("is empty: leave it out" if not counts else "has one value only: it says nothing")
+    elif dated:
+        kind, width = "date", 1
+    elif pa.types.is_boolean(values.type) or (numeric and {float(each["values"]) for each in counts} == {0.0, 1.0}):
+        kind, width = "boolean", 1
+    elif numeric and not categorical:
+        kind, width = "number", 1
+        if _numbers_rows(values, known):
+            kind = "id"
+            notes.append("numbers the rows: leave it out")
+    elif len(counts) == 2 and {text.strip().lower() for text in texts} in BOOLEANS:
+        kind = "boolean"
+    elif sum(len(text.split()) for text in texts) > _WORDS * len(texts):
+        kind = "text"
+    elif known == len(counts) >= _FEWEST or (len(counts) > MAX_CATEGORIES and len(counts) > known / 2):
+        kind = "id"
+        notes.append("has another value in nearly every row: leave it out")
+    elif len(counts) > MAX_CATEGORIES and not categorical:
+        notes.append(f"has more than {MAX_CATEGORIES} categories: list it under dataset.categorical, or leave it out")
+    if not numeric and looks_like_numbers(texts):
+        notes.append(f"numbers written as text, such as {texts[0]!r}: set dataset.decimal, thousands or na_values")
+    folded = {text.strip().casefold() for text in texts}
+    if not numeric and len(folded) < len(set(texts)):
+        notes.append("values that differ only in case or in spaces around them")
+    if UNNAMED.fullmatch(name):
+        notes.append("has no name, as an index that pandas has saved: it is left out")
+    if kind == "text":
+        width_of: int | None = None
+    else:
+        width_of = width
+    found = Column(name, kind, values.null_count, len(counts), _examples(raw), width_of, notes, values=values)
+    if kind == "date" or (numeric and not categorical and counts):
+        low_high, mean = pc.min_max(values).as_py(), pc.mean(values).as_py()
+        found.range = [low_high["min"], mean, low_high["max"]]
+        if kind == "date":
+            found.range = [(date(1970, 1, 1) + timedelta(days=float(each))).isoformat() for each in found.range]
+    else:
+        most = sorted(counts, key=lambda each: (-each["counts"], str(each["values"])))[:5]
+        found.frequent = [[str(each["values"]), each["counts"]] for each in most]
+    return found
+
+
+def _is_number_text(raw: Any, layout: Layout, name: str) -> bool:
+    """Whether text was read as numbers, and not as dates."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_decimal(raw.type):
+        return True
+    if not pa.types.is_string(raw.type) or name in layout.dates:
+        return False
+    return not pc.any(pc.match_substring_regex(raw, r"^\d{4}-\d\d-\d\d$")).as_py()
+
+
+def _numbers_rows(values: Any, known: int) -> bool:
+    import pyarrow as pa
+
+    if not pa.types.is_integer(values.type) or values.null_count or known < _FEWEST:
+        return False
+    numbers = values.to_numpy()
+    return bool(np.array_equal(numbers, numbers[0] + np.arange(len(numbers))))
+
+
+def _examples(raw: Any) -> list[str]:
+    """The first different values, as they are written."""
+    found: dict[str, None] = {}
+    for value in raw.slice(0, 1000).to_pylist():
+        if value is not None:
+            found.setdefault(value.decode(errors="replace") if isinstance(value, bytes) else str(value))
+        if len(found) == EXAMPLES:
+            break
+    return [text if len(text) <= 40 else text[:37] + "…" for text in found]

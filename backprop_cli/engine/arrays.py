@@ -1,0 +1,8 @@
+"""The types of arrays and shapes, for the engine and every room above it."""
+
+from typing import Any, TypeAlias
+
+import numpy.typing as npt
+
+Array: TypeAlias = npt.NDArray[Any]
+Shape: TypeAlias = tuple[int, ...]
