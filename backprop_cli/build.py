@@ -20,7 +20,8 @@ from backprop_cli.data.dataset import Dataset
 from backprop_cli.data.kept import check_kept, keep
 from backprop_cli.data.loading import load_dataset
 from backprop_cli.data.pipeline import fit_transforms, load_transforms_state
-from backprop_cli.data.schema import Schema, schema_of
+from backprop_cli.data.schema import Schema
+from backprop_cli.data.settled import schema_of
 from backprop_cli.data.transform import Transform
 from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.graph import Network

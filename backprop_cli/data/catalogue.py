@@ -11,6 +11,7 @@ from backprop_cli.data.dataset import Dataset
 from backprop_cli.data.loading import load_dataset
 from backprop_cli.data.look import look_at_dataset
 from backprop_cli.data.progress import Show
+from backprop_cli.data.sample_files import sample_path, text_names
 from backprop_cli.data.source import Source
 from backprop_cli.data.tfds import Tfds, default_data_dir
 from backprop_cli.errors import DataError, UnknownNameError, expected
@@ -102,8 +103,8 @@ def get(
 
 
 def _summary(name: str, source: Source, progress: Show | None = None) -> dict[str, Any]:
-    if isinstance(source, sample.Sample) and name in sample.text_names():
-        path = sample.sample_path(name)
+    if isinstance(source, sample.Sample) and name in text_names():
+        path = sample_path(name)
         text = path.read_text(encoding="utf-8")
         size = {"characters": len(text), "different_characters": len(set(text)), "bytes": path.stat().st_size}
         about = {"name": name, "source": "sample", "prepared": True, "splits": None, **size, "path": str(path)}

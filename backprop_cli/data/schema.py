@@ -6,15 +6,12 @@ Everything here was settled or learnt on the training data, travels in the model
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import numpy as np
 from annotated_types import Ge
 from pydantic import BaseModel, ConfigDict, Field
 
-from backprop_cli.data.dataset import Dataset
 from backprop_cli.data.files.matrix import Columns
-from backprop_cli.data.fingerprint import fingerprint
 
 TEXT = "text"  # the dtype of rows that are strings
 Size = Annotated[int, Ge(0)]
@@ -57,26 +54,3 @@ class Schema(BaseModel):
     images: Images | None = None
     text: Text | None = None
     fingerprint: str | None = None  # of the training data
-
-
-def schema_of(dataset: Dataset) -> Schema:
-    """What a dataset has settled, to be kept with the model."""
-    first = next(iter(dataset.splits.values()))
-    return Schema(
-        shape=first.x.shape[1:],
-        dtype=_name(first.x.dtype),
-        target_shape=first.y.shape[1:],
-        target_dtype=_name(first.y.dtype),
-        features=dataset.features,
-        targets=dataset.targets,
-        classes=dataset.classes,
-        table=dataset.table,
-        weight=dataset.weight,
-        images=dataset.images,
-        text=dataset.text,
-        fingerprint=fingerprint(dataset),
-    )
-
-
-def _name(dtype: np.dtype[Any]) -> str:
-    return TEXT if dtype.kind in "SUO" else dtype.name

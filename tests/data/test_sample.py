@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from backprop_cli import registry
-from backprop_cli.data.sample import FOLDER, Sample, names, sample_path, text_names
+from backprop_cli.data.sample import Sample, names
+from backprop_cli.data.sample_files import FOLDER, sample_path, text_names
 from backprop_cli.errors import DataError, UnknownNameError
 
 HERE = Path()

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from backprop_cli.data.sample import sample_path
+from backprop_cli.data.sample_files import sample_path
 from backprop_cli.errors import DataError, suggest
 
 SUFFIXES = {

@@ -16,32 +16,13 @@ import numpy as np
 from backprop_cli.data import splits
 from backprop_cli.data.arrays import Array
 from backprop_cli.data.dataset import Dataset
+from backprop_cli.data.sample_files import FOLDER, names, sample_path, text_names
 from backprop_cli.data.source import Source, source
-from backprop_cli.errors import UnknownNameError, expected
+from backprop_cli.errors import UnknownNameError
 from backprop_cli.registry import Doc
 
 if TYPE_CHECKING:
     from backprop_cli.data.schema import Schema
-
-FOLDER = Path(__file__).parent
-
-
-def names() -> list[str]:
-    """The samples of arrays that ship, sorted."""
-    return sorted(path.stem for path in FOLDER.glob("*.npz"))
-
-
-def text_names() -> list[str]:
-    """The samples of text that ship, sorted."""
-    return sorted(path.stem for path in FOLDER.glob("*.txt"))
-
-
-def sample_path(name: str) -> Path:
-    """The file of a sample. Raises UnknownNameError with the nearest name."""
-    for path in (FOLDER / f"{name}.npz", FOLDER / f"{name}.txt"):
-        if path.is_file():
-            return path
-    raise UnknownNameError(f"unknown sample {name!r}; {expected(name, names() + text_names())}")
 
 
 @source("sample")

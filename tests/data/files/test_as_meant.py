@@ -17,7 +17,7 @@ from pyarrow import feather, parquet
 from backprop_cli import registry
 from backprop_cli.data.files.opened import arrow_input
 from backprop_cli.data.inputs import read_inputs
-from backprop_cli.data.schema import schema_of
+from backprop_cli.data.settled import schema_of
 from backprop_cli.errors import DataError
 
 CONFIG = """

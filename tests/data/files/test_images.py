@@ -9,7 +9,8 @@ from PIL import Image
 
 from backprop_cli import registry
 from backprop_cli.data.inputs import read_inputs
-from backprop_cli.data.schema import Schema, schema_of
+from backprop_cli.data.schema import Schema
+from backprop_cli.data.settled import schema_of
 from backprop_cli.errors import DataError
 
 

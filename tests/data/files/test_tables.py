@@ -14,7 +14,8 @@ from backprop_cli import registry
 from backprop_cli.data.files.matrix import Unseen
 from backprop_cli.data.files.order import dealt
 from backprop_cli.data.inputs import read_inputs
-from backprop_cli.data.schema import Schema, schema_of
+from backprop_cli.data.schema import Schema
+from backprop_cli.data.settled import schema_of
 from backprop_cli.errors import DataError
 
 FLOWERS = "width,height,color,species\n" + "".join(

@@ -7,7 +7,8 @@ import pytest
 
 from backprop_cli import registry
 from backprop_cli.data.inputs import read_inputs
-from backprop_cli.data.schema import Schema, schema_of
+from backprop_cli.data.schema import Schema
+from backprop_cli.data.settled import schema_of
 from backprop_cli.errors import DataError
 
 TEXT = "the cat sat. The dog\r\nsat, too: don't! " * 20
