@@ -1,11 +1,38 @@
 """`python -m backprop_cli` is `bp`."""
 
+import atexit
+import gc
+import os
 import signal
+import sys
+import threading
+from contextlib import suppress
 
 if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # Ctrl-C while modules are imported is no traceback
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+gc.set_threshold(50_000)  # imports make many objects and no garbage; looking for it takes a tenth of a short command
 
-from backprop_cli.cli.main import main
+from backprop_cli.cli import main as cli  # noqa: E402  # after what makes imports quick and quiet
+
+
+def main() -> None:
+    """Entry point of `bp`; see `cli.main`.
+
+    Python is not taken down piece by piece: that takes a sixth of a short command, and aborts it where a library's
+    thread still holds something of Python's. What has to be done at the end is done.
+    """
+    try:
+        cli.main()
+    except SystemExit as done:
+        if not isinstance(done.code, int):
+            raise
+        threading._shutdown()  # type: ignore[attr-defined]  # waits for threads, as multiprocessing's processes do
+        atexit._run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(done.code)
+
 
 if __name__ == "__main__":
     main()

@@ -25,7 +25,7 @@ NOT_SHOWN = {"adding_lstm", "char_transformer", "clip_rnn", "exploding", "explod
 
 
 def test_digits_get_the_same_class(tmp_path: Path) -> None:
-    """configs/mnist.yaml after an epoch, on the images that ship; scripts/measure_onnx.py asks all 10,000."""
+    """configs/mnist.yaml after an epoch, on the images that ship; scripts/measure_models.py asks all 10,000."""
     overrides = [*OFFLINE["mnist"], "trainer.epochs=1"]
     train(load_config(ROOT / "configs" / "mnist.yaml", overrides), run_dir=tmp_path / "run")
     model = load(tmp_path / "run")
