@@ -167,12 +167,15 @@ def _or(*forms: Schema) -> Schema:
 
 
 def _plain(made: Any) -> Any:
-    """pydantic's schema (draft 2020-12) without its titles, tuples in draft 7's words."""
+    """pydantic's schema (draft 2020-12) without its titles, tuples in draft 7's words. Its versions write whole bounds
+    as 0 or 0.0, and a constant with or without its enum: here always 0, and without."""
     if isinstance(made, list):
         return [_plain(each) for each in made]
     if not isinstance(made, dict):
-        return made
+        return int(made) if isinstance(made, float) and made.is_integer() else made
     made = {key: _plain(value) for key, value in made.items() if key != "title" or not isinstance(value, str)}
+    if "const" in made:
+        made.pop("enum", None)
     if "prefixItems" in made:
         made["items"] = made.pop("prefixItems")
         made["additionalItems"] = False
