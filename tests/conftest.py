@@ -73,7 +73,8 @@ class Finished:
 
 #: what takes its time -> the files and folders of tests that do it; a test that asks for `bp` starts processes
 TAKES_TIME = {
-    "process": ["cli/test_unix.py", "cli/test_live.py", "cli/test_completion.py", "commands/sweep",
+    "process": ["board/test_board.py",
+                "cli/test_unix.py", "cli/test_live.py", "cli/test_completion.py", "commands/sweep",
                 "data/test_cache.py", "data/test_large.py", "data/test_tfds.py", "data/test_without_tfds.py",
                 "reliability", "runs/checkpoints", "training/test_signals.py"],
     "draws": ["insight/plots", "insight/report", "insight/trace"],

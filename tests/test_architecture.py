@@ -32,8 +32,21 @@ MAY = {
     "build": {"config", "data", "engine", "model", "runs", "training"},
     "commands": {"build", "config", "configs", "data", "engine", "model", "runs", "training"},
     "insight": {"build", "commands", "config", "data", "engine", "model", "runs", "training"},
+    "board": {"commands", "config", "insight", "runs"},
     "sklearn": {"build", "commands", "config", "data", "engine", "model", "runs", "training"},
-    "cli": {"build", "commands", "config", "configs", "data", "engine", "insight", "model", "runs", "training"},
+    "cli": {
+        "board",
+        "build",
+        "commands",
+        "config",
+        "configs",
+        "data",
+        "engine",
+        "insight",
+        "model",
+        "runs",
+        "training",
+    },
 }
 #: everybody may import these; onnx is an interface
 FREE = {"errors", "registry", "onnx", "seeds", "reading", "consent", "__init__"}

@@ -35,12 +35,17 @@ def overview(runs: Path) -> list[dict[str, Any]]:
     for path in sorted(runs.iterdir()) if runs.is_dir() else []:
         if path.name.startswith(".") or not path.is_dir():
             continue
-        try:
-            run = RunDirectory(path)
-            rows.append(_row(path, {**run.info, "id": run.id, "status": run.status, "metrics": measured(run)}))
-        except (BpError, AttributeError, TypeError):
-            rows.append(_row(path, {"status": "sweep" if (path / SWEEP).is_file() else "unreadable"}))
+        rows.append(row_of(path))
     return sorted(rows, key=lambda row: moment(row["started"]))
+
+
+def row_of(path: Path) -> dict[str, Any]:
+    """The row of one run, or of what lies where a run could."""
+    try:
+        run = RunDirectory(path)
+        return _row(path, {**run.info, "id": run.id, "status": run.status, "metrics": measured(run)})
+    except (BpError, AttributeError, TypeError):
+        return _row(path, {"status": "sweep" if (path / SWEEP).is_file() else "unreadable"})
 
 
 def measured(run: RunDirectory) -> dict[str, Any]:

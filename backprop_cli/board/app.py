@@ -1,0 +1,165 @@
+"""The addresses of the board: one page, its files, and JSON about the runs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from backprop_cli import __version__
+from backprop_cli.board.commands import Commands
+from backprop_cli.board.facts import Facts
+from backprop_cli.board.live import Live
+from backprop_cli.board.shelf import Shelf
+from backprop_cli.commands.columns import near
+from backprop_cli.errors import BpError, UsageError
+from backprop_cli.runs.json_text import dumps
+from backprop_cli.runs.listing import matching, order, value
+
+PAGE = Path(__file__).parent / "page"
+CHARTS = Path(__file__).parents[1] / "insight/report/page"
+#: what a page may load, and where it lies
+FILES = {
+    **{path.name: path for path in sorted(PAGE.iterdir())},
+    "chart.js": CHARTS / "chart.js",
+    "report.css": CHARTS / "report.css",
+}
+TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
+ROWS = 500  # of the table at a time, at most
+SPARKS = 100
+KEYS = 200  # characters of what is asked for: columns, conditions
+
+
+def app(shelf: Shelf) -> Starlette:
+    """The board as an ASGI application."""
+    live, facts, commands = Live(shelf), Facts(shelf), Commands(shelf)
+
+    @asynccontextmanager
+    async def looking(_: Starlette) -> AsyncIterator[None]:
+        task = asyncio.create_task(live.look())
+        try:
+            yield
+        finally:
+            task.cancel()
+
+    def told(make: Callable[[Request], Any]) -> Callable[[Request], Any]:
+        """A request answered with JSON, in a thread; a mistake of the asker with 400 and a sentence."""
+
+        async def answer(request: Request) -> Response:
+            try:
+                found = make(request)
+                found = await found if asyncio.iscoroutine(found) else await asyncio.to_thread(found)
+            except (BpError, OSError) as error:
+                return _json({"error": str(error)}, 400)
+            return _json(found)
+
+        return answer
+
+    def about(make: Callable[[str], Any]) -> Callable[[Request], Any]:
+        return told(lambda request: lambda: make(_key(request)))
+
+    async def file(request: Request) -> Response:
+        path = FILES.get(request.path_params.get("name", "index.html"))
+        if path is None:
+            return Response("no such file\n", 404)
+        return FileResponse(path, media_type=f"{TYPES[path.suffix]}; charset=utf-8")
+
+    async def events(_: Request) -> Response:
+        return StreamingResponse(live.events(), media_type="text/event-stream")
+
+    routes = [
+        Route("/", file),
+        Route("/page/{name}", file),
+        Route("/events", events),
+        Route("/api/runs", told(lambda request: lambda: _runs(shelf, request))),
+        Route("/api/sparks", told(lambda request: lambda: {key: facts.spark(key) for key in _keys(request)[:SPARKS]})),
+        Route("/api/run", about(facts.run)),
+        Route("/api/curves", about(facts.curves)),
+        Route("/api/flow", about(facts.flow)),
+        Route("/api/histograms", about(facts.histograms)),
+        Route("/api/sweep", about(facts.sweep)),
+        Route("/api/compare", told(lambda request: lambda: facts.compare(_keys(request)))),
+        Route("/api/doctor", told(lambda request: commands.answer("doctor", _key(request)))),
+        Route("/api/eval", told(lambda request: commands.answer("eval", _key(request)))),
+    ]
+    made = Starlette(routes=routes, lifespan=looking)
+
+    def stop() -> None:
+        live.stop()
+        commands.stop()
+
+    made.state.stop = stop
+    return made
+
+
+def _json(found: Any, status: int = 200) -> Response:
+    return Response(dumps(found), status, media_type="application/json")
+
+
+def _key(request: Request) -> str:
+    return request.query_params.get("key", "")
+
+
+def _keys(request: Request) -> list[str]:
+    return request.query_params.getlist("key")
+
+
+def _runs(shelf: Shelf, request: Request) -> dict[str, Any]:
+    """The rows a page of the table shows: chosen by conditions and words, in order, with the columns asked for."""
+    asked = request.query_params
+    rows = [book.row for book in shelf.books.values()]
+    keys = {id(book.row): key for key, book in shelf.books.items()}
+    words = asked.get("where", "")[:KEYS].split()
+    conditions = [word for word in words if any(sign in word for sign in "<>=")]
+    chosen = matching(rows, conditions, near)
+    for word in words:
+        if word not in conditions:
+            chosen = [
+                row for row in chosen if word.lower() in f"{row['run_id']} {row['status']} {row['dataset']}".lower()
+            ]
+    if sweep := asked.get("sweep"):
+        chosen = [row for row in chosen if row["sweep"] == sweep]
+    if "folded" in asked:
+        chosen = [row for row in chosen if not row["sweep"]]
+    ordered = order(chosen, asked.get("sort", "-started")[:KEYS])
+    start, count = (_count(asked.get(name), most) for name, most in (("from", len(ordered)), ("rows", ROWS)))
+    columns = [each for each in asked.get("columns", "")[:KEYS].split(",") if each]
+    shown = [
+        {**shelf.told(keys[id(row)]), "columns": {name: value(row, name) for name in columns}}
+        for row in ordered[start : start + count]
+    ]
+    return {
+        "version": __version__,
+        "folders": [str(folder) for folder in shelf.folders],
+        "total": len(rows),
+        "found": len(ordered),
+        "cut": shelf.cut,
+        "metrics": sorted({str(name) for row in shown for name in row["metrics"] if "/" in str(name)})[:100],
+        "sweeps": _sweeps(shelf, rows),
+        "rows": shown,
+    }
+
+
+def _sweeps(shelf: Shelf, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each sweep with how many of its trials stand how."""
+    counts = {key: Counter[str]() for key in shelf.sweeps}
+    for row in rows:
+        if row["sweep"] in counts:
+            counts[row["sweep"]][str(row["status"])] += 1
+    return [{"key": key, "name": path.name, "trials": dict(counts[key])} for key, path in shelf.sweeps.items()]
+
+
+def _count(text: str | None, most: int) -> int:
+    if text is None:
+        return 0 if most != ROWS else ROWS
+    if not text.isdigit():
+        raise UsageError(f"expected a number, got {text!r:.40}")
+    return min(int(text[:9]), most)

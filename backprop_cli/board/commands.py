@@ -1,0 +1,67 @@
+"""`bp doctor` and `bp eval` of a run, each in a process of its own, one at a time, the answer kept while the run stays
+the same."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from typing import Any
+
+from backprop_cli.board.shelf import Shelf
+from backprop_cli.errors import UsageError, visible
+
+SECONDS = 120.0
+MAX_OUTPUT = 8 << 20  # bytes of an answer
+KEPT = 64
+VERBS = ("doctor", "eval")
+
+
+class Commands:
+    """Runs a verb on a run, in a process that inherits --allow-plugins; without it no plugin from elsewhere runs."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self.shelf = shelf
+        self._answers: dict[tuple[str, str], tuple[Any, dict[str, Any]]] = {}
+        self._turn = asyncio.Semaphore(1)
+        self._process: asyncio.subprocess.Process | None = None
+
+    def stop(self) -> None:
+        """End what runs: the server is about to leave."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+
+    async def answer(self, verb: str, key: str) -> dict[str, Any]:
+        """What the command prints as JSON, or {"error": its message}. Raises UsageError for a run that is gone."""
+        book = self.shelf.books.get(key)
+        if book is None or verb not in VERBS:
+            raise UsageError("there is no such run any more")
+        kept = self._answers.get((verb, key))
+        if kept is not None and kept[0] == book.signature:
+            return kept[1]
+        async with self._turn:
+            signature = book.signature
+            found = await self._run([verb, str(book.path.absolute()), "--json"])
+        self._answers.pop((verb, key), None)
+        self._answers[verb, key] = (signature, found)
+        if len(self._answers) > KEPT:
+            del self._answers[next(iter(self._answers))]
+        return found
+
+    async def _run(self, arguments: list[str]) -> dict[str, Any]:
+        process = self._process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "backprop_cli", *arguments,
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        try:
+            out, said = await asyncio.wait_for(process.communicate(), SECONDS)
+        except (TimeoutError, asyncio.CancelledError) as error:
+            process.kill()
+            await process.wait()
+            if isinstance(error, asyncio.CancelledError):
+                raise
+            return {"error": f"not done after {SECONDS:.0f} s; `bp {' '.join(arguments[:-1])}` takes its time"}
+        if process.returncode or len(out) > MAX_OUTPUT:
+            return {"error": visible(said.decode("utf-8", "replace"))[-4000:].strip() or "it ended without a word"}
+        answer = json.loads(out)
+        return answer if isinstance(answer, dict) else {"error": "it printed no JSON object"}

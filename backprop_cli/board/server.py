@@ -1,0 +1,51 @@
+"""Serving an application on a port of this machine, until Ctrl-C."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import webbrowser
+from collections.abc import Callable
+from typing import Any
+
+from backprop_cli.board.guard import LOCAL, Guard
+from backprop_cli.errors import RunError
+
+
+def serve(app: Any, host: str, port: int, *, open_: bool, say: Callable[[str], None]) -> None:
+    """Say the address, and answer requests at host:port until a signal, when `app.state.stop` is called. Port 0 takes
+    a free one.
+
+    Where others than this machine can reach the port, a token made now is part of the address, and whoever has not
+    got it is turned away. Raises RunError where the port cannot be had.
+    """
+    import uvicorn
+
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    server = socket.socket(family, socket.SOCK_STREAM)
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        server.bind((host, port))
+        server.listen(128)  # a browser that opens before all is loaded waits
+    except OSError as error:
+        server.close()
+        raise RunError(f"cannot listen on {host}:{port} ({error.strerror or error}); choose another --port") from None
+    port = server.getsockname()[1]
+    local = host in LOCAL or host == "::1"
+    token = None if local else secrets.token_urlsafe(24)
+    name = f"[{host}]" if ":" in host else host
+    address = f"http://{name}:{port}/{f'?token={token}' if token else ''}"
+    say(address)
+    if open_ and not webbrowser.open(address):
+        say("no browser could be opened; open the address yourself")
+    config = uvicorn.Config(
+        Guard(app, port, token), log_level="error", access_log=False, server_header=False, timeout_graceful_shutdown=1,
+        limit_concurrency=256, h11_max_incomplete_event_size=1 << 16, ws="none",
+    )  # fmt: skip
+
+    class Server(uvicorn.Server):
+        def handle_exit(self, sig: int, frame: Any) -> None:
+            app.state.stop()  # streams of events never end by themselves
+            super().handle_exit(sig, frame)
+
+    Server(config).run(sockets=[server])

@@ -1,0 +1,61 @@
+"""Curves as a picture can show them: few points, every extreme among them."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from backprop_cli.board.log import Log
+
+POINTS = 800  # of a curve
+
+
+def thin(y: npt.NDArray[np.float64], points: int = POINTS) -> npt.NDArray[np.intp]:
+    """Places that draw the same picture: of each of `points`/2 pieces the smallest and the largest value, the first
+    and the last of all, and the first that is not finite in its piece."""
+    if len(y) <= points:
+        return np.arange(len(y))
+    edges = np.linspace(0, len(y), points // 2 + 1).astype(int)
+    kept = {0, len(y) - 1}
+    for start, stop in pairwise(edges):
+        piece = y[start:stop]
+        bad = np.isnan(piece)
+        if bad.any():
+            kept.add(start + int(bad.argmax()))
+        if not bad.all():
+            kept |= {start + int(np.nanargmin(piece)), start + int(np.nanargmax(piece))}
+    return np.array(sorted(kept))
+
+
+def curve(log: Log, name: str, points: int = POINTS) -> dict[str, list[float | None]]:
+    """One column: {"epoch", "step", "time", "y"}, equally long; null where a value is not finite."""
+    column = log.columns[name]
+    y, rows = np.array(column.values), np.array(column.rows)
+    kept = thin(y, points)
+    at = {x: np.array(values)[rows[kept]] for x, values in log.x.items()}
+    return {**{x: plain(values) for x, values in at.items()}, "y": plain(y[kept])}
+
+
+def heat(log: Log, quantity: str, times: int = 160) -> dict[str, Any]:
+    """Layer × time: {"layers", "step", "epoch", "z"}, of each piece of time the largest value."""
+    prefix = f"{quantity} of "
+    layers = {name.removeprefix(prefix): column for name, column in log.columns.items() if name.startswith(prefix)}
+    count = len(log.x["step"])
+    edges = np.unique(np.linspace(0, count, min(times, count) + 1).astype(int))
+    ends = edges[1:] - 1
+    z = []
+    for column in layers.values():
+        full = np.full(count, np.nan)
+        full[np.array(column.rows, int)] = column.values
+        pieces = [full[start:stop] for start, stop in pairwise(edges)]
+        z.append(plain(np.array([np.nan if np.isnan(piece).all() else np.nanmax(piece) for piece in pieces])))
+    x = {name: plain(np.array(log.x[name])[ends]) for name in ("step", "epoch")} if count else {"step": [], "epoch": []}
+    return {"layers": list(layers), **x, "z": z}
+
+
+def plain(values: npt.NDArray[np.float64]) -> list[float | None]:
+    """Numbers for JSON, six digits of each; None for what is not finite."""
+    return [float(f"{value:.6g}") if np.isfinite(value) else None for value in values]
