@@ -29,6 +29,9 @@ def sweep(
     unset: Unset = None,
     trials: Annotated[int | None, typer.Option(metavar="N", min=1, help="Random search of N trials.")] = None,
     search_seed: Annotated[int, typer.Option(metavar="N", help="Seed of the random search.")] = 0,
+    folds: Annotated[
+        int | None, typer.Option(metavar="K", min=2, help="Train each once for every fold; mean ± deviation.")
+    ] = None,
     jobs: Annotated[int, typer.Option("--jobs", "-j", metavar="N", min=1, help="Processes at a time.")] = 1,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="The sweep's folder; default: CONFIG-sweep.")] = None,
     runs: Runs = RUNS,
@@ -50,11 +53,15 @@ def sweep(
     what is unfinished, --only failed repeats what failed, as long as the rest of the config is the same.
     Ctrl-C stops every trial with a checkpoint.
 
+    With --folds K each is trained on the rest of every fold and measured on that fold: mean and standard
+    deviation of each metric (seeds are averaged first), and out-of-fold.csv with a prediction for every row.
+
     \b
     Examples:
       bp sweep configs/xor.yaml --set optimizer.learning_rate=0.1,0.5 --set seed=0..4 --jobs 2
       bp sweep configs/moons.yaml --set optimizer.learning_rate=log:1e-4..1e-1 --trials 20
       bp sweep my.yaml --set architecture.0.units=8,16 --maximize
+      bp sweep my.yaml --folds 5 --set seed=0..2 --jobs 2
       bp runs ls --runs runs/moons-sweep --sort validation/loss
     """
     from backprop_cli.commands.sweep import workers
@@ -62,13 +69,17 @@ def sweep(
     workers.start(jobs, PRELOADED)  # before this process does the same imports
     from backprop_cli.cli import ui
     from backprop_cli.cli.ui.sweeps import sweep_progress
+    from backprop_cli.commands.sweep import folds as of_folds
     from backprop_cli.commands.sweep.checks import changed, check_trials, others
     from backprop_cli.commands.sweep.sweep import Silent, Watcher, noted, ranked, run, states
     from backprop_cli.commands.sweep.trials import plan
     from backprop_cli.config import load_config
     from backprop_cli.errors import UsageError, expected
 
-    planned = plan(changes(set_, unset), trials, search_seed)
+    settings = changes(set_, unset)
+    if folds is not None:
+        settings = [*settings, *of_folds.same_folds(config, settings)]
+    planned = plan(settings, trials, search_seed, folds)
     if name and Path(name).name != name:
         raise UsageError(f"--name {name}: expected a name; --runs DIR says where its folder is to be")
     folder = runs / (name or f"{config.stem.removeprefix('bp:')}-sweep")
@@ -101,17 +112,38 @@ def sweep(
             config, planned, chosen, folder, jobs=jobs, again=only == "failed", fail_fast=fail_fast, watcher=watcher
         )
     column, best = rank(outcomes)
+    together = of_folds.summary(of_folds.measure(folder, outcomes)) if folds is not None else []
     if json:
-        print_json(summary(folder, outcomes, best))
+        told = summary(folder, outcomes, best)
+        if folds is not None:
+            told |= {"folds": together, "out_of_fold": str(folder / of_folds.OUT_OF_FOLD)}
+        print_json(told)
     else:
         rest = [(None, each) for each in outcomes if all(each is not ranked for _, ranked in best)]
         rows = [[each.trial.id, *each.trial.varied.values(), each.status, value] for value, each in [*best, *rest]]
         ui.table(["trial", *planned[0].varied, "status", column or "best"], rows, right=[column or "best"])
         if best:
             print(f"best: {best[0][1].trial}  {column} {ui.number(best[0][0])}")
+        if together:
+            _print_folds(together)
         print(folder)
     if any(each.status != "completed" for each in outcomes):
         raise typer.Exit(1)
+
+
+def _print_folds(together: list[dict[str, Any]]) -> None:
+    """A row for every setting, with mean ± standard deviation of each metric between its folds."""
+    from backprop_cli.cli import ui
+
+    settings, metrics = list(together[0]["settings"]), list(together[0]["metrics"])
+
+    def told(spread: dict[str, float | None]) -> str:
+        return f"{ui.number(spread['mean'])} ± {'–' if spread['std'] is None else ui.number(spread['std'])}"
+
+    rows = [
+        [*each["settings"].values(), each["n"], *(told(each["metrics"][name]) for name in metrics)] for each in together
+    ]
+    ui.table([*settings, "runs", *(f"test {name}" for name in metrics)], rows, right=["runs"])
 
 
 def wanted(status: str, only: str | None) -> bool:

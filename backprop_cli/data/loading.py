@@ -32,7 +32,7 @@ def load_dataset(
     """
     with shown_by(progress):
         try:
-            dataset = source.load(seed, folder, known)
+            dataset = source.load(seed if source.data_seed is None else source.data_seed, folder, known)
         except DownloadError as error:
             if source.fallback is None:
                 raise

@@ -73,7 +73,7 @@ def sliced(splits: Mapping[str, Any], bases: Collection[str]) -> dict[str, str]:
     Numbers up to 1 are parts of all rows, above that percentages: 0.8, 80 and 80% are the same.
     """
     base = next((name for name in ("train", *bases) if name in bases), "train")
-    parts = _percentages(splits)
+    parts = percentages(splits)
     made, edge = {}, 0.0
     for name, value in splits.items():
         if name in parts:
@@ -88,7 +88,8 @@ def sliced(splits: Mapping[str, Any], bases: Collection[str]) -> dict[str, str]:
     return made
 
 
-def _percentages(splits: Mapping[str, Any]) -> dict[str, float]:
+def percentages(splits: Mapping[str, Any]) -> dict[str, float]:
+    """The splits that are given as shares, in percent. Raises DataError where some are parts of 1 and some are not."""
     numbers = {name: float(value) for name, value in splits.items() if _NUMBER.fullmatch(str(value).strip())}
     whole = [name for name, value in numbers.items() if value > 1]
     parts = [name for name, value in numbers.items() if value < 1]

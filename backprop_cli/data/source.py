@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
+from annotated_types import Ge
+
 from backprop_cli.data import shares
 from backprop_cli.data.dataset import Dataset
 from backprop_cli.data.shares import Written
@@ -31,6 +33,10 @@ class Source(Component):
     transforms: Annotated[
         Annotated[list[Any], Registered("transform")] | None,
         Doc("what is done to every batch, in this order; statistics are learned from the training split"),
+    ] = None
+    data_seed: Annotated[
+        Annotated[int, Ge(0)] | None,
+        Doc("of all that is drawn to make the data (synthetic rows, the deal into splits); by default the seed"),
     ] = None
     fallback: Annotated[
         Annotated[Any, Registered("source", key="source")] | None,

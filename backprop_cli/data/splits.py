@@ -167,12 +167,18 @@ def cut(
     splits: Mapping[str, Any] | None,
     shards: Mapping[str, Sequence[int]] | None = None,
     weights: Mapping[str, Array] | None = None,
+    rows: Mapping[str, Array] | None = None,
 ) -> dict[str, Split]:
     """The splits of a config (or the default ones) from the arrays of the base splits. Raises DataError."""
-    sizes = {base: len(rows) for base, rows in x.items()}
+    sizes = {base: len(each) for base, each in x.items()}
     resolved = resolve(splits or default(sizes), sizes, shards)
     return {
-        name: Split(take(x, parts), take(y, parts), relative(take(weights, parts), name) if weights else None)
+        name: Split(
+            take(x, parts),
+            take(y, parts),
+            relative(take(weights, parts), name) if weights else None,
+            take(rows, parts) if rows else None,
+        )
         for name, parts in resolved.items()
     }
 

@@ -115,10 +115,16 @@ def _split(text: str) -> Iterator[str]:
     yield text[start:].strip()
 
 
-def plan(settings: Sequence[str], count: int | None = None, seed: int = 0) -> list[Trial]:
-    """Every point of the grid, or `count` points drawn from a generator of this seed. Raises UsageError."""
+def plan(settings: Sequence[str], count: int | None = None, seed: int = 0, folds: int | None = None) -> list[Trial]:
+    """Every point of the grid, or `count` points drawn from a generator of this seed; with `folds` each once for every
+    fold. Raises UsageError."""
     axes, fixed = parse(settings)
-    if not axes:
+    if folds is not None:
+        taken = [text for text in settings if text.partition("=")[0] in ("dataset.fold", "dataset.folds")]
+        if taken:
+            raise UsageError(f"--folds {folds} sets dataset.folds and dataset.fold; leave --set {taken[0]} out")
+        fixed = [*fixed, f"dataset.folds={folds}"]
+    if not axes and folds is None:
         raise UsageError("nothing varies; expected --set KEY=A,B or KEY=0..4 or, with --trials, KEY=log:A..B")
     continuous = [axis.key for axis in axes if not axis.values]
     if count is None:
@@ -133,9 +139,11 @@ def plan(settings: Sequence[str], count: int | None = None, seed: int = 0) -> li
         points = [tuple(axis.draw(rng) for axis in axes) for _ in range(count)]
     made = {}
     for point in points:
-        varied = {axis.key: value for axis, value in zip(axes, point, strict=True)}
-        overrides = (*fixed, *(f"{key}={value}" for key, value in varied.items()))
-        made[digest(overrides)] = Trial(digest(overrides), overrides, varied)
+        for fold in range(1, (folds or 1) + 1):
+            varied = {axis.key: value for axis, value in zip(axes, point, strict=True)}
+            varied |= {"dataset.fold": str(fold)} if folds is not None else {}
+            overrides = (*fixed, *(f"{key}={value}" for key, value in varied.items()))
+            made[digest(overrides)] = Trial(digest(overrides), overrides, varied)
     return list(made.values())
 
 

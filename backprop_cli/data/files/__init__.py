@@ -1,4 +1,7 @@
-"""The user's own files as a dataset: tables, arrays, images, text."""
+"""The user's own files as a dataset: tables, arrays, images, text.
+
+Its options are in one file because they are the keys of one mapping, with one description.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from annotated_types import Ge, Len
 from pydantic import AfterValidator
 
 from backprop_cli.data.dataset import Dataset
+from backprop_cli.data.files.deal import problems
 from backprop_cli.data.files.paths import column_or_file, find, format_of
 from backprop_cli.data.shares import WrittenOrFile, is_file
 from backprop_cli.data.source import Source, source
@@ -29,24 +33,16 @@ Character = Annotated[str, Len(1, 1)]
 TABLES = ("csv", "tsv", "parquet", "feather", "jsonl", "xlsx", "sqlite", "duckdb")
 #: options of how a text lies in its file, which are guessed where they are not given
 LAYOUT = ("delimiter", "header", "encoding", "decimal", "thousands", "na_values", "skip_rows", "dates", "query")
+_FOLDED = ("folds", "fold", "split_seed", "stratify")
 _OF_TABLES = (
-    "target",
-    "task",
-    "classes",
-    "sample_weight",
-    "features",
-    "categorical",
-    "categories",
-    "text",
-    "missing",
-    "exclude",
-    *LAYOUT,
+    *("target", "task", "classes", "sample_weight", "features", "categorical", "categories", "text", "missing"),
+    *("exclude", "group", "time", "split_column", *_FOLDED, *LAYOUT),
 )
 #: which options mean something for what
 _MEANT = {
     "tables": _OF_TABLES,
-    "arrays": ("target", "task"),
-    "images": ("size", "color"),
+    "arrays": ("target", "task", *_FOLDED),
+    "images": ("size", "color", *_FOLDED),
     "texts": ("level", "length", "stride", "vocabulary", "encoding"),
 }
 
@@ -59,9 +55,12 @@ class Files(Source):
     text that ships with bp. `format` is told from the suffix.
 
     Splits are shares of one file, `{train: 80%, validation: 10%, test: 10%}` (0.8 and 80 are the same),
-    or slices of it, `train[:80%]`, drawn after a seeded shuffle that keeps every class at its share; or
-    files, `{train: a.csv, test: b.csv}`. Arrays of 256 MiB and more are cut as they lie. valid, val and
-    dev are names of validation.
+    or slices of it, `train[:80%]`, drawn after a seeded shuffle that keeps every class at its share
+    (`stratify: true`: every tenth of values, too); or files, `{train: a.csv, test: b.csv}`; or what
+    `split_column` says. `group` keeps what belongs together in one split, `time` puts train before
+    validation before test. `folds: 5, fold: 2` makes the second fifth test, and shares out the rest.
+    Rows of train that stand in another split, too, are counted and said. Arrays of 256 MiB and more are
+    cut as they lie. valid, val and dev are names of validation.
 
     Tables: CSV and TSV (also .gz, .zst, .zip, .bz2, .xz), Parquet, Feather, JSON lines, .xlsx (extra
     `excel`), SQLite and DuckDB (extra `duckdb`). `target` is a column or a list of them, `features` the
@@ -111,6 +110,27 @@ class Files(Source):
     sample_weight: Annotated[
         str | None, Doc("a column that says how much each row counts in the loss; it is no feature")
     ] = None
+    split_seed: Annotated[
+        Annotated[int, Ge(0)] | None, Doc("of the deal into splits and folds; by default data_seed, else the seed")
+    ] = None
+    stratify: Annotated[
+        bool | None,
+        Doc("keep each class, or each tenth of the values, at its share in every split; by default classes only"),
+    ] = None
+    group: Annotated[
+        str | None, Doc("a column of what belongs together, such as patients: none of them is in two splits")
+    ] = None
+    time: Annotated[
+        str | None, Doc("a column of dates or numbers: splits follow each other in its order, train first")
+    ] = None
+    split_column: Annotated[str | None, Doc("a column that names the split of each row: train, validation, test")] = (
+        None
+    )
+    folds: Annotated[
+        Annotated[int, Ge(2)] | None,
+        Doc("parts of equal size, of which each is test once; `splits` shares out the rest"),
+    ] = None
+    fold: Annotated[Annotated[int, Ge(1)] | None, Doc("which of the folds is test, from 1")] = None
     features: Annotated[list[str] | None, Doc("the columns that make up x; by default all but the target")] = None
     categorical: Annotated[list[str], Doc("columns of numbers that stand for categories; text columns always do")] = (
         field(default_factory=list)
@@ -200,6 +220,12 @@ class Files(Source):
                 raise error
 
     def load(self, seed: int, folder: Path, known: Schema | None = None) -> Dataset:
+        wrong = list(problems(self))
+        if wrong:
+            error = DataError("\n".join(wrong))
+            error.exit_code = 2
+            raise error
+        seed = seed if self.split_seed is None else self.split_seed
         paths, slices = self._plan(folder)
         first = next(iter(paths.values()))
         form = self.format or format_of(first)

@@ -14,9 +14,10 @@ import numpy as np
 from backprop_cli.data import splits
 from backprop_cli.data.arrays import Array
 from backprop_cli.data.dataset import Dataset
+from backprop_cli.data.duplicates import across
+from backprop_cli.data.files.deal import deal
 from backprop_cli.data.files.labels import are_classes, check_seen, encode, task_of
 from backprop_cli.data.files.memory import physical_memory
-from backprop_cli.data.files.order import dealt
 from backprop_cli.data.files.paths import find, reading
 from backprop_cli.data.finite import check_array
 from backprop_cli.data.gather import is_large
@@ -67,21 +68,29 @@ def load_arrays(
         y, classes = encode(y, place, known.classes if known else None)
     else:
         y = {name: each.reshape(len(each), -1) for name, each in y.items()}
+    rows_of = None
     if len(x) == 1 and not is_large(x["train"] if "train" in x else next(iter(x.values()))):
         (base,) = x
         check_array(f"{place[base]}: x", x[base])  # while its rows still have the numbers they have in the file
         check_array(f"{place[base]}: y", y[base])
-        order = dealt(len(x[base]), y[base] if classes else None, seed)
-        x, y = {base: x[base][order]}, {base: y[base][order]}
-    parts = splits.cut(x, y, slices)
+        labels, values = (y[base], None) if classes else (None, y[base])
+        dealt = deal(len(x[base]), options, slices, seed, labels=labels, values=values, base=base)
+        x, y, slices = {base: x[base][dealt.order]}, {base: y[base][dealt.order]}, dealt.slices
+        rows_of = {base: dealt.order}
+    elif options.folds is not None:
+        raise DataError("dataset.folds deals out the rows of one array that fits into memory; remove it")
+    parts = splits.cut(x, y, slices, rows=rows_of)
+    notes = []
     if known is None:
         check_seen(parts, classes)
+        notes = list(across(parts))
     return Dataset(
         name=next(iter(paths.values())).stem,
         source="files",
         splits=parts,
         classes=classes,
         origin={"files": {name: str(path) for name, path in paths.items()}},
+        notes=notes,
     )
 
 

@@ -14,11 +14,12 @@ from backprop_cli.data import splits
 from backprop_cli.data.arrays import Array
 from backprop_cli.data.cache import Entry, stamp
 from backprop_cli.data.dataset import Dataset
+from backprop_cli.data.duplicates import across
+from backprop_cli.data.files.deal import deal
 from backprop_cli.data.files.folders import IMAGE_SUFFIXES, images, split_folders
 from backprop_cli.data.files.folders import folders as visible_folders
 from backprop_cli.data.files.labels import check_seen, encode
 from backprop_cli.data.files.memory import physical_memory
-from backprop_cli.data.files.order import dealt
 from backprop_cli.data.files.paths import reading
 from backprop_cli.data.gather import release
 from backprop_cli.data.progress import report
@@ -61,17 +62,24 @@ def load_images(
         {name: str(folder) for name, folder in folders.items()},
         known.classes if known else None,
     )
+    numbers = None
     if len(x) == 1:
         (base,) = x
         _check_room(x[base].nbytes, len(x[base]))
-        order = dealt(len(y[base]), y[base], seed)
-        dealt_x = x[base][order]
+        dealt = deal(len(y[base]), options, slices, seed, labels=y[base], base=base)
+        dealt_x = x[base][dealt.order]
         release(x[base])
-        x, y = {base: dealt_x}, {base: y[base][order]}
+        x, y, slices = {base: dealt_x}, {base: y[base][dealt.order]}, dealt.slices
+        numbers = {base: dealt.order}
+    elif options.folds is not None:
+        raise DataError(
+            "dataset.folds deals out the pictures of one folder, and there is one for each split; remove it"
+        )
     size = next(iter(x.values())).shape[1:3]
-    parts = splits.cut(x, y, slices)
+    parts = splits.cut(x, y, slices, rows=numbers)
     if known is None:
         check_seen(parts, classes)
+        notes += across(parts)
     return Dataset(
         name=next(iter(paths.values())).name,
         source="files",

@@ -15,11 +15,13 @@ import numpy as np
 from backprop_cli.data import splits
 from backprop_cli.data.arrays import Array
 from backprop_cli.data.dataset import Dataset
+from backprop_cli.data.duplicates import across
 from backprop_cli.data.files.columns import column_names, first_rows, read_columns, require
+from backprop_cli.data.files.deal import deal
+from backprop_cli.data.files.keys import Keys, check_apart, codes, moments, split_names
 from backprop_cli.data.files.labels import MAX_INTEGER_CLASSES, are_classes, check_seen, encode, task_of
 from backprop_cli.data.files.layout import MISSING, UNNAMED, Layout, fitting, guess, said
 from backprop_cli.data.files.matrix import Columns, Unseen, fill_gaps, learn_means, matrix, without_gaps
-from backprop_cli.data.files.order import dealt
 from backprop_cli.data.files.values import refuse_numbers
 from backprop_cli.data.files.weights import weight_of
 from backprop_cli.errors import DataError
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from backprop_cli.data.files import Files
     from backprop_cli.data.schema import Schema
 
+BESIDE = ("sample_weight", "group", "time", "split_column")  # options that name a column which is no feature
 MAX_CATEGORIES = 100  # a text column with more is a name or a number, unless it is listed
 _FEWEST_NUMBERED = 10  # rows from which on 1, 2, 3, … is no coincidence
 
@@ -59,7 +62,7 @@ def load_tables(
         columns = replace(known.table, layout=layout)
     else:
         columns = _choose(options, layout, paths[first], targets, notes)
-    beside = [*targets, *([options.sample_weight] if options.sample_weight else [])]  # what is no feature
+    beside = [*targets, *_beside(options)]
     tables = {first: without_gaps(_read(columns, paths[first], beside), columns, targets, paths[first])}
     if known is None:
         _learn_categories(columns, options.categorical, tables[first], paths[first])
@@ -88,18 +91,27 @@ def load_tables(
         for name, table in tables.items()
         if options.sample_weight
     }
+    dealt = None
+    if len(paths) == 1:
+        keys = _keys(options, tables[first], str(paths[first]))
+        (target,) = y.values()
+        labels, values = (target, None) if classes else (None, target)
+        dealt = deal(len(target), options, slices, seed, labels=labels, values=values, keys=keys)
+        slices, y = dealt.slices, {first: target[dealt.order]}
+        weights = {name: each[dealt.order] for name, each in weights.items()}
+    elif options.group:
+        groups = {name: table[options.group].unique().to_pylist() for name, table in tables.items()}
+        check_apart(groups, options.group)
     x: dict[str, Array] = {}
     unseen = Unseen() if known else None
     for name in list(tables):
-        order = None
-        if len(paths) == 1:
-            order = dealt(len(y[name]), y[name] if classes else None, seed)
-            y[name] = y[name][order]
-            weights = {each: values[order] for each, values in weights.items()}
+        order = dealt.order if dealt else None
         x[name] = matrix(tables.pop(name), columns, str(paths[name]), order, unseen)
-    parts = splits.cut(x, y, slices, weights=weights or None)
+    numbers = {name: dealt.order if dealt else np.arange(len(each)) for name, each in x.items()}
+    parts = splits.cut(x, y, slices, weights=weights or None, rows=numbers)
     if known is None:
         check_seen(parts, classes)
+        notes += across(parts)
     if columns.missing == "mean":
         if known is None:
             learn_means(columns, (parts.get("train") or next(iter(parts.values()))).x)
@@ -122,9 +134,11 @@ def load_tables(
 def _choose(options: Files, layout: Layout, path: Path, targets: Sequence[str], notes: list[str]) -> Columns:
     names, rows = first_rows(path, layout, 1000)
     exclude = options.exclude or []
-    weight = [options.sample_weight] if options.sample_weight else []
-    checked = {"target": targets, "sample_weight": weight, "categorical": options.categorical, "exclude": exclude}
-    for role, wanted in checked.items():
+    beside = _beside(options)
+    checked = {"target": targets, "categorical": options.categorical, "exclude": exclude}
+    for role, wanted in (
+        checked | {role: [getattr(options, role)] for role in BESIDE if getattr(options, role)}
+    ).items():
         require(path, names, wanted, role)
     if options.text is not None:
         idle = next((name for name in ("features", "categorical", "exclude") if getattr(options, name)), None)
@@ -143,7 +157,7 @@ def _choose(options: Files, layout: Layout, path: Path, targets: Sequence[str], 
                 "list it under dataset.features to keep it"
             )
             options.exclude = exclude = [*exclude, *unnamed]
-    idle_columns = [*targets, *exclude, *weight]
+    idle_columns = [*targets, *exclude, *beside]
     features = options.features or [name for name in names if name not in idle_columns]
     for name in features:
         if name in targets:
@@ -157,6 +171,21 @@ def _choose(options: Files, layout: Layout, path: Path, targets: Sequence[str], 
         raise DataError(f"{path}: column {idle!r} of dataset.categorical is no feature; remove it there")
     categories: dict[str, list[str]] = {name: [] for name in options.categorical}
     return Columns(layout, features, None, options.categories, options.missing, categories)
+
+
+def _beside(options: Files) -> list[str]:
+    """The columns that are read for something else than x and y; they are features only where they are listed."""
+    return [name for role in BESIDE if (name := getattr(options, role)) is not None]
+
+
+def _keys(options: Files, table: Any, place: str) -> Keys:
+    """What the columns of a table say about where its rows belong. Raises DataError."""
+    group, time, names = options.group, options.time, options.split_column
+    return Keys(
+        groups=codes(table[group], group, "group", place) if group else None,
+        times=moments(table[time], time, place) if time else None,
+        names=split_names(table[names], names, place) if names else None,
+    )
 
 
 def _is_index(place: int, name: str, rows: Sequence[Sequence[str]]) -> bool:
