@@ -22,7 +22,12 @@ from backprop_cli.registry import classes, make, options
 from backprop_cli.training.sums import evaluate
 
 N = 24
-VALUES = ("mse", "mae", "r2")
+VALUES = ("mse", "mae", "r2", "rmse", "mape", "median_absolute_error", "explained_variance", "pinball_0.9")
+RANKED = ("auc", "average_precision")
+WHOLE = ("balanced_accuracy", "mcc", "kappa", "kappa_linear", "kappa_quadratic")  # of the confusion matrix
+ANSWERS = ("accuracy", "f1", "f1_macro", "precision", "recall", *RANKED)
+LIKELY = ("perplexity", "log_loss", "brier")  # of probabilities
+RATES_CLASSES = ("categorical", "ranked_probability")
 VALUE_LOSSES = ("mean_squared_error", "mean_absolute_error", "huber", "log_cosh", "poisson", "cosine_similarity")
 RANGES = {  # of the activations, worked out by hand; the others reach every number
     "elu": (-1, math.inf), "gelu": (-0.17, math.inf), "hard_sigmoid": (0, 1), "hard_swish": (-0.375, math.inf),
@@ -30,16 +35,18 @@ RANGES = {  # of the activations, worked out by hand; the others reach every num
     "sigmoid": (0, 1), "silu": (-0.279, math.inf), "softmax": (0, 1), "softplus": (0, math.inf),
     "softsign": (-1, 1), "tanh": (-1, 1),
 }  # fmt: skip
-METRICS: dict[str, Any] = {
-    name: name for name in (*VALUES, "accuracy", "auc", "f1", "precision", "recall", "perplexity")
-}
+METRICS: dict[str, Any] = {name: name for name in (*VALUES, *ANSWERS, *WHOLE, *LIKELY) if name in classes("metric")}
 METRICS |= {
     "f1_macro": {"type": "f1", "average": "macro"},
     "f1_binary": {"type": "f1", "average": "binary"},
+    "kappa_linear": {"type": "kappa", "weights": "linear"},
+    "kappa_quadratic": {"type": "kappa", "weights": "quadratic"},
+    "pinball_0.9": {"type": "pinball", "alpha": 0.9},
     "top_2": {"type": "top_k", "k": 2},
     "top_5": "top_k",
 }
 UNITS = (1, 2, 3)
+EPS = 2.0**-52  # how far scikit-learn keeps probabilities from 0 and 1
 
 
 def kinds() -> dict[str, Any]:
@@ -74,7 +81,7 @@ def meaning(kind: str, loss: str, units: int) -> str | None:
     family, y = loss.removesuffix(" of logits"), KINDS[kind]
     if kind in ("three classes", "two classes", "classes per step"):
         count = 2 if kind == "two classes" else 3
-        if family.startswith("categorical") or (family.endswith("hinge") and units > 1):
+        if family.startswith(RATES_CLASSES) or (family.endswith("hinge") and units > 1):
             return "classes" if units == count else None
         if units == 1 and kind == "two classes" and (family.startswith("binary") or family.endswith("hinge")):
             return "binary"
@@ -82,7 +89,7 @@ def meaning(kind: str, loss: str, units: int) -> str | None:
         return "values" if kind == "classes per step" and units == 1 and whole else None  # whole numbers for each step
     if units != y.shape[1]:
         return None
-    if family.startswith("categorical") or family == "kl_divergence":
+    if family.startswith((*RATES_CLASSES, "kl_divergence")):
         return "classes" if kind in ("one-hot rows", "distributions") else None
     if family.endswith("hinge"):
         known = {"one-hot rows": "labels", "several yes or no": "labels", "yes or no": "binary", "signs": "binary"}
@@ -105,7 +112,7 @@ def can_say(kind: str, loss: str, last: str, units: int, means: str) -> bool:
         return False
     if loss.endswith("of logits"):
         return low == -math.inf and high == math.inf
-    if loss.startswith("categorical") or loss == "kl_divergence":
+    if loss.startswith((*RATES_CLASSES, "kl_divergence")):
         return last == "softmax"
     if loss.startswith("binary"):
         return low >= 0 and high <= 1
@@ -121,13 +128,18 @@ def measurable(means: str, loss: str, last: str, units: int) -> set[str]:
     names = set(VALUES) if means == "values" or loss in VALUE_LOSSES else set()
     if means == "values":
         return names
-    names |= {"accuracy", "auc", "f1", "f1_macro", "precision", "recall"}
+    names |= {*ANSWERS, *(() if means == "labels" else WHOLE)}
     if means == "binary" or (means == "classes" and units == 2):
         names |= {"f1_binary"}
     if means == "classes" and units == 3:
         names |= {"top_2"}
     probabilities = loss.endswith("of logits") or RANGES.get(last, (-1, 2)) == (0, 1)
-    return names | ({"perplexity"} if means != "labels" and probabilities else set())
+    return names | (set(LIKELY) if means != "labels" and probabilities else set())
+
+
+def test_no_metric_and_no_kind_of_reading_is_left_out() -> None:
+    assert {make("metric", spec).type_name for spec in METRICS.values()} == set(classes("metric"))
+    assert set(RANGES) <= set(classes("activation"))
 
 
 def base(folder: Path, kind: str) -> Any:
@@ -227,6 +239,16 @@ def textbook(key: str, means: str, y: Any, z: Any, t: Any, loss: str) -> float:
         return float(np.abs(y - t).mean())
     if key == "r2":
         return float(np.mean([r2(y[:, k], t[:, k]) for k in range(y.shape[1])]))
+    if key == "rmse":
+        return float(np.mean(np.sqrt(((y - t) ** 2).mean(axis=0))))
+    if key == "mape":
+        return float((np.abs(y - t) / np.maximum(np.abs(t), 2.0**-52)).mean())
+    if key == "median_absolute_error":
+        return float(np.median(np.abs(y - t), axis=0).mean())
+    if key == "explained_variance":
+        return float(np.mean([r2(y[:, k] + (t - y)[:, k].mean(), t[:, k]) for k in range(y.shape[1])]))
+    if key == "pinball_0.9":
+        return float(np.where(t > y, 0.9 * (t - y), 0.1 * (y - t)).mean())
     if means == "classes":
         truth = t[:, 0].astype(int) if t.shape != y.shape else t.argmax(axis=1)
         answer = y.argmax(axis=1)
@@ -237,14 +259,19 @@ def textbook(key: str, means: str, y: Any, z: Any, t: Any, loss: str) -> float:
         if key == "perplexity":
             shares = t if t.shape == y.shape else np.eye(y.shape[1])[truth]
             return perplexity(np.log(y) if z is None else z - logsumexp(z), shares)
-        if key == "auc":
+        if key in WHOLE:
+            return of_matrix(key, confusion(answer, truth, y.shape[1]))
+        if key in ("log_loss", "brier"):
+            shares = t if t.shape == y.shape else np.eye(y.shape[1])[truth]
+            return likely(key, y if z is None else np.exp(z - logsumexp(z)), z, shares)
+        if key in RANKED:
             scores = (
                 y
                 if z is None
                 else np.stack([z[:, k] - logsumexp(np.delete(z, k, 1))[:, 0] for k in range(z.shape[1])], 1)
             )
             questions = [1] if y.shape[1] == 2 else range(y.shape[1])
-            return mean_known([auc(scores[:, k], truth == k) for k in questions])
+            return mean_known([ranked(key, scores[:, k], truth == k) for k in questions])
         of = [counts(answer == k, truth == k, key) for k in range(y.shape[1])]
         occur = [k for k in range(y.shape[1]) if (answer == k).any() or (truth == k).any()]
         binary = key == "f1_binary" or (y.shape[1] == 2 and key != "f1_macro")
@@ -253,9 +280,17 @@ def textbook(key: str, means: str, y: Any, z: Any, t: Any, loss: str) -> float:
     answer, truth = y > border, t > 0
     if key == "accuracy":
         return float((answer == truth).mean())
-    if key == "auc":
+    if key in RANKED:
         scores = y if z is None else z
-        return mean_known([auc(scores[:, k], truth[:, k]) for k in range(y.shape[1])])
+        return mean_known([ranked(key, scores[:, k], truth[:, k]) for k in range(y.shape[1])])
+    if key in WHOLE:
+        return of_matrix(key, confusion(answer[:, 0].astype(int), truth[:, 0].astype(int), 2))
+    if key == "brier":
+        return float((((y if z is None else sigmoid(z)) - truth) ** 2).mean())
+    if key == "log_loss":
+        p = np.clip(y, EPS, 1 - EPS)
+        losses = np.logaddexp(0, np.where(truth, -z, z)) if z is not None else -np.log(np.where(truth, p, 1 - p))
+        return float(losses.mean())
     if key == "perplexity":
         p = np.concatenate([1 - y, y], axis=1) if z is None else None
         log = np.log(p) if p is not None else np.concatenate([-np.logaddexp(0, z), -np.logaddexp(0, -z)], axis=1)
@@ -268,6 +303,46 @@ def textbook(key: str, means: str, y: Any, z: Any, t: Any, loss: str) -> float:
         of = [counts(answer[:, k], truth[:, k], key) for k in range(y.shape[1])]
         return float(np.mean([v for k, v in enumerate(of) if answer[:, k].any() or truth[:, k].any()]))
     return counts(answer, truth, key)
+
+
+def confusion(answer: Any, truth: Any, count: int) -> Any:
+    return np.array([[((truth == i) & (answer == j)).sum() for j in range(count)] for i in range(count)])
+
+
+def of_matrix(key: str, c: Any) -> float:
+    n, places = c.sum(), np.arange(len(c))
+    if key == "balanced_accuracy":
+        return float(np.mean([row[k] / row.sum() for k, row in enumerate(c) if row.sum()]))
+    if key == "mcc":
+        pairs = np.array([(i, j) for i in places for j in places for _ in range(c[i, j])])
+        t, p = (np.eye(len(c))[side] - np.eye(len(c))[side].mean(axis=0) for side in pairs.T)
+        below = math.sqrt((t * t).sum() * (p * p).sum())
+        return float((t * p).sum() / below) if below > 1e-12 else 0.0
+    far = np.abs(places[:, None] - places).astype(float)
+    w = {"kappa": far > 0, "kappa_linear": far, "kappa_quadratic": far**2}[key]
+    chance = (w * np.outer(c.sum(axis=1), c.sum(axis=0))).sum() / n
+    return float(1 - (w * c).sum() / chance) if chance else math.nan
+
+
+def likely(key: str, p: Any, z: Any, shares: Any) -> float:
+    """Brier score and log loss of classes."""
+    if key == "brier":
+        return float(((p - shares) ** 2).sum(axis=1).mean())
+    log = np.log(np.clip(p, EPS, 1 - EPS)) if z is None else z - logsumexp(z)
+    return float(-np.where(shares > 0, shares * log, 0).sum(axis=1).mean())
+
+
+def sigmoid(z: Any) -> Any:
+    return np.where(z > 0, 1 / (1 + np.exp(-np.abs(z))), np.exp(-np.abs(z)) / (1 + np.exp(-np.abs(z))))
+
+
+def ranked(key: str, scores: Any, yes: Any) -> float:
+    return (auc if key == "auc" else average_precision)(scores, yes)
+
+
+def average_precision(scores: Any, yes: Any) -> float:
+    """The precision with all from its score up as yes, on average over every yes."""
+    return float(np.mean([yes[scores >= score].mean() for score in scores[yes]])) if yes.any() else math.nan
 
 
 def counts(answer: Any, truth: Any, key: str) -> float:
