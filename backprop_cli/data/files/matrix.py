@@ -50,7 +50,9 @@ class Columns:
 
 
 def without_gaps(table: Any, columns: Columns, targets: Sequence[str], path: Path) -> Any:
-    """The table without rows that lack what may not be missing. Raises DataError that names the first."""
+    """The table without rows that lack what may not be missing, and without spaces around labels and categories.
+    Raises DataError that names the first row that lacks something."""
+    table = _trimmed(table, columns.text)
     may_lack = set(columns.features) if columns.missing == "mean" else set()
     lacking = [name for name in table.column_names if table[name].null_count and name not in may_lack]
     if not lacking:
@@ -73,6 +75,17 @@ def without_gaps(table: Any, columns: Columns, targets: Sequence[str], path: Pat
     table = table.filter(keep)
     if not len(table):
         raise DataError(f"{path}: every row lacks a value, and missing: drop leaves none")
+    return table
+
+
+def _trimmed(table: Any, free: str | None) -> Any:
+    """`yes ` is `yes`, and nothing but spaces is nothing; free text stays as it is."""
+    for i, name in enumerate(table.column_names):
+        if name != free and str(table[name].type) in ("string", "large_string"):
+            import pyarrow.compute as pc
+
+            trimmed = pc.utf8_trim_whitespace(table[name])
+            table = table.set_column(i, name, pc.if_else(pc.equal(trimmed, ""), None, trimmed))
     return table
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from backprop_cli.data.files.layout import Layout
-from backprop_cli.data.files.opened import arrow_input
+from backprop_cli.data.files.opened import arrow_input, opened
 from backprop_cli.data.files.paths import reading
 from backprop_cli.errors import DataError
 
@@ -88,15 +89,39 @@ def _feather(path: Path, layout: Layout) -> Any:
 
 def _json_lines(path: Path, layout: Layout) -> Any:
     import pyarrow
-    from pyarrow import json
+    from pyarrow import json as arrow_json
 
     with arrow_input(path) as file:
         try:
-            return json.read_json(file)
+            return arrow_json.read_json(file)
         except pyarrow.ArrowInvalid as error:
-            raise DataError(
-                f"{path}: expected one JSON object a line, each with the same kinds of values ({_line(error)})"
-            ) from error
+            raise DataError(_odd_line(path) or f"{path}: expected one JSON object a line ({_line(error)})") from error
+
+
+def _odd_line(path: Path) -> str:
+    """The first line that is no JSON object, or holds another kind of value than the lines before it."""
+    kinds: dict[str, tuple[str, int]] = {}
+    with opened(path) as file:
+        for line, text in enumerate(file, 1):
+            try:
+                row = json.loads(text) if text.strip() else {}
+            except (ValueError, RecursionError):
+                row = None
+            if not isinstance(row, dict):
+                shown = text[:60].decode(errors="replace").strip()
+                return f"{path}:{line}: {shown!r} is no JSON object; expected one a line"
+            for name, value in row.items():
+                kind = _KINDS.get(type(value), "an object")
+                known, first = kinds.setdefault(name, (kind, line)) if value is not None else (kind, line)
+                if kind != known:
+                    return (
+                        f"{path}:{line}: column {name!r}: {value!r:.60} is {kind}, in line {first} it is {known}; "
+                        "expected the same kind of value in each line"
+                    )
+    return ""
+
+
+_KINDS = {bool: "true or false", int: "a number", float: "a number", str: "text", list: "a list"}
 
 
 def _excel(path: Path, layout: Layout) -> Any:

@@ -14,6 +14,8 @@ _SIGNS = "€$£¥₹₽¢"
 _DECORATED = re.compile(
     rf"[+\-−(]?\s*[{_SIGNS}]?\s*[+\-−]?(\d[\d.,'’_ \u00a0\u202f]*|[.,]\d+)([eE][+-]?\d+)?\s*[%‰{_SIGNS})]*"
 )
+_WITH_UNIT = re.compile(r"[+\-−]?\d[\d.,]*\s*(?P<unit>[^\W\d_]{1,5}(/[^\W\d_]{1,3})?[²³]?|°[CF]?|\"|\')")
+_FEWEST_WITH_UNIT = 3  # different values: 2 doors and 4 doors may be kinds of cars
 _DAY = 86_400_000_000  # µs
 _PEEK = 100  # values that tell whether a closer look pays
 
@@ -158,7 +160,10 @@ def swallowed(table: Any, path: Path, delimiter: str, width: int) -> None:
 
 
 def looks_like_numbers(values: Collection[str]) -> bool:
-    """Whether most of some different values are numbers with signs or marks of some kind."""
+    """Whether most of some different values are numbers with signs or marks of some kind, or all with one unit."""
+    found = [_WITH_UNIT.fullmatch(value.strip()) for value in values]
+    if len(found) >= _FEWEST_WITH_UNIT and len({each["unit"] if each else "" for each in found}) == 1 and found[0]:
+        return True
     return sum(bool(_DECORATED.fullmatch(value.strip())) for value in values) * 2 > len(values)
 
 
@@ -184,7 +189,12 @@ def refuse_numbers(
     like = sum(bool(_DECORATED.fullmatch(value)) for value in looked)
     if looks_like_numbers(looked):
         _refuse(
-            column, name, path, layout, "looks like a number" if like == len(looked) else "among numbers", otherwise
+            column,
+            name,
+            path,
+            layout,
+            "looks like a number" if like in (0, len(looked)) else "among numbers",
+            otherwise,
         )
 
 
@@ -211,6 +221,8 @@ def _remedy(value: str) -> str:
         return "set dataset.thousands: ',' if it is a whole number, dataset.decimal: ',' if it is a fraction"
     if re.search(r"[%‰]|[" + _SIGNS + "]", value):
         return "write the number alone, without the sign"
+    if _WITH_UNIT.fullmatch(value):
+        return "write the number alone, without the unit"
     if "," in value:
         return "set dataset.decimal and dataset.thousands to its marks"
     return "repair it"

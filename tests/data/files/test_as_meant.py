@@ -141,6 +141,9 @@ def test_a_quote_that_is_not_closed_is_not_a_long_value(tmp_path):
         (["9 €", "8 €", "7 €", "6 €"], "9 €"),
         (["1.5 kg", "2", "3", "4"], "1.5 kg"),
         (["1", "2", "12_00", "4"], "12_00"),
+        (["1 kg", "2 kg", "2.5 kg", "40 kg"], "1 kg"),
+        (["21°C", "19°C", "20°C", "18°C"], "21°C"),
+        (["50km/h", "30km/h", "7km/h", "100km/h"], "50km/h"),
         (["(1)", "(2)", "(3)", "(4)"], r"\(1\)"),
     ],
 )
@@ -358,3 +361,31 @@ def test_what_was_guessed_stands_in_the_run_and_is_said_once(bp, tmp_path):
     assert bp(*sweep, "--set", "seed=0,1").code == 0
     more = bp(*sweep, "--set", "seed=0,1,2", "--resume")
     assert more.code == 0, more.err
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('{"a": "7", "y": 0}', """t.jsonl:4: column 'a': '7' is text, in line 1 it is a number"""),
+        ('{"a": 7, "y": true}', """t.jsonl:4: column 'y': True is true or false, in line 1 it is a number"""),
+        ('{"a": 7, "y":', """t.jsonl:4: '{"a": 7, "y":' is no JSON object"""),
+        ("[7, 0]", "t.jsonl:4: '[7, 0]' is no JSON object"),
+    ],
+)
+def test_an_odd_line_of_json_is_named_in_our_words(tmp_path, line, said):
+    text = '{"a": 1, "y": 0}\n{"a": null, "y": 1}\n{"a": 2.5, "y": 1}\n' + line + "\n"
+    with pytest.raises(DataError) as found:
+        load(write(tmp_path, text, "t.jsonl"))
+    assert said in str(found.value)
+    assert "parse error" not in str(found.value)
+
+
+def test_spaces_around_labels_and_categories_are_no_part_of_them(tmp_path):
+    path = write(tmp_path, "a, b, y\n" + "1, red, yes\n2,red , no\n3,blue,yes \n4, blue,no\n")
+    data = load(path)
+    assert data.classes == ["no", "yes"]
+    assert data.features == ["a", "b=blue", "b=red"]
+    new = write(tmp_path, "a,b\n1,red \n2,blue\n", "new.csv")
+    np.testing.assert_array_equal(read_inputs(new, schema_of(data)).x[:, 1:], [[0, 1], [1, 0]])
+    with pytest.raises(DataError, match="row 2, column 'y': no value"):
+        load(write(tmp_path, "a,y\n1,yes\n2,   \n3,no\n"))
