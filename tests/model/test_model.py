@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,7 @@ from backprop_cli.model import description
 from backprop_cli.model.model import Model
 from tests.checkpoints import Checkpoint
 
+NOBODY = 65534
 COLOURS = """
 dataset:
   source: files
@@ -249,3 +253,25 @@ def test_the_doctor_and_pictures_read_changed_data_as_the_model_does(colours: Pa
     for command in (["doctor", "run"], ["report", "run", "-o", "r.html"], ["eval", "run"]):
         done = bp(*command)
         assert done.code == 0 and "Traceback" not in done.err, done.err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_somebody_else_uses_a_run_that_they_cannot_write(colours: Path) -> None:
+    """Without the data, from a folder of their own. They may read everything, for Python may lie in root's home."""
+    (colours / "colours.csv").unlink()
+    home = colours / "home"
+    home.mkdir()
+    (home / "new.csv").write_text("v,colour\n0.1,blue\n")
+    os.chown(home, NOBODY, NOBODY)
+    shutil.chown(home / "new.csv", NOBODY, NOBODY)
+    read = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+    become = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *read, sys.executable]
+    before = sorted((path, path.stat().st_mtime_ns) for path in (colours / "run").rglob("*"))
+    for model in ("../run", "../run/checkpoints/best.safetensors"):
+        for more in (["predict", model, "new.csv", "-o", "out.csv"], ["export", model, "--to", "numpy", "-o", "m.py"]):
+            done = subprocess.run(
+                [*become, "-m", "backprop_cli", *more], cwd=home, capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, done.stderr
+    assert (home / "out.csv").stat().st_uid == NOBODY
+    assert sorted((path, path.stat().st_mtime_ns) for path in (colours / "run").rglob("*")) == before
