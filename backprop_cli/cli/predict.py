@@ -12,7 +12,7 @@ import typer
 from backprop_cli.cli.options import RUNS, Json, ModelName, ModelPlugins, Runs, print_json
 
 Inputs = Annotated[
-    list[str],
+    list[str] | None,
     typer.Argument(
         metavar="INPUT…",
         help="Tables (CSV, TSV, Parquet, JSON Lines), .npy, .npz, texts, images or folders of them; - reads stdin.",
@@ -31,7 +31,7 @@ Probabilities = Annotated[
 
 def command(
     run: ModelName,
-    inputs: Inputs,
+    inputs: Inputs = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help=".csv, .jsonl, .json or .npy; default: stdout")
     ] = None,
@@ -44,6 +44,14 @@ def command(
         float | None, typer.Option(metavar="P", help="From which probability on a yes is one; default 0.5.")
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Refuse categories that the model has not learnt.")] = False,
+    generate: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Go on with a text: N characters or words.")
+    ] = None,
+    prompt: Annotated[str | None, typer.Option(metavar="TEXT", help="What the generated text begins with.")] = None,
+    temperature: Annotated[
+        float | None, typer.Option(min=0, metavar="T", help="Below 1 the likely gets likelier, 0 is no chance at all.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Of the chance; default 0.")] = None,
     checkpoint: Annotated[str, typer.Option(metavar="best|last|FILE", help="Which weights.")] = "best",
     plugin: ModelPlugins = None,
     runs: Runs = RUNS,
@@ -62,12 +70,26 @@ def command(
       bp predict latest digits/ --top 3
       bp predict latest digit.png --json
       tail -f measured.csv | bp predict latest - --no-proba
+      bp predict latest --generate 400 --prompt "It is" --temperature 0.8 --seed 1
     """
     from backprop_cli.commands.answers import Csv, as_json, check_output, document, json_lines, save
     from backprop_cli.commands.predict import STDIN, Wishes, predict
     from backprop_cli.commands.trained import load
     from backprop_cli.errors import UsageError
 
+    warn = _ui("warn")
+    if generate is not None:
+        if inputs or output or keep or proba is not None or top or threshold is not None:
+            raise UsageError(
+                "--generate takes no INPUT and none of the options of rows; --prompt is what it begins with"
+            )
+        model = load(run, checkpoint, runs=runs, plugins=plugin or (), warn=warn)
+        _write_text(model, generate, prompt or "", temperature, seed, strict, json)
+        return
+    if prompt is not None or temperature is not None or seed is not None:
+        raise UsageError("--prompt, --temperature and --seed are for --generate N")
+    if not inputs:
+        raise UsageError("missing INPUT: a table, an array, images, or - for standard input")
     streamed = STDIN in inputs
     if streamed and len(inputs) > 1:
         raise UsageError("- stands for standard input, and cannot be read beside files")
@@ -76,7 +98,6 @@ def command(
     if output is not None:
         check_output(output)
     wishes = Wishes(keep.split(",") if keep else (), proba, top, threshold, strict)
-    warn = _ui("warn")
     model = load(run, checkpoint, runs=runs, plugins=plugin or (), warn=warn)
     blocks = predict(model, inputs, wishes, warn=warn, progress=None if json or streamed else _ui("loading"))
     if output is not None:
@@ -92,6 +113,25 @@ def command(
             sys.stdout.flush()
     else:
         sys.stdout.writelines(list(map(Csv(), blocks)))  # nothing is printed before every row has its answer
+
+
+def _write_text(
+    model: Any, count: int, prompt: str, temperature: float | None, seed: int | None, strict: bool, json: bool
+) -> None:
+    from backprop_cli.commands.generate import generate
+
+    chance: dict[str, Any] = {"temperature": 1.0 if temperature is None else temperature, "seed": seed or 0}
+    pieces = generate(model, count, prompt, **chance, strict=strict, warn=_ui("warn"))
+    if json:
+        text = "".join(pieces)
+        print_json({"run_id": model.run_id, "prompt": prompt, "text": text, "generated": count, **chance})
+        return
+    first = next(pieces)
+    sys.stdout.write(prompt + first)
+    for piece in pieces:
+        sys.stdout.write(piece)
+        sys.stdout.flush()
+    sys.stdout.write("\n")
 
 
 def _ui(name: str) -> Callable[..., None]:
