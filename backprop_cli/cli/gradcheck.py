@@ -15,7 +15,11 @@ Config = Annotated[
 ]
 LayerName = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="Only this layer or loss.", autocompletion=completion.of_kind("layer", "loss")),
+    typer.Option(
+        metavar="NAME",
+        help="Only this layer or loss; with CONFIG, the layer of that name.",
+        autocompletion=completion.of_kind("layer", "loss"),
+    ),
 ]
 
 
@@ -42,9 +46,12 @@ def gradcheck(
     """
     from backprop_cli.cli import ui
     from backprop_cli.commands.check import config_gradients, registered_gradients
+    from backprop_cli.errors import UsageError
 
+    if config is not None and plugin is not None:
+        raise UsageError("--plugin goes without CONFIG, which names its plugins itself")
     if config is not None:
-        result = config_gradients(config, changes(set_, unset), warn=None if json else ui.warn)
+        result = config_gradients(config, changes(set_, unset), layer, warn=None if json else ui.warn)
     else:
         result = registered_gradients(layer, plugin, None if json else ui.loading)
     if json:

@@ -130,14 +130,19 @@ def _try(loop: Loop) -> float:
     return train.seconds + (validation.seconds if validation else 0.0)
 
 
-def config_gradients(path: Path, overrides: Sequence[str], **options: Any) -> dict[str, Any]:
-    """Grad-check the very network of a config, in float64, on a few examples of its own data.
+def config_gradients(path: Path, overrides: Sequence[str], only: str | None = None, **options: Any) -> dict[str, Any]:
+    """Grad-check the very network of a config, or one layer in it, in float64, on a few examples of its own data.
+    Raises UsageError for a layer without parameters of its own.
 
     Its parameters are moved a little: where an image is blank, a bias of 0 puts a ReLU on its kink, and there
     no difference is a derivative.
     """
     cfg = load_config(path, [*overrides, "dtype=float64"])
     prepared = build.prepare(cfg, **options)
+    trained = [name for name, entry in prepared.network.store.entries.items() if not entry.frozen]
+    layers = list(dict.fromkeys(name.partition(".")[0] for name in trained))
+    if only is not None and only not in layers:
+        raise UsageError(f"no layer {only!r} with trained parameters in {path}; {expected(only, layers)}")
     x, y = next(iter(prepared.batches("train").epoch(1)))
     x, y = x[:SAMPLES].copy(), y[:SAMPLES].copy()
     values = prepared.network.store.values
@@ -146,7 +151,14 @@ def config_gradients(path: Path, overrides: Sequence[str], **options: Any) -> di
     with limited(prepared.network, SAMPLES):
         checks = [
             gradcheck.check_network(
-                prepared.network, x, y, name=cfg.name, case=case, training=training, elements=elements
+                prepared.network,
+                x,
+                y,
+                name=only or cfg.name,
+                case=case,
+                training=training,
+                elements=elements,
+                layer=only,
             )
             for case, training in (("training", True), ("inference", False))
         ]

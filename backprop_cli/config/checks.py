@@ -30,9 +30,18 @@ def check(values: Mapping[str, Any], places: Mapping[int, Keys], marks: Mapping[
         if sum(times for _, _, times in layers) > MAX_LAYERS:
             found.append((("architecture",), f"more than {MAX_LAYERS:,} layers once `repeat` is written out"))
     if isinstance(values.get("trainer"), Component):
+        found += _twice(values["trainer"].metrics)
         splits = getattr(values.get("dataset"), "splits", None)
         found += monitors(values["trainer"], values.get("optimizer"), places, splits)
     return [problem(nearest(marks, path), path, message) for path, message in found]
+
+
+def _twice(metrics: list[Any]) -> Iterator[tuple[Keys, str]]:
+    """Metrics that would share a column of metrics.jsonl."""
+    keys = [metric.key for metric in metrics]
+    for index, key in enumerate(keys):
+        if key in keys[:index]:
+            yield ("trainer", "metrics", index), f"{key!r} is there already, as metric {keys.index(key)}; remove one"
 
 
 def _walk(items: list[Any], path: Keys, times: int = 1) -> Iterator[tuple[Any, Keys, int]]:

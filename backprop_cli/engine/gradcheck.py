@@ -44,9 +44,10 @@ def check_network(
     weight: Array | None = None,
     tolerance: float = TOLERANCE,
     elements: int = ELEMENTS,
+    layer: str | None = None,
 ) -> Check:
     """Compare every gradient of a float64 network (of its input too, if it was built with
-    `input_gradient`) with finite differences. Random layers draw the same numbers each time."""
+    `input_gradient`), or those of one layer, with finite differences. Random layers draw the same numbers each time."""
     missing = unwritten(network, x, target, training=training)
     if missing is not None:
         return Check(name, case, float("inf"), missing, False)
@@ -66,8 +67,9 @@ def check_network(
         parameter: (values, network.gradients[parameter].copy())
         for parameter, values in network.parameters.items()
         if not network.store.entries[parameter].frozen  # the graph may skip these
+        and layer in (None, parameter.partition(".")[0])
     }
-    if network.input_gradient:
+    if network.input_gradient and layer is None:
         pairs["input"] = (x, network.input_gradients.copy())
     return compare(loss, pairs, name=name, case=case, tolerance=tolerance, elements=elements)
 

@@ -10,7 +10,7 @@ from backprop_cli.training.loop import Loop
 
 def remarks(loop: Loop) -> list[str]:
     """One sentence for each surprise: where it is, what will happen, what to do about it."""
-    return [*_accumulation(loop), *_last_batch(loop), *_masks(loop.network)]
+    return [*_frozen(loop.network), *_accumulation(loop), *_last_batch(loop), *_masks(loop.network)]
 
 
 def too_few_rows(loop: Loop) -> str | None:
@@ -24,6 +24,14 @@ def too_few_rows(loop: Loop) -> str | None:
                 f"expected batches of {least} rows or more, got {rows}"
             )
     return None
+
+
+def _frozen(network: Network) -> list[str]:
+    entries = network.store.entries.values()
+    if any(not entry.frozen for entry in entries):
+        return []
+    why = "all its layers are frozen" if entries else "none of its layers has any"
+    return [f"architecture: the network has no parameters to train: {why}; nothing will change"]
 
 
 def _last_batch(loop: Loop) -> list[str]:

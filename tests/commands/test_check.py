@@ -11,12 +11,12 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backprop_cli.commands.check import check_config
+from backprop_cli.commands.check import check_config, config_gradients
 from backprop_cli.commands.train import train
 from backprop_cli.config import load_config
 from backprop_cli.config.starter import TASKS as STARTERS
 from backprop_cli.config.starter import starter
-from backprop_cli.errors import BpError, DivergedError
+from backprop_cli.errors import BpError, DivergedError, UsageError
 
 ROOT = Path(__file__).parents[2]
 units = st.integers(1, 6)
@@ -159,3 +159,17 @@ def test_a_first_config_trains_at_once(tmp_path: Path, task: str) -> None:
     path.write_text(starter(task, "first.yaml"))
     assert check_config(path, [])[1] is None
     assert train(load_config(path, ["trainer.epochs=1"]), run_dir=tmp_path / "run")["status"] == "completed"
+
+
+def test_gradcheck_of_one_layer_of_a_config(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(
+        "dataset: {source: synthetic, name: moons, samples: 20}\nloss: cross_entropy\n"
+        "architecture: [{type: dense, units: 3, name: h}, relu, {type: dense, units: 2, activation: softmax}]\n"
+    )
+    found = config_gradients(path, [], "h")
+    assert {each["name"] for each in found["checks"]} == {"h"} and found["passed"]
+    assert all(each["worst"].startswith("h.") for each in found["checks"])
+    for wrong in ("relu_1", "hh"):
+        with pytest.raises(UsageError, match=f"no layer '{wrong}' with trained parameters in .*expected one of"):
+            config_gradients(path, [], wrong)

@@ -66,3 +66,12 @@ def test_a_key_given_beside_the_new_class_is_not_left_over(config, tmp_path):
     path = tmp_path / "c.yaml"
     with pytest.raises(ConfigError, match="unknown key 'beta_1' of optimizer sgd; expected one of"):
         load_config(path, ["optimizer.type=sgd", "optimizer.beta_1=0.5"])
+
+
+@pytest.mark.parametrize(
+    "metrics", ["[accuracy, acc]", "[f1, {type: f1, average: weighted}, f1]", "[top_k, {type: top_k, k: 5}]"]
+)
+def test_two_metrics_of_one_name_are_refused(config, tmp_path, metrics):
+    config()
+    with pytest.raises(ConfigError, match=r"trainer\.metrics\.\d: .* is there already, as metric 0; remove one"):
+        load_config(tmp_path / "c.yaml", [f"trainer.metrics={metrics}"])

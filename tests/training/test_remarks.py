@@ -132,10 +132,24 @@ def test_the_row_of_a_batch_of_one_is_learnt_from(tmp_path: Path) -> None:
     assert np.abs(network.gradients["dense_1.W"]).max() > 0
 
 
-@pytest.mark.parametrize("layer", ["layer_norm", "{type: group_norm, groups: 2}"])
+@pytest.mark.parametrize("layer", ["layer_norm", "rms_norm", "{type: group_norm, groups: 2}"])
 def test_normalising_one_number_is_refused(bp, tmp_path: Path, layer: str) -> None:
-    units = 1 if layer == "layer_norm" else 2
+    units = 2 if "group" in layer else 1
     text = NORMALISED.replace("units: 8", f"units: {units}").replace("batch_norm", layer)
     (tmp_path / "b.yaml").write_text(text)
     refused = bp("check", "b.yaml")
     assert refused.code == 2 and "by itself" in refused.err and "b.yaml:3" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("layers", "why"),
+    [
+        ("[{type: dense, units: 2, activation: softmax, frozen: true}]", "all its layers are frozen"),
+        ("[softmax]", "none"),
+    ],
+)
+def test_a_network_without_anything_to_train_is_said(tmp_path: Path, layers: str, why: str) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(f"dataset: {{source: synthetic, name: moons}}\narchitecture: {layers}\nloss: cross_entropy\n")
+    (said,) = remarks(build.training(build.prepare(load_config(path)))[0])
+    assert "no parameters to train" in said and why in said

@@ -135,18 +135,20 @@ def _choose(options: Files, layout: Layout, path: Path, targets: Sequence[str], 
     names, rows = first_rows(path, layout, 1000)
     exclude = options.exclude or []
     beside = _beside(options)
-    checked = {"target": targets, "categorical": options.categorical, "exclude": exclude}
-    for role, wanted in (
-        checked | {role: [getattr(options, role)] for role in BESIDE if getattr(options, role)}
-    ).items():
+    checked = {"target": targets, "features": options.features or [], "categorical": options.categorical}
+    checked |= {"exclude": exclude, "dates": list(options.dates or {})}
+    checked |= {role: [getattr(options, role)] for role in BESIDE if getattr(options, role)}
+    for role, wanted in checked.items():
         require(path, names, wanted, role)
+        twice = next((each for i, each in enumerate(wanted) if each in wanted[:i]), None)
+        if twice is not None:
+            raise DataError(f"{path}: dataset.{role} names column {twice!r} twice; name it once")
     if options.text is not None:
         idle = next((name for name in ("features", "categorical", "exclude") if getattr(options, name)), None)
         if idle:
             raise DataError(f"dataset.{idle} means nothing beside dataset.text, which is the only input; remove it")
         require(path, names, [options.text], "text")
         return Columns(layout, [], text=options.text, missing=options.missing)
-    require(path, names, options.features or [], "features")
     if not options.features:
         unnamed = [name for i, name in enumerate(names) if UNNAMED.fullmatch(name) and _is_index(i, name, rows)]
         unnamed = [name for name in unnamed if name not in targets and name not in exclude]

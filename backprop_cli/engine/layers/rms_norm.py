@@ -7,6 +7,7 @@ from annotated_types import Gt
 
 from backprop_cli.engine.arrays import Array, Shape
 from backprop_cli.engine.layer import Initializer, Layer, layer
+from backprop_cli.errors import BuildError
 from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import Doc, slot
 
@@ -38,11 +39,16 @@ class RMSNorm(Layer):
     examples = [
         {"options": {}, "inputs": [(4,)]},
         {"options": {"epsilon": 0.1}, "inputs": [(3, 2)]},
-        {"options": {}, "inputs": [(2, 2, 1)]},
+        {"options": {}, "inputs": [(2, 2, 3)]},
     ]
 
     def build(self, *shapes: Shape) -> Shape:
         (shape,) = shapes
+        if shape[-1] == 1:
+            raise BuildError(
+                f"{self.type_name} would divide each number of {shape} by itself, which leaves its sign alone; "
+                "normalise rows of more than one number, or leave it out"
+            )
         self.parameter("gamma", shape[-1:], self.gamma_initializer, decay=False)
         self.workspace("inverse", (*shape[:-1], 1))
         self.workspace("moment", (*shape[:-1], 1), temporary=True)

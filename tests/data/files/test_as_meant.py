@@ -322,6 +322,9 @@ def test_a_query_says_which_rows(tmp_path):
         ("t.csv", {"exclude": ["a"], "features": ["a"]}, "'a' is both in features and in exclude"),
         ("t.csv", {"text": "a", "features": ["b"]}, "dataset.features means nothing beside dataset.text"),
         ("t.csv", {"features": ["x", "z"]}, "no column 'x', 'z' .features."),
+        ("t.csv", {"features": ["a", "a"]}, "dataset.features names column 'a' twice"),
+        ("t.csv", {"target": ["b", "b"]}, "dataset.target names column 'b' twice"),
+        ("t.csv", {"dates": {"c": "%Y"}}, "no column 'c' .dates."),
     ],
 )
 def test_an_option_that_means_nothing_here_is_an_error(tmp_path, name, options, message):
