@@ -102,6 +102,10 @@ class RunError(BpError):
     """A run directory that cannot be written, or is in use by another process (exit code 1)."""
 
 
+class DamagedError(RunError):
+    """A run whose run.json is not what such a file should be (exit code 1)."""
+
+
 class DivergedError(BpError):
     """A loss, gradient or weight that is no longer finite (exit code 1); `batch` is the (x, y) it happened at."""
 

@@ -12,7 +12,7 @@ from backprop_cli.board.log import Log
 from backprop_cli.board.shelf import Shelf
 from backprop_cli.board.thin import curve, heat, plain
 from backprop_cli.commands import compare
-from backprop_cli.commands.sweep.sweep import noted
+from backprop_cli.commands.sweep.noted import noted
 from backprop_cli.config import recorded
 from backprop_cli.errors import BpError, UsageError
 from backprop_cli.insight.groups import by_seed

@@ -39,15 +39,15 @@ def delete(
       bp runs rm moons-20260801-120000-1a2b
       bp runs rm moons-sweep
     """
-    from backprop_cli.runs.finding import find_run, sweep_folder
+    from backprop_cli.runs.finding import find_path, sweep_folder
     from backprop_cli.runs.removal import remove, remove_sweep
 
     folders = {name: sweep_folder(name, runs) for name in names}
-    single = [find_run(name, runs) for name in names if folders[name] is None]
+    single = [find_path(name, runs) for name in names if folders[name] is None]
     for path in {folder.absolute(): folder for folder in folders.values() if folder is not None}.values():
         remove_sweep(path, runs)
         print(path)
-    for path, run in {run.path.absolute(): run for run in single}.items():
+    for path, run in {run.absolute(): run for run in single}.items():
         remove(run, runs)
         print(path)
 

@@ -37,7 +37,7 @@ def listing(
 
     A column is one of the listing, a metric (validation/loss), best.epoch, or a key of the config
     (optimizer.learning_rate). The folder of a sweep is listed as `sweep`; --runs DIR/SWEEP lists its trials.
-    One without a readable run.json is `unreadable`.
+    One without a readable run.json is `unreadable`, one whose run.json has wrong values `damaged`.
 
     \b
     Examples:

@@ -71,7 +71,8 @@ def sweep(
     from backprop_cli.cli.ui.sweeps import sweep_progress
     from backprop_cli.commands.sweep import folds as of_folds
     from backprop_cli.commands.sweep.checks import changed, check_trials, others
-    from backprop_cli.commands.sweep.sweep import Silent, Watcher, noted, ranked, run, states
+    from backprop_cli.commands.sweep.noted import noted
+    from backprop_cli.commands.sweep.sweep import Silent, Watcher, ranked, run, states
     from backprop_cli.commands.sweep.trials import plan
     from backprop_cli.config import load_config
     from backprop_cli.errors import UsageError, expected

@@ -109,9 +109,9 @@ def _load(run: RunDirectory, cfg: Config, path: Path, say: Warn, anew: bool, **o
     totals = {name: MAX_UNKNOWN for name in arrays if name.startswith("metric/")}  # empty before the first batch
     file.expect({**arrays, **session.recorder.learned}, optional=totals)
     values = file.values
-    if anew and isinstance(values.get("optimizer"), dict):
+    if anew:
         schedule = session.loop.optimizer.schedule.state_dict()
-        values = {**values, "optimizer": {**values["optimizer"], "schedule": schedule}}
+        values = {**values, "optimizer": {**values.get("optimizer", {}), "schedule": schedule}}
     try:
         session.loop.load_state_dict(file.read(), values)
     except CheckpointError as error:
@@ -141,15 +141,14 @@ def _go_on_with(session: Session, changes: Mapping[str, Any]) -> None:
         if own:
             with suppress(OSError):
                 consent.remember([run.config])
-        earlier = run.info.get("changes")
         entry = {"epoch": loop.epoch, "step": loop.step, "at": now(), "changed": changes}
-        run.update(changes=[*(earlier if isinstance(earlier, list) else []), entry])
+        run.update(changes=[*run.info.get("changes", []), entry])
 
 
 def _finished(session: Session, say: Warn) -> dict[str, Any]:
     run, loop = session.run, session.loop
     session.recorder.repair()
-    if run.info.get("status") != "completed":  # ended after its last checkpoint, before it could say so
+    if run.info["status"] != "completed":  # ended after its last checkpoint, before it could say so
         run.finish("completed", loop.row, session.best.summary, loop.stop_reason)
     why = f" ({loop.stop_reason})" if loop.stop_reason else ""
     say(f"{run.path} is complete after {loop.epoch - 1} epochs{why}; --epochs N makes it longer")
@@ -159,14 +158,12 @@ def _finished(session: Session, say: Warn) -> dict[str, Any]:
 def _compare(session: Session, say: Warn) -> None:
     """Warn of versions and data that differ from those the run began with: results may differ, too."""
     info, dataset = session.run.info, session.prepared.dataset
-    before = info.get("versions")
-    known: Mapping[str, Any] = before if isinstance(before, dict) else {}
+    known = info.get("versions", {})
     changed = [f"{name} {known[name]}, now {v}" for name, v in versions().items() if known.get(name, v) != v]
     kernels = session.prepared.network.kernels.which
     if info.get("kernels", kernels) != kernels:
         changed.append(f"{info['kernels']} kernels, now {kernels}")
     if changed:
         say(f"the run began with {'; '.join(changed)}: the last bits of its results may differ")
-    described = info.get("dataset")
-    if isinstance(described, dict) and described.get("fingerprint") not in (None, fingerprint(dataset)):
+    if info.get("dataset", {}).get("fingerprint") not in (None, fingerprint(dataset)):
         say(f"the data of {dataset.name} are not those the run began with: what follows is another training")

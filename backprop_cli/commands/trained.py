@@ -31,8 +31,7 @@ def config_of(run: RunDirectory, overrides: Sequence[str] = ()) -> Config:
     Plugins are Python code: only the run's own copies are used, and only with consent. Raises ConsentError.
     """
     cfg = load_config(run.config, overrides, plugins=run.plugin_copies())
-    described = run.info.get("dataset")
-    if isinstance(described, dict) and "fallback" in described and cfg.dataset.fallback is not None:
+    if "fallback" in run.info.get("dataset", {}) and cfg.dataset.fallback is not None:
         return replace(cfg, dataset=replace(cfg.dataset.fallback, transforms=cfg.dataset.transforms))
     return cfg
 

@@ -21,16 +21,35 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field
+from typing_extensions import TypedDict
 
 from backprop_cli.data.arrays import Array
 from backprop_cli.data.progress import report
+from backprop_cli.documents import Document, lasting
 from backprop_cli.errors import DataError
+from backprop_cli.reading import read_regular
 
 FORMAT = 3
 _TICK = 2_000_000_000  # ns: how coarse the clocks of file systems are at most
+MAX_ENTRY = 64 << 20  # bytes of an entry.json
+Stamp = Annotated[tuple[int, int, int, int, str], Field(strict=False)]  # see `_times`, and SHA-256
+
+
+@lasting
+class _Stored(TypedDict):
+    """entry.json."""
+
+    about: dict[str, Any]
+    sources: dict[str, Stamp]
+    arrays: dict[str, Annotated[tuple[str, int], Field(strict=False)]]
+
+
+ENTRY = Document[_Stored](_Stored)
+ANYTHING = Document[dict[str, Any]](dict[str, Any])
 Contents = tuple[dict[str, Any], dict[str, Array]]  # what is known of the arrays, and the arrays by name
 
 
@@ -43,15 +62,15 @@ def root() -> Path:
     return Path(platformdirs.user_cache_dir("bp"))
 
 
-def stamp(files: Iterable[Path]) -> dict[str, list[Any]]:
+def stamp(files: Iterable[Path]) -> dict[str, Stamp]:
     """What tells by absolute path whether a file is still the one that an entry was made from; see `_confirmed`."""
-    return {str(path.absolute()): [*_times(path), _digest(path)] for path in sorted(files)}
+    return {str(path.absolute()): (*_times(path), _digest(path)) for path in sorted(files)}
 
 
-def _times(path: str | Path) -> list[int]:
+def _times(path: str | Path) -> tuple[int, int, int, int]:
     """Now, size, and times of modification and change (ns). The last cannot be set."""
     now, stat = time.time_ns(), os.stat(path)
-    return [now, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
+    return now, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
 
 
 def _digest(path: str | Path) -> str:
@@ -59,24 +78,26 @@ def _digest(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _confirmed(path: str, stamped: list[Any]) -> list[Any] | None:
+def _confirmed(path: str, stamped: Stamp) -> Stamp | None:
     """The stamp of a file that is as it was, a new one where it had to be hashed to know; None if it has changed."""
-    moment, size, *times, digest = stamped
+    moment, size, *_, digest = stamped
     now = _times(path)
     if now[1] != size:
         return None
-    if now[2:] == times and max(times) + _TICK < moment:
+    if now[2:] == stamped[2:4] and max(now[2:]) + _TICK < moment:
         return stamped
-    return [*now, digest] if _digest(path) == digest else None
+    return (*now, digest) if _digest(path) == digest else None
 
 
 @dataclass
 class Entry:
-    """One dataset's folder; `key` is everything that decides which arrays belong there."""
+    """One dataset's folder; `key` is everything that decides which arrays belong there, `about` what is known of them
+    besides."""
 
     kind: str
     name: str
     key: Mapping[str, Any]
+    about: Document[Any] = ANYTHING
     folder: Path = field(init=False)
 
     def __post_init__(self) -> None:
@@ -102,7 +123,7 @@ class Entry:
         """What `write` stored, the arrays memory-mapped; None if absent, damaged or stale: made from files that have
         changed since, or from others than `files`."""
         try:
-            document = json.loads((self.folder / "entry.json").read_bytes())
+            document = ENTRY.parse(read_regular(self.folder / "entry.json", MAX_ENTRY))
             if files is not None and {str(path.absolute()) for path in files} != set(document["sources"]):
                 return None
             sources = {path: _confirmed(path, stamped) for path, stamped in document["sources"].items()}
@@ -110,15 +131,15 @@ class Entry:
                 return None
             arrays = {}
             for name, (file, size) in document["arrays"].items():
-                path = self.folder / file
+                path = self.folder / Path(file).name
                 if path.stat().st_size != size:
                     return None
                 arrays[name] = np.load(path, mmap_mode="r", allow_pickle=False)
             if sources != document["sources"]:  # so that they need not be hashed the next time
                 with suppress(DataError, OSError):
                     _note(self.folder, {**document, "sources": sources})
-            return document["about"], arrays
-        except (OSError, ValueError, KeyError, TypeError):
+            return self.about.check(document["about"]), arrays
+        except (OSError, ValueError):
             return None
 
     @contextmanager
@@ -187,7 +208,7 @@ class Writer:
             size = start + rows * math.prod(shape) * dtype.itemsize
         self.arrays[name] = (file, size)
 
-    def commit(self, about: Mapping[str, Any], sources: Mapping[str, list[Any]]) -> None:
+    def commit(self, about: Mapping[str, Any], sources: Mapping[str, Stamp]) -> None:
         """Make what was written the entry's contents."""
         _note(self.folder, {"format": FORMAT, "about": about, "sources": sources, "arrays": self.arrays})
 

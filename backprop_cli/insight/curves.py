@@ -37,7 +37,7 @@ def wanted(views: Sequence[View], metrics: Sequence[str]) -> dict[str, list[str]
     logged = quantities(views)
     if not logged:
         raise UsageError(
-            f"{views[0].run.id} has not finished an epoch (status {views[0].run.info.get('status')}), "
+            f"{views[0].run.id} has not finished an epoch (status {views[0].run.status}), "
             "so there is no curve; go on with `bp train --resume`"
         )
     found: dict[str, list[str]] = {}

@@ -24,7 +24,7 @@ def recorded(view: View, quantity: str, x: str = "epoch") -> Flow:
 
     Several rows an epoch stand at fractions of it.
     """
-    rows = [row for row in view.diagnostics if isinstance(row.get("layers"), dict)]
+    rows = view.diagnostics
     names = dict.fromkeys(name for row in rows for name, layer in row["layers"].items() if quantity in layer)
     y = {name: [row["layers"].get(name, {}).get(quantity) for row in rows] for name in names}
     per_epoch = _steps_per_epoch(view)
@@ -36,8 +36,8 @@ def recorded(view: View, quantity: str, x: str = "epoch") -> Flow:
 
 
 def _steps_per_epoch(view: View) -> float:
-    last = view.rows[-1] if view.rows else {}
-    return float(last["step"] / last["epoch"]) if last.get("epoch") and last.get("step") else 0.0
+    last = view.rows[-1] if view.rows else {"epoch": 0}
+    return float(last["step"] / last["epoch"]) if last["epoch"] else 0.0
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ def labels(runs: Sequence[RunDirectory], besides: Sequence[str] = ()) -> list[st
     ids = [run.id for run in runs]
     if len(runs) < 2:
         return ids
-    names = [str(run.info.get("name") or run.id) for run in runs]
+    names = [run.info.get("name") or run.id for run in runs]
     if besides:
         found = _by_config(runs, besides)
         own = names if len(set(names)) > 1 else ["" for _ in names]

@@ -21,7 +21,8 @@ from backprop_cli.engine.metrics.base import Metric, counted
 from backprop_cli.engine.metrics.report import MAX_MATRIX, confusion_matrix
 from backprop_cli.errors import BpError, UsageError
 from backprop_cli.runs import metrics_log
-from backprop_cli.runs.directory import RunDirectory
+from backprop_cli.runs.contents import DIAGNOSIS
+from backprop_cli.runs.directory import DIAGNOSTICS, RunDirectory
 from backprop_cli.training.threads import limited
 
 PROBE = 256  # examples of a probe batch
@@ -91,7 +92,7 @@ class View:
     @cached_property
     def diagnostics(self) -> list[dict[str, Any]]:
         """The rows of diagnostics.jsonl: {"epoch", "step", "layers": {name: {"gradient_norm", …}}}; often none."""
-        return list(metrics_log.read(self.run.path / "diagnostics.jsonl"))
+        return list(metrics_log.read(self.run.path / DIAGNOSTICS, DIAGNOSIS))
 
     @cached_property
     def metrics(self) -> list[Metric]:

@@ -82,7 +82,7 @@ def description_of(file: CheckpointFile) -> Description | None:
     said = file.values.get(KEY)
     if said is None:
         return None
-    version = said.get("version") if isinstance(said, dict) else None
+    version = said.get("version")
     if isinstance(version, int) and version != VERSION:
         raise CheckpointError(
             f"{file.path}: a model described in format {version}, this bp reads {VERSION}; "

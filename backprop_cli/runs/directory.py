@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import re
 import secrets
@@ -11,11 +10,13 @@ import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
-from backprop_cli.errors import RunError, UsageError
+from backprop_cli.documents import NotJsonError
+from backprop_cli.errors import DamagedError, RunError, UsageError
 from backprop_cli.runs.checkpoints import saved
+from backprop_cli.runs.contents import INFO, Info
 from backprop_cli.runs.files import Folder, write_atomically, write_json
 from backprop_cli.runs.lock import Lock, is_held
 from backprop_cli.runs.plain import failure, read_plain
@@ -28,27 +29,24 @@ ATTEMPTS = 100  # ids tried; four hex digits a second make a clash rare, not imp
 
 
 class RunDirectory:
-    """One run on disk. `info` is run.json. Raises UsageError if the path is not a run."""
+    """One run on disk. `info` is run.json. Raises UsageError if the path is not a run, DamagedError if the file has
+    values that no run has."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.info: dict[str, Any] = _read_info(path)
+        self.info = _read_info(path)
         self._lock: Lock | None = None
 
     @property
     def id(self) -> str:
         """What run.json says, if that can be a name; else the directory's name."""
-        given = self.info.get("id")
-        return (
-            given
-            if isinstance(given, str) and re.fullmatch(r"[^\x00-\x1f\x7f-\x9f/]{1,255}", given)
-            else self.path.name
-        )
+        given = self.info.get("id", "")
+        return given if re.fullmatch(r"[^\x00-\x1f\x7f-\x9f/]{1,255}", given) else self.path.name
 
     @property
     def status(self) -> str:
         """running, completed, interrupted, failed or diverged. A run whose process died is interrupted."""
-        status = str(self.info.get("status"))
+        status = self.info["status"]
         return "interrupted" if status == "running" and not self._lock and not is_held(self.path) else status
 
     @property
@@ -154,7 +152,7 @@ class RunDirectory:
 
     def update(self, **changes: Any) -> None:
         """Change entries of run.json. Raises RunError."""
-        self.info |= changes
+        self.info = cast(Info, {**self.info, **changes})
         write_json(self.path / RUN_JSON, self.info)
 
     def finish(
@@ -217,15 +215,14 @@ def new_id(name: str) -> str:
     return f"{name}-{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
-def _read_info(path: Path) -> dict[str, Any]:
+def _read_info(path: Path) -> Info:
     try:
-        found = json.loads(read_plain(path / RUN_JSON, MAX_INFO))
-        if not isinstance(found, dict):
-            raise ValueError("expected a JSON object")
+        return INFO.parse(read_plain(path / RUN_JSON, MAX_INFO))
     except FileNotFoundError:
         raise UsageError(f"{path} is not a run directory: it has no {RUN_JSON}") from None
     except OSError as error:
         raise failure(f"cannot read {path / RUN_JSON}", error) from None
-    except (ValueError, RecursionError) as error:
+    except NotJsonError as error:
         raise UsageError(f"{path} is not a run directory: its {RUN_JSON} cannot be read ({error})") from None
-    return found
+    except ValueError as error:
+        raise DamagedError(f"{path / RUN_JSON}: {error}; the run is damaged") from None

@@ -35,15 +35,21 @@ def sweep_folder(name: str, runs: Path) -> Path | None:
 
 
 def find_run(name: str, runs: Path) -> RunDirectory:
-    """A run by path, by id under `runs` or in a sweep there, or `latest`. Raises UsageError with the nearest id."""
+    """A run by path, by id under `runs` or in a sweep there, or `latest`. Raises UsageError with the nearest id, and
+    DamagedError."""
+    return RunDirectory(find_path(name, runs))
+
+
+def find_path(name: str, runs: Path) -> Path:
+    """The directory of the run that `find_run` finds, which may be damaged. Raises UsageError."""
     for candidate in (Path(name), runs / name, *(sweep.parent / name for sweep in sorted(runs.glob(f"*/{SWEEP}")))):
         if os.path.lexists(candidate / RUN_JSON):
-            return RunDirectory(candidate)
+            return candidate
         if os.path.lexists(candidate / SWEEP):
             raise UsageError(f"{candidate} is a sweep; expected one of its runs, see `bp runs ls --runs {candidate}`")
     known = list(list_runs(runs))
     if name == "latest" and known:
-        return known[-1]
+        return known[-1].path
     nearest = suggest(name, [run.id for run in known])
     hint = did_you_mean(nearest)
     raise UsageError(f"no run {name!r:.300} in {runs} (it holds {len(known)} runs){hint}; `bp runs ls` lists them")

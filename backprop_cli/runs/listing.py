@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from backprop_cli.errors import BpError, UsageError, did_you_mean, suggest
+from backprop_cli.errors import BpError, DamagedError, UsageError, did_you_mean, suggest
 from backprop_cli.runs.directory import SWEEP, RunDirectory, moment
 from backprop_cli.runs.metrics_log import last
 from backprop_cli.runs.plain import read_plain
@@ -30,7 +30,8 @@ _WHERE = re.compile(r"^\s*([^<>=!]+?)\s*(<=|>=|!=|==|<|>|=)\s*(.*?)\s*$")
 
 def overview(runs: Path) -> list[dict[str, Any]]:
     """A row a run, oldest first; what `bp runs ls --json` prints. The folder of a sweep has the status `sweep`,
-    one that holds no readable run.json `unreadable`; other files are passed over."""
+    one whose run.json has values that no run has `damaged`, one without a readable run.json `unreadable`; other files
+    are passed over."""
     rows = []
     for path in sorted(runs.iterdir()) if runs.is_dir() else []:
         if path.name.startswith(".") or not path.is_dir():
@@ -44,13 +45,15 @@ def row_of(path: Path) -> dict[str, Any]:
     try:
         run = RunDirectory(path)
         return _row(path, {**run.info, "id": run.id, "status": run.status, "metrics": measured(run)})
-    except (BpError, AttributeError, TypeError):
+    except DamagedError:
+        return _row(path, {"status": "damaged"})
+    except BpError:
         return _row(path, {"status": "sweep" if (path / SWEEP).is_file() else "unreadable"})
 
 
 def measured(run: RunDirectory) -> dict[str, Any]:
     """A run's last row of metrics, {} before its first epoch. Of one that goes on only its log knows it."""
-    row = last(run.metrics) if run.info.get("status") == "running" else None
+    row = last(run.metrics) if run.info["status"] == "running" else None
     return row or run.info.get("metrics") or {}
 
 
@@ -153,7 +156,7 @@ def _meets(left: Any, compare: Callable[[Any, Any], bool], right: str) -> bool:
         return False
     try:
         return compare(float(left), float(right))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return compare(str(left), right)
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 import weakref
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from backprop_cli.documents import Document
+from backprop_cli.errors import to_stderr
+from backprop_cli.runs.contents import ROW, STEP
 from backprop_cli.runs.files import write_atomically
 from backprop_cli.runs.json_text import dumps
 from backprop_cli.runs.plain import failure, open_plain, read_plain, sync
@@ -104,24 +107,33 @@ def _read(path: Path) -> bytes:
 def _step(line: bytes) -> int | None:
     """The step of a row; None for what is not a row."""
     try:
-        step = json.loads(line)["step"]
-    except (ValueError, KeyError, TypeError, RecursionError):
+        return STEP.line(line)["step"]
+    except ValueError:
         return None
-    return step if isinstance(step, int) else None
 
 
-def read(path: Path) -> Iterator[dict[str, Any]]:
-    """The rows of a log, none where there is no file. A torn last line is left out, and what is no JSON object.
+def read(path: Path, document: Document[dict[str, Any]] = ROW) -> Iterator[dict[str, Any]]:
+    """The rows of a log, none where there is no file. What a killed process left of a last line is left out, and other
+    lines that are not what they should be, which is said.
 
     Raises RunError for what is no regular file, or a link, or so large that no training wrote it.
     """
-    for line in _read(path).split(b"\n"):
+    *lines, torn = _read(path).split(b"\n")
+    wrong: list[str] = []
+    for number, line in enumerate(lines, start=1):
         try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
+            row = document.line(line)
+        except ValueError as error:
+            wrong.append(f"{path}:{number}: {error}")
             continue
-        if isinstance(row, dict):
-            yield row
+        yield row
+    if torn and not wrong:
+        with suppress(ValueError):
+            yield document.line(torn)
+    if wrong:
+        others = len(wrong) - 1
+        more = f" (and {others} more line{'s' * (others > 1)})" if others else ""
+        to_stderr(f"{wrong[0]}{more}; left out")
 
 
 def last(path: Path) -> dict[str, Any] | None:
@@ -132,4 +144,7 @@ def last(path: Path) -> dict[str, Any] | None:
             lines = file.read(MAX_ROW).split(b"\n")
     except OSError:
         return None
-    return next((json.loads(line) for line in reversed(lines) if _step(line) is not None), None)
+    for line in reversed(lines):
+        with suppress(ValueError):
+            return ROW.line(line)
+    return None

@@ -14,7 +14,7 @@ from uuid import uuid4
 from backprop_cli.errors import BpError, CheckpointError, RunError, UsageError
 from backprop_cli.runs import archives
 from backprop_cli.runs.checkpoints.checkpoint import CheckpointFile
-from backprop_cli.runs.directory import CHECKPOINTS, STAGING, RunDirectory
+from backprop_cli.runs.directory import CHECKPOINTS, CONFIG, RUN_JSON, STAGING, RunDirectory
 from backprop_cli.runs.files import Folder
 from backprop_cli.runs.lock import LOCK
 from backprop_cli.runs.plain import failure, open_plain
@@ -157,9 +157,9 @@ def _write(target: Path, size: int, pieces: Iterator[bytes], path: Path) -> None
 def _check(staging: Path, path: Path) -> None:
     """Whether a folder is a run whose checkpoints can be read. Raises RunError."""
     try:
-        run = RunDirectory(staging)
-        if not run.config.is_file():
+        if os.path.lexists(staging / RUN_JSON) and not (staging / CONFIG).is_file():
             raise RunError("it has no config.yaml")
+        RunDirectory(staging)
         for each in sorted((staging / CHECKPOINTS).glob("*.safetensors")):
             file = CheckpointFile(each)
             for name in file.entries:

@@ -20,15 +20,16 @@ TRASH = ".removed-"
 ABANDONED = 3600.0  # seconds after which half made directories that nobody holds are left over from a crash
 
 
-def remove(run: RunDirectory, runs: Path) -> None:
-    """Delete one run of the folder `runs`, or one trial of a sweep there. Symbolic links are neither followed nor taken
-    for runs.
+def remove(run: RunDirectory | Path, runs: Path) -> None:
+    """Delete one run of the folder `runs`, or one trial of a sweep there; by its path where its run.json is damaged.
+    Symbolic links are neither followed nor taken for runs.
 
     Raises UsageError if it is not a directory of that folder, RunError if it is in use or cannot be deleted.
     """
-    sweep = run.path.absolute().parent
+    path = run if isinstance(run, Path) else run.path
+    sweep = path.absolute().parent
     of_sweep = os.path.lexists(sweep / SWEEP) and not sweep.is_symlink() and sweep.parent.resolve() == runs.resolve()
-    _remove(run.path, [run.path], sweep if of_sweep else runs)
+    _remove(path, [path], sweep if of_sweep else runs)
 
 
 def remove_sweep(folder: Path, runs: Path) -> None:

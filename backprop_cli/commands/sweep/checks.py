@@ -29,12 +29,12 @@ PATIENCE = 20.0  # seconds for building networks before the first trial starts
 def others(folder: Path, planned: Sequence[Trial], noted: Sequence[Mapping[str, Any]]) -> list[str]:
     """The --set values of a trial in the folder that belongs to another sweep: one with other fixed values. Empty
     where there is none. `noted` are the trials that sweep.json lists: they tell what was varied."""
-    varied = {row.get("trial"): row.get("varied") for row in noted}
+    varied = {row["trial"]: row.get("varied", {}) for row in noted}
     fixed = sorted(planned[0].fixed)
     for run in list_runs(folder):
         of = varied.get(run.path.name)
-        if _is_trial(run) and isinstance(of, dict):
-            trial = Trial(run.path.name, tuple(map(str, run.info["overrides"])), of)
+        if _is_trial(run) and of is not None:
+            trial = Trial(run.path.name, tuple(run.info["overrides"]), of)
             if sorted(trial.fixed) != fixed:
                 return list(trial.overrides)
     return []
@@ -73,8 +73,7 @@ def changed(config: Path, folder: Path, again: Sequence[Trial] = (), plugins: Se
 
 
 def _is_trial(run: RunDirectory) -> bool:
-    overrides = run.info.get("overrides")
-    return isinstance(overrides, list) and run.path.name == digest(map(str, overrides))
+    return run.path.name == digest(run.info.get("overrides", []))
 
 
 def check_trials(config: Path, chosen: Sequence[Trial], progress: Show | None = None) -> tuple[list[Metric], set[str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import signal
 import time
@@ -12,11 +11,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from backprop_cli import consent
+from backprop_cli.commands.sweep.noted import noted
 from backprop_cli.commands.sweep.trials import Trial
 from backprop_cli.commands.sweep.workers import Died, Done, Started, Tell, Told, Workers
 from backprop_cli.config import load_config
 from backprop_cli.engine.metrics.base import Metric, larger_is_better
-from backprop_cli.errors import BpError, DivergedError, InterruptedRunError, UsageError
+from backprop_cli.errors import BpError, DivergedError, InterruptedRunError, RunError, UsageError
 from backprop_cli.runs.directory import SWEEP, RunDirectory, now
 from backprop_cli.runs.files import write_json
 from backprop_cli.runs.removal import remove
@@ -77,17 +77,8 @@ def states(folder: Path, planned: Sequence[Trial]) -> list[Outcome]:
 
     A trial that failed before it had a directory is known from sweep.json.
     """
-    failed = {str(row.get("trial")): row.get("error") for row in noted(folder) if row.get("status") == "failed"}
+    failed = {row["trial"]: row.get("error") for row in noted(folder) if row.get("status") == "failed"}
     return [_state(folder / trial.id, trial, failed) for trial in planned]
-
-
-def noted(folder: Path) -> list[dict[str, Any]]:
-    """The trials that sweep.json of a folder lists; none where it cannot be read."""
-    try:
-        rows = json.loads((folder / SWEEP).read_text(encoding="utf-8"))["trials"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
-    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
 
 def _state(path: Path, trial: Trial, failed: dict[str, str | None]) -> Outcome:
@@ -95,6 +86,8 @@ def _state(path: Path, trial: Trial, failed: dict[str, str | None]) -> Outcome:
         run = RunDirectory(path)
     except UsageError:
         return Outcome(trial, path, "failed" if trial.id in failed else "missing", None, failed.get(trial.id))
+    except RunError as error:
+        return Outcome(trial, path, "failed", None, str(error))
     result = {"metrics": run.info.get("metrics"), "best": run.info.get("best"), "run_dir": str(path)}
     return Outcome(trial, path, run.status, result, run.info.get("reason"))
 
@@ -171,7 +164,7 @@ def _note(folder: Path, config: Path, outcomes: Sequence[Outcome]) -> None:
         for each in outcomes
     ]
     known = {row["trial"] for row in rows}
-    before = [row for row in noted(folder) if row.get("trial") not in known]  # the same sweep, over other values
+    before = [row for row in noted(folder) if row["trial"] not in known]  # the same sweep, over other values
     write_json(folder / SWEEP, {"config": str(config), "trials": [*before, *rows]})
 
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from typing_extensions import TypedDict
 
 from backprop_cli.data import splits
 from backprop_cli.data.arrays import Array
@@ -24,6 +25,7 @@ from backprop_cli.data.files.paths import reading
 from backprop_cli.data.gather import release
 from backprop_cli.data.progress import report
 from backprop_cli.data.schema import Images
+from backprop_cli.documents import Document, lasting
 from backprop_cli.errors import DataError
 
 if TYPE_CHECKING:
@@ -31,6 +33,16 @@ if TYPE_CHECKING:
     from backprop_cli.data.schema import Schema
 
 _REPORT_EVERY = 100
+
+
+@lasting
+class _Color(TypedDict):
+    """What is kept beside decoded images."""
+
+    color: Literal["grey", "rgb"]
+
+
+COLOR = Document[_Color](_Color)
 _GREY = {"1", "L", "I;16", "I", "F"}
 
 
@@ -122,7 +134,7 @@ def _decoded(
 ) -> tuple[dict[str, Array], str]:
     """The images of each split as bytes (N, H, W, C), and their colour: decoded once, memory-mapped ever after."""
     key = [{name: str(folder) for name, folder in folders.items()}, options.color, options.size]
-    entry = Entry("images", next(iter(folders.values())).name, {"images": key})
+    entry = Entry("images", next(iter(folders.values())).name, {"images": key}, COLOR)
     every = [file for each in files.values() for file in each]
 
     def fill() -> None:

@@ -13,15 +13,34 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
+from typing_extensions import TypedDict
+
 from backprop_cli.data import splits
 from backprop_cli.data.cache import Entry
 from backprop_cli.data.dataset import Dataset
 from backprop_cli.data.source import Source, source
+from backprop_cli.documents import Document, Whole, lasting
 from backprop_cli.errors import DataError, DownloadError
 from backprop_cli.registry import Doc
 
 if TYPE_CHECKING:
     from backprop_cli.data.schema import Schema
+
+
+@lasting
+class _About(TypedDict):
+    """What is kept beside decoded arrays."""
+
+    full_name: str
+    prepared: str
+    input: list[str]
+    target: str
+    splits: dict[str, list[Whole]]  # rows of each shard
+    classes: list[str] | None
+    features: list[str] | None
+
+
+ABOUT = Document[_About](_About)
 
 
 def default_data_dir() -> Path:
@@ -118,7 +137,7 @@ class Tfds(Source):
     def entry(self, folder: Path) -> Entry:
         """The cache entry that holds this dataset's decoded arrays, or will."""
         key = [self.name, self.version, str(self._data_dir(folder)), self.input, self.target]
-        return Entry("tfds", self.name, {"tfds": key})
+        return Entry("tfds", self.name, {"tfds": key}, ABOUT)
 
     def _data_dir(self, folder: Path) -> Path:
         return _locate(self.data_dir, folder) if self.data_dir else default_data_dir().absolute()

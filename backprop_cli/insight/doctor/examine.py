@@ -19,6 +19,7 @@ from backprop_cli.errors import BpError, CheckpointError, ConfigError, ConsentEr
 from backprop_cli.insight.doctor.edits import Patient
 from backprop_cli.insight.doctor.probe import Evidence, examples, kernel_scales, look
 from backprop_cli.insight.doctor.verdicts import Limits, Verdict, verdicts_on
+from backprop_cli.runs.contents import DIAGNOSIS
 from backprop_cli.runs.directory import DIAGNOSTICS, RunDirectory
 from backprop_cli.runs.metrics_log import read
 
@@ -63,11 +64,10 @@ def examine_run(run: RunDirectory, limits: Limits | None = None) -> Examination:
         untrained = build.prepare(cfg, observe=True, initial=True, **learnt(run), **limits.options)
     except (ConfigError, ConsentError, DataError) as error:
         raise _gone(run, error) from None
-    about = run.info.get("dataset")
-    patient = Patient(run.config, (), isinstance(about, dict) and "fallback" in about, tuple(run.plugin_copies()))
+    patient = Patient(run.config, (), "fallback" in run.info.get("dataset", {}), tuple(run.plugin_copies()))
     notes: list[str] = []
     baseline: Evidence | None = None
-    rows = [row for row in read(run.path / DIAGNOSTICS) if _sound(row)]
+    rows = list(read(run.path / DIAGNOSTICS, DIAGNOSIS))
     if not rows:
         baseline = limits.probe(patient)
         rows = baseline.rows
@@ -82,11 +82,6 @@ def examine_run(run: RunDirectory, limits: Limits | None = None) -> Examination:
 
 def _said_already(message: str) -> None:
     """Swallow warnings that loading the run's config gave already."""
-
-
-def _sound(row: dict[str, Any]) -> bool:
-    layers = row.get("layers")
-    return isinstance(layers, dict) and all(isinstance(each, dict) for each in layers.values())
 
 
 def _recorded(run: RunDirectory, untrained: build.Prepared, rows: list[dict[str, Any]], notes: list[str]) -> Evidence:
@@ -116,10 +111,10 @@ def _recorded(run: RunDirectory, untrained: build.Prepared, rows: list[dict[str,
         y,
         kernels,
         cfg.loss.chance(y),
-        int(epochs[-1]["step"]) if epochs else 0,
+        epochs[-1]["step"] if epochs else 0,
         run.status == "completed",
-        str(run.info.get("reason")) if run.status == "diverged" else None,
-        next((row["nonfinite"] for row in rows if isinstance(row.get("nonfinite"), dict)), {}),
+        run.info.get("reason") if run.status == "diverged" else None,
+        next((row["nonfinite"] for row in rows if "nonfinite" in row), {}),
     )
 
 

@@ -88,7 +88,7 @@ class Evidence:
         for row in self.rows:
             for name, numbers in row["layers"].items():
                 value = numbers.get(key)
-                if isinstance(value, int | float) and math.isfinite(value):
+                if value is not None and math.isfinite(value):
                     found.setdefault(name, []).append(value)
         return found
 

@@ -113,13 +113,13 @@ def _leading(views: Sequence[View]) -> list[int]:
         best = view.run.info.get("best") or {}
         key = next((key for key in best if "/" in key), "")
         value = best.get(key)
-        if isinstance(value, int | float):
+        if value is not None:
             ranked.append((-value if larger_is_better(key, view.metrics) else value, place))
     return [place for _, place in sorted(ranked)[:STANDING_OUT]] or list(range(STANDING_OUT))
 
 
 def _mark_best(ax: Axes, view: View, key: str, options: Options, tint: str) -> None:
     best = view.run.info.get("best") or {}
-    row = next((row for row in view.rows if row.get("epoch") == best.get("epoch")), {})
+    row = next((row for row in view.rows if row["epoch"] == best.get("epoch")), {})
     if key in best and row.get(key) is not None and options.x in row:
         ax.plot([row[options.x]], [row[key]], "o", color=tint, markersize=7, fillstyle="none", zorder=4)

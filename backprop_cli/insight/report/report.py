@@ -69,7 +69,7 @@ def _head(views: Sequence[View], title: str) -> Markup:
     if len(views) > 1:
         return element("h1", title)
     info = views[0].run.info
-    status = str(info.get("status"))
+    status = info["status"]
     heading = element("h1", title, " ", element("span", status, class_=f"status {status}"))
     return join([heading, _summary(views[0])])
 
@@ -79,14 +79,16 @@ def _summary(view: View) -> Markup:
     best, last = info.get("best") or {}, info.get("metrics") or {}
     data = info.get("dataset") or {}
     sizes = ", ".join(f"{name} {number(size)}" for name, size in (data.get("sizes") or {}).items())
-    items = [(f"best {name}, epoch {best.get('epoch')}", value) for name, value in best.items() if "/" in name]
+    items: list[tuple[str, Any]] = [
+        (f"best {name}, epoch {best.get('epoch')}", value) for name, value in best.items() if "/" in name
+    ]
     items += [(f"last {name}", value) for name, value in last.items() if "/" in name]
     items += [("epochs", last.get("epoch", 0)), ("steps", last.get("step", 0)), ("seconds", last.get("time"))]
     items += [("parameters", info.get("parameters"))]
     lines = [element("p", f"{data.get('name')} ({data.get('source')}): {sizes}; seed {info.get('seed')}; "
                      f"started {info.get('started')}", class_="faint")]  # fmt: skip
-    if info.get("reason"):
-        lines.append(note(str(info["reason"])))
+    if reason := info.get("reason"):
+        lines.append(note(reason))
     return join([tiles(items), *lines])
 
 

@@ -3,12 +3,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import weakref
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -17,6 +15,7 @@ from backprop_cli.errors import CheckpointError
 from backprop_cli.runs.checkpoints import tensors
 from backprop_cli.runs.checkpoints.header import FORMAT, MAX_HEADER, check, parse
 from backprop_cli.runs.checkpoints.tensors import Array, Entry
+from backprop_cli.runs.checkpoints.values import SUMS, VALUES
 from backprop_cli.runs.plain import failure, open_plain
 
 PIECE = 1 << 24  # bytes checked at a time
@@ -54,10 +53,10 @@ class CheckpointFile:
                     "use the version of bp that wrote it (run.json names it), or train the run's config.yaml again"
                 )
             self.entries = tensors.places(fields, room - length)
-            self._sums = json.loads(metadata["crc32"])
+            self._sums = SUMS.parse(metadata["crc32"])
             if metadata["check"] != check(tensors.described(self.entries), metadata["crc32"], metadata["bp"]):
                 raise ValueError("the checksum of its header is wrong")
-            self.values: dict[str, Any] = dict(json.loads(metadata["bp"]))
+            self.values = VALUES.parse(metadata["bp"])
         except KeyError as error:
             raise self.damaged(f"it has no {error}") from None
         except (ValueError, TypeError, AttributeError, RecursionError) as error:

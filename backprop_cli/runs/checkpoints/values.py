@@ -1,0 +1,57 @@
+"""The plain values of a checkpoint, beside its arrays: where training stood, and what its parts remember."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from typing_extensions import TypedDict
+
+from backprop_cli.documents import Document, Number, Whole, lasting
+from backprop_cli.runs.contents import Numbers
+
+
+@lasting
+class Optimizer(TypedDict, total=False):
+    iteration: Whole
+    gathered: Whole
+    gathered_rows: Number
+    schedule: dict[str, Any]  # each schedule reads its own
+
+
+@lasting
+class Best(TypedDict, total=False):
+    value: Number | None
+    reference: Number | None
+    waited: Whole
+    epoch: Whole
+    step: Whole
+
+
+@lasting
+class Log(TypedDict, total=False):
+    tail: str
+    rows: Whole
+
+
+@lasting
+class Values(TypedDict, total=False):
+    """Of last.safetensors all; of best.safetensors epoch, step, best and model."""
+
+    epoch: Whole
+    batch: Whole
+    step: Whole
+    seconds: Number
+    rate: Number
+    row: Numbers
+    stop_reason: str | None
+    optimizer: Optimizer
+    rng: dict[str, Any]  # NumPy checks the state of a generator
+    Best: Best
+    Recorder: Log
+    DiagnosticsLog: Log
+    best: Numbers | None
+    model: dict[str, Any]  # see `model.description`
+
+
+VALUES = Document[dict[str, Any]](Values)
+SUMS = Document[dict[str, int]](dict[str, Whole])  # of the arrays by name

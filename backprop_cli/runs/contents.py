@@ -1,0 +1,102 @@
+"""What the files of a run hold: one schema each, through which alone they are read."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Required
+
+from pydantic import AfterValidator
+from typing_extensions import TypedDict
+
+from backprop_cli.documents import Document, Number, Whole, lasting
+
+Numbers = dict[str, Number | None]  # null is what was not finite
+Count = Whole | str  # text where a secret stood there: `${env:…}`
+
+
+def _counted(row: dict[str, Any]) -> dict[str, Any]:
+    if any(type(row.get(key)) is not int or row[key] < 0 for key in ("epoch", "step")):
+        raise ValueError("expected an epoch and a step, whole numbers")
+    return row
+
+
+#: a line of metrics.jsonl: every number of an epoch by name, epoch and step among them
+ROW = Document[dict[str, Any]](Annotated[Numbers, AfterValidator(_counted)])
+
+
+@lasting
+class Step(TypedDict):
+    """Of a line of either log."""
+
+    step: Whole
+
+
+STEP = Document[Step](Step)
+
+
+@lasting
+class Layers(TypedDict):
+    """A line of diagnostics.jsonl: numbers of every layer by name."""
+
+    epoch: Whole
+    step: Whole
+    layers: dict[str, Numbers]
+
+
+@lasting
+class Nonfinite(TypedDict):
+    layer: str
+    what: str
+
+
+@lasting
+class Diagnosis(Layers, total=False):
+    loss: Number | None
+    nonfinite: Nonfinite
+
+
+DIAGNOSIS = Document[dict[str, Any]](Diagnosis)
+
+
+@lasting
+class Data(TypedDict, total=False):
+    """What run.json says of the dataset; a source may add to it."""
+
+    source: str
+    name: str
+    sizes: dict[str, Count]
+    fingerprint: str | None
+
+
+@lasting
+class Change(TypedDict, total=False):
+    epoch: Whole
+    step: Whole
+    at: str
+    changed: dict[str, Any]
+
+
+@lasting
+class Info(TypedDict, total=False):
+    """run.json."""
+
+    id: str
+    status: Required[Literal["running", "completed", "interrupted", "failed", "diverged"]]
+    name: str
+    started: str | None
+    ended: str | None
+    command: list[str]
+    overrides: list[str]
+    versions: dict[str, str]
+    host: dict[str, str | Number | None]
+    seed: int | str | None
+    kernels: str
+    dataset: Data
+    parameters: Count | None
+    metrics: Numbers | None
+    best: Numbers | None
+    resumed_from: dict[str, Any] | None
+    changes: list[Change]
+    reason: str | None
+
+
+INFO = Document[Info](Info)
