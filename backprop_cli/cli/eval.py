@@ -9,6 +9,8 @@ import typer
 
 from backprop_cli.cli.options import RUNS, Json, ModelName, ModelPlugins, Runs, print_json
 
+SHOWN = 5  # worst rows; --json has more
+
 
 def evaluate(
     run: ModelName,
@@ -17,12 +19,21 @@ def evaluate(
         typer.Option(metavar="FILE", help="Measure these rows, with their targets, instead of the run's own data."),
     ] = None,
     split: Annotated[str | None, typer.Option(metavar="SPLIT", help="Default: test, else validation.")] = None,
+    by: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMN", help="Measure each group of rows apart; may be repeated.")
+    ] = None,
+    baseline: Annotated[
+        bool, typer.Option("--baseline", help="Measure the mean or the majority, and a linear model, too.")
+    ] = False,
+    resamples: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Bootstrap samples behind the intervals; 0 leaves them out.")
+    ] = 1000,
     checkpoint: Annotated[str, typer.Option(metavar="best|last|FILE", help="Which weights.")] = "best",
     plugin: ModelPlugins = None,
     runs: Runs = RUNS,
     json: Json = False,
 ) -> None:
-    """Measure a run: loss, metrics, confusion matrix.
+    """Measure a run: loss, metrics with 95 % intervals, confusion matrix, calibration, the worst rows.
 
     The weights of the best epoch are used, on the test split where there is one. For classes there is
     a row each with precision, recall and F1. Of a sweep's folder each run is a row.
@@ -36,6 +47,7 @@ def evaluate(
       bp eval runs/mnist-20260101-120000-1a2b --split validation --checkpoint last
       bp eval latest --data new.csv --json
       bp eval iris.safetensors --data new.csv
+      bp eval latest --baseline --by city
     """
     from backprop_cli.cli import ui
     from backprop_cli.commands.evaluation import evaluate_file, evaluate_run
@@ -45,18 +57,21 @@ def evaluate(
     from backprop_cli.runs.finding import find_runs
 
     told: dict[str, Any] = {"warn": ui.warn, "progress": None if json else ui.loading}
+    told |= {"by": by or (), "resamples": resamples}
     around = run_around(Path(run)) if is_model(run) else None
     if data is not None:
         if split is not None:
             raise UsageError("--split chooses among the run's own data; with --data all rows are measured")
+        if baseline:
+            raise UsageError("--baseline needs the training split, which a model's file and --data do not have")
         model = load(run, checkpoint, runs=runs, plugins=plugin or (), warn=ui.warn)
         results = [evaluate_file(model, data, **told)]
     elif is_model(run) and around is None:
         raise UsageError(f"{run} is the file of a model, which holds no data; give a file with --data FILE")
     elif around is not None:
-        results = [evaluate_run(around, split, run, **told)]
+        results = [evaluate_run(around, split, run, baseline=baseline, **told)]
     else:
-        results = [evaluate_run(each, split, checkpoint, **told) for each in find_runs(run, runs)]
+        results = [evaluate_run(each, split, checkpoint, baseline=baseline, **told) for each in find_runs(run, runs)]
     result = results[0]
     if json:
         print_json(result if len(results) == 1 else results)
@@ -70,7 +85,16 @@ def evaluate(
     print(f"{name}  {data or result['split']}: {result['samples']:,} samples")
     if data is not None and not result["data"]["same"]:
         ui.note(f"{data} has the fingerprint {result['data']['fingerprint']}, the data trained on another")
-    ui.table(["metric", "value"], list(result["metrics"].items()), right=["value"])
+    others = result.get("baselines", {})
+    heads = ["metric", "value", *(["95 % interval"] if result["intervals"] else []), *others]
+    rows = []
+    for metric, value in result["metrics"].items():
+        low_high = result["intervals"].get(metric)
+        interval = ["" if low_high is None else " to ".join(map(ui.number, low_high))] if result["intervals"] else []
+        rows.append([metric, value, *interval, *(each.get(metric, "") for each in others.values())])
+    ui.table(heads, rows, right=heads[1:])
+    if result["calibration"] is not None:
+        print(f"calibration: expected calibration error {ui.number(result['calibration']['ece'])}")
     if len(result["per_class"]) > MAX_MATRIX:
         ui.warn(f"{len(result['per_class']):,} classes: --json has a row for each")
     elif result["per_class"]:
@@ -81,6 +105,18 @@ def evaluate(
         names = [str(name) for name in result["classes"]]
         rows = [[name, *map(str, row)] for name, row in zip(names, result["confusion_matrix"], strict=True)]
         ui.table(["", *names], rows, right=names)
+    for column, rows in result["by"].items():
+        print(f"by {column}")
+        ui.table(list(rows[0]), [list(each.values()) for each in rows], right=list(rows[0])[1:])
+    if result["thresholds"]:
+        print("thresholds: what is a yes above them")
+        keys = list(result["thresholds"][0])
+        ui.table(keys, [list(each.values()) for each in result["thresholds"]], right=keys)
+    if result["worst"] and result["metrics"].get("accuracy") != 1:
+        print("worst rows")
+        keys = list(result["worst"][0])
+        shown = [[str(v) if isinstance(v, list) else v for v in each.values()] for each in result["worst"][:SHOWN]]
+        ui.table(keys, shown, right=[keys[0], keys[-1]])
 
 
 def register(app: typer.Typer) -> None:

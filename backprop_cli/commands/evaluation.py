@@ -6,8 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from backprop_cli.commands.baselines import baselines
+from backprop_cli.commands.evidence import RESAMPLES, Evidence, calibration, groups, intervals, thresholds, worst
+from backprop_cli.commands.groups import values_of
 from backprop_cli.commands.trained import load_run
 from backprop_cli.data.batches import Batches
+from backprop_cli.data.dataset import Split
 from backprop_cli.data.files import Files
 from backprop_cli.data.fingerprint import fingerprint
 from backprop_cli.data.loading import load_dataset
@@ -25,30 +31,54 @@ from backprop_cli.training.sums import evaluate
 from backprop_cli.training.threads import limited
 
 Say = Callable[[str], None]
+KEPT = 1 << 26  # outputs that are kept to see how far the numbers can be trusted
 WHOLE = "data"  # what the rows of --data FILE are called
 
 
 def evaluate_run(
-    run: RunDirectory, split: str | None = None, checkpoint: str = "best", **options: Any
+    run: RunDirectory,
+    split: str | None = None,
+    checkpoint: str = "best",
+    *,
+    by: Sequence[str] = (),
+    baseline: bool = False,
+    resamples: int = RESAMPLES,
+    **options: Any,
 ) -> dict[str, Any]:
-    """Loss and metrics of a run on a split, with a confusion matrix for classes; what `bp eval --json` prints."""
+    """Loss and metrics of a run on a split, with a confusion matrix for classes; what `bp eval --json` prints.
+
+    `by` are columns whose values part the rows into groups, `baseline` asks for models to compare with.
+    """
     prepared, path = load_run(run, checkpoint, **options)
     split = prepared.measured_split if split is None else usual(split) or split
     batches = prepared.batches(split)
     found = fingerprint(prepared.dataset)
+    progress = options.get("progress")
+    numbers, evidence = measured(
+        prepared.network, batches, prepared.reading, prepared.config.trainer.metrics, progress, split
+    )
+    compared = baselines(prepared, split, evidence) if baseline and evidence is not None else {}
     return {
         "run_id": run.id,
         "split": split,
         "checkpoint": str(path),
         "samples": batches.samples,
         "data": _about(prepared.dataset.name, found, prepared.schema),
-        **measured(
-            prepared.network, batches, prepared.reading, prepared.config.trainer.metrics, options.get("progress"), split
-        ),
+        **numbers,
+        **trusted(evidence, prepared.dataset.splits[split], prepared.schema, by, resamples),
+        "baselines": compared,
     }
 
 
-def evaluate_file(model: Model, path: Path, *, warn: Say | None = None, progress: Any = None) -> dict[str, Any]:
+def evaluate_file(
+    model: Model,
+    path: Path,
+    *,
+    by: Sequence[str] = (),
+    resamples: int = RESAMPLES,
+    warn: Say | None = None,
+    progress: Any = None,
+) -> dict[str, Any]:
     """The same of a model on all rows of a file, or a folder of images, which has the targets too.
 
     Raises DataError; UsageError where the loss is a plugin's that was not given.
@@ -61,13 +91,15 @@ def evaluate_file(model: Model, path: Path, *, warn: Say | None = None, progress
     (split,) = dataset.splits.values()
     batches = model.batches(split)
     found = fingerprint(dataset)
+    numbers, evidence = measured(model.network, batches, model.description.reading, model.metrics, progress, WHOLE)
     return {
         "run_id": model.run_id,
         "split": WHOLE,
         "checkpoint": str(model.path),
         "samples": batches.samples,
         "data": _about(str(path), found, schema),
-        **measured(model.network, batches, model.description.reading, model.metrics, progress, WHOLE),
+        **numbers,
+        **trusted(evidence, split, schema, by, resamples),
     }
 
 
@@ -90,16 +122,30 @@ def _about(name: str, found: str, schema: Schema) -> dict[str, Any]:
 
 def measured(
     network: Network, batches: Batches, reading: Reading, metrics: Sequence[Metric], progress: Any, what: str
-) -> dict[str, Any]:
-    """Loss and metrics, and what was taken for what."""
+) -> tuple[dict[str, Any], Evidence | None]:
+    """Loss and metrics, and what was taken for what; and the answers, unless they would take much memory."""
     predicted: list[Array] = []
     truth: list[Array] = []
+    logits = network.gives_logits and any(metric.wants_logits for metric in metrics)
+    kept: list[tuple[Array | None, ...]] | None = []
+    if batches.samples * int(np.prod(network.output_shape)) > KEPT:
+        kept = None
 
     def watched() -> Iterator[tuple[Array, Array]]:
         show = progress or (lambda *_: None)
         for i, (x, y) in enumerate(batches.epoch(0), start=1):
             yield x, y
             show(f"evaluating {what}", i, batches.steps_per_epoch)
+            if kept is not None:
+                mask = network.output_mask
+                kept.append(
+                    (
+                        network.output.copy(),
+                        y.copy(),
+                        network.logits.copy() if logits else None,
+                        None if mask is None else mask.copy(),
+                    )
+                )
             if reading.kind != "values":
                 z, target = counted(network.output, y, network.output_mask)
                 predicted.append(reading.ids(z))
@@ -110,4 +156,25 @@ def measured(
     width = network.output_shape[-1]
     names = reading.class_names(width) if reading.has_classes else reading.output_names(width)
     report = class_report if reading.has_classes else label_report
-    return {"metrics": numbers, **report(predicted, truth, names)}
+    evidence = None
+    if kept:
+        y, target, z, mask = (None if each[0] is None else np.concatenate(each) for each in zip(*kept, strict=True))
+        assert y is not None
+        assert target is not None
+        evidence = Evidence(y, target, z, mask, reading, metrics)
+    return {"metrics": numbers, **report(predicted, truth, names)}, evidence
+
+
+def trusted(
+    evidence: Evidence | None, split: Split, schema: Schema, by: Sequence[str], resamples: int
+) -> dict[str, Any]:
+    """How far the numbers can be trusted; see `evidence`. Raises UsageError for a column that is no feature."""
+    if evidence is None:
+        return {"intervals": {}, "calibration": None, "thresholds": [], "worst": [], "by": {}}
+    return {
+        "intervals": intervals(evidence, resamples=resamples),
+        "calibration": calibration(evidence),
+        "thresholds": thresholds(evidence),
+        "worst": worst(evidence, split.rows),
+        "by": {column: groups(evidence, values_of(split.x, schema, column)) for column in by},
+    }

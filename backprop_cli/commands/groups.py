@@ -1,0 +1,44 @@
+"""Groups of rows by the values of a column, as the network's inputs hold them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from backprop_cli.data.schema import Schema
+from backprop_cli.engine.arrays import Array
+from backprop_cli.errors import UsageError, did_you_mean, suggest
+
+DISTINCT = 10  # numbers that are groups of their own; more are cut at their quartiles
+
+
+def values_of(x: Array, schema: Schema, column: str) -> list[str]:
+    """The group of each row of x (N, F): the category, the number, or the quarter in which a number lies.
+
+    Raises UsageError for what is no column.
+    """
+    table = schema.table
+    heads = table.names() if table is not None else list(schema.features or [])
+    categories = table.categories if table is not None else {}
+    if column in categories and column in heads:  # as codes
+        known = categories[column]
+        return [known[int(code)] if 0 <= code < len(known) else "other" for code in x[:, heads.index(column)]]
+    if column in categories:
+        places = [heads.index(f"{column}={each}") for each in categories[column]]
+        hot = x[:, places]
+        return [categories[column][k] if hot[i, k] else "other" for i, k in enumerate(hot.argmax(axis=1))]
+    if column in heads:
+        return _numbers(np.asarray(x[:, heads.index(column)], np.float64))
+    names = list(dict.fromkeys([*(table.features if table is not None else []), *(schema.features or [])]))
+    if not names:
+        raise UsageError(f"--by {column}: the inputs have no columns with names")
+    raise UsageError(
+        f"--by {column}: no such column; the inputs have {', '.join(names[:20])}{did_you_mean(suggest(column, names))}"
+    )
+
+
+def _numbers(values: Array) -> list[str]:
+    if len(np.unique(values)) <= DISTINCT:
+        return [f"{value:g}" for value in values]
+    cuts = np.unique(np.quantile(values, [0, 0.25, 0.5, 0.75, 1]))
+    place = np.clip(np.searchsorted(cuts, values, side="right") - 1, 0, len(cuts) - 2)
+    return [f"{cuts[i]:.4g} to {cuts[i + 1]:.4g}" for i in place]
