@@ -3,7 +3,8 @@
 Everything a config can name (layers, losses, optimizers, data sources, …) is a dataclass that
 a decorator of this module registers under its names. **The fields of the dataclass are its YAML
 options.** A class is found by being there: asking for a kind imports every module of that
-kind's package. Standard library only, so that any room may import it.
+kind's package. Standard library only, so that any room may import it. Registering, finding and
+making are in one file because they share the table of classes.
 """
 
 from __future__ import annotations
@@ -126,6 +127,13 @@ def _load_entry_points() -> None:
             entry.load()
         except Exception as error:  # one broken package must not take every command with it
             to_stderr(f"the plugin {entry.name} ({entry.value}) is left out: {error!r}")
+
+
+def of_packages(kind: str) -> dict[str, Any]:
+    """The classes of a kind that installed packages add, under their first names; ours are not imported."""
+    _load_entry_points()
+    known = {name: cls for name, cls in _classes[kind].items() if cls.type_name == name}
+    return {name: cls for name, cls in known.items() if not cls.__module__.startswith("backprop_cli.")}
 
 
 def find(kind: str, name: object) -> Any:

@@ -68,13 +68,23 @@ class Quartic(Elementwise):
 class Worst(Metric):
     """The largest absolute error."""
 
-    of_values = True
+    measures = "values"
 
     def update(self, y, target):
         self.totals[0] = max(self.totals[0], np.abs(y - target.reshape(y.shape)).max())
 
     def result(self):
         return float(self.totals[0])
+
+
+@optimizer("sign")
+class Sign(Optimizer):
+    """w ← w − η sign(g)"""
+
+    floor: Annotated[float, Ge(0), Doc("gradients no larger than this change nothing")] = 0.0
+
+    def update(self, w, g, memory, rate, t, work):
+        w -= rate * np.sign(g) * (np.abs(g) > self.floor)
 
 
 @initializer("halves")
@@ -142,12 +152,12 @@ architecture:
   - gain
   - {type: dense, units: 1}
 loss: quartic
-optimizer: {type: adam, schedule: sawtooth}
+optimizer: {type: sign, floor: 1e-6, schedule: sawtooth}
 trainer: {epochs: 2, metrics: [worst], loggers: [kept], early_stopping: {monitor: validation/worst}}
 """
 KINDS = {
     "layer": "gain", "activation": "bent", "loss": "quartic", "metric": "worst", "initializer": "halves",
-    "schedule": "sawtooth", "transform": "doubled", "source": "ramp", "logger": "kept",
+    "schedule": "sawtooth", "transform": "doubled", "source": "ramp", "logger": "kept", "optimizer": "sign",
 }  # fmt: skip
 
 
@@ -193,6 +203,19 @@ def test_a_source_is_in_the_catalogue_by_being_there(bp, ours: Path) -> None:
     assert info.code == 0 and info.json["source"] == "ramp", info.err
     wrong = bp("data", "info", "flt", "--source", "ramp", PYTHONPATH=str(package))
     assert wrong.code != 0 and "did you mean 'flat'" in wrong.err
+    for line, offered in (("bp data info fla", "flat"), ("bp optimizers sig", "sign"), ("bp layers gai", "gain")):
+        assert tab(bp, line, PYTHONPATH=str(package)) == [offered]
+
+
+def test_tab_reads_the_names_in_a_plugin_that_was_given(bp, ours: Path) -> None:
+    assert tab(bp, f"bp layers --plugin {ours / 'ours.py'} gai") == ["gain"]
+    assert tab(bp, "bp layers gai") == []
+
+
+def tab(bp, line: str, **env: str) -> list[str]:
+    """What the shell gets after TAB."""
+    words = line.split(" ")
+    return bp(_BP_COMPLETE="complete_bash", COMP_WORDS=line, COMP_CWORD=str(len(words) - 1), **env).out.split()
 
 
 def test_a_kind_of_plot_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

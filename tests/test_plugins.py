@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from backprop_cli.plugins import Activation, Layer, Loss, Metric, Source, Transform
 from tests.conftest import ROOT
 
 LAYER = '''
@@ -28,6 +29,9 @@ class Doubled(Layer):
     def backward(self, x, y, dy, dx):
         {backward}
 '''
+BASES = (Layer, Activation, Loss, Metric, Transform, Source)
+#: class variables that no author of a plugin sets as a description, or that docs/plugins.md explains elsewhere
+NOT_DESCRIPTIONS = {"examples", "type_name", "aliases", "implied", "accepts", "in_unit", "inside", "beside"}
 GOOD = {"name": "doubled", "examples": '[{"inputs": [(2,)]}]', "backward": "np.multiply(dy, 2, out=dx)"}
 
 
@@ -146,3 +150,10 @@ def test_a_layer_that_writes_everything_trains(bp, tmp_path: Path) -> None:
     layers = "architecture=[{type: dense, units: 8}, scaled, {type: dense, units: 2, activation: softmax}]"
     done = bp("train", "configs/moons.yaml", "--set", layers, "--set", "plugins=[p.py]", "--epochs", "1")
     assert done.code == 0, done.err
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_what_a_class_can_say_of_itself_is_explained(base: type) -> None:
+    table = (ROOT / "docs/plugins.md").read_text(encoding="utf-8").partition("## What a class says of itself")[2]
+    said = {name for name, kind in base.__annotations__.items() if str(kind).startswith("ClassVar")} - NOT_DESCRIPTIONS
+    assert [name for name in sorted(said) if f"`{name}`" not in table and f"`{name}(" not in table] == []

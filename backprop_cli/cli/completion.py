@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,12 @@ YAML = (".yaml", ".yml")
 def names(kind: str) -> Iterator[str]:
     """The first name of every class of a kind that comes with bp."""
     place = PACKAGE.parent.joinpath(*registry.PACKAGES[kind].split("."))
-    for path in sorted(place.glob("*.py")) if place.is_dir() else [place.with_suffix(".py")]:
+    return written_in(kind, sorted(place.glob("*.py")) if place.is_dir() else [place.with_suffix(".py")])
+
+
+def written_in(kind: str, files: Iterable[Path]) -> Iterator[str]:
+    """The first name of every class of a kind in some files, which are read and not run."""
+    for path in files:
         for decorator, written in _DECORATOR.findall(path.read_text(encoding="utf-8")):
             found = re.findall(r"\w+", written)
             if decorator == kind:
@@ -34,9 +39,13 @@ def names(kind: str) -> Iterator[str]:
 def of_kind(*kinds: str) -> Callable[[str], list[str]]:
     """Completes names of classes; an activation is a layer, too."""
 
-    def complete(incomplete: str) -> list[str]:
+    def complete(incomplete: str, ctx: Any = None) -> list[str]:
         wanted = {*kinds, *(["activation"] if "layer" in kinds else [])}
-        return sorted(name for kind in wanted for name in names(kind) if name.startswith(incomplete))
+        given = (ctx.params.get("plugin") if ctx is not None else None) or ()
+        plugins = [path for path in ([given] if isinstance(given, Path) else map(Path, given)) if path.is_file()]
+        known = {name for kind in wanted for name in [*names(kind), *written_in(kind, plugins)]}
+        known.update(name for kind in wanted for name in registry.of_packages(kind))
+        return sorted(name for name in known if name.startswith(incomplete))
 
     return complete
 
@@ -77,6 +86,8 @@ def configs_or_runs(ctx: Any, incomplete: str) -> list[str]:
 
 
 def datasets(incomplete: str) -> list[str]:
-    """Samples, synthetic problems, and the datasets of TFDS that bp prepares itself."""
+    """Samples, synthetic problems, the datasets of TFDS that bp prepares itself, and those of installed packages."""
     samples = [path.stem for path in (PACKAGE / "data" / "sample").iterdir() if path.suffix in (".npz", ".txt")]
-    return sorted({name for name in [*samples, *names("synthetic"), *TFDS] if name.startswith(incomplete)})
+    others = [name for cls in registry.of_packages("source").values() for name in cls.datasets()]
+    known = {*samples, *names("synthetic"), *TFDS, *registry.of_packages("synthetic"), *others}
+    return sorted(name for name in known if name.startswith(incomplete))

@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from backprop_cli.config.spelling import flow
-from backprop_cli.data.files import LAYOUT
+from backprop_cli.config.starter import trainer
+from backprop_cli.data.files import LAYOUT, Files
 from backprop_cli.data.files.labels import MAX_INTEGER_CLASSES
 from backprop_cli.data.files.layout import Layout
 from backprop_cli.data.files.table import MAX_CATEGORIES
 from backprop_cli.data.look import Look
 from backprop_cli.data.look_column import Column
 from backprop_cli.errors import UsageError
+from backprop_cli.registry import about
 
 _LARGE = 20_000  # rows from which on batches are larger and epochs fewer
 
@@ -25,7 +27,7 @@ def table_config(found: Look, file: str, data: str) -> str:
     target = found.column(found.targets[0])
     if target.type == "constant":
         raise UsageError(f"target {target.name!r} has one value only; there is nothing to predict")
-    classes = _classes(target)
+    classes, large = _classes(target), found.rows > _LARGE
     lines = [
         f"# {target.name} from {found.name}: {found.rows:,} rows, {len(found.columns)} columns.",
         f"#   bp data info {file}      what each column is taken for",
@@ -41,9 +43,10 @@ def table_config(found: Look, file: str, data: str) -> str:
         "  splits: {train: 70%, validation: 15%, test: 15%}",
         "  transforms: [standardize]    # each column of x to mean 0 and deviation 1, learnt from train",
         "",
-        *_network(found, target, classes),
+        *_network(target, classes, large),
     ]
-    return "\n".join(lines) + "\n"
+    metrics = "rmse, mae, r2" if classes is None else "accuracy"
+    return "\n".join(lines) + "\n" + trainer(30 if large else 100, 256 if large else 32, metrics, patience=20)
 
 
 def _name(found: Look) -> str:
@@ -73,7 +76,7 @@ def _dataset(found: Look, target: Column, classes: int | None) -> Iterator[str]:
     for name in LAYOUT:
         value = getattr(found.layout, name)
         if value != getattr(usual, name) and not (name == "delimiter" and value == usual.separator):
-            yield f"  {name}: {flow(value)}    # guessed from the file"
+            yield f"  {name}: {flow(value)}    # guessed from the file: {_meaning(name)}"
     out = {each.name: reason for each in found.columns if each.role == "feature" and (reason := _left_out(each))}
     out |= {each.name: "has no name" for each in found.columns if each.role == "unused"}
     if out:
@@ -87,7 +90,12 @@ def _dataset(found: Look, target: Column, classes: int | None) -> Iterator[str]:
         lacking = [each.name for each in found.columns if each.role == "feature" and each.missing]
         yield f"  missing: mean    # gaps in {', '.join(lacking[:5])}{', …' if len(lacking) > 5 else ''}"
     if classes is not None and target.values.type in ("double", "float"):
-        yield "  task: classification"
+        yield f"  task: classification    # {_meaning('task')}"
+
+
+def _meaning(option: str) -> str:
+    """What an option of the source means, in the words of the reference."""
+    return about(Files, option).partition("; by default")[0]
 
 
 def _left_out(column: Column) -> str | None:
@@ -99,27 +107,21 @@ def _left_out(column: Column) -> str | None:
     return next((note.partition(": leave")[0] for note in column.notes if note.endswith("leave it out")), None)
 
 
-def _network(found: Look, target: Column, classes: int | None) -> Iterator[str]:
-    large = found.rows > _LARGE
+def _network(target: Column, classes: int | None, large: bool) -> Iterator[str]:
     units = 128 if large else 64
     yield "architecture:"
     yield f"  - {{type: dense, units: {units}, activation: relu}}"
     yield f"  - {{type: dense, units: {units}, activation: relu}}"
     if classes is not None:
         yield f"  - {{type: dense, units: {classes}, activation: softmax}}    # a unit a class"
-        loss, metrics = "sparse_categorical_crossentropy", "[accuracy]"
+        loss = "sparse_categorical_crossentropy"
     else:
-        loss, metrics = "mse", "[rmse, mae, r2]"
+        loss = "mse"
         yield "  - {type: dense, units: 1}"
         yield "  - unscale    # learns on standardized targets; all is told in their own unit"
     yield ""
     yield f"loss: {loss}"
     yield "optimizer: {type: adam, learning_rate: 0.003, schedule: {type: cosine}}"
-    yield "trainer:"
-    yield f"  epochs: {30 if large else 100}"
-    yield f"  batch_size: {256 if large else 32}"
-    yield f"  metrics: {metrics}"
-    yield "  early_stopping: {monitor: validation/loss, patience: 20}    # the best epoch's weights come back"
 
 
 def relative(data: Path, file: str) -> str:

@@ -109,11 +109,11 @@ loss: sparse_categorical_crossentropy
 optimizer: {{type: adam, learning_rate: 1e-3}}
 """
 
-_STARTERS = {
-    "classification": (_CLASSIFICATION, {"epochs": 40, "batch": 32, "metric": "accuracy", "patience": 10}),
-    "regression": (_REGRESSION, {"epochs": 60, "batch": 32, "metric": "mae", "patience": 15}),
-    "sequence": (_SEQUENCE, {"epochs": 20, "batch": 32, "metric": "mae", "patience": 5}),
-    "images": (_IMAGES, {"epochs": 5, "batch": 64, "metric": "accuracy", "patience": 2}),
+_STARTERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "classification": (_CLASSIFICATION, {"epochs": 40, "batch": 32, "metrics": "accuracy", "patience": 10}),
+    "regression": (_REGRESSION, {"epochs": 60, "batch": 32, "metrics": "mae", "patience": 15}),
+    "sequence": (_SEQUENCE, {"epochs": 20, "batch": 32, "metrics": "mae", "patience": 5}),
+    "images": (_IMAGES, {"epochs": 5, "batch": 64, "metrics": "accuracy", "patience": 2}),
 }
 TASKS = tuple(_STARTERS)
 
@@ -123,16 +123,20 @@ def starter(task: str = "classification", file: str = "config.yaml") -> str:
     if task not in _STARTERS:
         raise UsageError(f"no starter for {task!r}; {expected(task, TASKS)}")
     text, values = _STARTERS[task]
-    trainer: Any = registry.get("section", "trainer")
-    stopping = nested(trainer)["early_stopping"]
-    lines = {
-        "epochs": commented(trainer, "epochs", values["epochs"]),
-        "batch_size": commented(trainer, "batch_size", values["batch"]),
-        "metrics": commented(trainer, "metrics", f"[{values['metric']}]"),
-        "monitor": commented(stopping, "monitor", "validation/loss"),
-        "patience": commented(stopping, "patience", values["patience"]),
-    }
-    return (text + _TRAINER).format(file=file, **lines)
+    return text.format(file=file) + trainer(**values)
+
+
+def trainer(epochs: int, batch: int, metrics: str, patience: int) -> str:
+    """The section `trainer:` of a first config, each option beside what it means."""
+    cls: Any = registry.get("section", "trainer")
+    stopping = nested(cls)["early_stopping"]
+    return _TRAINER.format(
+        epochs=commented(cls, "epochs", epochs),
+        batch_size=commented(cls, "batch_size", batch),
+        metrics=commented(cls, "metrics", f"[{metrics}]"),
+        monitor=commented(stopping, "monitor", "validation/loss"),
+        patience=commented(stopping, "patience", patience),
+    )
 
 
 def commented(cls: type, option: str, value: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,9 @@ def test_info_of_a_file_a_config_and_a_name(bp, houses):
     assert "sold (target)  boolean" in shown.out and "classes: " in shown.out
     written = bp("config", "init", "houses.yaml", "--data", houses.name, "--target", "sold")
     assert written.code == 0, written.err
+    text = (houses.parent / "houses.yaml").read_text(encoding="utf-8")
+    for option in ("epochs", "batch_size", "metrics", "monitor", "patience", "delimiter", "encoding"):
+        assert re.search(rf"^ *{option}: .* # \w.{{15}}", text, re.MULTILINE), option
     of_config = bp("data", "info", "houses.yaml", "--json").json
     assert of_config["balance"].keys() == {"ja", "nein"}
     assert {each["name"] for each in of_config["columns"] if each["role"] == "unused"} == {"name", "note", "empty"}

@@ -187,8 +187,8 @@ def check_rows(loss: Loss, targets: Targets) -> None:
 ClassWeights = Annotated[
     list[NonNegative] | dict[str, NonNegative] | Literal["balanced"] | None,
     Doc(
-        "how much each class counts: {label: weight}, 1 for the others; a list in the order of the labels; `balanced`: "
-        "as much as the others, n / (K n_k), learnt from the training split"
+        "how much each class counts: {label: weight}, 1 for the others; or a list in the order of the labels; or "
+        "`balanced`, n / (K n_k), learnt from the training split"
     ),
 ]
 
