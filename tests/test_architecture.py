@@ -182,7 +182,7 @@ def test_registry_and_errors_need_the_standard_library_only() -> None:
 def test_a_network_is_seen_through_its_window_and_a_loop_through_its_hooks() -> None:
     """Nobody outside the engine uses the arrays of a pass, and nobody outside the loop stands in for its parts."""
     inside = {"bound", "_bound", "bind", "start_backward", "_around", "_owners", "plan"}
-    parts = {"_update", "_poll", "_checks", "_sums", "_close_epoch"}
+    parts = {"_update", "_poll", "_checks", "_close_epoch"}
     folders = [PACKAGE, ROOT / "tests", ROOT / "benchmarks", ROOT / "scripts"]
     wrong = []
     for path in (path for folder in folders for path in folder.rglob("*.py")):

@@ -6,6 +6,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,9 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from backprop_cli.data.arrays import Array, Shape
+from backprop_cli.data.balanced import class_members, draw
 from backprop_cli.data.dataset import Split
+from backprop_cli.data.feed import Feed
 from backprop_cli.data.gather import LARGE_BYTES, Gather
-from backprop_cli.data.pipeline import Pipeline, outside_training
+from backprop_cli.data.pipeline import Pipeline, in_network_type, outside_training
 from backprop_cli.data.transform import Transform
 from backprop_cli.data.transforms.scale import Scale
 from backprop_cli.errors import DataError
@@ -73,15 +76,18 @@ class Batches:
     ) -> None:
         if len(split) == 0:
             raise DataError("a split without rows; expected at least 1, check `dataset.splits`")
-        self.split, self.seed, self.shuffle, self.drop_last = split, seed, shuffle, drop_last
+        self.seed, self.shuffle, self.drop_last = seed, shuffle, drop_last
         self.dtype: np.dtype[Any] = np.dtype(dtype)
         self.transforms = list(transforms) if augment else outside_training(transforms)
+        if not self.transforms:
+            split = replace(split, x=in_network_type(split.x, self.dtype))
+        self.split = split
         self.weight: Array | None = None
         self._weights = None if split.weight is None else split.weight.astype(self.dtype)
         mixing = next((each.type_name for each in self.transforms if each.mixes), None)
         if mixing and self._weights is not None:
             raise DataError(f"{mixing} makes rows of two, and dataset.sample_weight weighs each; leave one out")
-        self._members = _class_members(split.y) if balanced else None
+        self._members = class_members(split.y) if balanced else None
         self.samples = self._draws()
         self.batch_size = min(batch_size, self.samples)
         if drop_last and self.samples < batch_size:
@@ -110,6 +116,18 @@ class Batches:
         heavy = heavy and take is None and (kernels is None or self._bytes is None)
         self.threaded = prefetch and heavy and self.steps_per_epoch > 1 and (os.cpu_count() or 1) > 1
 
+    @property
+    def feed(self) -> Feed | None:
+        """How kernels alone make these batches; None where transforms, weights, threads or a large file have a part."""
+        source, scaled = self._x.matrix, self._bytes is not None
+        if source is None or self._into is None or not (scaled or self._direct) or self.threaded or self._y.large:
+            return None
+        targets, asked = self._targets, (self.target_shape, self.target_dtype)
+        if (targets.shape[1:], targets.dtype) != asked or self._weights is not None or not targets.flags.c_contiguous:
+            return None
+        scale: Any = self.transforms[0] if scaled else None
+        return Feed(source, targets, (float(scale.by), float(scale.offset)) if scaled else None, self.order)
+
     def _draws(self) -> int:
         if self._members is None:
             return len(self.split)
@@ -132,7 +150,7 @@ class Batches:
         rng = generator(self.seed, "shuffle", epoch)
         if self._members is not None:
             each = self.samples // len(self._members)
-            rows = np.sort(np.concatenate([_draw(members, each, rng) for members in self._members]))
+            rows = np.sort(np.concatenate([draw(members, each, rng) for members in self._members]))
         else:
             rows = np.arange(self.samples)
         return self._x.shuffled(rows, rng) if self.shuffle else rows
@@ -230,20 +248,3 @@ class Batches:
             return x, y
         rng = generator(self.seed, "augment", epoch, step) if self._random else None
         return slot(n, y, rng)
-
-
-def _class_members(y: Array) -> list[Array]:
-    """Row numbers by class id, for the classes that occur."""
-    if y.ndim != 1 or y.dtype.kind not in "iub":
-        raise DataError(
-            f"balanced sampling needs one class id a row, integers of shape (N,); got {y.dtype} of shape {y.shape}"
-        )
-    order = np.argsort(y, kind="stable")
-    _, starts = np.unique(np.asarray(y)[order], return_index=True)
-    return np.split(order, starts[1:])
-
-
-def _draw(members: Array, count: int, rng: np.random.Generator) -> Array:
-    """`count` members: every one as often as it goes, the rest without repetition."""
-    whole, rest = divmod(count, len(members))
-    return np.concatenate([np.tile(members, whole), rng.permutation(members)[:rest]])

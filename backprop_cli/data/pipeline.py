@@ -9,12 +9,13 @@ import numpy as np
 
 from backprop_cli.data.arrays import Array, Shape
 from backprop_cli.data.dataset import Split
-from backprop_cli.data.gather import release
+from backprop_cli.data.gather import is_large, release
 from backprop_cli.data.transform import Transform
 from backprop_cli.errors import BuildError
 
 _FIT_ROWS = 4096
 _FIT_BYTES = 1 << 24
+_CAST_BYTES = 1 << 24
 
 
 def network_dtype(dtype: np.dtype[Any], float_dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -27,6 +28,18 @@ def network_dtype(dtype: np.dtype[Any], float_dtype: np.dtype[Any]) -> np.dtype[
     if dtype.kind not in "biuf":
         raise BuildError(f"expected numbers, got values of dtype {dtype}; text needs {{type: tokenize}}", "transforms")
     return np.dtype(np.int64) if dtype.kind in "iu" and dtype != np.uint8 else float_dtype
+
+
+def in_network_type(x: Array, float_dtype: np.dtype[Any]) -> Array:
+    """Numbers that nothing but their type keeps from the network, cast once rather than in every batch; others, and
+    many of them, as they are."""
+    if x.dtype.kind not in "fiu" or x.dtype == np.uint8 or is_large(x):
+        return x
+    wanted = network_dtype(x.dtype, float_dtype)
+    if x.size * wanted.itemsize > _CAST_BYTES:
+        return x
+    with np.errstate(over="ignore"):  # what becomes infinite is told of when it is trained on
+        return np.ascontiguousarray(x, wanted)
 
 
 def network_input(

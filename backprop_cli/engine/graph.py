@@ -117,6 +117,11 @@ class Network(Inside):
         """Whether the activation fused with the loss makes probabilities of logits, which can then be had, too."""
         return self.head is not None and self.head.takes_logits
 
+    @property
+    def names(self) -> dict[int, str]:
+        """The name of the node that each layer, by its identity, belongs to."""
+        return {number: node.name for number, node in self._owners.items()}
+
     def node(self, name: str) -> Node:
         """The node of that name."""
         return next(node for node in self.nodes if node.name == name)
@@ -141,7 +146,7 @@ class Network(Inside):
 
         Without `copy` it is the network's own array, which the next pass overwrites.
         """
-        x = np.asarray(x)
+        x = np.asanyarray(x)
         bound = self.bind(len(x))
         if x is not bound.input:
             if x.shape[1:] != self.input_shape:
@@ -163,7 +168,7 @@ class Network(Inside):
         `weight` (N,) weighs the examples, (N, T) their steps. Steps that a mask leaves out do not count.
         L1/L2: Σ l1·|w| + l2·w² over the layers that ask for it.
         """
-        bound, target = self.bind(len(z)), np.asarray(target)
+        bound, target = self.bind(len(z)), np.asanyarray(target)
         assert self.loss_function is not None, "this network was built without a loss"
         if z is not bound.output and not np.array_equal(z, bound.output):
             np.copyto(bound.output, z)
@@ -190,6 +195,11 @@ class Network(Inside):
         """The outputs and targets that the last loss compared: both standardized where the network ends in unscale."""
         return self._compared[1], self._compared[2]
 
+    def aim(self, target: Array) -> None:
+        """Let these be the targets of the last loss, which was computed by what recorded it; no mask, no weights."""
+        bound = self.bind(len(target))
+        self._compared, self._weight, self.counted = (bound.z, bound.output, target), None, len(target)
+
     @property
     def output_mask(self) -> Array | None:
         """Which steps of the last output (N, T, …) count, as (N, T) booleans; None where all do. Metrics of
@@ -200,7 +210,7 @@ class Network(Inside):
         """The L1/L2 part of the loss."""
         total = 0.0
         for w, _, l1, l2 in self.wiring.penalties:
-            total += l1 * float(np.abs(w).sum()) + l2 * float(np.vdot(w, w))
+            total += l1 * np.abs(w).sum().item() + l2 * self.kernels.inner(w.reshape(-1), w.reshape(-1))
         return total
 
     def backward(self) -> None:
@@ -211,8 +221,17 @@ class Network(Inside):
                 run(x, y, dy, dx)
             else:
                 self._around(self._owners[id(run.__self__)], "backward", partial(run, x, y, dy, dx))
-            for part, total in sums:
-                np.add(total, part, out=total)
+            self.add_gradients(sums)
+        self.add_penalties()
+
+    @staticmethod
+    def add_gradients(sums: Sequence[tuple[Array, Array]]) -> None:
+        """Add what was written beside a gradient to it."""
+        for part, total in sums:
+            np.add(total, part, out=total)
+
+    def add_penalties(self) -> None:
+        """The gradient of the L1/L2 part of the loss."""
         for w, gradient, l1, l2 in self.wiring.penalties:
             gradient += l1 * np.sign(w) + 2 * l2 * w
 

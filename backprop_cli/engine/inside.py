@@ -42,6 +42,11 @@ class Inside:
         """Which steps of each of `outputs` count, as (N, T) booleans; None where all do."""
         return {} if self._bound is None else self._bound.masks
 
+    @property
+    def watched(self) -> bool:
+        """Whether somebody stands around every call of a layer."""
+        return self._around is not None
+
     @contextmanager
     def calls(self, around: Around) -> Iterator[None]:
         """Inside, `around(node, "forward" or "backward", call)` stands in for every call of a layer, and makes it."""

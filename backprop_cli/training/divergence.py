@@ -19,11 +19,16 @@ from backprop_cli.engine.parameters import ParameterStore
 from backprop_cli.errors import DivergedError
 
 
+def finite(number: float) -> bool:
+    """Neither NaN nor infinite; said by arithmetic alone, which can be recorded (see engine/replay)."""
+    return bool(number - number == 0)
+
+
 def infinite(network: Network) -> str | None:
     """Which trained numbers are not finite, in words; None if all are."""
     store = network.store
     g, w = store.gradients[: store.trainable], store.values[: store.trainable]
-    if isfinite(network.kernels.inner(g, w)):
+    if finite(network.kernels.inner(g, w)):
         return None
     return next((what for what, of in (("gradient", g), ("weight", w)) if not np.isfinite(of).all()), None)
 

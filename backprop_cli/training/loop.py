@@ -19,8 +19,9 @@ from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.graph import Network
 from backprop_cli.engine.metrics.base import Metric, larger_is_better
 from backprop_cli.engine.optimizers.base import Optimizer
+from backprop_cli.engine.replay.replay import Replay
 from backprop_cli.errors import CheckpointError, DivergedError, UsageError, expected
-from backprop_cli.training.divergence import culprit, infinite, refuse_infinite
+from backprop_cli.training.divergence import culprit, finite, infinite, refuse_infinite
 from backprop_cli.training.options import Trainer
 from backprop_cli.training.sums import Sums, evaluate
 
@@ -48,7 +49,12 @@ class Callback:
         """Training begins, or goes on."""
 
     def step(self, loop: Loop, loss: float) -> None:
-        """A step has been made; `loop.step` counts it."""
+        """A step has been made; `loop.step` counts it. Or several, where nobody had to be told of those before."""
+
+    def next_step(self, loop: Loop) -> float:
+        """The first step after `loop.step` that has to be told. Some milliseconds of steps may otherwise be made in
+        one go. By default every step, unless the class has no `step` of its own."""
+        return loop.step + 1 if type(self).step is not Callback.step else math.inf
 
     def epoch(self, loop: Loop, row: Row) -> None:
         """An epoch has been measured; `loop.epoch` is the next one."""
@@ -80,16 +86,20 @@ class Loop:
         self.train, self.validation = train, validation
         self.callbacks = list(callbacks)
         self.metrics: list[Metric] = list(options.metrics)
+        for metric in self.metrics:
+            metric.kernels = network.kernels
         self.epoch, self.batch, self.step = 1, 0, 0
         self.rate = 0.0
         self.seconds = 0.0
         self.row: Row = {}
         self.stop_reason: str | None = None  # why training ends before its last epoch
         self._update: Callable[[], bool] = lambda: optimizer.step(network.counted)
+        self.next_around: Callable[[int], float] = lambda step: math.inf  # the first step from this one on
         self._checks: list[Callable[[], None]] = []
-        self._sums = Sums(self.metrics)
+        self.sums = Sums(self.metrics)
         self._clock = time.perf_counter()
         optimizer.bind(network.store, self.total_steps, train.steps_per_epoch, network.kernels)
+        self.replay = Replay(self)
         if optimizer.schedule.watches is not None:
             optimizer.schedule.hear(larger_is_better(optimizer.schedule.watches, self.metrics))
 
@@ -130,10 +140,7 @@ class Loop:
 
     def run_epoch(self) -> None:
         """Train and measure one epoch, and tell the callbacks."""
-        for x, y in self.train.epoch(self.epoch, self.batch):
-            loss = self.train_step(x, y)
-            self.batch += 1
-            self.step += 1
+        for loss in self._steps():
             for callback in self.callbacks:
                 callback.step(self, loss)
         self.row = self._close_epoch()
@@ -142,14 +149,36 @@ class Loop:
         for callback in self.callbacks:
             callback.epoch(self, self.row)
 
-    def around_update(self, around: Callable[[Callable[[], bool]], bool]) -> Callable[[], None]:
+    def _steps(self) -> Iterator[float]:
+        """The rest of the epoch's steps, the loss of each; several at once where they are replayed."""
+        batches: Iterator[tuple[Array, Array]] | None = None
+        while self.batch < self.train.steps_per_epoch:
+            if self.replay.ready():
+                batches = None
+                loss = self.replay.go(min((each.next_step(self) for each in self.callbacks), default=math.inf))
+            else:
+                batches = batches or self.train.epoch(self.epoch, self.batch)
+                loss = self.train_step(*next(batches))
+                self.count(1)
+            yield loss
+
+    def count(self, steps: int) -> None:
+        """So many steps have been made."""
+        self.batch += steps
+        self.step += steps
+
+    def around_update(
+        self, around: Callable[[Callable[[], bool]], bool], due: Callable[[int], float] | None = None
+    ) -> Callable[[], None]:
         """Let `around(update)` stand in for every update; it makes it, and returns what that returned. Returns what
-        takes it out again, the last one first."""
-        inner = self._update
+        takes it out again, the last one first. `due(step)`: the first step from that one on that it is for; it may be
+        left out of those before."""
+        inner, before = self._update, self.next_around
         self._update = lambda: around(inner)
+        self.next_around = lambda step: min(before(step), due(step) if due is not None else step)
 
         def leave() -> None:
-            self._update = inner
+            self._update, self.next_around = inner, before
 
         return leave
 
@@ -165,19 +194,35 @@ class Loop:
         """Forward, backward and an update with one batch; its loss. Raises DivergedError."""
         network = self.network
         z = network.forward(x, training=True, copy=False)
-        loss = network.loss(z, y, self.train.weight)
-        if not math.isfinite(loss):
-            raise self._diverged(f"the loss is {loss}", x, y)
-        self._sums.add(network, y)
+        loss = self.take_loss(z, y)
+        for metric in self.metrics:
+            self.sums.measure(metric, network, y)
         network.backward()
-        wrong = infinite(network)
-        if wrong:
-            raise self._diverged(f"a {wrong} is NaN or infinite", x, y)
-        self.rate = self.optimizer.current_rate
-        self._update()
+        self.check_gradients(y)
+        self.update()
         return loss
 
-    def _diverged(self, what: str, x: Array, y: Array) -> DivergedError:
+    def take_loss(self, z: Array, y: Array) -> float:
+        """The loss of outputs z, counted for the epoch's mean. Raises DivergedError."""
+        loss = self.network.loss(z, y, self.train.weight)
+        if not finite(loss):
+            raise self._diverged(f"the loss is {loss}", y)
+        self.sums.add_loss(self.network)
+        return loss
+
+    def check_gradients(self, y: Array) -> None:
+        """Raise DivergedError unless gradients and weights are finite."""
+        wrong = infinite(self.network)
+        if wrong:
+            raise self._diverged(f"a {wrong} is NaN or infinite", y)
+
+    def update(self) -> None:
+        """One update, or a batch more towards one."""
+        self.rate = self.optimizer.current_rate
+        self._update()
+
+    def _diverged(self, what: str, y: Array) -> DivergedError:
+        x = self.network.input_buffer(len(y))
         where = f"at step {self.step + 1} (epoch {self.epoch}, learning rate {self.optimizer.current_rate:.4g})"
         return DivergedError(f"{what} {where}; {culprit(self.network)}", (x, y))
 
@@ -196,13 +241,13 @@ class Loop:
             "time": 0.0,
             "learning_rate": self.rate,
         }
-        row.update({f"train/{name}": value for name, value in self._sums.result().items()})
+        row.update({f"train/{name}": value for name, value in self.sums.result().items()})
         if self.validation is not None:
-            with self._sums.aside(), self.optimizer.averaged():
+            with self.sums.aside(), self.optimizer.averaged():
                 split = self.validation
                 measured = evaluate(self.network, split.epoch(0), self.metrics, self._poll, lambda: split.weight)
             row.update({f"validation/{name}": value for name, value in measured.items()})
-        self._sums.reset()
+        self.sums.reset()
         self.seconds = time.perf_counter() - self._clock
         row["time"] = round(self.seconds, 6)
         self._tell_schedule(row)
@@ -225,7 +270,7 @@ class Loop:
         arrays: dict[str, Array] = {**self.network.parameters, **self.network.states}
         vectors, numbers = self.optimizer.state_dict()
         arrays |= {f"optimizer/{name}": vector for name, vector in vectors.items()}
-        arrays |= self._sums.arrays()
+        arrays |= self.sums.arrays()
         values: dict[str, Any] = {
             "epoch": self.epoch,
             "batch": self.batch,
@@ -262,7 +307,7 @@ class Loop:
         store.load({name: arrays[name] for name in network.parameters}, network.parameters, complete=True)
         store.load({name: arrays[name] for name in network.states}, network.states, complete=True)
         self.optimizer.load_state_dict(_under("optimizer", arrays), values["optimizer"])
-        self._sums.load(arrays)
+        self.sums.load(arrays)
         self.epoch, self.batch, self.step = (int(values[name]) for name in ("epoch", "batch", "step"))
         self.seconds, self.rate = float(values["seconds"]), float(values["rate"])
         self.row, self.stop_reason = dict(values["row"]), values["stop_reason"]

@@ -28,8 +28,19 @@ class Sums:
 
     def add(self, network: Network, target: Array) -> None:
         """Count the batch whose loss the network has computed last, as it is told: in the unit of the targets."""
-        self._loss += network.told * network.counted, network.counted
-        for metric in self.metrics if network.counted else ():
+        self.add_loss(network)
+        for metric in self.metrics:
+            self.measure(metric, network, target)
+
+    def add_loss(self, network: Network) -> None:
+        """Count the loss alone."""
+        self._loss[0] += network.told * network.counted
+        self._loss[1] += network.counted
+
+    @staticmethod
+    def measure(metric: Metric, network: Network, target: Array) -> None:
+        """Count the batch in one metric."""
+        if network.counted:
             y = network.logits if metric.wants_logits and network.gives_logits else network.output
             metric.update(*counted(y, target, network.output_mask))
 
@@ -46,7 +57,7 @@ class Sums:
             yield
         finally:
             for metric, totals in zip(self.metrics, kept, strict=True):
-                metric.totals = totals
+                metric.put_back(totals)
 
     def arrays(self) -> dict[str, Array]:
         """The sums by name, for a checkpoint."""
@@ -56,7 +67,7 @@ class Sums:
         """Put back what `arrays` gave. Raises KeyError, ValueError."""
         self._loss[...] = arrays["loop/sums"]
         for i, metric in enumerate(self.metrics):
-            metric.totals = arrays[f"metric/{i}"].copy()
+            metric.put_back(arrays[f"metric/{i}"])
 
 
 def evaluate(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable
+from math import inf
 
 from rich.console import RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
@@ -77,6 +78,9 @@ class Bar(Lines):
         )
         self._shown, self._began, self._first = 0.0, time.monotonic(), loop.step
         self._progress.start()
+
+    def next_step(self, loop: Loop) -> float:
+        return inf  # it looks at the time
 
     def step(self, loop: Loop, loss: float) -> None:
         moment = time.monotonic()

@@ -160,7 +160,8 @@ def mean(terms: Array, weight: Array | None) -> float:
     """Σ w L / count of an (N, …) array, which is overwritten."""
     if weight is not None:
         np.multiply(terms, spread(weight, terms.ndim), out=terms)
-    return float(np.add.reduce(terms, axis=None)) / terms.size
+    total: float = np.add.reduce(terms, axis=None).item() / terms.size
+    return total
 
 
 def weigh(dz: Array, weight: Array | None, count: int) -> None:

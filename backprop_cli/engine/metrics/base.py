@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from backprop_cli.engine import kernels as kernel_sets
 from backprop_cli.engine.arrays import Array, Shape
 from backprop_cli.engine.reading import Reading
 from backprop_cli.engine.scratch import Scratch
@@ -26,7 +27,7 @@ def metric(name: str, *aliases: str) -> Any:
 class Metric(Scratch):
     """A number about outputs and targets.
 
-    `totals` is all it remembers, so that a run can resume mid-epoch: assign a copy to put it back.
+    `totals` is all it remembers, so that a run can resume mid-epoch: `put_back` a copy.
     Where its size depends on the number of classes it is empty before the first batch.
     """
 
@@ -38,11 +39,13 @@ class Metric(Scratch):
     wants_logits: ClassVar[bool] = False  # is given what a fused sigmoid or softmax gets, rather than what it gives
 
     totals: Array = slot()
+    kernels: Any = slot()  # those of the training, once there is one
     reading: Reading | None = slot()  # how outputs are to be read; whoever builds the network says it
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.totals = np.zeros(self.size)
+        self.kernels = kernel_sets.load("numpy")
 
     @property
     def key(self) -> str:
@@ -80,6 +83,13 @@ class Metric(Scratch):
     def read(self, y: Array, target: Array) -> Reading:
         """How these outputs are to be read."""
         return self.reading or Reading.guess(y, target)
+
+    def put_back(self, totals: Array) -> None:
+        """Remember what `totals` was."""
+        if totals.shape == self.totals.shape:
+            self.totals[...] = totals
+        else:
+            self.totals = totals.copy()
 
     def reset(self) -> None:
         self.totals[...] = 0

@@ -7,7 +7,7 @@ the average are in one file because together they are one update.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -183,20 +183,33 @@ class Optimizer(Component):
         accumulating."""
         if self.accumulate > 1 and not self._gather(rows):
             return False
-        self._clip()
         scale = self.schedule.scale(self.iteration)
         self.iteration += 1
+        self.apply(scale, self.iteration)
+        if self.iteration % FLUSH_EVERY == 0:
+            self._flush_denormals()
+        return True
+
+    def apply(self, scale: float, t: int) -> None:
+        """Update number t with the gradients in the store; the schedule says `scale`."""
+        self._clip()
         for block in self._blocks:
             rate = block.learning_rate * scale
             if block.decays:
                 self._decay(block, rate)
-            self.update(block.w, block.g, block.memory, rate, self.iteration, block.work)
-        if self.iteration % FLUSH_EVERY == 0:
-            self._flush_denormals()
+            self.update(block.w, block.g, block.memory, rate, t, block.work)
         self.store.constrain()
         if self.ema is not None:
             self._average(self.ema)
-        return True
+
+    def passed(self, updates: int) -> None:
+        """So many updates have been made by what recorded `apply`."""
+        self.iteration += updates
+
+    @property
+    def until_flush(self) -> int:
+        """How many updates do nothing but `apply`, from the next one on."""
+        return FLUSH_EVERY - 1 - self.iteration % FLUSH_EVERY
 
     def _gather(self, rows: float) -> bool:
         """Add the gradient, weighted by its rows, to the sum; True, with the mean in its place, once that is due."""
@@ -219,7 +232,7 @@ class Optimizer(Component):
         if self.clip_value is not None:
             np.clip(g, -self.clip_value, self.clip_value, out=g)
         if self.clip_norm is not None:
-            factor = self.clip_norm / (norm(g) + 1e-6)
+            factor = self.clip_norm / (norm(g, self.kernels.inner) + 1e-6)
             if factor < 1:
                 np.multiply(g, factor, out=g)
 
@@ -287,9 +300,9 @@ class Optimizer(Component):
         self.schedule.load_state_dict(numbers["schedule"])
 
 
-def norm(g: Array) -> float:
-    """‖g‖₂, also where the sum of squares would overflow."""
-    plain = float(np.sqrt(np.vdot(g, g)))
+def norm(g: Array, inner: Callable[[Array, Array], float] = np.vdot) -> float:
+    """‖g‖₂, also where the sum of squares would overflow; `inner` gives that sum."""
+    plain: float = inner(g, g) ** 0.5
     if plain != np.inf:
         return plain
     largest = float(np.maximum(g.max(), -g.min()))

@@ -41,13 +41,20 @@ class Diagnostics(Callback):
 
     def watch(self, loop: Loop) -> None:
         """Look at updates from now on, until `leave` is called."""
-        self.leave = loop.around_update(partial(self.update, loop))
+        self.leave = loop.around_update(partial(self.update, loop), self.due)
+
+    def due(self, step: int) -> int:
+        """The first step from this one on that is looked at."""
+        power = 1 << (step - 1).bit_length()
+        return power if power < self.every else -(-step // self.every) * self.every
+
+    def next_step(self, loop: Loop) -> float:
+        return self.due(loop.step + 1)
 
     def update(self, loop: Loop, update: Callable[[], bool]) -> bool:
         """The optimizer's step, with a look before and after it where one is due."""
         step = loop.step + 1
-        early = step < self.every and not step & (step - 1)
-        if step % self.every and not early:
+        if self.due(step) != step:
             return update()
         layers = self._look(loop)
         store = loop.network.store

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
+from math import inf
 from typing import Any
 
 from backprop_cli.engine.arrays import Array
@@ -60,6 +61,10 @@ class Recorder(Callback):
         lost = repair(self.run.metrics, self._tail, self._rows)
         if lost:
             self.warn(f"{self.run.metrics}: {lost} of {self._rows} rows are lost, and no checkpoint has them")
+
+    def next_step(self, loop: Loop) -> float:
+        every = loop.options.checkpoint.every_steps
+        return (loop.step // every + 1) * every if every else inf
 
     def step(self, loop: Loop, loss: float) -> None:
         every = loop.options.checkpoint.every_steps

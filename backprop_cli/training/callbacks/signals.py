@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from math import inf
 from types import FrameType
 from typing import Any
 
@@ -51,6 +52,9 @@ class Signals(Callback):
     def start(self, loop: Loop) -> None:
         loop.between_batches(lambda: self.step(loop, 0.0))
         self.step(loop, 0.0)
+
+    def next_step(self, loop: Loop) -> float:
+        return inf  # a signal is heeded after those that are made in one go
 
     def step(self, loop: Loop, loss: float) -> None:
         if self.received is not None:

@@ -8,6 +8,7 @@ computed does not depend on it.
 from __future__ import annotations
 
 import time
+from math import inf
 from typing import TYPE_CHECKING
 
 from backprop_cli.engine.kernels.compiled import MOST_THREADS, set_threads
@@ -26,28 +27,28 @@ class Threads(Callback):
     """Sets the thread count of a training with compiled kernels."""
 
     def __init__(self) -> None:
-        self._wait = 0  # steps in which there is nothing to do
+        self._next = 0  # the step at which there is something to do
         self._round = -1  # of a trial; -1 before the first
-        self._steps, self._began = 0, 0.0  # of this round
+        self._first, self._began = 0, 0.0  # step and time at which this round began
         self._least: dict[int, float] = {}  # threads -> seconds of a step, in the best round
 
-    def step(self, loop: Loop, loss: float) -> None:
-        if self._wait:
-            self._wait -= 1
-        else:
-            self._try()
+    def next_step(self, loop: Loop) -> float:
+        return inf  # whenever it is, time is looked at
 
-    def _try(self) -> None:
+    def step(self, loop: Loop, loss: float) -> None:
+        if loop.step >= self._next:
+            self._try(loop.step)
+
+    def _try(self, step: int) -> None:
         if MOST_THREADS == 1:
-            self._wait = NEVER
+            self._next = NEVER
             return
         candidates = (MOST_THREADS, 1)
         if self._round >= 0:
-            self._steps += 1
-            seconds = time.perf_counter() - self._began
-            if self._steps < ROUND_STEPS or seconds < ROUND_SECONDS:
+            steps, seconds = step - self._first, time.perf_counter() - self._began
+            if steps < ROUND_STEPS or seconds < ROUND_SECONDS:
                 return
-            threads, each = candidates[self._round % 2], seconds / self._steps
+            threads, each = candidates[self._round % 2], seconds / steps
             self._least[threads] = min(each, self._least.get(threads, each))
         self._round += 1
         if self._round < 2 * ROUNDS:
@@ -55,6 +56,6 @@ class Threads(Callback):
         else:
             best = min(self._least, key=self._least.__getitem__)
             set_threads(best)
-            self._wait, self._round = int(SECONDS / self._least[best]), -1
+            self._next, self._round = step + int(SECONDS / self._least[best]), -1
             self._least.clear()
-        self._steps, self._began = 0, time.perf_counter()
+        self._first, self._began = step, time.perf_counter()

@@ -78,6 +78,20 @@ def gather_scaled(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
 
 
 @case
+def right_classes(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    """Few different numbers, so that some are equal, and every other time NaN."""
+    y = rng.integers(-1, 2, (n, k)).astype(dtype)
+    y[rng.random((n, k)) < 0.1 * (c % 2)] = np.nan
+    return [y, rng.integers(0, k, n), np.zeros(1, np.int64)]
+
+
+@case
+def right_labels(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    t = rng.integers(0, 2, (n, k))
+    return [normal(rng, dtype, n, k), t if c % 2 else t.astype(dtype), c / 4, np.zeros(1, np.int64)]
+
+
+@case
 def inner(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
     length = n * (1 if c % 2 else 5_000)
     return [rng.random(length).astype(dtype) for _ in range(2)]

@@ -128,10 +128,15 @@ def replacements(reference: dict[str, Callable[..., Any]]) -> dict[str, Callable
     return found | {"inner": _inner(lib, reference["inner"])}
 
 
+def argument_types(reference: Callable[..., Any]) -> list[Any]:
+    """Those of the function in C: as the reference's are annotated."""
+    return [TYPES[each.annotation] for each in inspect.signature(reference).parameters.values()]
+
+
 def _bound(lib: ctypes.CDLL, name: str, reference: Callable[..., Any]) -> Callable[..., Any]:
-    """The function in C, its arguments as the reference's are annotated; it falls back on the reference."""
+    """The function in C; it falls back on the reference."""
     function = getattr(lib, f"bp_{name}")
-    function.argtypes = [TYPES[each.annotation] for each in inspect.signature(reference).parameters.values()]
+    function.argtypes = argument_types(reference)
 
     def check(refused: int, function: Any, arguments: tuple[Any, ...]) -> None:
         if refused:

@@ -6,9 +6,24 @@
 
 typedef const void *Object;
 
+static _Thread_local Call *wanted; /* where the next call goes instead of being made, or NULL */
+
+void bp_record(Call *call) { wanted = call; }
+
+void bp_run(const Call *call) { call->run(call); }
+
+int64_t bp_call_size(void) { return sizeof(Call); }
+
+int64_t bp_call_numbers(void) { return offsetof(Call, f); }
+
 static int go(Call *call, int id, int type) {
     if (!type) return 1;
     call->run = bp_loops[type == 'd'][id];
+    if (wanted) {
+        *wanted = *call;
+        wanted = NULL;
+        return 0;
+    }
     call->run(call);
     return 0;
 }
@@ -305,18 +320,30 @@ int bp_gather_scaled(Object source, Object rows, Object coming, double by, doubl
     return type && call.a[0].size > 0 ? go(&call, ID_gather_scaled, type) : 1;
 }
 
+/* ---- answers ----------------------------------------------------------------------------------------------------- */
+
+int bp_right_classes(Object y, Object ids, Object count) {
+    Call call;
+    const int type = TAKE("nk #n #1", y, ids, count);
+    return type && call.a[0].size > 0 ? go(&call, ID_right_classes, type) : 1;
+}
+
+int bp_right_labels(Object y, Object t, double threshold, Object count) {
+    Call call;
+    call.f[0] = threshold;
+    int type = TAKE("nk nk #1", y, t, count);
+    call.flag = !type;
+    if (!type) type = TAKE("nk #nk #1", y, t, count);
+    return go(&call, ID_right_labels, type);
+}
+
 /* ---- vectors ----------------------------------------------------------------------------------------------------- */
 
 /* The sum of a b into *out. */
 int bp_inner(Object a, Object b, double *out) {
     Call call;
-    double sums[SHARES] = {0};
-    const int type = TAKE("n n", a, b);
-    call.a[2].data = sums;
-    if (go(&call, ID_inner, type)) return 1;
-    *out = 0;
-    for (int i = 0; i < SHARES; i++) *out += sums[i];
-    return 0;
+    call.work = out;
+    return go(&call, ID_inner, TAKE("n n", a, b));
 }
 
 int bp_sgd_update(Object w, Object g, double rate, Object work_) {

@@ -77,7 +77,7 @@ void bp_product_f64(Matrix a, Matrix b, double beta, Matrix out);
     X(matmul) X(convolve) X(kernel_gradient) X(input_gradient)                                                      \
     X(max_pool) X(max_pool_gradient) X(avg_pool) X(avg_pool_gradient)                                               \
     X(lstm_walk) X(lstm_walk_back) X(gru_gates) X(gru_mix) X(gru_unmix)                                             \
-    X(gather) X(gather_scaled) X(inner)                                                                             \
+    X(gather) X(gather_scaled) X(inner) X(right_classes) X(right_labels)                                                                             \
     X(sgd_update) X(momentum_update) X(rmsprop_update) X(moments_update) X(adam_update)
 
 #define NUMBER(name) ID_##name,

@@ -11,4 +11,5 @@
 #include "loops/recurrent.h"
 #include "loops/gather.h"
 #include "loops/optimizer.h"
+#include "loops/answers.h"
 #include "loops/end.h"

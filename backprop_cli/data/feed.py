@@ -1,0 +1,34 @@
+"""Batches that kernels alone can make: rows picked by number from memory, at most scaled on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from backprop_cli.data.arrays import Array
+
+
+@dataclass(frozen=True)
+class Feed:
+    """What such batches are made of: `fill` does what `Batches.epoch` does for each of them."""
+
+    source: Array  # (N, numbers of a row)
+    targets: Array  # (N, …)
+    scale: tuple[float, float] | None  # factor and offset of bytes; None where rows are taken as they are
+    order: Callable[[int], Array]  # the row numbers of an epoch
+
+    def fill(self, kernels: Any, rows: Array, coming: Array, raw: Array, x: Array, y: Array) -> None:
+        """Rows of this batch into x and y; `coming` are those of the next one, `raw` is scratch memory like x."""
+        if self.scale is not None:
+            kernels.gather_scaled(self.source, rows, coming, *self.scale, raw, x.reshape(len(x), -1))
+        else:
+            kernels.gather(_numbers(self.source), rows, _numbers(x))
+        kernels.gather(_numbers(self.targets), rows, _numbers(y))
+
+
+def _numbers(a: Array) -> Array:
+    """As rows of floats, also where they are integers: they are only moved."""
+    return (a.view(np.float64) if a.dtype == np.int64 else a).reshape(len(a), -1)

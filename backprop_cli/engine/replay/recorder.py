@@ -1,0 +1,121 @@
+"""Writes a step down, operation by operation, while it is made: arrays tell the tape, kernels and generators this."""
+
+from __future__ import annotations
+
+import ctypes
+import inspect
+import struct
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from backprop_cli.engine import kernels
+from backprop_cli.engine.arrays import Array
+from backprop_cli.engine.kernels import compiled
+from backprop_cli.engine.replay.numbers import Number
+from backprop_cli.engine.replay.program import Draw, Kind, address, cell, library
+from backprop_cli.engine.replay.tape import Tape
+from backprop_cli.engine.replay.traced import plain
+
+MARK = 0x7FF8_B0BA_0000_0000  # a NaN; what stands in for a number until its place in a call is known
+
+
+class Recorder(Tape):
+    """The tape of one step."""
+
+    _marks = 0
+
+    def number(self, value: float) -> Number:
+        """One that comes from outside, into its `place`, for each step."""
+        return Number(self, value)
+
+    def draw(self, rng: np.random.Generator, out: Array) -> None:
+        """rng.random(out=out, dtype=out.dtype)"""
+        target = plain(out)
+        rng.random(out=target, dtype=target.dtype)
+        if not target.flags.c_contiguous or target.dtype.char not in "fd":
+            self.fail("random numbers into an array with gaps")
+            return
+        bits: Any = rng.bit_generator.ctypes
+        next_32, next_double = (
+            ctypes.cast(each, ctypes.c_void_p).value for each in (bits.next_uint32, bits.next_double)
+        )
+        self.keep += [rng, bits, target]
+        self.add(
+            Kind.DRAW,
+            None,
+            Draw(bits.state_address, next_32, next_double, address(target), target.size, int(target.dtype.char == "d")),
+        )
+
+    def kernels(self, used: SimpleNamespace) -> SimpleNamespace:
+        """These kernels, written down when called."""
+        found: dict[str, Any] = {}
+        references = vars(kernels.load("numpy"))
+        for name, kernel in vars(used).items():
+            found[name] = self._kernel(name, references[name]) if callable(kernel) else kernel
+        return SimpleNamespace(**(found | {"inner": self._inner}))
+
+    def _kernel(self, name: str, reference: Callable[..., Any]) -> Callable[..., Any]:
+        lib = library()
+        if not hasattr(lib, f"bp_{name}"):
+            return reference
+        function = lib[f"bp_{name}"]
+        function.argtypes = compiled.argument_types(reference)
+        size = lib.bp_call_size()
+
+        def kernel(*arguments: Any) -> None:
+            call = ctypes.create_string_buffer(size)
+            marks: list[tuple[int, Number]] = []
+            given = [self._mark(each, marks) for each in arguments]
+            lib.bp_record(call)
+            refused = function(*given)
+            lib.bp_record(None)
+            if refused:
+                reference(*arguments)
+                return
+            self.keep.append(given)
+            for mark, number in marks:
+                self._place(call, mark, number)
+            self.add(Kind.KERNEL, None, call)
+            lib.bp_run(call)
+
+        kernel.__doc__ = inspect.getdoc(reference)
+        return kernel
+
+    def _mark(self, argument: Any, marks: list[tuple[int, Number]]) -> Any:
+        if not isinstance(argument, Number):
+            return plain(argument)
+        self._marks += 1
+        marks.append((MARK + self._marks, argument))
+        return struct.unpack("d", struct.pack("Q", MARK + self._marks))[0]
+
+    def _place(self, call: Any, mark: int, number: Number) -> None:
+        """Have the number written where the call has its mark."""
+        first = library().bp_call_numbers()
+        found = np.frombuffer(call, np.uint64, 4, first)
+        places = np.flatnonzero(found == mark)
+        if len(places) != 1:
+            self.fail("a kernel that takes a number in its own way")
+            return
+        memory = found.view(np.float64)[places[0] : places[0] + 1]
+        memory[0] = number.value
+        self.add(Kind.WRITE_F64, memory, number.place)
+
+    def _inner(self, a: Any, b: Any) -> Any:
+        lib = library()
+        call, total = ctypes.create_string_buffer(lib.bp_call_size()), cell()
+        a, b = plain(a), plain(b)
+        lib.bp_record(call)
+        refused = lib.bp_inner(a, b, address(total))
+        lib.bp_record(None)
+        if refused:
+            self.fail("a sum over products that the kernels do not take")
+            return float(a.dot(b))
+        self.keep += [a, b]
+        wrote = self.wrote
+        self.add(Kind.KERNEL, None, call)
+        self.wrote = wrote  # it only reads
+        lib.bp_run(call)
+        return self.read(total).item()

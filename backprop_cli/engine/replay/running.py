@@ -1,0 +1,87 @@
+"""Makes steps of a program, and by Python what it has no operations for."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from backprop_cli.engine.replay.program import address
+from backprop_cli.engine.replay.stages import Stage, Steps
+
+SECONDS = 0.004  # that steps are made in one go, until signals are looked at
+
+
+class Running(Steps):
+    """Steps whose program is there."""
+
+    def _some(self, until: float) -> None:
+        """As many steps as nobody has to hear of, for some milliseconds."""
+        training, program = self.training, self._program
+        assert program is not None, "asked when there is one"
+        last, n = self.stages[-1], training.train.batch_size
+        most = min(until - training.step, training.train.samples // n - training.batch)
+        around = training.next_around(training.step + 1) - training.step - 1
+        plain = int(min(most, around, training.optimizer.until_flush))
+        if plain < 1 or any(stage.why for stage in self.stages):
+            by_hand = around < 1 or training.optimizer.until_flush < 1
+            self._single(hand=last if by_hand else None)
+            training.count(1)
+            return
+        self._supply(plain)
+        made, stopped = program.run(0, len(program), plain, SECONDS)
+        self._passed(made)
+        training.count(made)
+        if self._loss_place is not None:
+            self._loss = self._loss_place[0]
+        if stopped < len(program):
+            self._single(hand=None, stopped=stopped)
+            training.count(1)
+
+    def _supply(self, steps: int) -> None:
+        """The numbers of the coming steps."""
+        optimizer = self.training.optimizer
+        now, scale = optimizer.iteration, optimizer.schedule.scale
+        self._supplied = np.array([[scale(i) for i in range(now, now + steps)], range(now + 1, now + steps + 1)], float)
+        self._scales.next, self._counts.next = (address(row) for row in self._supplied)
+        self._given.at = self.training.batch * len(self._rows)
+
+    def _passed(self, updates: int) -> None:
+        """So many updates were replayed."""
+        if updates:
+            optimizer = self.training.optimizer
+            optimizer.passed(updates - 1)
+            self.training.rate = optimizer.current_rate
+            optimizer.passed(1)
+
+    def _single(self, hand: Stage | None, stopped: int | None = None) -> None:
+        """One step, or what is left of one that stopped before the operation `stopped`; the stage `hand` by Python."""
+        program, stages = self._program, self.stages
+        assert program is not None, "asked when there is one"
+        at = 0
+        if stopped is None:
+            self._supply(1)
+        else:
+            at = self._by_python(stopped)
+        while at < len(stages):
+            end = at
+            while end < len(stages) and not stages[end].why and stages[end] is not hand:
+                end += 1
+            if end == at:
+                stages[at].call()
+                at += 1
+                continue
+            last = stages[end].first if end < len(stages) else len(program)
+            _, stopped = program.run(stages[at].first, last)
+            if self._loss_place is not None:
+                self._loss = self._loss_place[0]
+            if stopped < last:
+                at = self._by_python(stopped)
+                continue
+            if end == len(stages):
+                self._passed(1)
+            at = end
+
+    def _by_python(self, stopped: int) -> int:
+        """Make the stage with this operation by Python; the number of the next one."""
+        number = max(i for i, stage in enumerate(self.stages) if not stage.why and stage.first <= stopped)
+        self.stages[number].call()
+        return number + 1
