@@ -76,6 +76,11 @@ def read(loss: Loss, output: Shape, targets: Targets, last: Activation | None, v
     kind = _kind(loss, output, targets, values)
     low, high = last.range if last is not None else (-np.inf, np.inf)
     scale = loss.scale or ("probabilities" if low >= 0 and high <= 1 else "scores")
+    if kind in ("classes", "binary") and len(targets.classes) == 1:
+        raise BuildError(
+            f"all targets are of one class, {targets.classes[0]}, so there is nothing to tell apart; add rows of "
+            "another class, or set dataset.task: regression for values"
+        )
     if kind == "classes" and targets.classes and width != len(targets.classes):
         raise BuildError(
             f"the network ends with {width} units, but the data have {len(targets.classes)} classes "

@@ -11,12 +11,13 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from backprop_cli import build
 from backprop_cli.commands.check import check_config, config_gradients
 from backprop_cli.commands.train import train
 from backprop_cli.config import load_config
 from backprop_cli.config.starter import TASKS as STARTERS
 from backprop_cli.config.starter import starter
-from backprop_cli.errors import BpError, DivergedError, UsageError
+from backprop_cli.errors import BpError, ConfigError, DivergedError, UsageError
 
 ROOT = Path(__file__).parents[2]
 units = st.integers(1, 6)
@@ -173,3 +174,16 @@ def test_gradcheck_of_one_layer_of_a_config(tmp_path: Path) -> None:
     for wrong in ("relu_1", "hh"):
         with pytest.raises(UsageError, match=f"no layer '{wrong}' with trained parameters in .*expected one of"):
             config_gradients(path, [], wrong)
+
+
+@pytest.mark.parametrize(
+    ("loss", "units", "last"), [("cross_entropy", 2, "softmax"), ("bce", 1, "sigmoid"), ("hinge", 1, "tanh")]
+)
+def test_targets_of_one_class_are_nothing_to_learn(tmp_path: Path, loss: str, units: int, last: str) -> None:
+    (tmp_path / "d.csv").write_text("a,y\n1,only\n2,only\n3,only\n")
+    (tmp_path / "c.yaml").write_text(
+        f"dataset: {{source: files, path: d.csv, target: y, splits: {{train: 100%}}}}\nloss: {loss}\n"
+        f"architecture: [{{type: dense, units: {units}, activation: {last}}}]\n"
+    )
+    with pytest.raises(ConfigError, match="all targets are of one class, only"):
+        build.prepare(load_config(tmp_path / "c.yaml"))

@@ -5,6 +5,7 @@ Features and targets are in one file because the rows that either lacks are left
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 BESIDE = ("sample_weight", "group", "time", "split_column")  # options that name a column which is no feature
 MAX_CATEGORIES = 100  # a text column with more is a name or a number, unless it is listed
+_CODE = re.compile(r"0\d+")
 _FEWEST_NUMBERED = 10  # rows from which on 1, 2, 3, … is no coincidence
 
 
@@ -63,12 +65,13 @@ def load_tables(
     else:
         columns = _choose(options, layout, paths[first], targets, notes)
     beside = [*targets, *_beside(options)]
-    tables = {first: without_gaps(_read(columns, paths[first], beside), columns, targets, paths[first])}
+    coded = _coded(options, layout, paths[first], targets, known)
+    tables = {first: without_gaps(_read(columns, paths[first], beside, coded), columns, targets, paths[first])}
     if known is None:
         _learn_categories(columns, options.categorical, tables[first], paths[first])
         if not options.features:
             notes += _numbering(tables[first], columns.features, paths[first])
-        if options.task != "classification":
+        if options.task != "classification" and not coded:
             _check_targets(tables[first], targets, paths[first], layout, options.task, notes)
         options.settle(layout)
     texts = [name for name in targets if _is_text(tables[first][name].type)]
@@ -129,6 +132,18 @@ def load_tables(
         weight=options.sample_weight,
         notes=[*notes, *(unseen.notes(paths[first].name) if unseen else [])],
     )
+
+
+def _coded(options: Files, layout: Layout, path: Path, targets: Sequence[str], known: Schema | None) -> Sequence[str]:
+    """The target whose labels are codes that begin with 0, such as 007, which a number would lose."""
+    if not layout.delimited or len(targets) != 1 or (options.task or task_of(known)) == "regression":
+        return []
+    if known is not None:
+        return targets if any(map(_CODE.fullmatch, known.classes or [])) else []
+    names, rows = first_rows(path, layout, 1000)
+    place = names.index(targets[0])
+    labels = {row[place].strip() for row in rows if len(row) > place}
+    return targets if len(labels) <= MAX_INTEGER_CLASSES and any(map(_CODE.fullmatch, labels)) else []
 
 
 def _choose(options: Files, layout: Layout, path: Path, targets: Sequence[str], notes: list[str]) -> Columns:

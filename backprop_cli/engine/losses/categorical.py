@@ -45,7 +45,8 @@ class Categorical(Loss):
             if target_dtype.kind not in "iub":
                 raise BuildError(
                     f"{self.type_name} takes integer class ids or one-hot rows, got {target_dtype} targets of "
-                    f"shape {target}; use mean_squared_error for values"
+                    f"shape {target}; use mean_squared_error for values, or dataset.task: classification for class ids "
+                    "that are written with a point"
                 )
             if classes is not None and classes > output[-1]:
                 raise BuildError(

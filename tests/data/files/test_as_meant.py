@@ -392,3 +392,13 @@ def test_spaces_around_labels_and_categories_are_no_part_of_them(tmp_path):
     np.testing.assert_array_equal(read_inputs(new, schema_of(data)).x[:, 1:], [[0, 1], [1, 0]])
     with pytest.raises(DataError, match="row 2, column 'y': no value"):
         load(write(tmp_path, "a,y\n1,yes\n2,   \n3,no\n"))
+
+
+def test_labels_that_begin_with_0_are_kept_as_they_are_written(tmp_path):
+    path = write(tmp_path, "a,y\n" + "".join(f"{i},{('007', '12', '010')[i % 3]}\n" for i in range(12)))
+    data = load(path)
+    assert data.classes == ["007", "010", "12"]
+    again = make(path).load(0, Path("/nowhere"), schema_of(data))
+    assert again.classes == data.classes and rows(again) == rows(data)
+    assert load(path, classes=["12", "010", "007"]).classes == ["12", "010", "007"]
+    assert load(path, task="regression").splits["train"].y.max() == 12
