@@ -16,9 +16,17 @@ import numpy as np
 import pytest
 
 from backprop_cli import build, load_config
+from backprop_cli.commands.answers import Csv, document
+from backprop_cli.commands.evaluation import evaluate_run
+from backprop_cli.commands.predict import predict
+from backprop_cli.commands.train import train
+from backprop_cli.commands.trained import load
 from backprop_cli.engine.metrics.base import tell
 from backprop_cli.errors import BuildError, ConfigError
+from backprop_cli.insight.report.report import report
+from backprop_cli.insight.view import View
 from backprop_cli.registry import classes, make, options
+from backprop_cli.runs.directory import RunDirectory
 from backprop_cli.training.sums import evaluate
 
 N = 24
@@ -185,6 +193,54 @@ def test_every_pairing_is_refused_in_words_or_right(tmp_path: Path, kind: str) -
             prepared.config.trainer.metrics[:] = metrics
             build.training(prepared)[0].run()  # as `bp train` does
     assert taken == expected
+
+
+PREFERRED = ("softmax", "sigmoid", "linear", "tanh", "softplus")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_everybody_reads_every_meaning_alike(tmp_path: Path, kind: str) -> None:
+    """One loss for each meaning that targets can have: trained, then told by eval, predict and report."""
+    base(tmp_path, kind)
+    np.save(tmp_path / "x.npy", np.load(tmp_path / "d.npz")["x"])
+    tried = set()
+    for (name, loss), units in itertools.product(losses(), UNITS):
+        means = meaning(kind, name, units)
+        last = next((each for each in PREFERRED if means and can_say(kind, name, each, units, means)), None)
+        if means is None or last is None or (means, units, last == "linear") in tried:
+            continue
+        tried.add((means, units, last == "linear"))
+        metrics = [METRICS[key] for key in sorted(measurable(means, name, last, units))]
+        plain = {
+            "dataset": {"source": "files", "path": str(tmp_path / "d.npz"), "splits": {"train": "100%"}},
+            "architecture": [{"type": "dense", "units": units, "activation": last}],
+            "loss": loss,
+            "dtype": "float64",
+            "trainer": {"epochs": 1, "batch_size": 7, "metrics": metrics, "diagnostics": False},
+        }
+        run = RunDirectory(Path(train(plain, run_dir=tmp_path / f"run{len(tried)}")["run_dir"]))
+        found = evaluate_run(run, "train")
+        model = load(run.path)
+        said = document(model, predict(model, [tmp_path / "x.npy"]))
+        text = "".join(map(Csv(), predict(model, [tmp_path / "x.npy"])))
+        page = report([View(run)]) if len(tried) == 1 else ""  # it draws, which takes its time
+        assert len(said["predictions"]) == N and len(text.splitlines()) == N + 1
+        assert "Traceback" not in page and "could not be" not in page
+        assert bool(found["confusion_matrix"]) == (means in ("classes", "binary"))
+        truth = KINDS[kind].argmax(axis=-1) if means == "classes" and KINDS[kind].shape[1:] == (units,) else KINDS[kind]
+        answers = np.array(said["predictions"], dtype=object)
+        if means in ("classes", "binary"):
+            names = np.array(found["classes"])
+            right = names[(np.squeeze(truth) > 0).astype(int) if means == "binary" else np.squeeze(truth)]
+            assert float((answers == right).mean()) == pytest.approx(found["metrics"]["accuracy"])
+            assert np.sum(found["confusion_matrix"]) == right.size
+        elif means == "values":
+            gaps = np.abs(answers.astype(float).reshape(N, -1) - KINDS[kind].reshape(N, -1))
+            assert gaps.mean() == pytest.approx(found["metrics"]["mae"])
+        else:
+            chosen = [[f"y{k + 1}" in each for k in range(units)] for each in said["predictions"]]
+            assert (np.array(chosen) == KINDS[kind]).mean() == pytest.approx(found["metrics"]["accuracy"])
+    assert tried
 
 
 def check_metrics(prepared: Any, loss: str, last: str, units: int, means: str) -> list[Any]:
