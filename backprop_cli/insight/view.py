@@ -122,11 +122,11 @@ class View:
             raise UsageError(f"{self.run.id}: the dataset has no split {name!r}; expected one of {', '.join(splits)}")
         return name, splits[name]
 
-    def examples(self, split: str, rows: slice) -> tuple[Array, Array]:
+    def examples(self, split: str, rows: slice | Array) -> tuple[Array, Array]:
         """Some examples of a split as the network gets them: transformed, without augmentation."""
         return next(iter(self._batches(self._rows(split, rows)).epoch(0)))
 
-    def _rows(self, split: str, rows: slice) -> Split:
+    def _rows(self, split: str, rows: slice | Array) -> Split:
         data = self.prepared.dataset.splits[split]
         return Split(data.x[rows], data.y[rows])
 

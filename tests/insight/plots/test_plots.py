@@ -48,6 +48,7 @@ def labelled(views: list[View]) -> list[View]:
 
 def test_there_are_the_kinds_that_are_promised() -> None:
     promised = {"loss", "boundary", "network", "gradients", "confusion", "activations", "weights", "filters"}
+    promised |= {"saliency"}
     assert promised <= set(kinds())
 
 

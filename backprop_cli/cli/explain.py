@@ -1,0 +1,89 @@
+"""`bp explain`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from backprop_cli.cli.options import RUNS, Json, Runs, print_json
+
+
+def command(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's path or id, or latest.")],
+    column: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Show what this column does to the answer; may be repeated."),
+    ] = None,
+    sample: Annotated[int | None, typer.Option(min=0, metavar="N", help="Of texts and images: which one.")] = None,
+    split: Annotated[str | None, typer.Option(metavar="SPLIT", help="Default: test, else validation.")] = None,
+    repeats: Annotated[int, typer.Option(min=1, metavar="N", help="How often each column is shuffled.")] = 5,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of the shuffles.")] = 0,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Of images: the picture, .png or .svg.")
+    ] = None,
+    checkpoint: Annotated[str, typer.Option(metavar="best|last|FILE", help="Which weights.")] = "best",
+    runs: Runs = RUNS,
+    json: Json = False,
+) -> None:
+    """What a network makes of its inputs.
+
+    \b
+    columns  how much worse the first metric gets when a column is shuffled, and what the mean answer is when all rows
+             have the same value in it (of the five most important columns, or of --column)
+    images   a picture of the pixels that the loss hangs on most
+    texts    what the probability of the answer loses without each token of --sample
+
+    \b
+    Examples:
+      bp explain latest
+      bp explain latest --column age --json
+      bp explain latest --sample 3 -o saliency.png
+    """
+    from backprop_cli.cli import ui
+    from backprop_cli.cli.plot import picture
+    from backprop_cli.commands.explain import attributions, explain, is_text
+    from backprop_cli.commands.trained import load_run
+    from backprop_cli.errors import UsageError
+    from backprop_cli.insight.plots import Options
+    from backprop_cli.runs.finding import find_run
+
+    found = find_run(run, runs)
+    made, _ = load_run(found, checkpoint, warn=ui.warn, progress=None if json else ui.loading)
+    split = split or made.measured_split
+    if split not in made.dataset.splits:
+        raise UsageError(f"the dataset has no split {split!r}; expected one of {', '.join(made.dataset.splits)}")
+    if is_text(made):
+        told = {"run_id": found.id, **attributions(made, split, sample or 0)}
+        if json:
+            print_json(told)
+            return
+        print(f"{split}, sample {told['sample']}: {told['prediction']}, p = {ui.number(told['p'])}")
+        ui.table(["token", "weight"], [list(each.values()) for each in told["tokens"]], right=["weight"])
+        return
+    if len(made.dataset.input_shape) > 1:
+        options = Options(split=split, sample=sample, note=ui.note)
+        path = picture([run], "saliency", output or Path(f"saliency-{found.id}.png"), runs, checkpoint, options)
+        print_json({"run_id": found.id, "split": split, "path": str(path)}) if json else print(path)
+        return
+    if sample is not None or output is not None:
+        raise UsageError("--sample and --output are for texts and images; the inputs of this run are columns")
+    progress = None if json else ui.loading
+    told = explain(made, split, columns=column or (), repeats=repeats, seed=seed, progress=progress)
+    if json:
+        print_json({"run_id": found.id, **told})
+        return
+    print(f"{found.id}  {split}: {told['samples']:,} rows, {told['metric']} {ui.number(told['value'])}")
+    rows = [[each["column"], each["importance"], each["std"]] for each in told["importance"]]
+    ui.table(
+        ["column", f"worse {told['metric']} without it", "±"], rows, right=[f"worse {told['metric']} without it", "±"]
+    )
+    for name, values in told["dependence"].items():
+        print(f"mean answer by {name}")
+        heads = list(values[0])
+        ui.table(heads, [list(each.values()) for each in values], right=heads[1:])
+
+
+def register(app: typer.Typer) -> None:
+    app.command("explain")(command)

@@ -1,0 +1,181 @@
+"""What a trained network makes of its inputs: which columns matter, what each does to the answer, which tokens decide.
+
+Measured on rows of a split, from raw inputs; the same each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from backprop_cli.build import Prepared
+from backprop_cli.commands.evaluation import measured
+from backprop_cli.data.batches import Batches
+from backprop_cli.data.dataset import Split
+from backprop_cli.data.transforms.tokenize import UNKNOWN, Tokenize
+from backprop_cli.engine.arrays import Array
+from backprop_cli.engine.metrics.base import larger_is_better
+from backprop_cli.errors import UsageError, did_you_mean, suggest
+from backprop_cli.training.threads import limited
+
+ROWS = 2000  # of a split that are looked at, evenly spaced
+GRID = 20  # values of a column that partial dependence goes through
+PROFILED = 5  # columns whose partial dependence is told: the most important ones
+
+
+def explain(
+    made: Prepared, split: str, *, columns: Sequence[str] = (), repeats: int = 5, seed: int = 0, progress: Any = None
+) -> dict[str, Any]:
+    """Permutation importance of every column, and partial dependence of some: what `bp explain --json` prints.
+
+    Importance is how much worse the first metric (without any the loss) gets when the values of a column are shuffled
+    among the rows, mean and spread over `repeats` (Breiman 2001). Columns that tell the same share it between them.
+    Partial dependence is the mean output when every row has the same value in the column (Friedman 2001).
+    Raises UsageError where inputs have no columns, and for a column that they do not have.
+    """
+    data, groups = _some(made.dataset.splits[split]), _groups(made)
+    unknown = next((each for each in columns if each not in groups), None)
+    if unknown is not None:
+        raise UsageError(
+            f"--column {unknown}: no such column; the inputs have {', '.join(list(groups)[:20])}"
+            f"{did_you_mean(suggest(unknown, groups))}"
+        )
+    name, score = _score(made, data)
+    sign = 1 if larger_is_better(name, made.config.trainer.metrics) else -1
+    base, rng = score(data.x), np.random.default_rng(seed)
+    rows: list[dict[str, Any]] = []
+    for i, (column, places) in enumerate(groups.items(), start=1):
+        drops = []
+        for _ in range(repeats):
+            x = np.array(data.x)
+            x[:, places] = x[rng.permutation(len(x))][:, places]
+            drops.append(sign * (base - score(x)))
+        rows.append({"column": column, "importance": float(np.mean(drops)), "std": float(np.std(drops))})
+        if progress is not None:
+            progress("shuffling columns", i, len(groups))
+    rows.sort(key=lambda row: -row["importance"])
+    shown = list(columns) or [row["column"] for row in rows[:PROFILED]]
+    return {
+        "split": split,
+        "samples": len(data),
+        "metric": name,
+        "value": base,
+        "importance": rows,
+        "dependence": {column: dependence(made, data, column, groups[column]) for column in shown},
+    }
+
+
+def dependence(made: Prepared, data: Split, column: str, places: Sequence[int]) -> list[dict[str, Any]]:
+    """The mean outputs (probabilities where outputs tell some) at values of a column: its categories, or numbers from
+    its least to its greatest as often as they are common."""
+    reading, table = made.reading, made.schema.table
+    known = table.categories.get(column) if table is not None else None
+    if known is not None and len(places) > 1:
+        values: list[tuple[Any, Array]] = list(zip(known, np.eye(len(known)), strict=True))
+    elif known is not None:
+        values = [(each, np.array([code])) for code, each in enumerate(known)]
+    else:
+        found = np.unique(np.asarray(data.x[:, places[0]], np.float64))
+        if len(found) > GRID:
+            found = np.unique(np.quantile(data.x[:, places[0]], np.linspace(0, 1, GRID)))
+        values = [(float(value), np.array([value])) for value in found]
+    names = reading.output_names(int(np.prod(made.network.output_shape)))
+    rows = []
+    for value, written in values:
+        x = np.array(data.x)
+        x[:, places] = written
+        y = outputs(made, x)
+        p = None if reading.kind == "values" else reading.probabilities(y)
+        mean = (y if p is None else p).reshape(len(y), -1).mean(axis=0)
+        rows.append({"value": value, **{name: float(each) for name, each in zip(names, mean, strict=True)}})
+    return rows
+
+
+def attributions(made: Prepared, split: str, sample: int) -> dict[str, Any]:
+    """How much of the answer's probability hangs on each token of a text: what it loses when the token is unknown.
+
+    Raises UsageError where inputs are no texts, or steps have answers of their own.
+    """
+    data, made_tokens = made.dataset.splits[split], _tokenizer(made)
+    if made_tokens is None or not made.reading.has_classes or len(made.network.output_shape) > 1:
+        raise UsageError("tokens are weighed where the transform tokenize reads texts that have one class each")
+    if not 0 <= sample < len(data):
+        raise UsageError(f"there is no sample {sample}; the split {split} has the samples 0 to {len(data) - 1}")
+    ids = next(iter(_batches(made, _rows(data, slice(sample, sample + 1))).epoch(0)))[0][0].copy()
+    tokens = made_tokens.split(data.x[sample])[: len(ids)]
+    x = np.repeat(ids[None], len(tokens) + 1, axis=0)
+    x[np.arange(1, len(tokens) + 1), np.arange(len(tokens))] = UNKNOWN
+    with limited(made.network, len(x)):
+        y = made.network.forward(x)
+    p = made.reading.probabilities(y)
+    if p is None:
+        raise UsageError("outputs are scores, of which nobody knows a probability")
+    answer = int(made.reading.ids(y)[0])
+    sure = p[:, answer] if made.reading.kind == "classes" else np.abs(1 - answer - p.reshape(-1))
+    return {
+        "split": split,
+        "sample": sample,
+        "prediction": made.reading.class_names(y.shape[-1])[answer],
+        "p": float(sure[0]),
+        "tokens": [
+            {"token": token, "weight": float(sure[0] - each)} for token, each in zip(tokens, sure[1:], strict=True)
+        ],
+    }
+
+
+def is_text(made: Prepared) -> bool:
+    """Whether inputs are texts that become tokens."""
+    return _tokenizer(made) is not None
+
+
+def outputs(made: Prepared, x: Array) -> Array:
+    """The network's outputs for raw inputs."""
+    first = next(iter(made.dataset.splits.values()))
+    batches = _batches(made, Split(x, np.broadcast_to(first.y[:1], (len(x), *first.y.shape[1:]))))
+    with limited(made.network, batches.batch_size):
+        return np.concatenate([made.network.forward(rows) for rows, _ in batches.epoch(0)])
+
+
+def _batches(made: Prepared, data: Split) -> Batches:
+    return replace(made, dataset=replace(made.dataset, splits={"rows": data})).batches("rows")
+
+
+def _rows(data: Split, rows: Any) -> Split:
+    return Split(data.x[rows], data.y[rows])
+
+
+def _some(data: Split) -> Split:
+    rows = np.arange(len(data)) if len(data) <= ROWS else np.linspace(0, len(data) - 1, ROWS).astype(int)
+    return _rows(data, rows)
+
+
+def _score(made: Prepared, data: Split) -> tuple[str, Callable[[Array], float]]:
+    metrics = made.config.trainer.metrics
+    name = metrics[0].key if metrics else "loss"
+
+    def score(x: Array) -> float:
+        found, _ = measured(made.network, _batches(made, Split(x, data.y)), made.reading, metrics, None, "rows")
+        return float(found["metrics"][name])
+
+    return name, score
+
+
+def _groups(made: Prepared) -> dict[str, list[int]]:
+    """The columns that inputs come from, with their places in x; a category has one for each of its values."""
+    table, shape = made.schema.table, made.dataset.input_shape
+    if len(shape) != 1 or (table is not None and table.text):
+        raise UsageError("the inputs have no columns; for images there is a picture, for texts --sample N")
+    heads = table.names() if table is not None else list(made.schema.features or [])
+    heads = heads if len(heads) == shape[0] else [f"x{i + 1}" for i in range(shape[0])]
+    found: dict[str, list[int]] = {}
+    for i, head in enumerate(heads):
+        owner = next((c for c in (table.categories if table is not None else {}) if head.startswith(f"{c}=")), head)
+        found.setdefault(owner, []).append(i)
+    return found
+
+
+def _tokenizer(made: Prepared) -> Tokenize | None:
+    return next((each for each in made.transforms if isinstance(each, Tokenize)), None)

@@ -1,0 +1,132 @@
+"""`bp explain`: importance and dependence of a network that is known to the last weight, tokens that decide, pixels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from backprop_cli.build import prepare
+from backprop_cli.commands.explain import attributions, explain
+from backprop_cli.commands.train import train
+from backprop_cli.commands.trained import load_run
+from backprop_cli.config import load_config
+from backprop_cli.errors import UsageError
+from backprop_cli.insight.plots.saliency import saliency
+from backprop_cli.insight.view import View
+from backprop_cli.runs.directory import RunDirectory
+
+LINEAR = """
+dataset: {source: files, path: t.csv, target: y, splits: {train: 50%, validation: 50%}}
+architecture: [{type: dense, units: 1, name: line}]
+loss: mse
+parameters: {line.W: [[3.0], [0.0], [2.0], [-2.0]], line.b: [1.0]}
+trainer: {metrics: [mse]}
+"""
+TEXTS = """
+dataset:
+  source: files
+  path: t.csv
+  target: kind
+  text: text
+  splits: {train: 80%, validation: 20%}
+  transforms: [{type: tokenize, length: 4}]
+architecture:
+  - {type: embedding, input_dim: 8, output_dim: 4}
+  - flatten
+  - {type: dense, units: 1, activation: sigmoid}
+loss: binary_crossentropy
+optimizer: {type: adam, learning_rate: 0.1}
+trainer: {epochs: 30}
+"""
+DIGITS = """
+dataset: {source: sample, name: digits, splits: {train: 80%, validation: 20%},
+  transforms: [{type: scale, by: 0.0625}, {type: reshape, shape: [8, 8, 1]}]}
+architecture: [{type: conv2d, filters: 2, kernel_size: 3}, flatten, {type: dense, units: 10, activation: softmax}]
+loss: sparse_categorical_crossentropy
+trainer: {epochs: 1}
+"""
+
+
+def table(folder: Path) -> Path:
+    """y is 3 a + 2 for a red thing, 3 a − 2 for a blue one, and has nothing to do with b."""
+    rng = np.random.default_rng(0)
+    a, b, red = rng.normal(size=400), rng.normal(size=400), rng.integers(0, 2, 400)
+    rows = [f"{x},{z},{'red' if r else 'blue'},{3 * x + (4 * r - 2) + 1}" for x, z, r in zip(a, b, red, strict=True)]
+    (folder / "t.csv").write_text("a,b,colour,y\n" + "\n".join(rows) + "\n")
+    (folder / "c.yaml").write_text(LINEAR.replace("[2.0], [-2.0]", "[-2.0], [2.0]"))
+    return folder / "c.yaml"
+
+
+def test_a_line_is_explained_exactly(tmp_path: Path) -> None:
+    made = prepare(load_config(table(tmp_path)))
+    found = explain(made, "validation", columns=["a", "colour"], repeats=10)
+    assert (found["metric"], found["samples"]) == ("mse", 200)
+    assert found["value"] == pytest.approx(0, abs=1e-9)
+    worse = {row["column"]: row["importance"] for row in found["importance"]}
+    assert [row["column"] for row in found["importance"]] == ["a", "colour", "b"]
+    x = made.dataset.splits["validation"].x
+    assert worse["a"] == pytest.approx(2 * 9 * x[:, 0].var(), rel=0.1)  # E (w x − w x')² of two draws
+    assert worse["colour"] == pytest.approx(2 * 16 * x[:, 2].var(), rel=0.1)
+    assert worse["b"] == pytest.approx(0, abs=1e-9)
+    curve = found["dependence"]["a"]
+    values, means = (np.array([row[key] for row in curve]) for key in ("value", "y"))
+    np.testing.assert_allclose(np.diff(means) / np.diff(values), 3, rtol=1e-4)
+    (blue, red) = found["dependence"]["colour"]
+    assert (blue["value"], red["value"]) == ("blue", "red")
+    assert red["y"] - blue["y"] == pytest.approx(4, rel=1e-5)
+    assert found == explain(made, "validation", columns=["a", "colour"], repeats=10)
+    with pytest.raises(UsageError, match=r"--column c: no such column; the inputs have a, b, colour"):
+        explain(made, "validation", columns=["c"])
+
+
+def test_the_word_that_decides_weighs_most(tmp_path: Path) -> None:
+    rows = [f"{w} {o},{k}" for i in range(20) for w, k in (("good", "yes"), ("bad", "no")) for o in ("film", "day")]
+    (tmp_path / "t.csv").write_text("text,kind\n" + "\n".join(rows) + "\n")
+    (tmp_path / "c.yaml").write_text(TEXTS)
+    train(load_config(tmp_path / "c.yaml"), run_dir=tmp_path / "run")
+    made, _ = load_run(RunDirectory(tmp_path / "run"))
+    found = attributions(made, "validation", 0)
+    words = {each["token"]: each["weight"] for each in found["tokens"]}
+    decides = ({*words} & {"good", "bad"}).pop()
+    assert found["prediction"] == {"good": "yes", "bad": "no"}[decides]
+    assert words[decides] > 0.2 > 0.1 > max(abs(w) for word, w in words.items() if word != decides)
+    with pytest.raises(UsageError, match="there is no sample 99"):
+        attributions(made, "validation", 99)
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("digits")
+    (folder / "c.yaml").write_text(DIGITS)
+    train(load_config(folder / "c.yaml"), run_dir=folder / "run")
+    return folder
+
+
+def test_saliency_is_the_gradient(digits: Path) -> None:
+    view = View(RunDirectory(digits / "run"))
+    pictures, maps = saliency(view, "validation", np.array([3]))
+    assert pictures.shape == maps.shape == (1, 8, 8)
+    x, target = (each.copy() for each in view.examples("validation", slice(3, 4)))
+    network, step = view.network, 1e-2
+    for at in ((0, 4, 4, 0), (0, 2, 5, 0)):
+        losses = []
+        for side in (step, -step):
+            moved = x.copy()
+            moved[at] += side
+            losses.append(network.loss(network.forward(moved, copy=False), target))
+        assert abs(losses[0] - losses[1]) / (2 * step) == pytest.approx(maps[at[:3]], rel=0.05, abs=1e-3)
+
+
+def test_as_a_command(bp, digits: Path, tmp_path: Path) -> None:
+    run = str(digits / "run")
+    done = bp("explain", run, "--sample", "3", "-o", "s.png")
+    assert (done.code, done.out) == (0, "s.png\n"), done.err
+    assert (tmp_path / "s.png").read_bytes()[:4] == b"\x89PNG"
+    assert bp("explain", run, "--sample", "9999").code == 2
+    train(load_config(table(tmp_path), ["trainer.epochs=1"]), run_dir=tmp_path / "run")
+    done = bp("explain", "run", "--column", "colour")
+    assert done.code == 0, done.err
+    assert "mean answer by colour" in done.out
+    assert bp("explain", "run", "--sample", "1").code == 2
