@@ -158,7 +158,10 @@ class Loop:
                 loss = self.replay.go(min((each.next_step(self) for each in self.callbacks), default=math.inf))
             else:
                 batches = batches or self.train.epoch(self.epoch, self.batch)
-                loss = self.train_step(*next(batches))
+                batch = next(batches, None)
+                if batch is None:  # of a few, as `bp check` takes
+                    return
+                loss = self.train_step(*batch)
                 self.count(1)
             yield loss
 
