@@ -6,9 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from backprop_cli.data.arrays import Array
+from backprop_cli.data.gather import moved
 
 
 @dataclass(frozen=True)
@@ -25,10 +24,5 @@ class Feed:
         if self.scale is not None:
             kernels.gather_scaled(self.source, rows, coming, *self.scale, raw, x.reshape(len(x), -1))
         else:
-            kernels.gather(_numbers(self.source), rows, _numbers(x))
-        kernels.gather(_numbers(self.targets), rows, _numbers(y))
-
-
-def _numbers(a: Array) -> Array:
-    """As rows of floats, also where they are integers: they are only moved."""
-    return (a.view(np.float64) if a.dtype == np.int64 else a).reshape(len(a), -1)
+            kernels.gather(moved(self.source), rows, moved(x))
+        kernels.gather(moved(self.targets), rows, moved(y))

@@ -63,6 +63,11 @@ def announce(rows: Array) -> None:
     root[1].madvise(mmap.MADV_WILLNEED, start, end - start)
 
 
+def moved(a: Array) -> Array:
+    """As rows of floats, also where they are integers: kernels that only move numbers take them so."""
+    return (a.view(np.float64) if a.dtype == np.int64 else a).reshape(len(a), -1)
+
+
 class Gather:
     """Copies rows of `source` (N, …) out by number: `gather(order, first, out)`, by the kernel `take` if one is given.
 
@@ -92,7 +97,7 @@ class Gather:
         if self._ahead is not None:
             self._ahead(order, first, len(out))
         if self._take is not None and self._whole:
-            self._take(self._source.reshape(len(self._source), -1), rows, out.reshape(len(out), -1))
+            self._take(moved(self._source), rows, moved(out))
         elif self._whole:
             self._source.take(rows, 0, out, "clip")
         else:

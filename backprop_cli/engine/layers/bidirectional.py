@@ -80,7 +80,9 @@ class Bidirectional(Layer):
         self.readers["forward"].forward(x, self.y_forward, training)
         self.readers["backward"].forward(x, self.y_backward, training)
         if self.merge == "concat":
-            np.concatenate([self.y_forward, self.y_backward], axis=-1, out=y)
+            units = self.y_forward.shape[-1]
+            np.copyto(y[..., :units], self.y_forward)
+            np.copyto(y[..., units:], self.y_backward)
         elif self.merge == "multiply":
             np.multiply(self.y_forward, self.y_backward, out=y)
         else:

@@ -55,7 +55,11 @@ class Concat(Layer):
         return (*shapes[0][: self._axis], total, *shapes[0][self._axis + 1 :])
 
     def forward(self, x: Sequence[Array], y: Array, training: bool) -> None:
-        np.concatenate(x, axis=self._axis + 1, out=y)
+        start, before = 0, (slice(None),) * (self._axis + 1)
+        for source in x:
+            stop = start + source.shape[self._axis + 1]
+            np.copyto(y[(*before, slice(start, stop))], source)
+            start = stop
 
     def onnx(self, graph: OnnxGraph, x: Sequence[str]) -> str:
         return graph.add("Concat", *x, axis=self._axis + 1)

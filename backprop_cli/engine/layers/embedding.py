@@ -62,7 +62,7 @@ class Embedding(Layer):
                 f"token id {low if low < 0 else high} has no row in an embedding of {self.input_dim}; "
                 f"expected ids 0 to {self.input_dim - 1}; set input_dim to the size of the vocabulary"
             )
-        np.take(self.W, x, axis=0, out=y, mode="clip")
+        self.kernels.gather(self.W, x.reshape(-1), y.reshape(-1, self.output_dim))
         if self.mask_zero:
             np.not_equal(x, 0, out=self.made_mask)
 

@@ -76,7 +76,7 @@ class GRU(Recurrent):
         h, zx, inner, width = self.h[t], self.z[t], self.inner[t], 2 * self.units
         z, r, n = self.zrn[t]
         if self.reset_after:
-            np.dot(h, self.U, out=self.zh)
+            self.kernels.matmul(h, self.U, self.zh)
             self.kernels.gru_gates(zx, self.zh, self.zrn[t, :2])
             np.copyto(inner, self.zh[:, width:])
             if self.bias:
@@ -86,7 +86,7 @@ class GRU(Recurrent):
             np.matmul(h, self.U[:, :width], out=self.zh[:, :width])
             self.kernels.gru_gates(zx, self.zh, self.zrn[t, :2])
             np.multiply(r, h, out=inner)
-            np.dot(inner, self.U[:, width:], out=n)
+            self.kernels.matmul(inner, self.U[:, width:], n)
         np.add(n, zx[:, width:], out=n)
         self.kernels.gru_mix(z, n, h, self.h[t + 1])
 
@@ -98,7 +98,7 @@ class GRU(Recurrent):
         if self.reset_after:
             np.multiply(dn, inner, out=dr)
         else:
-            np.dot(dn, self.Ut[width:], out=self.product)
+            self.kernels.matmul(dn, self.Ut[width:], self.product)
             np.multiply(self.product, h, out=dr)
             np.multiply(self.product, r, out=self.product)
             np.add(dh, self.product, out=dh)
@@ -109,9 +109,9 @@ class GRU(Recurrent):
         if self.reset_after:
             np.copyto(self.dzh[t, :, :width], self.z[t, :, :width])
             np.multiply(dn, r, out=self.dzh[t, :, width:])
-            np.dot(self.dzh[t], self.Ut, out=self.product)
+            self.kernels.matmul(self.dzh[t], self.Ut, self.product)
         else:
-            np.matmul(self.z[t, :, :width], self.Ut[:width], out=self.product)  # np.dot would copy the part of z
+            self.kernels.matmul(self.z[t, :, :width], self.Ut[:width], self.product)
         np.add(dh, self.product, out=dh)
 
     def onnx_form(self) -> tuple[str, list[int], dict[str, Any]]:
@@ -146,7 +146,7 @@ class GRU(Recurrent):
         h = self.h[:-1].reshape(rows, -1)
         if self.reset_after:
             dzh = self.dzh.reshape(rows, -1)
-            np.dot(h.T, dzh, out=self.dU)
+            self.kernels.matmul(h.T, dzh, self.dU)
             if self.bias:
                 np.copyto(self.dbU, self.db)
                 np.sum(dzh[:, width:], axis=0, out=self.dbU[width:])

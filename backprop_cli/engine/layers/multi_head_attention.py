@@ -165,10 +165,10 @@ class MultiHeadAttention(Layer):
 
     def backward(self, x: Sequence[Array], y: Array, dy: Array, dx: Sequence[Array | None]) -> None:
         self._affine_gradients(self.o, "o", dy)
-        np.dot(_rows(dy), self.Wo.T, out=_rows(self.do))
+        self.kernels.matmul(_rows(dy), self.Wo.T, _rows(self.do))
         q, k, v, o = (self._split(each) for each in (self.q, self.k, self.v, self.o))
         dq, dk, dv, do = (self._split(each) for each in (self.dq, self.dk, self.dv, self.do))
-        np.einsum("nhtd,nhtd->nht", do, o, out=self.row[..., 0])
+        self.kernels.row_dots(do, o, self.row)
         np.matmul((self.dropped if self._active else self.p).swapaxes(2, 3), do, out=dv)
         np.matmul(do, v.swapaxes(2, 3), out=self.dp)
         if self._active:
@@ -180,12 +180,12 @@ class MultiHeadAttention(Layer):
         for name, source in (("q", x[0]), ("k", x[-1]), ("v", x[-1])):
             self._affine_gradients(source, name, getattr(self, f"d{name}"))
         if dx[0] is not None:
-            np.dot(_rows(self.dq), self.Wq.T, out=_rows(dx[0]))
+            self.kernels.matmul(_rows(self.dq), self.Wq.T, _rows(dx[0]))
         if dx[-1] is not None:
             if len(dx) == 1:
                 self._add(self.dk, self.Wk, dx[-1])
             else:
-                np.dot(_rows(self.dk), self.Wk.T, out=_rows(dx[-1]))
+                self.kernels.matmul(_rows(self.dk), self.Wk.T, _rows(dx[-1]))
             self._add(self.dv, self.Wv, dx[-1])
 
     def _split(self, a: Array) -> Array:
@@ -193,19 +193,19 @@ class MultiHeadAttention(Layer):
         return a.reshape(*a.shape[:2], self.heads, -1).swapaxes(1, 2)
 
     def _affine(self, source: Array, name: str, out: Array) -> None:
-        np.dot(_rows(source), getattr(self, f"W{name}"), out=_rows(out))
+        self.kernels.matmul(_rows(source), getattr(self, f"W{name}"), _rows(out))
         if self.bias:
             np.add(out, getattr(self, f"b{name}"), out=out)
 
     def _affine_gradients(self, source: Array, name: str, delta: Array) -> None:
-        np.dot(_rows(source).T, _rows(delta), out=getattr(self, f"dW{name}"))
+        self.kernels.matmul(_rows(source).T, _rows(delta), getattr(self, f"dW{name}"))
         if self.bias:
             np.sum(_rows(delta), axis=0, out=getattr(self, f"db{name}"))
 
     def _add(self, delta: Array, W: Array, dx: Array) -> None:
         """dx += δ Wᵀ"""
         product = self.beside.reshape(-1)[: dx.size].reshape(dx.shape)
-        np.dot(_rows(delta), W.T, out=_rows(product))
+        self.kernels.matmul(_rows(delta), W.T, _rows(product))
         np.add(dx, product, out=dx)
 
     def _drop(self) -> None:

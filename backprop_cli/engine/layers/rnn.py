@@ -41,7 +41,7 @@ class RNN(Recurrent):
 
     def step(self, t: int) -> None:
         h = self.h[t + 1]
-        np.dot(self.h[t], self.U, out=h)
+        self.kernels.matmul(self.h[t], self.U, h)
         np.add(h, self.z[t], out=h)
         if self.activation == "tanh":
             np.tanh(h, out=h)
@@ -64,4 +64,4 @@ class RNN(Recurrent):
             np.greater(h, 0, out=self.work)
         np.multiply(dh, self.work, out=self.z[t])
         if t:
-            np.dot(self.z[t], self.Ut, out=dh)
+            self.kernels.matmul(self.z[t], self.Ut, dh)

@@ -148,7 +148,7 @@ class Program:
 
 
 def address(array: Array) -> int:
-    return int(array.__array_interface__["data"][0])
+    return int(array.ctypes.data)
 
 
 def cell(value: float = 0.0, dtype: Any = np.float64) -> Array:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from backprop_cli.engine.replay.program import address
-from backprop_cli.engine.replay.stages import Stage, Steps
+from backprop_cli.engine.replay.stages import MOST, Stage, Steps
 
 SECONDS = 0.004  # that steps are made in one go, until signals are looked at
 
@@ -20,7 +17,7 @@ class Running(Steps):
         last, n = self.stages[-1], training.train.batch_size
         most = min(until - training.step, training.train.samples // n - training.batch)
         around = training.next_around(training.step + 1) - training.step - 1
-        plain = int(min(most, around, training.optimizer.until_flush))
+        plain = int(min(most, around, training.optimizer.until_flush, MOST))
         if plain < 1 or any(stage.why for stage in self.stages):
             by_hand = around < 1 or training.optimizer.until_flush < 1
             self._single(hand=last if by_hand else None)
@@ -37,11 +34,14 @@ class Running(Steps):
             training.count(1)
 
     def _supply(self, steps: int) -> None:
-        """The numbers of the coming steps."""
+        """The numbers of the coming steps, at most MOST of them."""
         optimizer = self.training.optimizer
         now, scale = optimizer.iteration, optimizer.schedule.scale
-        self._supplied = np.array([[scale(i) for i in range(now, now + steps)], range(now + 1, now + steps + 1)], float)
-        self._scales.next, self._counts.next = (address(row) for row in self._supplied)
+        scales, counts = self._numbers
+        for i in range(steps):
+            scales[i] = scale(now + i)
+        counts[:steps] = [*range(now + 1, now + steps + 1)]
+        self._scales.next, self._counts.next = self._places
         self._given.at = self.training.batch * len(self._rows)
 
     def _passed(self, updates: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +17,7 @@ from backprop_cli.engine.metrics.base import Metric
 from backprop_cli.engine.optimizers.base import Optimizer
 from backprop_cli.engine.replay.program import Feed, Program, Stream, address
 
+MOST = 1000  # steps made in one go
 LEAST = 40  # steps that must still come for it to be worth while
 MOST_BYTES = 1 << 28  # of a training's memory; the steps of larger ones are long beside their calls
 OWN = "backprop_cli."  # modules whose layers keep to what the engine asks of them
@@ -114,6 +116,8 @@ class Steps:
         self._raw = np.zeros((n, feed.source.shape[1]), feed.source.dtype)
         self._given = Feed(batch=n, rows=address(self._rows), coming=address(self._coming))
         self._scales, self._counts = Stream(), Stream()
+        self._numbers = (ctypes.c_double * MOST)(), (ctypes.c_double * MOST)()
+        self._places = tuple(ctypes.addressof(each) for each in self._numbers)
         return ""
 
     def _settle(self) -> None:

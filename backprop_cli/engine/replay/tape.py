@@ -106,7 +106,7 @@ class Tape:
         if outs[0] is None and not any(isinstance(each, np.ndarray) for each in inputs):
             self.fail(f"np.{ufunc.__name__} of single numbers")
             return getattr(ufunc, method)(*plain(inputs), **plain(given))
-        tangled = self._tangled(inputs, outs[0])
+        tangled, wrote = self._tangled(inputs, outs[0]), self.wrote
         result = getattr(ufunc, method)(*plain(inputs), **plain_out, **plain(given))
         if len(outs) != 1 or isinstance(result, tuple):
             self.fail(f"np.{ufunc.__name__} with several results")
@@ -125,6 +125,7 @@ class Tape:
             self.fail(str(error))
         if outs[0] is not None:
             return outs[0]
+        self.wrote = wrote  # only what is new
         return self.fresh(out) if isinstance(result, np.ndarray) else self.read(out)
 
     @staticmethod

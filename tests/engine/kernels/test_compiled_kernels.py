@@ -114,7 +114,7 @@ def lstm_walk_back(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
     n = z.shape[1]
     dys = normal(rng, dtype, n, c, k).swapaxes(0, 1)[::-1] if rng.integers(2) else None
     carry, scratch = [normal(rng, dtype, n, k) for _ in range(2)], [Scratch((4, n, k), dtype) for _ in range(2)]
-    Ut = normal(rng, dtype, 4 * k, k)
+    Ut, cells = normal(rng, dtype, 4 * k, k), cells[: c + int(rng.integers(2))]  # the last state is not needed
     return [dys, *carry, gates, cells, tanh_c, np.empty_like(z), Ut, *scratch, from_zero]
 
 
@@ -261,6 +261,19 @@ def attention_softmax(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]
 @case
 def attention_softmax_backward(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
     return [*(normal(rng, dtype, n, c, 2, k) for _ in range(2)), normal(rng, dtype, n, c, 2, 1)]
+
+
+@case
+def row_dots(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    """As attention has them: heads beside each other."""
+    a, b = (normal(rng, dtype, n, 2, c, k).swapaxes(1, 2) for _ in range(2))
+    return [a, b, np.empty((n, c, 2, 1), dtype)]
+
+
+@case
+def scatter_rows(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    rows = Scratch((n, k), dtype, normal(rng, dtype, n, k))
+    return [rng.integers(0, 2 * c, n), rows, Scratch((n, k), dtype), np.empty((2 * c, k), dtype)]
 
 
 @case

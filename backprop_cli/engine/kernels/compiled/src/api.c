@@ -99,6 +99,8 @@ int bp_attention_softmax_backward(Object p, Object dp, Object dot) {
     return type && call.a[0].size > 0 ? go(&call, ID_attention_softmax_backward, type) : 1;
 }
 
+SIMPLE(row_dots, (Object a, Object b, Object out), "nhtd nhtd =nht1", a, b, out)
+
 int bp_normal_cdf(Object x, Object out, Object size, Object below, Object bell) {
     Call call;
     (void)size, (void)below, (void)bell;
@@ -282,7 +284,7 @@ int bp_lstm_walk_back(Object dys, Object dh, Object dc, Object gates, Object c, 
     (void)work_, (void)slopes;
     const int type = TAKE("?tnk nk nk t4nk snk tnk tnq *qk", dys, dh, dc, gates, c, tanh_c, z, Ut);
     const View *a = call.a;
-    if (!type || a[4].shape[0] != a[6].shape[0] + 1 || a[6].shape[2] != 4 * a[1].shape[1] || a[3].shape[1] != 4) return 1;
+    if (!type || a[4].shape[0] < a[6].shape[0] || a[6].shape[2] != 4 * a[1].shape[1] || a[3].shape[1] != 4) return 1;
     call.flag = from_zero;
     return go(&call, ID_lstm_walk_back, type);
 }
@@ -318,6 +320,12 @@ int bp_gather_scaled(Object source, Object rows, Object coming, double by, doubl
     call.f[0] = by, call.f[1] = offset;
     const int type = TAKE("%mk #n #c nk", source, rows, coming, x);
     return type && call.a[0].size > 0 ? go(&call, ID_gather_scaled, type) : 1;
+}
+
+int bp_scatter_rows(Object ids, Object rows, Object work_, Object table) {
+    Call call;
+    (void)work_;
+    return go(&call, ID_scatter_rows, TAKE("#m mk vk", ids, rows, table));
 }
 
 /* ---- answers ----------------------------------------------------------------------------------------------------- */

@@ -53,6 +53,21 @@ BY_ROWS(attention_softmax, c->a[0].size / SIZE(0, 3), 8 * c->a[0].size) {
     }
 }
 
+/* a, b (N, heads, T, d), out (N, heads, T, 1), contiguous */
+BY_ROWS(row_dots, SIZE(0, 0), c->a[0].size) {
+    real *out = DATA(2) + low * SIZE(0, 1) * SIZE(0, 2);
+    for (int64_t n = low; n < high; n++)
+        for (int64_t h = 0; h < SIZE(0, 1); h++)
+            for (int64_t t = 0; t < SIZE(0, 2); t++) {
+                const real *restrict a = ROW3(0, n, h) + t * c->a[0].step[2];
+                const real *restrict b = ROW3(1, n, h) + t * c->a[1].step[2];
+                real total = 0;
+#pragma omp simd reduction(+ : total)
+                for (int64_t k = 0; k < SIZE(0, 3); k++) total += a[k] * b[k];
+                *out++ = total;
+            }
+}
+
 /* dp = p (dp - dot): p, dp (N, heads, T, S), dot (N, heads, T, 1) */
 BY_ROWS(attention_softmax_backward, c->a[0].size / SIZE(0, 3), c->a[0].size) {
     const int64_t width = SIZE(0, 3);
