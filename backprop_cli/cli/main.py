@@ -17,7 +17,7 @@ import typer
 from backprop_cli import cli, consent
 from backprop_cli.cli import streams
 from backprop_cli.cli.group import Root, dress
-from backprop_cli.errors import BpError, ConfigError, InterruptedRunError, plugin_failure, suggest, visible
+from backprop_cli.errors import BpError, ConfigError, InterruptedRunError, plugin_failure, suggest
 from backprop_cli.runs.versions import __version__
 
 NO_COMMANDS = {"main", "ui"}  # ui imports rich and NumPy
@@ -150,7 +150,7 @@ def fail(message: object, status: int) -> int:
     except OSError:
         streams.discard(sys.stdout)
     try:
-        print(visible(str(message)), file=sys.stderr, flush=True)
+        print(message, file=sys.stderr, flush=True)
     except OSError:
         streams.discard(sys.stderr)
     return status

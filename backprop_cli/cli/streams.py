@@ -6,7 +6,10 @@ import codecs
 import os
 import select
 import sys
-from typing import TextIO
+from collections.abc import Iterable
+from typing import Any, TextIO
+
+from backprop_cli.errors import visible
 
 ERRORS = "bp-replace"
 #: how signs look where they cannot be shown; any other becomes a question mark
@@ -30,7 +33,8 @@ def fill() -> None:
 
 
 def prepare() -> None:
-    """Let no character fail: what the encoding of a stream lacks is replaced. A closed stream becomes /dev/null.
+    """Let no character fail or steer the terminal: what the encoding of a stream lacks is replaced, what cannot be seen
+    is written out. A closed stream becomes /dev/null.
 
     PYTHONUNBUFFERED would write a line and its end in two pieces, and those of several processes between each other:
     then each line is written when it ends.
@@ -45,6 +49,7 @@ def prepare() -> None:
         elif hasattr(stream, "reconfigure"):
             by_line = stream.line_buffering or stream.write_through
             stream.reconfigure(errors=ERRORS, write_through=False, line_buffering=by_line)
+        setattr(sys, name, Visible(getattr(sys, name)))
 
 
 def _plain(error: UnicodeError) -> tuple[str, int]:
@@ -64,6 +69,24 @@ def discard(stream: TextIO) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
+
+
+class Visible:
+    """A stream for text in which others may have hidden control characters or changes of direction: they are written
+    out, whoever prints. rich, whose gate is `ui.console`, goes past this one by the attribute that it looks for."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.rich_proxied_file = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.rich_proxied_file, name)
+
+    def write(self, text: str) -> int:
+        self.rich_proxied_file.write(visible(text))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        self.rich_proxied_file.writelines(map(visible, lines))
 
 
 class Careful:

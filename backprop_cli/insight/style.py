@@ -20,6 +20,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import LogFormatter
 
+from backprop_cli.errors import visible as visible_text
 from backprop_cli.runs.files import write_atomically
 
 BLUE, VERMILLION, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#cc79a7"
@@ -140,16 +141,24 @@ def save(figure: Figure, path: Path) -> None:
     """Write a .png or .svg, the same bytes for the same picture."""
     data = BytesIO()
     kind = path.suffix[1:].lower()
-    figure.savefig(data, format=kind, dpi=DPI, metadata={"Date": None} if kind == "svg" else {"Software": None})
+    if kind == "svg":
+        write_atomically(path, [_svg(figure, dpi=DPI).encode()])
+        return
+    figure.savefig(data, format=kind, dpi=DPI, metadata={"Software": None})
     write_atomically(path, [data.getvalue()])
+
+
+def _svg(figure: Figure, **options: Any) -> str:
+    """The picture as SVG, in which XML has no control characters."""
+    data = BytesIO()
+    figure.savefig(data, format="svg", metadata={"Date": None}, **options)
+    return visible_text(data.getvalue().decode("utf-8", "replace"))
 
 
 def inline_svg(figure: Figure, key: str) -> str:
     """The picture as an <svg> for an HTML page, in the page's own colours; to be used within `styled(True)`."""
-    data = BytesIO()
     with rc_context({"svg.hashsalt": key}):
-        figure.savefig(data, format="svg", metadata={"Date": None}, transparent=True)
-    text = data.getvalue().decode()
+        text = _svg(figure, transparent=True)
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r' xmlns(:\w+)?="[^"]*"', "", text)

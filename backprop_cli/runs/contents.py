@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Required
+from typing import Annotated, Any, Required
 
 from pydantic import AfterValidator
 from typing_extensions import TypedDict
@@ -80,7 +80,7 @@ class Info(TypedDict, total=False):
     """run.json."""
 
     id: str
-    status: Required[Literal["running", "completed", "interrupted", "failed", "diverged"]]
+    status: Required[str]  # running, completed, interrupted, failed, diverged; of a newer bp perhaps more
     name: str
     started: str | None
     ended: str | None

@@ -1,44 +1,64 @@
-"""What others have named is shown, and steers no terminal."""
+"""Text of others on a terminal: its control characters are written out, those of rich still work."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+import os
+import pty
+import subprocess
+import sys
+from io import StringIO
 from pathlib import Path
-from typing import Any
 
-import pytest
+from rich.control import Control
+from rich.panel import Panel
+from rich.text import Text
 
-from backprop_cli.errors import visible
+from backprop_cli.cli.streams import Visible
+from backprop_cli.cli.ui.console import Shown
 
-EVIL = "a\x1b]0;owned\x07\x1b[2J\u202eb\x9b1m"
-SEEN = r"a\x1b]0;owned\x07\x1b[2J\u202eb\x9b1m"
-
-
-def test_signs_that_nobody_sees_are_written_out() -> None:
-    assert visible(EVIL) == SEEN
-    assert visible("Größe − 東京\tx\n") == "Größe − 東京\tx\n"
+EVIL = "\x1b]0;PWNED\x07\u202e\x9b2J\r"
+SEEN = r"\x1b]0;PWNED\x07\u202e\x9b2J\r"
 
 
-@pytest.mark.parametrize(
-    "command",
-    [["runs", "ls"], ["runs", "ls", "--columns", "run_id,seed,started"], ["runs", "ls", "--format", "csv"],
-     ["runs", "ls", "--json"], ["runs", "show", "a"], ["eval", EVIL], ["train", EVIL], ["plot", "a"]],
-    ids=lambda command: " ".join(command[:2]).replace(EVIL, "…"),
-)  # fmt: skip
-def test_no_command_hands_them_on(bp: Callable[..., Any], tmp_path: Path, command: list[str]) -> None:
-    (tmp_path / "runs/a").mkdir(parents=True)
-    info = {
-        "id": "a",
-        "name": EVIL,
-        "status": EVIL,
-        "seed": EVIL,
-        "started": EVIL,
-        "reason": EVIL,
-        "host": {EVIL: EVIL},
-    }
-    info["metrics"] = {"epoch": 1, f"train/{EVIL}": 1.0}
-    (tmp_path / "runs/a/run.json").write_text(json.dumps(info))
-    done = bp(*command)
-    assert not set(done.out + done.err) & {"\x1b", "\x07", "\x9b", "\u202e"}, (done.out, done.err)
-    assert "Traceback" not in done.err
+def test_what_is_printed_passes_the_gate() -> None:
+    inner = StringIO()
+    outer = Visible(inner)  # type: ignore[arg-type]
+    print(f"a\t{EVIL}", file=outer)  # type: ignore[type-var]
+    outer.writelines([EVIL, "\n"])
+    assert inner.getvalue() == f"a\t{SEEN}\n{SEEN}\n"
+
+
+def test_rich_has_its_own() -> None:
+    file = StringIO()
+    console = Shown(file=file, force_terminal=True, width=100)
+    console.print(Panel.fit(Text(EVIL, style="bold"), title=EVIL))
+    console.print(EVIL, markup=False, soft_wrap=True)
+    console.control(Control.move_to_column(0))
+    shown = file.getvalue()
+    assert "\x1b]0;" not in shown and "\x07" not in shown and "\u202e" not in shown and "\x9b" not in shown
+    assert "\x1b[1m" in shown and shown.endswith("\x1b[1G"), "bold and the cursor are still rich's to use"
+    assert shown.count("PWNED") == 3
+
+
+def test_on_a_terminal(tmp_path: Path) -> None:
+    """The warning of an unpacked run's plugins, an error with a path, and a table."""
+    (tmp_path / EVIL.strip()).mkdir()
+    (tmp_path / EVIL.strip() / "run.json").write_text('{"status": "failed", "reason": "\\u001b]0;PWNED\\u0007"}')
+    code = f"from backprop_cli.cli import ui; from backprop_cli.cli.main import main; ui.warn({EVIL!r}); main()"
+    for arguments in (["runs", "show", EVIL.strip()], ["runs", "ls", "--runs", "."], ["eval", EVIL.strip()]):
+        ours, theirs = pty.openpty()
+        environment = os.environ | {"TERM": "xterm", "COLUMNS": "90"}
+        with subprocess.Popen(
+            [sys.executable, "-c", code, *arguments], stdout=theirs, stderr=theirs, cwd=tmp_path, env=environment
+        ) as process:
+            os.close(theirs)
+            shown = b""
+            try:
+                while piece := os.read(ours, 1 << 16):
+                    shown += piece
+            except OSError:  # the terminal is closed
+                pass
+            os.close(ours)
+        assert process.returncode in (0, 1, 2)
+        assert b"PWNED" in shown
+        assert b"\x1b]0;" not in shown and b"\x07" not in shown and "\u202e".encode() not in shown, arguments

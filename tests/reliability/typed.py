@@ -35,6 +35,7 @@ from PIL import Image
 from backprop_cli import consent
 from backprop_cli.cli import main as command_line
 from backprop_cli.cli import ui
+from backprop_cli.cli.streams import Visible
 from backprop_cli.runs.checkpoints.checkpoint import CheckpointFile
 from backprop_cli.runs.checkpoints.writer import write
 from backprop_cli.runs.files import Folder
@@ -211,13 +212,18 @@ FILES = {
 ESCAPES = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
-def call(path: Path, command: str) -> tuple[Any, str, str, BaseException | None]:
-    """`bp` in this process: (exit code, stdout, stderr, what it should have caught)."""
+def call(path: Path, command: str, filled: Callable[[str], str] = str) -> tuple[Any, str, str, BaseException | None]:
+    """`bp` in this process: (exit code, stdout, stderr, what it should have caught). `filled` may change its words."""
     out, err = StringIO(), StringIO()
     kept, ui.err.file = ui.err.file, err
     try:
-        with chdir(path), redirect_stdout(out), redirect_stderr(err):
-            return command_line.run(command.split(), False), out.getvalue(), err.getvalue(), None
+        with chdir(path), redirect_stdout(Visible(out)), redirect_stderr(Visible(err)):  # type: ignore[type-var]
+            return (
+                command_line.run([filled(word) for word in command.split()], False),
+                out.getvalue(),
+                err.getvalue(),
+                None,
+            )
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
             raise
@@ -255,13 +261,15 @@ class Tally:
     tracebacks: Counter[str] = field(default_factory=Counter)
     escapes: Counter[str] = field(default_factory=Counter)
 
-    def add(self, command: str, code: Any, said: str, error: BaseException | None) -> None:
+    def add(self, command: str, code: Any, said: str, error: BaseException | None, tell: Callable[[str], None]) -> None:
         self.codes[code] += 1
         if error is not None or "Traceback" in said:
             frames = traceback.extract_tb(error.__traceback__) if error else []
             where = next((f for f in reversed(frames) if "backprop_cli" in f.filename), None)
             at = f"{Path(where.filename).name}:{where.lineno}" if where else "?"
-            self.tracebacks[f"{at}: {type(error).__name__}: {str(error)[:120]!r}  (bp {command})"] += 1
+            what = f"{at}: {type(error).__name__}: {str(error)[:120]!r}  (bp {command})"
+            self.tracebacks[what] += 1
+            tell(what)
         if ESCAPES.search(said):
             self.escapes[f"bp {command}: {ESCAPES.search(said)!r}"] += 1
 
@@ -294,7 +302,7 @@ def fuzz(trials: int, seed: int, tell: Callable[[str], None] = print) -> Tally:
             command = data.draw(st.sampled_from(files[path].strip().splitlines()))
             change_file(data.draw, trial / path.relative_to(made))
             code, out, err, error = call(trial, command)
-            tally.add(command, code, out + err, error)
+            tally.add(command, code, out + err, error, tell)
             if sum(tally.codes.values()) % 500 == 0:
                 tell(f"{sum(tally.codes.values())}: {dict(tally.codes)}, {sum(tally.tracebacks.values())} tracebacks")
 

@@ -5,25 +5,37 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Iterable
 from typing import TextIO, cast
 
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.control import Control
 from rich.panel import Panel
+from rich.segment import Segment
 from rich.text import Text
 
 from backprop_cli.cli.streams import Careful
 from backprop_cli.errors import visible
 
 
-class Reader(Console):
-    """A console that leaves a broken pipe to `main`."""
+class Shown(Console):
+    """A console on which no text steers the terminal: control characters in it are written out. rich's own control
+    codes are no text."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for text, style, control in super().render(renderable, options):
+            yield Segment(text if control else visible(text), style, control)
+
+
+class Reader(Shown):
+    """One that leaves a broken pipe to `main`."""
 
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError
 
 
-err = Console(file=cast(TextIO, Careful(sys.stderr)), highlight=False)
+err = Shown(file=cast(TextIO, Careful(getattr(sys.stderr, "rich_proxied_file", sys.stderr))), highlight=False)
 #: as wide as the terminal; into a pipe or a file, as wide as the longest row
 out = Reader(highlight=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 1000)
 
@@ -35,7 +47,7 @@ def warn(message: str) -> None:
 
 def note(message: str) -> None:
     """A line to stderr."""
-    err.print(visible(message), markup=False, soft_wrap=True)
+    err.print(message, markup=False, soft_wrap=True)
 
 
 def fields(*texts: str, between: str = "  ") -> None:
@@ -62,7 +74,10 @@ def loading(task: str, done: int, total: int | None) -> None:
         if total:
             left = (moment - began) * (total - done) / max(done, 1)
             share = f" {100 * done / total:.0f} %" + ("" if over else f", {left:.0f} s left")
-        err.print(f"{task}{share:<20}", markup=False, end="\r" if err.is_terminal and not over else "\n")
+        stay = err.is_terminal and not over  # on this line, for the next share
+        err.print(f"{task}{share:<20}", markup=False, end="" if stay else "\n")
+        if stay:
+            err.control(Control.move_to_column(0))
     if over:
         del _tasks[task]
 

@@ -105,10 +105,8 @@ def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], format: st
         table(columns, rows, numeric, [name for name in columns if name in IDS])
     elif format == "csv":
         writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow([visible(column) for column in columns])
-        writer.writerows(
-            [["" if cell is None else visible(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
-        )
+        writer.writerow(columns)
+        writer.writerows([["" if cell is None else cell for cell in row] for row in rows])
     else:
         objects = [dict(zip(columns, row, strict=True)) for row in rows]
         if format == "json":

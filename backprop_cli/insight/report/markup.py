@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from backprop_cli.errors import visible
 from backprop_cli.runs.json_text import dumps
 
 POINTS = 1000  # of a curve, at most
@@ -91,9 +92,9 @@ def chart(title: str, x: str, lines: Sequence[Line], *, log: bool = False, whole
         kept = [*range(0, len(line.x) - 1, stride), len(line.x) - 1] if line.x else []
         y = [None if line.y[i] is None else float(f"{line.y[i]:.6g}") for i in kept]
         series.append(
-            {"name": line.name, "color": line.color, "dash": line.dash, "x": [line.x[i] for i in kept], "y": y}
+            {"name": visible(line.name), "color": line.color, "dash": line.dash, "x": [line.x[i] for i in kept], "y": y}
         )
-    data = {"x": x, "label": title, "log": log, "whole": whole, "series": series}
+    data = {"x": x, "label": visible(title), "log": log, "whole": whole, "series": series}
     script = Markup(f'<script type="application/json">{script_json(data)}</script>')
     return element("figure", element("figcaption", element("span", title)), script, class_="chart")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from backprop_cli.commands import compare
-from backprop_cli.errors import BpError
+from backprop_cli.errors import BpError, visible
 from backprop_cli.insight.curves import AXES, PHASES, curve, quantities, spans_decades
 from backprop_cli.insight.report.markup import Line, Markup, chart, details, element, join, note, number, table, tiles
 from backprop_cli.insight.report.run import config_and_environment, inside
@@ -41,7 +41,7 @@ def report(views: Sequence[View]) -> str:
     parts.append(element("h2", "Config and environment"))
     parts += [config_and_environment(view, open_=len(views) == 1) for view in views]
     parts.append(element("p", f"Written by bp {__version__}.", class_="faint"))
-    return _page(title, join(parts))
+    return visible(_page(title, join(parts)))
 
 
 def _page(title: str, body: Markup) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from backprop_cli.engine.node import INPUT
+from backprop_cli.errors import visible
 from backprop_cli.insight.trace.arithmetic import loss_lines, updates
 from backprop_cli.insight.trace.lines import Line, Section, Value, number, source, worksheet
 from backprop_cli.insight.trace.step import READABLE, Parameter, Step, Trace
@@ -148,7 +149,7 @@ def as_html(found: Trace, blank: bool = False, digits: int = DIGITS) -> str:
         kind = html.escape(heading.split(" ")[0])
         body.append(f'<section class="{kind}"><h2>{html.escape(heading)}</h2>{items}</section>')
     title = html.escape(f"{found.config}: one step of backpropagation")
-    return _PAGE.format(title=title, body="\n".join(body))
+    return visible(_PAGE.format(title=title, body="\n".join(body)))
 
 
 _PAGE = """<!doctype html>
