@@ -58,6 +58,9 @@ class Built(Protocol):
     def output_shape(self) -> Shape: ...
 
 
+HEAD = "head:"  # what a fused activation writes; names of layers hold no colon
+
+
 class Plan:
     """Decides which arrays exist, allocates them, and hands out views for a batch of n."""
 
@@ -96,7 +99,7 @@ class Plan:
         if network.input_gradient:
             self._new(f"d:{INPUT}", network.input_shape, network.dtype)
         if network.head is not None:
-            self._new("p", network.output_shape, network.dtype)
+            self._new(HEAD, network.output_shape, network.dtype)
         self._allocate()
         self._arena = aligned_zeros(self._arena_size(batch), np.uint8)
         return True
@@ -158,7 +161,7 @@ class Plan:
                 deltas[node.name] = self._full[f"d:{owner}"][:n].reshape(n, *node.shape)
         last = network.nodes[-1].name
         z = values[last]
-        output = self._full["p"][:n] if network.head is not None else z
+        output = self._full[HEAD][:n] if network.head is not None else z
         workspaces = self._workspaces(n)
         masks, seen = self._masks(n, workspaces)
         mask = masks[last]

@@ -303,3 +303,29 @@ def test_batches_of_any_size_in_any_order() -> None:
     for n in rng.permutation(np.repeat(np.arange(1, 10), 3)):
         for name, gradient in step(net, data[:n], data[:n]).items():
             np.testing.assert_allclose(gradient, expected[int(n)][name], rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("names", [("d", "w", "p"), ("p", "d", "w"), ("head", "input_1", "output"), ("z", "y", "dz")])
+def test_what_layers_are_called_changes_no_number(names: tuple[str, str, str]) -> None:
+    """A layer named like an array of the plan must not be given that array."""
+    rng = np.random.default_rng(0)
+    x, target = rng.normal(size=(5, 3)), np.arange(5) % 2
+    found = []
+    for called in (names, ("first", "second", "third")):
+        a, b, c = called
+        network = Network(
+            [
+                Node(a, make("layer", {"type": "dense", "units": 2}), ("input",)),
+                Node(b, make("layer", {"type": "tanh"}), (a,)),
+                Node(c, make("layer", {"type": "dense", "units": 2, "activation": "softmax"}), (b,)),
+            ],
+            (3,),
+            make("loss", "cross_entropy"),
+            dtype="float64",
+        )
+        y = network.forward(x, True).copy()
+        loss = network.loss(y, target)
+        network.backward()
+        found.append((y, loss, *(gradient.copy() for gradient in network.gradients.values())))
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
