@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from backprop_cli.errors import ConsentError
+from backprop_cli.errors import ConsentError, to_stderr
 from backprop_cli.reading import open_regular, read_regular
 
 FLAG = "--allow-plugins"
@@ -58,7 +57,7 @@ def require(path: Path, data: bytes) -> None:
 def announce(path: Path) -> None:
     """Say that a plugin is about to run."""
     if not _silent:
-        print(f"bp: running the plugin {path}, which is Python code", file=sys.stderr, flush=True)
+        to_stderr(f"running the plugin {path}, which is Python code")
 
 
 def remember(files: Iterable[Path]) -> None:

@@ -171,4 +171,4 @@ def visible(text: str) -> str:
 
 def to_stderr(message: str) -> None:
     """Say on stderr what must be said also where nobody listens to warnings."""
-    print(f"bp: {visible(message)}", file=sys.stderr)
+    print(f"bp: {visible(message)}", file=sys.stderr, flush=True)

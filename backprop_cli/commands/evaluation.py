@@ -27,7 +27,7 @@ from backprop_cli.engine.reading import Reading
 from backprop_cli.errors import UsageError
 from backprop_cli.model.model import Model
 from backprop_cli.runs.directory import RunDirectory
-from backprop_cli.training.sums import evaluate
+from backprop_cli.training.passes import evaluate
 from backprop_cli.training.threads import limited
 
 Say = Callable[[str], None]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +30,7 @@ def config_of(run: RunDirectory, overrides: Sequence[str] = ()) -> Config:
     Plugins are Python code: only the run's own copies are used, and only with consent. Raises ConsentError.
     """
     cfg = load_config(run.config, overrides, plugins=run.plugin_copies())
-    if "fallback" in run.info.get("dataset", {}) and cfg.dataset.fallback is not None:
-        return replace(cfg, dataset=replace(cfg.dataset.fallback, transforms=cfg.dataset.transforms))
-    return cfg
+    return cfg.on_fallback() if "fallback" in run.info.get("dataset", {}) else cfg
 
 
 def learnt(run: RunDirectory) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from backprop_cli.config.marked import Keys
 from backprop_cli.config.types import Leaf, ListOf, MapOf, OneOf, OptionType
 from backprop_cli.config.words import describe, got
-from backprop_cli.errors import suggest
+from backprop_cli.errors import did_you_mean, suggest
 
 ANYTHING = Leaf(Any, Any)
 
@@ -78,7 +78,7 @@ def _hint(of: OptionType, value: Any) -> str:
     if isinstance(value, str):
         near = suggest(value, [str(word) for leaf in leaves for word in leaf.words])
         if near:
-            return f"; did you mean {near!r}?"
+            return did_you_mean(near)
         if bool in kinds and value.lower() in ("yes", "no", "on", "off", "y", "n"):
             return f"; did you mean {'true' if value.lower() in ('yes', 'on', 'y') else 'false'}?"
         if any(kind in (int, float) for kind in kinds):

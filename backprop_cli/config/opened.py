@@ -8,7 +8,7 @@ from pathlib import Path
 
 from backprop_cli.configs import offered
 from backprop_cli.consent import named_in
-from backprop_cli.errors import ConfigError, Problem, suggest
+from backprop_cli.errors import ConfigError, Problem, did_you_mean, suggest
 from backprop_cli.reading import open_regular
 
 MAX_BYTES = 64 * 2**20
@@ -26,13 +26,13 @@ def read(path: Path) -> str:
             data = file.read(MAX_BYTES + 1)
     except IsADirectoryError:
         inside = path / "config.yaml"
-        hint = f"; did you mean {str(inside)!r}?" if inside.is_file() else ""
+        hint = did_you_mean(str(inside) if inside.is_file() else None)
         raise refuse(f"is a directory; expected a YAML file{hint}") from None
     except FileNotFoundError:
         here = [each.name for each in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
         near = suggest(path.name, here)
         ships = None if near else offered(path)
-        hint = f"; did you mean {str(path.with_name(near))!r}?" if near else ""
+        hint = did_you_mean(str(path.with_name(near)) if near else None)
         hint = f"; {ships} ships with bp: `bp train {ships}`, or `bp config copy {ships[3:]}`" if ships else hint
         raise refuse(f"no such file{hint}") from None
     except (OSError, ValueError) as error:

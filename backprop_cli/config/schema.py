@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -128,6 +128,12 @@ class Config(Options):
     relative: set[Path] = field(default_factory=set, compare=False, repr=False)
     overrides: tuple[str, ...] = field(default=(), compare=False)
     secrets: dict[Keys, str] = field(default_factory=dict, compare=False, repr=False)
+
+    def on_fallback(self) -> Config:
+        """The same config with the dataset it falls back to, if it has one, as its dataset."""
+        if self.dataset.fallback is None:
+            return self
+        return replace(self, dataset=replace(self.dataset.fallback, transforms=self.dataset.transforms))
 
     def mark(self, path: Keys) -> Mark:
         """Where a path was written: the path itself, else the nearest one that holds it."""

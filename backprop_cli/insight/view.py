@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -23,6 +22,7 @@ from backprop_cli.errors import BpError, UsageError
 from backprop_cli.runs import metrics_log
 from backprop_cli.runs.contents import DIAGNOSIS
 from backprop_cli.runs.directory import DIAGNOSTICS, RunDirectory
+from backprop_cli.training.passes import outputs
 from backprop_cli.training.threads import limited
 
 PROBE = 256  # examples of a probe batch
@@ -146,18 +146,12 @@ class View:
         """The network's outputs for raw inputs x (N, …), as the dataset has them, in inference mode."""
         first = next(iter(self.prepared.dataset.splits.values()))
         y = np.broadcast_to(first.y[:1], (len(x), *first.y.shape[1:]))
-        return np.concatenate([z for z, _ in self._run(Split(x, y))])
+        return np.concatenate([z for z, _ in outputs(self.network, self._batches(Split(x, y), 256))])
 
     def targets(self, data: Split) -> Array:
         """The targets of some examples as the network meets them, after the transforms."""
         targets: Array = next(iter(self._batches(data).epoch(0)))[1]
         return targets
-
-    def _run(self, data: Split) -> Iterator[tuple[Array, Array]]:
-        batches = self._batches(data, 256)
-        with limited(self.network, batches.batch_size):
-            for x, target in batches.epoch(0):
-                yield self.network.forward(x), target
 
     @cached_property
     def _answers(self) -> dict[str, Answers]:
@@ -174,13 +168,13 @@ class View:
                 "try --kind loss, network or activations"
             )
         if name not in self._answers:
-            outputs, predicted, truth = [], [], []
-            for z, target in self._run(data):
+            answered, predicted, truth = [], [], []
+            for z, target in outputs(self.network, self._batches(data, 256)):
                 y, t = counted(z, target, self.network.output_mask)
-                outputs.append(z)
+                answered.append(z)
                 predicted.append(reading.ids(y))
                 truth.append(reading.truth(t, y).copy())
-            y, guessed, true = (np.concatenate(each) for each in (outputs, predicted, truth))
+            y, guessed, true = (np.concatenate(each) for each in (answered, predicted, truth))
             names = reading.class_names(self.network.output_shape[-1])
             self._answers[name] = Answers(name, y, guessed, true, names)
         return self._answers[name]

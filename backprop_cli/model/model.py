@@ -34,7 +34,7 @@ from backprop_cli.model.expand import Expander
 from backprop_cli.model.plugins import run_plugins
 from backprop_cli.runs.checkpoints.checkpoint import CheckpointFile
 from backprop_cli.training.options import Trainer
-from backprop_cli.training.threads import limited
+from backprop_cli.training.passes import outputs
 
 ROWS = 256  # of a batch
 
@@ -150,8 +150,7 @@ class Model:
         """The network's outputs (N, …) for what `rows` takes, as they are. Raises DataError."""
         x = self.rows(data).x
         batches = self.batches(Split(x, _targets(self.description, len(x))))
-        with limited(self.network, batches.batch_size):
-            return np.concatenate([self.network.forward(rows) for rows, _ in batches.epoch(0)])
+        return np.concatenate([y for y, _ in outputs(self.network, batches)])
 
     def predict(self, data: Any) -> Array:
         """The class (its name) or the value of each row (N,); (N, T) for sequences, (N, K) for several values.

@@ -5,11 +5,10 @@ from __future__ import annotations
 
 import errno
 import os
-import sys
 from functools import cache
 from pathlib import Path
 
-from backprop_cli.errors import RunError
+from backprop_cli.errors import RunError, to_stderr
 from backprop_cli.reading import open_regular, read_regular
 
 ADVICE = {
@@ -59,4 +58,4 @@ def sync(handle: int) -> None:
 @cache
 def do_without(what: str, so: str) -> None:
     """Say, once in a process, what the file system lacks and what follows from it."""
-    print(f"bp: this file system has no {what}: {so}", file=sys.stderr)
+    to_stderr(f"this file system has no {what}: {so}")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -23,23 +23,10 @@ from backprop_cli.engine.replay.replay import Replay
 from backprop_cli.errors import CheckpointError, DivergedError, UsageError, expected
 from backprop_cli.training.divergence import culprit, finite, infinite, refuse_infinite
 from backprop_cli.training.options import Trainer
-from backprop_cli.training.sums import Sums, evaluate
+from backprop_cli.training.passes import Batches, evaluate
+from backprop_cli.training.sums import Sums
 
 Row = dict[str, float]
-
-
-class Batches(Protocol):
-    """What the loop needs of the data room."""
-
-    steps_per_epoch: int
-    samples: int
-    batch_size: int
-
-    @property
-    def weight(self) -> Any:
-        """Of the rows of the last batch; None where all count alike."""
-
-    def epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[Array, Array]]: ...
 
 
 class Callback:

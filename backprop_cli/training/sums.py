@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 
@@ -68,23 +67,3 @@ class Sums:
         self._loss[...] = arrays["loop/sums"]
         for i, metric in enumerate(self.metrics):
             metric.put_back(arrays[f"metric/{i}"])
-
-
-def evaluate(
-    network: Network,
-    batches: Iterable[tuple[Array, Array]],
-    metrics: Sequence[Metric],
-    between: Callable[[], None] | None = None,
-    weight: Callable[[], Any] = lambda: None,
-) -> dict[str, float]:
-    """Loss and metrics over batches, in inference mode. `between` is called before each batch; it may raise.
-    `weight` gives how much each row of the last batch counts in the loss."""
-    sums = Sums(metrics)
-    sums.reset()
-    for x, y in batches:
-        if between is not None:
-            between()
-        z = network.forward(x, copy=False)
-        network.loss(z, y, weight())
-        sums.add(network, y)
-    return sums.result()

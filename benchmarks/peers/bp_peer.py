@@ -12,7 +12,7 @@ import yaml
 from backprop_cli import build, load_config
 from backprop_cli.data.dataset import Split
 from backprop_cli.training.loop import Loop
-from backprop_cli.training.sums import evaluate
+from backprop_cli.training.passes import evaluate
 from backprop_cli.training.threads import limited
 from benchmarks.task import Data, Task
 from benchmarks.workloads import XOR_EPOCHS, Workload

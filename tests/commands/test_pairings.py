@@ -27,7 +27,7 @@ from backprop_cli.insight.report.report import report
 from backprop_cli.insight.view import View
 from backprop_cli.registry import classes, make, options
 from backprop_cli.runs.directory import RunDirectory
-from backprop_cli.training.sums import evaluate
+from backprop_cli.training.passes import evaluate
 
 N = 24
 VALUES = ("mse", "mae", "r2", "rmse", "mape", "median_absolute_error", "explained_variance", "pinball_0.9")

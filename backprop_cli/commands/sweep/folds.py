@@ -22,7 +22,7 @@ from backprop_cli.config import load_config
 from backprop_cli.errors import DataError
 from backprop_cli.runs.directory import RunDirectory
 from backprop_cli.runs.files import write_atomically
-from backprop_cli.training.sums import evaluate
+from backprop_cli.training.passes import evaluate, outputs
 from backprop_cli.training.threads import limited
 
 FOLD, SEED = "dataset.fold", "seed"
@@ -67,9 +67,8 @@ def measure(folder: Path, outcomes: Sequence[Outcome]) -> list[Measured]:
         with limited(prepared.network, batches.batch_size):
             metrics = prepared.config.trainer.metrics
             numbers = evaluate(prepared.network, batches.epoch(0), metrics, weight=partial(getattr, batches, "weight"))
-            outputs = np.concatenate([prepared.network.forward(x) for x, _ in batches.epoch(0)])
         found.append(Measured(each.trial.varied, numbers))
-        own, lines = _lines(prepared, outputs)
+        own, lines = _lines(prepared, np.concatenate([y for y, _ in outputs(prepared.network, batches)]))
         if heads is None:
             heads = own
             writer.writerow(["row", "fold", *settings, *heads])

@@ -45,9 +45,7 @@ class Patient:
     def config(self, edit: Edit | None = None) -> Config:
         """The config, or an edited one. Raises ConfigError."""
         cfg = load_config(self.path, [*self.overrides, *(edit.set if edit else ())], plugins=self.plugins)
-        if self.fallback and cfg.dataset.fallback is not None:
-            return replace(cfg, dataset=replace(cfg.dataset.fallback, transforms=cfg.dataset.transforms))
-        return cfg
+        return cfg.on_fallback() if self.fallback else cfg
 
     def written(self, edit: Edit | None = None) -> Marked:
         """The tree of the file as it was written, defaults left out, with overrides and edit applied."""

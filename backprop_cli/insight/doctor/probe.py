@@ -25,7 +25,7 @@ from backprop_cli.errors import DivergedError
 from backprop_cli.training.callbacks.diagnostics import Diagnostics
 from backprop_cli.training.loop import Callback, Loop, Row
 from backprop_cli.training.measures import Layers, outputs
-from backprop_cli.training.sums import evaluate
+from backprop_cli.training.passes import evaluate
 from backprop_cli.training.threads import limited
 
 EXAMPLES = 256  # of the training split that dead units and saturation are counted over
