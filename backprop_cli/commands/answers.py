@@ -54,13 +54,15 @@ class Answers:
         return [*(["file"] if self.files else []), *self.kept, *number]
 
     def heads(self) -> list[str]:
-        """The headings of `lines`."""
+        """The headings of `lines`; an answer that has the name of a column beside it is `predicted NAME`."""
         ids = self.ids
         if self.top:
-            return [*ids, *(head for k in range(1, self.top + 1) for head in (f"top{k}", f"p(top{k})"))]
-        if self.reading.kind == "values":
-            return [*ids, *self.columns]
-        return [*ids, *(self.asked or ["prediction"]), *(self.columns if self.numbers else [])]
+            ours = [head for k in range(1, self.top + 1) for head in (f"top{k}", f"p(top{k})")]
+        elif self.reading.kind == "values":
+            ours = self.columns
+        else:
+            ours = [*(self.asked or ["prediction"]), *(self.columns if self.numbers else [])]
+        return [*ids, *(f"predicted {name}" if name in ids else name for name in ours)]
 
     def lines(self) -> Iterator[list[Any]]:
         """A list of values a row."""

@@ -40,7 +40,9 @@ def _twice(metrics: list[Any]) -> Iterator[tuple[Keys, str]]:
     """Metrics that would share a column of metrics.jsonl."""
     keys = [metric.key for metric in metrics]
     for index, key in enumerate(keys):
-        if key in keys[:index]:
+        if key == "loss":
+            yield ("trainer", "metrics", index), "'loss' is the column of the loss; give the metric a key of its own"
+        elif key in keys[:index]:
             yield ("trainer", "metrics", index), f"{key!r} is there already, as metric {keys.index(key)}; remove one"
 
 

@@ -335,3 +335,20 @@ def test_a_model_and_one_row_need_little_of_python(run: Path) -> None:
     heavy = {"pyarrow", "matplotlib", "rich", "typer", "h5py", "tensorflow_datasets", "numba", "scipy", "onnx"}
     assert not heavy & set(modules)
     assert sum(name.startswith("backprop_cli.engine.layers.") for name in modules) < 10
+
+
+def test_no_heading_stands_for_two_columns(tmp_path: Path, bp: Any) -> None:
+    """A target called as a column that is kept, or as what numbers the rows: nothing gets lost in CSV or JSON lines."""
+    table = "a,row,price\n" + "".join(f"{i},{i + 0.5},{2 * i + 0.25}\n" for i in range(8))
+    (tmp_path / "d.csv").write_text(table)
+    (tmp_path / "c.yaml").write_text(
+        "dataset: {source: files, path: d.csv, target: [row, price]}\n"
+        "architecture: [{type: dense, units: 2}]\nloss: mse\ntrainer: {epochs: 1}\n"
+    )
+    assert bp("train", "c.yaml", "--run-dir", "r", "--quiet").code == 0
+    heads = bp("predict", "r", "d.csv").out.splitlines()[0]
+    assert heads == "row,predicted row,price"
+    kept = bp("predict", "r", "d.csv", "--keep", "price", "-o", "o.jsonl")
+    assert kept.code == 0, kept.err
+    first = json.loads((tmp_path / "o.jsonl").read_text().splitlines()[0])
+    assert list(first) == ["price", "row", "predicted price"] and first["price"] == "0.25"

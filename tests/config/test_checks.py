@@ -75,3 +75,13 @@ def test_two_metrics_of_one_name_are_refused(config, tmp_path, metrics):
     config()
     with pytest.raises(ConfigError, match=r"trainer\.metrics\.\d: .* is there already, as metric 0; remove one"):
         load_config(tmp_path / "c.yaml", [f"trainer.metrics={metrics}"])
+
+
+def test_a_metric_may_not_be_called_loss(config, tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "from backprop_cli.engine.metrics.base import Metric, metric\n"
+        "@metric('loss_like')\nclass Mine(Metric):\n    'One.'\n    key = 'loss'\n"
+    )
+    config()
+    with pytest.raises(ConfigError, match="'loss' is the column of the loss"):
+        load_config(tmp_path / "c.yaml", [f"plugins=[{tmp_path / 'mine.py'}]", "trainer.metrics=[loss_like]"])

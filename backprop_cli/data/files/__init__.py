@@ -187,6 +187,10 @@ class Files(Source):
         super().__post_init__()
         if self.encoding in ("one_hot", "integer"):  # what `categories` was called
             self.categories, self.encoding = "integer" if self.encoding == "integer" else "one_hot", None
+        classes = self.classes or []
+        twice = next((label for i, label in enumerate(classes) if label in classes[:i]), None)
+        if twice is not None:
+            raise DataError(f"classes names {twice!r} twice; name each label once")
 
     def layout(self) -> dict[str, Any]:
         """What is told of how a table lies in its file; None for what is left to be guessed."""

@@ -325,6 +325,7 @@ def test_a_query_says_which_rows(tmp_path):
         ("t.csv", {"features": ["a", "a"]}, "dataset.features names column 'a' twice"),
         ("t.csv", {"target": ["b", "b"]}, "dataset.target names column 'b' twice"),
         ("t.csv", {"dates": {"c": "%Y"}}, "no column 'c' .dates."),
+        ("t.csv", {"classes": ["0", "1", "0"]}, "classes names '0' twice"),
     ],
 )
 def test_an_option_that_means_nothing_here_is_an_error(tmp_path, name, options, message):
