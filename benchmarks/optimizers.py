@@ -13,7 +13,7 @@ import numpy as np
 
 from backprop_cli.engine import kernels
 from backprop_cli.engine.initializers.normal import Normal
-from backprop_cli.engine.parameters import Entry, ParameterStore
+from backprop_cli.engine.parameters import Parameter, ParameterStore
 from backprop_cli.registry import make, names
 
 SIZES = {"xor, 17": [(2, 4), (4,), (4, 1), (1,)], "mnist, 101770": [(784, 128), (128,), (128, 10), (10,)]}
@@ -21,7 +21,7 @@ ROUNDS, SECONDS = 15, 0.02
 
 
 def store_of(shapes: list[tuple[int, ...]]) -> ParameterStore:
-    entries = [Entry(f"{i}", shape, Normal(), len(shape) > 1, False) for i, shape in enumerate(shapes)]
+    entries = [Parameter(f"{i}", shape, Normal(), len(shape) > 1, False) for i, shape in enumerate(shapes)]
     store = ParameterStore(entries, {}, "float32")
     rng = np.random.default_rng(0)
     store.initialize(rng, list(store.entries))

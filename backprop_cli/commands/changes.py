@@ -34,16 +34,16 @@ def changed(before: Config, after: Config) -> dict[str, list[Any]]:
 
     Raises UsageError, which names all that may not change and what may.
     """
-    found = {path: [old, new] for path, old, new in diff(before, after)}
-    refused = [path for path in found if _under(path, MAY_NOT) or not _under(path, MAY_CHANGE)]
+    differing = {path: [old, new] for path, old, new in diff(before, after)}
+    refused = [path for path in differing if _under(path, MAY_NOT) or not _under(path, MAY_CHANGE)]
     if refused:
-        said = ", ".join(f"{path} ({found[path][0]!r}, now {found[path][1]!r})" for path in refused[:5])
+        said = ", ".join(f"{path} ({differing[path][0]!r}, now {differing[path][1]!r})" for path in refused[:5])
         raise UsageError(
             f"a run cannot go on with another {said}{', …' if len(refused) > 5 else ''}: what it has learnt and "
             f"counted would mean something else; what may change is {', '.join(MAY_CHANGE)} (but not a monitor); "
             "train a new run, or start one from these weights with `weights:`"
         )
-    return found
+    return differing
 
 
 def _under(path: str, parents: tuple[str, ...]) -> bool:

@@ -41,13 +41,13 @@ def _names(cls: Any, key: str) -> Iterator[str]:
 
 def _at(whole: dict[str, Any], keys: list[str]) -> list[dict[str, Any]]:
     """What may stand at a path of the config: the parts of its JSON Schema."""
-    found = _forms(whole, whole)
+    forms = _forms(whole, whole)
     for key in keys:
-        inside = [form.get("properties", {}).get(key) for form in found]
-        inside += [form.get("items") for form in found if key.isdigit()]
-        inside += [form.get("additionalProperties") for form in found]
-        found = [form for part in inside if isinstance(part, dict) for form in _forms(whole, part)]
-    return found
+        inside = [form.get("properties", {}).get(key) for form in forms]
+        inside += [form.get("items") for form in forms if key.isdigit()]
+        inside += [form.get("additionalProperties") for form in forms]
+        forms = [form for part in inside if isinstance(part, dict) for form in _forms(whole, part)]
+    return forms
 
 
 def _forms(whole: dict[str, Any], part: dict[str, Any]) -> list[dict[str, Any]]:

@@ -52,7 +52,7 @@ def evaluate_run(
     prepared, path = load_run(run, checkpoint, **options)
     split = prepared.measured_split if split is None else usual(split) or split
     batches = prepared.batches(split)
-    found = fingerprint(prepared.dataset)
+    digest = fingerprint(prepared.dataset)
     progress = options.get("progress")
     numbers, evidence = measured(
         prepared.network, batches, prepared.reading, prepared.config.trainer.metrics, progress, split
@@ -63,7 +63,7 @@ def evaluate_run(
         "split": split,
         "checkpoint": str(path),
         "samples": batches.samples,
-        "data": _about(prepared.dataset.name, found, prepared.schema),
+        "data": _about(prepared.dataset.name, digest, prepared.schema),
         **numbers,
         **trusted(evidence, prepared.dataset.splits[split], prepared.schema, by, resamples),
         "baselines": compared,
@@ -90,14 +90,14 @@ def evaluate_file(
     dataset = load_dataset(_source(path, schema), 0, Path(), warn=warn, progress=progress, known=schema)
     (split,) = dataset.splits.values()
     batches = model.batches(split)
-    found = fingerprint(dataset)
+    digest = fingerprint(dataset)
     numbers, evidence = measured(model.network, batches, model.description.reading, model.metrics, progress, WHOLE)
     return {
         "run_id": model.run_id,
         "split": WHOLE,
         "checkpoint": str(model.path),
         "samples": batches.samples,
-        "data": _about(str(path), found, schema),
+        "data": _about(str(path), digest, schema),
         **numbers,
         **trusted(evidence, split, schema, by, resamples),
     }

@@ -150,12 +150,12 @@ def peak_flops(network: Network) -> float:
 def costs(result: dict[str, Any]) -> list[str]:
     """The three largest costs, in words."""
     step, peak = result["step_us"], result["peak_gflops"]
-    found = [(us, f"the {name}" if name != "rest" else "everything else") for name, us in result["others_us"].items()]
+    shares = [(us, f"the {name}" if name != "rest" else "everything else") for name, us in result["others_us"].items()]
     for layer in result["layers"]:
-        found += [(layer[f"{way}_us"], f"{layer['name']} {way}") for way in ("forward", "backward")]
+        shares += [(layer[f"{way}_us"], f"{layer['name']} {way}") for way in ("forward", "backward")]
     speeds = {layer["name"]: layer for layer in result["layers"]}
     lines = []
-    for us, what in sorted(found, reverse=True)[:3]:
+    for us, what in sorted(shares, reverse=True)[:3]:
         layer = speeds.get(what.partition(" ")[0])
         rate = f"; the layer reaches {100 * layer['gflops'] / peak:.0f} % of a matrix product's speed" if layer else ""
         lines.append(f"{what} takes {us:.0f} µs, {100 * us / step:.0f} % of a step{rate}")

@@ -27,7 +27,7 @@ GROUPS = (
 
 def listing(kind: str) -> list[dict[str, Any]]:
     """Every class of a kind, group by group: name, aliases, group, and the first line of its docstring."""
-    found = [
+    classes = [
         {
             "name": name,
             "aliases": list(cls.aliases),
@@ -37,7 +37,7 @@ def listing(kind: str) -> list[dict[str, Any]]:
         for name, cls in registry.classes(kind).items()
     ]
     return sorted(
-        found, key=lambda each: (each["group"] not in GROUPS, *map(GROUPS.index, {each["group"]} & {*GROUPS}))
+        classes, key=lambda each: (each["group"] not in GROUPS, *map(GROUPS.index, {each["group"]} & {*GROUPS}))
     )
 
 

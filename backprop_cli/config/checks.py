@@ -21,19 +21,19 @@ KERAS_PREFIX = {"val_": "validation/", "val/": "validation/", "training/": "trai
 
 def check(values: Mapping[str, Any], places: Mapping[int, Keys], marks: Mapping[Keys, Mark]) -> list[Problem]:
     """Every disagreement between the parts of a config whose types are right."""
-    found: list[tuple[Keys, str]] = []
+    wrong: list[tuple[Keys, str]] = []
     if isinstance(values.get("architecture"), list):
         layers = list(_walk(values["architecture"], ("architecture",)))
-        found += _names(layers)
-        found += _references(layers)
-        found += _circles(values["architecture"])
+        wrong += _names(layers)
+        wrong += _references(layers)
+        wrong += _circles(values["architecture"])
         if sum(times for _, _, times in layers) > MAX_LAYERS:
-            found.append((("architecture",), f"more than {MAX_LAYERS:,} layers once `repeat` is written out"))
+            wrong.append((("architecture",), f"more than {MAX_LAYERS:,} layers once `repeat` is written out"))
     if isinstance(values.get("trainer"), Component):
-        found += _twice(values["trainer"].metrics)
+        wrong += _twice(values["trainer"].metrics)
         splits = getattr(values.get("dataset"), "splits", None)
-        found += monitors(values["trainer"], values.get("optimizer"), places, splits)
-    return [problem(nearest(marks, path), path, message) for path, message in found]
+        wrong += monitors(values["trainer"], values.get("optimizer"), places, splits)
+    return [problem(nearest(marks, path), path, message) for path, message in wrong]
 
 
 def _twice(metrics: list[Any]) -> Iterator[tuple[Keys, str]]:

@@ -60,10 +60,10 @@ def resolved(cfg: Config) -> dict[str, Any]:
 
     A secret is the `${env:…}` that it was read from.
     """
-    found = _options(cfg, Options)
+    options = _options(cfg, Options)
     for path, text in cfg.secrets.items():
-        found = _hidden(found, path, Reference(text))
-    return found
+        options = _hidden(options, path, Reference(text))
+    return options
 
 
 def masked(cfg: Config, document: Any) -> Any:
@@ -107,13 +107,13 @@ def diff(a: Config | dict[str, Any], b: Config | dict[str, Any]) -> list[tuple[s
 
 def origins(cfg: Config) -> list[tuple[str, Any, str]]:
     """Every resolved value with where it came from: `file:line:column`, `--set …` or `default`."""
-    found = []
+    lines = []
     for path, value in _flat(resolved(cfg)):
         exact = next((path[:end] for end in (len(path), len(path) - 1) if path[:end] in cfg.marks), None)
         inside_list = exact is not None and isinstance(path[-1], int)
         mark = cfg.marks[exact] if exact is not None and (exact == path or inside_list) else "default"
-        found.append((dotted(path), value, str(mark)))
-    return found
+        lines.append((dotted(path), value, str(mark)))
+    return lines
 
 
 def _flat(value: Any, path: Keys = ()) -> Iterator[tuple[Keys, Any]]:

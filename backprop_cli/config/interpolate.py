@@ -165,8 +165,8 @@ class _Interpolation:
 
 def _child(node: Marked, key: str) -> Marked | None:
     if isinstance(node.value, dict):
-        found: Marked | None = node.value.get(key)
-        return found
+        child: Marked | None = node.value.get(key)
+        return child
     if isinstance(node.value, list):
         names = item_names(node)
         index = int(key) if key.isdecimal() and len(key) < 10 else names.index(key) if key in names else -1

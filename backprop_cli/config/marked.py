@@ -133,10 +133,10 @@ def size(node: Marked) -> int:
 
 def marks(node: Marked, path: Keys = ()) -> dict[Keys, Mark]:
     """Every path with the place of its key (of the item itself in a list)."""
-    found = {path: node.key or node.mark}
+    by_path = {path: node.key or node.mark}
     for key, child in node.children():
-        found.update(marks(child, (*path, key)))
-    return found
+        by_path.update(marks(child, (*path, key)))
+    return by_path
 
 
 def nearest(marks: Mapping[Keys, Mark], path: Keys) -> Mark:

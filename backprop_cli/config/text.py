@@ -132,15 +132,15 @@ class _Builder:
 
     def alias(self, event: Any) -> None:
         mark = self.mark(event)
-        found = self.anchors.get(event.anchor)
-        if found is None or self.wants_key():
+        anchored = self.anchors.get(event.anchor)
+        if anchored is None or self.wants_key():
             near = suggest(event.anchor, self.anchors)
             hint = f"; did you mean '*{near}'?" if near else "; define it earlier in the file"
             raise self.fatal(mark, f"'*{event.anchor}' is not defined before its use{hint}")
-        self.aliased += size(found)
+        self.aliased += size(anchored)
         if self.aliased > MAX_ALIASED:
             raise self.fatal(mark, f"aliases that expand to more than {MAX_ALIASED:,} values")
-        made = copy(found, len(self.open))
+        made = copy(anchored, len(self.open))
         made.mark = mark
         self.place(made, None)
 

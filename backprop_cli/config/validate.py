@@ -87,8 +87,8 @@ class Validator:
         places = [Path(node.mark.origin).parent, Path()] if node.mark.line else [Path(), self.folder]
         if self.beside is not None:
             places.insert(1, self.beside)
-        found = [Path(os.path.normpath(os.path.realpath(place) / value)) for place in places]
-        chosen = next((each for each in found if os.path.lexists(each)), None if self.beside else found[0])
+        candidates = [Path(os.path.normpath(os.path.realpath(place) / value)) for place in places]
+        chosen = next((each for each in candidates if os.path.lexists(each)), None if self.beside else candidates[0])
         if chosen is None:
             return value
         self.relative.add(chosen)
@@ -177,7 +177,7 @@ class Validator:
             self.complain(named, path, f"expected the name of {one(kind)}, got {got(plain(named))}")
             return None
         try:
-            found: type = registry.get(kind, named.value)
+            cls: type = registry.get(kind, named.value)
         except UnknownNameError:
             shorthand = registry.names("sugar") if kind == "layer" else []
             if named.value in shorthand:
@@ -188,7 +188,7 @@ class Validator:
                 hint = f"; did you mean {meant}?" if meant else ""
                 self.complain(named, path, f"unknown {kind} {named.value!r}; {known}{hint}")
             return None
-        return found
+        return cls
 
     def sugar(self, word: str, node: Marked, path: Keys) -> Any:
         """`residual: […]`, with `name` and `inputs` beside it or inside."""

@@ -17,7 +17,7 @@ from backprop_cli.engine.layer import Activation, Layer
 from backprop_cli.engine.losses.base import Loss
 from backprop_cli.engine.masks import Cells, Joined
 from backprop_cli.engine.node import INPUT, Node
-from backprop_cli.engine.parameters import Entry, ParameterStore
+from backprop_cli.engine.parameters import Parameter, ParameterStore
 from backprop_cli.errors import BuildError, expected
 from backprop_cli.registry import make
 
@@ -133,7 +133,7 @@ def allocate(nodes: Sequence[Node], dtype: Any, most: int | None = None) -> Para
 
     `most`: the bytes that a file has for them; a network that needs more is refused before memory is taken.
     """
-    entries: list[Entry] = []
+    entries: list[Parameter] = []
     states: dict[str, tuple[Shape, float]] = {}
     by_name = {node.name: node for node in nodes}
     for node in nodes:
@@ -147,7 +147,7 @@ def allocate(nodes: Sequence[Node], dtype: Any, most: int | None = None) -> Para
                 still = frozen if isinstance(frozen, bool) else f"{prefix}{spec.name}" in frozen
                 name = f"{node.name}.{prefix}{spec.name}"
                 constraint = node.layer.constraint if spec.decay else None
-                entries.append(Entry(name, spec.shape, spec.initializer, spec.decay, still, constraint))
+                entries.append(Parameter(name, spec.shape, spec.initializer, spec.decay, still, constraint))
             for state in part.needs.states:
                 states[f"{node.name}.{prefix}{state.name}"] = (state.shape, state.value)
     shapes = [*(entry.shape for entry in entries), *(shape for shape, _ in states.values())]

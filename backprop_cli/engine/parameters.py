@@ -21,7 +21,7 @@ ALIGN = 16  # numbers; every parameter starts at a whole cache line, which BLAS 
 
 
 @dataclass(frozen=True)
-class Entry:
+class Parameter:
     """One parameter of the network, under its full name `<node>.<parameter>`."""
 
     name: str
@@ -39,7 +39,7 @@ class ParameterStore:
     `values[:trainable]` is what an optimizer may change, `values[:decayed]` what decays.
     """
 
-    def __init__(self, entries: Sequence[Entry], states: Mapping[str, tuple[tuple[int, ...], float]], dtype: Any):
+    def __init__(self, entries: Sequence[Parameter], states: Mapping[str, tuple[tuple[int, ...], float]], dtype: Any):
         ordered = sorted(entries, key=lambda entry: (entry.frozen, not entry.decay))  # stable: node order within
         self.entries = {entry.name: entry for entry in ordered}
         self.spans: dict[str, slice] = {}

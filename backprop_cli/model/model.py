@@ -163,9 +163,9 @@ class Model:
         answers = reading.answers(y)
         if reading.has_classes:
             return np.asarray(answers)
-        found = np.empty(len(answers), object)
-        found[:] = answers
-        return found
+        labels = np.empty(len(answers), object)
+        labels[:] = answers
+        return labels
 
     def predict_proba(self, data: Any) -> Array:
         """A probability for each class (N, K), no and yes for a single question, or for each question of several.

@@ -34,11 +34,11 @@ def plugins_of(parts: Mapping[str, Any]) -> list[Plugin]:
             name = type(instance).__module__
             if name.startswith(PLUGIN_MODULE) and role not in users.setdefault(name, []):
                 users[name].append(role)
-    found = []
+    plugins = []
     for name, roles in users.items():
         path = Path(str(modules[name].__file__))
-        found.append(Plugin(file=path.name, sha256=digest(path), used_by=roles))
-    return found
+        plugins.append(Plugin(file=path.name, sha256=digest(path), used_by=roles))
+    return plugins
 
 
 def digest(path: Path) -> str:

@@ -11,12 +11,12 @@ from backprop_cli.engine.layer import Layer
 
 def missing(network: Network) -> list[str]:
     """What of a network cannot be exported, in words."""
-    found = []
+    obstacles = []
     for name, layer in _layers(network):
         for _, part in layer.walk():
             if type(part).onnx is Layer.onnx:
-                found.append(f"{name} ({part.type_name or type(part).__name__})")
-    return list(dict.fromkeys(found))
+                obstacles.append(f"{name} ({part.type_name or type(part).__name__})")
+    return list(dict.fromkeys(obstacles))
 
 
 def write(graph: Graph, network: Network, x: str) -> str:

@@ -147,13 +147,13 @@ def _weight(owner: str, prefix: str) -> calls.Weight:
 
 def _used(text: str) -> list[str]:
     """The functions that a text calls, and those that they call, in the order in which `shown` has them."""
-    found: set[str] = set()
+    names: set[str] = set()
     waiting = [text]
     while waiting:
-        words = set(re.findall(r"(?<![.\w])(\w+)\(", waiting.pop())) & FUNCTIONS.keys() - found
-        found |= words
+        words = set(re.findall(r"(?<![.\w])(\w+)\(", waiting.pop())) & FUNCTIONS.keys() - names
+        names |= words
         waiting += [inspect.getsource(FUNCTIONS[word]).partition("\n")[2] for word in words]
-    return [name for name in FUNCTIONS if name in found]
+    return [name for name in FUNCTIONS if name in names]
 
 
 def _weights(network: Network, text: str) -> Iterator[str]:

@@ -81,13 +81,13 @@ def export(model: Model) -> Exported:
 
 def inputs(proto: onnx.ModelProto) -> list[dict[str, Any]]:
     """The inputs of a model as plain data."""
-    found = []
+    described = []
     for each in proto.graph.input:
         tensor = each.type.tensor_type
         shape = [size.dim_param or size.dim_value for size in tensor.shape.dim]
         dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)
-        found.append({"name": each.name, "type": "text" if dtype.kind == "O" else dtype.name, "shape": shape})
-    return found
+        described.append({"name": each.name, "type": "text" if dtype.kind == "O" else dtype.name, "shape": shape})
+    return described
 
 
 def _write(
@@ -148,7 +148,7 @@ def _strided(layer: Layer) -> bool:
 def metadata(model: Model, tokenize: Tokenize | None) -> dict[str, str]:
     """What is known of the model, each as text or JSON."""
     said, data = model.description, model.description.data
-    found: dict[str, Any] = {
+    entries: dict[str, Any] = {
         "name": said.name,
         "program": f"bp {said.program}",
         "classes": data.classes,
@@ -161,6 +161,6 @@ def metadata(model: Model, tokenize: Tokenize | None) -> dict[str, str]:
     }
     return {
         key: each if isinstance(each, str) else json.dumps(each, ensure_ascii=False)
-        for key, each in found.items()
+        for key, each in entries.items()
         if each is not None
     }

@@ -111,10 +111,10 @@ def load(name: str) -> Lesson:
     """The lesson of a name, or of a file NAME.lesson.yaml. Raises UsageError, DataError."""
     path = Path(name)
     if not name.endswith(ENDING):
-        found = sorted(configs.folder().rglob(f"{name}{ENDING}")) if name in names() else []
-        if not found:
+        files = sorted(configs.folder().rglob(f"{name}{ENDING}")) if name in names() else []
+        if not files:
             raise UsageError(f"no lesson called {name!r}; {expected(name, names())}")
-        path = found[0]
+        path = files[0]
     try:
         written = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -21,17 +21,17 @@ def value(lesson: Lesson, measure: Measure, runs: Runs) -> float:
     if name not in runs:
         raise DataError(f"lesson {lesson.name}: no run called {name!r}; expected one of {', '.join(runs)}")
     if measure.function is not None:
-        found = function(lesson, measure.function)(runs)
+        measured = function(lesson, measure.function)(runs)
     elif measure.status is not None:
-        found = float(runs[name].status == measure.status)
+        measured = float(runs[name].status == measure.status)
     else:
-        found = _metric(list(read(runs[name].metrics)), str(measure.metric), measure.at)
+        measured = _metric(list(read(runs[name].metrics)), str(measure.metric), measure.at)
     if measure.minus is not None:
-        found -= value(lesson, measure.minus, runs)
+        measured -= value(lesson, measure.minus, runs)
     if measure.over is not None:
         below = value(lesson, measure.over, runs)
-        found = found / below if below else math.nan
-    return float(found)
+        measured = measured / below if below else math.nan
+    return float(measured)
 
 
 def _metric(rows: list[dict[str, Any]], name: str, at: str | At) -> float:

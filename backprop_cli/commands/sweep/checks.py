@@ -49,7 +49,7 @@ def changed(config: Path, folder: Path, again: Sequence[Trial] = (), plugins: Se
     """
     gone = {trial.id for trial in again}
     trained = (run for run in list_runs(folder) if run.path.name not in gone and _is_trial(run))
-    found = []
+    differences = []
     for run in itertools.islice(trained, LOOKED_AT):
         try:
             now = load_config(config, run.info["overrides"], plugins=plugins)
@@ -68,8 +68,8 @@ def changed(config: Path, folder: Path, again: Sequence[Trial] = (), plugins: Se
             for key, old, new in diff(before, now)
             if key != "name"
         ]
-        found.append(differ + ["the files of plugins"] * (copies != wanted))
-    return min(found, key=len, default=[])
+        differences.append(differ + ["the files of plugins"] * (copies != wanted))
+    return min(differences, key=len, default=[])
 
 
 def _is_trial(run: RunDirectory) -> bool:
@@ -100,18 +100,18 @@ def check_trials(config: Path, chosen: Sequence[Trial], progress: Show | None = 
                 wrong.setdefault(problem, []).append(trial)
         attempts += 1
     if wrong:
-        found = ConfigError([_told(problem, among, attempts) for problem, among in wrong.items()][:MAX_SHOWN])
-        found.exit_code = code
-        raise found
+        refused = ConfigError([_told(problem, among, attempts) for problem, among in wrong.items()][:MAX_SHOWN])
+        refused.exit_code = code
+        raise refused
     return metrics, columns
 
 
 def _structure(cfg: Config) -> str:
     """All of a config that can make a difference to whether it can be built."""
-    found = resolved(cfg)
-    found["optimizer"] = found["optimizer"].get("groups")
-    found["trainer"] = {key: each for key, each in found["trainer"].items() if key != "epochs"}
-    return json.dumps({key: each for key, each in found.items() if key not in ("name", "seed")}, default=str)
+    settings = resolved(cfg)
+    settings["optimizer"] = settings["optimizer"].get("groups")
+    settings["trainer"] = {key: each for key, each in settings["trainer"].items() if key != "epochs"}
+    return json.dumps({key: each for key, each in settings.items() if key not in ("name", "seed")}, default=str)
 
 
 def _build(cfg: Config, progress: Show | None) -> set[str]:

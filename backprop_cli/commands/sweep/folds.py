@@ -57,7 +57,7 @@ def measure(folder: Path, outcomes: Sequence[Outcome]) -> list[Measured]:
     the row's number in its file from 0, fold, other settings, target, and what `bp predict` writes. Raises DataError,
     CheckpointError."""
     done = [each for each in outcomes if each.status == "completed"]
-    text, found = io.StringIO(), []
+    text, measured = io.StringIO(), []
     writer = csv.writer(text, lineterminator="\n")
     settings = [key for key in (done[0].trial.varied if done else ()) if key != FOLD]
     heads: list[str] | None = None
@@ -67,7 +67,7 @@ def measure(folder: Path, outcomes: Sequence[Outcome]) -> list[Measured]:
         with limited(prepared.network, batches.batch_size):
             metrics = prepared.config.trainer.metrics
             numbers = evaluate(prepared.network, batches.epoch(0), metrics, weight=partial(getattr, batches, "weight"))
-        found.append(Measured(each.trial.varied, numbers))
+        measured.append(Measured(each.trial.varied, numbers))
         own, lines = _lines(prepared, np.concatenate([y for y, _ in outputs(prepared.network, batches)]))
         if heads is None:
             heads = own
@@ -80,7 +80,7 @@ def measure(folder: Path, outcomes: Sequence[Outcome]) -> list[Measured]:
             writer.writerow([i if rows is None else int(rows[i]), *before, *line])
     if heads is not None:
         write_atomically(folder / OUT_OF_FOLD, [text.getvalue().encode()])
-    return found
+    return measured
 
 
 def _lines(prepared: Prepared, outputs: Array) -> tuple[list[str], Iterator[list[Any]]]:

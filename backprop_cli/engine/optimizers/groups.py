@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Annotated
 
 from backprop_cli.engine.layer import NonNegative
-from backprop_cli.engine.parameters import Entry, ParameterStore
+from backprop_cli.engine.parameters import Parameter, ParameterStore
 from backprop_cli.errors import BuildError
 from backprop_cli.registry import Doc
 
@@ -82,7 +82,7 @@ def blocks(parts: Sequence[Segment], size: int) -> Iterator[tuple[slice, float, 
             yield slice(start, stop), rate, decays
 
 
-def _options(entry: Entry, groups: Sequence[Group], rate: float, decay: float) -> tuple[float, float]:
+def _options(entry: Parameter, groups: Sequence[Group], rate: float, decay: float) -> tuple[float, float]:
     """The learning rate and decay of one parameter: of the first group that matches, else the optimizer's."""
     decay = decay if entry.decay else 0.0
     group = next((group for group in groups if fnmatchcase(entry.name, group.match)), None)

@@ -114,9 +114,9 @@ def _keras(path: Path) -> Foreign:
             config = archive.read("config.json") if archive.getinfo("config.json").file_size < MAX_HEADER * 8 else b""
     except (OSError, KeyError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: damaged or not a .keras file of Keras 3 ({error})") from None
-    found = _hdf5(io.BytesIO(weights), path)
-    found.channels_first = b'"channels_first"' in config
-    return found
+    arrays = _hdf5(io.BytesIO(weights), path)
+    arrays.channels_first = b'"channels_first"' in config
+    return arrays
 
 
 def _hdf5(source: Any, path: Path) -> Foreign:
@@ -132,8 +132,8 @@ def _hdf5(source: Any, path: Path) -> Foreign:
         left -= item.size * item.dtype.itemsize
         if item.external or item.is_virtual or left < 0:
             raise DataError(f"{path}: array {name} lies in another file, or is larger than {MAX_BYTES >> 30} GiB")
-        found: Array = item[()]
-        return found
+        values: Array = item[()]
+        return values
 
     def visit(name: str, item: Any) -> None:
         parent, _, last = name.rpartition("/")

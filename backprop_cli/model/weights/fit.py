@@ -43,7 +43,7 @@ def targets(network: Network, whole: bool) -> list[Target]:
     `whole`."""
     views = {**network.parameters, **network.states}
     orders = flat.orders(network)
-    found = []
+    layers = []
     for node in network.nodes:
         both = whole or node.layer.type_name == "bidirectional"
         for prefix, part in [("", node.layer)] if both else node.layer.walk():
@@ -53,8 +53,8 @@ def targets(network: Network, whole: bool) -> list[Target]:
                 wanted = {name.removeprefix(prefix): views[f"{node.name}.{name}"] for name in names}
                 name = f"{node.name}.{prefix}".rstrip(".")
                 order = None if prefix else orders.get(node.name)
-                found.append(Target(name, part, wanted, node.layer.name is not None, order))
-    return found
+                layers.append(Target(name, part, wanted, node.layer.name is not None, order))
+    return layers
 
 
 def fit(
@@ -74,8 +74,8 @@ def fit(
     array of the network has to be found, and every array of the file used.
     """
     ours, theirs = _chosen(targets(network, foreign.kind == "bp"), modules(foreign), match, skip)
-    found = Fit()
-    pairs = _named(ours, theirs, names, found)
+    fitted = Fit()
+    pairs = _named(ours, theirs, names, fitted)
     for target in ours:
         if target.named or foreign.kind == "bp":
             _pair(target, pairs, [each for each in theirs if target.name in (each.name, each.label)])
@@ -83,14 +83,14 @@ def fit(
         _pair(target, pairs, _fitting(target, [each for each in theirs if each not in pairs.values()], foreign))
     unused = [module for module in theirs if module not in pairs.values()]
     for target in ours:
-        _judge(target, pairs.get(target.name), foreign, unused, found, strict)
+        _judge(target, pairs.get(target.name), foreign, unused, fitted, strict)
     for module in unused if strict and not match else ():
         shapes = ", ".join(f"{module.sources[each]} {array.shape}" for each, array in module.arrays.items())
-        found.problems.append(
+        fitted.problems.append(
             f"no layer takes {shapes} of the file; skip: [{module.label or module.name!r}] leaves it out, "
             "strict: false all such"
         )
-    return found
+    return fitted
 
 
 def _chosen(

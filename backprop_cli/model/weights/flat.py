@@ -14,15 +14,15 @@ ALONG_TIME = ("conv1d", "max_pool1d", "avg_pool1d")  # PyTorch's have channels f
 
 def orders(network: Network) -> dict[str, Array]:
     """By node, where in PyTorch's row each number of bp's flat input row stands; for nodes where that differs."""
-    found: dict[str, Array] = {}
+    arrays: dict[str, Array] = {}
     by_name = {node.name: node for node in network.nodes}
     for node in network.nodes:
         flat = _flattened(node, by_name)
         if flat is not None and flat.input_shapes[0][-1] > 1 and _channels_first(flat, by_name):
             *places, channels = flat.input_shapes[0]
             order = np.arange(int(np.prod(flat.input_shapes[0]))).reshape(channels, *places)
-            found[node.name] = np.moveaxis(order, 0, -1).ravel()
-    return found
+            arrays[node.name] = np.moveaxis(order, 0, -1).ravel()
+    return arrays
 
 
 def _flattened(node: Node, by_name: dict[str, Node]) -> Node | None:

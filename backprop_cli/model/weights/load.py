@@ -63,16 +63,16 @@ def load_foreign(network: Network, given: Weights, say: Callable[[str], None] | 
     """
     path = find(given.path)
     foreign = read(path)
-    found = fit(network, foreign, names=given.map, match=given.match, skip=given.skip, strict=given.strict)
-    if not found.pairs and not found.problems:
-        found.problems.append("nothing in it fits a layer of the network")
-    if found.problems:
-        raise MisfitError([f"{path.name}: {problem}" for problem in found.problems])
-    for target, _, arrays in found.pairs:
+    fitted = fit(network, foreign, names=given.map, match=given.match, skip=given.skip, strict=given.strict)
+    if not fitted.pairs and not fitted.problems:
+        fitted.problems.append("nothing in it fits a layer of the network")
+    if fitted.problems:
+        raise MisfitError([f"{path.name}: {problem}" for problem in fitted.problems])
+    for target, _, arrays in fitted.pairs:
         for name, array in arrays.items():
             np.copyto(target.wanted[name], array, casting="unsafe")
     if say is not None:
-        say(f"weights of {path}: {summary(found, network)}")
+        say(f"weights of {path}: {summary(fitted, network)}")
 
 
 def settle(cfg: Config) -> None:

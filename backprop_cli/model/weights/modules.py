@@ -35,18 +35,18 @@ def modules(foreign: Foreign) -> list[Module]:
     attention = {
         name.rpartition(".")[0] for name in foreign.arrays if name.endswith(("in_proj_weight", "q_proj_weight"))
     }
-    found: dict[str, Module] = {}
+    by_name: dict[str, Module] = {}
     for name, array in foreign.arrays.items():
         owner, inner = split(name)
         if owner.endswith(_OUTWARD) and owner.removesuffix(_OUTWARD) in attention:
             owner, inner = owner.removesuffix(_OUTWARD), f"out_proj.{inner}"
-        module = found.setdefault(owner, Module(owner, label=foreign.labels.get(owner)))
+        module = by_name.setdefault(owner, Module(owner, label=foreign.labels.get(owner)))
         if inner == "num_batches_tracked":  # of PyTorch's batch norm; nothing here counts them
             continue
         module.arrays[inner], module.sources[inner] = array, name
     if foreign.ordered:
-        return list(found.values())
-    return sorted(found.values(), key=lambda module: natural(module.name))
+        return list(by_name.values())
+    return sorted(by_name.values(), key=lambda module: natural(module.name))
 
 
 def natural(name: str) -> list[tuple[int, int, str]]:

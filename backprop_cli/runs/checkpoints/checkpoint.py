@@ -14,7 +14,7 @@ import numpy as np
 from backprop_cli.errors import CheckpointError
 from backprop_cli.runs.checkpoints import tensors
 from backprop_cli.runs.checkpoints.header import FORMAT, MAX_HEADER, check, parse
-from backprop_cli.runs.checkpoints.tensors import Array, Entry
+from backprop_cli.runs.checkpoints.tensors import Array, TensorInfo
 from backprop_cli.runs.checkpoints.values import SUMS, VALUES
 from backprop_cli.runs.plain import failure, open_plain
 
@@ -107,7 +107,7 @@ class CheckpointFile:
             raise self.damaged(f"{size:,} bytes under {prefix}, expected at most {MAX_UNKNOWN:,}")
         return self.read(names)
 
-    def _read(self, name: str, entry: Entry) -> Array:
+    def _read(self, name: str, entry: TensorInfo) -> Array:
         array = np.empty(entry.shape, entry.dtype)
         view = array.reshape(-1).view(np.uint8).data
         place = self._start + entry.begin

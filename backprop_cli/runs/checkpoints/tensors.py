@@ -35,7 +35,7 @@ NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
 
 @dataclass(frozen=True)
-class Entry:
+class TensorInfo:
     """Where an array lies: bytes `begin` to `end` after the header."""
 
     dtype: np.dtype[Any]
@@ -48,17 +48,17 @@ class Entry:
         return self.end - self.begin
 
 
-def layout(arrays: Mapping[str, Array]) -> dict[str, Entry]:
+def layout(arrays: Mapping[str, Array]) -> dict[str, TensorInfo]:
     """Places end to end; the widest types come first, so that all are aligned. Raises KeyError for an odd dtype."""
     entries, end = {}, 0
     for name in sorted(arrays, key=lambda name: (-arrays[name].dtype.itemsize, name)):
         array = arrays[name]
-        entries[name] = Entry(DTYPES[NAMES[array.dtype]], array.shape, end, end + array.nbytes)
+        entries[name] = TensorInfo(DTYPES[NAMES[array.dtype]], array.shape, end, end + array.nbytes)
         end += array.nbytes
     return entries
 
 
-def described(entries: Mapping[str, Entry]) -> str:
+def described(entries: Mapping[str, TensorInfo]) -> str:
     """What a header says about arrays, without the braces around it."""
     fields = {
         name: {"dtype": NAMES[entry.dtype], "shape": entry.shape, "data_offsets": [entry.begin, entry.end]}
@@ -67,7 +67,7 @@ def described(entries: Mapping[str, Entry]) -> str:
     return json.dumps(fields, separators=(",", ":"))[1:-1]
 
 
-def places(fields: Mapping[str, Any], room: int) -> dict[str, Entry]:
+def places(fields: Mapping[str, Any], room: int) -> dict[str, TensorInfo]:
     """The entries of a header before `room` bytes of arrays, in the order of their places.
 
     Raises ValueError unless the arrays fill the room exactly, without gap or overlap.
@@ -84,7 +84,7 @@ def places(fields: Mapping[str, Any], room: int) -> dict[str, Entry]:
     return entries
 
 
-def _entry(name: str, field: Any) -> Entry:
+def _entry(name: str, field: Any) -> TensorInfo:
     """One array's line of the header. Raises ValueError."""
     if not isinstance(field, dict) or set(field) != {"dtype", "shape", "data_offsets"}:
         raise ValueError(f"array {name!r:.80}: expected dtype, shape and data_offsets")
@@ -101,7 +101,7 @@ def _entry(name: str, field: Any) -> Entry:
         raise ValueError(
             f"array {name!r:.80}: its shape needs {size:.6g} bytes, its offsets give {place[1] - place[0]}"
         )
-    return Entry(dtype, tuple(shape), *place)
+    return TensorInfo(dtype, tuple(shape), *place)
 
 
 def _sizes(value: Any) -> bool:

@@ -14,7 +14,7 @@ from backprop_cli.engine import kernels
 from backprop_cli.engine.constraints import MaxNorm
 from backprop_cli.engine.initializers.normal import Normal
 from backprop_cli.engine.optimizers.base import FLUSH_EVERY, Optimizer, norm
-from backprop_cli.engine.parameters import Entry, ParameterStore
+from backprop_cli.engine.parameters import Parameter, ParameterStore
 from backprop_cli.errors import BuildError, CheckpointError
 from backprop_cli.registry import classes, make
 
@@ -26,10 +26,10 @@ def bound(
     options: dict[str, Any], width: int = 6, dtype: str = "float32", which: str = "numpy"
 ) -> tuple[Optimizer, ParameterStore]:
     entries = [
-        Entry("one.W", (40, width), Normal(std=1.0), True, False, MaxNorm(max_value=1.5)),
-        Entry("one.b", (width,), Normal(std=1.0), False, False),
-        Entry("two.W", (width, 3), Normal(std=1.0), True, False),
-        Entry("two.U", (width, 3), Normal(std=1.0), True, True),
+        Parameter("one.W", (40, width), Normal(std=1.0), True, False, MaxNorm(max_value=1.5)),
+        Parameter("one.b", (width,), Normal(std=1.0), False, False),
+        Parameter("two.W", (width, 3), Normal(std=1.0), True, False),
+        Parameter("two.U", (width, 3), Normal(std=1.0), True, True),
     ]
     store = ParameterStore(entries, {}, dtype)
     store.initialize(np.random.default_rng(0))

@@ -17,7 +17,7 @@ from backprop_cli.engine import kernels
 from backprop_cli.engine.initializers.normal import Normal
 from backprop_cli.engine.optimizers.base import Optimizer
 from backprop_cli.engine.optimizers.groups import BLOCK
-from backprop_cli.engine.parameters import Entry, ParameterStore
+from backprop_cli.engine.parameters import Parameter, ParameterStore
 from backprop_cli.registry import classes, make
 
 Array = Any
@@ -27,7 +27,7 @@ TRAJECTORIES = [key for key in REFERENCE if key.startswith("optimizer ")]
 
 def store_of(shapes: dict[str, tuple[int, ...]], dtype: str = "float64") -> ParameterStore:
     """Parameters of these shapes; biases (one axis) do not decay."""
-    entries = [Entry(name, shape, Normal(std=1.0), len(shape) > 1, False) for name, shape in shapes.items()]
+    entries = [Parameter(name, shape, Normal(std=1.0), len(shape) > 1, False) for name, shape in shapes.items()]
     store = ParameterStore(entries, {}, dtype)
     store.initialize(np.random.default_rng(0))
     return store

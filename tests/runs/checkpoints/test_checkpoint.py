@@ -139,7 +139,7 @@ class TestFits:
 
     def test_terabytes_that_are_no_lie_are_not_read(self, tmp_path: Path) -> None:
         """A well formed file of 8 TiB (sparse), checksums included, is refused by its shapes alone."""
-        shape = {"dense_1.W": tensors.Entry(np.dtype("<f4"), (1 << 41,), 0, 1 << 43)}
+        shape = {"dense_1.W": tensors.TensorInfo(np.dtype("<f4"), (1 << 41,), 0, 1 << 43)}
         hostile.sparse(tmp_path / "big", header(tensors.described(shape), {"dense_1.W": 0}, "{}"), 1 << 43)
         file = CheckpointFile(tmp_path / "big")
         with pytest.raises(CheckpointError, match="does not fit the network"):
