@@ -24,6 +24,7 @@ from backprop_cli.data.schema import Schema
 from backprop_cli.data.settled import schema_of
 from backprop_cli.data.transform import Transform
 from backprop_cli.engine.arrays import Array
+from backprop_cli.engine.column_reader import tell_columns
 from backprop_cli.engine.graph import Network
 from backprop_cli.engine.layers.masking import Masking
 from backprop_cli.engine.metrics.base import tell
@@ -116,8 +117,16 @@ def prepare(
     first = dataset.splits.get("train") or next(iter(dataset.splits.values()))
     dtype = np.dtype(cfg.dtype)
     try:
+        codes = dataset.table.codes() if dataset.table is not None else {}
         for each in transforms:
             each.know(dataset.classes)
+            each.codes = tuple(codes)
+            if codes and not each.spares_codes:
+                raise BuildError(
+                    "would change the codes of categories among the columns; set scale for the others in "
+                    "dataset.columns, or use standardize or robust_scale",
+                    each.type_name,
+                )
         padding = _masked_input(cfg)
         if learned is None:
             for remark in [] if padding is None else keep(transforms, padding):
@@ -184,6 +193,7 @@ def _network(cfg: Config, seen: Sequence[Batches], dataset: Dataset, **options: 
     expander = Expander(sample.input_shape)
     try:
         expander.expand(cfg.architecture)
+        tell_columns(expander.nodes, dataset.table.codes() if dataset.table else {}, dataset.features or [])
         settings: dict[str, Any] = {"seed": cfg.seed, "dtype": cfg.dtype, **options}
         settings.setdefault("integer_input", sample.input_dtype.kind in "iu")
         settings.setdefault("kernels", chosen(cfg.trainer))

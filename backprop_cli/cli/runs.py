@@ -98,15 +98,22 @@ def show(run: RunName, runs: Runs = RUNS, json: Json = False) -> None:
       bp runs show latest --json
     """
     from backprop_cli.cli import ui
+    from backprop_cli.commands.trained import settled_columns
     from backprop_cli.runs.finding import find_run
     from backprop_cli.runs.listing import measured
 
     found = find_run(run, runs)
     info = {**found.info, "status": found.status, "metrics": measured(found), "run_dir": str(found.path)}
+    columns = settled_columns(found)
+    if columns:
+        info["columns"] = columns
     if json:
         print_json(info)
         return
-    ui.table(["", ""], [[key, ui.brief(each)] for key, each in info.items()])
+    ui.table(["", ""], [[key, ui.brief(each)] for key, each in info.items() if key != "columns"])
+    if columns:
+        print("columns, as the training split has settled them:")
+        ui.table(["column", "becomes"], [list(each) for each in columns.items()])
 
 
 def side_by_side(

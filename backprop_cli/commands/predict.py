@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from backprop_cli.commands.answers import Answers
-from backprop_cli.data.files.matrix import Unseen
+from backprop_cli.data.files.unseen import Unseen
 from backprop_cli.data.inputs import Rows
 from backprop_cli.data.stream import NAME, Stream
 from backprop_cli.engine.reading import Reading

@@ -120,3 +120,12 @@ def run_around(path: Path) -> RunDirectory | None:
     folder = path.absolute().parent
     inside = folder.name == CHECKPOINTS and (folder.parent / RUN_JSON).is_file()
     return RunDirectory(folder.parent) if inside else None
+
+
+def settled_columns(run: RunDirectory) -> dict[str, str]:
+    """What a run's model has learnt for the columns of its table, in words; empty where there is nothing."""
+    try:
+        said = description_of(CheckpointFile(run.checkpoint("last")))
+    except CheckpointError:
+        return {}
+    return said.data.table.told() if said is not None and said.data.table is not None else {}

@@ -9,9 +9,9 @@ from backprop_cli import registry
 from backprop_cli.data import sample, tfds
 from backprop_cli.data.dataset import Dataset
 from backprop_cli.data.loading import load_dataset
-from backprop_cli.data.look import look_at_dataset
+from backprop_cli.data.look import file_source, look_at_dataset, look_at_file
 from backprop_cli.data.progress import Show
-from backprop_cli.data.sample_files import sample_path, text_names
+from backprop_cli.data.sample_files import file_names, sample_path
 from backprop_cli.data.source import Source
 from backprop_cli.data.tfds import Tfds, default_data_dir
 from backprop_cli.errors import DataError, UnknownNameError, expected
@@ -103,8 +103,12 @@ def get(
 
 
 def _summary(name: str, source: Source, progress: Show | None = None) -> dict[str, Any]:
-    if isinstance(source, sample.Sample) and name in text_names():
+    if isinstance(source, sample.Sample) and name in file_names():
         path = sample_path(name)
+        if path.suffix == ".csv":
+            found = look_at_file(file_source(path)).as_dict()
+            about = {"name": name, "source": "sample", "prepared": True, "splits": None, "bytes": path.stat().st_size}
+            return {**about, "path": str(path), "rows": found["rows"], "columns": found["columns"]}
         text = path.read_text(encoding="utf-8")
         size = {"characters": len(text), "different_characters": len(set(text)), "bytes": path.stat().st_size}
         about = {"name": name, "source": "sample", "prepared": True, "splits": None, **size, "path": str(path)}

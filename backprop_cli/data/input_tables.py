@@ -10,8 +10,10 @@ from typing import Any
 
 from backprop_cli.data.arrays import Array
 from backprop_cli.data.files.columns import column_names, read_columns, require, understood
+from backprop_cli.data.files.gaps import fill_gaps, without_gaps
 from backprop_cli.data.files.layout import Layout, fitting, guess, plain_number
-from backprop_cli.data.files.matrix import Columns, Unseen, fill_gaps, matrix, without_gaps
+from backprop_cli.data.files.matrix import Columns, matrix
+from backprop_cli.data.files.unseen import Unseen
 from backprop_cli.data.schema import Schema
 from backprop_cli.errors import DataError
 
@@ -23,7 +25,11 @@ def _columns(schema: Schema, layout: Layout, names: Sequence[str]) -> Columns:
     there, else in their order."""
     if schema.table is not None:
         gaps = "error" if schema.table.missing == "drop" else schema.table.missing  # no row of an input is dropped
-        return replace(schema.table, layout=layout, missing=gaps)
+        plans = {
+            name: replace(plan, missing="error") if plan.missing == "drop" else plan
+            for name, plan in schema.table.plans.items()
+        }
+        return replace(schema.table, layout=layout, missing=gaps, plans=plans)
     features = schema.features
     return Columns(layout, list(features) if features else list(names))
 
@@ -39,9 +45,8 @@ def file_table(path: Path, form: str, schema: Schema, keep: Sequence[str], unsee
     wanted = [columns.text] if columns.text else columns.features
     require(path, names, wanted, "the network was trained with it")
     require(path, names, keep, "to be kept")
-    texts = [columns.text] if columns.text else list(columns.categories)
     extra = [name for name in keep if name not in wanted]
-    table = read_columns(path, layout, names, [*wanted, *extra], [*texts, *extra])
+    table = read_columns(path, layout, names, [*wanted, *extra], [*columns.texts, *extra])
     kept = {name: table[name] for name in keep}
     return _encoded(table, columns, unseen, str(path)), kept
 
@@ -56,8 +61,7 @@ def arrow_table(
     for names, role in ((wanted, "the network was trained with it"), (keep, "to be kept")):
         require(Path(place), table.column_names, names, role)
     kept = {name: table[name] for name in keep}
-    texts = [columns.text] if columns.text else list(columns.categories)
-    return _encoded(understood(table.select(wanted), layout, texts, Path(place)), columns, unseen, place), kept
+    return _encoded(understood(table.select(wanted), layout, columns.texts, Path(place)), columns, unseen, place), kept
 
 
 def _numeric(column: Any, name: str, columns: Columns, place: str) -> Any:
@@ -76,7 +80,7 @@ def _numeric(column: Any, name: str, columns: Columns, place: str) -> Any:
 def _encoded(table: Any, columns: Columns, unseen: Unseen | None, place: str) -> Array:
     wanted = [columns.text] if columns.text else columns.features
     for name in wanted:
-        if name not in columns.categories and name != columns.text:
+        if name not in columns.texts:
             table = table.set_column(table.column_names.index(name), name, _numeric(table[name], name, columns, place))
     x = matrix(without_gaps(table.select(wanted), columns, [], Path(place)), columns, place, unseen=unseen)
     fill_gaps(columns, x)

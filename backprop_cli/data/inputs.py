@@ -15,9 +15,9 @@ from backprop_cli.data.files import TABLES
 from backprop_cli.data.files.arrays import read_npy, read_npz
 from backprop_cli.data.files.folders import IMAGE_SUFFIXES, images
 from backprop_cli.data.files.images import read_images
-from backprop_cli.data.files.matrix import Unseen
 from backprop_cli.data.files.paths import SUFFIXES, inner_name, missing, reading
 from backprop_cli.data.files.text import encode, read_text, tokens_of
+from backprop_cli.data.files.unseen import Unseen
 from backprop_cli.data.idx import read_idx
 from backprop_cli.data.input_tables import Kept, arrow_table, file_table
 from backprop_cli.data.schema import TEXT, Schema

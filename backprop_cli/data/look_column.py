@@ -10,9 +10,8 @@ import numpy as np
 
 from backprop_cli.data.files.layout import UNNAMED, Layout
 from backprop_cli.data.files.table import MAX_CATEGORIES
-from backprop_cli.data.files.values import looks_like_numbers
+from backprop_cli.data.files.values import BOOLEANS, looks_like_numbers
 
-BOOLEANS = ({"yes", "no"}, {"true", "false"}, {"y", "n"}, {"t", "f"}, {"ja", "nein"}, {"on", "off"}, {"oui", "non"})
 EXAMPLES = 3
 _FEWEST = 10  # rows from which on distinct values tell something
 _WORDS = 4  # words a value from which on a column is text
@@ -67,7 +66,7 @@ def column_of(name: str, raw: Any, values: Any, layout: Layout, categorical: boo
         if _numbers_rows(values, known):
             kind = "id"
             notes.append("numbers the rows: leave it out")
-    elif len(counts) == 2 and {text.strip().lower() for text in texts} in BOOLEANS:
+    elif len(counts) == 2 and {text.strip().lower() for text in texts} in map(set, BOOLEANS):
         kind = "boolean"
     elif sum(len(text.split()) for text in texts) > _WORDS * len(texts):
         kind = "text"

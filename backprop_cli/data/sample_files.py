@@ -14,14 +14,14 @@ def names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.npz"))
 
 
-def text_names() -> list[str]:
-    """The samples of text that ship, sorted."""
-    return sorted(path.stem for path in FOLDER.glob("*.txt"))
+def file_names() -> list[str]:
+    """The texts and tables that ship, which source files reads, sorted."""
+    return sorted(path.stem for end in ("txt", "csv") for path in FOLDER.glob(f"*.{end}"))
 
 
 def sample_path(name: str) -> Path:
     """The file of a sample. Raises UnknownNameError with the nearest name."""
-    for path in (FOLDER / f"{name}.npz", FOLDER / f"{name}.txt"):
+    for path in (FOLDER / f"{name}{end}" for end in (".npz", ".txt", ".csv")):
         if path.is_file():
             return path
-    raise UnknownNameError(f"unknown sample {name!r}; {expected(name, names() + text_names())}")
+    raise UnknownNameError(f"unknown sample {name!r}; {expected(name, names() + file_names())}")

@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from backprop_cli.data.files.matrix import Unseen
+from backprop_cli.data.files.unseen import Unseen
 from backprop_cli.data.inputs import Rows, rows_of
 from backprop_cli.data.schema import Schema
 from backprop_cli.errors import DataError

@@ -36,9 +36,16 @@ class Transform(Component):
 
     augments: ClassVar[bool] = False
     always: ClassVar[bool] = False  # augments, and outside training runs without a generator
+    spares_codes: ClassVar[bool] = False  # leaves the columns in `codes` as they are
     mixes: ClassVar[bool] = False  # makes rows of several
     onnx_exact: ClassVar[bool] = False  # `onnx` takes x in its own type; else x is made float32 where y is
     in_place: ClassVar[bool] = False  # `apply` works when `out` is the memory of x itself
+
+    codes: Sequence[int] = slot()  # columns of x that hold codes of categories; whoever loads the data says it
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.codes = ()
 
     def know(self, classes: Sequence[str] | None) -> None:
         """Hear, before `fit`, what the class ids of y stand for; None where y holds values."""

@@ -17,7 +17,7 @@ from backprop_cli.config.part import part
 from backprop_cli.config.schema import Options
 from backprop_cli.data.batches import Batches
 from backprop_cli.data.dataset import Split
-from backprop_cli.data.files.matrix import Unseen
+from backprop_cli.data.files.unseen import Unseen
 from backprop_cli.data.inputs import Rows, read_inputs, rows_of
 from backprop_cli.data.pipeline import load_transforms_state, network_input, transforms_state
 from backprop_cli.data.schema import TEXT
@@ -25,6 +25,7 @@ from backprop_cli.data.source import Source
 from backprop_cli.data.transform import Transform
 from backprop_cli.engine import kernels
 from backprop_cli.engine.arrays import Array
+from backprop_cli.engine.column_reader import tell_columns
 from backprop_cli.engine.graph import Network
 from backprop_cli.engine.losses.base import Loss
 from backprop_cli.engine.metrics.base import Metric, tell
@@ -94,6 +95,7 @@ class Model:
         shape, seen = network_input(transforms, said.data.shape, dtype, np.dtype(said.dtype))
         expander = Expander(shape)
         expander.expand(layers)
+        tell_columns(expander.nodes, said.data.table.codes() if said.data.table else {}, said.data.features or [])
         options.setdefault("kernels", kernels.best())
         integers = seen.kind in "iu"
         network = Network(expander.nodes, shape, loss, dtype=said.dtype, integer_input=integers, most=most, **options)

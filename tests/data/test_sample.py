@@ -7,7 +7,7 @@ import pytest
 
 from backprop_cli import registry
 from backprop_cli.data.sample import Sample, names
-from backprop_cli.data.sample_files import FOLDER, sample_path, text_names
+from backprop_cli.data.sample_files import FOLDER, file_names, sample_path
 from backprop_cli.errors import DataError, UnknownNameError
 
 HERE = Path()
@@ -68,7 +68,7 @@ def test_default_splits_are_stratified(name: str) -> None:
 
 def test_every_sample_is_named_in_the_readme() -> None:
     readme = (FOLDER / "README.md").read_text(encoding="utf-8")
-    for name in names() + text_names():
+    for name in names() + file_names():
         assert f"`{sample_path(name).name}`" in readme
 
 

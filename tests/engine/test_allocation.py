@@ -10,15 +10,16 @@ from tests.engine.conftest import network_around
 
 ACTIVATION = 2**20  # bytes of the smallest of a layer's inputs and outputs
 ALLOWED = ACTIVATION // 2  # NumPy's casting buffers, 64 KiB an operand, and per-channel vectors
-WIDE = {"output_dim": 64}  # of an embedding, so that an activation is larger than the ids, which are sorted
+#: of embeddings, so that an activation is larger than the ids, which are sorted
+WIDE = {"embedding": {"output_dim": 64}, "category_embedding": {"dimension": 64}}
 
 
 def test_a_step_allocates_no_activation(layer_example: tuple[str, dict[str, Any]]) -> None:
     name, example = layer_example
-    if name == "embedding":
-        example = example | {"options": example["options"] | WIDE}
+    if name in WIDE:
+        example = example | {"options": example["options"] | WIDE[name]}
     one, _, _ = network_around(name, example, 1)
-    shapes = [one.output_shape] if name == "embedding" else [one.output_shape, *one.nodes[-1].input_shapes]
+    shapes = [one.output_shape] if name in WIDE else [one.output_shape, *one.nodes[-1].input_shapes]
     batch = ACTIVATION // (8 * min(prod(shape) for shape in shapes))
     network, x, r = network_around(name, example, batch)
 

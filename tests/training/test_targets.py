@@ -186,7 +186,7 @@ def test_ordered_classes_keep_their_order(tmp_path: Path) -> None:
     )
     assert load(run.path).classes == order
     assert evaluate_run(run)["classes"] == order
-    with pytest.raises(DataError, match="row 21: label 'high' is none of the classes low, mid"):
+    with pytest.raises(DataError, match=r"row 21: label 'high' is none of dataset\.classes: low, mid"):
         trained(path, tmp_path / "no", layers, "rps", target="y", classes=order[:2])
     with pytest.raises(DataError, match="orders labels, and the target is a number"):
         trained(path, tmp_path / "no", layers, "rps", target="x", classes=order)

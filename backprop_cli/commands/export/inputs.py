@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop_cli.commands.export import plans
 from backprop_cli.commands.export.graph import Graph, Size
 from backprop_cli.data.files.matrix import Columns
 from backprop_cli.data.schema import Schema
@@ -57,7 +58,7 @@ def enter(
         kind = "int64"
     elif dtype == np.float64 and _far(steps):
         kind = "float64"
-    if data.table is not None and not data.table.text and data.table.categories:
+    if data.table is not None and not data.table.text and (data.table.categories or data.table.plans):
         return _columns(graph, data.table, kind)
     x = graph.input(INPUT, kind)
     inputs = Inputs(x, [Value(INPUT, kind, list(shape))])
@@ -75,8 +76,15 @@ def _columns(graph: Graph, table: Columns, kind: Kind) -> Inputs:
     """Every column by its name, numbers as they are, texts as codes or one-hot; as `data.files.matrix` has it."""
     inputs = Inputs("", [])
     parts = []
+    plans.check(table.plans)
     for name in table.features:
         graph.scope = f"column_{name}"
+        if name in table.plans:
+            plan = table.plans[name]
+            own = "text" if plan.is_text else "float32" if kind == "int64" else kind
+            inputs.values.append(Value(name, own, [1]))
+            parts += plans.planned(graph, graph.input(name, own), plan, "float32" if kind == "int64" else kind)
+            continue
         known = table.categories.get(name)
         if known is None:
             kind_here: Kind = "float32" if kind == "int64" else kind

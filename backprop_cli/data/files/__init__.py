@@ -16,6 +16,7 @@ from pydantic import AfterValidator
 from backprop_cli.data.dataset import Dataset
 from backprop_cli.data.files.deal import problems
 from backprop_cli.data.files.paths import column_or_file, find, format_of
+from backprop_cli.data.files.plan import ColumnOptions
 from backprop_cli.data.shares import WrittenOrFile, is_file
 from backprop_cli.data.source import Source, source
 from backprop_cli.errors import DataError
@@ -35,8 +36,8 @@ TABLES = ("csv", "tsv", "parquet", "feather", "jsonl", "xlsx", "sqlite", "duckdb
 LAYOUT = ("delimiter", "header", "encoding", "decimal", "thousands", "na_values", "skip_rows", "dates", "query")
 _FOLDED = ("folds", "fold", "split_seed", "stratify")
 _OF_TABLES = (
-    *("target", "task", "classes", "sample_weight", "features", "categorical", "categories", "text", "missing"),
-    *("exclude", "group", "time", "split_column", *_FOLDED, *LAYOUT),
+    *("target", "task", "classes", "sample_weight", "features", "categorical", "categories", "columns", "text"),
+    *("missing", "exclude", "group", "time", "split_column", *_FOLDED, *LAYOUT),
 )
 #: which options mean something for what
 _MEANT = {
@@ -139,10 +140,13 @@ class Files(Source):
         Literal["one_hot", "integer"],
         Doc("categories as one-hot columns, or as integer codes 0, 1, … for an embedding"),
     ] = "one_hot"
+    columns: Annotated[
+        dict[str, ColumnOptions], Doc("what single columns become, by name: {age: {missing: median, flag: true}}")
+    ] = field(default_factory=dict)
     text: Annotated[str | None, Doc("one column of free text, for the transform `tokenize`")] = None
     missing: Annotated[
-        Literal["error", "mean", "drop"],
-        Doc("a gap is an error, or becomes the training split's mean (most frequent category), or its row goes"),
+        Literal["error", "mean", "median", "drop"],
+        Doc("a gap is an error, becomes the training split's mean or median (most frequent category), or its row goes"),
     ] = "error"
     exclude: Annotated[list[str] | None, Doc("columns that are no features")] = None
     header: Annotated[
@@ -185,6 +189,9 @@ class Files(Source):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.columns = {
+            name: ColumnOptions(**each) if isinstance(each, Mapping) else each for name, each in self.columns.items()
+        }
         if self.encoding in ("one_hot", "integer"):  # what `categories` was called
             self.categories, self.encoding = "integer" if self.encoding == "integer" else "one_hot", None
         classes = self.classes or []

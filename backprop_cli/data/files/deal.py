@@ -41,6 +41,13 @@ class Deal:
     order: Array
     slices: Mapping[str, Any] | None
 
+    def rows(self, split: str, base: str = "train") -> Array:
+        """The numbers of the rows of a split; of the first one where there is none of that name."""
+        sizes = {base: len(self.order)}
+        resolved = splits.resolve(self.slices or splits.default(sizes), sizes)
+        parts = resolved.get(split) or next(iter(resolved.values()))
+        return np.concatenate([self.order[part.start : part.stop] for part in parts])
+
 
 def problems(options: Dealing) -> Iterator[str]:
     """What is wrong with the options that say how rows are dealt, whatever the data."""

@@ -50,7 +50,10 @@ def check_seen(parts: Mapping[str, Split], classes: list[str] | None) -> None:
 
 
 def encode(
-    parts: Mapping[str, Array], place: Mapping[str, str], classes: list[str] | None = None
+    parts: Mapping[str, Array],
+    place: Mapping[str, str],
+    classes: list[str] | None = None,
+    whose: str = "the classes that the model has learnt",
 ) -> tuple[dict[str, Array], list[str]]:
     """Class ids of every part and the class names, sorted; `place` names a part in messages.
 
@@ -59,7 +62,7 @@ def encode(
     Raises DataError for a label that is not among them, with the row counted from 1.
     """
     if classes is not None:
-        return {name: _ids(values, classes, place[name]) for name, values in parts.items()}, classes
+        return {name: _ids(values, classes, place[name], whose) for name, values in parts.items()}, classes
     first = "train" if "train" in parts else next(iter(parts))
     known = np.unique(parts[first])
     ids: dict[str, Array] = {}
@@ -93,8 +96,8 @@ def _alike(values: Array, known: Array) -> tuple[Array, Array]:
     return values, unlike
 
 
-def _ids(values: Array, classes: list[str], place: str) -> Array:
-    """The place of each label among the classes of a model. Raises DataError."""
+def _ids(values: Array, classes: list[str], place: str, whose: str) -> Array:
+    """The place of each label among given classes. Raises DataError."""
     labels, rows = np.unique(values, return_inverse=True)
     known = {name: i for i, name in enumerate(classes)}
     ids = np.array([known.get(label_text(label), -1) for label in labels.tolist()], np.int64)[rows]
@@ -102,7 +105,6 @@ def _ids(values: Array, classes: list[str], place: str) -> Array:
     if len(unseen):
         row = int(unseen[0])
         raise DataError(
-            f"{place}, row {row + 1}: label {label_text(values[row])!r} is none of the classes "
-            f"{', '.join(classes[:20])}"
+            f"{place}, row {row + 1}: label {label_text(values[row])!r} is none of {whose}: {', '.join(classes[:20])}"
         )
     return ids

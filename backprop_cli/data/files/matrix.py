@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,15 @@ from typing import Any
 import numpy as np
 
 from backprop_cli.data.arrays import Array
+from backprop_cli.data.files.features import encode
 from backprop_cli.data.files.layout import Layout
+from backprop_cli.data.files.plan import Plan
+from backprop_cli.data.files.unseen import Unseen
 from backprop_cli.data.files.values import refuse_words
 from backprop_cli.errors import DataError
 
+MIDDLES: dict[str, Callable[[Array], Any]] = {"mean": np.mean, "median": np.median}
 _BLOCK_ROWS = 4096
-EXAMPLES = 3  # categories shown in a note
 
 
 @dataclass
@@ -30,13 +32,51 @@ class Columns:
     missing: str = "error"
     categories: dict[str, list[str]] = field(default_factory=dict)
     fill: dict[str, float | str] = field(default_factory=dict)  # what stands in for missing values
+    plans: dict[str, Plan] = field(default_factory=dict)  # of the columns that the config says more about
 
     def names(self) -> list[str]:
         """The name of each column of x."""
-        if self.encoding == "integer":
-            return list(self.features)
-        wide = {name: [f"{name}={each}" for each in known] for name, known in self.categories.items()}
-        return [column for name in self.features for column in wide.get(name, [name])]
+        return [column for name in self.features for column in self._names(name)]
+
+    def _names(self, name: str) -> list[str]:
+        if name in self.plans:
+            return self.plans[name].names(name)
+        if name in self.categories and self.encoding == "one_hot":
+            return [f"{name}={each}" for each in self.categories[name]]
+        return [name]
+
+    def codes(self) -> dict[int, int]:
+        """The columns of x that hold codes for a category_embedding, with how many different ones each has."""
+        found, at = {}, 0
+        for name in self.features:
+            if name in self.plans and self.plans[name].codes:
+                found[at] = self.plans[name].codes
+            at += len(self._names(name))
+        return found
+
+    @property
+    def texts(self) -> list[str]:
+        """The columns that are read as text, whatever they look like."""
+        own = [name for name, plan in self.plans.items() if plan.is_text]
+        return [self.text] if self.text else [*self.categories, *own]
+
+    def fills(self, name: str) -> bool:
+        """Whether a gap in this feature gets a value."""
+        return self.plans[name].fills if name in self.plans else self.missing in MIDDLES
+
+    def drops(self, name: str) -> bool:
+        """Whether a gap in this column drops its row."""
+        return (self.plans[name].missing if name in self.plans else self.missing) == "drop"
+
+    def told(self) -> dict[str, str]:
+        """What was learnt for each feature, in words."""
+        found = {name: plan.told() for name, plan in self.plans.items()}
+        for name, known in self.categories.items():
+            shown = ", ".join(known[:6]) + (", …" if len(known) > 6 else "")
+            found[name] = f"category, {self.encoding}; {len(known)} categories ({shown})"
+        for name, value in self.fill.items():
+            found[name] = f"{found[name]}; gaps become {value}" if name in found else f"number; gaps become {value}"
+        return {name: found[name] for name in self.features if name in found}
 
     @property
     def needed(self) -> list[str]:
@@ -46,77 +86,22 @@ class Columns:
     @property
     def integers(self) -> bool:
         """Whether x is nothing but category codes."""
-        return self.encoding == "integer" and set(self.features) == set(self.categories)
+        return self.encoding == "integer" and set(self.features) == set(self.categories) and not self.plans
 
 
-def without_gaps(table: Any, columns: Columns, targets: Sequence[str], path: Path) -> Any:
-    """The table without rows that lack what may not be missing, and without spaces around labels and categories.
-    Raises DataError that names the first row that lacks something."""
-    table = _trimmed(table, columns.text)
-    may_lack = set(columns.features) if columns.missing == "mean" else set()
-    lacking = [name for name in table.column_names if table[name].null_count and name not in may_lack]
-    if not lacking:
-        return table
-    import pyarrow.compute as pc
-
-    keep = None
-    for name in lacking:
-        column = table[name]
-        if columns.missing != "drop":
-            row = pc.index(pc.is_null(column), True).as_py() + 1
-            role = "the target" if name in targets else "a feature"
-            advice = "missing: drop" if name in targets else "missing: mean or missing: drop"
-            marks = f"; {', '.join(columns.layout.na_values)} is read as none" if columns.layout.na_values else ""
-            raise DataError(
-                f"{path}, row {row}, column {name!r}: no value ({role}; {column.null_count} rows lack it{marks}); "
-                f"fill it in or set dataset.{advice}"
-            )
-        keep = pc.is_valid(column) if keep is None else pc.and_(keep, pc.is_valid(column))
-    table = table.filter(keep)
-    if not len(table):
-        raise DataError(f"{path}: every row lacks a value, and missing: drop leaves none")
-    return table
-
-
-def _trimmed(table: Any, free: str | None) -> Any:
-    """`yes ` is `yes`, and nothing but spaces is nothing; free text stays as it is."""
-    for i, name in enumerate(table.column_names):
-        if name != free and str(table[name].type) in ("string", "large_string"):
-            import pyarrow.compute as pc
-
-            trimmed = pc.utf8_trim_whitespace(table[name])
-            table = table.set_column(i, name, pc.if_else(pc.equal(trimmed, ""), None, trimmed))
-    return table
-
-
-class Unseen:
-    """Categories met that a model has not learnt. In one-hot columns they are none of the known ones: all zeros."""
-
-    def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()  # values by column
-        self.examples: dict[str, list[str]] = {}
-
-    def add(self, name: str, values: Sequence[str]) -> None:
-        """Note values of a column. A few examples are kept, however many come."""
-        self.counts[name] += len(values)
-        shown = self.examples.setdefault(name, [])
-        shown += [each for each in dict.fromkeys(values) if each not in shown][: EXAMPLES + 1 - len(shown)]
-
-    def notes(self, place: str) -> list[str]:
-        """A sentence about each column that has some."""
-        return [
-            f"{place}, column {name!r}: {count:,} {'value' if count == 1 else 'values'} in categories that the model "
-            f"has not learnt ({', '.join(map(repr, self.examples[name][:EXAMPLES]))}"
-            f"{', …' if len(self.examples[name]) > EXAMPLES else ''}): read as none of the known ones"
-            for name, count in self.counts.items()
-        ]
-
-
-def matrix(table: Any, columns: Columns, place: str, order: Array | None = None, unseen: Unseen | None = None) -> Array:
+def matrix(
+    table: Any,
+    columns: Columns,
+    place: str,
+    order: Array | None = None,
+    unseen: Unseen | None = None,
+    own: Mapping[str, tuple[Array, Array]] | None = None,
+) -> Array:
     """x (N, F) of a table, rows in the given order; text as (N,) bytes. Raises DataError.
 
-    Missing numbers are NaN where `missing: mean` will fill them. Categories that are not among the known ones go to
-    `unseen`; without it, and in columns of integer codes, they are an error.
+    Missing numbers are NaN where they will be filled. Categories that are not among the known ones go to `unseen`;
+    without it, and in columns of integer codes, they are an error. `own` are (rows, values) of columns in which these
+    rows have values of their own.
     """
     if columns.text:
         texts = [(each or "").encode() for each in table[columns.text].to_pylist()]
@@ -127,8 +112,16 @@ def matrix(table: Any, columns: Columns, place: str, order: Array | None = None,
     x = np.zeros((len(table), len(columns.names())), np.int64 if columns.integers else np.float64)
     order = np.arange(len(x)) if order is None else order
     one_hot = columns.encoding == "one_hot"
-    read = []
+    read: list[tuple[Array, int]] = []
     for name in columns.features:
+        if name in columns.plans:
+            for each in encode(columns.plans[name], table[name], name, place, unseen):
+                read.append(each if isinstance(each, tuple) else (each, 0))
+            if own and name in own:
+                of_rows, mine = own[name]
+                read[-1 - columns.plans[name].flag][0][of_rows] = mine
+            table = table.drop_columns([name])
+            continue
         known = columns.categories.get(name)
         values = (
             _numbers(table[name], name, columns, place)
@@ -146,6 +139,9 @@ def matrix(table: Any, columns: Columns, place: str, order: Array | None = None,
                 codes = values[rows]
                 known_rows = np.flatnonzero(codes >= 0)  # −1 is a category that no column stands for
                 block[known_rows, at + codes[known_rows]] = 1
+            elif values.ndim == 2:
+                width = values.shape[1]
+                block[:, at : at + width] = values[rows]
             else:
                 block[:, at] = values[rows]
             at += width or 1
@@ -168,7 +164,7 @@ def _numbers(column: Any, name: str, columns: Columns, place: str) -> Array:
     with np.errstate(invalid="ignore"):
         suspicious = not np.isfinite(values.sum())
     if suspicious:
-        gaps = np.asarray(column.is_null()) if columns.missing == "mean" else np.zeros(len(values), bool)
+        gaps = np.asarray(column.is_null()) if columns.missing in MIDDLES else np.zeros(len(values), bool)
         wrong = np.flatnonzero(~np.isfinite(values) & ~gaps)
         if len(wrong):
             row = int(wrong[0])
@@ -210,18 +206,3 @@ def _codes(column: Any, name: str, columns: Columns, place: str, unseen: Unseen 
         )
     codes: Array = ids.astype(np.int32)
     return codes
-
-
-def learn_means(columns: Columns, train: Array) -> None:
-    """The training split's mean of each column of numbers; 0 for one without any."""
-    for i, name in enumerate(columns.names()):
-        if name in columns.features and name not in columns.categories:
-            known = train[:, i][~np.isnan(train[:, i])]
-            columns.fill[name] = float(known.mean()) if len(known) else 0.0
-
-
-def fill_gaps(columns: Columns, x: Array) -> None:
-    """Put what was learned where numbers are missing."""
-    for i, name in enumerate(columns.names()):
-        if name in columns.fill and name not in columns.categories:
-            np.copyto(x[:, i], columns.fill[name], where=np.isnan(x[:, i]))

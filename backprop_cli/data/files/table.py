@@ -19,10 +19,14 @@ from backprop_cli.data.dataset import Dataset
 from backprop_cli.data.duplicates import across
 from backprop_cli.data.files.columns import column_names, first_rows, read_columns, require
 from backprop_cli.data.files.deal import deal
+from backprop_cli.data.files.features import learn
+from backprop_cli.data.files.gaps import fill_gaps, learn_means, without_gaps
 from backprop_cli.data.files.keys import Keys, check_apart, codes, moments, split_names
 from backprop_cli.data.files.labels import MAX_INTEGER_CLASSES, are_classes, check_seen, encode, task_of
 from backprop_cli.data.files.layout import MISSING, UNNAMED, Layout, fitting, guess, said
-from backprop_cli.data.files.matrix import Columns, Unseen, fill_gaps, learn_means, matrix, without_gaps
+from backprop_cli.data.files.matrix import MIDDLES, Columns, matrix
+from backprop_cli.data.files.plan import Plan, kind_of, planned, problems
+from backprop_cli.data.files.unseen import Unseen
 from backprop_cli.data.files.values import refuse_numbers
 from backprop_cli.data.files.weights import weight_of
 from backprop_cli.errors import DataError
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
     from backprop_cli.data.schema import Schema
 
 BESIDE = ("sample_weight", "group", "time", "split_column")  # options that name a column which is no feature
+_ROW = "\0row"  # a column that no file has
 MAX_CATEGORIES = 100  # a text column with more is a name or a number, unless it is listed
 _CODE = re.compile(r"0\d+")
 _FEWEST_NUMBERED = 10  # rows from which on 1, 2, 3, … is no coincidence
@@ -66,9 +71,13 @@ def load_tables(
         columns = _choose(options, layout, paths[first], targets, notes)
     beside = [*targets, *_beside(options)]
     coded = _coded(options, layout, paths[first], targets, known)
-    tables = {first: without_gaps(_read(columns, paths[first], beside, coded), columns, targets, paths[first])}
+    table = _read(columns, paths[first], beside, [*coded, *_as_text(options)])
     if known is None:
-        _learn_categories(columns, options.categorical, tables[first], paths[first])
+        columns.plans = _plans(options, columns, table)
+    tables, numbers = {}, dict[str, Array]()
+    tables[first], numbers[first] = _complete(table, columns, targets, paths[first])
+    del table
+    if known is None:
         if not options.features:
             notes += _numbering(tables[first], columns.features, paths[first])
         if options.task != "classification" and not coded:
@@ -78,13 +87,15 @@ def load_tables(
     for name, path in paths.items():
         if name != first:
             own = replace(columns, layout=fitting(path, form, layout, [*columns.needed, *targets]))
-            tables[name] = without_gaps(_read(own, path, beside, texts), columns, targets, path)
+            table = _read(own, path, beside, texts)
+            tables[name], numbers[name] = _complete(table, columns, targets, path)
 
     raw = {name: _targets(table, targets) for name, table in tables.items()}
     classes = None
     if len(targets) == 1 and are_classes(raw[first], options.task or task_of(known)):
         place = {name: str(path) for name, path in paths.items()}
-        y, classes = encode(raw, place, known.classes if known else options.classes)
+        listed, whose = (known.classes, {}) if known else (options.classes, {"whose": "dataset.classes"})
+        y, classes = encode(raw, place, listed, **whose)
     else:
         y = {name: _values(each, targets, paths[name]) for name, each in raw.items()}
     if options.classes is not None and classes is None:
@@ -94,7 +105,7 @@ def load_tables(
         for name, table in tables.items()
         if options.sample_weight
     }
-    dealt = None
+    dealt, in_file = None, y[first]
     if len(paths) == 1:
         keys = _keys(options, tables[first], str(paths[first]))
         (target,) = y.values()
@@ -106,16 +117,21 @@ def load_tables(
         groups = {name: table[options.group].unique().to_pylist() for name, table in tables.items()}
         check_apart(groups, options.group)
     x: dict[str, Array] = {}
-    unseen = Unseen() if known else None
+    unseen, mine = Unseen(), dict[str, tuple[Array, Array]]()
+    if known is None:
+        train = dealt.rows("train") if dealt else np.arange(len(tables[first]))
+        columns.categories = _learn_categories(columns, options.categorical, tables[first], train, paths[first])
+        mine = _learn_plans(columns, tables[first], train, in_file, classes, targets, seed, paths[first])
     for name in list(tables):
         order = dealt.order if dealt else None
-        x[name] = matrix(tables.pop(name), columns, str(paths[name]), order, unseen)
-    numbers = {name: dealt.order if dealt else np.arange(len(each)) for name, each in x.items()}
+        x[name] = matrix(tables.pop(name), columns, str(paths[name]), order, unseen, mine if name == first else None)
+    if dealt is not None:
+        numbers[first] = numbers[first][dealt.order]
     parts = splits.cut(x, y, slices, weights=weights or None, rows=numbers)
     if known is None:
         check_seen(parts, classes)
         notes += across(parts)
-    if columns.missing == "mean":
+    if columns.missing in MIDDLES:
         if known is None:
             learn_means(columns, (parts.get("train") or next(iter(parts.values()))).x)
         for part in parts.values():
@@ -130,7 +146,7 @@ def load_tables(
         targets=targets,
         table=columns,
         weight=options.sample_weight,
-        notes=[*notes, *(unseen.notes(paths[first].name) if unseen else [])],
+        notes=[*notes, *unseen.notes(paths[first].name, "the model" if known else "the training split")],
     )
 
 
@@ -186,8 +202,25 @@ def _choose(options: Files, layout: Layout, path: Path, targets: Sequence[str], 
     idle = next((name for name in options.categorical if name not in features), None)
     if idle is not None:
         raise DataError(f"{path}: column {idle!r} of dataset.categorical is no feature; remove it there")
+    wrong = list(problems(options.columns, names, features))
+    if wrong:
+        error = DataError("\n".join(f"{path}: {each}" for each in wrong))
+        error.exit_code = 2
+        raise error
     categories: dict[str, list[str]] = {name: [] for name in options.categorical}
     return Columns(layout, features, None, options.categories, options.missing, categories)
+
+
+def _complete(table: Any, columns: Columns, targets: Sequence[str], path: Path) -> tuple[Any, Array]:
+    """The table without rows that lack what may not be missing, and the numbers of its rows in the file. Raises
+    DataError."""
+    import pyarrow as pa
+
+    numbers = np.arange(len(table))
+    if not any(columns.drops(name) for name in table.column_names):
+        return without_gaps(table, columns, targets, path), numbers
+    kept = without_gaps(table.append_column(_ROW, pa.array(numbers)), columns, targets, path)
+    return kept.drop_columns([_ROW]), kept[_ROW].to_numpy()
 
 
 def _beside(options: Files) -> list[str]:
@@ -216,6 +249,51 @@ def _read(columns: Columns, path: Path, targets: Sequence[str], texts: Sequence[
     require(path, names, [*columns.needed, *targets], "needed")
     texts = [*([columns.text] if columns.text else columns.categories), *texts]
     return read_columns(path, columns.layout, names, [*columns.needed, *targets], texts)
+
+
+def _as_text(options: Files) -> list[str]:
+    """The columns that the config calls categories or text, to be read as they are written."""
+    return [
+        name
+        for name, each in options.columns.items()
+        if each.type in ("category", "boolean", "text")
+        or (each.type is None and (each.encoding or each.rare or each.unseen))
+    ]
+
+
+def _plans(options: Files, columns: Columns, table: Any) -> dict[str, Plan]:
+    """The plans of the columns that the config says more about, before anything is learnt."""
+    found = {}
+    for name, each in options.columns.items():
+        categories = options.categories
+        found[name] = planned(each, kind_of(table[name], each), options.missing, categories)
+        columns.categories.pop(name, None)
+    return found
+
+
+def _learn_plans(
+    columns: Columns,
+    table: Any,
+    train: Array,
+    y: Array,
+    classes: list[str] | None,
+    targets: Sequence[str],
+    seed: int,
+    path: Path,
+) -> dict[str, tuple[Array, Array]]:
+    """Settle the plans from the training rows; of columns in which these have values of their own, rows and values."""
+    names = list(targets)
+    goal = y[train].reshape(len(train), -1).astype(np.float64)
+    if classes:
+        names = classes[1:] if len(classes) == 2 else classes
+        goal = (y[train][:, None] == np.arange(len(classes) - len(names), len(classes))).astype(np.float64)
+    found = {}
+    for name, plan in columns.plans.items():
+        plan.targets = names if plan.encoding == "target" and plan.type == "category" else []
+        mine = learn(plan, table[name], name, str(path), train, goal, seed)
+        if mine is not None:
+            found[name] = (train, mine)
+    return found
 
 
 def _is_text(kind: Any) -> bool:
@@ -263,15 +341,18 @@ def _check_targets(
                 )
 
 
-def _learn_categories(columns: Columns, listed: Sequence[str], table: Any, path: Path) -> None:
-    """The categories of the first table's text columns, sorted, and their most frequent one."""
+def _learn_categories(
+    columns: Columns, listed: Sequence[str], table: Any, train: Array, path: Path
+) -> dict[str, list[str]]:
+    """The categories of the training rows' text columns, sorted; their most frequent one goes to `fill`."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    found: dict[str, list[str]] = {}
     for name in columns.features:
-        if name not in listed and not _is_text(table[name].type):
+        if name in columns.plans or (name not in listed and not _is_text(table[name].type)):
             continue
-        counts = pc.value_counts(table[name].cast(pa.string()))
+        counts = pc.value_counts(table[name].take(train).cast(pa.string()))
         counted = {each["values"]: each["counts"] for each in counts.to_pylist() if each["values"] is not None}
         if name not in listed:
             refuse_numbers(counted, table[name], name, path, columns.layout)
@@ -279,11 +360,12 @@ def _learn_categories(columns: Columns, listed: Sequence[str], table: Any, path:
             shown = ", ".join(repr(each) for each in sorted(counted)[:3])
             raise DataError(
                 f"{path}: text column {name!r} has {len(counted)} different values ({shown}, …); leave it out of "
-                "dataset.features, or list it under dataset.categorical"
+                "dataset.features, list it under dataset.categorical, or set dataset.columns: {{{name}: {{rare: 10}}}}"
             )
-        columns.categories[name] = sorted(counted)
-        if columns.missing == "mean" and counted:
+        found[name] = sorted(counted)
+        if columns.missing in MIDDLES and counted:
             columns.fill[name] = max(counted, key=lambda each: (counted[each], each))
+    return found
 
 
 def _targets(table: Any, targets: Sequence[str]) -> Array:

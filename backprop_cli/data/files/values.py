@@ -10,6 +10,10 @@ from typing import Any
 from backprop_cli.data.files.layout import MARKERS, MISSING, Layout, plain_number, possible_dates
 from backprop_cli.errors import DataError
 
+#: words for no and yes
+BOOLEANS = (
+    ("no", "yes"), ("false", "true"), ("n", "y"), ("f", "t"), ("nein", "ja"), ("off", "on"), ("non", "oui"), ("0", "1"),
+)  # fmt: skip
 _SIGNS = "€$£¥₹₽¢"
 _DECORATED = re.compile(
     rf"[+\-−(]?\s*[{_SIGNS}]?\s*[+\-−]?(\d[\d.,'’_ \u00a0\u202f]*|[.,]\d+)([eE][+-]?\d+)?\s*[%‰{_SIGNS})]*"
@@ -97,7 +101,10 @@ def days(column: Any, form: str | None, path: Path, name: str) -> Any:
             )
         column, kind = moments, moments.type
     elif pa.types.is_string(kind) and _is_iso(column):
-        column, kind = pc.strptime(column, format="%Y-%m-%d", unit="s", error_is_null=True), pa.timestamp("s")
+        try:
+            column, kind = column.cast(pa.timestamp("s")), pa.timestamp("s")
+        except pa.ArrowInvalid:  # 2024-02-30
+            return column
     if not (pa.types.is_date(kind) or pa.types.is_timestamp(kind)):
         return column
     moments = column.cast(pa.timestamp("us", getattr(kind, "tz", None))).cast(pa.int64())
@@ -105,10 +112,11 @@ def days(column: Any, form: str | None, path: Path, name: str) -> Any:
 
 
 def _is_iso(column: Any) -> bool:
-    """Whether text is dates such as 2024-01-31, which Arrow knows in a CSV, but not where columns have types."""
+    """Whether text is dates such as 2024-01-31 or 2024-01-31 09:30, which Arrow knows in a CSV, but not where columns
+    have types."""
     import pyarrow.compute as pc
 
-    iso = r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$"
+    iso = r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])([T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?)?$"
     parts = (column.slice(0, _PEEK), column)
     return column.null_count < len(column) and all(
         pc.all(pc.match_substring_regex(part, iso)).as_py() for part in parts

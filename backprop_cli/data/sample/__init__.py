@@ -16,7 +16,7 @@ import numpy as np
 from backprop_cli.data import splits
 from backprop_cli.data.arrays import Array
 from backprop_cli.data.dataset import Dataset
-from backprop_cli.data.sample_files import FOLDER, names, sample_path, text_names
+from backprop_cli.data.sample_files import FOLDER, file_names, names, sample_path
 from backprop_cli.data.source import Source, source
 from backprop_cli.errors import UnknownNameError
 from backprop_cli.registry import Doc
@@ -39,7 +39,7 @@ class Sample(Source):
 
     @classmethod
     def datasets(cls) -> list[str]:
-        return names() + text_names()
+        return names() + file_names()
 
     @classmethod
     def about(cls, name: str) -> str:
@@ -51,10 +51,11 @@ class Sample(Source):
 
     def load(self, seed: int, folder: Path, known: Schema | None = None) -> Dataset:
         path = sample_path(self.name)
-        if path.suffix == ".txt":
+        if path.suffix != ".npz":
+            kind, target = ("text", "") if path.suffix == ".txt" else ("table", ", target: COLUMN")
             raise UnknownNameError(
-                f"sample {self.name!r} is a text; train on it with "
-                f"dataset: {{source: files, path: 'sample:{self.name}'}}; "
+                f"sample {self.name!r} is a {kind}; train on it with "
+                f"dataset: {{source: files, path: 'sample:{self.name}'{target}}}; "
                 f"the samples of arrays are {', '.join(names())}"
             )
         with np.load(path, allow_pickle=False) as file:

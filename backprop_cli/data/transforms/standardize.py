@@ -24,10 +24,12 @@ class Standardize(Transform):
 
     `per: channel` has one mean and std for each index of the last axis (a column of a table, a colour,
     a feature of a sequence), `position` one for each value of a row, `all` a single one.
-    The std of a constant counts as 1. Keras calls this Normalization, torchvision Normalize.
+    The std of a constant counts as 1; columns that hold codes of categories stay as they are. Keras calls this
+    Normalization, torchvision Normalize.
     """
 
     in_place: ClassVar[bool] = True
+    spares_codes: ClassVar[bool] = True
     onnx_exact: ClassVar[bool] = True
 
     per: Annotated[
@@ -70,6 +72,12 @@ class Standardize(Transform):
 
     def _learn(self, mean: Array, std: Array) -> None:
         self.learned_mean, self.learned_std = mean, np.where(std > _ROUNDING * np.abs(mean), std, 1.0)
+        for column in self.codes:
+            if self.per != "channel":
+                raise BuildError(
+                    "some columns hold codes of categories, which only per: channel spares", self.type_name
+                )
+            self.learned_mean[column], self.learned_std[column] = 0.0, 1.0
 
     def state(self) -> dict[str, Array]:
         return {"mean": self.learned_mean, "std": self.learned_std}

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from backprop_cli.commands.export.export import export
-from backprop_cli.data.files.matrix import Unseen
+from backprop_cli.data.files.unseen import Unseen
 from backprop_cli.data.inputs import rows_of
 from backprop_cli.errors import UsageError
 from tests.commands.export.conftest import near, onnx_outputs, session, untrained

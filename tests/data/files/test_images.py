@@ -190,7 +190,9 @@ def test_a_class_may_be_called_as_a_split_is(tmp_path):
 def test_what_is_passed_over_is_said(tmp_path):
     for name in ("train", "test", "unlabelled"):
         draw(tmp_path / name / "cat" / "1.png", 1)
-    assert load(tmp_path).notes == [f"{tmp_path}/unlabelled: passed over; it is no split, as test, train are"]
+    passed, twins = load(tmp_path).notes
+    assert passed == f"{tmp_path}/unlabelled: passed over; it is no split, as test, train are"
+    assert twins.startswith("1 of 1 rows of test stand in train, too")
     draw(tmp_path / "Training" / "cat" / "1.png", 1)
     with pytest.raises(DataError, match="are both the split train"):
         load(tmp_path)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from backprop_cli import registry
-from backprop_cli.data.files.matrix import Unseen
 from backprop_cli.data.files.order import dealt
+from backprop_cli.data.files.unseen import Unseen
 from backprop_cli.data.inputs import read_inputs
 from backprop_cli.data.schema import Schema
 from backprop_cli.data.settled import schema_of
@@ -223,8 +223,12 @@ def test_labels_and_categories_that_training_never_saw(tmp_path):
     write(tmp_path, "category.csv", "c,y\np,yes\nr,no\n")
     with pytest.raises(DataError, match=r"label\.csv, row 2: label 'maybe' never occurs in .*a\.csv.* no, yes"):
         load(tmp_path, target="y", splits={"train": "a.csv", "test": "label.csv"})
+    splits = {"train": "a.csv", "test": "category.csv"}
     with pytest.raises(DataError, match=r"category\.csv, row 2, column 'c': category 'r' never occurs.* p, q"):
-        load(tmp_path, target="y", splits={"train": "a.csv", "test": "category.csv"})
+        load(tmp_path, target="y", splits=splits, categories="integer")
+    said = load(tmp_path, target="y", splits=splits)
+    assert said.splits["test"].x.tolist() == [[1, 0], [0, 0]]
+    assert any("'c': 1 value in categories that the training split has not learnt ('r')" in note for note in said.notes)
     with pytest.raises(DataError, match=r"splits train and test are both .*a\.csv"):
         load(tmp_path, target="y", splits={"train": "a.csv", "test": "a.csv"})
 

@@ -25,6 +25,8 @@ CASES = {
     "scale": ({"by": 0.5, "offset": 1}, TABLE),
     "cast": ({}, TOKENS),
     "standardize": ({}, TABLE),
+    "robust_scale": ({}, TABLE),
+    "smooth_clip": ({"limit": 2}, TABLE),
     "normalize": ({"low": -1, "high": 1}, TABLE),
     "one_hot": ({"of": "input"}, TOKENS),
     "reshape": ({"shape": [-1, 3]}, IMAGES),

@@ -1,0 +1,237 @@
+"""One column of a table as columns of x: learnt from the training rows, then the same for all."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from backprop_cli.data.arrays import Array
+from backprop_cli.data.files.plan import Plan
+from backprop_cli.data.files.unseen import Unseen
+from backprop_cli.data.files.values import BOOLEANS
+from backprop_cli.errors import DataError
+from backprop_cli.seeds import generator
+
+NONE = "(missing)"  # the category that gaps are with missing: category
+QUANTILES = 1000
+FOLDS = 5  # of the training rows: with encoding: target, none of them sees its own target
+_WORD = re.compile(r"\w+")
+
+
+def learn(plan: Plan, column: Any, name: str, place: str, train: Array, y: Array, seed: int) -> Array | None:
+    """Settle a plan from the training rows of a column, and their targets y (n, K). Of `encoding: target` also what
+    stands in x for these rows (n, K), each learnt without its own fold; else None. Raises DataError."""
+    if plan.type == "text":
+        counts: Counter[str] = Counter()
+        for text in column.take(train).to_pylist():
+            counts.update({*_words(text)})
+        plan.words = [word for word, _ in sorted(counts.items(), key=lambda each: (-each[1], each[0]))[: plan.limit]]
+        if not plan.words:
+            raise DataError(f"{place}, column {name!r}: no text of the training split has a word; leave it out")
+    elif plan.is_text:
+        return _learn_categories(plan, column.take(train), name, place, y, seed)
+    else:
+        values = numbers(column, name, place, plan)[train]
+        known = values[~np.isnan(values)]
+        if plan.fills:
+            middle: dict[str, Any] = {"mean": np.mean, "median": np.median}
+            plan.fill = float(middle[plan.missing](known)) if plan.missing in middle and len(known) else 0.0
+        if plan.scale == "quantile":
+            count = max(2, min(QUANTILES, len(known)))
+            plan.knots = np.quantile(known if len(known) else np.zeros(1), np.linspace(0, 1, count)).tolist()
+        elif plan.scale != "none" and len(known):
+            plan.center, plan.spread = _spread(_log(known) if plan.scale == "log" else known, plan.scale == "robust")
+    return None
+
+
+def _spread(values: Array, robust: bool) -> tuple[float, float]:
+    """Middle and width; a width of 0 counts as 1. The quartiles of most binary columns coincide: then the range."""
+    if not robust:
+        center, spread = float(values.mean()), float(values.std())
+        return center, spread if spread > 1e-14 * abs(center) else 1.0
+    low, center, high = np.quantile(values, (0.25, 0.5, 0.75))
+    spread = float(high - low) or float(values.max() - values.min()) / 2
+    return float(center), spread or 1.0
+
+
+def _learn_categories(plan: Plan, column: Any, name: str, place: str, y: Array, seed: int) -> Array | None:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    counted = {each["values"]: each["counts"] for each in pc.value_counts(_texts(column)).to_pylist()}
+    gaps = counted.pop(None, 0)
+    if plan.type == "boolean":
+        plan.categories = _no_and_yes(sorted(counted), name, place)
+    else:
+        if plan.missing == "category" and gaps:
+            counted[NONE] = gaps
+        kept = [each for each, count in counted.items() if plan.rare is None or count >= plan.rare]
+        plan.categories = sorted(kept)
+        plan.other = plan.unseen == "other" and (plan.encoding == "integer" or plan.rare is not None)
+        if not plan.categories and not plan.other:
+            raise DataError(f"{place}, column {name!r}: no value in the training split; leave it out")
+    if plan.missing == "most_frequent" and counted:
+        plan.fill = max(counted, key=lambda each: (counted[each], each))
+    elif plan.missing == "category":
+        plan.fill = NONE
+    if plan.type == "category" and plan.encoding == "target":
+        filled = _texts(column) if plan.fill is None else pc.fill_null(_texts(column), plan.fill)
+        ids = pc.fill_null(pc.index_in(filled, pa.array(plan.categories, pa.string())), len(plan.categories)).to_numpy()
+        plan.means = _means(ids, y, len(plan.categories), plan.smooth).tolist()
+        found = np.empty_like(y, np.float64)
+        part = generator(seed, "target encoding", name).permutation(len(ids)) % FOLDS
+        for k in range(FOLDS):
+            inside = part == k
+            if inside.any() and not inside.all():
+                found[inside] = _means(ids[~inside], y[~inside], len(plan.categories), plan.smooth)[ids[inside]]
+        return found
+    return None
+
+
+def _means(ids: Array, y: Array, count: int, smooth: float) -> Array:
+    """(Σ y + s ȳ) / (n + s) of the rows of each category, and ȳ for the rest.  (count + 1, K)"""
+    overall = y.mean(axis=0)
+    rows = np.bincount(ids, minlength=count + 1)[:count, None]
+    sums = np.stack([np.bincount(ids, column, count + 1)[:count] for column in y.T], axis=1)
+    with np.errstate(invalid="ignore"):
+        means = (sums + smooth * overall) / (rows + smooth)
+    return np.concatenate([np.where(rows + smooth > 0, means, overall), overall[None]])
+
+
+def _no_and_yes(found: Sequence[str], name: str, place: str) -> list[str]:
+    """The values of no and yes among those that a column has."""
+    words = {text.strip().lower() for text in found}
+    for no, yes in BOOLEANS:
+        if words <= {no, yes}:
+            return [next((text for text in found if text.strip().lower() == word), word) for word in (no, yes)]
+    if len(found) == 2:
+        return list(found)
+    shown = ", ".join(map(repr, found[:4]))
+    raise DataError(f"{place}, column {name!r}: {shown} are {len(found)} values; a boolean has two, such as yes and no")
+
+
+def encode(plan: Plan, column: Any, name: str, place: str, unseen: Unseen | None) -> list[Array | tuple[Array, int]]:
+    """The columns of x: arrays (N,) or (N, K), or codes (N,) with how many columns they stand for, −1 for none.
+    Raises DataError."""
+    found: list[Array | tuple[Array, int]] = []
+    missing = np.asarray(column.is_null()) if plan.flag else None
+    if plan.type == "text":
+        found.append(_counted(column, plan))
+    elif plan.is_text:
+        found.append(_category(plan, column, name, place, unseen))
+    else:
+        values = numbers(column, name, place, plan)
+        if plan.fill is not None:
+            values = np.where(np.isnan(values), float(plan.fill), values)
+        found.append(_parts(values, plan.parts) if plan.parts else _scaled(values, plan))
+    if missing is not None:
+        found.append(missing.astype(np.float64))
+    return found
+
+
+def numbers(column: Any, name: str, place: str, plan: Plan) -> Array:
+    """A column of numbers or days in float64, gaps NaN. Raises DataError for the first value that is none."""
+    import pyarrow as pa
+
+    kind = column.type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        first = next((i for i, each in enumerate(column.to_pylist()) if each is not None), 0)
+        what = "a date; set dataset.dates" if plan.type == "date" else "a number; repair it, or set type: category"
+        raise DataError(f"{place}, row {first + 1}, column {name!r}: {column[first].as_py()!r} is not {what}")
+    if plan.type == "date" and pa.types.is_integer(kind):
+        raise DataError(
+            f"{place}, row 1, column {name!r}: {column[0].as_py()} is a number and no date; set type: number"
+        )
+    if not any(test(kind) for test in (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean,
+                                       pa.types.is_decimal, pa.types.is_null)):  # fmt: skip
+        raise DataError(f"{place}, column {name!r}: holds {kind}; expected numbers")
+    values: Array = column.cast(pa.float64()).to_numpy()
+    wrong = np.flatnonzero(~np.isfinite(values) & ~np.asarray(column.is_null()))
+    if len(wrong):
+        raise DataError(f"{place}, row {wrong[0] + 1}, column {name!r}: {values[wrong[0]]}, expected a finite number")
+    return values
+
+
+def _scaled(values: Array, plan: Plan) -> Array:
+    if plan.scale == "quantile":
+        knots, ranks = np.asarray(plan.knots), np.linspace(0, 1, len(plan.knots))
+        up = np.interp(values, knots, ranks)  # equal knots: the middle of their ranks, from both sides
+        return np.asarray(0.5 * (up - np.interp(-values, -knots[::-1], -ranks[::-1])))
+    if plan.scale == "none":
+        return values
+    return np.asarray(((_log(values) if plan.scale == "log" else values) - plan.center) / plan.spread)
+
+
+def _log(values: Array) -> Array:
+    return np.asarray(np.sign(values) * np.log1p(np.abs(values)))
+
+
+def _parts(days: Array, parts: Sequence[str]) -> Array:
+    """Parts of dates that are days since 1970-01-01, as (N, parts)."""
+    moments = np.rint(days * 86_400).astype("M8[s]")
+    day, month, year = (moments.astype(f"M8[{unit}]") for unit in "DMY")
+    months = month.astype(np.int64) % 12
+    each = {
+        "days": days,
+        "year": year.astype(np.int64) + 1970,
+        "quarter": months // 3 + 1,
+        "month": months + 1,
+        "day": (day - month.astype("M8[D]")).astype(np.int64) + 1,
+        "day_of_year": (day - year.astype("M8[D]")).astype(np.int64) + 1,
+        "weekday": (day.astype(np.int64) + 3) % 7,  # 1970-01-01 was a Thursday
+        "hour": (moments - day.astype("M8[s]")).astype(np.int64) // 3600,
+        "minute": (moments - day.astype("M8[s]")).astype(np.int64) // 60 % 60,
+    }
+    return np.stack([np.asarray(each[part], np.float64) for part in parts], axis=1)
+
+
+def _words(text: str | None) -> list[str]:
+    return _WORD.findall((text or "").lower())
+
+
+def _counted(column: Any, plan: Plan) -> Array:
+    places = {word: i for i, word in enumerate(plan.words)}
+    found = np.zeros((len(column), len(places)))
+    for row, text in enumerate(column.to_pylist()):
+        for word in _words(text):
+            if word in places:
+                found[row, places[word]] += 1
+    return np.log1p(found)
+
+
+def _texts(column: Any) -> Any:
+    import pyarrow as pa
+
+    return column.cast(pa.string())
+
+
+def _category(plan: Plan, column: Any, name: str, place: str, unseen: Unseen | None) -> Array | tuple[Array, int]:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    column = _texts(column)
+    if plan.fill is not None:
+        column = pc.fill_null(column, plan.fill)
+    known, rest = plan.categories, -1
+    ids = pc.index_in(column, pa.array(known, pa.string()))
+    if ids.null_count:
+        if plan.type == "boolean" or plan.unseen == "error":
+            row = pc.index(pc.is_null(ids), True).as_py()
+            remedy = "" if plan.type == "boolean" else f"; dataset.columns.{name}.unseen: other takes such, too"
+            raise DataError(
+                f"{place}, row {row + 1}, column {name!r}: category {column[row].as_py()!r} is none of the training "
+                f"split's, {', '.join(known[:20])}{remedy}"
+            )
+        rest = len(known) if plan.other else -1
+        if unseen is not None and plan.rare is None:
+            unseen.add(name, column.filter(pc.is_null(ids)).to_pylist())
+    codes: Array = pc.fill_null(ids, rest).to_numpy().astype(np.int32)
+    if plan.type == "category" and plan.encoding == "one_hot":
+        return codes, len(known) + plan.other
+    if plan.type == "category" and plan.encoding == "target":
+        return np.asarray(plan.means)[codes]  # −1 is the last: the overall mean
+    return codes.astype(np.float64)

@@ -1,0 +1,31 @@
+"""Categories that nothing has been learnt of."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+EXAMPLES = 3  # categories shown in a note
+
+
+class Unseen:
+    """Categories met that a model has not learnt. In one-hot columns they are none of the known ones: all zeros."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()  # values by column
+        self.examples: dict[str, list[str]] = {}
+
+    def add(self, name: str, values: Sequence[str]) -> None:
+        """Note values of a column. A few examples are kept, however many come."""
+        self.counts[name] += len(values)
+        shown = self.examples.setdefault(name, [])
+        shown += [each for each in dict.fromkeys(values) if each not in shown][: EXAMPLES + 1 - len(shown)]
+
+    def notes(self, place: str, who: str = "the model") -> list[str]:
+        """A sentence about each column that has some."""
+        return [
+            f"{place}, column {name!r}: {count:,} {'value' if count == 1 else 'values'} in categories that {who} "
+            f"has not learnt ({', '.join(map(repr, self.examples[name][:EXAMPLES]))}"
+            f"{', …' if len(self.examples[name]) > EXAMPLES else ''}): read as none of the known ones"
+            for name, count in self.counts.items()
+        ]
