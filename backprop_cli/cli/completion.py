@@ -3,6 +3,8 @@ importing the classes would take NumPy with it."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -17,6 +19,7 @@ PACKAGE = Path(registry.__file__).parent
 _DECORATOR = re.compile(r'^@(\w+)\(\s*((?:"\w+",?\s*)+)\)', re.MULTILINE)
 TFDS = ("cifar10", "cifar100", "emnist", "fashion_mnist", "kmnist", "mnist")
 YAML = (".yaml", ".yml")
+BREAKS = ("=", ":")  # where bash breaks words
 
 
 def names(kind: str) -> Iterator[str]:
@@ -50,21 +53,27 @@ def of_kind(*kinds: str) -> Callable[[str], list[str]]:
     return complete
 
 
+def of(*words: str) -> Callable[[str], list[str]]:
+    """Completes one of these words."""
+    return lambda incomplete: [word for word in words if word.startswith(incomplete)]
+
+
 def configs(incomplete: str) -> list[str]:
     """YAML files, the folders that may hold some, and the configs that ship."""
     if incomplete.startswith("bp:"):
         return [name for name in map("bp:{}".format, shipped_names()) if name.startswith(incomplete)]
+    found = [f"{name}/" if entry.is_dir() else name for name, entry in _entries(incomplete)
+             if entry.is_dir() or entry.name.endswith(YAML)]  # fmt: skip
+    return sorted([*found, *(["bp:"] if incomplete and "bp:".startswith(incomplete) else [])])
+
+
+def _entries(incomplete: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """What there is where a path of which this is the beginning leads, under its full name."""
     folder, _, start = incomplete.rpartition("/")
     place = Path(folder or ("/" if incomplete.startswith("/") else ".")).expanduser()
-    found = []
     for entry in os.scandir(place) if place.is_dir() else ():
         if entry.name.startswith(start) and (start or not entry.name.startswith(".")):
-            name = f"{folder}/{entry.name}" if "/" in incomplete else entry.name
-            if entry.is_dir():
-                found.append(f"{name}/")
-            elif entry.name.endswith(YAML):
-                found.append(name)
-    return sorted(found)
+            yield (f"{folder}/{entry.name}" if "/" in incomplete else entry.name), entry
 
 
 def shipped(incomplete: str) -> list[str]:
@@ -73,7 +82,10 @@ def shipped(incomplete: str) -> list[str]:
 
 
 def runs(ctx: Any, incomplete: str) -> list[str]:
-    """The runs under --runs, newest first, and `latest`."""
+    """The runs under --runs, newest first, and `latest`; after a `/`, the paths of runs."""
+    if "/" in incomplete:
+        folders = [(name, entry) for name, entry in _entries(incomplete) if entry.is_dir()]
+        return sorted(name if Path(entry.path, "run.json").is_file() else f"{name}/" for name, entry in folders)
     folder = Path(ctx.params.get("runs") or os.environ.get("BP_RUNS") or "runs")
     found = [path.parent for path in folder.glob("[!.]*/run.json")]
     found.sort(key=lambda path: path.stat().st_mtime, reverse=True)
@@ -82,7 +94,7 @@ def runs(ctx: Any, incomplete: str) -> list[str]:
 
 def configs_or_runs(ctx: Any, incomplete: str) -> list[str]:
     """For commands that take either."""
-    return [*configs(incomplete), *runs(ctx, incomplete)]
+    return list(dict.fromkeys([*configs(incomplete), *runs(ctx, incomplete)]))
 
 
 def datasets(incomplete: str) -> list[str]:
@@ -91,3 +103,26 @@ def datasets(incomplete: str) -> list[str]:
     others = [name for cls in registry.of_packages("source").values() for name in cls.datasets()]
     known = {*samples, *names("synthetic"), *TFDS, *registry.of_packages("synthetic"), *others}
     return sorted(name for name in known if name.startswith(incomplete))
+
+
+def for_bash(complete: Callable[[], Any]) -> None:
+    """Complete for bash, which takes `=` and `:` for words of their own: `bp:mo` comes as `bp`, `:`, `mo`.
+
+    They are put together again; of what is offered bash wants the part after the last of them.
+    """
+    words = re.split("[ \n]", os.environ.get("COMP_WORDS", ""))
+    at = int(os.environ.get("COMP_CWORD", "0"))
+    joined: list[str] = []
+    for i, word in enumerate(words):
+        after = i > 0 and (words[i - 1] in BREAKS or word in BREAKS)
+        joined[-1:] = [joined[-1] + word] if after else [*joined[-1:], word]
+        at -= after and i <= int(os.environ["COMP_CWORD"])
+    os.environ["COMP_WORDS"], os.environ["COMP_CWORD"] = "\n".join(joined), str(at)
+    typed = joined[at] if at < len(joined) else ""
+    begin = max(typed.rfind(each) for each in BREAKS) + 1
+    text = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(text):
+            complete()
+    finally:
+        print("\n".join(line[begin:] for line in text.getvalue().splitlines()))

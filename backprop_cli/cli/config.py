@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from backprop_cli.cli import completion
 from backprop_cli.cli.completion import shipped
 from backprop_cli.cli.group import group
 from backprop_cli.cli.options import ConfigFile, Json, Plugins, Set, Unset, changes, print_json
@@ -70,9 +71,14 @@ def show(
 
 def init(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What to write; - for stdout.")] = Path("config.yaml"),
-    task: Annotated[str, typer.Option(metavar="TASK", help="classification, regression, sequence or images.")] = (
-        "classification"
-    ),
+    task: Annotated[
+        str,
+        typer.Option(
+            metavar="TASK",
+            help="classification, regression, sequence or images.",
+            autocompletion=completion.of("classification", "regression", "sequence", "images"),
+        ),
+    ] = ("classification"),
     data: Annotated[
         Path | None, typer.Option("--data", metavar="FILE", help="A table of yours that the config is for.")
     ] = None,

@@ -33,7 +33,13 @@ Looked = Annotated[
     ),
 ]
 SourceName = Annotated[
-    str | None, typer.Option("--source", metavar="SOURCE", help="sample, synthetic or tfds, where names coincide.")
+    str | None,
+    typer.Option(
+        "--source",
+        metavar="SOURCE",
+        help="sample, synthetic or tfds, where names coincide.",
+        autocompletion=completion.of("sample", "synthetic", "tfds"),
+    ),
 ]
 All = Annotated[bool, typer.Option("--all", "-a", help="Every name that tensorflow-datasets knows, too.")]
 DataDir = Annotated[str | None, typer.Option("--data-dir", metavar="DIR", help="Where TFDS keeps what it prepares.")]

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from backprop_cli.cli.options import RUNS, Json, ModelName, ModelPlugins, Runs, print_json
+from backprop_cli.cli.options import RUNS, SPLITS, Checkpoint, Json, ModelName, ModelPlugins, Runs, print_json
 
 SHOWN = 5  # worst rows; --json has more
 
@@ -18,7 +18,9 @@ def evaluate(
         Path | None,
         typer.Option(metavar="FILE", help="Measure these rows, with their targets, instead of the run's own data."),
     ] = None,
-    split: Annotated[str | None, typer.Option(metavar="SPLIT", help="Default: test, else validation.")] = None,
+    split: Annotated[
+        str | None, typer.Option(metavar="SPLIT", help="Default: test, else validation.", autocompletion=SPLITS)
+    ] = None,
     by: Annotated[
         list[str] | None, typer.Option(metavar="COLUMN", help="Measure each group of rows apart; may be repeated.")
     ] = None,
@@ -28,7 +30,7 @@ def evaluate(
     resamples: Annotated[
         int, typer.Option(min=0, metavar="N", help="Bootstrap samples behind the intervals; 0 leaves them out.")
     ] = 1000,
-    checkpoint: Annotated[str, typer.Option(metavar="best|last|FILE", help="Which weights.")] = "best",
+    checkpoint: Checkpoint = "best",
     plugin: ModelPlugins = None,
     runs: Runs = RUNS,
     json: Json = False,

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from backprop_cli.cli.options import RUNS, Json, Plugins, RunName, Runs, print_json
+from backprop_cli.cli.options import RUNS, Checkpoint, Json, Plugins, RunName, Runs, print_json
 
 
 def command(
@@ -17,7 +17,7 @@ def command(
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="By default NAME.onnx and the like, here."),
     ] = None,
-    checkpoint: Annotated[str, typer.Option(metavar="best|last|FILE", help="Which weights.")] = "best",
+    checkpoint: Checkpoint = "best",
     plugin: Plugins = None,
     runs: Runs = RUNS,
     json: Json = False,

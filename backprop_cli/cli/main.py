@@ -15,7 +15,7 @@ from typing import Any, cast
 import typer
 
 from backprop_cli import cli, consent
-from backprop_cli.cli import streams
+from backprop_cli.cli import completion, streams
 from backprop_cli.cli.group import Root, dress
 from backprop_cli.errors import BpError, ConfigError, InterruptedRunError, plugin_failure, suggest
 from backprop_cli.runs.versions import __version__
@@ -91,6 +91,9 @@ def main() -> None:
     os.environ["MPLBACKEND"] = "agg"  # pictures are files; a notebook's or a broken backend must not stop them
     os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"  # looking for some in every installed package takes 0.03 s
     streams.prepare()
+    if os.environ.get("_BP_COMPLETE") == "complete_bash":
+        completion.for_bash(lambda: app(arguments, prog_name="bp", standalone_mode=False))
+        return
     sys.exit(run(arguments, debug))
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from backprop_cli.cli import completion
+from backprop_cli.cli import completion, keys
 
 ConfigFile = Annotated[
     Path,
@@ -47,16 +47,29 @@ Set = Annotated[
         "--set",
         "-s",
         metavar="KEY=VALUE",
+        autocompletion=keys.settings,
         help="Override a value: optimizer.learning_rate=0.01. KEY+=VALUE appends to a list. Repeatable.",
     ),
 ]
 Unset = Annotated[
     list[str] | None,
-    typer.Option("--unset", metavar="KEY", help="Remove a key, before any --set; else as --set '~KEY'. Repeatable."),
+    typer.Option(
+        "--unset",
+        metavar="KEY",
+        autocompletion=keys.unsettings,
+        help="Remove a key, before any --set; else as --set '~KEY'. Repeatable.",
+    ),
 ]
 Plugins = Annotated[
     list[Path] | None, typer.Option("--plugin", metavar="FILE", help="Include what this file defines. Repeatable.")
 ]
+Checkpoint = Annotated[
+    str,
+    typer.Option(
+        "--checkpoint", metavar="best|last|FILE", help="Which weights.", autocompletion=completion.of("best", "last")
+    ),
+]
+SPLITS = completion.of("train", "validation", "test")
 Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", help="The folder of all runs.", envvar="BP_RUNS")]
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document to stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from backprop_cli.cli import completion
-from backprop_cli.cli.options import RUNS, Json, Runs, print_json
+from backprop_cli.cli.options import RUNS, SPLITS, Checkpoint, Json, Runs, print_json
 from backprop_cli.insight.plots import Options, kinds
 
 if TYPE_CHECKING:
@@ -28,7 +28,12 @@ RunNames = Annotated[
 
 def plot(
     names: RunNames,
-    kind: Annotated[str, typer.Option("--kind", "-k", metavar="KIND", help=f"One of {', '.join(kinds())}.")] = "loss",
+    kind: Annotated[
+        str,
+        typer.Option(
+            "--kind", "-k", metavar="KIND", help=f"One of {', '.join(kinds())}.", autocompletion=completion.of(*kinds())
+        ),
+    ] = "loss",
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="A .png or .svg; default: KIND-RUN.png, here."),
@@ -40,7 +45,10 @@ def plot(
         Literal["epoch", "step", "time"], typer.Option("--x", help="loss, gradients: what goes across.")
     ] = "epoch",
     split: Annotated[
-        str | None, typer.Option(metavar="SPLIT", help="Which data. Default: test for confusion, else train.")
+        str | None,
+        typer.Option(
+            metavar="SPLIT", help="Which data. Default: test for confusion, else train.", autocompletion=SPLITS
+        ),
     ] = None,
     sample: Annotated[
         int | None, typer.Option("--sample", metavar="N", help="network: show what this example does to it.")
@@ -48,7 +56,7 @@ def plot(
     group: Annotated[
         bool, typer.Option("--group", help="loss: mean and band of runs that differ in the seed alone.")
     ] = False,
-    checkpoint: Annotated[str, typer.Option(metavar="best|last|FILE", help="Which weights.")] = "best",
+    checkpoint: Checkpoint = "best",
     runs: Runs = RUNS,
     json: Json = False,
 ) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from backprop_cli.cli.options import RUNS, Json, ModelName, ModelPlugins, Runs, print_json
+from backprop_cli.cli.options import RUNS, Checkpoint, Json, ModelName, ModelPlugins, Runs, print_json
 
 Inputs = Annotated[
     list[str] | None,
@@ -52,7 +52,7 @@ def command(
         float | None, typer.Option(min=0, metavar="T", help="Below 1 the likely gets likelier, 0 is no chance at all.")
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Of the chance; default 0.")] = None,
-    checkpoint: Annotated[str, typer.Option(metavar="best|last|FILE", help="Which weights.")] = "best",
+    checkpoint: Checkpoint = "best",
     plugin: ModelPlugins = None,
     runs: Runs = RUNS,
     json: Json = False,

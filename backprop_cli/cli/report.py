@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from backprop_cli.cli.options import RUNS, Json, Runs, print_json
+from backprop_cli.cli.options import RUNS, Checkpoint, Json, Runs, print_json
 from backprop_cli.cli.plot import RunNames
 
 
@@ -16,7 +16,7 @@ def command(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Default: report-RUN.html, here.")
     ] = None,
-    checkpoint: Annotated[str, typer.Option(metavar="best|last|FILE", help="Which weights.")] = "best",
+    checkpoint: Checkpoint = "best",
     runs: Runs = RUNS,
     json: Json = False,
 ) -> None:

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import os
+import pty
+import re
+import select
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -40,6 +46,8 @@ def test_the_shell_gets_runs_and_datasets(tmp_path: Path) -> None:
         (tmp_path / "runs" / name / "run.json").write_text("{}")
     (tmp_path / "runs" / "foreign").mkdir()
 
+    (tmp_path / "c.yaml").write_text("architecture: [{type: dense, units: 3, name: top}]\noptimizer: sgd\n")
+
     def complete(line: str) -> list[str]:
         words = line.split(" ")
         env = os.environ | {"PYTHONPATH": str(ROOT), "_BP_COMPLETE": "complete_bash"}
@@ -57,3 +65,56 @@ def test_the_shell_gets_runs_and_datasets(tmp_path: Path) -> None:
     assert complete("bp data info moo") == ["moons"]
     assert complete("bp gradcheck --layer hub") == ["huber"]
     assert complete("bp swe") == ["sweep"]
+    assert complete("bp eval runs/x") == ["runs/xor-1"]
+    assert complete("bp plot latest --kind bou") == ["boundary"]
+    assert complete("bp config init --task re") == ["regression"]
+    assert complete("bp train c.yaml --set optimizer.nest") == ["optimizer.nesterov="]
+    assert complete("bp train c.yaml --set architecture.") == ["architecture.0.", "architecture.top."]
+    assert complete("bp train c.yaml --set architecture.top.bias_i") == [
+        "architecture.top.bias_initializer.",
+        "architecture.top.bias_initializer=",
+    ]
+    assert complete("bp train c.yaml --unset trainer.early_stopping.pat") == ["trainer.early_stopping.patience"]
+    assert complete("bp train bp : moo") == ["moons"]  # as bash breaks words; it wants the part after the colon
+    assert complete("bp train c.yaml --set optimizer.type = adamw") == ["adamw"]
+    assert complete("bp train c.yaml --set trainer.shuffle = ") == ["true", "false"]
+
+
+SETUP = {
+    "bash": (["--norc", "-i"], 'eval "$(bp --show-completion bash)"'),
+    "zsh": (["-f", "-i"], 'autoload -U compinit; compinit -u; eval "$(bp --show-completion zsh)"'),
+    "fish": (["--no-config", "-i"], "bp --show-completion fish | source"),
+}
+
+
+@pytest.mark.parametrize("shell", [shell for shell in SETUP if shutil.which(shell)])
+def test_a_real_shell_completes(tmp_path: Path, shell: str) -> None:
+    """TAB on a terminal; of the shells that are installed here."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/bp").write_text(f'#!/bin/sh\nexec {sys.executable} -m backprop_cli "$@"\n')
+    (tmp_path / "bin/bp").chmod(0o755)
+    options, setup = SETUP[shell]
+    path = f"{tmp_path}/bin:{os.environ['PATH']}"
+    child, terminal = pty.fork()  # the shell needs one of its own
+    if child == 0:
+        os.chdir(tmp_path)
+        env = os.environ | {"PATH": path, "TERM": "xterm", "HOME": str(tmp_path), "PS1": "$ "}
+        os.execvpe(shell, [shell, *options], env)
+    try:
+        os.write(terminal, f"{setup}; echo rea''dy\n".encode())
+        assert b"ready" in _until(terminal, b"ready")
+        os.write(terminal, b"bp train bp:moo\t")
+        assert b"bp:moons" in _until(terminal, b"bp:moons")
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        os.close(terminal)
+
+
+def _until(terminal: int, awaited: bytes) -> bytes:
+    """What a terminal shows, up to what is awaited, for at most 20 seconds; escape sequences left out."""
+    seen, end = b"", time.monotonic() + 20
+    while awaited not in seen and time.monotonic() < end:
+        if select.select([terminal], [], [], 0.5)[0]:
+            seen = re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]", b"", seen + os.read(terminal, 65536))
+    return seen
