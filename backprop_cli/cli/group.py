@@ -11,7 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 SECTIONS = {
     "Train": ["train", "sweep", "eval", "predict", "export"],
     "Understand": ["check", "gradcheck", "trace", "doctor", "plot", "report", "profile"],
-    "Keep": ["runs", "config", "data"],
+    "Keep": ["runs", "board", "config", "data"],
     "Learn": ["lesson"],
     "What a config can name": [
         "layers",

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from backprop_cli.engine.metrics.base import larger_is_better
 from backprop_cli.errors import UsageError, did_you_mean, suggest
 from backprop_cli.insight.view import View
 
 AXES = {"epoch": "epoch", "step": "step (batches)", "time": "time of training (s)"}
+COLOURS = 7  # runs that can be told apart by colour
+STANDING_OUT = 5  # of more runs than that
 PHASES = ("train", "validation")
 
 
@@ -64,3 +67,17 @@ def spans_decades(curves: Sequence[Curve]) -> bool:
     """Whether a logarithmic axis shows more: all positive, over more than a factor of 50."""
     values: list[Any] = [y for each in curves for y in each.y if y is not None]
     return bool(values) and min(values) > 0 and max(values) / min(values) > 50
+
+
+def leading(views: Sequence[View]) -> list[int]:
+    """The places of the runs that stand out: all while there are colours, else the best by what they watched."""
+    if len(views) <= COLOURS:
+        return list(range(len(views)))
+    ranked = []
+    for place, view in enumerate(views):
+        best = view.run.info.get("best") or {}
+        key = next((key for key in best if "/" in key), "")
+        value = best.get(key)
+        if value is not None:
+            ranked.append((-value if larger_is_better(key, view.metrics) else value, place))
+    return [place for _, place in sorted(ranked)[:STANDING_OUT]] or list(range(STANDING_OUT))

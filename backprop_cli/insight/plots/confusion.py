@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure, SubFigure
 
 from backprop_cli.insight import style
 from backprop_cli.insight.plots import Options
 from backprop_cli.insight.view import Answers, View
 
+DARK = 0.6  # share of colour from which on numbers are white
 WRITTEN = 20  # classes up to which each count is written
 
 
@@ -22,16 +24,25 @@ def draw(figure: Figure, views: Sequence[View], options: Options) -> None:
 
 
 def panel(figure: Figure | SubFigure, view: View, found: Answers) -> None:
-    """One matrix: rows are true classes, colours the share of the row."""
+    """One matrix: rows are true classes; what is right is blue, mistakes are vermillion, by their share of the row.
+
+    Mistakes go by the root of their share: one in a hundred is to be seen. Cells are more or less transparent, so that
+    they suit a dark page, too.
+    """
     ax = figure.subplots()
     matrix, k = found.matrix, len(found.classes)
     share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    image = ax.imshow(share, cmap=style.SCALE, vmin=0, vmax=1)
+    right = np.eye(k, dtype=bool)
+    cells = np.where(right[..., None], to_rgba(style.BLUE), to_rgba(style.VERMILLION))
+    cells[..., 3] = np.where(right, share, np.sqrt(share))
+    ax.imshow(cells)
+    ax.spines[:].set_visible(True)
     if k <= WRITTEN:
         cell = 0.62 * 72 * figure.bbox.width / figure.dpi / k  # points
         for i in range(k):
             for j in range(k):
-                ink = style.ink_on(style.SCALE(share[i, j]))
+                ink = style.ink() if cells[i, j, 3] < DARK else "#ffffff"
+                ink = ink if matrix[i, j] else style.GREY
                 size = min(9, cell / (0.75 * len(str(matrix[i, j]))))
                 ax.text(j, i, str(matrix[i, j]), ha="center", va="center", color=ink, fontsize=size)
         names = [style.shorten(str(name), 14) for name in found.classes]
@@ -41,6 +52,5 @@ def panel(figure: Figure | SubFigure, view: View, found: Answers) -> None:
     ax.tick_params(length=0)
     ax.set_xlabel("predicted class")
     ax.set_ylabel("true class")
-    figure.colorbar(image, ax=ax, label="share of the true class", shrink=0.8)
     title = f"{style.shorten(view.label)}: {found.split}, {len(found.truth):,} examples"
-    ax.set_title(f"{title}\naccuracy {found.accuracy:.4f}")
+    ax.set_title(f"{title}\naccuracy {found.accuracy:.4f}; blue is right, vermillion taken for another")

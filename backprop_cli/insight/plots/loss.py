@@ -9,16 +9,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 
-from backprop_cli.engine.metrics.base import larger_is_better
 from backprop_cli.insight import style
-from backprop_cli.insight.curves import AXES, Curve, curve, spans_decades, wanted
+from backprop_cli.insight.curves import AXES, Curve, curve, leading, spans_decades, wanted
 from backprop_cli.insight.groups import band, by_seed
 from backprop_cli.insight.plots import Options
 from backprop_cli.insight.view import View
 
 _UNITS = {"accuracy": " (share of examples)", "learning_rate": " (per step)"}
 MARKED = 25  # points up to which each is marked
-STANDING_OUT = 5  # of more runs than there are colours
 
 
 def draw(figure: Figure, views: Sequence[View], options: Options) -> None:
@@ -65,12 +63,12 @@ def _lines(
 
     Of more runs than there are colours, the best few stand out and the rest are faint.
     """
-    leading = _leading(views)
+    standing_out = leading(views)
     for i, found in drawn:
-        faint = len(leading) < len(views) and i not in leading
+        faint = len(standing_out) < len(views) and i not in standing_out
         tint = style.LINES[several and found.phase == "train"]
         if len(views) > 1:
-            tint = style.GREY if faint else style.color(leading.index(i), len(leading))
+            tint = style.GREY if faint else style.color(standing_out.index(i), len(standing_out))
         name = " ".join(part for part in (views[i].label if len(views) > 1 else "", found.phase) if part)
         y = np.array([np.nan if value is None else value for value in found.y], float)
         dashed = several and found.phase == "train"
@@ -80,8 +78,8 @@ def _lines(
                 linewidth=0.8 if faint else None, zorder=1.5 if faint else 2 + (not dashed))  # fmt: skip
         if not faint:
             _mark_best(ax, views[i], f"{found.phase}/{quantity}", options, tint)
-    if len(leading) < len(views):
-        ax.plot([], [], color=style.GREY, alpha=0.5, label=f"{len(views) - len(leading)} others")
+    if len(standing_out) < len(views):
+        ax.plot([], [], color=style.GREY, alpha=0.5, label=f"{len(views) - len(standing_out)} others")
 
 
 def _bands(
@@ -102,20 +100,6 @@ def _bands(
             if not dashed:
                 low, high = shown.mean - shown.std, shown.mean + shown.std
                 ax.fill_between(shown.x, low, high, color=tint, alpha=0.15, linewidth=0)
-
-
-def _leading(views: Sequence[View]) -> list[int]:
-    """The places of the runs that stand out: all while there are colours, else the best by what they watched."""
-    if len(views) <= len(style.LINES):
-        return list(range(len(views)))
-    ranked = []
-    for place, view in enumerate(views):
-        best = view.run.info.get("best") or {}
-        key = next((key for key in best if "/" in key), "")
-        value = best.get(key)
-        if value is not None:
-            ranked.append((-value if larger_is_better(key, view.metrics) else value, place))
-    return [place for _, place in sorted(ranked)[:STANDING_OUT]] or list(range(STANDING_OUT))
 
 
 def _mark_best(ax: Axes, view: View, key: str, options: Options, tint: str) -> None:

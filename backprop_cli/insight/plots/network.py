@@ -19,6 +19,8 @@ from backprop_cli.insight.layout import BOX, COLUMN, FIRST, Place, places
 from backprop_cli.insight.plots import Options
 from backprop_cli.insight.view import Probe, View, alone
 
+NAME = 18  # letters of a feature's or a class's name
+
 
 def draw(figure: Figure, views: Sequence[View], options: Options) -> None:
     pairs = []
@@ -58,10 +60,14 @@ def panel(figure: Figure | SubFigure, view: View, probe: Probe | None, what: str
     last, reading = spots[network.nodes[-1].name], view.prepared.reading
     classes = reading.class_names(network.output_shape[-1]) if reading.kind == "classes" else []
     if len(last.units or []) == len(classes):
-        _classes(ax, last, classes)
+        _names(ax, last, classes, 1)
+    features = view.prepared.dataset.features or []
+    named = bool(features) and len(spots[INPUT].units or []) == len(features)
+    if named:
+        _names(ax, spots[INPUT], features, -1)
     top = max(place.top for place in spots.values())
     right = max(place.x for place in spots.values())
-    ax.set_xlim(-1.1, right + 1.1)
+    ax.set_xlim(-1.1 - (0.075 * min(max(map(len, features)), NAME) if named else 0), right + 1.1)
     arcs = [arc(source, place) for place in spots.values() for source in sources(spots, place)]
     _left_out(ax, [node.name for node in network.nodes if node.name not in spots])
     ax.set_ylim(-top - 0.75, top + max(0.95, *arcs, 0))
@@ -175,7 +181,9 @@ def _heading(ax: Axes, network: Network, place: Place) -> None:
     ax.text(place.x, place.top + 0.12, f"{style.shorten(place.name, 18)}{kind}", ha="center", va="bottom", fontsize=8.5)
 
 
-def _classes(ax: Axes, place: Place, names: Sequence[str]) -> None:
-    """The classes' names beside the outputs."""
+def _names(ax: Axes, place: Place, names: Sequence[str], side: int) -> None:
+    """The names of features left of the inputs (side −1), of classes right of the outputs (1)."""
+    where = "left" if side > 0 else "right"
     for y, name in zip(place.units or [], names, strict=True):
-        ax.text(place.x + RADIUS + 0.12, y, style.shorten(name, 12), ha="left", va="center", fontsize=8)
+        text = style.shorten(str(name), NAME)
+        ax.text(place.x + side * (RADIUS + 0.12), y, text, ha=where, va="center", fontsize=8)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from backprop_cli.errors import visible
@@ -36,7 +37,9 @@ def join(parts: Iterable[Any]) -> Markup:
 
 
 def number(value: Any) -> str:
-    """A value as people read it."""
+    """A value as people read it; Markup stays as it is."""
+    if isinstance(value, Markup):
+        return value
     if value is None:
         return "–"
     if isinstance(value, bool):
@@ -54,6 +57,15 @@ def table(heads: Sequence[Any], rows: Iterable[Sequence[Any]], class_: str | Non
         for row in rows
     ]
     return element("div", element("table", head, *body, class_=class_), class_="wide")
+
+
+def moment(text: Any) -> Any:
+    """A time as written in run.json: in the local time of whoever looks at the page, here of who has written it."""
+    try:
+        found = datetime.fromisoformat(str(text)).astimezone()
+    except ValueError:
+        return text
+    return element("time", f"{found:%Y-%m-%d %H:%M:%S}", datetime=found.isoformat())
 
 
 def tiles(items: Iterable[tuple[str, Any]]) -> Markup:
@@ -82,6 +94,7 @@ class Line:
     x: Sequence[float]
     y: Sequence[float | None]
     dash: bool = False
+    faint: bool = False  # beside those that stand out: thin, and not in the legend
 
 
 def chart(title: str, x: str, lines: Sequence[Line], *, log: bool = False, whole: bool = True) -> Markup:
@@ -92,7 +105,14 @@ def chart(title: str, x: str, lines: Sequence[Line], *, log: bool = False, whole
         kept = [*range(0, len(line.x) - 1, stride), len(line.x) - 1] if line.x else []
         y = [None if line.y[i] is None else float(f"{line.y[i]:.6g}") for i in kept]
         series.append(
-            {"name": visible(line.name), "color": line.color, "dash": line.dash, "x": [line.x[i] for i in kept], "y": y}
+            {
+                "name": visible(line.name),
+                "color": line.color,
+                "dash": line.dash,
+                "faint": line.faint,
+                "x": [line.x[i] for i in kept],
+                "y": y,
+            }
         )
     data = {"x": x, "label": visible(title), "log": log, "whole": whole, "series": series}
     script = Markup(f'<script type="application/json">{script_json(data)}</script>')

@@ -14,8 +14,20 @@ from typing import Any
 
 from backprop_cli.commands import compare
 from backprop_cli.errors import BpError, visible
-from backprop_cli.insight.curves import AXES, PHASES, curve, quantities, spans_decades
-from backprop_cli.insight.report.markup import Line, Markup, chart, details, element, join, note, number, table, tiles
+from backprop_cli.insight.curves import AXES, COLOURS, PHASES, curve, leading, quantities, spans_decades
+from backprop_cli.insight.report.markup import (
+    Line,
+    Markup,
+    chart,
+    details,
+    element,
+    join,
+    moment,
+    note,
+    number,
+    table,
+    tiles,
+)
 from backprop_cli.insight.report.run import config_and_environment, inside
 from backprop_cli.insight.view import View
 from backprop_cli.runs.versions import __version__
@@ -32,7 +44,9 @@ def report(views: Sequence[View]) -> str:
     if len(views) > 1:
         parts.append(_part("What differs", lambda: _differences(views)))
     parts.append(_part("Curves", lambda: _curves(views)))
-    for view in views:
+    if len(views) > COLOURS:
+        parts.append(note("Of so many runs each has a report of its own: bp report RUN"))
+    for view in views if len(views) <= COLOURS else ():
         single = len(views) == 1
         if not single:
             parts.append(element("h2", view.label))
@@ -85,8 +99,8 @@ def _summary(view: View) -> Markup:
     items += [(f"last {name}", value) for name, value in last.items() if "/" in name]
     items += [("epochs", last.get("epoch", 0)), ("steps", last.get("step", 0)), ("seconds", last.get("time"))]
     items += [("parameters", info.get("parameters"))]
-    lines = [element("p", f"{data.get('name')} ({data.get('source')}): {sizes}; seed {info.get('seed')}; "
-                     f"started {info.get('started')}", class_="faint")]  # fmt: skip
+    told = f"{data.get('name')} ({data.get('source')}): {sizes}; seed {info.get('seed')}; started "
+    lines = [element("p", told, moment(info.get("started")), class_="faint")]
     if reason := info.get("reason"):
         lines.append(note(reason))
     return join([tiles(items), *lines])
@@ -95,12 +109,19 @@ def _summary(view: View) -> Markup:
 def _differences(views: Sequence[View]) -> Markup:
     rows = compare.rows(compare.compare([view.run for view in views]))
     names = [view.label if len(view.label) < 40 else view.run.id for view in views]
+    if len(views) > COLOURS:
+        differing = [row for row in rows if len({str(value) for value in row[2:-1]}) > 1]
+        heads = [row[1] if row[0] in ("config", "run") else f"{row[0]} {row[1]}" for row in differing]
+        values = zip(*(row[2:-1] for row in differing), strict=True)
+        runs = [[view.run.id, *row] for view, row in zip(views, values, strict=True)]
+        said = element("p", "A click on a heading sorts by it.", class_="faint")
+        return join([said, table(["run", *heads], runs, class_="sortable")])
     cells = [[f"{row[0]} {row[1]}", *map(number, row[2:-1]), row[-1]] for row in rows]
     return table(["", *names, "last − first"], cells)
 
 
 def _curves(views: Sequence[View]) -> Markup:
-    charts = []
+    charts, first = [], leading(views)
     for quantity in quantities(views):
         drawn = [(i, found) for i, view in enumerate(views) for phase in ("", *PHASES)
                  if (found := curve(view, quantity, phase))]  # fmt: skip
@@ -109,14 +130,21 @@ def _curves(views: Sequence[View]) -> Markup:
         for i, found in drawn:
             name = " ".join(part for part in (views[i].label if len(views) > 1 else "", found.phase) if part)
             dash = several and found.phase == "train"
-            k = i % COLORS if len(views) > 1 else int(dash)
-            lines.append(Line(name or quantity, f"var(--s{k})", found.x, found.y, dash))
+            faint = i not in first
+            k = first.index(i) % COLORS if len(views) > 1 and not faint else int(dash)
+            color = "var(--faint)" if faint else f"var(--s{k})"
+            lines.append(Line(name or quantity, color, found.x, found.y, dash, faint))
         if quantity == "learning_rate" and all(len(set(each.y)) == 1 for _, each in drawn):
             continue  # constant: the config says it
         title = quantity.replace("_", " ")
+        lines.sort(key=lambda line: not line.faint)
         charts.append(chart(title, AXES["epoch"], lines, log=spans_decades([each for _, each in drawn])))
     if not charts:
         return note("No epoch was finished, so there are no curves.")
+    if len(first) < len(views):
+        others = len(views) - len(first)
+        said = element("p", f"The best {len(first)} stand out; {others} others are faint.", class_="faint")
+        return join([said, element("div", *charts, class_="grid")])
     tables = [details(f"Every epoch in numbers{f': {view.label}' if len(views) > 1 else ''}", _epochs(view))
               for view in views]  # fmt: skip
     return join([element("div", *charts, class_="grid"), *tables])

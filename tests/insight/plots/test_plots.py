@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.table import Cell
 from matplotlib.text import Text
@@ -171,8 +172,22 @@ def test_the_confusion_is_that_of_eval(view: Views) -> None:
     matrix = np.array(measured["confusion_matrix"])
     figure = draw("confusion", [run])
     image = next(ax for ax in _axes(figure) if ax.images).images[0].get_array()
-    np.testing.assert_allclose(image, matrix / matrix.sum(axis=1, keepdims=True))
+    share, right = matrix / matrix.sum(axis=1, keepdims=True), np.eye(10, dtype=bool)
+    np.testing.assert_allclose(image[..., 3], np.where(right, share, np.sqrt(share)))
+    for cells, colour in ((image[right], style.BLUE), (image[~right], style.VERMILLION)):
+        assert {tuple(each) for each in cells[:, :3]} == {to_rgb(colour)}
     assert f"accuracy {measured['metrics']['accuracy']:.4f}" in " ".join(texts(figure))
+
+
+def test_a_network_names_its_features_and_classes(tmp_path: Path) -> None:
+    """A picture of a table's network without them says x1, x2, …"""
+    layers = "[{type: dense, units: 3, activation: softmax}]"
+    text = f"dataset: {{source: sample, name: iris}}\narchitecture: {layers}\nloss: cross_entropy\n"
+    (tmp_path / "c.yaml").write_text(f"{text}trainer: {{epochs: 1}}\n")
+    train(load_config(tmp_path / "c.yaml"), run_dir=tmp_path / "run")
+    for options in ({}, {"sample": 0}):
+        said = texts(draw("network", [View(RunDirectory(tmp_path / "run"))], Options(**options)))
+        assert {"sepal length (cm)", "petal width (cm)", "versicolor"} <= set(said)
 
 
 def _axes(figure: Figure) -> list[Any]:

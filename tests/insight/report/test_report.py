@@ -8,6 +8,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable
+from datetime import datetime
 from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
@@ -226,3 +227,32 @@ def test_dark_bytes_are_shown_bright() -> None:
     shown = np.asarray(Image.open(BytesIO(base64.b64decode(encoded))))
     assert (shown.min(), shown.max()) == (0, 255)
     assert np.asarray(Image.open(BytesIO(base64.b64decode(data_uri(x).partition("base64,")[2])))).max() == 16
+
+
+def test_many_runs_are_a_sortable_table_and_faint_curves(tmp_path: Path) -> None:
+    views = []
+    for seed in range(9):
+        cfg = load_config(ROOT / "configs/moons.yaml", [f"seed={seed}", "trainer.epochs=2"])
+        train(cfg, run_dir=tmp_path / f"run{seed}")
+        views.append(View(RunDirectory(tmp_path / f"run{seed}")))
+    text = report(views)
+    assert 'class="sortable"' in text and "The best 5 stand out; 4 others are faint." in text
+    assert text.count('"faint":true') == 2 * 2 * 4  # loss and accuracy, train and validation
+    assert "bp report RUN" in text and "Decision boundary" not in text
+
+
+def test_times_are_local_and_marked_up(view: Views) -> None:
+    run = view("moons")
+    text = report([run])
+    stamps = re.findall(r'<time datetime="([^"]+)">(\d{4}-\d\d-\d\d [\d:]+)</time>', text)
+    assert len(stamps) == 3  # at the top; started and ended below
+    assert "&lt;time" not in text
+    assert datetime.fromisoformat(stamps[0][0]) == datetime.fromisoformat(run.run.info["started"])
+
+
+def test_a_regression_says_what_it_measures(view: Views) -> None:
+    run = view("friedman")
+    text = report([run])
+    measured = evaluate_run(run.run)["metrics"]
+    assert f"<b>{measured['loss']:.4g}</b><span>loss</span>" in text
+    assert "<span>mae</span>" in text and "<span>r2</span>" in text

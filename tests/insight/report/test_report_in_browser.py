@@ -13,10 +13,12 @@ from pathlib import Path
 import pytest
 
 from backprop_cli import load_config
+from backprop_cli.commands.train import train
 from backprop_cli.insight.report.report import report
 from backprop_cli.insight.trace.text import as_html
 from backprop_cli.insight.trace.trace import trace
 from backprop_cli.insight.view import View
+from backprop_cli.runs.directory import RunDirectory
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.browser
@@ -122,3 +124,29 @@ def test_dark_and_light(view: Callable[[str], View], tmp_path: Path) -> None:
         dom, _ = browse(page, tmp_path, f"--blink-settings=preferredColorScheme={scheme}")
         papers.append(json.loads(re.search(r"<title>(.*?)</title>", dom)[1])["paper"])  # type: ignore[index]  # there is a title
     assert papers == ["rgb(20, 23, 27)", "rgb(255, 255, 255)"]
+
+
+SORTED = """
+addEventListener("load", () => setTimeout(() => {
+  const table = document.querySelector("table.sortable");
+  const seen = [];
+  for (let i = 0; i < 2; i++) {
+    [...table.rows[0].cells].find((head) => head.textContent === "seed").querySelector("button").click();
+    const column = [...table.rows[0].cells].findIndex((head) => head.textContent === "seed");
+    seen.push([...table.rows].slice(1).map((row) => row.cells[column].textContent));
+  }
+  document.title = JSON.stringify(seen);
+}, 300));
+"""
+
+
+def test_a_click_sorts_and_a_second_turns_round(tmp_path: Path) -> None:
+    views = []
+    for seed in (3, 10, 1, 2, 4, 5, 6, 7):
+        cfg = load_config(ROOT / "configs/moons.yaml", [f"seed={seed}", "trainer.epochs=1"])
+        train(cfg, run_dir=tmp_path / f"run{seed}")
+        views.append(View(RunDirectory(tmp_path / f"run{seed}")))
+    page = probed(report(views).replace("</body>", f"<script>{SORTED}</script></body>"), tmp_path)
+    dom, _ = browse(page, tmp_path)
+    up, down = json.loads(html.unescape(re.findall(r"<title>(.*?)</title>", dom)[0]))
+    assert up == ["1", "2", "3", "4", "5", "6", "7", "10"] and down == up[::-1]
