@@ -10,7 +10,7 @@ from typer.core import TyperCommand, TyperGroup
 #: the commands of `bp` as its help lists them; what is not named here comes last
 SECTIONS = {
     "Train": ["train", "sweep", "eval", "predict", "export"],
-    "Understand": ["check", "gradcheck", "trace", "doctor", "plot", "report", "profile"],
+    "Understand": ["check", "gradcheck", "trace", "doctor", "explain", "plot", "report", "profile"],
     "Keep": ["runs", "board", "config", "data"],
     "Learn": ["lesson"],
     "What a config can name": [
