@@ -35,7 +35,9 @@ def evaluate(
     runs: Runs = RUNS,
     json: Json = False,
 ) -> None:
-    """Measure a run: loss, metrics with 95 % intervals, confusion matrix, calibration, the worst rows.
+    """Measure a run on held-out data, with intervals.
+
+    Loss, metrics with 95 % intervals, confusion matrix, calibration, the worst rows.
 
     The weights of the best epoch are used, on the test split where there is one. For classes there is
     a row each with precision, recall and F1. Of a sweep's folder each run is a row.

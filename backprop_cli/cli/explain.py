@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from backprop_cli.cli.options import RUNS, Json, Runs, print_json
+from backprop_cli.cli.options import RUNS, SPLITS, Checkpoint, Json, Runs, print_json
 
 
 def command(
@@ -17,23 +17,26 @@ def command(
         typer.Option(metavar="NAME", help="Show what this column does to the answer; may be repeated."),
     ] = None,
     sample: Annotated[int | None, typer.Option(min=0, metavar="N", help="Of texts and images: which one.")] = None,
-    split: Annotated[str | None, typer.Option(metavar="SPLIT", help="Default: test, else validation.")] = None,
+    split: Annotated[
+        str | None, typer.Option(metavar="SPLIT", help="Default: test, else validation.", autocompletion=SPLITS)
+    ] = None,
     repeats: Annotated[int, typer.Option(min=1, metavar="N", help="How often each column is shuffled.")] = 5,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of the shuffles.")] = 0,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Of images: the picture, .png or .svg.")
     ] = None,
-    checkpoint: Annotated[str, typer.Option(metavar="best|last|FILE", help="Which weights.")] = "best",
+    checkpoint: Checkpoint = "best",
     runs: Runs = RUNS,
     json: Json = False,
 ) -> None:
     """What a network makes of its inputs.
 
     \b
-    columns  how much worse the first metric gets when a column is shuffled, and what the mean answer is when all rows
-             have the same value in it (of the five most important columns, or of --column)
+    columns  how much worse the first metric gets when a column is shuffled, and
+             the mean answer when all rows have the same value in it (of the
+             five most important columns, or of --column)
     images   a picture of the pixels that the loss hangs on most
-    texts    what the probability of the answer loses without each token of --sample
+    texts    what the answer's probability loses without each token of --sample
 
     \b
     Examples:
