@@ -34,7 +34,7 @@ from backprop_cli.insight.report.markup import (
 from backprop_cli.insight.report.mistakes import Mistake, data_uri, is_image, mistakes
 from backprop_cli.insight.view import Answers, View
 from backprop_cli.runs.plain import failure, read_plain
-from backprop_cli.training.sums import evaluate
+from backprop_cli.training.passes import evaluate
 from backprop_cli.training.threads import limited
 
 WRITTEN = 25  # classes up to which the matrix is a table
@@ -150,7 +150,7 @@ def _measured(view: View) -> Markup:
                 metric.check(view.network.output_shape, batches.target_shape, reading)
                 metrics.append(metric)
     with limited(view.network, batches.batch_size):
-        found = evaluate(view.network, batches.epoch(0), metrics)
+        found = evaluate(view.network, batches.epoch(0), metrics, weight=lambda: batches.weight)
     said = element("p", f"{name}: {number(len(data))} examples.", class_="faint")
     return join([said, tiles(list(found.items()))])
 
