@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
-from backprop_cli import registry
 from backprop_cli.engine.metrics.report import class_report
 from backprop_cli.errors import BpError
 from backprop_cli.insight.doctor.examine import examine_run
@@ -29,13 +27,11 @@ from backprop_cli.insight.report.markup import (
     note,
     number,
     table,
-    tiles,
 )
+from backprop_cli.insight.report.measured import measured
 from backprop_cli.insight.report.mistakes import Mistake, data_uri, is_image, mistakes
 from backprop_cli.insight.view import Answers, View
 from backprop_cli.runs.plain import failure, read_plain
-from backprop_cli.training.passes import evaluate
-from backprop_cli.training.threads import limited
 
 WRITTEN = 25  # classes up to which the matrix is a table
 PROBE = Limits(steps=300, work=1e10)  # of the doctor's: a report is written in a few seconds
@@ -59,7 +55,7 @@ def inside(view: View, level: int) -> Markup:
     if prepared.reading.has_classes:
         parts.append(_part(level, "Confusion", lambda: _confusion(view, level)))
     if prepared.reading.kind == "values":
-        parts.append(_part(level, "Measured", lambda: _measured(view)))
+        parts.append(_part(level, "Measured", lambda: measured(view)))
     if prepared.dataset.input_shape == (2,):
         parts.append(_part(level, "Decision boundary", lambda: _picture(view, "boundary")))
     if _small(view):
@@ -135,24 +131,6 @@ def _confusion(view: View, level: int) -> Markup:
     parts.append(details("Every class", table(list(rows[0]), [list(row.values()) for row in rows])))
     parts.append(_mistakes(view, found, level))
     return join(parts)
-
-
-def _measured(view: View) -> Markup:
-    """The numbers of a regression on the split that `bp eval` measures, and the rows it is furthest from."""
-    made, reading = view.prepared, view.prepared.reading
-    name, data = view.split(None, made.measured_split)
-    batches = made.batches(name)
-    metrics = list(made.config.trainer.metrics)
-    for more in ("mae", "rmse", "r2"):
-        if more not in {each.type_name for each in metrics}:
-            metric = registry.make("metric", more)
-            with suppress(BpError):
-                metric.check(view.network.output_shape, batches.target_shape, reading)
-                metrics.append(metric)
-    with limited(view.network, batches.batch_size):
-        found = evaluate(view.network, batches.epoch(0), metrics, weight=lambda: batches.weight)
-    said = element("p", f"{name}: {number(len(data))} examples.", class_="faint")
-    return join([said, tiles(list(found.items()))])
 
 
 def _matrix(found: Answers) -> Markup:

@@ -1,0 +1,30 @@
+"""What a regression comes to, for its report."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from backprop_cli import registry
+from backprop_cli.errors import BpError
+from backprop_cli.insight.report.markup import Markup, element, join, number, tiles
+from backprop_cli.insight.view import View
+from backprop_cli.training.passes import evaluate
+from backprop_cli.training.threads import limited
+
+
+def measured(view: View) -> Markup:
+    """The numbers of a regression on the split that `bp eval` measures."""
+    made, reading = view.prepared, view.prepared.reading
+    name, data = view.split(None, made.measured_split)
+    batches = made.batches(name)
+    metrics = list(made.config.trainer.metrics)
+    for more in ("mae", "rmse", "r2"):
+        if more not in {each.type_name for each in metrics}:
+            metric = registry.make("metric", more)
+            with suppress(BpError):
+                metric.check(view.network.output_shape, batches.target_shape, reading)
+                metrics.append(metric)
+    with limited(view.network, batches.batch_size):
+        found = evaluate(view.network, batches.epoch(0), metrics, weight=lambda: batches.weight)
+    said = element("p", f"{name}: {number(len(data))} examples.", class_="faint")
+    return join([said, tiles(list(found.items()))])
