@@ -51,7 +51,7 @@ def _version(value: bool) -> None:
     if value:
         from backprop_cli.engine import kernels
 
-        print(f"bp {__version__}")
+        print(f"bp {__version__}\nkernels: {kernels.described()}")
         if kernels.missing():
             print(f"no compiled kernels: {kernels.missing()}; NumPy's are used", file=sys.stderr)
         raise typer.Exit

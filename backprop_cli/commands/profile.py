@@ -58,6 +58,7 @@ def profile_config(path: Path, overrides: Sequence[str], **options: Any) -> dict
     loop, _ = build.training(prepared)
     network, batch = prepared.network, loop.train.batch_size
     with limited(network, batch):
+        replayed = replay_of(build.training(prepared)[0])
         before = peak_flops(network)
         watch = _watched(loop)
         peak = max(before, peak_flops(network))
@@ -77,7 +78,22 @@ def profile_config(path: Path, overrides: Sequence[str], **options: Any) -> dict
         "peak_gflops": peak / 1e9,
         "bytes": network.bytes + sum(vector.nbytes for vector in loop.optimizer.memory.values()),
     }
-    return result | {"costs": costs(result)}
+    return result | {"replay": replayed, "costs": costs(result)}
+
+
+def replay_of(loop: Loop) -> dict[str, Any]:
+    """Train as a training does, and say what of a step is replayed in C (see engine/replay): `step_us` of one, `off`
+    why nothing is, `by_python` what is made by Python between the others, and why."""
+    least, began, replay = float("inf"), time.perf_counter(), loop.replay
+    while not replay.off and loop.step < 5 * STEPS and time.perf_counter() - began < SECONDS / 2:
+        start, before = time.perf_counter(), loop.step
+        for _ in loop.steps():
+            if replay.learned:
+                least = min(least, (time.perf_counter() - start) / (loop.step - before))
+            start, before = time.perf_counter(), loop.step
+        loop.batch, loop.epoch = 0, loop.epoch + 1
+    by_python = [{"part": stage.name, "why": stage.why} for stage in replay.stages if stage.why and not replay.off]
+    return {"step_us": 1e6 * least if replay.learned else None, "off": replay.off or None, "by_python": by_python}
 
 
 def _watched(loop: Loop) -> Stopwatch:

@@ -127,7 +127,7 @@ class Loop:
 
     def run_epoch(self) -> None:
         """Train and measure one epoch, and tell the callbacks."""
-        for loss in self._steps():
+        for loss in self.steps():
             for callback in self.callbacks:
                 callback.step(self, loss)
         self.row = self._close_epoch()
@@ -136,7 +136,7 @@ class Loop:
         for callback in self.callbacks:
             callback.epoch(self, self.row)
 
-    def _steps(self) -> Iterator[float]:
+    def steps(self) -> Iterator[float]:
         """The rest of the epoch's steps, the loss of each; several at once where they are replayed."""
         batches: Iterator[tuple[Array, Array]] | None = None
         while self.batch < self.train.steps_per_epoch:

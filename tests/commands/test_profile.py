@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from backprop_cli.commands.profile import profile_config
+from backprop_cli.engine import kernels
 from tests.conftest import ROOT
 
 
@@ -65,3 +66,15 @@ def test_no_layer_is_faster_than_the_fastest_product(monkeypatch: pytest.MonkeyP
     assert all(
         float(line.rpartition("reaches ")[2].split(" %")[0]) <= 100 for line in result["costs"] if "reaches" in line
     )
+
+
+def test_it_says_what_is_replayed_and_why_not(bp, tmp_path: Path) -> None:
+    if kernels.missing():
+        pytest.skip("needs kernels in C")
+    found = bp("profile", "configs/moons.yaml", "--json").json
+    assert found["replay"]["by_python"] == [] and found["replay"]["off"] is None
+    assert 0 < found["replay"]["step_us"] < found["step_us"]
+    shown = bp("profile", "configs/moons.yaml", "--set", "trainer.metrics=[auc]").out
+    assert "auc is made by Python: " in shown
+    shown = bp("profile", "configs/moons.yaml", "--set", "trainer.kernels=numpy").out
+    assert "the kernels are not the compiled ones" in shown

@@ -183,7 +183,7 @@ def test_whole_steps_are_replayed() -> None:
     for name in ("xor", "moons", "deep_sigmoid"):
         loop = training(name)
         for _ in range(6):
-            next(loop._steps())
+            next(loop.steps())
             if loop.batch == loop.train.steps_per_epoch:
                 loop.batch, loop.epoch = 0, loop.epoch + 1
         assert by_python(loop) == {}, name

@@ -23,6 +23,11 @@ def missing() -> str:
     return compiled.why_not()
 
 
+def described() -> str:
+    """The best kernels there are, in words."""
+    return "NumPy's" if missing() else compiled.described()
+
+
 def best() -> str:
     """`compiled` where there are compiled kernels, else `numpy`."""
     return "numpy" if missing() else "compiled"

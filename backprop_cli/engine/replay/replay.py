@@ -38,6 +38,11 @@ class Replay(Running):
         full = (training.batch + 1) * training.train.batch_size <= training.train.samples
         return not self.off and full and not training.network.watched
 
+    @property
+    def learned(self) -> bool:
+        """Whether steps are replayed by now."""
+        return self._checked and not self.off
+
     def go(self, until: float) -> float:
         """Make some steps, one at least, and none after step `until`; the loss of the last."""
         self._settle()

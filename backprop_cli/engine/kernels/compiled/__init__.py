@@ -25,10 +25,11 @@ from backprop_cli.engine.kernels.compiled import blas
 from backprop_cli.engine.kernels.compiled.build import LIBRARY
 from backprop_cli.engine.window import Axis
 
-__all__ = ["MOST_THREADS", "SHARES", "library", "replacements", "set_threads", "why_not"]
+__all__ = ["MOST_THREADS", "SHARES", "described", "library", "replacements", "set_threads", "why_not"]
 
 SHARES = 4  # parts that work is cut into at most, as in src/bp.h
 ANY_PROCESSOR = 2  # the highest kind of loops there is: AVX-512
+LEVELS = ("for any processor", "for AVX2", "for AVX-512")
 
 
 class _Window:
@@ -103,6 +104,13 @@ def library() -> ctypes.CDLL:
 def why_not() -> str:
     """Why there are no compiled kernels here; empty if there are."""
     return _loaded()[1]
+
+
+def described() -> str:
+    """For which processor they are chosen, and how many threads they use. Raises OSError where there are none."""
+    return (
+        f"compiled, {LEVELS[library().bp_start(ANY_PROCESSOR)]}, up to {MOST_THREADS} thread{'s' * (MOST_THREADS > 1)}"
+    )
 
 
 def _processors() -> int:
