@@ -53,9 +53,7 @@ def profile(config: ConfigFile, set_: Set = None, unset: Unset = None, json: Jso
     if replay["off"]:
         print(f"- training makes the same calls from Python, and replays nothing in C: {replay['off']}")
     elif replay["step_us"] is not None:
-        print(
-            f"- training replays steps in C: {replay['step_us']:,.1f} µs a step; the times above are of calls from Python"
-        )
+        print(f"- training replays steps in C, {replay['step_us']:,.1f} µs each; the above are calls from Python")
     for part in replay["by_python"]:
         print(f"  {part['part']} is made by Python: {part['why']}")
 

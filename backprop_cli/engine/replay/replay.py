@@ -162,6 +162,8 @@ class Replay(Running):
             stage.why = stage.why or partly.get(id(stage.owner), "")
             stage.first = len(operations)
             operations += [] if stage.why else own
+        replayed = {id(stage.owner) for stage in self.stages if not stage.why}
+        self._held = [(metric, metric.totals) for metric in self.training.metrics if id(metric) in replayed]
         known = not next(stage for stage in self.stages if stage.name == "loss").why
         self._loss_place = self._number.place if self._number is not None and known else None
         self._program = Program(operations, self._keep)
@@ -171,15 +173,15 @@ class Replay(Running):
     def _snapshot(self) -> Callable[[], None]:
         """What brings everything back that a step changes for good."""
         training, optimizer, random = self.training, self.training.optimizer, self.training.network.rng.bit_generator
-        store = training.network.store
+        store, totals = training.network.store, [metric.totals for metric in training.metrics]
         kept = [store.values, store.state, *optimizer.memory.values(), *training.sums.arrays().values()]
         before, counters, drawn = [each.copy() for each in kept], dict(vars(optimizer)), random.state
 
         def restore() -> None:
             for each, copy in zip(kept, before, strict=True):
                 each[...] = copy
-            for metric, totals in zip(training.metrics, self._totals, strict=True):
-                metric.totals = totals
+            for metric, own in zip(training.metrics, totals, strict=True):
+                metric.totals = own
             vars(optimizer).update(counters)
             random.state = drawn
 

@@ -92,7 +92,7 @@ class Steps:
         self._program: Program | None = None
         self._bound: Bindings | None = None
         self._epoch, self._seen, self._checked = 0, 0, False
-        self._totals: list[Array] = []
+        self._held: list[tuple[Metric, Array]] = []  # metrics that are replayed, and where their totals are
         self._loss: Any = 0.0
         self._loss_place: Array | None = None  # where a replayed step leaves it
 
@@ -124,9 +124,8 @@ class Steps:
         """Have everything stand where it stood when the step was recorded, or record anew."""
         training = self.training
         bound = training.network.bind(training.train.batch_size)
-        totals = [metric.totals for metric in training.metrics]
-        if bound is not self._bound or any(a is not b for a, b in zip(totals, self._totals, strict=False)):
-            self._bound, self._totals = bound, totals
+        if bound is not self._bound or any(metric.totals is not totals for metric, totals in self._held):
+            self._bound, self._held = bound, []
             self._program, self._checked, self._seen = None, False, 0
             self.stages = list(self._listed(bound, self._y, self._fill))
         training.network.aim(self._y)
