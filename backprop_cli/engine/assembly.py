@@ -73,19 +73,19 @@ def _mask(node: Node, masks: Sequence[str | None]) -> str | None:
 
 def take_unit(nodes: Sequence[Node], loss: Loss | None) -> Any:
     """The last layer, if it gives outputs in the unit of the targets; else None. Raises BuildError where it cannot."""
-    found = next((node for node in nodes if node.layer.in_unit), None)
-    if found is None:
+    unit = next((node for node in nodes if node.layer.in_unit), None)
+    if unit is None:
         return None
-    name = found.layer.type_name
-    if found is not nodes[-1]:
-        raise BuildError(f"{name} gives the outputs in the unit of the targets; make it the last layer", found.name)
+    name = unit.layer.type_name
+    if unit is not nodes[-1]:
+        raise BuildError(f"{name} gives the outputs in the unit of the targets; make it the last layer", unit.name)
     everywhere = (-math.inf, math.inf)
     if loss is not None and (loss.answers != "values" or {loss.target_range, loss.output_range} != {everywhere}):
         raise BuildError(
             f"{name} is for values of any size, and {loss.type_name} is not; leave it out, or use mse, mae or huber",
-            found.name,
+            unit.name,
         )
-    return found.layer
+    return unit.layer
 
 
 def take_head(nodes: list[Node], loss: Loss | None, prepare: Prepare) -> Activation | None:

@@ -228,20 +228,20 @@ class Plan:
         return calls
 
     def _workspaces(self, n: int) -> list[tuple[Any, str, Array]]:
-        found = []
+        spaces = []
         for layer in self._layers():
             offset = 0
             for part, spec in _asked(layer):
                 shape = _shape(spec, n)
                 if not spec.temporary:
                     full = self._full[f"w:{id(part)}:{spec.name}"]
-                    found.append((part, spec.name, full[:n].reshape(shape) if spec.per_sample else full))
+                    spaces.append((part, spec.name, full[:n].reshape(shape) if spec.per_sample else full))
                     continue
                 size = self._temporary_bytes(spec, n)
                 raw = self._arena[offset : offset + size]
-                found.append((part, spec.name, raw.view(spec.dtype or self.network.dtype).reshape(shape)))
+                spaces.append((part, spec.name, raw.view(spec.dtype or self.network.dtype).reshape(shape)))
                 offset += _rounded(size)
-        return found
+        return spaces
 
     def _masks(
         self, n: int, workspaces: list[tuple[Any, str, Array]]

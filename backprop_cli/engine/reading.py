@@ -68,8 +68,8 @@ class Reading:
         """Predicted class ids: (rows,), or 0 and 1 of (rows, outputs) questions."""
         rows = self.rows(y)
         if self.kind == "classes":
-            found: Array = rows.argmax(axis=1)
-            return found
+            places: Array = rows.argmax(axis=1)
+            return places
         answers = (rows > self.threshold).astype(np.int64)
         return answers[:, 0] if self.kind == "binary" else answers
 

@@ -102,7 +102,7 @@ def axes(
         pads = tuple(same(*each) for each in zip(sizes, reaches, steps, strict=True))
     else:
         pads = borders(0 if padding == "valid" else padding, rank)
-    found = []
+    windows = []
     for size, k, s, d, (before, after) in zip(sizes, kernels, steps, spread, pads, strict=True):
         room, reach = size + before + after, d * (k - 1) + 1
         if reach > room:
@@ -111,8 +111,8 @@ def axes(
                 f"(input {tuple(sizes)}, padding {padding}); "
                 "take a smaller kernel, `padding: same`, or pool less before"
             )
-        found.append(Axis(size, (room - reach) // s + 1, k, s, d, before, after))
-    return (found[0], found[1]) if rank == 2 else (ONE, found[0])
+        windows.append(Axis(size, (room - reach) // s + 1, k, s, d, before, after))
+    return (windows[0], windows[1]) if rank == 2 else (ONE, windows[0])
 
 
 def sizes_of(axis_pair: tuple[Axis, Axis], rank: int) -> tuple[int, ...]:

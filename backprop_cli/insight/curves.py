@@ -43,7 +43,7 @@ def wanted(views: Sequence[View], metrics: Sequence[str]) -> dict[str, list[str]
             f"{views[0].run.id} has not finished an epoch (status {views[0].run.status}), "
             "so there is no curve; go on with `bp train --resume`"
         )
-    found: dict[str, list[str]] = {}
+    phases_of: dict[str, list[str]] = {}
     for name in metrics or [each for each in logged if each != "learning_rate"]:
         phase, _, quantity = name.rpartition("/")
         if quantity not in logged or (phase and not any(name in row for view in views for row in view.rows)):
@@ -52,8 +52,8 @@ def wanted(views: Sequence[View], metrics: Sequence[str]) -> dict[str, list[str]
             hint = did_you_mean(near)
             raise UsageError(f"no run has logged {name!r}; it can be {', '.join([*logged, *columns])}{hint}")
         phases = [phase] if phase else ["", *PHASES]
-        found.setdefault(quantity, []).extend(each for each in phases if each not in found.get(quantity, []))
-    return found
+        phases_of.setdefault(quantity, []).extend(each for each in phases if each not in phases_of.get(quantity, []))
+    return phases_of
 
 
 def curve(view: View, quantity: str, phase: str, x: str = "epoch") -> Curve | None:

@@ -52,14 +52,14 @@ class Moment:
 def snapshot(view: View) -> list[Moment]:
     """The norms of every layer with parameters, of one probe batch at the checkpoint; layers in order."""
     probe, store = view.probe(), view.network.store
-    found = []
+    flows = []
     for node in view.network.nodes:
         own = [name for name in view.network.parameters if name.startswith(f"{node.name}.")]
         if own and not all(store.entries[name].frozen for name in own):
             gradient = sum(float(np.sum(np.square(probe.gradients[name], dtype=np.float64))) for name in own)
             weight = sum(float(np.sum(np.square(view.network.parameters[name], dtype=np.float64))) for name in own)
-            found.append(Moment(node.name, gradient**0.5, weight**0.5))
-    return found
+            flows.append(Moment(node.name, gradient**0.5, weight**0.5))
+    return flows
 
 
 def explain_snapshot(view: View) -> str:

@@ -26,10 +26,10 @@ class Band:
 
 def by_seed(runs: Sequence[RunDirectory]) -> dict[str, list[int]]:
     """Label -> places of the runs that differ in nothing but the seed."""
-    found: dict[str, list[int]] = {}
+    members: dict[str, list[int]] = {}
     for place, label in enumerate(labels(runs, besides=("seed",))):
-        found.setdefault(label, []).append(place)
-    return found
+        members.setdefault(label, []).append(place)
+    return members
 
 
 def band(curves: Sequence[Curve]) -> Band:

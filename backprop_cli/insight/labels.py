@@ -74,14 +74,14 @@ def _layers(runs: Sequence[RunDirectory], differing: dict[str, list[Any]]) -> li
 
 def _types(value: Any) -> Counter[str]:
     """How often each `type` is named in a nested value."""
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     if isinstance(value, dict):
         if isinstance(value.get("type"), str):
-            found[value["type"]] += 1
+            counts[value["type"]] += 1
         for key, each in value.items():
             if not key.endswith("initializer"):
-                found += _types(each)
+                counts += _types(each)
     elif isinstance(value, list):
         for each in value:
-            found += _types(each)
-    return found
+            counts += _types(each)
+    return counts

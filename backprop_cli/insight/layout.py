@@ -42,7 +42,7 @@ def places(network: Network) -> dict[str, Place]:
         depth[node.name] = 1 + max(depth[name] for name in node.inputs)
     nodes: dict[str, Node | None] = {INPUT: None, **{node.name: node for node in network.nodes}}
     shapes = {INPUT: network.input_shape, **{node.name: node.shape for node in network.nodes}}
-    found = {}
+    spots = {}
     columns = list(range(max(depth.values()) + 1))
     left_out = columns[FIRST:-LAST] if len(columns) > FIRST + 1 + LAST else []
     for column in columns:
@@ -59,9 +59,9 @@ def places(network: Network) -> dict[str, Place]:
                 count = shapes[name][0]
                 units = [centre + UNIT * ((count - 1) / 2 - i) for i in range(count)]
             place = Place(name, shapes[name], nodes[name], at * COLUMN, centre, height, at, units)
-            found[name] = place
+            spots[name] = place
             top -= height + GAP
-    return found
+    return spots
 
 
 def _readable(shape: tuple[int, ...]) -> bool:

@@ -199,8 +199,8 @@ def _name(staging: Path, name: str, info: Mapping[str, Any], runs: Path, exact: 
 def moment(text: Any) -> float:
     """ISO 8601 to seconds since 1970; 0 for what is no date."""
     try:
-        found = datetime.fromisoformat(str(text))
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+        when = datetime.fromisoformat(str(text))
+        return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return 0.0
 

@@ -12,15 +12,15 @@ from backprop_cli.runs.directory import RUN_JSON, SWEEP, RunDirectory
 
 def list_runs(runs: Path) -> Iterator[RunDirectory]:
     """The runs in a folder, oldest first; what is not a run is passed over."""
-    found = []
+    known = []
     if runs.is_dir():
         for path in runs.iterdir():
             if not path.name.startswith("."):
                 try:
-                    found.append(RunDirectory(path))
+                    known.append(RunDirectory(path))
                 except BpError:
                     continue
-    return iter(sorted(found, key=lambda run: (run.started, run.id)))
+    return iter(sorted(known, key=lambda run: (run.started, run.id)))
 
 
 def find_runs(name: str, runs: Path) -> list[RunDirectory]:

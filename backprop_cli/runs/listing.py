@@ -167,7 +167,7 @@ def order(rows: Sequence[dict[str, Any]], key: str) -> list[dict[str, Any]]:
     lack = [row for row in rows if value(row, name) is None]
 
     def comparable(row: dict[str, Any]) -> tuple[bool, Any]:
-        found = value(row, name)
-        return (isinstance(found, str), found if isinstance(found, str | int | float) else str(found))
+        cell = value(row, name)
+        return (isinstance(cell, str), cell if isinstance(cell, str | int | float) else str(cell))
 
     return sorted(have, key=comparable, reverse=down) + lack

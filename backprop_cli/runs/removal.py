@@ -58,9 +58,9 @@ def chosen(runs: Path, *, keep: int | None, status: Sequence[str]) -> list[RunDi
     """The runs that `bp runs prune` removes: of these statuses, without the newest `keep`. Running ones never."""
     if keep is None and not status:
         raise UsageError("nothing says what to remove; expected --keep N, --status STATUS, or both")
-    found = [run for run in list_runs(runs) if run.status != "running" and not run.path.is_symlink()]
-    found = [run for run in found if not status or run.status in status]
-    return found[: max(0, len(found) - keep)] if keep else found
+    ended = [run for run in list_runs(runs) if run.status != "running" and not run.path.is_symlink()]
+    ended = [run for run in ended if not status or run.status in status]
+    return ended[: max(0, len(ended) - keep)] if keep else ended
 
 
 def sweep(runs: Path) -> None:

@@ -45,18 +45,18 @@ def outputs(network: Network) -> Layers:
 
     A unit is an index of the last axis: a channel of an image counts as one, over all places.
     """
-    found: Layers = {}
+    layers: Layers = {}
     for node, y in own_outputs(network):
-        found[node.name] = {"mean": float(y.mean(dtype=np.float64)), "std": float(y.std(dtype=np.float64))}
+        layers[node.name] = {"mean": float(y.mean(dtype=np.float64)), "std": float(y.std(dtype=np.float64))}
         activation = activation_of(node.layer)
         if activation is None:
             continue
         flat = activation.flat(y)
         if activation.dies:
-            found[node.name]["dead"] = float(1 - active(y).mean())
+            layers[node.name]["dead"] = float(1 - active(y).mean())
         elif flat is not None:
-            found[node.name]["saturated"] = float(flat.mean())
-    return found
+            layers[node.name]["saturated"] = float(flat.mean())
+    return layers
 
 
 def active(y: Array) -> Array:
@@ -67,13 +67,13 @@ def active(y: Array) -> Array:
 def trained(network: Network) -> dict[str, list[slice]]:
     """Layer name -> the parts of the flat vectors that it trains."""
     store = network.store
-    found: dict[str, list[slice]] = {}
+    parts: dict[str, list[slice]] = {}
     names = sorted((node.name for node in network.nodes), key=len, reverse=True)
     for name, span in store.spans.items():
         if not store.entries[name].frozen:
             owner = next(each for each in names if name.startswith(f"{each}."))
-            found.setdefault(owner, []).append(span)
-    return {node.name: found[node.name] for node in network.nodes if node.name in found}
+            parts.setdefault(owner, []).append(span)
+    return {node.name: parts[node.name] for node in network.nodes if node.name in parts}
 
 
 def norms(vector: Array, parts: dict[str, list[slice]]) -> dict[str, float]:

@@ -49,7 +49,7 @@ class Conv2dTranspose(Convolution):
         """Those of the convolution that is transposed: it leads from y's sizes to x's."""
         kernels, steps = each(self.kernel_size, 2, "the kernel"), each(self.strides, 2, "strides")
         spread = each(self.dilation, 2, "dilation")
-        found = []
+        axes = []
         for axis, (out, k, s, d) in enumerate(zip(sizes, kernels, steps, spread, strict=True)):
             reach = d * (k - 1) + 1
             if self.padding == "same":
@@ -68,8 +68,8 @@ class Conv2dTranspose(Convolution):
                     f"output_padding {self.output_padding} must be less than the stride, {s}, and goes with "
                     "explicit padding only"
                 )
-            found.append(Axis(size, out, k, s, d, before, after))
-        return found[0], found[1]
+            axes.append(Axis(size, out, k, s, d, before, after))
+        return axes[0], axes[1]
 
     def forward(self, x: Array, y: Array, training: bool) -> None:
         z = self.before_activation(y)

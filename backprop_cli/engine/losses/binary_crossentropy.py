@@ -40,14 +40,16 @@ class BinaryCrossentropy(Binary):
     def terms(self, y: Array, target: Array) -> list[Term]:
         if self.label_smoothing or self.class_weights is not None:
             return []
-        k, found = y.size, []
+        k, summands = y.size, []
         for i, a, t in pairs(y, target):
             if self.from_logits:
-                found.append(Term(f"(log(1 + e^{{y{i}}}) − {{t{i}}}·{{y{i}}}) / {k}", (np.logaddexp(0, a) - t * a) / k))
+                summands.append(
+                    Term(f"(log(1 + e^{{y{i}}}) − {{t{i}}}·{{y{i}}}) / {k}", (np.logaddexp(0, a) - t * a) / k)
+                )
             elif t in (0, 1):
                 formula = f"−log {{y{i}}} / {k}" if t else f"−log(1 − {{y{i}}}) / {k}"
-                found.append(Term(formula, -float(np.log(max(a if t else 1 - a, np.finfo(y.dtype).tiny))) / k))
-        return found
+                summands.append(Term(formula, -float(np.log(max(a if t else 1 - a, np.finfo(y.dtype).tiny))) / k))
+        return summands
 
     def chance(self, target: Array) -> float:
         """The entropy of how often each output is a yes."""

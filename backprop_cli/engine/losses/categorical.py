@@ -166,8 +166,8 @@ class Categorical(Loss):
         if self.class_weights is None:
             return weight
         each = self._class_weights(shape[-1], np.dtype(dtype))
-        found = target @ each if target.shape == shape else each[target.reshape(shape[:-1])]
-        return found if weight is None else found * spread(weight, found.ndim)
+        weights = target @ each if target.shape == shape else each[target.reshape(shape[:-1])]
+        return weights if weight is None else weights * spread(weight, weights.ndim)
 
     def _class_weights(self, classes: int, dtype: np.dtype[Any]) -> Array:
         known = self.views.get("class weights")

@@ -56,16 +56,16 @@ class CategoricalCrossentropy(Categorical):
             return []
         rows = {int(target.reshape(-1)[0]): 1.0} if target.shape != y.shape else dict(enumerate(target.tolist()))
         total = " + ".join(f"e^{{y{j + 1}}}" for j in range(y.size))
-        found = []
+        summands = []
         for i, share in rows.items():
             weight = "" if share == 1 else f"{{t{i + 1}}}·"
             if self.from_logits:
                 formula = f"{weight}(log({total}) − {{y{i + 1}}})"
-                found.append(Term(formula, share * float(np.logaddexp.reduce(y) - y[i])))
+                summands.append(Term(formula, share * float(np.logaddexp.reduce(y) - y[i])))
             else:
                 formula = f"−{weight}log {{y{i + 1}}}"
-                found.append(Term(formula, -share * float(np.log(max(y[i], np.finfo(y.dtype).tiny)))))
-        return [term for term, share in zip(found, rows.values(), strict=True) if share]
+                summands.append(Term(formula, -share * float(np.log(max(y[i], np.finfo(y.dtype).tiny)))))
+        return [term for term, share in zip(summands, rows.values(), strict=True) if share]
 
     def chance(self, target: Array) -> float:
         """The entropy of how often each class occurs."""

@@ -18,8 +18,8 @@ class Brier(Metric):
 
     def update(self, y: Array, target: Array) -> None:
         reading = self.read(y, target)
-        found = reading.probabilities(y)
-        p = reading.rows(y if found is None else found).astype(np.float64)
+        shares = reading.probabilities(y)
+        p = reading.rows(y if shares is None else shares).astype(np.float64)
         if target.size == p.size:
             p -= target.reshape(p.shape)
         else:

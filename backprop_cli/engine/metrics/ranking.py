@@ -47,8 +47,8 @@ class Ranking(Kept):
         scores, truth = rows[:, :questions], rows[:, questions:]
         if questions > 1 and truth.shape[1] == 1:
             truth = truth == np.arange(questions)
-        found = [self.question(scores[:, k], truth[:, k] > 0) for k in range(questions)]
-        known = [each for each in found if each is not None]
+        areas = [self.question(scores[:, k], truth[:, k] > 0) for k in range(questions)]
+        known = [each for each in areas if each is not None]
         return float(np.mean(known)) if known else float("nan")
 
 

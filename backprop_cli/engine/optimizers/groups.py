@@ -54,17 +54,17 @@ def segments(
                 f"group {index}: {group.match!r} matches no trained parameter; expected a pattern such as "
                 f"'*.b' for one or more of {', '.join(entry.name for entry in trained)}"
             )
-    found: list[Segment] = []
+    parts: list[Segment] = []
     for entry in trained:
         start = store.spans[entry.name].start
         rate, decay = _options(entry, groups, learning_rate, weight_decay)
-        if found:
-            found[-1].stop = start
-        if not found or (found[-1].learning_rate, found[-1].weight_decay) != (rate, decay):
-            found.append(Segment(start, store.trainable, rate, decay))
-    if found:
-        found[-1].stop = store.trainable
-    return found
+        if parts:
+            parts[-1].stop = start
+        if not parts or (parts[-1].learning_rate, parts[-1].weight_decay) != (rate, decay):
+            parts.append(Segment(start, store.trainable, rate, decay))
+    if parts:
+        parts[-1].stop = store.trainable
+    return parts
 
 
 def blocks(parts: Sequence[Segment], size: int) -> Iterator[tuple[slice, float, list[tuple[slice, float]]]]:

@@ -48,8 +48,8 @@ class Case:
 
     @property
     def optimizer(self) -> Optimizer:
-        found: Optimizer = self.evidence.config.optimizer
-        return found
+        own: Optimizer = self.evidence.config.optimizer
+        return own
 
 
 def given(*edits: Edit) -> list[Edit]:

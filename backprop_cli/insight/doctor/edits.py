@@ -102,10 +102,10 @@ class Anatomy:
 
     def path(self, name: str) -> str | None:
         """Where a layer is written, as `--set` addresses it; None for one that shorthand made up."""
-        found = self._places.get(name)
-        if found is None or not {"residual", "parallel"}.isdisjoint(found[-1:]):
+        written = self._places.get(name)
+        if written is None or not {"residual", "parallel"}.isdisjoint(written[-1:]):
             return None
-        return dotted(self._as_written(found))
+        return dotted(self._as_written(written))
 
     def _as_written(self, path: Keys) -> Keys:
         """`residual: [...]` has no key `layers` in the file."""

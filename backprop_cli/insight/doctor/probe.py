@@ -84,13 +84,13 @@ class Evidence:
 
     def series(self, key: str) -> dict[str, list[float]]:
         """A number of diagnostics over time, by layer, for the layers that have it. What is not finite is left out."""
-        found: dict[str, list[float]] = {}
+        columns: dict[str, list[float]] = {}
         for row in self.rows:
             for name, numbers in row["layers"].items():
                 value = numbers.get(key)
                 if value is not None and math.isfinite(value):
-                    found.setdefault(name, []).append(value)
-        return found
+                    columns.setdefault(name, []).append(value)
+        return columns
 
     def typical(self, key: str) -> dict[str, float]:
         """The median over time, by layer."""
@@ -182,14 +182,14 @@ def kernel_scales(network: Network, given: Container[str] = ()) -> dict[str, flo
     """std · √fan_in of the kernel that each layer's `kernel_initializer` made: near 1, or √2 before a ReLU, where
     signals keep their size. 0 where every unit has the same weights: they get the same gradient and stay the same.
     """
-    found = {}
+    scales = {}
     for node in network.nodes:
         for name, w in network.parameters.items():
             ours = name.startswith(f"{node.name}.W") and hasattr(node.layer, "kernel_initializer")
             if ours and w.ndim >= 2 and name not in given and node.layer.shared is None:
                 alike = w.shape[-1] > 1 and bool((w == w[..., :1]).all())
-                found[node.name] = 0.0 if alike else float(w.std()) * math.sqrt(fans(w.shape)[0])
-    return found
+                scales[node.name] = 0.0 if alike else float(w.std()) * math.sqrt(fans(w.shape)[0])
+    return scales
 
 
 @contextmanager

@@ -62,7 +62,7 @@ def other_targets(patient: Patient, cfg: Config) -> Iterator[Edit]:
         return
     path = find(source.path, cfg.folder)
     layout = guess(path, source.format or format_of(path), source.layout(), [source.target])
-    found: dict[str, float] = {}
+    losses: dict[str, float] = {}
     for column in column_names(path, layout):
         if column == source.target or column in (source.features or ()):
             continue
@@ -73,6 +73,6 @@ def other_targets(patient: Patient, cfg: Config) -> Iterator[Edit]:
         except (BpError, KeyError):
             continue
         if value is not None and value > RELATED:
-            found[column] = value
-    for column in sorted(found, key=lambda name: -found[name]):
+            losses[column] = value
+    for column in sorted(losses, key=lambda name: -losses[name]):
         yield Edit((f"dataset.target={column}",))

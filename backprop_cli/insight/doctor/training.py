@@ -71,15 +71,15 @@ def labels_shuffled(case: Case) -> Suspicion | None:
     by_heart = evidence.end < 0.8 * evidence.chance
     if not by_heart and not (evidence.complete and len(evidence.epochs) >= 5):
         return None
-    found = dependence(evidence.x, evidence.y)
-    if found is None or found > RELATED:
+    strength = dependence(evidence.x, evidence.y)
+    if strength is None or strength > RELATED:
         return None
     seen = f"the training loss falls to {evidence.end:.3g}" if by_heart else "the training loss does not fall"
     sentence = (
         f"labels as if shuffled: {seen}, the validation loss is never below chance ({evidence.chance:.3g}), and "
-        f"examples that are alike agree on their label no more often than any two ({found:+.1f} standard deviations)"
+        f"examples that are alike agree on their label no more often than any two ({strength:+.1f} standard deviations)"
     )
-    numbers = {"validation_loss": min(held), "chance": evidence.chance, "neighbours": found}
+    numbers = {"validation_loss": min(held), "chance": evidence.chance, "neighbours": strength}
     return Suspicion(
         "labels_shuffled",
         sentence,

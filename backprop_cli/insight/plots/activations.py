@@ -14,9 +14,9 @@ from backprop_cli.insight.view import PROBE, View
 
 
 def draw(figure: Figure, views: Sequence[View], options: Options) -> None:
-    found = [(view, *_outputs(view, options.split)) for view in views]
-    width, height = histograms.size(max(len(values) for _, _, values in found))
-    for part, (view, split, values) in style.panels(figure, found, width, height):
+    panels = [(view, *_outputs(view, options.split)) for view in views]
+    width, height = histograms.size(max(len(values) for _, _, values in panels))
+    for part, (view, split, values) in style.panels(figure, panels, width, height):
         histograms.histograms(part, values, "output of a unit")
         count = len(next(iter(values.values())))
         part.suptitle(f"{style.shorten(view.label, 60)}: activations, {count} examples of {split}, {view.checkpoint}")

@@ -20,9 +20,9 @@ COLUMNS = 8
 
 
 def draw(figure: Figure, views: Sequence[View], options: Options) -> None:
-    found = [(view, *filters(view)) for view in views]
-    rows = max(-(-min(len(kernels), SHOWN) // COLUMNS) for _, _, kernels in found)
-    for part, (view, layer, kernels) in style.panels(figure, found, 6.4, 1.3 + 0.75 * rows):
+    panels = [(view, *filters(view)) for view in views]
+    rows = max(-(-min(len(kernels), SHOWN) // COLUMNS) for _, _, kernels in panels)
+    for part, (view, layer, kernels) in style.panels(figure, panels, 6.4, 1.3 + 0.75 * rows):
         panel(part, view, layer, kernels)
 
 

@@ -20,11 +20,11 @@ MARKED = 25  # points up to which each is marked
 
 
 def draw(figure: Figure, views: Sequence[View], options: Options) -> None:
-    found = wanted(views, options.metrics)
-    figure.set_size_inches(max(6.4, 5 * len(found)), 4.2)
-    draw_panels(figure, views, found, options)
+    shown = wanted(views, options.metrics)
+    figure.set_size_inches(max(6.4, 5 * len(shown)), 4.2)
+    draw_panels(figure, views, shown, options)
     title = style.shorten(views[0].run.id, 60) if len(views) == 1 else f"{len(views)} runs"
-    figure.suptitle(f"{title}: {', '.join(found).replace('_', ' ')}")
+    figure.suptitle(f"{title}: {', '.join(shown).replace('_', ' ')}")
     short = [view.label for view in views if len({row["epoch"] for row in view.rows}) == 1]
     if short:
         options.note(f"{', '.join(short)}: one epoch only, so a point in place of a curve")

@@ -168,7 +168,7 @@ def _parameters(
         network.store.state[...] = states
         return network.loss(network.forward(x, training=True, copy=False), y)
 
-    found = []
+    parameters = []
     for name, values in network.parameters.items():
         if not name.startswith(f"{node.name}."):
             continue
@@ -177,8 +177,8 @@ def _parameters(
             analytic, numeric = float(gradients[name][index]), derivative(loss, values, index)
             error = relative_error(analytic, numeric)
             parameter.gradients.append(Gradient(index, float(values[index]), analytic, numeric, error, 0.0))
-        found.append(parameter)
-    return found
+        parameters.append(parameter)
+    return parameters
 
 
 def _shown(gradient: Array) -> list[tuple[int, ...]]:

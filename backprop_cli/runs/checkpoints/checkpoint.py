@@ -111,12 +111,12 @@ class CheckpointFile:
         array = np.empty(entry.shape, entry.dtype)
         view = array.reshape(-1).view(np.uint8).data
         place = self._start + entry.begin
-        found = 0
+        checksum = 0
         for first in range(0, len(view), PIECE):
             piece = view[first : first + PIECE]
             if os.preadv(self._handle, [piece], place + first) != len(piece):
                 raise self.damaged(f"array {name!r} is cut off")
-            found = crc32(piece, found)
-        if found != self._sums.get(name):
+            checksum = crc32(piece, checksum)
+        if checksum != self._sums.get(name):
             raise self.damaged(f"the checksum of array {name!r} is wrong")
         return array

@@ -52,7 +52,7 @@ def parse(text: bytes) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
         raise ValueError("the header names something twice")
-    return found
+    return fields

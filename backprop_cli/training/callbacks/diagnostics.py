@@ -94,8 +94,8 @@ class Diagnostics(Callback):
             layer, what = first_nonfinite(loop.network)
             with np.errstate(over="ignore", invalid="ignore"):
                 layers = self._look(loop)
-            found = {"epoch": loop.epoch, "step": loop.step + 1, "loss": None}
-            self.write({**found, "nonfinite": {"layer": layer, "what": what}, "layers": layers})
+            row = {"epoch": loop.epoch, "step": loop.step + 1, "loss": None}
+            self.write({**row, "nonfinite": {"layer": layer, "what": what}, "layers": layers})
         self.leave()
 
 
