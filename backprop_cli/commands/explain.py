@@ -166,7 +166,7 @@ def _score(made: Prepared, data: Split) -> tuple[str, Callable[[Array], float]]:
 def _groups(made: Prepared) -> dict[str, list[int]]:
     """The columns that inputs come from, with their places in x; a category has one for each of its values."""
     table, shape = made.schema.table, made.dataset.input_shape
-    if len(shape) != 1 or (table is not None and table.text):
+    if len(shape) != 1 or made.dataset.text is not None or (table is not None and table.text):
         raise UsageError("the inputs have no columns; for images there is a picture, for texts --sample N")
     heads = table.names() if table is not None else list(made.schema.features or [])
     heads = heads if len(heads) == shape[0] else [f"x{i + 1}" for i in range(shape[0])]

@@ -124,9 +124,10 @@ class View:
 
     def examples(self, split: str, rows: slice | Array) -> tuple[Array, Array]:
         """Some examples of a split as the network gets them: transformed, without augmentation."""
-        return next(iter(self._batches(self._rows(split, rows)).epoch(0)))
+        return next(iter(self._batches(self.rows_of(split, rows)).epoch(0)))
 
-    def _rows(self, split: str, rows: slice | Array) -> Split:
+    def rows_of(self, split: str, rows: slice | Array) -> Split:
+        """Some examples of a split as the dataset has them."""
         data = self.prepared.dataset.splits[split]
         return Split(data.x[rows], data.y[rows])
 

@@ -30,6 +30,7 @@ from backprop_cli.insight.report.markup import (
 )
 from backprop_cli.insight.report.measured import measured
 from backprop_cli.insight.report.mistakes import Mistake, data_uri, is_image, mistakes
+from backprop_cli.insight.report.trust import trust
 from backprop_cli.insight.view import Answers, View
 from backprop_cli.runs.plain import failure, read_plain
 
@@ -56,6 +57,9 @@ def inside(view: View, level: int) -> Markup:
         parts.append(_part(level, "Confusion", lambda: _confusion(view, level)))
     if prepared.reading.kind == "values":
         parts.append(_part(level, "Measured", lambda: measured(view)))
+    if prepared.reading.kind == "values" and prepared.reading.numeric and len(prepared.network.output_shape) == 1:
+        parts.append(_part(level, "Predicted and true values", lambda: _picture(view, "regression")))
+    parts.append(_part(level, "How far it can be trusted", lambda: trust(view)))
     if prepared.dataset.input_shape == (2,):
         parts.append(_part(level, "Decision boundary", lambda: _picture(view, "boundary")))
     if _small(view):

@@ -130,6 +130,22 @@ def test_the_matrix_is_that_of_eval(view: Views) -> None:
     assert np.array(cells, int).reshape(10, 10).tolist() == matrix
 
 
+def test_how_far_a_result_can_be_trusted_is_what_eval_says(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text(
+        "dataset: {source: sample, name: diabetes, splits: {train: 80%, validation: 20%}, transforms: [standardize]}\n"
+        "architecture: [{type: dense, units: 1}]\nloss: mse\ntrainer: {epochs: 2, metrics: [mae]}\n"
+    )
+    train(load_config(tmp_path / "c.yaml"), run_dir=tmp_path / "run")
+    page = Page(report([View(RunDirectory(tmp_path / "run"))]))
+    told = evaluate_run(RunDirectory(tmp_path / "run"), baseline=True)
+    for part in ("Predicted and true values", "How far it can be trusted", "What it goes by", "Worst rows"):
+        assert part in page.text
+    low, high = told["intervals"]["mae"]
+    assert f"{low:.4g} to {high:.4g}" in page.text
+    assert f"{told['baselines']['linear']['mae']:.4g}" in page.text
+    assert f"{told['worst'][0]['error']:.4g}" in page.text
+
+
 def test_names_from_outside_are_only_text(trained: Runs, tmp_path: Path) -> None:
     shutil.copytree(trained("moons"), tmp_path / "run")
     about = json.loads((tmp_path / "run/run.json").read_text())
