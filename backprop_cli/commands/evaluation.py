@@ -14,7 +14,10 @@ from backprop_cli.commands.groups import values_of
 from backprop_cli.commands.trained import load_run
 from backprop_cli.data.batches import Batches
 from backprop_cli.data.dataset import Split
-from backprop_cli.data.files import Files
+from backprop_cli.data.files import TABLES, Files
+from backprop_cli.data.files.columns import column_names
+from backprop_cli.data.files.layout import guess
+from backprop_cli.data.files.paths import format_of
 from backprop_cli.data.fingerprint import fingerprint
 from backprop_cli.data.loading import load_dataset
 from backprop_cli.data.schema import Schema
@@ -112,7 +115,20 @@ def _source(path: Path, schema: Schema) -> Files:
         options |= {"level": schema.text.level, "length": schema.text.length}
     elif schema.table is not None:
         options |= {"missing": schema.table.missing, "sample_weight": schema.weight}
+    elif schema.features and path.is_file() and (form := format_of(path)) in TABLES:
+        options |= {"features": list(schema.features), "target": _target(path, form, schema.features)}
     return Files(**options)
+
+
+def _target(path: Path, form: str, features: Sequence[str]) -> str:
+    """The column of a table that is none of the inputs of a model which was trained on arrays. Raises UsageError."""
+    names = column_names(path, guess(path, form, {}, features))
+    rest = [name for name in names if name not in features]
+    if len(rest) != 1:
+        raise UsageError(
+            f"{path}: beside the inputs of the model it has {', '.join(rest) or 'no column'}; expected one, the target"
+        )
+    return rest[0]
 
 
 def _about(name: str, found: str, schema: Schema) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from backprop_cli.commands.evaluation import evaluate_file, evaluate_run
 from backprop_cli.commands.train import train
 from backprop_cli.commands.trained import load
 from backprop_cli.config import load_config
-from backprop_cli.errors import DataError
+from backprop_cli.data.loading import load_dataset
+from backprop_cli.errors import DataError, UsageError
 from backprop_cli.runs.directory import RunDirectory
 from tests.conftest import ROOT
 
@@ -97,3 +98,25 @@ def test_a_split_goes_by_its_usual_names(tmp_path: Path) -> None:
     train(load_config(ROOT / "configs/moons.yaml", ["trainer.epochs=1"]), run_dir=tmp_path / "run")
     run = RunDirectory(tmp_path / "run")
     assert evaluate_run(run, "valid") == evaluate_run(run, "validation")
+
+
+def test_a_model_of_arrays_is_measured_on_a_table(tmp_path: Path) -> None:
+    """Its inputs have names; the one other column is the target, wherever it stands."""
+    (tmp_path / "c.yaml").write_text(
+        "dataset: {source: sample, name: iris, splits: {train: 80%, validation: 20%}}\n"
+        "architecture: [{type: dense, units: 3, activation: softmax}]\nloss: sparse_categorical_crossentropy\n"
+        "trainer: {epochs: 5, metrics: [accuracy]}\n"
+    )
+    cfg = load_config(tmp_path / "c.yaml")
+    train(cfg, run_dir=tmp_path / "run")
+    data = load_dataset(cfg.dataset, cfg.seed, tmp_path)
+    some, names, classes = data.splits["validation"], data.features or [], data.classes or []
+    order = [2, 0, 3, 1]
+    lines = [",".join(["kind", *(names[i] for i in order)])]
+    lines += [",".join([classes[k], *(str(x[i]) for i in order)]) for x, k in zip(some.x, some.y, strict=True)]
+    (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
+    found = evaluate_file(load(tmp_path / "run"), tmp_path / "t.csv")
+    assert found["metrics"] == pytest.approx(evaluate_run(RunDirectory(tmp_path / "run"))["metrics"], rel=1e-5)
+    (tmp_path / "t.csv").write_text("\n".join(f"{line},{i or 'id'}" for i, line in enumerate(lines)) + "\n")
+    with pytest.raises(UsageError, match="it has kind, id; expected one, the target"):
+        evaluate_file(load(tmp_path / "run"), tmp_path / "t.csv")
