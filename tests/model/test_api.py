@@ -101,7 +101,7 @@ def test_tables(table: Path) -> None:
         ([{"v": 1}], "no column 'colour'"),
         ([{"v": "x", "colour": "red"}], "row 1, column 'v': 'x'; expected a number"),
         ([{"v": 1, "colour": "green"}], "category 'green' never occurs"),
-        ([{"v": None, "colour": "red"}], "no value"),
+        ([{"v": None, "colour": "red"}], "fill it in, or train with dataset.missing: mean or drop"),
     ):
         with pytest.raises(DataError) as caught:
             model.predict(data)

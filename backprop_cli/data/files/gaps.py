@@ -29,11 +29,11 @@ def without_gaps(table: Any, columns: Columns, targets: Sequence[str], path: Pat
         if not columns.drops(name):
             row = pc.index(pc.is_null(column), True).as_py() + 1
             role = "the target" if name in targets else "a feature"
-            advice = "missing: drop" if name in targets else "missing: mean or missing: drop"
+            advice = "drop" if name in targets else "mean or drop"
             marks = f"; {', '.join(columns.layout.na_values)} is read as none" if columns.layout.na_values else ""
             raise DataError(
                 f"{path}, row {row}, column {name!r}: no value ({role}; {column.null_count} rows lack it{marks}); "
-                f"fill it in or set dataset.{advice}"
+                f"fill it in, or train with dataset.missing: {advice}"
             )
         keep = pc.is_valid(column) if keep is None else pc.and_(keep, pc.is_valid(column))
     table = table.filter(keep)
