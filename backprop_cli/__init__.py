@@ -9,20 +9,20 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-from backprop_cli.runs.versions import __version__
-
+TYPE_CHECKING = False  # as typing has it, which this does without: nothing is imported before `bp` listens to Ctrl-C
 if TYPE_CHECKING:
+    from typing import Any
+
     from backprop_cli import build as build
     from backprop_cli.commands.train import train as train
     from backprop_cli.commands.trained import load as load
     from backprop_cli.config import load_config as load_config
+    from backprop_cli.runs.versions import __version__ as __version__
 
 __all__ = ["__version__", "build", "load", "load_config", "train"]
 
 _LAZY = {
+    "__version__": ("backprop_cli.runs.versions", "__version__"),
     "build": ("backprop_cli.build", ""),
     "load": ("backprop_cli.commands.trained", "load"),
     "load_config": ("backprop_cli.config", "load_config"),
@@ -34,6 +34,8 @@ def __getattr__(name: str) -> Any:
     """Import what is asked for only then: `bp --help` needs none of it."""
     if name not in _LAZY:
         raise AttributeError(f"module 'backprop_cli' has no attribute {name!r}")
+    from importlib import import_module
+
     module, attribute = _LAZY[name]
     found = import_module(module)
     return getattr(found, attribute) if attribute else found

@@ -1,15 +1,18 @@
 """`python -m backprop_cli` is `bp`."""
 
-import atexit
-import gc
-import os
-import signal
-import sys
-import threading
-from contextlib import suppress
+# what `signal` is made of: importing that takes time, in which Ctrl-C would give a traceback
+import _signal  # type: ignore[import-not-found]
 
-if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # Ctrl-C while modules are imported is no traceback
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:  # while modules are imported, Ctrl-C just ends bp
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+
+import atexit  # noqa: E402
+import gc  # noqa: E402
+import os  # noqa: E402
+import sys  # noqa: E402
+import threading  # noqa: E402
+from contextlib import suppress  # noqa: E402
+
 gc.set_threshold(50_000)  # imports make many objects and no garbage; looking for it takes a tenth of a short command
 
 from backprop_cli.cli import main as cli  # noqa: E402  # after what makes imports quick and quiet

@@ -10,6 +10,7 @@ import signal
 import sys
 import traceback
 from importlib import import_module
+from types import FrameType
 from typing import Any, cast
 
 import typer
@@ -39,7 +40,8 @@ Exit codes: 0 done; 1 it ran and failed; 2 wrong usage or config; 130 and 143
 stopped by a signal, after a checkpoint was written.
 \b
 Environment: BP_RUNS, the folder of runs; BP_CACHE, that of prepared datasets;
-BP_STATE, where is noted what was trained here; NO_COLOR.
+BP_STATE, where is noted what was trained here; BP_LIMITS, how many times as
+large files may be as bp would think a trap; NO_COLOR.
 """,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help: importing rich would double the time of `bp --help`
@@ -80,10 +82,6 @@ dress(app)
 
 def main() -> None:
     """Entry point of `bp`. Exit codes: 0 done, 1 it ran and failed, 2 wrong usage or config, 128 + signal."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # as __main__ has left it
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    _exit_on(signal.SIGTERM)
-    _exit_on(signal.SIGHUP)
     arguments = [each for each in sys.argv[1:] if each not in ("--debug", consent.FLAG)]  # anywhere in the line
     debug = "--debug" in sys.argv or bool(os.environ.get("BP_DEBUG"))
     if consent.FLAG in sys.argv:
@@ -94,7 +92,49 @@ def main() -> None:
     if os.environ.get("_BP_COMPLETE") == "complete_bash":
         completion.for_bash(lambda: app(arguments, prog_name="bp", standalone_mode=False))
         return
-    sys.exit(run(arguments, debug))
+    sys.unraisablehook = _unraisable
+    try:
+        try:
+            _listen()
+            code = run(arguments, debug)
+        finally:
+            _stop_listening()
+    except KeyboardInterrupt:  # between two lines of `run`
+        _stop_listening()
+        code = 130
+    sys.exit(code)
+
+
+def _listen() -> None:
+    """Leave with 128 + the signal, through every `finally`; but a signal that is ignored stays ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # as __main__ has left it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _leave)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    sys.exit(128 + number)
+
+
+def _stop_listening() -> None:
+    """While Python takes itself down, a signal just ends it: an exception has nobody left who would catch it."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) in (signal.default_int_handler, _leave):
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _unraisable(found: Any) -> None:
+    """An exception that a finalizer or a callback cannot pass on: if it is the end that a signal asked for, that is
+    asked for again."""
+    error = found.exc_value
+    if isinstance(error, KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+    elif isinstance(error, SystemExit) and isinstance(error.code, int) and error.code > 128:
+        signal.raise_signal(error.code - 128)
+    elif not isinstance(error, InterruptedRunError):  # of which the training knows
+        sys.__unraisablehook__(found)
 
 
 def run(arguments: list[str], debug: bool) -> Any:
@@ -103,8 +143,10 @@ def run(arguments: list[str], debug: bool) -> Any:
         code = app(arguments, prog_name="bp", standalone_mode=False)  # 130 for Ctrl-C
         sys.stdout.flush()
     except InterruptedRunError as error:
-        fail(f"bp: {error}", error.exit_code)
-        os._exit(error.exit_code)  # all is written; taking Python down would cost ten times what the checkpoint did
+        code = fail(f"bp: {error}", error.exit_code)
+        if "multiprocessing" in sys.modules:  # which has files to remove
+            return code
+        os._exit(code)  # all is written; taking Python down would cost ten times what the checkpoint did
     except BpError as error:
         if debug:
             traceback.print_exc()
@@ -130,12 +172,6 @@ def run(arguments: list[str], debug: bool) -> Any:
             raise
         return fail("bp: too many open files; raise the limit with `ulimit -n`", 1)
     return code or 0
-
-
-def _exit_on(number: int) -> None:
-    """Leave with 128 + the signal, through every `finally`; but a signal that is ignored stays ignored."""
-    if signal.getsignal(number) is signal.SIG_DFL:
-        signal.signal(number, lambda *_: sys.exit(128 + number))
 
 
 def _out_of_files() -> bool:
