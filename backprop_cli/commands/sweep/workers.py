@@ -14,6 +14,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -23,9 +24,14 @@ from multiprocessing.connection import Connection, wait
 from types import FrameType
 from typing import Any
 
+from backprop_cli.errors import UsageError
+
 Tell = Callable[[Any], None]
 Work = Callable[[Any, Tell], Any]
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+#: bytes of a folder that a socket's name has room for beside /pymp-xxxxxxxx/listener-xxxxxxxx: 104 on macOS in all
+LONGEST = 60
+SHORT = ("/tmp", "/var/tmp")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -72,10 +78,28 @@ def start(jobs: int, modules: Sequence[str]) -> None:
         resource_tracker.ensure_running()  # if the server did this, it would take the next line back
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited: Ctrl-C is its parent's to hear
         try:
-            with _threads(jobs):
+            with _threads(jobs), _short_names():
                 forkserver.ensure_running()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _short_names() -> Iterator[None]:
+    """Context in which temporary files get names that a socket can have, if $TMPDIR is too long for that."""
+    given = tempfile.tempdir
+    if len(os.fsencode(tempfile.gettempdir())) > LONGEST:
+        places = [each for each in SHORT if os.path.isdir(each) and os.access(each, os.W_OK | os.X_OK)]
+        if not places:
+            raise UsageError(
+                f"the folder of temporary files has a name of more than {LONGEST} bytes, which no socket can have, "
+                f"and {' and '.join(SHORT)} cannot be written to; set TMPDIR to a shorter one"
+            )
+        tempfile.tempdir = places[0]
+    try:
+        yield
+    finally:
+        tempfile.tempdir = given
 
 
 @contextmanager
