@@ -6,12 +6,12 @@ import _signal  # type: ignore[import-not-found]
 if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:  # while modules are imported, Ctrl-C just ends bp
     _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
 
-import atexit  # noqa: E402
-import gc  # noqa: E402
-import os  # noqa: E402
-import sys  # noqa: E402
-import threading  # noqa: E402
-from contextlib import suppress  # noqa: E402
+import atexit
+import gc
+import os
+import sys
+import threading
+from contextlib import suppress
 
 gc.set_threshold(50_000)  # imports make many objects and no garbage; looking for it takes a tenth of a short command
 

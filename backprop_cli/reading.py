@@ -1,6 +1,6 @@
 """Opening files that may be anything: only regular ones, without waiting, and only so much of them.
 
-A pipe that nobody writes to would wait for ever, /dev/zero never ends, and seven megabytes can unpack to gigabytes.
+A pipe that nobody writes to would wait for ever, and /dev/zero never ends.
 """
 
 from __future__ import annotations
@@ -8,10 +8,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import zlib
 from pathlib import Path
 
-PIECE = 1 << 20
 _KINDS = {
     stat.S_IFDIR: "a directory",
     stat.S_IFIFO: "a pipe",
@@ -38,6 +36,17 @@ def open_regular(path: Path, flags: int = os.O_RDONLY, *, links: bool = True) ->
     return handle
 
 
+def check_regular(path: Path) -> None:
+    """Raise OSError, which says what it is instead, for what is no regular file, nor leads to one."""
+    _refuse(os.stat(path).st_mode)
+
+
+def real(path: Path) -> Path:
+    """The path with links followed. Where they lead in a circle `Path.resolve` raises a RuntimeError; opening it says
+    what is wrong."""
+    return Path(os.path.realpath(path))
+
+
 def _refuse(mode: int) -> None:
     if not stat.S_ISREG(mode):
         number = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
@@ -47,27 +56,8 @@ def _refuse(mode: int) -> None:
 def read_regular(path: Path, limit: int, *, links: bool = True) -> bytes:
     """A regular file of at most `limit` bytes. Raises OSError."""
     with os.fdopen(open_regular(path, links=links), "rb") as file:
-        data = file.read(limit + 1)
-    if len(data) > limit:
+        size = os.fstat(file.fileno()).st_size
+        data = b"" if size > limit else file.read(limit + 1)
+    if max(size, len(data)) > limit:
         raise OSError(errno.EFBIG, f"larger than {limit:,} bytes")
     return data
-
-
-def gunzip(data: bytes, limit: int) -> bytes:
-    """The contents of a gzip file, of one member or several, at most `limit` bytes of them.
-
-    Raises OSError (EFBIG) where there is more, zlib.error and EOFError where it is damaged.
-    """
-    found = bytearray()
-    while data:
-        unpacker = zlib.decompressobj(wbits=31)
-        while not unpacker.eof:
-            piece = unpacker.decompress(data, PIECE)
-            data = unpacker.unconsumed_tail
-            found += piece
-            if len(found) > limit:
-                raise OSError(errno.EFBIG, f"unpacks to more than {limit:,} bytes")
-            if not piece and not data and not unpacker.eof:
-                raise EOFError("it ends before the end of its data")
-        data = unpacker.unused_data.lstrip(b"\0")
-    return bytes(found)

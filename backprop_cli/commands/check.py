@@ -17,6 +17,7 @@ from backprop_cli.config.plugin_files import load_plugin
 from backprop_cli.data.progress import Show
 from backprop_cli.engine import battery, gradcheck
 from backprop_cli.errors import BpError, ConfigError, DataError, Problem, UsageError, expected
+from backprop_cli.reading import real
 from backprop_cli.training.loop import Callback, Loop, Row
 from backprop_cli.training.remarks import remarks
 from backprop_cli.training.threads import limited
@@ -169,7 +170,7 @@ def registered_gradients(
     only: str | None = None, plugin: Path | None = None, progress: Show | None = None
 ) -> dict[str, Any]:
     """The whole battery, or one layer or loss of it, or what a plugin file defines. Raises UsageError."""
-    plugin = plugin and plugin.resolve()
+    plugin = plugin and real(plugin)
     if plugin is None:
         if only is not None and not registry.find("loss", only):
             registry.get("layer", only)

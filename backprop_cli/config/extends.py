@@ -12,6 +12,7 @@ from backprop_cli.config.marked import MAX_DEPTH, Marked, in_run, problem
 from backprop_cli.config.opened import read
 from backprop_cli.config.text import parse
 from backprop_cli.errors import ConfigError, Problem
+from backprop_cli.reading import real
 
 MAX_CHAIN = 16
 IDENTITY = ("type", "source")
@@ -33,8 +34,8 @@ def read_extended(path: Path, problems: list[Problem], seen: tuple[Path, ...] = 
         problems.append(problem(given.mark, ("extends",), "expected the path of a config file"))
         return root
     base = path.parent / Path(given.value).expanduser()
-    chain = (*seen, path.resolve())
-    if base.resolve() in chain:
+    chain = (*seen, real(path))
+    if real(base) in chain:
         problems.append(problem(given.mark, ("extends",), f"{base} extends this file in turn; break the circle"))
         return root
     if len(chain) > MAX_CHAIN:

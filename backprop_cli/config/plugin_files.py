@@ -9,7 +9,7 @@ from pathlib import Path
 
 from backprop_cli import consent
 from backprop_cli.errors import PLUGIN_MODULE, UsageError
-from backprop_cli.reading import read_regular
+from backprop_cli.reading import read_regular, real
 
 MAX_BYTES = 16 << 20  # of a plugin file
 
@@ -19,7 +19,7 @@ def load_plugin(path: Path, *, given: bool = False) -> None:
 
     `given`: somebody has named this very file. One that came with a run needs consent. Raises UsageError, ConsentError.
     """
-    path = path.resolve()
+    path = real(path)
     if not os.path.lexists(path):
         raise UsageError(f"plugin {path}: no such file; give the path relative to the config that names it")
     if path.suffix != ".py":

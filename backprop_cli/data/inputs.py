@@ -15,7 +15,8 @@ from backprop_cli.data.files import TABLES
 from backprop_cli.data.files.arrays import read_npy, read_npz
 from backprop_cli.data.files.folders import IMAGE_SUFFIXES, images
 from backprop_cli.data.files.images import read_images
-from backprop_cli.data.files.paths import SUFFIXES, inner_name, missing, reading
+from backprop_cli.data.files.opened import check_unpacked, opened
+from backprop_cli.data.files.paths import SUFFIXES, inner_name, missing
 from backprop_cli.data.files.text import encode, read_text, tokens_of
 from backprop_cli.data.files.unseen import Unseen
 from backprop_cli.data.idx import read_idx
@@ -141,8 +142,9 @@ def _column(values: list[Any]) -> Any:
 
 
 def _records(path: Path, form: str) -> list[Mapping[str, Any]]:
-    with reading(path):
-        text = path.read_text(encoding="utf-8-sig", errors="replace")
+    check_unpacked(path)
+    with opened(path) as file:
+        text = file.read().decode("utf-8-sig", "replace")
     lines = text.splitlines() if form == "json lines" else [text]
     found: list[Mapping[str, Any]] = []
     for number, line in enumerate(lines, 1):

@@ -11,9 +11,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from backprop_cli.config.plugin_files import load_plugin
+from backprop_cli.config.plugin_files import MAX_BYTES, load_plugin
 from backprop_cli.consent import run_of
 from backprop_cli.errors import PLUGIN_MODULE, UsageError
+from backprop_cli.reading import read_regular
 
 
 class Plugin(BaseModel):
@@ -43,7 +44,10 @@ def plugins_of(parts: Mapping[str, Any]) -> list[Plugin]:
 
 def digest(path: Path) -> str:
     """SHA-256 of a file, in hex."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    try:
+        return hashlib.sha256(read_regular(path, MAX_BYTES)).hexdigest()
+    except OSError as error:
+        raise UsageError(f"plugin {path}: {error.strerror}") from None
 
 
 def _instances(value: Any) -> Iterator[Any]:

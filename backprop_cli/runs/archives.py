@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import IO, Any
 
 from backprop_cli.errors import RunError, UsageError
+from backprop_cli.limits import beyond, bound, open_zip, swollen, unpacked
+from backprop_cli.reading import check_regular
 
 SUFFIXES = (".tar.zst", ".zip")
 MAX_FILES = 10_000
-MAX_BYTES = 16 << 30  # of all members together, unpacked
 MAX_BETWEEN = 1 << 20  # bytes of headers before a member of a .tar
 PIECE = 1 << 20
 
@@ -29,6 +30,17 @@ def check_name(path: Path) -> None:
     """Raise UsageError for a name that does not say the form of an archive."""
     if not path.name.endswith(SUFFIXES):
         raise UsageError(f"{path}: expected a name ending in {' or '.join(SUFFIXES)}")
+
+
+def check_total(path: Path, number: int, total: int) -> None:
+    """Raise RunError where an archive holds more files than a run, or more bytes than a file of its size may."""
+    size = path.stat().st_size
+    if total > unpacked(size):
+        raise RunError(f"{path}: {swollen(size)}")
+    if number > bound(MAX_FILES):
+        raise RunError(
+            f"{path}: more than {bound(MAX_FILES):,} files, which is more than a run has; {beyond(MAX_FILES)}"
+        )
 
 
 def write(path: Path, files: Iterable[tuple[str, int, IO[bytes]]]) -> None:
@@ -60,9 +72,10 @@ def reading(path: Path) -> Iterator[Iterator[Member]]:
 
     try:
         if path.name.endswith(".zip"):
-            with zipfile.ZipFile(path) as archive:
+            with open_zip(path) as archive:
                 yield _zip_members(archive, path)
         else:
+            check_regular(path)
             with pa.OSFile(str(path), "rb") as raw, pa.CompressedInputStream(raw, "zstd") as unpacked:
                 stream = _Limited(unpacked, path)
                 with tarfile.open(fileobj=stream, mode="r|") as tar:  # type: ignore[call-overload]  # read() is enough
@@ -78,7 +91,7 @@ def reading(path: Path) -> Iterator[Iterator[Member]]:
 
 
 def _damaged(path: Path, error: BaseException) -> RunError:
-    if isinstance(error, OSError) and error.strerror and error.filename:
+    if isinstance(error, OSError) and error.strerror:
         return RunError(f"cannot read {path}: {error.strerror}")
     return RunError(f"{path}: damaged or not an archive of this form ({' '.join(str(error).split()):.200})")
 
@@ -107,7 +120,8 @@ def _tar_members(tar: tarfile.TarFile, stream: _Limited, path: Path) -> Iterator
         if entry.isdir():
             yield entry.name, None, lambda: iter(())
         else:
-            stream.allow(min(entry.size, MAX_BYTES) + MAX_BETWEEN)
+            check_total(path, 0, entry.size)
+            stream.allow(entry.size + MAX_BETWEEN)
             file = tar.extractfile(entry)
             assert file is not None
             yield entry.name, entry.size, lambda file=file: _pieces(file)  # type: ignore[misc]

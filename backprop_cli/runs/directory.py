@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from backprop_cli.documents import NotJsonError
 from backprop_cli.errors import DamagedError, RunError, UsageError
+from backprop_cli.reading import real
 from backprop_cli.runs.checkpoints import saved
 from backprop_cli.runs.contents import INFO, Info
 from backprop_cli.runs.files import Folder, write_atomically, write_json
@@ -79,7 +80,7 @@ class RunDirectory:
     def checkpoint(self, name: str) -> Path:
         """The file of a checkpoint: `best`, `last` or a path. The last one stands in for a best that is not there."""
         if name not in ("best", "last"):
-            return Path(name).resolve()
+            return real(Path(name))
         best, last = self.checkpoints / saved.BEST, self.checkpoints / saved.LAST
         return best if name == "best" and best.exists() else last
 

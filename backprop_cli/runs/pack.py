@@ -12,6 +12,7 @@ from typing import IO
 from uuid import uuid4
 
 from backprop_cli.errors import BpError, CheckpointError, RunError, UsageError
+from backprop_cli.reading import real
 from backprop_cli.runs import archives
 from backprop_cli.runs.checkpoints.checkpoint import CheckpointFile
 from backprop_cli.runs.directory import CHECKPOINTS, CONFIG, RUN_JSON, STAGING, RunDirectory
@@ -30,7 +31,7 @@ def pack(run: RunDirectory, path: Path | None = None) -> Path:
     Links and what begins with a dot stay behind. Raises RunError while the run is running, and where the archive cannot
     be written; UsageError for another ending.
     """
-    path = path or Path(f"{run.path.resolve().name}.tar.zst")
+    path = path or Path(f"{real(run.path).name}.tar.zst")
     archives.check_name(path)
     if run.status == "running":
         raise RunError(f"{run.path} is running; pack it when it has ended")
@@ -52,7 +53,7 @@ def pack(run: RunDirectory, path: Path | None = None) -> Path:
 
 def _files(run: RunDirectory) -> Iterator[tuple[str, int, IO[bytes]]]:
     """Every plain file of a run, opened, under the run's name."""
-    home = run.path.resolve()
+    home = real(run.path)
     for folder, folders, names in os.walk(home):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
@@ -105,9 +106,7 @@ def _extract(path: Path, staging: Path) -> str:
             if len(homes) > 1:
                 raise RunError(f"{path}: holds several folders, {', '.join(sorted(homes))[:200]}; expected one run")
             total += size or 0
-            if number > archives.MAX_FILES or total > archives.MAX_BYTES:
-                most = f"{archives.MAX_FILES:,} files or {archives.MAX_BYTES:,} bytes"
-                raise RunError(f"{path}: more than {most}; no run is like that")
+            archives.check_total(path, number, total)
             if size is None or inside is None:
                 continue
             if str(inside) in seen:

@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from backprop_cli.errors import RunError, UsageError
+from backprop_cli.reading import real
 from backprop_cli.runs.directory import STAGING, SWEEP, RunDirectory
 from backprop_cli.runs.finding import list_runs
 from backprop_cli.runs.lock import Lock, is_held
@@ -28,7 +29,7 @@ def remove(run: RunDirectory | Path, runs: Path) -> None:
     """
     path = run if isinstance(run, Path) else run.path
     sweep = path.absolute().parent
-    of_sweep = os.path.lexists(sweep / SWEEP) and not sweep.is_symlink() and sweep.parent.resolve() == runs.resolve()
+    of_sweep = os.path.lexists(sweep / SWEEP) and not sweep.is_symlink() and real(sweep.parent) == real(runs)
     _remove(path, [path], sweep if of_sweep else runs)
 
 
@@ -41,7 +42,7 @@ def remove_sweep(folder: Path, runs: Path) -> None:
 def _remove(folder: Path, held: Sequence[Path], runs: Path) -> None:
     """Delete a folder while no other process works on the runs that are to be held."""
     path = Path(os.path.abspath(folder))
-    if path.is_symlink() or not path.is_dir() or path.parent.resolve() != runs.resolve():
+    if path.is_symlink() or not path.is_dir() or real(path.parent) != real(runs):
         raise UsageError(f"{folder} is not a directory in {runs}; only those are removed, links are not followed")
     trash = runs / f"{TRASH}{secrets.token_hex(8)}"
     with ExitStack() as locks:

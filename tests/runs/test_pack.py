@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from backprop_cli import load
+from backprop_cli import limits, load
 from backprop_cli.commands.train import train
 from backprop_cli.config.load import load_config
 from backprop_cli.errors import RunError, UsageError
@@ -153,10 +153,11 @@ def test_more_than_a_run_holds(run: RunDirectory, tmp_path: Path, monkeypatch: p
     refused(as_tar(tmp_path / "a.tar.zst", many), "more than 40 files")
     refused(as_zip(tmp_path / "a.zip", many), "more than 40 files")
     monkeypatch.setattr(archives, "MAX_FILES", 1000)
-    monkeypatch.setattr(archives, "MAX_BYTES", 1 << 20)
+    monkeypatch.setattr(limits, "UNPACKED", 1 << 20)
+    monkeypatch.setattr(limits, "RATIO", 0)
     large = {**members(run), "mine/zeros": bytes(2 << 20)}
-    refused(as_tar(tmp_path / "b.tar.zst", large), "no run is like that")
-    refused(as_zip(tmp_path / "b.zip", large), "no run is like that")
+    refused(as_tar(tmp_path / "b.tar.zst", large), r"iB that unpack to more than 1.0 MiB; .*BP_LIMITS=10$")
+    refused(as_zip(tmp_path / "b.zip", large), r"iB that unpack to 2.0 MiB, expected at most 1.0 MiB; .*BP_LIMITS=3$")
 
 
 def test_a_header_that_would_fill_the_memory(run: RunDirectory, tmp_path: Path) -> None:

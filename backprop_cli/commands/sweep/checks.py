@@ -14,6 +14,7 @@ from backprop_cli import build
 from backprop_cli.commands.sweep.trials import Trial, digest
 from backprop_cli.config import Config, diff, load_config, resolved
 from backprop_cli.config.load import MAX_SHOWN
+from backprop_cli.config.plugin_files import MAX_BYTES
 from backprop_cli.config.spelling import flow
 from backprop_cli.data.progress import Show
 from backprop_cli.engine.metrics.base import Metric
@@ -21,6 +22,7 @@ from backprop_cli.errors import BpError, ConfigError, Problem
 from backprop_cli.model.weights.load import settle
 from backprop_cli.runs.directory import RunDirectory
 from backprop_cli.runs.finding import list_runs
+from backprop_cli.runs.plain import read_plain
 
 LOOKED_AT = 10  # trials of a sweep that is gone on with
 PATIENCE = 20.0  # seconds for building networks before the first trial starts
@@ -55,7 +57,7 @@ def changed(config: Path, folder: Path, again: Sequence[Trial] = (), plugins: Se
             now = load_config(config, run.info["overrides"], plugins=plugins)
             settle(now)
             before = load_config(run.config, plugins=now.plugins)
-            copies = sorted(path.read_bytes() for path in run.plugin_copies())
+            copies = sorted(read_plain(path, MAX_BYTES) for path in run.plugin_copies())
             wanted = sorted(path.read_bytes() for path in now.plugins)
         except (BpError, OSError):  # then this one cannot tell
             continue

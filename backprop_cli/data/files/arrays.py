@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import re
 import zipfile
@@ -24,6 +25,7 @@ from backprop_cli.data.gather import is_large
 from backprop_cli.data.idx import read_idx
 from backprop_cli.data.shares import usual
 from backprop_cli.errors import DataError
+from backprop_cli.limits import megabytes, open_zip
 
 if TYPE_CHECKING:
     from backprop_cli.data.files import Files
@@ -34,9 +36,7 @@ _KEY = re.compile(rf"(?:(?P<before>\w+?)_)?(?:(?P<x>{_X})|(?P<y>{_Y}))(?:_(?P<af
 _MNIST = re.compile(r"(?P<split>train|t10k|test)-(?P<kind>images|labels)[-.]idx\d-ubyte(\.gz)?")
 #: of the machine's memory, what one file may unpack to
 _MEMORY_SHARE = 0.8
-#: from that many bytes on, a .npz that unpacks to that many times its size is a bomb and not data: deflate reaches
-#: 1,032 with nothing but zeros
-_BOMB_BYTES, _BOMB_RATIO = 1 << 28, 200
+_MAX_HEADER = 1 << 16  # bytes of a .npy file that tell shape and type
 _PICKLED = (
     "{path}: holds pickled Python objects, which could run any program and are never loaded; save plain numbers with "
     "numpy.save"
@@ -124,6 +124,7 @@ def read_npy(path: Path) -> Array:
     """The memory-mapped array of a .npy file; one that needs unpickling is refused. Raises DataError."""
     with reading(path):
         try:
+            _check_header(path)
             array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
         except (ValueError, EOFError) as error:
             raise DataError(_why(path, error)) from error
@@ -138,9 +139,11 @@ def read_npz(path: Path) -> dict[str, Array]:
     """The arrays of a .npz file, which may not unpack to more than the machine can hold. Raises DataError."""
     with reading(path):
         try:
-            _check_sizes(path)
-            with np.load(path, allow_pickle=False) as file:
-                return dict(file)
+            with open_zip(path) as archive:
+                _check_sizes(archive, path)
+                archive.fp.seek(0)  # type: ignore[union-attr]  # it is open
+                with np.load(archive.fp, allow_pickle=False) as file:  # type: ignore[arg-type]
+                    return dict(file)
         except (ValueError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile, OverflowError) as error:
             raise DataError(_why(path, error)) from error
         except (RuntimeError, NotImplementedError) as error:  # encrypted, or a compression NumPy never writes
@@ -169,34 +172,44 @@ def _is_pickled(path: Path) -> bool:
 
 def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
     """Shape and dtype that a .npy file declares. Raises ValueError."""
-    version = np.lib.format.read_magic(stream)
+    start = stream.read(8)
+    counted = stream.read(2 if start[6:7] == b"\1" else 4)
+    length = int.from_bytes(counted, "little")
+    if length > _MAX_HEADER:
+        raise ValueError(f"a header of {length:,} bytes")
+    text = io.BytesIO(start + counted + stream.read(length))
+    version = np.lib.format.read_magic(text)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, dtype = read(stream)
+    shape, _, dtype = read(text)
+    if dtype.itemsize == 0 and math.prod(shape) > 0:
+        raise ValueError("an array of values without bytes")
     return shape, dtype
 
 
-def _check_sizes(path: Path) -> None:
+def _check_header(path: Path) -> None:
+    """Raise ValueError for a .npy file whose header would fill the memory."""
+    with path.open("rb") as file:
+        if file.read(6) == b"\x93NUMPY":
+            file.seek(0)
+            _header(file)
+
+
+def _check_sizes(archive: zipfile.ZipFile, path: Path) -> None:
     """Read what the members of a .npz say of themselves before unpacking any."""
     total = 0
-    with zipfile.ZipFile(path) as file:
-        for member in file.infolist():
-            with file.open(member) as stream:
-                shape, dtype = _header(stream)
-                if dtype.hasobject:
-                    raise DataError(_PICKLED.format(path=path))
-                declared = math.prod(shape) * dtype.itemsize
-                if declared != member.file_size - stream.tell():
-                    raise ValueError(f"{member.filename} declares {declared} bytes, {member.file_size} are stored")
-            total += declared
-    size, memory = path.stat().st_size, physical_memory()
-    if total > max(_BOMB_BYTES, _BOMB_RATIO * size):
-        raise DataError(
-            f"{path}: {size / 2**20:.1f} MiB that unpack to {total / 2**30:.1f} GiB, more than {_BOMB_RATIO} times as "
-            "much; if that is no trap, save x and y as .npy, which is read from disk row by row"
-        )
+    for member in archive.infolist():
+        with archive.open(member) as stream:
+            shape, dtype = _header(stream)
+            if dtype.hasobject:
+                raise DataError(_PICKLED.format(path=path))
+            declared = math.prod(shape) * dtype.itemsize
+            if declared != member.file_size - stream.tell():
+                raise ValueError(f"{member.filename} declares {declared} bytes, {member.file_size} are stored")
+        total += declared
+    memory = physical_memory()
     if total > _MEMORY_SHARE * memory:
         raise DataError(
-            f"{path}: unpacks to {total / 2**30:.1f} GiB, this machine has {memory / 2**30:.1f}; "
+            f"{path}: unpacks to {megabytes(total)}, this machine has {megabytes(memory)}; "
             "save x and y as .npy, which is read from disk row by row"
         )
 

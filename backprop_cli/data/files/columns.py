@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from backprop_cli.data.files import stored
-from backprop_cli.data.files.layout import MISSING, Layout, named
+from backprop_cli.data.files.layout import MISSING, Layout, check_width, named
 from backprop_cli.data.files.opened import arrow_input, scan, text_of
 from backprop_cli.data.files.values import as_written, days, is_number, swallowed, texts_of_bytes
 from backprop_cli.errors import DataError, suggest
@@ -36,16 +36,24 @@ def first_rows(path: Path, layout: Layout, count: int) -> tuple[list[str], list[
             raise DataError(f"{path}: not {layout.encoding.upper()}; set dataset.encoding") from error
     if not head:
         raise DataError(f"{path}: empty; expected a line with the names of columns, then rows")
+    check_width(path, len(head[0]))
     names = named(head[0]) if layout.header else [str(i) for i in range(len(head[0]))]
-    twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
+    twice = repeated(names)
     if twice is not None:
         raise DataError(f"{path}: two columns are called {twice!r}; rename one")
     return names, head[int(layout.header) :]
 
 
+def repeated(names: Sequence[str]) -> str | None:
+    """The first name that was there before; None where all are different."""
+    known: set[str] = set()
+    return next((name for name in names if name in known or known.add(name)), None)  # type: ignore[func-returns-value]
+
+
 def require(path: Path, names: Sequence[str], wanted: Sequence[str], role: str) -> None:
     """Raise DataError unless every wanted column is there; it names all that are not."""
-    absent = [each for each in dict.fromkeys(wanted) if each not in names]
+    known = set(names)
+    absent = [each for each in dict.fromkeys(wanted) if each not in known]
     if not absent:
         return
     shown = ", ".join(names[:30]) + (", …" if len(names) > 30 else "")
@@ -78,12 +86,15 @@ def raw_columns(path: Path, layout: Layout, names: Sequence[str], wanted: Sequen
 
 def understood(table: Any, layout: Layout, texts: Sequence[str], path: Path) -> Any:
     """A table with numbers in the layout's writing as numbers, dates as days, bytes as text. Raises DataError."""
-    for i, name in enumerate(table.column_names):
-        column = texts_of_bytes(table[name], f"{path}, column {name!r}")
-        if name not in texts:
-            column = as_written(days(column, layout.dates.get(name), path, name), layout)
-        table = table.set_column(i, name, column)
-    return table
+    import pyarrow as pa
+
+    columns = {}
+    for name, given in zip(table.column_names, table.columns, strict=True):  # as table[name] takes longer, the more are
+        column = texts_of_bytes(given, f"{path}, column {name!r}")
+        columns[name] = (
+            column if name in texts else as_written(days(column, layout.dates.get(name), path, name), layout)
+        )
+    return pa.table(columns)
 
 
 def _read_csv(path: Path, layout: Layout, names: Sequence[str], wanted: Sequence[str], texts: Sequence[str]) -> Any:
@@ -92,7 +103,7 @@ def _read_csv(path: Path, layout: Layout, names: Sequence[str], wanted: Sequence
 
     quoted = scan(path, layout.encoding).quoted
     convert = arrow_csv.ConvertOptions(
-        include_columns=list(wanted),
+        include_columns=[] if set(wanted) == set(names) else list(wanted),  # a list takes longer, the longer it is
         null_values=[*MISSING, *layout.na_values],
         strings_can_be_null=True,
         quoted_strings_can_be_null=False,
@@ -108,12 +119,14 @@ def _read_csv(path: Path, layout: Layout, names: Sequence[str], wanted: Sequence
                     column_names=list(names),
                     skip_rows=layout.skip_rows,
                     skip_rows_after_names=int(layout.header),
+                    block_size=max(1 << 20, 64 * len(names)),  # a row has to fit into it
                 ),
                 arrow_csv.ParseOptions(delimiter=layout.separator, newlines_in_values=quoted),
                 convert,
             )
         except pyarrow.ArrowInvalid as error:
             raise DataError(_ragged(path, layout, len(names)) or f"{path}: cannot be read as a table") from error
+    table = table.select(list(wanted))
     if quoted:
         swallowed(table, path, layout.separator, len(names))
     return table

@@ -27,12 +27,14 @@ from backprop_cli.data.progress import report
 from backprop_cli.data.schema import Images
 from backprop_cli.documents import Document, lasting
 from backprop_cli.errors import DataError
+from backprop_cli.limits import swollen, unpacked
 
 if TYPE_CHECKING:
     from backprop_cli.data.files import Files
     from backprop_cli.data.schema import Schema
 
 _REPORT_EVERY = 100
+_CHANNELS = 3  # bytes a pixel
 
 
 @lasting
@@ -120,10 +122,8 @@ def _labelled(folder: Path) -> tuple[list[Path], list[str]]:
 
 def _color(files: Sequence[Path]) -> str:
     """grey if every image is, rgb otherwise."""
-    from PIL import Image
-
     for file in files:
-        with _decoding(file), Image.open(file) as image:
+        with _opened(file) as image:
             if image.mode not in _GREY:
                 return "rgb"
     return "grey"
@@ -172,7 +172,7 @@ def _pictures(files: Sequence[Path], color: str, size: tuple[int, int] | None, r
     from PIL import Image
 
     for i, file in enumerate(files):
-        with _decoding(file), Image.open(file) as image:
+        with _opened(file) as image:
             picture = _converted(image, color)
             if resize and size is not None:
                 picture = picture.resize((size[1], size[0]), Image.Resampling.BILINEAR)
@@ -210,13 +210,21 @@ def _check_room(needed: int, count: int) -> None:
 
 
 @contextmanager
-def _decoding(file: Path) -> Iterator[None]:
+def _opened(file: Path) -> Iterator[Any]:
+    """An image that is not decoded yet, and has no more pixels than a file of its size may. Raises DataError."""
     from PIL import Image, UnidentifiedImageError
 
     with reading(file):
+        pillows, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # it knows no size of the file
         try:
-            yield
+            with Image.open(file) as image:
+                size, needed = file.stat().st_size, image.width * image.height * _CHANNELS
+                if needed > unpacked(size):
+                    raise DataError(f"{file}: {image.height} × {image.width} pixels, {swollen(size, needed)}")
+                yield image
         except UnidentifiedImageError as error:
             raise DataError(f"{file}: not an image, or a damaged one; remove or replace it") from error
-        except (Image.DecompressionBombError, SyntaxError, ValueError) as error:
+        except (SyntaxError, ValueError) as error:
             raise DataError(f"{file}: cannot be decoded: {error}") from error
+        finally:
+            Image.MAX_IMAGE_PIXELS = pillows

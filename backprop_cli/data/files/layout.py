@@ -19,6 +19,7 @@ from typing import Any
 
 from backprop_cli.data.files.opened import Scan, scan
 from backprop_cli.errors import DataError
+from backprop_cli.limits import beyond, bound
 
 #: what stands for a missing value in every table, as pandas has it
 MISSING = (
@@ -39,7 +40,9 @@ DELIMITERS = ("\t", ";", "|", ",")  # where two would do, the one that is rarer 
 UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)?|__index_level_\d+__")  # how pandas calls an index that it has saved
 THOUSANDS = " \u00a0\u202f'’_"
 _NUMBERLIKE = re.compile(r"[+\-−]?(\d[\d.,'’_ \u00a0\u202f]*|[.,]\d+)([eE][+-]?\d+)?")
+_PLAIN = re.compile(r"[+-]?(\d{1,5}(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 _LOOKED_AT = 1000  # rows
+MAX_COLUMNS = 100_000
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,8 @@ def guess(path: Path, form: str, given: dict[str, Any], named: Collection[str] =
     if not layout.delimited:
         return layout
     found = scan(path, given.get("encoding"))
+    for line in found.sample.splitlines():
+        check_width(path, max(map(line.count, [given["delimiter"]] if given.get("delimiter") else DELIMITERS)) + 1)
     layout = replace(layout, encoding=found.encoding)
     rows = _Rows(found, given.get("skip_rows"), given.get("delimiter"), form)
     if not rows.rows:
@@ -103,6 +108,15 @@ def guess(path: Path, form: str, given: dict[str, Any], named: Collection[str] =
     if given.get("dates") is None:
         layout = replace(layout, dates=_dates(columns))
     return layout
+
+
+def check_width(path: Path, columns: int) -> None:
+    """Raise DataError for a table of more columns than anybody's has."""
+    if columns > bound(MAX_COLUMNS):
+        raise DataError(
+            f"{path}: {columns:,} columns, expected at most {bound(MAX_COLUMNS):,}; save x and y as .npy, "
+            f"which knows no columns; {beyond(MAX_COLUMNS, columns)}"
+        )
 
 
 def fitting(path: Path, form: str, like: Layout, needed: Collection[str]) -> Layout:
@@ -129,7 +143,8 @@ def fitting(path: Path, form: str, like: Layout, needed: Collection[str]) -> Lay
 def named(cells: Sequence[str]) -> list[str]:
     """The names in a header; one that is empty is called as pandas calls it."""
     names = [name.strip() for name in cells]
-    return [name or f"Unnamed: {i}" + ".1" * (f"Unnamed: {i}" in names) for i, name in enumerate(names)]
+    known = set(names)
+    return [name or f"Unnamed: {i}" + ".1" * (f"Unnamed: {i}" in known) for i, name in enumerate(names)]
 
 
 def said(path: Path, layout: Layout, given: dict[str, Any]) -> list[str]:
@@ -307,7 +322,7 @@ def possible_dates(cells: Sequence[str]) -> list[str]:
     """Every format that all cells have; 03/04/2024 has two."""
     if not cells or not all(re.search(r"\d", cell) and len(cell) <= 30 for cell in cells):
         return []
-    if all(re.fullmatch(r"\d{8}", cell) for cell in cells):
+    if _PLAIN.fullmatch(cells[0]) or all(re.fullmatch(r"\d{8}", cell) for cell in cells):
         return []  # numbers, as far as one can see
     different = list(dict.fromkeys(cells))[:200]
     formats = [date + time for date in DATES for time in TIMES]

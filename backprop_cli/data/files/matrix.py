@@ -113,23 +113,25 @@ def matrix(
     order = np.arange(len(x)) if order is None else order
     one_hot = columns.encoding == "one_hot"
     read: list[tuple[Array, int]] = []
+    parts = dict(zip(table.column_names, table.columns, strict=True))
+    del table  # a large table and x are not to be in memory together
     for name in columns.features:
+        column = parts.pop(name)
         if name in columns.plans:
-            for each in encode(columns.plans[name], table[name], name, place, unseen):
+            for each in encode(columns.plans[name], column, name, place, unseen):
                 read.append(each if isinstance(each, tuple) else (each, 0))
             if own and name in own:
                 of_rows, mine = own[name]
                 read[-1 - columns.plans[name].flag][0][of_rows] = mine
-            table = table.drop_columns([name])
             continue
         known = columns.categories.get(name)
         values = (
-            _numbers(table[name], name, columns, place)
+            _numbers(column, name, columns, place)
             if known is None
-            else _codes(table[name], name, columns, place, unseen if one_hot else None)
+            else _codes(column, name, columns, place, unseen if one_hot else None)
         )
         read.append((values, len(known) if known is not None and one_hot else 0))
-        table = table.drop_columns([name])  # a large table and x are not to be in memory together
+        del column
     pa.default_memory_pool().release_unused()
     for first in range(0, len(x), _BLOCK_ROWS):  # a block of x stays in the cache while its columns are filled
         rows = order[first : first + _BLOCK_ROWS]

@@ -14,16 +14,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
-from backprop_cli.data.files.memory import physical_memory
 from backprop_cli.data.files.paths import is_visible, reading
 from backprop_cli.errors import DataError
+from backprop_cli.limits import UNPACKED, open_zip, swollen, unpacked
 
 _BLOCK = 1 << 20
 _SAMPLE = 1 << 18
-_MEMORY_SHARE = 0.8
-_BOMB_BYTES, _BOMB_RATIO = 1 << 28, 1000  # from that size on, more than deflate can reach on any text
+_ROWS, _LONGEST = 3, 1 << 23  # of a table with very many columns a sample holds so many rows, if they are no longer
 _MARKS = {
     codecs.BOM_UTF8: "utf-8",
     codecs.BOM_UTF32_LE: "utf-32",
@@ -46,47 +45,85 @@ class Scan:
 @contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
     """The bytes of a file, unpacked by what they begin with, whatever its name. Raises DataError."""
-    with reading(path):
-        with path.open("rb") as file:
-            magic = file.read(6)
+    with reading(path), path.open("rb") as file:
+        magic = file.read(6)
+        file.seek(0)
         try:
-            with _unpacking(path, magic) as stream:
-                yield stream
+            with _unpacking(path, file, magic) as stream:
+                yield stream if stream is file else cast("IO[bytes]", _Bounded(stream, file, path))
         except (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, gzip.BadGzipFile) as error:
             raise DataError(f"{path}: damaged compressed file: {error}; fetch or pack it again") from error
         except (RuntimeError, NotImplementedError) as error:  # encrypted, or a method that zipfile does not know
             raise DataError(f"{path}: cannot be unpacked: {error}; unpack it first") from error
 
 
+def check_unpacked(path: Path) -> None:
+    """Raise DataError where a file unpacks to too much, and so before any of it is kept."""
+    with opened(path) as stream:
+        while isinstance(stream, _Bounded) and stream.read(_BLOCK):
+            pass
+
+
+def check_size(path: Path, needed: int) -> None:
+    """Raise DataError where a file unpacks to `needed` bytes and that is too much."""
+    size = path.stat().st_size
+    if needed > unpacked(size):
+        raise DataError(f"{path}: {swollen(size, needed)}")
+
+
+class _Bounded(io.BufferedIOBase):
+    """What a file unpacks to, as far as what was read of it may. Raises DataError beyond that."""
+
+    def __init__(self, stream: IO[bytes], file: IO[bytes], path: Path) -> None:
+        self._stream, self._file, self._path = stream, file, path
+        self._total = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1) -> bytes:
+        """At most `size` bytes; to the end without it."""
+        if size is None or size < 0:
+            return b"".join(iter(lambda: self.read(_BLOCK), b""))
+        data = self._stream.read(size)
+        self._total += len(data)
+        if self._total > UNPACKED and self._total > unpacked(self._file.tell()):
+            raise DataError(f"{self._path}: {swollen(self._path.stat().st_size)}")
+        return data
+
+    read1 = read
+
+
 @contextmanager
-def _unpacking(path: Path, magic: bytes) -> Iterator[IO[bytes]]:
+def _unpacking(path: Path, file: IO[bytes], magic: bytes) -> Iterator[IO[bytes]]:
+    """What a file unpacks to; the file itself where it is not packed."""
     if magic[:2] == b"\x1f\x8b":
-        with gzip.open(path) as stream:
+        with gzip.open(file) as stream:
             yield stream  # type: ignore[misc]  # it reads as any file
     elif magic[:3] == b"BZh":
-        with bz2.open(path) as stream:
+        with bz2.open(file) as stream:
             yield stream
     elif magic == b"\xfd7zXZ\x00":
-        with lzma.open(path) as stream:
+        with lzma.open(file) as stream:
             yield stream
     elif magic[:4] == b"\x28\xb5\x2f\xfd":
         import pyarrow
 
-        with pyarrow.input_stream(str(path), compression="zstd") as stream:
+        with pyarrow.input_stream(file, compression="zstd") as stream:
             yield stream
     elif magic[:4] == b"PK\x03\x04":
-        with zipfile.ZipFile(path) as archive:
+        with open_zip(path) as archive:
             names = [each.filename for each in archive.infolist() if not each.is_dir() and is_visible(each.filename)]
             if len(names) != 1:
                 raise DataError(
                     f"{path}: holds {len(names)} files ({', '.join(names[:5])}); expected one table; unpack it and "
                     "name one"
                 )
+            file.seek(0, io.SEEK_END)  # its size has been checked
             with archive.open(names[0]) as stream:
                 yield stream
     else:
-        with path.open("rb") as file:
-            yield file
+        yield file
 
 
 def scan(path: Path, encoding: str | None = None) -> Scan:
@@ -102,7 +139,6 @@ def scan(path: Path, encoding: str | None = None) -> Scan:
 @lru_cache(maxsize=8)
 def _scan(path: Path, encoding: str | None, stamp: tuple[int, int, int] | None) -> Scan:
     """`scan` of a file that has this size and these times: it is asked for more than once."""
-    size = path.stat().st_size if path.is_file() else 0
     with opened(path) as stream:
         head = stream.read(_SAMPLE)
         given = encoding is not None
@@ -118,13 +154,16 @@ def _scan(path: Path, encoding: str | None, stamp: tuple[int, int, int] | None) 
         sample, block, total, quoted = "", head, 0, False
         while True:
             text = failure.decode(decoder, block, final=not block)
-            if len(sample) < _SAMPLE:
+            if len(sample) < _SAMPLE or (len(sample) < _LONGEST and sample.count("\n") < _ROWS):
                 sample += text
             if not block:
                 break
             total += len(block)
             quoted = quoted or '"' in text
-            _check_size(path, size, total)
+            if "\0" in text:
+                raise DataError(
+                    f"{path}: holds NUL bytes: not a text, or in another encoding; expected a CSV file saved as UTF-8"
+                )
             if failure.found:
                 break
             block = stream.read(_BLOCK)
@@ -132,10 +171,6 @@ def _scan(path: Path, encoding: str | None, stamp: tuple[int, int, int] | None) 
         raise DataError(f"{failure.found}; set dataset.encoding to what the file was saved in")
     if failure.found:
         return _as_windows(path, failure.found)
-    if "\0" in sample:
-        raise DataError(
-            f"{path}: holds NUL bytes: not a text, or in another encoding; expected a CSV file saved as UTF-8"
-        )
     return Scan(encoding, sample, total > len(head), quoted)
 
 
@@ -181,14 +216,6 @@ def _marked(head: bytes) -> str | None:
     if len(even) > 1 and even.count(0) > 0.4 * len(even) and odd.count(0) < 0.05 * len(odd):
         return "utf-16-be"
     return None
-
-
-def _check_size(path: Path, size: int, total: int) -> None:
-    if total > _MEMORY_SHARE * physical_memory() or (total > _BOMB_BYTES and total > _BOMB_RATIO * size):
-        raise DataError(
-            f"{path}: {size / 2**20:.1f} MiB that unpack to more than {total / 2**30:.1f} GiB; if that is no trap, "
-            "unpack it and take a part"
-        )
 
 
 @contextmanager

@@ -6,11 +6,13 @@ import os
 import re
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from backprop_cli.data.sample_files import sample_path
 from backprop_cli.errors import DataError, suggest
+from backprop_cli.limits import open_zip
+from backprop_cli.reading import check_regular, real
 
 SUFFIXES = {
     ".csv": "csv",
@@ -53,7 +55,7 @@ def find(name: str | Path, folder: Path, beside: Path | None = None) -> Path:
         places = [place / beside.expanduser() for place in places] + places
     for place in places:
         if os.path.lexists(place / path):
-            return (place / path).resolve()
+            return real(place / path)
     return missing(places[0] / path)
 
 
@@ -91,11 +93,11 @@ def format_of(path: Path) -> str:
 
 def inner_name(path: Path) -> str:
     """The name of what a compressed file holds: `a.csv` for a.csv.gz and for archive.zip with a.csv in it."""
-    if path.suffix.lower() == ".zip" and zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
+    if path.suffix.lower() == ".zip":
+        with suppress(OSError, ValueError, zipfile.BadZipFile), open_zip(path) as archive:  # reading it will say
             names = [each.filename for each in archive.infolist() if not each.is_dir() and is_visible(each.filename)]
-        if len(names) == 1:
-            return Path(names[0]).name
+            if len(names) == 1:
+                return Path(names[0]).name
     return path.stem if path.suffix.lower() in COMPRESSED else path.name
 
 
@@ -115,6 +117,7 @@ def reading(path: Path) -> Iterator[None]:
     try:
         if path.is_dir():
             raise DataError(f"{path}: a folder; expected a file")
+        check_regular(path)
         yield
     except FileNotFoundError:
         missing(path)

@@ -9,16 +9,20 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from backprop_cli.data.files import parquet
+from backprop_cli.data.files.feather import unpacked_size
 from backprop_cli.data.files.layout import Layout
-from backprop_cli.data.files.opened import arrow_input, opened
+from backprop_cli.data.files.opened import arrow_input, check_size, check_unpacked, opened
+from backprop_cli.data.files.parquet import CELL, one_line
 from backprop_cli.data.files.paths import reading
 from backprop_cli.errors import DataError
+from backprop_cli.limits import beyond, bound, open_zip
 
 
 def names(path: Path, layout: Layout) -> list[str]:
     """The names of all columns. Raises DataError."""
     if layout.form == "parquet":
-        return [str(name) for name in _parquet(path).schema_arrow.names]
+        return [str(name) for name in parquet.open_file(path).schema_arrow.names]
     return [str(name) for name in _whole(path, layout).column_names]
 
 
@@ -28,14 +32,16 @@ def read(path: Path, layout: Layout, wanted: Sequence[str]) -> Any:
 
     try:
         if layout.form == "parquet":
-            return _nan_as_missing(_parquet(path).read(columns=list(wanted)))
+            return _nan_as_missing(parquet.read(path, wanted))
         return _nan_as_missing(_whole(path, layout).select(list(wanted)))
     except (pyarrow.ArrowException, OSError) as error:  # Arrow calls what it cannot decode an OSError
-        raise DataError(f"{path}: damaged {layout.form.capitalize()} file; write it again ({_line(error)})") from error
+        raise DataError(
+            f"{path}: damaged {layout.form.capitalize()} file; write it again ({one_line(error)})"
+        ) from error
 
 
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
+_MAX_CELLS = 50_000_000  # of a sheet, empty ones too: one cell in the last corner makes 17 thousand millions
+_AT_ONCE, _MAX_VALUE = 16, 16 << 20  # rows that are fetched together, bytes of a value in them
 
 
 def _nan_as_missing(table: Any) -> Any:
@@ -51,17 +57,6 @@ def _nan_as_missing(table: Any) -> Any:
     return table
 
 
-def _parquet(path: Path) -> Any:
-    import pyarrow
-    from pyarrow import parquet
-
-    with reading(path):
-        try:
-            return parquet.ParquetFile(path)
-        except pyarrow.ArrowInvalid as error:
-            raise DataError(f"{path}: not a Parquet file, or a damaged one ({_line(error)})") from error
-
-
 def _whole(path: Path, layout: Layout) -> Any:
     """The whole table of a file that cannot be read by columns; kept until another is asked for."""
     stat = path.stat() if path.is_file() else None
@@ -69,6 +64,7 @@ def _whole(path: Path, layout: Layout) -> Any:
     if key not in _last:
         with reading(path):
             table = _READERS[layout.form](path, layout)
+            check_size(path, table.num_rows * table.num_columns * CELL)
         _last.clear()
         _last[key] = table
     return _last[key]
@@ -82,20 +78,24 @@ def _feather(path: Path, layout: Layout) -> Any:
     from pyarrow import feather
 
     try:
+        check_size(path, unpacked_size(path))
         return feather.read_table(path)
     except pyarrow.ArrowException as error:
-        raise DataError(f"{path}: not a Feather file, or a damaged one ({_line(error)})") from error
+        raise DataError(f"{path}: not a Feather file, or a damaged one ({one_line(error)})") from error
 
 
 def _json_lines(path: Path, layout: Layout) -> Any:
     import pyarrow
     from pyarrow import json as arrow_json
 
+    check_unpacked(path)
     with arrow_input(path) as file:
         try:
             return arrow_json.read_json(file)
         except pyarrow.ArrowInvalid as error:
-            raise DataError(_odd_line(path) or f"{path}: expected one JSON object a line ({_line(error)})") from error
+            raise DataError(
+                _odd_line(path) or f"{path}: expected one JSON object a line ({one_line(error)})"
+            ) from error
 
 
 def _odd_line(path: Path) -> str:
@@ -130,30 +130,53 @@ def _excel(path: Path, layout: Layout) -> Any:
     except ImportError:
         raise DataError(f"{path}: reading Excel files needs openpyxl: pip install 'backprop-cli[excel]'") from None
     try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        with open_zip(path):  # whether it unpacks to too much
+            book = openpyxl.load_workbook(path, read_only=True, data_only=True)
     except Exception as error:  # whatever a damaged archive or its XML raise
-        raise DataError(f"{path}: not an .xlsx file, or a damaged one; save it again ({_line(error)})") from error
+        raise DataError(f"{path}: not an .xlsx file, or a damaged one; save it again ({one_line(error)})") from error
     with closing(book):
         if layout.query is not None and layout.query not in book.sheetnames:
             raise DataError(f"{path}: no sheet {layout.query!r}; expected one of {', '.join(book.sheetnames)}")
         sheet = book[layout.query] if layout.query is not None else book.worksheets[0]
-        rows = [list(row) for row in sheet.iter_rows(values_only=True)]
-    rows = [row for row in rows if any(value is not None for value in row)]
+        rows, looked_at = [], 0
+        for row in sheet.iter_rows(values_only=True):
+            looked_at += len(row)
+            if looked_at > bound(_MAX_CELLS):
+                most = f"{bound(_MAX_CELLS):,} cells, which is what bp looks at"
+                raise DataError(f"{path}: the sheet {sheet.title!r} has more than {most}; {beyond(_MAX_CELLS)}")
+            if row.count(None) < len(row):
+                rows.append(_without_end(row))
     if not rows:
         raise DataError(f"{path}: the sheet {sheet.title!r} is empty; name another: dataset.query: SHEET")
     width = max(i + 1 for row in rows for i, value in enumerate(row) if value is not None)
+    check_size(path, len(rows) * width * CELL)
     rows = [(row + [None] * width)[:width] for row in rows]
     header = [str(name).strip() if name is not None else f"Unnamed: {i}" for i, name in enumerate(rows[0])]
     return _table(path, header, rows[1:])
 
 
+def _without_end(row: Sequence[Any]) -> list[Any]:
+    """A row without the empty cells at its end."""
+    width = len(row)
+    while row[width - 1] is None:
+        width -= 1
+    return list(row[:width])
+
+
 def _sqlite(path: Path, layout: Layout) -> Any:
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            connection.set_progress_handler(_carry_on, 100_000)
+            connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_VALUE)
             tables = connection.execute("select name from sqlite_master where type in ('table', 'view') order by name")
             return _asked(path, layout.query, [name for (name,) in tables], connection.execute)
     except sqlite3.Error as error:
         raise DataError(f"{path}: SQLite says: {error}; check dataset.query") from error
+
+
+def _carry_on() -> int:
+    """Called by SQLite now and then, so that Python hears a Ctrl-C."""
+    return 0
 
 
 def _duckdb(path: Path, layout: Layout) -> Any:
@@ -162,13 +185,15 @@ def _duckdb(path: Path, layout: Layout) -> Any:
     except ImportError:
         raise DataError(f"{path}: reading DuckDB files needs duckdb: pip install 'backprop-cli[duckdb]'") from None
     try:
-        with closing(duckdb.connect(str(path), read_only=True)) as connection:
+        with closing(
+            duckdb.connect(str(path), read_only=True, config={"enable_external_access": "false"})
+        ) as connection:
             tables = [
                 name for (name,) in connection.execute("select table_name from information_schema.tables").fetchall()
             ]
             return _asked(path, layout.query, sorted(tables), connection.execute)
     except duckdb.Error as error:
-        raise DataError(f"{path}: DuckDB says: {_line(error)}; check dataset.query") from error
+        raise DataError(f"{path}: DuckDB says: {one_line(error)}; check dataset.query") from error
 
 
 def _asked(path: Path, query: str | None, tables: Sequence[str], execute: Callable[[str], Any]) -> Any:
@@ -183,7 +208,13 @@ def _asked(path: Path, query: str | None, tables: Sequence[str], execute: Callab
     if not cursor.description:
         raise DataError(f"{path}: dataset.query gives no rows; expected a SELECT, got {query!r}")
     header = [str(each[0]) for each in cursor.description]
-    return _table(path, header, [list(row) for row in cursor.fetchall()])
+    rows: list[list[Any]] = []
+    taken = 0
+    while found := cursor.fetchmany(_AT_ONCE):
+        rows += map(list, found)
+        taken += sum(len(value) if isinstance(value, str | bytes) else CELL for row in found for value in row)
+        check_size(path, taken)
+    return _table(path, header, rows)
 
 
 def _table(path: Path, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> Any:

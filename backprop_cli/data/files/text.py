@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from backprop_cli.data.schema import Schema
 
 UNKNOWN = "�"
+_HEAD = 1 << 16  # bytes that tell whether it is a text at all
 _WORD = re.compile(r"\w+(?:'\w+)?|[^\w\s]|\n")
 
 
@@ -64,8 +65,11 @@ def load_text(
 
 def read_text(path: Path) -> str:
     """The text of a UTF-8 file. Raises DataError with the place of a byte that is not."""
-    with reading(path):
-        data = path.read_bytes()
+    with reading(path), path.open("rb") as file:
+        head = file.read(_HEAD)
+        if b"\0" in head:
+            raise DataError(f"{path}: holds NUL bytes: not a text; save the file as UTF-8")
+        data = head + file.read()
     try:
         return data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:

@@ -21,6 +21,7 @@ from backprop_cli.data.dataset import Dataset
 from backprop_cli.data.source import Source, source
 from backprop_cli.documents import Document, Whole, lasting
 from backprop_cli.errors import DataError, DownloadError
+from backprop_cli.reading import real
 from backprop_cli.registry import Doc
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def find(name: str, version: str | None, data_dir: Path) -> Path | None:
 def _locate(path: Path, folder: Path) -> Path:
     """A path of the config: from the config's folder, else from the working directory."""
     given = Path(path).expanduser()
-    return (folder / given if (folder / given).exists() else given).resolve()
+    return real(folder / given if (folder / given).exists() else given)
 
 
 def module(name: str) -> Any:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import math
+import mmap
 import os
 import zipfile
 from dataclasses import dataclass
@@ -12,18 +14,19 @@ from typing import Any, Literal
 import numpy as np
 
 from backprop_cli.data.files.arrays import read_npz
-from backprop_cli.data.files.paths import missing
+from backprop_cli.data.files.paths import reading
 from backprop_cli.engine.arrays import Array
 from backprop_cli.errors import BpError, DataError
+from backprop_cli.limits import open_zip, swollen, unpacked
 from backprop_cli.model.model import Model
 from backprop_cli.model.weights import keras2
+from backprop_cli.reading import open_regular
 from backprop_cli.runs.checkpoints import tensors
 from backprop_cli.runs.checkpoints.checkpoint import CheckpointFile
 from backprop_cli.runs.checkpoints.header import MAX_HEADER, parse
 
 Kind = Literal["bp", "torch", "keras"]
 BFLOAT16 = "BF16"  # as safetensors call it; NumPy has no such type
-MAX_BYTES = 16 << 30  # of all arrays together
 PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
 INTO_SAFETENSORS = """\
   import torch; from safetensors.torch import save_file
@@ -48,8 +51,8 @@ class Foreign:
 
 def read(path: Path) -> Foreign:
     """The arrays of a file. Raises DataError, CheckpointError."""
-    if not os.path.lexists(path):
-        missing(path)
+    with reading(path):  # it is a file
+        pass
     if path.suffix == ".npz":
         return Foreign(path, "bp", read_npz(path), {})
     if path.suffix == ".safetensors":
@@ -68,7 +71,7 @@ def _safetensors(path: Path) -> Foreign:
     """Of bp, with its checksums; of PyTorch, which says so or calls its arrays `weight` and `bias`; else with names
     and layouts of bp."""
     try:
-        with path.open("rb") as file:
+        with os.fdopen(open_regular(path), "rb") as file:
             length, room = int.from_bytes(file.read(8), "little"), path.stat().st_size - 8
             if not 2 <= length <= min(room, MAX_HEADER * 32):
                 raise ValueError(f"a header of {length:,} bytes in a file of {room + 8:,}")
@@ -78,15 +81,15 @@ def _safetensors(path: Path) -> Foreign:
             halves = [name for name, each in fields.items() if isinstance(each, dict) and each.get("dtype") == BFLOAT16]
             fields |= {name: {**fields[name], "dtype": "U16"} for name in halves}
             entries = tensors.places(fields, room - length)
-            data = file.read()
+            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)  # arrays that nobody wants are not read
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: damaged or not a safetensors file ({error})") from None
     arrays = {
-        name: np.frombuffer(data, entry.dtype, count=entry.bytes // entry.dtype.itemsize, offset=entry.begin).reshape(
-            entry.shape
-        )
+        name: np.frombuffer(
+            data, entry.dtype, count=entry.bytes // entry.dtype.itemsize, offset=8 + length + entry.begin
+        ).reshape(entry.shape)
         for name, entry in entries.items()
     }
     for name in halves:  # the upper half of a float32
@@ -107,9 +110,7 @@ def _checkpoint(path: Path) -> Foreign:
 
 def _keras(path: Path) -> Foreign:
     try:
-        with zipfile.ZipFile(path) as archive:
-            if archive.getinfo("model.weights.h5").file_size > MAX_BYTES:
-                raise DataError(f"{path}: its weights take more than {MAX_BYTES >> 30} GiB")
+        with open_zip(path) as archive:
             weights = archive.read("model.weights.h5")
             config = archive.read("config.json") if archive.getinfo("config.json").file_size < MAX_HEADER * 8 else b""
     except (OSError, KeyError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
@@ -125,15 +126,19 @@ def _hdf5(source: Any, path: Path) -> Foreign:
 
     arrays: dict[str, Array] = {}
     labels: dict[str, str] = {}
-    left = MAX_BYTES
+    total = 0
 
     def take(name: str, item: Any) -> Array:
-        nonlocal left
-        left -= item.size * item.dtype.itemsize
-        if item.external or item.is_virtual or left < 0:
-            raise DataError(f"{path}: array {name} lies in another file, or is larger than {MAX_BYTES >> 30} GiB")
-        values: Array = item[()]
-        return values
+        nonlocal total
+        if item.external or item.is_virtual:
+            raise DataError(f"{path}: array {name} lies in another file; save the weights again, all in one")
+        if item.id.get_create_plist().get_nfilters():
+            raise DataError(f"{path}: array {name} is compressed, as Keras never writes it; save the weights again")
+        total += max(item.size, math.prod(item.chunks or ())) * item.dtype.itemsize
+        if total > unpacked(size):  # HDF5 keeps no bytes of what was never written
+            raise DataError(f"{path}: {swollen(size, total)}")
+        found: Array = item[()]
+        return found
 
     def visit(name: str, item: Any) -> None:
         parent, _, last = name.rpartition("/")
@@ -143,6 +148,7 @@ def _hdf5(source: Any, path: Path) -> Foreign:
             arrays[name] = take(name, item)
 
     try:
+        size = path.stat().st_size
         with h5py.File(source, "r") as file:
             layers = file.get("model_weights", file)
             if {"layer_names", "layer_names0"} & {*layers.attrs}:

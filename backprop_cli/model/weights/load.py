@@ -18,6 +18,7 @@ from backprop_cli.engine.graph import Network
 from backprop_cli.errors import BpError, BuildError, ConfigError, DataError
 from backprop_cli.model.weights.files import read
 from backprop_cli.model.weights.fit import Fit, fit
+from backprop_cli.reading import real
 from backprop_cli.runs.checkpoints import saved
 from backprop_cli.runs.directory import RUN_JSON
 from backprop_cli.runs.finding import find_run
@@ -94,14 +95,14 @@ def find(path: Path) -> Path:
             raise DataError(f"no weights {name!r} ship with bp; expected one of {', '.join(known)}")
         return SHIPPED / f"{name}.safetensors"
     if path.is_file():
-        return path.resolve()
+        return real(path)
     if path.is_dir() and not os.path.lexists(path / RUN_JSON):
         raise DataError(f"{path}: a folder that is no run of bp; expected a run, or a file of weights")
     if path.suffix and not path.is_dir():
         return path  # `read` says that it is not there, and what is
     run = find_run(str(path) if path.is_dir() else path.name, Path(os.environ.get("BP_RUNS", "runs")))
     best = run.checkpoints / saved.BEST
-    return (best if best.exists() else run.checkpoints / saved.LAST).resolve()
+    return real(best if best.exists() else run.checkpoints / saved.LAST)
 
 
 def summary(found: Fit, network: Network) -> str:

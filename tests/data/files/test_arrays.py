@@ -121,11 +121,14 @@ def test_a_zip_bomb_is_refused_unopened(tmp_path):
 
 
 def test_a_zip_bomb_that_says_what_it_is_is_refused_unopened(tmp_path, monkeypatch):
-    monkeypatch.setattr("backprop_cli.data.files.arrays._BOMB_BYTES", 1 << 20)
+    monkeypatch.setattr("backprop_cli.limits.UNPACKED", 1 << 20)
     x = np.zeros((1 << 10, 1 << 10), np.float32)
     np.savez_compressed(tmp_path / "d.npz", x=x, y=np.zeros(len(x)))
-    with pytest.raises(DataError, match=r"d\.npz: 0\.0 MiB that unpack to .* more than 200 times as much"):
+    with pytest.raises(DataError, match=r"d\.npz.*KiB that unpack to 4\.0 MiB, .* 1\.0 MiB; .*BP_LIMITS=5"):
         load(tmp_path / "d.npz")
+    monkeypatch.setenv("BP_LIMITS", "5")
+    assert len(load(tmp_path / "d.npz").splits["train"]) > 700
+    monkeypatch.delenv("BP_LIMITS")
     x[:, ::8] = np.random.default_rng(0).random((1 << 10, 1 << 7))
     np.savez_compressed(tmp_path / "d.npz", x=x, y=np.zeros(len(x)))
     assert len(load(tmp_path / "d.npz").splits["train"]) > 700
@@ -134,7 +137,7 @@ def test_a_zip_bomb_that_says_what_it_is_is_refused_unopened(tmp_path, monkeypat
 def test_more_than_the_machine_holds_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("backprop_cli.data.files.arrays.physical_memory", lambda: 200)
     np.savez(tmp_path / "d.npz", x=X, y=Y)
-    with pytest.raises(DataError, match=r"unpacks to .* GiB, this machine has"):
+    with pytest.raises(DataError, match=r"unpacks to .*, this machine has"):
         load(tmp_path / "d.npz")
 
 
