@@ -16,6 +16,9 @@ from backprop_cli.data.look_column import Column
 from backprop_cli.errors import UsageError
 from backprop_cli.registry import about
 
+ONE_HOT = 9  # categories up to which each is a column of x
+WIDE = 300
+RATE = 0.003
 _LARGE = 20_000  # rows from which on batches are larger and epochs fewer
 
 
@@ -28,6 +31,8 @@ def table_config(found: Look, file: str, data: str) -> str:
     if target.type == "constant":
         raise UsageError(f"target {target.name!r} has one value only; there is nothing to predict")
     classes, large = _classes(target), found.rows > _LARGE
+    embedded = _embedded(found)
+    numbers = [each for each in _used(found) if each.name not in embedded]
     lines = [
         f"# {target.name} from {found.name}: {found.rows:,} rows, {len(found.columns)} columns.",
         f"#   bp data info {file}      what each column is taken for",
@@ -41,12 +46,12 @@ def table_config(found: Look, file: str, data: str) -> str:
         f"  target: {flow(target.name)}{_why_target(target, classes)}",
         *_dataset(found, target, classes),
         "  splits: {train: 70%, validation: 15%, test: 15%}",
-        "  transforms: [standardize]    # each column of x to mean 0 and deviation 1, learnt from train",
+        "  transforms: [robust_scale, smooth_clip]    # by median and quartiles of train, and never beyond ± 3",
         "",
-        *_network(target, classes, large),
+        *_network(classes, bool(embedded), sum(each.width or 0 for each in numbers)),
     ]
     metrics = "rmse, mae, r2" if classes is None else "accuracy"
-    return "\n".join(lines) + "\n" + trainer(30 if large else 100, 256 if large else 32, metrics, patience=20)
+    return "\n".join(lines) + "\n" + trainer(30 if large else 128, 256 if large else 64, metrics, patience=60)
 
 
 def _name(found: Look) -> str:
@@ -89,6 +94,10 @@ def _dataset(found: Look, target: Column, classes: int | None) -> Iterator[str]:
     elif any(each.missing for each in found.columns if each.role == "feature" and each.name not in out):
         lacking = [each.name for each in found.columns if each.role == "feature" and each.missing]
         yield f"  missing: mean    # gaps in {', '.join(lacking[:5])}{', …' if len(lacking) > 5 else ''}"
+    embedded = _embedded(found)
+    if embedded:
+        yield f"  columns:    # more than {ONE_HOT} categories: a vector for each instead of a column"
+        yield from (f"    {flow(name)}: {{encoding: embedding, unseen: other}}" for name in embedded)
     if classes is not None and target.values.type in ("double", "float"):
         yield f"  task: classification    # {_meaning('task')}"
 
@@ -107,21 +116,49 @@ def _left_out(column: Column) -> str | None:
     return next((note.partition(": leave")[0] for note in column.notes if note.endswith("leave it out")), None)
 
 
-def _network(target: Column, classes: int | None, large: bool) -> Iterator[str]:
-    units = 128 if large else 64
+def _embedded(found: Look) -> list[str]:
+    """The features whose categories are so many that vectors serve better than a column each."""
+    return [each.name for each in _used(found) if each.type == "category" and each.distinct > ONE_HOT]
+
+
+def _used(found: Look) -> list[Column]:
+    return [each for each in found.columns if each.role == "feature" and _left_out(each) is None]
+
+
+def _network(classes: int | None, embedded: bool, width: int) -> Iterator[str]:
+    """What RealMLP found, with the usual parametrization of weights and the rates that fit it; relu stands in for its
+    selu with a learnt slope."""
+    yield "# After RealMLP, arXiv:2407.04491: numbers beside their cosines, a factor for each feature, rates in cosines"
     yield "architecture:"
-    yield f"  - {{type: dense, units: {units}, activation: relu}}"
-    yield f"  - {{type: dense, units: {units}, activation: relu}}"
+    waves = 0 < width <= WIDE  # of columns of numbers; for more, cosines would cost more than they bring
+    if embedded and waves:
+        yield "  - {type: number_columns, inputs: [input]}"
+    if waves:
+        yield "  - {type: periodic_embedding, name: numbers}"
+    if embedded and waves:
+        yield "  - {type: category_embedding, dimension: 8, numbers: false, name: categories, inputs: [input]}"
+        yield "  - {type: concat, inputs: [numbers, categories]}"
+    elif embedded:
+        yield "  - {type: category_embedding, dimension: 8}"
+    yield "  - {type: feature_scale, name: front}"
+    act = "mish" if classes is None else "relu"
+    for _ in range(3):
+        yield f"  - {{type: dense, units: 128, activation: {act}}}"
+        yield "  - {type: dropout, rate: 0.15}"
     if classes is not None:
         yield f"  - {{type: dense, units: {classes}, activation: softmax}}    # a unit a class"
-        loss = "sparse_categorical_crossentropy"
+        loss = "{type: sparse_categorical_crossentropy, label_smoothing: 0.1}"
     else:
-        loss = "mse"
         yield "  - {type: dense, units: 1}"
         yield "  - unscale    # learns on standardized targets; all is told in their own unit"
+        loss = "mse"
     yield ""
     yield f"loss: {loss}"
-    yield "optimizer: {type: adam, learning_rate: 0.003, schedule: {type: cosine}}"
+    yield "optimizer:"
+    yield f"  {{type: adamw, learning_rate: {RATE}, beta_2: 0.95, weight_decay: 0.05, schedule: cosine_log,"
+    front = f"{{match: 'front.*', learning_rate: {6 * RATE:g}}}"
+    numbers = f"{{match: 'numbers.*', learning_rate: {RATE / 3:g}}}"
+    yield f"   groups: [{front}{f', {numbers}' if waves else ''}]}}"
 
 
 def relative(data: Path, file: str) -> str:
