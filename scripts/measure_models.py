@@ -63,6 +63,7 @@ def exports(folder: Path) -> None:
     from backprop_cli.build import prepare
     from backprop_cli.commands.export.export import export
     from backprop_cli.config import load_config
+    from backprop_cli.errors import UsageError
     from backprop_cli.model.model import Model
 
     took = {}
@@ -74,7 +75,11 @@ def exports(folder: Path) -> None:
         made = prepare(cfg)
         model = Model(made.description, made.network, made.transforms, cfg.loss, cfg.trainer.metrics)
         started = time.process_time()
-        export(model, "onnx", folder / "model.onnx")
+        try:
+            export(model, "onnx", folder / "model.onnx")
+        except UsageError as error:
+            print(f"{path.stem}: {error}")
+            continue
         took[path.stem] = time.process_time() - started
     slowest = max(took, key=took.__getitem__)
     print(f"export of {len(took)} configs: at most {took[slowest]:.2f} s of processor time ({slowest})")
