@@ -31,7 +31,7 @@ from backprop_cli.data.arrays import Array
 from backprop_cli.data.progress import report
 from backprop_cli.documents import Document, lasting
 from backprop_cli.errors import DataError
-from backprop_cli.reading import read_regular
+from backprop_cli.reading import open_regular, read_regular
 
 FORMAT = 3
 _TICK = 2_000_000_000  # ns: how coarse the clocks of file systems are at most
@@ -147,7 +147,7 @@ class Entry:
         """Hold this entry alone, across processes; released by the system if the process dies."""
         with _as_data_error(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o666)
+            descriptor = open_regular(self.folder / "lock", os.O_RDWR | os.O_CREAT, links=False)
         try:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -211,3 +211,13 @@ def test_an_entry_opens_fast(source: Path) -> None:
     start = time.perf_counter()
     assert numbers().read() is not None
     assert time.perf_counter() - start < 0.2
+
+
+def test_the_lock_of_an_entry_follows_no_link(tmp_path, monkeypatch):
+    monkeypatch.setenv("BP_CACHE", str(tmp_path / "cache"))
+    entry = Entry("images", "a", {"k": 1})
+    entry.folder.mkdir(parents=True)
+    (entry.folder / "lock").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DataError, match="symbolic links"), entry.lock():
+        pass
+    assert not (tmp_path / "elsewhere").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import re
 import shutil
 import time
@@ -20,8 +21,12 @@ from backprop_cli.data.tfds import find
 from backprop_cli.data.tfds.decode import feature, leaves
 from backprop_cli.data.tfds.fetch import Fetcher
 from backprop_cli.errors import BpError, DataError, DownloadError, UnknownNameError, did_you_mean, suggest
+from backprop_cli.reading import check_regular, read_regular
 
 STALE_SECONDS = 3600.0
+MAX_FEATURES = 16 << 20  # bytes of features.json
+TYPES = ("type", "pythonClassName", "python_class_name")  # its keys that name classes
+TRUSTED = "tensorflow_datasets."
 BY_HAND = (
     "Instead, prepare it once where TensorFlow is installed, with tfds.load(NAME, data_dir=DIR, "
     "builder_kwargs={'file_format': 'array_record'}), and set data_dir to DIR: reading needs no TensorFlow"
@@ -36,14 +41,48 @@ def prepared(name: str, version: str | None, data_dir: Path, manual_dir: Path | 
     with _quiet(), _translated(name):
         found = find(name, version, data_dir)
         if found is not None:
-            return tfds.builder_from_directory(found)
+            return _opened(found, name)
         builder = _builder(name, version, data_dir)
         folder = Path(builder.data_path)
         if folder.exists() and not (folder / "dataset_info.json").is_file():
             raise DataError(f"{folder}: has no dataset_info.json, so it was not prepared to the end; remove it")
         if not folder.exists():
             _prepare(builder, name, manual_dir)
-        return tfds.builder_from_directory(folder)
+        return _opened(folder, name)
+
+
+def _opened(folder: Path, name: str) -> Any:
+    """The builder of a prepared dataset. TFDS imports the modules that features.json names as types of features: any
+    but its own are refused, and so is what is no file. Raises DataError."""
+    try:
+        for path in folder.iterdir():
+            if not path.is_dir():
+                check_regular(path)
+        features = json.loads(read_regular(folder / "features.json", MAX_FEATURES))
+    except FileNotFoundError:
+        features = None  # TFDS will say so
+    except (OSError, ValueError, RecursionError) as error:
+        what = error.strerror if isinstance(error, OSError) else "features.json is damaged"
+        raise DataError(f"{folder}: {what}; prepare {name} again") from None
+    strange = next((each for each in _types(features) if not each.startswith(TRUSTED)), None)
+    if strange is not None:
+        raise DataError(
+            f"{folder / 'features.json'}: names {strange!r:.80} as a type, which is none of TFDS's own and would be "
+            "imported; expected a dataset that TFDS has prepared"
+        )
+    return tfds.builder_from_directory(folder)
+
+
+def _types(features: Any) -> Iterator[str]:
+    """The names of all classes in features.json."""
+    if isinstance(features, list):
+        for each in features:
+            yield from _types(each)
+    elif isinstance(features, dict):
+        for key, value in features.items():
+            if key in TYPES and isinstance(value, str):
+                yield value
+            yield from _types(value)
 
 
 def names() -> list[str]:
