@@ -38,7 +38,7 @@ IMAGES = (
     "architecture: [flatten, {type: dense, units: 2, activation: softmax}]\nloss: sparse_categorical_crossentropy\n"
 )
 WEIGHTS = (
-    "dataset: {{source: synthetic, name: moons}}\narchitecture: [{{type: dense, units: 1}}]\n"
+    "dataset: {{source: synthetic, name: moons}}\narchitecture: [{{type: dense, units: 1, activation: sigmoid}}]\n"
     "loss: binary_crossentropy\nweights: {0}\n"
 )
 
@@ -233,6 +233,7 @@ def refused(base: Path, what: str, *arguments: str) -> tuple[float, float]:
     print(f"{what}: {seconds:.2f} s, {megabytes:.0f} MB, exit code {code}: {said.strip()}", flush=True)
     assert code in (1, 2) and "Traceback" not in said and len(said.strip().splitlines()) == 1, what
     assert seconds < SECONDS and megabytes < MEGABYTES, what
+    assert "BP_LIMITS" in said or "is compressed" in said, what  # it is refused for this and nothing else
     return seconds, megabytes
 
 
