@@ -18,10 +18,11 @@ def across(parts: Mapping[str, Split]) -> Iterator[str]:
     train = parts.get("train")
     if train is None or any(is_large(part.x) for part in parts.values()):
         return
-    seen = np.unique(_digests(train))
+    seen = np.sort(_digests(train))
     for name, part in parts.items():
         if name != "train":
-            again = np.isin(_digests(part), seen)
+            own = _digests(part)
+            again = seen[np.searchsorted(seen, own).clip(max=len(seen) - 1)] == own
             if again.any():
                 row = int(np.flatnonzero(again)[0])
                 number = "" if part.rows is None else f", such as row {part.rows[row] + 1} of the file"
