@@ -108,10 +108,19 @@ def main() -> None:
 def _listen() -> None:
     """Leave with 128 + the signal, through every `finally`; but a signal that is ignored stays ignored."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # as __main__ has left it
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, _interrupt)
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _leave)
+
+
+_received: list[int] = []
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Note it, too: a library in C may make another exception of what comes up in the middle of it."""
+    _received.append(number)
+    raise KeyboardInterrupt
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
@@ -121,7 +130,7 @@ def _leave(number: int, frame: FrameType | None) -> None:
 def _stop_listening() -> None:
     """While Python takes itself down, a signal just ends it: an exception has nobody left who would catch it."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) in (signal.default_int_handler, _leave):
+        if signal.getsignal(number) in (_interrupt, _leave):
             signal.signal(number, signal.SIG_DFL)
 
 
@@ -164,7 +173,11 @@ def run(arguments: list[str], debug: bool) -> Any:
         if debug:
             raise
         return fail(f"bp: {plain(error)}", 1)
-    except Exception as error:  # a plugin's bug or ours, or no file can be opened to import a module from
+    except (
+        Exception
+    ) as error:  # Ctrl-C inside of pydantic, a plugin's bug or ours, or no file can be opened to import a module from
+        if _received:
+            return 130
         theirs = plugin_failure(error)
         if theirs and not debug:
             return fail(f"bp: {theirs}; --debug shows the traceback", 1)
