@@ -14,7 +14,16 @@ from tests.conftest import ROOT
 FEW = [("kill", 4), ("damage", 8), ("torn", 3), ("diverging", 5), ("consent", 1), ("typed", 60), ("escapes", 30)]
 ALL = [
     *[("kill", 200), ("damage", 200), ("torn", 60), ("diverging", 100), ("together", 50), ("consent", 4)],
-    *[("typed", 10_000), ("escapes", 100), ("hostile_inputs", None), ("syscalls", 1), ("faults", 1), ("clock", None)],
+    *[
+        ("typed", 10_000),
+        ("escapes", 100),
+        ("hostile_inputs", None),
+        ("syscalls", 1),
+        ("faults", 1),
+        ("clock", None),
+        ("bombs", None),
+        ("sweeps", 200),
+    ],
 ]
 TOOLS = {"syscalls": "strace", "faults": "strace", "clock": "cc"}
 
