@@ -127,9 +127,9 @@ def test_the_bar_has_room_for_the_time_left(tmp_path: Path) -> None:
 
 
 def test_lines_in_a_pipe_are_whole_and_end_where_they_end(tmp_path: Path) -> None:
-    done = bash("env -u COLUMNS $BP layers", tmp_path)
+    done = bash("env -u COLUMNS $BP transforms", tmp_path)
     assert not [line for line in done.stdout.splitlines() if line != line.rstrip()]
-    assert len(done.stdout.splitlines()) == 1 + len(json.loads(bash("$BP layers --json", tmp_path).stdout))
+    assert len(done.stdout.splitlines()) == 1 + len(json.loads(bash("$BP transforms --json", tmp_path).stdout))
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])

@@ -14,7 +14,7 @@ import pytest
 from backprop_cli import load_config
 from backprop_cli.commands.resume import resume
 from backprop_cli.commands.train import train
-from backprop_cli.errors import BpError, CheckpointError, DivergedError, RunError
+from backprop_cli.errors import BpError, CheckpointError, DamagedError, DivergedError, RunError
 from backprop_cli.runs.checkpoints.checkpoint import CheckpointFile
 from backprop_cli.runs.directory import RunDirectory
 from backprop_cli.training.loop import Callback, Loop
@@ -151,7 +151,8 @@ class TestDifferences:
     @pytest.mark.parametrize("value", [None, 1, "x", [], {"numpy": []}])
     def test_nonsense(self, stopped: Path, value: object) -> None:
         self.change(stopped, versions=value, kernels=value, dataset=value, started=value, id=value, metrics=value)
-        self.said(stopped)
+        with pytest.raises(DamagedError, match="the run is damaged"):
+            self.said(stopped)
 
 
 class TestPlugins:

@@ -35,7 +35,6 @@ from __future__ import annotations
 {imports}
 
 import numpy as np
-from backprop_cli.engine.arrays import Array
 
 Array = np.ndarray
 {names}
