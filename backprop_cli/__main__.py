@@ -1,7 +1,7 @@
 """`python -m backprop_cli` is `bp`."""
 
 # what `signal` is made of: importing that takes time, in which Ctrl-C would give a traceback
-import _signal  # type: ignore[import-not-found]
+import _signal  # type: ignore[import-not-found]  # a part of CPython without types
 
 if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:  # while modules are imported, Ctrl-C just ends bp
     _signal.signal(_signal.SIGINT, _signal.SIG_DFL)

@@ -95,7 +95,7 @@ def register(kind: str, name: str, *aliases: str) -> Callable[[type[T]], type[T]
 
     def decorate(cls: type[T]) -> type[T]:
         made = cls if "__dataclass_fields__" in vars(cls) else dataclasses.dataclass(kw_only=True)(cls)
-        made.type_name, made.aliases = name, (*aliases, *vars(made).get("implied", ()))  # type: ignore[attr-defined]
+        made.type_name, made.aliases = name, (*aliases, *vars(made).get("implied", ()))  # type: ignore[attr-defined]  # Component's
         for each in (name, *made.aliases):  # type: ignore[attr-defined]  # Component's
             known = _classes[kind].get(each)
             if known is not None and (known.__module__, known.__qualname__) != (made.__module__, made.__qualname__):

@@ -104,8 +104,10 @@ class _Few:
     def epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[Any, Any]]:
         for x, y in itertools.islice(self._batches.epoch(epoch), STEPS):
             began = time.perf_counter()
-            yield x, y
-            self.times.append(time.perf_counter() - began)
+            try:
+                yield x, y
+            finally:  # nobody asks for what comes after the last batch
+                self.times.append(time.perf_counter() - began)
             if sum(self.times) > SECONDS:
                 return
 

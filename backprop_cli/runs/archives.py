@@ -9,8 +9,10 @@ from __future__ import annotations
 import stat
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -82,12 +84,8 @@ def reading(path: Path) -> Iterator[Iterator[Member]]:
                     yield _tar_members(tar, stream, path)
     except (OSError, EOFError, ValueError, KeyError, RuntimeError, NotImplementedError, MemoryError) as error:
         raise _damaged(path, error) from None
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, tarfile.TarError, pa.ArrowException) as error:
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, tarfile.TarError, pa.ArrowException) as error:
         raise _damaged(path, error) from None
-    except Exception as error:
-        if type(error).__module__ == "zlib":
-            raise _damaged(path, error) from None
-        raise
 
 
 def _damaged(path: Path, error: BaseException) -> RunError:
@@ -106,7 +104,7 @@ def _zip_members(archive: zipfile.ZipFile, path: Path) -> Iterator[Member]:
         if info.is_dir():
             yield info.filename.rstrip("/"), None, lambda: iter(())
         else:
-            yield info.filename, info.file_size, lambda info=info: _pieces(archive.open(info))  # type: ignore[misc]
+            yield info.filename, info.file_size, partial(_packed, archive, info)
 
 
 def _tar_members(tar: tarfile.TarFile, stream: _Limited, path: Path) -> Iterator[Member]:
@@ -124,7 +122,11 @@ def _tar_members(tar: tarfile.TarFile, stream: _Limited, path: Path) -> Iterator
             stream.allow(entry.size + MAX_BETWEEN)
             file = tar.extractfile(entry)
             assert file is not None
-            yield entry.name, entry.size, lambda file=file: _pieces(file)  # type: ignore[misc]
+            yield entry.name, entry.size, partial(_pieces, file)
+
+
+def _packed(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:
+    yield from _pieces(archive.open(info))
 
 
 def _pieces(file: IO[bytes]) -> Iterator[bytes]:

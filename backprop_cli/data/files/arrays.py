@@ -142,7 +142,7 @@ def read_npz(path: Path) -> dict[str, Array]:
             with open_zip(path) as archive:
                 _check_sizes(archive, path)
                 archive.fp.seek(0)  # type: ignore[union-attr]  # it is open
-                with np.load(archive.fp, allow_pickle=False) as file:  # type: ignore[arg-type]
+                with np.load(archive.fp, allow_pickle=False) as file:  # type: ignore[arg-type]  # open, as above
                     return dict(file)
         except (ValueError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile, OverflowError) as error:
             raise DataError(_why(path, error)) from error

@@ -47,7 +47,11 @@ def first_rows(path: Path, layout: Layout, count: int) -> tuple[list[str], list[
 def repeated(names: Sequence[str]) -> str | None:
     """The first name that was there before; None where all are different."""
     known: set[str] = set()
-    return next((name for name in names if name in known or known.add(name)), None)  # type: ignore[func-returns-value]
+    for name in names:
+        if name in known:
+            return name
+        known.add(name)
+    return None
 
 
 def require(path: Path, names: Sequence[str], wanted: Sequence[str], role: str) -> None:

@@ -26,6 +26,7 @@ from backprop_cli.data.files.labels import MAX_INTEGER_CLASSES, are_classes, che
 from backprop_cli.data.files.layout import MISSING, UNNAMED, Layout, fitting, guess, said
 from backprop_cli.data.files.matrix import MIDDLES, Columns, matrix
 from backprop_cli.data.files.plan import Plan, kind_of, planned, problems
+from backprop_cli.data.files.targets import check_targets, is_text, real_values, target_values
 from backprop_cli.data.files.unseen import Unseen
 from backprop_cli.data.files.values import refuse_numbers
 from backprop_cli.data.files.weights import weight_of
@@ -81,23 +82,23 @@ def load_tables(
         if not options.features:
             notes += _numbering(tables[first], columns.features, paths[first])
         if options.task != "classification" and not coded:
-            _check_targets(tables[first], targets, paths[first], layout, options.task, notes)
+            check_targets(tables[first], targets, paths[first], layout, options.task, notes)
         options.settle(layout)
-    texts = [name for name in targets if _is_text(tables[first][name].type)]
+    texts = [name for name in targets if is_text(tables[first][name].type)]
     for name, path in paths.items():
         if name != first:
             own = replace(columns, layout=fitting(path, form, layout, [*columns.needed, *targets]))
             table = _read(own, path, beside, texts)
             tables[name], numbers[name] = _complete(table, columns, targets, path)
 
-    raw = {name: _targets(table, targets) for name, table in tables.items()}
+    raw = {name: target_values(table, targets) for name, table in tables.items()}
     classes = None
     if len(targets) == 1 and are_classes(raw[first], options.task or task_of(known)):
         place = {name: str(path) for name, path in paths.items()}
         listed, whose = (known.classes, {}) if known else (options.classes, {"whose": "dataset.classes"})
         y, classes = encode(raw, place, listed, **whose)
     else:
-        y = {name: _values(each, targets, paths[name]) for name, each in raw.items()}
+        y = {name: real_values(each, targets, paths[name]) for name, each in raw.items()}
     if options.classes is not None and classes is None:
         raise DataError(f"{paths[first]}: dataset.classes orders labels, and the target is a number; remove it")
     weights = {
@@ -296,13 +297,6 @@ def _learn_plans(
     return found
 
 
-def _is_text(kind: Any) -> bool:
-    import pyarrow as pa
-
-    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
-
-
 def _numbering(table: Any, features: Sequence[str], path: Path) -> list[str]:
     """What to say about columns that do nothing but number the rows."""
     import pyarrow as pa
@@ -320,27 +314,6 @@ def _numbering(table: Any, features: Sequence[str], path: Path) -> list[str]:
     return found
 
 
-def _check_targets(
-    table: Any, targets: Sequence[str], path: Path, layout: Layout, task: str | None, notes: list[str]
-) -> None:
-    """Refuse labels that look like numbers nobody could read; say what 0.0 and 1.0 are taken for."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    for name in targets:
-        column = table[name]
-        if _is_text(column.type):
-            values = [value for value in pc.unique(column.cast(pa.string())).to_pylist() if value is not None]
-            refuse_numbers(values, column, name, path, layout, "set dataset.task: classification for classes")
-        elif task is None and pa.types.is_floating(column.type):
-            few = pc.unique(column)
-            if len(few) <= MAX_INTEGER_CLASSES and pc.all(pc.equal(few, pc.floor(few))).as_py():
-                notes.append(
-                    f"{path}: target {name!r} is taken for a number to predict: {len(few)} whole numbers written with "
-                    "a decimal point; dataset.task: classification makes them classes"
-                )
-
-
 def _learn_categories(
     columns: Columns, listed: Sequence[str], table: Any, train: Array, path: Path
 ) -> dict[str, list[str]]:
@@ -350,7 +323,7 @@ def _learn_categories(
 
     found: dict[str, list[str]] = {}
     for name in columns.features:
-        if name in columns.plans or (name not in listed and not _is_text(table[name].type)):
+        if name in columns.plans or (name not in listed and not is_text(table[name].type)):
             continue
         counts = pc.value_counts(table[name].take(train).cast(pa.string()))
         counted = {each["values"]: each["counts"] for each in counts.to_pylist() if each["values"] is not None}
@@ -360,37 +333,9 @@ def _learn_categories(
             shown = ", ".join(repr(each) for each in sorted(counted)[:3])
             raise DataError(
                 f"{path}: text column {name!r} has {len(counted)} different values ({shown}, …); leave it out of "
-                "dataset.features, list it under dataset.categorical, or set dataset.columns: {{{name}: {{rare: 10}}}}"
+                f"dataset.features, list it under dataset.categorical, or set dataset.columns: {{{name}: {{rare: 10}}}}"
             )
         found[name] = sorted(counted)
         if columns.missing in MIDDLES and counted:
             columns.fill[name] = max(counted, key=lambda each: (counted[each], each))
     return found
-
-
-def _targets(table: Any, targets: Sequence[str]) -> Array:
-    """(N,) values of one target as they are, (N, K) numbers of several."""
-    import pyarrow as pa
-
-    arrays = []
-    for name in targets:
-        column = table[name]
-        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-            column = column.dictionary_encode()
-        if pa.types.is_dictionary(column.type):
-            column = column.combine_chunks()
-            arrays.append(np.array(column.dictionary.to_pylist())[column.indices.to_numpy()])
-        else:
-            arrays.append(column.to_numpy())
-    return arrays[0] if len(arrays) == 1 else np.stack(arrays, 1)
-
-
-def _values(values: Array, targets: Sequence[str], path: Path) -> Array:
-    """Real-valued targets (N, K). Raises DataError where they are not finite numbers."""
-    if values.dtype.kind not in "iufb":
-        raise DataError(f"{path}: target {', '.join(targets)} holds {str(values.flat[0])!r}; expected numbers")
-    values = values.astype(np.float64).reshape(len(values), -1)
-    if not np.isfinite(values).all():
-        row, column = (int(i) for i in np.argwhere(~np.isfinite(values))[0])
-        raise DataError(f"{path}, row {row + 1}, column {targets[column]!r}: {values[row, column]}, expected a number")
-    return values

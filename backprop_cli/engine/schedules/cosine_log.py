@@ -12,7 +12,7 @@ from backprop_cli.registry import Doc
 class CosineLog(Schedule):
     """Whole cosines from 0 to 1 and back, each twice as long as the one before.
 
-    scale = (1 − cos(2π log₂(1 + (2ᶜ − 1) s / T))) / 2          C cycles over T steps
+    scale = (1 − cos(2π log₂(1 + (2ᶜ − 1) (s + 1) / (T + 1)))) / 2          C cycles over T steps
     RealMLP's coslog4: Holzmüller, Grinsztajn & Steinwart 2024, arXiv:2407.04491
     """
 

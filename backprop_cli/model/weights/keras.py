@@ -35,7 +35,7 @@ def _depthwise(layer: Layer, given: Arrays) -> Arrays:
 
 
 def _norm(layer: Layer, given: Arrays) -> Arrays:
-    learnt = [name for name, on in (("gamma", layer.scale), ("beta", layer.center)) if on]  # type: ignore[attr-defined]
+    learnt = [name for name, on in (("gamma", layer.scale), ("beta", layer.center)) if on]  # type: ignore[attr-defined]  # a norm has them
     kept = ["running_mean", "running_variance"] if layer.type_name == "batch_norm" else []
     return _numbered(*learnt, *kept)(layer, given)
 

@@ -65,7 +65,7 @@ def _prelu(layer: Layer, given: Arrays) -> Arrays:
 
 def _walk(layer: Layer, given: Arrays) -> Arrays:
     """A recurrent layer of one direction."""
-    order = [1, 0, 2] if layer.type_name == "gru" else list(range(layer.gates))  # type: ignore[attr-defined]
+    order = [1, 0, 2] if layer.type_name == "gru" else list(range(layer.gates))  # type: ignore[attr-defined]  # recurrent, so it has gates
 
     def blocks(a: Array) -> Array:
         return np.concatenate([np.split(a, len(order))[i] for i in order])

@@ -1,0 +1,71 @@
+"""The targets of a table: what kind they are, and their values as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from backprop_cli.data.arrays import Array
+from backprop_cli.data.files.labels import MAX_INTEGER_CLASSES
+from backprop_cli.data.files.layout import Layout
+from backprop_cli.data.files.values import refuse_numbers
+from backprop_cli.errors import DataError
+
+
+def is_text(kind: Any) -> bool:
+    import pyarrow as pa
+
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def check_targets(
+    table: Any, targets: Sequence[str], path: Path, layout: Layout, task: str | None, notes: list[str]
+) -> None:
+    """Refuse labels that look like numbers nobody could read; say what 0.0 and 1.0 are taken for."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for name in targets:
+        column = table[name]
+        if is_text(column.type):
+            values = [value for value in pc.unique(column.cast(pa.string())).to_pylist() if value is not None]
+            refuse_numbers(values, column, name, path, layout, "set dataset.task: classification for classes")
+        elif task is None and pa.types.is_floating(column.type):
+            few = pc.unique(column)
+            if len(few) <= MAX_INTEGER_CLASSES and pc.all(pc.equal(few, pc.floor(few))).as_py():
+                notes.append(
+                    f"{path}: target {name!r} is taken for a number to predict: {len(few)} whole numbers written with "
+                    "a decimal point; dataset.task: classification makes them classes"
+                )
+
+
+def target_values(table: Any, targets: Sequence[str]) -> Array:
+    """(N,) values of one target as they are, (N, K) numbers of several."""
+    import pyarrow as pa
+
+    arrays = []
+    for name in targets:
+        column = table[name]
+        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+            column = column.dictionary_encode()
+        if pa.types.is_dictionary(column.type):
+            column = column.combine_chunks()
+            arrays.append(np.array(column.dictionary.to_pylist())[column.indices.to_numpy()])
+        else:
+            arrays.append(column.to_numpy())
+    return arrays[0] if len(arrays) == 1 else np.stack(arrays, 1)
+
+
+def real_values(values: Array, targets: Sequence[str], path: Path) -> Array:
+    """Real-valued targets (N, K). Raises DataError where they are not finite numbers."""
+    if values.dtype.kind not in "iufb":
+        raise DataError(f"{path}: target {', '.join(targets)} holds {str(values.flat[0])!r}; expected numbers")
+    values = values.astype(np.float64).reshape(len(values), -1)
+    if not np.isfinite(values).all():
+        row, column = (int(i) for i in np.argwhere(~np.isfinite(values))[0])
+        raise DataError(f"{path}, row {row + 1}, column {targets[column]!r}: {values[row, column]}, expected a number")
+    return values
