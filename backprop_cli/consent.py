@@ -45,6 +45,17 @@ def trained_here(data: bytes) -> bool:
     return digest(data) in _remembered()
 
 
+def foreign(folder: Path) -> bool:
+    """Whether a folder is that of a run which this user did not train: its config may name files to have them seen."""
+    run = run_of(folder / RUN_FILES[0])
+    if run is None:
+        return False
+    try:
+        return not trained_here(read_regular(run / RUN_FILES[0], MAX_REMEMBERED, links=False))
+    except OSError:
+        return True
+
+
 def require(path: Path, data: bytes) -> None:
     """Raise ConsentError unless a plugin that came with a run may run."""
     if not os.environ.get(ALLOWED) and not trained_here(data):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -180,3 +181,39 @@ def test_a_file_belongs_to_the_run_that_it_lies_in(tmp_path: Path) -> None:
     assert consent.run_of(tmp_path / "link.yaml") == run
     assert consent.run_of(tmp_path / "other/config.yaml") == tmp_path / "other"
     assert consent.run_of(tmp_path / "c.yaml") is None
+
+
+def test_what_is_in_a_file_that_a_stranger_names_is_not_told(bp: Bp, tmp_path: Path, state: Path) -> None:
+    """A run whose config has been made to name a private file: no error, warning or report carries a word of it."""
+    (tmp_path / "t.csv").write_text("x,y,kind\n" + "".join(f"{i},{i * i % 7},{'ab'[i % 2]}\n" for i in range(40)))
+    text = (
+        "dataset: {source: files, path: t.csv, target: kind, splits: {train: 60%, test: 40%}}\n"
+        "architecture: [{type: dense, units: 2, activation: softmax}]\nloss: sparse_categorical_crossentropy\n"
+        "trainer: {epochs: 1}\n"
+    )
+    (tmp_path / "c.yaml").write_text(text)
+    assert bp("train", "c.yaml", "--run-dir", "run").code == 0
+    private = tmp_path / "private.csv"
+    private.write_text("TOPSECRET,x\nHIDDEN,SECOND\n" * 10)
+    config = tmp_path / "run/config.yaml"
+    theirs = config.read_text()
+    for path in ("path: ../private.csv", f"path: {private}"):
+        config.write_text(theirs.replace("path: ../t.csv", path))
+        assert path in config.read_text()
+        for command in (
+            ["eval", "run"], ["report", "run", "-o", "r.html"], ["doctor", "run"], ["trace", "run"],
+            ["plot", "run", "--kind", "confusion"], ["check", "run/config.yaml"], ["train", "run/config.yaml"],
+            ["data", "info", "run/config.yaml"], ["train", "--resume", "run", "--epochs", "2"],
+            ["sweep", "run/config.yaml", "--set", "seed=1,2"],
+        ):  # fmt: skip
+            done = bp(*command)
+            assert not {"TOPSECRET", "SECOND", "HIDDEN"} & set(re.findall(r"\w+", done.out + done.err)), (command, done)
+            assert "Traceback" not in done.err and (done.code != 0 or command[0] == "report"), (command, done)
+        assert "TOPSECRET" not in (tmp_path / "r.html").read_text()
+    config.write_text(theirs)
+    assert "Confusion" in (bp("report", "run", "-o", "r.html"), (tmp_path / "r.html").read_text())[1]
+    shutil.rmtree(state)  # the same run on another machine
+    assert bp("report", "run", "-o", "r.html").code == 0
+    assert "its data are files: they are not shown" in (tmp_path / "r.html").read_text()
+    (tmp_path / "t.csv").unlink()
+    assert "t.csv: no such file" in bp("eval", "run").err, "what is missing is said"

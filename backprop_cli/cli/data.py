@@ -108,11 +108,13 @@ def looked(name: str, target: str | None = None) -> Look | dict[str, Any] | None
     from pathlib import Path
 
     from backprop_cli.config import load_config
+    from backprop_cli.consent import foreign
     from backprop_cli.data import look
     from backprop_cli.data.catalogue import summary
     from backprop_cli.data.files import Files
     from backprop_cli.data.files.paths import missing
     from backprop_cli.data.loading import load_dataset
+    from backprop_cli.errors import UsageError
 
     path = Path(name)
     if path.suffix.lower() in (".yaml", ".yml"):
@@ -124,6 +126,11 @@ def looked(name: str, target: str | None = None) -> Look | dict[str, Any] | None
         missing(path)
     else:
         return None
+    if isinstance(source, Files) and foreign(folder):
+        raise UsageError(
+            f"{name}: the config of a run that was not trained here could name any file of yours, so it is not looked "
+            "at; give the file itself, or a copy of the config"
+        )
     table = source.path if isinstance(source, Files) else None
     if isinstance(source, Files) and (table is None or look.is_table(table, source.format)):
         return look.look_at_file(source, folder)

@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from backprop_cli.consent import foreign
 from backprop_cli.data.dataset import Dataset
 from backprop_cli.data.finite import check_finite
 from backprop_cli.data.progress import Show, shown_by
 from backprop_cli.data.schema import Schema
 from backprop_cli.data.source import Source
-from backprop_cli.errors import DataError, DownloadError
+from backprop_cli.errors import DataError, DownloadError, MissingError
+
+Warn = Callable[[str], None]
+UNTOLD = "not told of a run that was not trained here: the config could name a file of yours. A copy of it is told of"
 
 
 def load_dataset(
     source: Source,
     seed: int,
     folder: Path,
-    warn: Callable[[str], None] | None = None,
+    warn: Warn | None = None,
     progress: Show | None = None,
     known: Schema | None = None,
 ) -> Dataset:
@@ -30,6 +35,28 @@ def load_dataset(
     anew. `progress(task, done, total)` is called during long work.
     Raises DataError; DownloadError if there is no fallback.
     """
+    if foreign(folder):
+        return _of_a_stranger(source, seed, folder, warn, progress, known)
+    return _load(source, seed, folder, warn, progress, known)
+
+
+def _of_a_stranger(source: Source, seed: int, folder: Path, warn: Warn | None, *options: Any) -> Dataset:
+    """The same; but no message tells what is in the files that a stranger's config has named."""
+    notes: list[str] = []
+    try:
+        dataset = _load(source, seed, folder, notes.append, *options)
+    except (DownloadError, MissingError):
+        raise
+    except DataError:
+        raise DataError(f"{folder}: the data that its config names cannot be used; what is wrong is {UNTOLD}") from None
+    if notes and warn is not None:
+        warn(f"{folder}: what was guessed on reading its data is {UNTOLD}")
+    return dataset
+
+
+def _load(
+    source: Source, seed: int, folder: Path, warn: Warn | None, progress: Show | None, known: Schema | None
+) -> Dataset:
     with shown_by(progress):
         try:
             dataset = source.load(seed if source.data_seed is None else source.data_seed, folder, known)
@@ -50,7 +77,7 @@ def load_dataset(
 
 def _fallback(source: Source, seed: int, folder: Path, reason: str, known: Schema | None) -> Dataset:
     try:
-        dataset = load_dataset(source, seed, folder, known=known)
+        dataset = _load(source, seed, folder, None, None, known)
     except DownloadError as error:
         raise DownloadError(f"{reason}\nand its fallback: {error}") from error
     return replace(dataset, origin={**dataset.origin, "fallback": reason})

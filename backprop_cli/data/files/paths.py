@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from backprop_cli.data.sample_files import sample_path
-from backprop_cli.errors import DataError, suggest
+from backprop_cli.errors import DataError, MissingError, suggest
 from backprop_cli.limits import open_zip
 from backprop_cli.reading import check_regular, real
 
@@ -71,7 +71,7 @@ def missing(path: Path) -> Path:
     siblings = os.listdir(parent) if os.path.isdir(parent) and os.access(parent, os.R_OK) else []
     nearest = suggest(path.name, siblings)
     hint = f"did you mean {nearest!r}?" if nearest else "paths are relative to the config, then to where bp runs"
-    raise DataError(f"{path}: no such file or folder; {hint}")
+    raise MissingError(f"{path}: no such file or folder; {hint}")
 
 
 def format_of(path: Path) -> str:
