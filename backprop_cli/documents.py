@@ -7,6 +7,7 @@ that a schema does not name are kept as they are.
 from __future__ import annotations
 
 import json
+import re
 from functools import cached_property
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -18,6 +19,7 @@ Whole = Annotated[int, Interval(ge=0, lt=1 << 63)]
 Number = Annotated[int, Interval(gt=-1 << 63, lt=1 << 63)] | float
 LONGEST = 40  # characters of a wrong value that are shown
 _STRICT = ConfigDict(strict=True, allow_inf_nan=False, extra="allow")
+_HALVES = re.compile("[\ud800-\udfff]")  # of characters: JSON has them, from names that are not UTF-8, and little else
 _EXPECTED = {
     "int_type": "a whole number",
     "int_from_float": "a whole number",
@@ -52,14 +54,17 @@ class Document(Generic[T]):
         return TypeAdapter(self._schema, config=None if hasattr(self._schema, "__pydantic_config__") else _STRICT)
 
     def parse(self, text: str | bytes) -> T:
-        """The document of this text. Raises NotJsonError, and ValueError, which says where it is wrong and what was
-        expected."""
+        """The document of this text; all that it holds can be written as UTF-8. Raises NotJsonError, and ValueError,
+        which says where it is wrong and what was expected."""
         try:
+            text = text if isinstance(text, str) else text.decode()
             value = json.loads(text)
         except ValueError as error:
             raise NotJsonError(str(error)) from None
         except RecursionError:
             raise NotJsonError("nested too deeply") from None
+        if "\\ud" in text.lower():
+            value = json.loads(_HALVES.sub("\ufffd", json.dumps(value, ensure_ascii=False)))
         if not isinstance(value, dict):
             raise NotJsonError("expected a JSON object")
         return self.check(value)
@@ -76,7 +81,7 @@ class Document(Generic[T]):
         try:
             return self._adapter.validate_json(text)
         except ValueError:
-            return self.parse(text)  # which can tell what is wrong, and reads half surrogates (`\\udc80`)
+            return self.parse(text)  # which can tell what is wrong, and reads halves of characters
 
 
 def _told(error: ValidationError, value: Any) -> str:

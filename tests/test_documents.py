@@ -59,6 +59,9 @@ def test_the_other_files() -> None:
         VALUES.parse('{"Best": {"waited": null}}')
 
 
-def test_half_a_surrogate_is_text() -> None:
-    """A run whose command or path was not UTF-8 has them."""
-    assert INFO.parse(json.dumps({"status": "failed", "command": ["bp", "\udcff"]}))["command"][1] == "\udcff"
+def test_half_a_character_is_replaced() -> None:
+    """A run whose command or path was not UTF-8 has them; no picture, page or model could."""
+    document = {"status": "failed", "command": ["bp", "\udcff", "\U0001f600"], "\udcff": 1}
+    found = INFO.parse(json.dumps(document))
+    assert found["command"] == ["bp", "\ufffd", "\U0001f600"] and "\ufffd" in found
+    assert ROW.line(b'{"epoch": 1, "step": 2, "\\udcff": 3}') == {"epoch": 1, "step": 2, "\ufffd": 3}

@@ -218,11 +218,19 @@ def usage(error: Any) -> str:
         near = [each for each in near if suggest(error.option_name.lstrip("-"), [each.lstrip("-")])]
         if not near and any("--set" in each.opts for each in error.ctx.command.params):
             hint = "; a value of the config is changed with --set KEY=VALUE"
+        dashed = [each for each in sys.argv[1:] if each.startswith("-") and _is_there(each)]
+        if dashed and not near:
+            hint = f"; a name that begins with - comes after --: `{command} -- {dashed[0]}`"
     elif choice:
         near = [found for found in [suggest(choice[1], re.findall(r"'([^']*)'", choice[2]))] if found]
     text = (text[:1].lower() + text[1:].rstrip(".")).replace(". Did", "; did")
     hint = f"; did you mean {' or '.join(near)}?" if near else hint
     return f"{command}: {text}{hint}\nSee `{command} --help`"
+
+
+def _is_there(name: str) -> bool:
+    """Whether a run or a file has this name."""
+    return any(os.path.lexists(os.path.join(folder, name)) for folder in ("", "runs", os.environ.get("BP_RUNS", "")))
 
 
 def plain(error: BaseException) -> str:

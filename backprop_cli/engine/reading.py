@@ -106,6 +106,12 @@ class Reading:
             return own
         return np.asarray(own - np.partition(rows, -2, axis=1)[:, -2])
 
+    def check(self, shape: Shape) -> None:
+        """Raise ValueError unless outputs of this shape have as many classes as there are names."""
+        classes = 2 if self.kind == "binary" else shape[-1] if shape else 1
+        if self.kind in ("binary", "classes") and len(self.names) not in (0, classes):
+            raise ValueError(f"{len(self.names)} names for {classes} classes")
+
     def class_names(self, outputs: int) -> list[str]:
         """The names of the classes; their ids where they have none."""
         return list(self.names) or [str(i) for i in range(2 if self.kind == "binary" else outputs)]

@@ -67,10 +67,11 @@ class Model:
         try:
             most = sum(entry.bytes for entry in file.entries.values())
             model = cls._assembled(said, file.read_under(TRANSFORMS), str(path), without, most, **network_options)
+            said.reading.check(model.network.output_shape)
         except ConfigError as error:
             first = error.problems[0]
             raise file.damaged(f"its model's {first.path}: {first.message}") from None
-        except (BuildError, KeyError, ValueError, TypeError, OverflowError) as error:
+        except (BuildError, LookupError, ValueError, TypeError, ArithmeticError) as error:
             raise file.damaged(f"its model cannot be built: {error}") from None
         load_weights(file, model.network)
         model.path = path

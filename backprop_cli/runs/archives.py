@@ -6,6 +6,7 @@ refused; headers that would fill the memory, too.
 
 from __future__ import annotations
 
+import os
 import stat
 import tarfile
 import zipfile
@@ -57,7 +58,7 @@ def write(path: Path, files: Iterable[tuple[str, int, IO[bytes]]]) -> None:
     import pyarrow as pa
 
     with (
-        pa.OSFile(str(path), "wb") as raw,
+        pa.OSFile(os.fsencode(path), "wb") as raw,
         pa.CompressedOutputStream(raw, "zstd") as packed,
         tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as tar,
     ):
@@ -78,7 +79,7 @@ def reading(path: Path) -> Iterator[Iterator[Member]]:
                 yield _zip_members(archive, path)
         else:
             check_regular(path)
-            with pa.OSFile(str(path), "rb") as raw, pa.CompressedInputStream(raw, "zstd") as unpacked:
+            with pa.OSFile(os.fsencode(path), "rb") as raw, pa.CompressedInputStream(raw, "zstd") as unpacked:
                 stream = _Limited(unpacked, path)
                 with tarfile.open(fileobj=stream, mode="r|") as tar:  # type: ignore[call-overload]  # read() is enough
                     yield _tar_members(tar, stream, path)

@@ -43,6 +43,10 @@ def pack(run: RunDirectory, path: Path | None = None) -> Path:
             os.fsync(written.fileno())
         os.replace(temporary, path)
         Folder(path.parent).sync()
+    except UnicodeEncodeError:
+        raise UsageError(
+            f"{run.path}: a name in it is not UTF-8, which a .zip cannot hold; pack it as .tar.zst"
+        ) from None
     except OSError as error:
         raise failure(f"cannot write {path}", error) from None
     finally:
