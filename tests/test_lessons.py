@@ -12,6 +12,7 @@ import pytest
 from backprop_cli import load_config
 from backprop_cli.commands.train import train
 from backprop_cli.errors import DivergedError
+from backprop_cli.runs.contents import DIAGNOSIS
 from backprop_cli.runs.directory import DIAGNOSTICS, RunDirectory
 from backprop_cli.runs.metrics_log import read
 
@@ -58,7 +59,7 @@ def learn(tmp_path_factory: pytest.TempPathFactory) -> Learn:
             except DivergedError:
                 status = "diverged"
             run = RunDirectory(folder)
-            done[name] = Lesson(status, list(read(run.metrics)), list(read(run.path / DIAGNOSTICS)))
+            done[name] = Lesson(status, list(read(run.metrics)), list(read(run.path / DIAGNOSTICS, DIAGNOSIS)))
         return done[name]
 
     return trained

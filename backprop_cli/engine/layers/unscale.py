@@ -20,6 +20,8 @@ class Unscale(Layer):
     the σ of a constant target counts as 1.
     """
 
+    listed_under = "Normalization"
+
     in_place = True
     keeps_linear = True
     in_unit = True
