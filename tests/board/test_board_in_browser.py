@@ -110,6 +110,7 @@ def test_keys_filters_and_links(board: Served, chromium: Any) -> None:
     page.reload()  # the address keeps the state
     page.locator(".chart svg >> text=step").first.wait_for()
     page.locator("text=numbers").first.click()
+    page.locator("details[open] table tr").first.wait_for()
     assert page.locator("details[open] table tr").count() == 7  # a line an epoch, and the heads
     page.locator("text=bp doctor").click()
     page.locator("text=/points to a disease|edit:|learning/").first.wait_for()

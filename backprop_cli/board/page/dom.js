@@ -44,8 +44,8 @@ export const table = (heads, rows, attributes = {}) =>
       el("td", { class: typeof cell === "string" ? "text" : null }, cell instanceof Node ? cell : number(cell)))))));
 
 export const folded = (title, make) => {
-  const found = el("details", {}, el("summary", {}, title));
-  found.addEventListener("toggle", () => { if (found.open && found.children.length === 1) found.append(make()); });
+  const heading = el("summary", {}, title), found = el("details", {}, heading);
+  found.addEventListener("toggle", () => { if (found.open) found.replaceChildren(heading, make()); }); // as it is now
   return found;
 };
 
