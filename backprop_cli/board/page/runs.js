@@ -21,7 +21,7 @@ const progress = (row) => row.status === "running" && row.of
 export const runs = async (main, sweepKey) => {
   const { state } = place();
   let sort = state.get("sort") ?? "-started", from = 0, found = null, at = -1;
-  const sparks = new Map();
+  const sparks = new Map(), stale = new Set();
   const filter = el("input", { type: "search", placeholder: "words, or conditions: status=completed optimizer.learning_rate<0.01", "aria-label": "filter", value: state.get("where") ?? "" });
   const columns = el("input", { type: "search", placeholder: "more columns: seed,optimizer.learning_rate", "aria-label": "columns", value: state.get("columns") ?? "" });
   const compare = el("button", { type: "button", onclick: () => { location.hash = link("compare", "", { runs: [...chosen].join(",") }); } });
@@ -82,9 +82,18 @@ export const runs = async (main, sweepKey) => {
       return;
     }
     draw();
-    const wanted = found.rows.map((row) => row.key).filter((key) => !sparks.has(key) || changed?.has(key));
-    for (let i = 0; i < wanted.length; i += 25) {
-      for (const [key, values] of Object.entries(await get("api/sparks", wanted.slice(i, i + 25).map((key) => ["key", key])))) sparks.set(key, values);
+    for (const key of changed ?? []) stale.add(key);
+    curves(found); // keys and links need not wait for them
+  };
+  const curves = async (shown) => {
+    const wanted = shown.rows.map((row) => row.key).filter((key) => !sparks.has(key) || stale.has(key));
+    for (let i = 0; i < wanted.length && shown === found; i += 25) {
+      const keys = wanted.slice(i, i + 25).map((key) => ["key", key]);
+      const more = await get("api/sparks", keys).catch(() => ({}));
+      for (const [key, values] of Object.entries(more)) {
+        sparks.set(key, values);
+        stale.delete(key);
+      }
       draw();
     }
   };
