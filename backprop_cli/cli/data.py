@@ -108,13 +108,13 @@ def looked(name: str, target: str | None = None) -> Look | dict[str, Any] | None
     from pathlib import Path
 
     from backprop_cli.config import load_config
-    from backprop_cli.consent import foreign
     from backprop_cli.data import look
     from backprop_cli.data.catalogue import summary
     from backprop_cli.data.files import Files
     from backprop_cli.data.files.paths import missing
     from backprop_cli.data.loading import load_dataset
     from backprop_cli.errors import UsageError
+    from backprop_cli.untrusted.consent import foreign
 
     path = Path(name)
     if path.suffix.lower() in (".yaml", ".yml"):

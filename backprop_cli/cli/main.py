@@ -15,11 +15,12 @@ from typing import Any, cast
 
 import typer
 
-from backprop_cli import cli, consent
+from backprop_cli import cli
 from backprop_cli.cli import completion, streams
 from backprop_cli.cli.group import Root, dress
 from backprop_cli.errors import BpError, ConfigError, InterruptedRunError, plugin_failure, suggest
 from backprop_cli.runs.versions import __version__
+from backprop_cli.untrusted import consent
 
 NO_COMMANDS = {"main", "ui"}  # ui imports rich and NumPy
 #: wrong usage as typer finds it; the class is click's, which newer versions of typer have inside

@@ -17,10 +17,10 @@ from backprop_cli.config.plugin_files import load_plugin
 from backprop_cli.data.progress import Show
 from backprop_cli.engine import battery, gradcheck
 from backprop_cli.errors import BpError, ConfigError, DataError, Problem, UsageError, expected
-from backprop_cli.reading import real
 from backprop_cli.training.loop import Callback, Loop, Row
 from backprop_cli.training.remarks import remarks
 from backprop_cli.training.threads import limited
+from backprop_cli.untrusted.regular import real
 
 SAMPLES = 4  # examples of the data that a network is grad-checked on
 DERIVATIVES = 512  # of a network's gradients, shared out over its parameters; each takes four forward passes

@@ -8,7 +8,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from backprop_cli import consent
 from backprop_cli.build import Warn, prepare, training
 from backprop_cli.commands.changes import changed
 from backprop_cli.commands.session import Session
@@ -25,6 +24,7 @@ from backprop_cli.runs.plain import failure
 from backprop_cli.runs.versions import versions
 from backprop_cli.training.callbacks.signals import Signals
 from backprop_cli.training.loop import Callback
+from backprop_cli.untrusted import consent
 
 
 def resume(

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from backprop_cli import consent
 from backprop_cli.build import Prepared, Warn, prepare, training
 from backprop_cli.commands.session import Session
 from backprop_cli.config import Config, dump, load_config, masked
@@ -21,6 +20,7 @@ from backprop_cli.training.callbacks.signals import Signals
 from backprop_cli.training.kernels import advice
 from backprop_cli.training.loop import Callback
 from backprop_cli.training.remarks import remarks
+from backprop_cli.untrusted import consent
 
 
 def train(

@@ -12,7 +12,7 @@ from backprop_cli.config.marked import MAX_DEPTH, Marked, in_run, problem
 from backprop_cli.config.opened import read
 from backprop_cli.config.text import parse
 from backprop_cli.errors import ConfigError, Problem
-from backprop_cli.reading import real
+from backprop_cli.untrusted.regular import real
 
 MAX_CHAIN = 16
 IDENTITY = ("type", "source")

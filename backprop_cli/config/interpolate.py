@@ -20,9 +20,9 @@ from backprop_cli.config.marked import MAX_NODES, Keys, Mark, Marked, copy, in_r
 from backprop_cli.config.opened import MAX_BYTES
 from backprop_cli.config.overrides import item_names
 from backprop_cli.config.scalars import resolve
-from backprop_cli.consent import trained_here
 from backprop_cli.errors import ConfigError, Problem, did_you_mean, suggest
-from backprop_cli.reading import read_regular
+from backprop_cli.untrusted.consent import trained_here
+from backprop_cli.untrusted.regular import read_regular
 
 REFERENCE = re.compile(r"\$\$\{|\$\{([^{}]*)\}")
 MAX_NESTED = 150  # calls inside calls: levels of the tree and references that follow one another

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple, TypeAlias
 
-from backprop_cli.consent import run_of
 from backprop_cli.errors import ConfigError, Problem
+from backprop_cli.untrusted.consent import run_of
 
 Keys: TypeAlias = tuple[str | int, ...]  # ("architecture", 1, "units")
 

@@ -7,9 +7,9 @@ import os
 from pathlib import Path
 
 from backprop_cli.configs import offered
-from backprop_cli.consent import named_in
 from backprop_cli.errors import ConfigError, Problem, did_you_mean, suggest
-from backprop_cli.reading import open_regular
+from backprop_cli.untrusted.consent import named_in
+from backprop_cli.untrusted.regular import open_regular
 
 MAX_BYTES = 64 * 2**20
 

@@ -7,9 +7,9 @@ import sys
 import types
 from pathlib import Path
 
-from backprop_cli import consent
 from backprop_cli.errors import PLUGIN_MODULE, UsageError
-from backprop_cli.reading import read_regular, real
+from backprop_cli.untrusted import consent
+from backprop_cli.untrusted.regular import read_regular, real
 
 MAX_BYTES = 16 << 20  # of a plugin file
 

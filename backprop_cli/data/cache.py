@@ -29,9 +29,9 @@ from typing_extensions import TypedDict
 
 from backprop_cli.data.arrays import Array
 from backprop_cli.data.progress import report
-from backprop_cli.documents import Document, lasting
 from backprop_cli.errors import DataError
-from backprop_cli.reading import open_regular, read_regular
+from backprop_cli.untrusted.documents import Document, lasting
+from backprop_cli.untrusted.regular import open_regular, read_regular
 
 FORMAT = 3
 _TICK = 2_000_000_000  # ns: how coarse the clocks of file systems are at most

@@ -17,8 +17,8 @@ import numpy as np
 
 from backprop_cli.data.arrays import Array
 from backprop_cli.errors import DataError
-from backprop_cli.limits import swollen, unpacked
-from backprop_cli.reading import open_regular
+from backprop_cli.untrusted.limits import swollen, unpacked
+from backprop_cli.untrusted.regular import open_regular
 
 _TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _MAX_RANK = 8

@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from backprop_cli.consent import foreign
 from backprop_cli.data.dataset import Dataset
 from backprop_cli.data.finite import check_finite
 from backprop_cli.data.progress import Show, shown_by
 from backprop_cli.data.schema import Schema
 from backprop_cli.data.source import Source
 from backprop_cli.errors import DataError, DownloadError, MissingError
+from backprop_cli.untrusted.consent import foreign
 
 Warn = Callable[[str], None]
 UNTOLD = "not told of a run that was not trained here: the config could name a file of yours. A copy of it is told of"

@@ -12,9 +12,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from backprop_cli.config.plugin_files import MAX_BYTES, load_plugin
-from backprop_cli.consent import run_of
 from backprop_cli.errors import PLUGIN_MODULE, UsageError
-from backprop_cli.reading import read_regular
+from backprop_cli.untrusted.consent import run_of
+from backprop_cli.untrusted.regular import read_regular
 
 
 class Plugin(BaseModel):

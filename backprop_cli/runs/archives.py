@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from backprop_cli.errors import RunError, UsageError
-from backprop_cli.limits import beyond, bound, open_zip, swollen, unpacked
-from backprop_cli.reading import check_regular
+from backprop_cli.untrusted.limits import beyond, bound, open_zip, swollen, unpacked
+from backprop_cli.untrusted.regular import check_regular
 
 SUFFIXES = (".tar.zst", ".zip")
 MAX_FILES = 10_000

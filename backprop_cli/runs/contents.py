@@ -7,7 +7,7 @@ from typing import Annotated, Any, Required
 from pydantic import AfterValidator
 from typing_extensions import TypedDict
 
-from backprop_cli.documents import Document, Number, Whole, lasting
+from backprop_cli.untrusted.documents import Document, Number, Whole, lasting
 
 Numbers = dict[str, Number | None]  # null is what was not finite
 Count = Whole | str  # text where a secret stood there: `${env:…}`

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
 
-from backprop_cli.documents import NotJsonError
 from backprop_cli.errors import DamagedError, RunError, UsageError
-from backprop_cli.reading import real
 from backprop_cli.runs.checkpoints import saved
 from backprop_cli.runs.contents import INFO, Info
 from backprop_cli.runs.files import Folder, write_atomically, write_json
 from backprop_cli.runs.lock import Lock, is_held
 from backprop_cli.runs.plain import failure, read_plain
+from backprop_cli.untrusted.documents import NotJsonError
+from backprop_cli.untrusted.regular import real
 
 RUN_JSON, CONFIG, METRICS, CHECKPOINTS, PLUGINS = "run.json", "config.yaml", "metrics.jsonl", "checkpoints", "plugins"
 DIAGNOSTICS = "diagnostics.jsonl"

@@ -10,12 +10,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from backprop_cli.documents import Document
 from backprop_cli.errors import to_stderr
 from backprop_cli.runs.contents import ROW, STEP
 from backprop_cli.runs.files import write_atomically
 from backprop_cli.runs.json_text import dumps
 from backprop_cli.runs.plain import failure, open_plain, read_plain, sync
+from backprop_cli.untrusted.documents import Document
 
 FLUSH_SECONDS = 0.5
 MAX_ROW = 1 << 16  # bytes of a row that is found from the end

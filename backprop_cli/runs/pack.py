@@ -12,13 +12,13 @@ from typing import IO
 from uuid import uuid4
 
 from backprop_cli.errors import BpError, CheckpointError, RunError, UsageError
-from backprop_cli.reading import real
 from backprop_cli.runs import archives
 from backprop_cli.runs.checkpoints.checkpoint import CheckpointFile
 from backprop_cli.runs.directory import CHECKPOINTS, CONFIG, RUN_JSON, STAGING, RunDirectory
 from backprop_cli.runs.files import Folder
 from backprop_cli.runs.lock import LOCK
 from backprop_cli.runs.plain import failure, open_plain
+from backprop_cli.untrusted.regular import real
 
 NAME = re.compile(r"[^./\\\x00-\x1f\x7f-\x9f][^/\\\x00-\x1f\x7f-\x9f]*")  # of a file, a folder or a run
 MAX_DEPTH = 4

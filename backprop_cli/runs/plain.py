@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from backprop_cli.errors import RunError, to_stderr
-from backprop_cli.reading import open_regular, read_regular
+from backprop_cli.untrusted.regular import open_regular, read_regular
 
 ADVICE = {
     errno.ENOSPC: "free some space",

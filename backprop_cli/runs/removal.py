@@ -11,11 +11,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from backprop_cli.errors import RunError, UsageError
-from backprop_cli.reading import real
 from backprop_cli.runs.directory import STAGING, SWEEP, RunDirectory
 from backprop_cli.runs.finding import list_runs
 from backprop_cli.runs.lock import Lock, is_held
 from backprop_cli.runs.plain import failure
+from backprop_cli.untrusted.regular import real
 
 TRASH = ".removed-"
 ABANDONED = 3600.0  # seconds after which half made directories that nobody holds are left over from a crash

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from backprop_cli import consent
 from backprop_cli.cli.group import SECTIONS
+from backprop_cli.untrusted import consent
 from tests.reliability.compare import EVERYTHING
 from tests.reliability.harness import TRAIN, bp, folder, trials
 

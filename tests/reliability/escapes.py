@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from backprop_cli import consent
+from backprop_cli.untrusted import consent
 from tests.reliability.harness import folder, trials
 from tests.reliability.typed import OF_CHECKPOINT, OF_DIAGNOSTICS, OF_METRICS, OF_RUN, call
 

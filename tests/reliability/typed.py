@@ -32,13 +32,13 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from backprop_cli import consent
 from backprop_cli.cli import main as command_line
 from backprop_cli.cli import ui
 from backprop_cli.cli.streams import Visible
 from backprop_cli.runs.checkpoints.checkpoint import CheckpointFile
 from backprop_cli.runs.checkpoints.writer import write
 from backprop_cli.runs.files import Folder
+from backprop_cli.untrusted import consent
 from tests.reliability.harness import folder
 
 POINTS = """

@@ -15,13 +15,14 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from backprop_cli import limits, load
+from backprop_cli import load
 from backprop_cli.commands.train import train
 from backprop_cli.config.load import load_config
 from backprop_cli.errors import RunError, UsageError
 from backprop_cli.runs import archives
 from backprop_cli.runs.directory import RunDirectory
 from backprop_cli.runs.pack import pack, unpack
+from backprop_cli.untrusted import limits
 
 CONFIG = """\
 dataset: {source: sample, name: iris}

@@ -7,10 +7,10 @@ from typing import Required
 
 from typing_extensions import TypedDict
 
-from backprop_cli.documents import Document, lasting
 from backprop_cli.errors import RunError
 from backprop_cli.runs.directory import SWEEP
 from backprop_cli.runs.plain import failure, read_plain
+from backprop_cli.untrusted.documents import Document, lasting
 
 MAX_NOTED = 64 << 20  # bytes of a sweep.json
 

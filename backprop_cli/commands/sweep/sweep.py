@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from backprop_cli import consent
 from backprop_cli.commands.sweep.noted import noted
 from backprop_cli.commands.sweep.trials import Trial
 from backprop_cli.commands.sweep.workers import Died, Done, Started, Tell, Told, Workers
@@ -21,6 +20,7 @@ from backprop_cli.runs.directory import SWEEP, RunDirectory, now
 from backprop_cli.runs.files import write_json
 from backprop_cli.runs.removal import remove
 from backprop_cli.training.loop import Callback, Loop, Row
+from backprop_cli.untrusted import consent
 
 SECONDS_BETWEEN = 0.25  # epochs of a trial that are told
 

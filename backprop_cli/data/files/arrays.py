@@ -25,7 +25,7 @@ from backprop_cli.data.gather import is_large
 from backprop_cli.data.idx import read_idx
 from backprop_cli.data.shares import usual
 from backprop_cli.errors import DataError
-from backprop_cli.limits import megabytes, open_zip
+from backprop_cli.untrusted.limits import megabytes, open_zip
 
 if TYPE_CHECKING:
     from backprop_cli.data.files import Files

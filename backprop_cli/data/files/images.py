@@ -25,9 +25,9 @@ from backprop_cli.data.files.paths import reading
 from backprop_cli.data.gather import release
 from backprop_cli.data.progress import report
 from backprop_cli.data.schema import Images
-from backprop_cli.documents import Document, lasting
 from backprop_cli.errors import DataError
-from backprop_cli.limits import swollen, unpacked
+from backprop_cli.untrusted.documents import Document, lasting
+from backprop_cli.untrusted.limits import swollen, unpacked
 
 if TYPE_CHECKING:
     from backprop_cli.data.files import Files

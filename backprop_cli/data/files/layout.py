@@ -19,7 +19,7 @@ from typing import Any
 
 from backprop_cli.data.files.opened import Scan, scan
 from backprop_cli.errors import DataError
-from backprop_cli.limits import beyond, bound
+from backprop_cli.untrusted.limits import beyond, bound
 
 #: what stands for a missing value in every table, as pandas has it
 MISSING = (

@@ -18,7 +18,7 @@ from typing import IO, Any, cast
 
 from backprop_cli.data.files.paths import is_visible, reading
 from backprop_cli.errors import DataError
-from backprop_cli.limits import UNPACKED, open_zip, swollen, unpacked
+from backprop_cli.untrusted.limits import UNPACKED, open_zip, swollen, unpacked
 
 _BLOCK = 1 << 20
 _SAMPLE = 1 << 18

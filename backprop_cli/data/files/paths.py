@@ -11,8 +11,8 @@ from pathlib import Path
 
 from backprop_cli.data.sample_files import sample_path
 from backprop_cli.errors import DataError, MissingError, suggest
-from backprop_cli.limits import open_zip
-from backprop_cli.reading import check_regular, real
+from backprop_cli.untrusted.limits import open_zip
+from backprop_cli.untrusted.regular import check_regular, real
 
 SUFFIXES = {
     ".csv": "csv",

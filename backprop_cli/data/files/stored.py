@@ -16,7 +16,7 @@ from backprop_cli.data.files.opened import arrow_input, check_size, check_unpack
 from backprop_cli.data.files.parquet import CELL, one_line
 from backprop_cli.data.files.paths import reading
 from backprop_cli.errors import DataError
-from backprop_cli.limits import beyond, bound, open_zip
+from backprop_cli.untrusted.limits import beyond, bound, open_zip
 
 
 def names(path: Path, layout: Layout) -> list[str]:

@@ -19,10 +19,10 @@ from backprop_cli.data import splits
 from backprop_cli.data.cache import Entry
 from backprop_cli.data.dataset import Dataset
 from backprop_cli.data.source import Source, source
-from backprop_cli.documents import Document, Whole, lasting
 from backprop_cli.errors import DataError, DownloadError
-from backprop_cli.reading import real
 from backprop_cli.registry import Doc
+from backprop_cli.untrusted.documents import Document, Whole, lasting
+from backprop_cli.untrusted.regular import real
 
 if TYPE_CHECKING:
     from backprop_cli.data.schema import Schema

@@ -21,7 +21,7 @@ from backprop_cli.data.tfds import find
 from backprop_cli.data.tfds.decode import feature, leaves
 from backprop_cli.data.tfds.fetch import Fetcher
 from backprop_cli.errors import BpError, DataError, DownloadError, UnknownNameError, did_you_mean, suggest
-from backprop_cli.reading import check_regular, read_regular
+from backprop_cli.untrusted.regular import check_regular, read_regular
 
 STALE_SECONDS = 3600.0
 MAX_FEATURES = 16 << 20  # bytes of features.json

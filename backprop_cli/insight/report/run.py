@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from backprop_cli.commands.trained import config_of
-from backprop_cli.consent import foreign
 from backprop_cli.data.files import Files
 from backprop_cli.engine.metrics.report import class_report
 from backprop_cli.errors import BpError
@@ -36,6 +35,7 @@ from backprop_cli.insight.report.mistakes import Mistake, data_uri, is_image, mi
 from backprop_cli.insight.report.trust import trust
 from backprop_cli.insight.view import Answers, View
 from backprop_cli.runs.plain import failure, read_plain
+from backprop_cli.untrusted.consent import foreign
 
 WRITTEN = 25  # classes up to which the matrix is a table
 PROBE = Limits(steps=300, work=1e10)  # of the doctor's: a report is written in a few seconds

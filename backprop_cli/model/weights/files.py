@@ -17,13 +17,13 @@ from backprop_cli.data.files.arrays import read_npz
 from backprop_cli.data.files.paths import reading
 from backprop_cli.engine.arrays import Array
 from backprop_cli.errors import BpError, DataError
-from backprop_cli.limits import open_zip, swollen, unpacked
 from backprop_cli.model.model import Model
 from backprop_cli.model.weights import keras2
-from backprop_cli.reading import open_regular
 from backprop_cli.runs.checkpoints import tensors
 from backprop_cli.runs.checkpoints.checkpoint import CheckpointFile
 from backprop_cli.runs.checkpoints.header import MAX_HEADER, parse
+from backprop_cli.untrusted.limits import open_zip, swollen, unpacked
+from backprop_cli.untrusted.regular import open_regular
 
 Kind = Literal["bp", "torch", "keras"]
 BFLOAT16 = "BF16"  # as safetensors call it; NumPy has no such type

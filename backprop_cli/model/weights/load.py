@@ -18,10 +18,10 @@ from backprop_cli.engine.graph import Network
 from backprop_cli.errors import BpError, BuildError, ConfigError, DataError
 from backprop_cli.model.weights.files import read
 from backprop_cli.model.weights.fit import Fit, fit
-from backprop_cli.reading import real
 from backprop_cli.runs.checkpoints import saved
 from backprop_cli.runs.directory import RUN_JSON
 from backprop_cli.runs.finding import find_run
+from backprop_cli.untrusted.regular import real
 
 SHIPPED = Path(__file__).parent / "shipped"
 _SAMPLE = "sample:"

@@ -6,8 +6,8 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
-from backprop_cli.documents import Document, Number, Whole, lasting
 from backprop_cli.runs.contents import Numbers
+from backprop_cli.untrusted.documents import Document, Number, Whole, lasting
 
 
 @lasting

@@ -121,7 +121,7 @@ def test_a_zip_bomb_is_refused_unopened(tmp_path):
 
 
 def test_a_zip_bomb_that_says_what_it_is_is_refused_unopened(tmp_path, monkeypatch):
-    monkeypatch.setattr("backprop_cli.limits.UNPACKED", 1 << 20)
+    monkeypatch.setattr("backprop_cli.untrusted.limits.UNPACKED", 1 << 20)
     x = np.zeros((1 << 10, 1 << 10), np.float32)
     np.savez_compressed(tmp_path / "d.npz", x=x, y=np.zeros(len(x)))
     with pytest.raises(DataError, match=r"d\.npz.*KiB that unpack to 4\.0 MiB, .* 1\.0 MiB; .*BP_LIMITS=5"):

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from backprop_cli import limits
 from backprop_cli.data.files import Files
 from backprop_cli.data.files.paths import find
 from backprop_cli.data.idx import parse_idx, read_idx
 from backprop_cli.errors import DataError, UsageError
 from backprop_cli.model.weights import files as weights
+from backprop_cli.untrusted import limits
 from tests.reliability.bombs import endless_view, last_corner, packed, png, unwritten, wide
 
 ODD: dict[str, Callable[[Path], object]] = {

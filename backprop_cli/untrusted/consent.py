@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from backprop_cli.errors import ConsentError, to_stderr
-from backprop_cli.reading import open_regular, read_regular
+from backprop_cli.untrusted.regular import open_regular, read_regular
 
 FLAG = "--allow-plugins"
 REMEMBERED = "trained"

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 import yaml
 
-from backprop_cli import consent, load_config
+from backprop_cli import load_config
 from backprop_cli.commands.train import train
 from backprop_cli.config import recorded
 from backprop_cli.errors import ConfigError
 from backprop_cli.runs.directory import RunDirectory
+from backprop_cli.untrusted import consent
 
 Bp = Callable[..., Any]
 PLUGIN = """

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from backprop_cli.documents import NotJsonError
 from backprop_cli.runs.checkpoints.values import VALUES
 from backprop_cli.runs.contents import DIAGNOSIS, INFO, ROW
+from backprop_cli.untrusted.documents import NotJsonError
 
 
 def test_unknown_keys_stay_and_numbers_keep_their_kind() -> None:

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from backprop_cli.errors import UsageError
-from backprop_cli.reading import open_regular
+from backprop_cli.untrusted.regular import open_regular
 
 FACTOR = "BP_LIMITS"  # the variable of the environment
 UNPACKED = 128 << 20  # bytes that any file may unpack to
