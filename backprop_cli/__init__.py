@@ -13,17 +13,17 @@ TYPE_CHECKING = False  # as typing has it, which this does without: nothing is i
 if TYPE_CHECKING:
     from typing import Any
 
-    from backprop_cli import build as build
     from backprop_cli.commands.train import train as train
     from backprop_cli.commands.trained import load as load
     from backprop_cli.config import load_config as load_config
+    from backprop_cli.model import build as build
     from backprop_cli.runs.versions import __version__ as __version__
 
 __all__ = ["__version__", "build", "load", "load_config", "train"]
 
 _LAZY = {
     "__version__": ("backprop_cli.runs.versions", "__version__"),
-    "build": ("backprop_cli.build", ""),
+    "build": ("backprop_cli.model.build", ""),
     "load": ("backprop_cli.commands.trained", "load"),
     "load_config": ("backprop_cli.config", "load_config"),
     "train": ("backprop_cli.commands.train", "train"),

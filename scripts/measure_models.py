@@ -60,10 +60,10 @@ def predictions(folder: Path) -> None:
 
 
 def exports(folder: Path) -> None:
-    from backprop_cli.build import prepare
     from backprop_cli.commands.export.export import export
     from backprop_cli.config import load_config
     from backprop_cli.errors import UsageError
+    from backprop_cli.model.build import prepare
     from backprop_cli.model.model import Model
 
     took = {}

@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 PACKAGE = ROOT / "backprop_cli"
 #: every room and file of the top level -> the rooms it may import
 MAY = {
-    "__init__": {"build", "commands", "config", "model", "runs"},  # by name, when asked
+    "__init__": {"commands", "config", "model", "runs"},  # by name, when asked
     "__main__": {"cli"},
     "errors": set(),
     "registry": set(),
@@ -28,14 +28,12 @@ MAY = {
     "runs": set(),
     "training": {"engine", "runs"},
     "model": {"config", "data", "engine", "runs", "training"},
-    "build": {"config", "data", "engine", "model", "runs", "training"},
-    "commands": {"build", "config", "configs", "data", "engine", "model", "runs", "training"},
-    "insight": {"build", "commands", "config", "data", "engine", "model", "runs", "training"},
+    "commands": {"config", "configs", "data", "engine", "model", "runs", "training"},
+    "insight": {"commands", "config", "data", "engine", "model", "runs", "training"},
     "board": {"commands", "config", "insight", "runs"},
-    "sklearn": {"build", "commands", "config", "data", "engine", "model", "runs", "training"},
+    "sklearn": {"config", "data", "engine", "model", "training"},
     "cli": {
         "board",
-        "build",
         "commands",
         "config",
         "configs",

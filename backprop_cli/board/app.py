@@ -14,7 +14,6 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from backprop_cli import __version__
 from backprop_cli.board.commands import Commands
 from backprop_cli.board.facts import Facts
 from backprop_cli.board.live import Live
@@ -23,6 +22,7 @@ from backprop_cli.commands.columns import near
 from backprop_cli.errors import BpError, UsageError
 from backprop_cli.runs.json_text import dumps
 from backprop_cli.runs.listing import matching, order, value
+from backprop_cli.runs.versions import __version__
 
 PAGE = Path(__file__).parent / "page"
 CHARTS = Path(__file__).parents[1] / "insight/report/page"

@@ -58,7 +58,6 @@ def command(
       bp train --resume latest --epochs 100
       bp train --resume latest --set optimizer.learning_rate=1e-4
     """
-    from backprop_cli import build
     from backprop_cli.cli import ui
     from backprop_cli.cli.ui.progress import progress
     from backprop_cli.commands.resume import resume
@@ -66,6 +65,7 @@ def command(
     from backprop_cli.config import load_config
     from backprop_cli.config.spelling import flow
     from backprop_cli.errors import BpError, InterruptedRunError, UsageError
+    from backprop_cli.model import build
     from backprop_cli.runs.finding import find_run
 
     if (config is None) == (resumed is None):

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from backprop_cli.build import Prepared
 from backprop_cli.commands.evidence import Evidence
 from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.reading import Reading
+from backprop_cli.model.build import Prepared
 
 ROWS = 10_000  # of the training split that a linear model is fitted to, evenly spaced
 COLUMNS = 5_000  # inputs up to which there is one

@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from backprop_cli import build, registry
+from backprop_cli import registry
 from backprop_cli.config import Config, load_config
 from backprop_cli.config.plugin_files import load_plugin
 from backprop_cli.data.progress import Show
 from backprop_cli.engine import battery, gradcheck
 from backprop_cli.errors import BpError, ConfigError, DataError, Problem, UsageError, expected
+from backprop_cli.model import build
 from backprop_cli.training.loop import Callback, Loop, Row
 from backprop_cli.training.remarks import remarks
 from backprop_cli.training.threads import limited

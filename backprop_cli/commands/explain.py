@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from backprop_cli.build import Prepared
 from backprop_cli.commands.evaluation import measured
 from backprop_cli.data.batches import Batches
 from backprop_cli.data.dataset import Split
@@ -19,6 +18,7 @@ from backprop_cli.data.transforms.tokenize import UNKNOWN, Tokenize
 from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.metrics.base import larger_is_better
 from backprop_cli.errors import UsageError, did_you_mean, suggest
+from backprop_cli.model.build import Prepared
 from backprop_cli.training.threads import limited
 
 ROWS = 2000  # of a split that are looked at, evenly spaced

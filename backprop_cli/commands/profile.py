@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from backprop_cli import build
 from backprop_cli.config import load_config
 from backprop_cli.engine.graph import Network, Node
+from backprop_cli.model import build
 from backprop_cli.training.loop import Loop
 from backprop_cli.training.threads import limited
 

@@ -8,13 +8,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from backprop_cli.build import Warn, prepare, training
 from backprop_cli.commands.changes import changed
 from backprop_cli.commands.session import Session
 from backprop_cli.commands.trained import config_of
 from backprop_cli.config import Config, dump
 from backprop_cli.data.fingerprint import fingerprint
 from backprop_cli.errors import CheckpointError, UsageError, to_stderr
+from backprop_cli.model.build import Warn, prepare, training
 from backprop_cli.model.description import TRANSFORMS, description_of
 from backprop_cli.runs.checkpoints import saved
 from backprop_cli.runs.checkpoints.checkpoint import MAX_UNKNOWN, CheckpointFile

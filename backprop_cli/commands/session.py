@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from backprop_cli.build import Prepared, Warn
 from backprop_cli.data.pipeline import transforms_state
 from backprop_cli.errors import BpError
+from backprop_cli.model.build import Prepared, Warn
 from backprop_cli.model.description import KEY, TRANSFORMS
 from backprop_cli.runs.directory import DIAGNOSTICS, RunDirectory
 from backprop_cli.training.callbacks.best import Best

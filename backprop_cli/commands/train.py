@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from backprop_cli.build import Prepared, Warn, prepare, training
 from backprop_cli.commands.session import Session
 from backprop_cli.config import Config, dump, load_config, masked
 from backprop_cli.config.marked import dotted
 from backprop_cli.errors import to_stderr
+from backprop_cli.model.build import Prepared, Warn, prepare, training
 from backprop_cli.runs.directory import RunDirectory, now
 from backprop_cli.runs.plain import failure
 from backprop_cli.runs.versions import versions

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from backprop_cli.build import Prepared, Warn, prepare
 from backprop_cli.config import Config, load_config
 from backprop_cli.data.fingerprint import fingerprint
 from backprop_cli.data.loading import load_dataset
 from backprop_cli.engine.kernels import missing
 from backprop_cli.engine.metrics.base import tell
 from backprop_cli.errors import CheckpointError, UsageError, to_stderr
+from backprop_cli.model.build import Prepared, Warn, prepare
 from backprop_cli.model.description import TRANSFORMS, description_of
 from backprop_cli.model.model import Model, load_weights
 from backprop_cli.runs.checkpoints.checkpoint import CheckpointFile

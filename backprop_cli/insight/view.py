@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from backprop_cli import build
-from backprop_cli.build import Prepared
 from backprop_cli.commands.trained import config_of, load_run
 from backprop_cli.data.batches import Batches
 from backprop_cli.data.dataset import Split
@@ -19,6 +17,8 @@ from backprop_cli.engine.graph import Network
 from backprop_cli.engine.metrics.base import Metric, counted
 from backprop_cli.engine.metrics.report import MAX_MATRIX, confusion_matrix
 from backprop_cli.errors import BpError, UsageError
+from backprop_cli.model import build
+from backprop_cli.model.build import Prepared
 from backprop_cli.runs import metrics_log
 from backprop_cli.runs.contents import DIAGNOSIS
 from backprop_cli.runs.directory import DIAGNOSTICS, RunDirectory

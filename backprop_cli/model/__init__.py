@@ -1,1 +1,1 @@
-"""A trained model: what its file says of it, and how it answers."""
+"""From a config to a network in training (`build`), and from a model's file to its answers (`model`)."""

@@ -10,7 +10,6 @@ import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import precision_recall_fscore_support
 
-from backprop_cli.build import prepare
 from backprop_cli.commands.baselines import RIDGE, baselines
 from backprop_cli.commands.evaluation import evaluate_run, measured
 from backprop_cli.commands.evidence import Evidence, calibration, groups, intervals, thresholds, worst
@@ -22,6 +21,7 @@ from backprop_cli.data.files.matrix import Columns
 from backprop_cli.data.schema import Schema
 from backprop_cli.engine.reading import Reading
 from backprop_cli.errors import UsageError
+from backprop_cli.model.build import prepare
 from backprop_cli.registry import make
 from backprop_cli.runs.directory import RunDirectory
 

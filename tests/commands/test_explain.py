@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backprop_cli.build import prepare
 from backprop_cli.commands.explain import attributions, explain
 from backprop_cli.commands.train import train
 from backprop_cli.commands.trained import load_run
@@ -15,6 +14,7 @@ from backprop_cli.config import load_config
 from backprop_cli.errors import UsageError
 from backprop_cli.insight.plots.saliency import saliency
 from backprop_cli.insight.view import View
+from backprop_cli.model.build import prepare
 from backprop_cli.runs.directory import RunDirectory
 
 LINEAR = """

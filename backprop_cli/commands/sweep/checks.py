@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from backprop_cli import build
 from backprop_cli.commands.sweep.trials import Trial, digest
 from backprop_cli.config import Config, diff, load_config, resolved
 from backprop_cli.config.load import MAX_SHOWN
@@ -19,6 +18,7 @@ from backprop_cli.config.spelling import flow
 from backprop_cli.data.progress import Show
 from backprop_cli.engine.metrics.base import Metric
 from backprop_cli.errors import BpError, ConfigError, Problem
+from backprop_cli.model import build
 from backprop_cli.model.weights.load import settle
 from backprop_cli.runs.directory import RunDirectory
 from backprop_cli.runs.finding import list_runs

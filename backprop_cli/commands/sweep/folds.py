@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from backprop_cli.build import Prepared
 from backprop_cli.commands.sweep.sweep import Outcome
 from backprop_cli.commands.sweep.trials import parse
 from backprop_cli.commands.trained import load_run
 from backprop_cli.config import load_config
 from backprop_cli.errors import DataError
+from backprop_cli.model.build import Prepared
 from backprop_cli.runs.directory import RunDirectory
 from backprop_cli.runs.files import write_atomically
 from backprop_cli.training.passes import evaluate, outputs

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from backprop_cli import build
 from backprop_cli.commands.trained import config_of, learnt, load_run
 from backprop_cli.errors import BpError, CheckpointError, ConfigError, ConsentError, DataError, Problem
 from backprop_cli.insight.doctor.edits import Patient
 from backprop_cli.insight.doctor.probe import Evidence, examples, kernel_scales, look
 from backprop_cli.insight.doctor.verdicts import Limits, Verdict, verdicts_on
+from backprop_cli.model import build
 from backprop_cli.runs.contents import DIAGNOSIS
 from backprop_cli.runs.directory import DIAGNOSTICS, RunDirectory
 from backprop_cli.runs.metrics_log import read

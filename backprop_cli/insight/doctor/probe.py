@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from backprop_cli import build
 from backprop_cli.config import Config
 from backprop_cli.data.batches import Batches
 from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.graph import Network
 from backprop_cli.engine.initializers.base import fans
 from backprop_cli.errors import DivergedError
+from backprop_cli.model import build
 from backprop_cli.training.callbacks.diagnostics import Diagnostics
 from backprop_cli.training.loop import Callback, Loop, Row
 from backprop_cli.training.measures import Layers, outputs

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from backprop_cli import build
 from backprop_cli.config import Config
 from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.gradcheck import derivative, relative_error
@@ -32,6 +31,7 @@ from backprop_cli.insight.trace import batch_norm, convolution, recurrent
 from backprop_cli.insight.trace.arithmetic import dense_backward, dense_forward, equations
 from backprop_cli.insight.trace.step import READABLE, Gradient, Parameter, Step, Trace, Written
 from backprop_cli.insight.view import alone
+from backprop_cli.model import build
 
 MOST_FLOPS = 600  # of a layer whose sums are written out: 300 products forward
 WAYS = {

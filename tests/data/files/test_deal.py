@@ -130,8 +130,8 @@ def test_values_are_kept_at_their_share(tmp_path: Path) -> None:
 
 
 def test_seeds_of_data_and_splits_are_apart_from_the_seed(tmp_path: Path) -> None:
-    from backprop_cli.build import prepare
     from backprop_cli.config import load_config
+    from backprop_cli.model.build import prepare
 
     spec = {"name": "t", "dataset": {"source": "files", "path": str(table(tmp_path)), "target": "y", "features": ["i"]},
             "architecture": [{"type": "dense", "units": 1}], "loss": "mse"}  # fmt: skip
