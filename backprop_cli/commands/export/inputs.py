@@ -11,9 +11,11 @@ import numpy as np
 from backprop_cli.commands.export import plans
 from backprop_cli.commands.export.graph import Graph, Size
 from backprop_cli.data.files.matrix import Columns
+from backprop_cli.data.files.plan import Plan
 from backprop_cli.data.schema import Schema
 from backprop_cli.data.transform import Transform
 from backprop_cli.data.transforms.normalize import Normalize
+from backprop_cli.data.transforms.robust_scale import RobustScale
 from backprop_cli.data.transforms.standardize import Standardize
 from backprop_cli.engine.graph import Network
 from backprop_cli.onnx import Kind
@@ -38,6 +40,7 @@ class Inputs:
     x: str
     values: list[Value]
     notes: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)  # booleans (N, 1): rows that bp does not predict for
 
     def lengthen(self, name: str) -> None:
         """Give the first axis after the batch no fixed size."""
@@ -76,47 +79,40 @@ def _columns(graph: Graph, table: Columns, kind: Kind) -> Inputs:
     """Every column by its name, numbers as they are, texts as codes or one-hot; as `data.files.matrix` has it."""
     inputs = Inputs("", [])
     parts = []
-    plans.check(table.plans)
+    wanted: Kind = "int64" if table.integers else "float32" if kind == "int64" else kind
     for name in table.features:
         graph.scope = f"column_{name}"
-        if name in table.plans:
-            plan = table.plans[name]
-            own = "text" if plan.is_text else "float32" if kind == "int64" else kind
-            inputs.values.append(Value(name, own, [1]))
-            parts += plans.planned(graph, graph.input(name, own), plan, "float32" if kind == "int64" else kind)
-            continue
-        known = table.categories.get(name)
-        if known is None:
-            kind_here: Kind = "float32" if kind == "int64" else kind
-            x = graph.input(name, kind_here)
-            inputs.values.append(Value(name, kind_here, [1]))
-            if name in table.fill:
-                fill = graph.constant([table.fill[name]], kind_here)
-                x = graph.add("Where", graph.add("IsNaN", x), fill, x)
-                graph.kinds[x] = kind_here
-            parts.append(x)
-            continue
-        x = graph.input(name, "text")
-        inputs.values.append(Value(name, "text", [1]))
-        codes = _codes(graph, x, known, table.fill.get(name))
-        if table.encoding == "one_hot":
-            codes = graph.cast(graph.add("Equal", codes, np.arange(len(known))[None]), "float32")
-        wanted: Kind = "int64" if table.integers else kind
-        parts.append(codes if graph.kinds[codes] == wanted else graph.cast(codes, wanted))
+        plan = table.plans.get(name) or _plan(table, name)
+        own, size = plans.entered(plan, wanted)
+        inputs.values.append(Value(name, own, [size]))
+        parts += plans.planned(graph, graph.input(name, own), plan, wanted, inputs.refused.append)
     graph.scope = "table"
     inputs.x = parts[0] if len(parts) == 1 else graph.add("Concat", *parts, axis=1)
     inputs.notes.append("each column is an input of its own, of shape (N, 1): " + ", ".join(table.features))
+    days = [name for name, plan in table.plans.items() if plan.type == "date"]
+    if days:
+        inputs.notes.append(f"dates are days since 1970-01-01: {', '.join(days)}")
+    words = [name for name, plan in table.plans.items() if plan.type == "text"]
+    if words:
+        inputs.notes.append(
+            f"the words of a text are split before, in lower case, shorter texts filled with '': {', '.join(words)}"
+        )
     return inputs
 
 
-def _codes(graph: Graph, x: str, known: Sequence[str], fill: float | str | None) -> str:
-    """The number of each text among the known ones; −1 for another. A missing text is an empty one."""
-    keys, numbers = list(known), list(range(len(known)))
-    if fill is not None and "" not in known and fill in known:
-        keys, numbers = [*keys, ""], [*numbers, known.index(str(fill))]
-    made = graph.add("LabelEncoder", x, domain="ai.onnx.ml", keys_strings=keys, values_int64s=numbers, default_int64=-1)
-    graph.kinds[made] = "int64"
-    return made
+def _plan(table: Columns, name: str) -> Plan:
+    """The plan of a column that the config says no more about."""
+    known, fill = table.categories.get(name), table.fill.get(name)
+    if known is None:
+        return Plan("number", fill=fill)
+    one_hot = table.encoding == "one_hot"
+    return Plan(
+        "category",
+        encoding="one_hot" if one_hot else "integer",
+        unseen="other" if one_hot else "error",
+        categories=known,
+        fill=fill,
+    )
 
 
 def _far(steps: Sequence[Transform]) -> bool:
@@ -127,6 +123,8 @@ def _far(steps: Sequence[Transform]) -> bool:
         elif isinstance(step, Normalize):
             centre = np.maximum(np.abs(step.smallest), np.abs(step.largest))
             spread = step.largest - step.smallest
+        elif isinstance(step, RobustScale):
+            centre, spread = np.abs(step.learned_center), step.learned_width
         else:
             continue
         return bool((centre > FAR * np.where(spread > 0, spread, np.inf)).any())

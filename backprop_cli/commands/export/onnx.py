@@ -63,7 +63,7 @@ def export(model: Model) -> Exported:
         ]
     proto = graph.model(
         [value(each.name, each.kind, [BATCH, *each.shape]) for each in inputs.values],
-        value(OUTPUT, "float32", [BATCH, *places]),
+        value(output_name(inputs), "float32", [BATCH, *places]),
         metadata(model, tokenize),
         model.description.program,
     )
@@ -107,8 +107,30 @@ def _write(
     wanted: Kind = "int64" if network.input_dtype.kind == "i" else "float32"
     if graph.kinds[x] != wanted:
         x = graph.cast(x, wanted)
-    graph.finish(networks.write(graph, network, x), OUTPUT)
+    y = networks.write(graph, network, x)
+    if inputs.refused:
+        y = _refusing(graph, y, inputs.refused, len(network.output_shape))
+    graph.finish(y, output_name(inputs))
     return graph, inputs
+
+
+def output_name(inputs: Inputs) -> str:
+    """`output`, with underscores where a column is called so."""
+    names, name = {each.name for each in inputs.values}, OUTPUT
+    while name in names:
+        name += "_"
+    return name
+
+
+def _refusing(graph: Graph, y: str, rows: Sequence[str], rank: int) -> str:
+    """y, and NaN in rows that bp refuses: an ONNX model has no other way to say so."""
+    graph.scope = "refused"
+    wrong = rows[0]
+    for each in rows[1:]:
+        wrong = graph.add("Or", wrong, each)
+    if rank > 1:
+        wrong = graph.add("Reshape", wrong, np.array([0, *[1] * rank]))
+    return graph.add("Where", wrong, float("nan"), y)
 
 
 def _longer(

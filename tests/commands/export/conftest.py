@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
+import pandas as pd
 
 from backprop_cli import build
 from backprop_cli.config.load import load_config
@@ -53,6 +55,25 @@ def onnx_outputs(path: Path, x: Any) -> np.ndarray:
     (only,) = opened.get_inputs()
     dtype = {"tensor(float)": "f4", "tensor(double)": "f8", "tensor(int64)": "i8"}[only.type]
     return opened.run(["output"], {only.name: x.astype(dtype)})[0]
+
+
+def columns(path: Path, table: pd.DataFrame) -> dict[str, np.ndarray]:
+    """The rows of a table as the inputs of an exported model: texts, numbers, days since 1970, words."""
+    made = {}
+    for each in session(path).get_inputs():
+        values = table[each.name]
+        if each.shape[1] == "words":
+            words = [re.findall(r"\w+", text.lower()) for text in values.fillna("")]
+            longest = max(map(len, words))
+            made[each.name] = np.array([[*some, *[""] * (longest - len(some))] for some in words], object)
+        elif each.type == "tensor(string)":
+            made[each.name] = values.fillna("").to_numpy(object)[:, None]
+        else:
+            if not pd.api.types.is_numeric_dtype(values):
+                values = (pd.to_datetime(values) - pd.Timestamp(0)) / pd.Timedelta(days=1)
+            dtype = {"tensor(float)": "f4", "tensor(double)": "f8"}[each.type]
+            made[each.name] = values.to_numpy(dtype)[:, None]
+    return made
 
 
 def numpy_outputs(path: Path, x: np.ndarray) -> np.ndarray:

@@ -71,12 +71,13 @@ def test_a_transform_is_part_of_the_model(transform: str, shape: tuple[int, ...]
     near(onnx_outputs(made.path, x), model.outputs(x))
 
 
-def test_values_far_from_0_are_taken_as_float64(tmp_path: Path) -> None:
+@pytest.mark.parametrize("transform", ["standardize", "normalize", "robust_scale"])
+def test_values_far_from_0_are_taken_as_float64(transform: str, tmp_path: Path) -> None:
     """Seconds since 1970 in float32 are two minutes apart."""
     rng = np.random.default_rng(0)
     x = 1.7e9 + rng.uniform(0, 3600, (30, 2))
     source = arrays(tmp_path, x, rng.normal(size=(30, 2)))
-    model, _ = untrained(config(tmp_path, f"{{{source}, transforms: [standardize]}}"))
+    model, _ = untrained(config(tmp_path, f"{{{source}, transforms: [{transform}]}}"))
     made = export(model, "onnx", tmp_path / "model.onnx")
     assert made.inputs[0]["type"] == "float64" and "float32 would round" in made.notes[0]
     near(onnx_outputs(made.path, x), model.outputs(x))
