@@ -176,6 +176,9 @@ def test_a_score_as_target_is_predicted_on_the_scale_of_the_file(tmp_path: Path)
     evaluated = evaluate_run(run)
     assert evaluated["metrics"]["loss"] == pytest.approx(np.var(np.arange(3, 9)))
     assert evaluated["confusion_matrix"] == evaluated["per_class"] == evaluated["classes"] == []
+    uncast = text.replace(", transforms: [{type: cast, of: target}]", "")
+    with pytest.raises(ConfigError, match=r"if they are values of a file, set dataset\.task: regression"):
+        trained(tmp_path, uncast, d=table)
     with_accuracy = text.replace("epochs: 1", "epochs: 1, metrics: [accuracy]")
     with pytest.raises(ConfigError, match="accuracy counts right answers"):
         trained(tmp_path, with_accuracy, d=table)

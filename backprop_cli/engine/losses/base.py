@@ -79,7 +79,8 @@ class Loss(Scratch):
             if classes is not None and target_dtype.kind in "iub":
                 raise BuildError(
                     f"{self.type_name} takes real-valued targets, got integer class ids of {classes} classes; "
-                    "use categorical_crossentropy, or add the transform {type: one_hot}"
+                    "use categorical_crossentropy, or add the transform {type: one_hot}; "
+                    "if they are values of a file, set dataset.task: regression"
                 )
             if output != target and (*output,) != (*target, 1):
                 raise BuildError(
