@@ -22,9 +22,9 @@ except ImportError as error:
     raise ImportError("backprop_cli.sklearn needs scikit-learn 1.6 or newer: pip install scikit-learn") from error
 
 from backprop_cli.config import Config, load_config, resolved
+from backprop_cli.data.arrays import Array
 from backprop_cli.data.dataset import Dataset, Split
 from backprop_cli.data.files.order import dealt
-from backprop_cli.engine.arrays import Array
 from backprop_cli.errors import BpError
 from backprop_cli.model import build
 from backprop_cli.model.model import Model

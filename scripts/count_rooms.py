@@ -10,17 +10,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.test_architecture import PACKAGE, ROOMS, circles, modules
+from tests.test_architecture import PACKAGE, ROOMS, circles, modules, room_arrows
 
-
-def room(module: str) -> str:
-    return module.split(".")[0] or "__init__"
-
-
-graph = modules()
-pairs = [(room(name), room(other)) for name, others in graph.items() for other in others]
-arrows = {(one, other) for one, other in pairs if one != other}
 long = [path for path in PACKAGE.rglob("*.py") if path.read_text(encoding="utf-8").count("\n") > 250]
-print(f"{len(ROOMS)} rooms, {len(arrows)} arrows, {len(circles(graph))} circles, {len(long)} long files")
+arrows = room_arrows()
+print(f"{len(ROOMS)} rooms, {len(arrows)} arrows, {len(circles(modules()))} circles, {len(long)} long files")
+for room in ROOMS:
+    print(f"  {room} -> {', '.join(sorted(other for one, other in arrows if one == room))}")
 for path in sorted(long):
     print(f"  {path.relative_to(PACKAGE)}")

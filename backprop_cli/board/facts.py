@@ -12,11 +12,10 @@ from backprop_cli.board.log import Log
 from backprop_cli.board.shelf import Shelf
 from backprop_cli.board.thin import curve, heat, plain
 from backprop_cli.commands import compare
+from backprop_cli.commands.labels import by_seed, labels
 from backprop_cli.commands.sweep.noted import noted
 from backprop_cli.config import recorded
 from backprop_cli.errors import BpError, UsageError
-from backprop_cli.insight.groups import by_seed
-from backprop_cli.insight.labels import labels
 from backprop_cli.runs.checkpoints.checkpoint import CheckpointFile
 from backprop_cli.runs.directory import DIAGNOSTICS, RunDirectory
 from backprop_cli.runs.plain import read_plain

@@ -10,6 +10,7 @@ import typer
 from backprop_cli.cli.options import RUNS, SPLITS, Checkpoint, Json, ModelName, ModelPlugins, Runs, print_json
 
 SHOWN = 5  # worst rows; --json has more
+MOST_CLASSES = 1000  # rows of a table on a terminal
 
 
 def evaluate(
@@ -56,7 +57,6 @@ def evaluate(
     from backprop_cli.cli import ui
     from backprop_cli.commands.evaluation import evaluate_file, evaluate_run
     from backprop_cli.commands.trained import is_model, load, run_around
-    from backprop_cli.engine.metrics.report import MAX_MATRIX
     from backprop_cli.errors import UsageError
     from backprop_cli.runs.finding import find_runs
 
@@ -99,7 +99,7 @@ def evaluate(
     ui.table(heads, rows, right=heads[1:])
     if result["calibration"] is not None:
         print(f"calibration: expected calibration error {ui.number(result['calibration']['ece'])}")
-    if len(result["per_class"]) > MAX_MATRIX:
+    if len(result["per_class"]) > MOST_CLASSES:
         ui.warn(f"{len(result['per_class']):,} classes: --json has a row for each")
     elif result["per_class"]:
         keys = list(result["per_class"][0])

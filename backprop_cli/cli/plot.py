@@ -130,7 +130,7 @@ def _table(name: str) -> Look:
 def views(names: list[str], runs: Path, checkpoint: str = "best") -> list[View]:
     """The runs, each with what to call it beside the others."""
     from backprop_cli.cli import ui
-    from backprop_cli.insight.labels import labels
+    from backprop_cli.commands.labels import labels
     from backprop_cli.insight.view import View
     from backprop_cli.runs.finding import find_runs
 

@@ -156,7 +156,7 @@ def side_by_side(
     if format != "table":
         ui.print_rows(["", "key", *found["runs"], "last − first"], rows(found), format)
         return
-    from backprop_cli.insight.labels import labels
+    from backprop_cli.commands.labels import labels
 
     differing = [row for row in rows(found) if len({str(value) for value in row[2:-1]}) > 1]
     if len(chosen) <= SIDE_BY_SIDE:

@@ -61,11 +61,10 @@ def command(
     from backprop_cli.cli import ui
     from backprop_cli.cli.ui.progress import progress
     from backprop_cli.commands.resume import resume
-    from backprop_cli.commands.train import train
+    from backprop_cli.commands.train import train, without_training
     from backprop_cli.config import load_config
     from backprop_cli.config.spelling import flow
     from backprop_cli.errors import BpError, InterruptedRunError, UsageError
-    from backprop_cli.model import build
     from backprop_cli.runs.finding import find_run
 
     if (config is None) == (resumed is None):
@@ -84,11 +83,10 @@ def command(
         overrides = [*changes(set_, unset), *(f"{key}={value}" for key, value in given.items() if value is not None)]
         cfg = load_config(config, overrides)
         if dry_run:
-            prepared = build.prepare(cfg, warn=warn, progress=loading)
-            count = prepared.network.store.count
-            ui.note(f"{cfg.name}: {count:,} parameters; nothing was trained (--dry-run)")
+            result = without_training(cfg, warn=warn, progress=loading)
+            ui.note(f"{cfg.name}: {result['parameters']:,} parameters; nothing was trained (--dry-run)")
             if json:
-                print_json({"run_id": None, "run_dir": None, "status": "checked", "parameters": count})
+                print_json(result)
             return
         work = partial(train, cfg, runs=runs, run_dir=run_dir, command=[Path(sys.argv[0]).name, *sys.argv[1:]])
     try:

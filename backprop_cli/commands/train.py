@@ -61,6 +61,12 @@ def train(
             run.release()
 
 
+def without_training(cfg: Config, *, warn: Warn | None = None, progress: Any = None) -> dict[str, Any]:
+    """Load the data and build the network: what `bp train --dry-run --json` prints. Raises ConfigError, DataError."""
+    network = prepare(cfg, warn=warn, progress=progress).network
+    return {"run_id": None, "run_dir": None, "status": "checked", "parameters": network.store.count}
+
+
 def _remember(run: RunDirectory, say: Warn) -> None:
     """Note that this user trained this run, with these plugins: they may run again."""
     copies = run.plugin_copies()

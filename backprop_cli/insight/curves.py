@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from backprop_cli.engine.metrics.base import larger_is_better
 from backprop_cli.errors import UsageError, did_you_mean, suggest
 from backprop_cli.insight.view import View
@@ -14,6 +17,7 @@ AXES = {"epoch": "epoch", "step": "step (batches)", "time": "time of training (s
 COLOURS = 7  # runs that can be told apart by colour
 STANDING_OUT = 5  # of more runs than that
 PHASES = ("train", "validation")
+Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,15 @@ class Curve:
     phase: str  # train, validation, or empty for what belongs to neither (learning_rate)
     x: list[float]
     y: list[float | None]
+
+
+@dataclass(frozen=True)
+class Band:
+    """Mean ± one standard deviation over the runs that have a finite value there."""
+
+    x: Array
+    mean: Array
+    std: Array
 
 
 def quantities(views: Sequence[View]) -> list[str]:
@@ -61,6 +74,19 @@ def curve(view: View, quantity: str, phase: str, x: str = "epoch") -> Curve | No
     key = f"{phase}/{quantity}" if phase else quantity
     rows = [row for row in view.rows if key in row and x in row]
     return Curve(phase, [row[x] for row in rows], [row[key] for row in rows]) if rows else None
+
+
+def band(curves: Sequence[Curve]) -> Band:
+    """The curves of one group, at every x that any of them has."""
+    xs = sorted({x for curve in curves for x in curve.x})
+    table = np.full((len(curves), len(xs)), np.nan)
+    column = {x: place for place, x in enumerate(xs)}
+    for row, curve in zip(table, curves, strict=True):
+        for x, y in zip(curve.x, curve.y, strict=True):
+            row[column[x]] = np.nan if y is None else y
+    kept = np.isfinite(table).any(axis=0)
+    table, x = table[:, kept], np.asarray(xs, float)[kept]
+    return Band(x, np.nanmean(table, axis=0), np.nanstd(table, axis=0))
 
 
 def spans_decades(curves: Sequence[Curve]) -> bool:

@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 
+from backprop_cli.commands.labels import by_seed
 from backprop_cli.insight import style
-from backprop_cli.insight.curves import AXES, Curve, curve, leading, spans_decades, wanted
-from backprop_cli.insight.groups import band, by_seed
+from backprop_cli.insight.curves import AXES, Curve, band, curve, leading, spans_decades, wanted
 from backprop_cli.insight.plots import Options
 from backprop_cli.insight.view import View
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from backprop_cli import registry
+from backprop_cli.engine.metrics.mae import MAE
+from backprop_cli.engine.metrics.r2 import R2
+from backprop_cli.engine.metrics.rmse import RMSE
 from backprop_cli.errors import BpError
 from backprop_cli.insight.report.markup import Markup, element, join, number, tiles
 from backprop_cli.insight.view import View
@@ -18,9 +20,8 @@ def measured(view: View) -> Markup:
     name, data = view.split(None, made.measured_split)
     batches = made.batches(name)
     metrics = list(made.config.trainer.metrics)
-    for more in ("mae", "rmse", "r2"):
-        if more not in {each.type_name for each in metrics}:
-            metric = registry.make("metric", more)
+    for metric in (MAE(), RMSE(), R2()):
+        if metric.type_name not in {chosen.type_name for chosen in metrics}:
             with suppress(BpError):
                 metric.check(view.network.output_shape, batches.target_shape, reading)
                 metrics.append(metric)

@@ -22,11 +22,10 @@ from backprop_cli import load_config
 from backprop_cli.cli.plot import picture
 from backprop_cli.commands.compare import compare, rows
 from backprop_cli.commands.evaluation import evaluate_run
+from backprop_cli.commands.labels import by_seed, labels
 from backprop_cli.commands.train import train
 from backprop_cli.errors import BpError, UsageError
 from backprop_cli.insight import style
-from backprop_cli.insight.groups import by_seed
-from backprop_cli.insight.labels import labels
 from backprop_cli.insight.layout import COLUMN
 from backprop_cli.insight.plots import Options, draw, kinds
 from backprop_cli.insight.view import View

@@ -33,6 +33,14 @@ def labels(runs: Sequence[RunDirectory], besides: Sequence[str] = ()) -> list[st
     return ids
 
 
+def by_seed(runs: Sequence[RunDirectory]) -> dict[str, list[int]]:
+    """Label -> places of the runs that differ in nothing but the seed."""
+    members: dict[str, list[int]] = {}
+    for place, label in enumerate(labels(runs, besides=("seed",))):
+        members.setdefault(label, []).append(place)
+    return members
+
+
 def _by_config(runs: Sequence[RunDirectory], besides: Sequence[str] = ()) -> list[str]:
     try:
         differing: dict[str, list[Any]] = compare.compare(runs)["config"]
