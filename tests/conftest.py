@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import compileall
 import json
 import os
 import shutil
@@ -21,6 +22,7 @@ import pytest
 
 from backprop_cli import registry
 from backprop_cli.engine.kernels.compiled import build
+from tests.forked import POSSIBLE, Server
 
 ROOT = Path(__file__).parents[1]
 _UNSHARE = ["unshare", "--map-root-user", "--net"]
@@ -35,10 +37,12 @@ os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Build the kernels from the sources as they are now; only the process that starts the others does."""
+    """Build the kernels from the sources as they are now, and compile the modules, which every process would do again
+    otherwise; only the process that starts the others does."""
     if not hasattr(config, "workerinput"):
         failure = build.build() if build.compiler() else None
         assert failure is None, failure
+        compileall.compile_dir(ROOT / "backprop_cli", quiet=2)
 
 
 def _raise_loopback() -> None:
@@ -76,7 +80,7 @@ TAKES_TIME = {
     "process": ["board/test_board.py",
                 "cli/test_unix.py", "cli/test_live.py", "cli/test_completion.py", "commands/sweep",
                 "data/test_cache.py", "data/test_large.py", "data/test_tfds.py", "data/test_without_tfds.py",
-                "reliability", "runs/checkpoints", "training/test_signals.py"],
+                "reliability", "runs/checkpoints", "test_forked.py", "training/test_signals.py"],
     "draws": ["insight/plots", "insight/report", "insight/trace"],
     "docs": ["test_docs.py", "scripts"],
     "trains": ["commands/lessons", "config/test_fuzz.py", "config/test_round_trip.py", "engine/test_allocation.py",
@@ -113,8 +117,16 @@ def no_plugins_left() -> Iterator[None]:
         del sys.modules[name]
 
 
+@pytest.fixture(scope="session")
+def forked() -> Iterator[Server | None]:
+    server = Server() if POSSIBLE else None
+    yield server
+    if server is not None:
+        server.close()
+
+
 @pytest.fixture
-def bp(tmp_path: Path, cache: Path) -> Callable[..., Finished]:
+def bp(tmp_path: Path, cache: Path, forked: Server | None) -> Callable[..., Finished]:
     """Run `bp` as a process in a directory of its own; the repository's configs are under configs/."""
     if not (tmp_path / "configs").exists():
         (tmp_path / "configs").symlink_to(ROOT / "configs")
@@ -122,6 +134,8 @@ def bp(tmp_path: Path, cache: Path) -> Callable[..., Finished]:
     def run(*arguments: str | Path, timeout: float = 120, unshared: bool = False, **environment: str) -> Finished:
         """`unshared` cuts the network off, where the system lets us."""
         env = os.environ | {"BP_CACHE": str(cache), "COLUMNS": "120"} | environment
+        if forked is not None and forked.can(env) and not unshared:
+            return Finished(*forked.run([str(each) for each in arguments], tmp_path, env, timeout))
         done = subprocess.run(
             [*(NO_NETWORK if unshared else []), sys.executable, "-m", "backprop_cli", *map(str, arguments)],
             capture_output=True,

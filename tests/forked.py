@@ -1,0 +1,137 @@
+"""bp as a process that begins with its libraries imported: importing them is most of the time of a short command.
+
+Each pytest process has one server, which imports what bp uses and forks for every command. Arguments, folder,
+environment, streams and exit code are a process's own, as ever. `backprop_cli.cli.ui` is imported in the fork, since
+it looks at the environment and at the streams as it is imported.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import traceback
+import warnings
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+
+from backprop_cli import registry
+
+ROOT = Path(__file__).parents[1]
+MESSAGE = 1 << 20  # bytes
+#: variables that are read when they are needed; others may be read as Python or a library begins
+READ_LATE = {
+    "BP_CACHE",
+    "BP_DEBUG",
+    "BP_LIMITS",
+    "BP_RUNS",
+    "BP_STATE",
+    "COLUMNS",
+    "HOME",
+    "NO_COLOR",
+    "PYTEST_CURRENT_TEST",
+}
+#: where forks of a process with a BLAS are known to work
+POSSIBLE = sys.platform == "linux"
+LIBRARIES = (
+    *("numpy.random", "yaml", "rich.console", "rich.panel", "rich.progress", "rich.table", "pydantic", "platformdirs"),
+    *("pyarrow.csv", "pyarrow.parquet", "PIL.Image", "matplotlib.figure", "matplotlib.backends.backend_agg"),
+    *("backprop_cli.cli.main", "backprop_cli.engine.kernels.reference"),
+    *("backprop_cli.commands.train", "backprop_cli.commands.resume", "backprop_cli.commands.check"),
+    *("backprop_cli.insight.report", "backprop_cli.insight.plots"),
+)
+
+
+class Server:
+    """The process that forks, as the tests see it."""
+
+    def __init__(self) -> None:
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            command = [sys.executable, "-m", "tests.forked", str(theirs.fileno())]
+            self._environment = dict(os.environ)
+            env = os.environ | {"MPLBACKEND": "agg", "PYDANTIC_DISABLE_PLUGINS": "__all__"}  # as bp itself sets them
+            self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], cwd=ROOT, env=env)
+
+    def can(self, env: dict[str, str]) -> bool:
+        """Whether a fork would see this environment as a new process does."""
+        return all(name in READ_LATE for name, _ in self._environment.items() ^ env.items())
+
+    def run(self, arguments: list[str], cwd: Path, env: dict[str, str], timeout: float) -> tuple[int, str, str]:
+        """Exit code (minus the signal that ended it), stdout and stderr of `bp ARGUMENTS`."""
+        message = json.dumps({"arguments": arguments, "cwd": str(cwd), "env": env}).encode()
+        with open(os.devnull) as nothing, tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+            socket.send_fds(self._socket, [message], [each.fileno() for each in (nothing, out, err)])
+            pid = json.loads(self._socket.recv(MESSAGE))
+            self._socket.settimeout(timeout)
+            try:
+                code = json.loads(self._socket.recv(MESSAGE))
+            except TimeoutError:
+                os.kill(pid, 9)
+                self._socket.settimeout(None)
+                self._socket.recv(MESSAGE)
+                raise subprocess.TimeoutExpired(arguments, timeout) from None
+            self._socket.settimeout(None)
+            out.seek(0)
+            err.seek(0)
+            return code, out.read(), err.read()
+
+    def close(self) -> None:
+        self._socket.close()
+        self._process.wait()
+
+
+def serve(asked: socket.socket) -> None:
+    """Fork for every message until the other side is gone."""
+    for name in LIBRARIES:
+        import_module(name)
+    for kind in registry.PACKAGES:
+        registry.discover(kind)
+    gc.freeze()
+    warnings.filterwarnings("ignore", category=DeprecationWarning, module=__name__)  # threads of BLAS bear a fork
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(asked, MESSAGE, 3)
+        if not message:
+            return
+        pid = os.fork()
+        if pid == 0:
+            asked.close()
+            _become(json.loads(message), descriptors)
+        for each in descriptors:
+            os.close(each)
+        asked.send(json.dumps(pid).encode())
+        with suppress(BrokenPipeError):
+            asked.send(json.dumps(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])).encode())
+
+
+def _become(message: dict[str, object], descriptors: list[int]) -> None:
+    """Run `python -m backprop_cli` in this process, and end it."""
+    try:
+        for number, each in enumerate(descriptors):
+            os.dup2(each, number)
+            os.close(each)
+        sys.stdin, sys.stdout = open(0), open(1, "w")  # noqa: SIM115  # they last as long as the process
+        sys.stderr = open(2, "w", errors="backslashreplace", buffering=1)  # noqa: SIM115
+        os.chdir(str(message["cwd"]))
+        os.environ.clear()
+        os.environ.update(message["env"])  # type: ignore[call-overload]
+        gc.unfreeze()
+        program = import_module("backprop_cli.__main__")
+        sys.modules["__main__"] = program  # what multiprocessing imports anew in processes of its own
+        sys.argv = [str(program.__file__), *message["arguments"]]  # type: ignore[misc]
+        program.main()
+    except SystemExit as done:  # another exit than with a code
+        print(done.code, file=sys.stderr)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(1)
+
+
+if __name__ == "__main__":
+    serve(socket.socket(fileno=int(sys.argv[1])))
