@@ -90,10 +90,6 @@ class DataError(BpError):
     """Data that cannot be had or cannot be read (exit code 1)."""
 
 
-class MissingError(DataError):
-    """Data that are not where the config says."""
-
-
 class DownloadError(DataError):
     """Data that would have to be downloaded and cannot be; a `fallback` may step in."""
 

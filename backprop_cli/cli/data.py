@@ -113,24 +113,19 @@ def looked(name: str, target: str | None = None) -> Look | dict[str, Any] | None
     from backprop_cli.data.files import Files
     from backprop_cli.data.files.paths import missing
     from backprop_cli.data.loading import load_dataset
-    from backprop_cli.errors import UsageError
-    from backprop_cli.untrusted.consent import foreign
+    from backprop_cli.untrusted.consent import require_for
 
     path = Path(name)
     if path.suffix.lower() in (".yaml", ".yml"):
         cfg = load_config(path, [f"dataset.target={target}"] if target else [])
         source, folder, seed = cfg.dataset, cfg.folder, cfg.seed
+        require_for(folder, source.files())
     elif path.exists():
         source, folder, seed = look.file_source(path, target=target), Path(), 0
     elif path.suffix or "/" in name:
         missing(path)
     else:
         return None
-    if isinstance(source, Files) and foreign(folder):
-        raise UsageError(
-            f"{name}: the config of a run that was not trained here could name any file of yours, so it is not looked "
-            "at; give the file itself, or a copy of the config"
-        )
     table = source.path if isinstance(source, Files) else None
     if isinstance(source, Files) and (table is None or look.is_table(table, source.format)):
         return look.look_at_file(source, folder)

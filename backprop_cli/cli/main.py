@@ -65,7 +65,10 @@ def root(
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
     debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error. Also BP_DEBUG=1."),
     allow_plugins: bool = typer.Option(
-        False, consent.FLAG, help="Run the plugins of a run that was not trained here: Python code, whoever wrote it."
+        False, consent.PLUGINS, help="Run the plugins of a run that was not trained here: Python code of anybody."
+    ),
+    allow_files: bool = typer.Option(
+        False, consent.FILES, help="Read the files that the config of a run names that was not trained here."
     ),
 ) -> None:
     """Train neural networks from YAML files.
@@ -83,10 +86,10 @@ dress(app)
 
 def main() -> None:
     """Entry point of `bp`. Exit codes: 0 done, 1 it ran and failed, 2 wrong usage or config, 128 + signal."""
-    arguments = [each for each in sys.argv[1:] if each not in ("--debug", consent.FLAG)]  # anywhere in the line
+    arguments = [each for each in sys.argv[1:] if each not in ("--debug", *consent.ALLOWED)]  # anywhere in the line
     debug = "--debug" in sys.argv or bool(os.environ.get("BP_DEBUG"))
-    if consent.FLAG in sys.argv:
-        consent.allow_plugins()
+    for flag in consent.ALLOWED.keys() & set(sys.argv):
+        consent.allow(flag)
     os.environ["MPLBACKEND"] = "agg"  # pictures are files; a notebook's or a broken backend must not stop them
     os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"  # looking for some in every installed package takes 0.03 s
     streams.prepare()

@@ -90,7 +90,7 @@ def evaluate_file(
         needed = ", ".join(plugin.file for plugin in model.description.plugins if "loss" in plugin.used_by)
         raise UsageError(f"{model.path}: its loss needs the plugin {needed}; give the file with --plugin FILE")
     schema = model.description.data
-    dataset = load_dataset(_source(path, schema), 0, Path(), warn=warn, progress=progress, known=schema)
+    dataset = load_dataset(_source(path, schema), 0, Path("/"), warn=warn, progress=progress, known=schema)
     (split,) = dataset.splits.values()
     batches = model.batches(split)
     digest = fingerprint(dataset)

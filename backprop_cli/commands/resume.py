@@ -23,6 +23,7 @@ from backprop_cli.runs.files import write_atomically
 from backprop_cli.runs.plain import failure
 from backprop_cli.runs.versions import versions
 from backprop_cli.training.callbacks.signals import Signals
+from backprop_cli.training.loggers.base import check
 from backprop_cli.training.loop import Callback
 from backprop_cli.untrusted import consent
 
@@ -49,6 +50,7 @@ def resume(
             before = config_of(run)
             wanted = [*overrides, *([] if epochs is None else [f"trainer.epochs={epochs}"])]
             cfg = config_of(run, wanted) if wanted else before
+            check(cfg.trainer.loggers, cfg.folder)
             changes = changed(before, cfg)
             anew = any(path.startswith("optimizer.schedule") for path in changes)
             session = _restore(run, cfg, say, anew, warn=warn, progress=progress)

@@ -18,6 +18,7 @@ from backprop_cli.runs.plain import failure
 from backprop_cli.runs.versions import versions
 from backprop_cli.training.callbacks.signals import Signals
 from backprop_cli.training.kernels import advice
+from backprop_cli.training.loggers.base import check
 from backprop_cli.training.loop import Callback
 from backprop_cli.training.remarks import remarks
 from backprop_cli.untrusted import consent
@@ -40,8 +41,7 @@ def train(
     InterruptedRunError after the run directory says so.
     """
     cfg = config if isinstance(config, Config) else load_config(config)
-    for logger in cfg.trainer.loggers:
-        logger.check()
+    check(cfg.trainer.loggers, cfg.folder)
     with Signals() as signals:
         prepared = prepare(cfg, warn=warn, progress=progress)
         _settle_kernels(prepared, warn or to_stderr)
@@ -73,8 +73,8 @@ def _remember(run: RunDirectory, say: Warn) -> None:
     try:
         consent.remember([run.config, *copies])
     except OSError as error:
-        if copies:
-            say(f"{failure('cannot note that this run was trained here', error)}; to use it, add {consent.FLAG}")
+        flag = consent.PLUGINS if copies else consent.FILES
+        say(f"{failure('cannot note that this run was trained here', error)}; to use it, add {flag}")
 
 
 def _settle_kernels(prepared: Prepared, say: Warn) -> None:

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from backprop_cli.data.dataset import Dataset
 from backprop_cli.data.finite import check_finite
 from backprop_cli.data.progress import Show, shown_by
 from backprop_cli.data.schema import Schema
 from backprop_cli.data.source import Source
-from backprop_cli.errors import DataError, DownloadError, MissingError
-from backprop_cli.untrusted.consent import foreign
+from backprop_cli.errors import DataError, DownloadError
+from backprop_cli.untrusted.consent import require_for
 
 Warn = Callable[[str], None]
-UNTOLD = "not told of a run that was not trained here: the config could name a file of yours. A copy of it is told of"
 
 
 def load_dataset(
@@ -33,30 +31,9 @@ def load_dataset(
     that was guessed or left out on reading.
     Relative paths start from `folder`. `known` is what a model has learnt of its data: then nothing is learnt
     anew. `progress(task, done, total)` is called during long work.
-    Raises DataError; DownloadError if there is no fallback.
+    Raises DataError; DownloadError if there is no fallback; ConsentError for files that a stranger's config names.
     """
-    if foreign(folder):
-        return _of_a_stranger(source, seed, folder, warn, progress, known)
-    return _load(source, seed, folder, warn, progress, known)
-
-
-def _of_a_stranger(source: Source, seed: int, folder: Path, warn: Warn | None, *options: Any) -> Dataset:
-    """The same; but no message tells what is in the files that a stranger's config has named."""
-    notes: list[str] = []
-    try:
-        dataset = _load(source, seed, folder, notes.append, *options)
-    except (DownloadError, MissingError):
-        raise
-    except DataError:
-        raise DataError(f"{folder}: the data that its config names cannot be used; what is wrong is {UNTOLD}") from None
-    if notes and warn is not None:
-        warn(f"{folder}: what was guessed on reading its data is {UNTOLD}")
-    return dataset
-
-
-def _load(
-    source: Source, seed: int, folder: Path, warn: Warn | None, progress: Show | None, known: Schema | None
-) -> Dataset:
+    require_for(folder, source.files())
     with shown_by(progress):
         try:
             dataset = source.load(seed if source.data_seed is None else source.data_seed, folder, known)
@@ -77,7 +54,7 @@ def _load(
 
 def _fallback(source: Source, seed: int, folder: Path, reason: str, known: Schema | None) -> Dataset:
     try:
-        dataset = _load(source, seed, folder, None, None, known)
+        dataset = load_dataset(source, seed, folder, known=known)
     except DownloadError as error:
         raise DownloadError(f"{reason}\nand its fallback: {error}") from error
     return replace(dataset, origin={**dataset.origin, "fallback": reason})

@@ -7,6 +7,7 @@ from pathlib import Path
 from backprop_cli.errors import UnknownNameError, expected
 
 FOLDER = Path(__file__).parent / "sample"
+PREFIX = "sample:"
 
 
 def names() -> list[str]:
@@ -17,6 +18,11 @@ def names() -> list[str]:
 def file_names() -> list[str]:
     """The texts and tables that ship, which source files reads, sorted."""
     return sorted(path.stem for end in ("txt", "csv") for path in FOLDER.glob(f"*.{end}"))
+
+
+def is_sample(name: str | Path) -> bool:
+    """Whether a path names a file that ships, even after it was made absolute like any path."""
+    return Path(name).name.startswith(PREFIX)
 
 
 def sample_path(name: str) -> Path:

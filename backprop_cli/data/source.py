@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -10,6 +10,7 @@ from annotated_types import Ge
 
 from backprop_cli.data import shares
 from backprop_cli.data.dataset import Dataset
+from backprop_cli.data.sample_files import is_sample
 from backprop_cli.data.shares import Written
 from backprop_cli.registry import Component, Doc, Registered, register
 
@@ -64,6 +65,15 @@ class Source(Component):
     def named(cls, name: str) -> Source:
         """The source of one of those names."""
         return cls(name=name)  # type: ignore[call-arg]  # an option of every source that has names
+
+    def files(self) -> list[Path]:
+        """The files and folders that its options name; those that ship with bp left out."""
+        found: list[Path] = []
+        for each in fields(self):
+            value = getattr(self, each.name, None)
+            values = value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
+            found += [one for one in values if isinstance(one, Path) and not is_sample(one)]
+        return found
 
     def take_settled(self, other: Source) -> None:
         """Take over what `other`, a source of the same kind that was loaded, has settled and this one leaves open."""

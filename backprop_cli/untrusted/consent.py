@@ -1,9 +1,11 @@
-"""Whose runs are opened, and which plugin files may run.
+"""Whose runs are opened, which plugin files may run, and whether files may be read that a run's config names.
 
 A plugin is Python code, and so whoever runs it lets its author do anything. A file that somebody names on the command
 line, or in a config of their own, runs. One that comes with a run runs only where this user has trained with the very
-same bytes before, or says --allow-plugins. What was trained here is remembered by SHA-256 in a file outside of all
-runs: `plugins` under $BP_STATE, or in the user's state folder.
+same bytes before, or says --allow-plugins. Data and weights that the config of a run names are read only where this
+user has written that config, by training, or says --allow-files: the config could name any file of theirs. What was
+trained here is remembered by SHA-256 in a file outside of all runs: `trained` under $BP_STATE, or in the user's state
+folder.
 """
 
 from __future__ import annotations
@@ -16,18 +18,23 @@ from pathlib import Path
 from backprop_cli.errors import ConsentError, to_stderr
 from backprop_cli.untrusted.regular import open_regular, read_regular
 
-FLAG = "--allow-plugins"
+PLUGINS, FILES = "--allow-plugins", "--allow-files"
+#: flag -> variable of the environment, which the processes of a sweep inherit. Code may read any file, too
+ALLOWED = {PLUGINS: ("BP_ALLOW_PLUGINS", "BP_ALLOW_FILES"), FILES: ("BP_ALLOW_FILES",)}
 REMEMBERED = "trained"
 MAX_REMEMBERED = 16 << 20  # bytes of that file: some 150,000 runs
 RUN_FILES = ("config.yaml", "checkpoints")  # beside run.json, what makes a folder a run
 
-ALLOWED = "BP_ALLOW_PLUGINS"  # a variable of the environment, which the processes of a sweep inherit
 _silent = False
 
 
-def allow_plugins() -> None:
-    """Let plugins of runs run from now on, whoever wrote them; `--allow-plugins` on the command line."""
-    os.environ[ALLOWED] = "1"
+def allow(flag: str) -> None:
+    """Let plugins of runs run, or files that their configs name be read, from now on, whoever wrote them."""
+    os.environ |= dict.fromkeys(ALLOWED[flag], "1")
+
+
+def _allowed(flag: str) -> bool:
+    return bool(os.environ.get(ALLOWED[flag][0]))
 
 
 def keep_quiet() -> None:
@@ -58,10 +65,21 @@ def foreign(folder: Path) -> bool:
 
 def require(path: Path, data: bytes) -> None:
     """Raise ConsentError unless a plugin that came with a run may run."""
-    if not os.environ.get(ALLOWED) and not trained_here(data):
+    if not _allowed(PLUGINS) and not trained_here(data):
         raise ConsentError(
             f"{path} is Python code that came with a run and was not trained with here, so it was not run; "
-            f"read it, then repeat the command with {FLAG}"
+            f"read it, then repeat the command with {PLUGINS}"
+        )
+
+
+def require_for(folder: Path, files: Iterable[Path]) -> None:
+    """Raise ConsentError where files are named by a config in this folder, the folder is that of a run which this user
+    did not train, and nobody has agreed to reading them."""
+    named = next(iter(files), None)
+    if named is not None and not _allowed(FILES) and foreign(folder):
+        raise ConsentError(
+            f"{folder}: was not trained here, and its config names {named}, which could be any file of yours; it was "
+            f"left alone. If that is what you want, repeat the command with {FILES}"
         )
 
 

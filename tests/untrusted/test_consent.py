@@ -184,37 +184,78 @@ def test_a_file_belongs_to_the_run_that_it_lies_in(tmp_path: Path) -> None:
     assert consent.run_of(tmp_path / "c.yaml") is None
 
 
-def test_what_is_in_a_file_that_a_stranger_names_is_not_told(bp: Bp, tmp_path: Path, state: Path) -> None:
-    """A run whose config has been made to name a private file: no error, warning or report carries a word of it."""
+TABLE = """
+dataset: {source: files, path: t.csv, target: kind, splits: {train: 60%, test: 40%}}
+architecture: [{type: dense, units: 2, activation: softmax}]
+loss: sparse_categorical_crossentropy
+trainer: {epochs: 1}
+"""
+
+
+@pytest.fixture
+def table_run(bp: Bp, tmp_path: Path, state: Path) -> Path:
     (tmp_path / "t.csv").write_text("x,y,kind\n" + "".join(f"{i},{i * i % 7},{'ab'[i % 2]}\n" for i in range(40)))
-    text = (
-        "dataset: {source: files, path: t.csv, target: kind, splits: {train: 60%, test: 40%}}\n"
-        "architecture: [{type: dense, units: 2, activation: softmax}]\nloss: sparse_categorical_crossentropy\n"
-        "trainer: {epochs: 1}\n"
-    )
-    (tmp_path / "c.yaml").write_text(text)
+    (tmp_path / "c.yaml").write_text(TABLE)
     assert bp("train", "c.yaml", "--run-dir", "run").code == 0
-    private = tmp_path / "private.csv"
-    private.write_text("TOPSECRET,x\nHIDDEN,SECOND\n" * 10)
-    config = tmp_path / "run/config.yaml"
-    theirs = config.read_text()
-    for path in ("path: ../private.csv", f"path: {private}"):
-        config.write_text(theirs.replace("path: ../t.csv", path))
-        assert path in config.read_text()
-        for command in (
-            ["eval", "run"], ["report", "run", "-o", "r.html"], ["doctor", "run"], ["trace", "run"],
-            ["plot", "run", "--kind", "confusion"], ["check", "run/config.yaml"], ["train", "run/config.yaml"],
-            ["data", "info", "run/config.yaml"], ["train", "--resume", "run", "--epochs", "2"],
-            ["sweep", "run/config.yaml", "--set", "seed=1,2"],
-        ):  # fmt: skip
-            done = bp(*command)
-            assert not {"TOPSECRET", "SECOND", "HIDDEN"} & set(re.findall(r"\w+", done.out + done.err)), (command, done)
-            assert "Traceback" not in done.err and (done.code != 0 or command[0] == "report"), (command, done)
-        assert "TOPSECRET" not in (tmp_path / "r.html").read_text()
-    config.write_text(theirs)
-    assert "Confusion" in (bp("report", "run", "-o", "r.html"), (tmp_path / "r.html").read_text())[1]
+    return tmp_path / "run"
+
+
+@pytest.mark.parametrize("line", ["path: ../private.csv", "path: {private}"])
+def test_a_file_that_a_stranger_names_is_read_with_consent_only(bp: Bp, table_run: Path, line: str) -> None:
+    """A run whose config has been made to name a private file."""
+    private = table_run.parent / "private.csv"
+    private.write_text("TOPSECRET,kind\nHIDDEN,SECOND\n" * 10)
+    config = table_run / "config.yaml"
+    named = line.format(private=private)
+    config.write_text(config.read_text().replace("path: ../t.csv", named))
+    assert named in config.read_text()
+    for command in (
+        ["eval", "run"], ["report", "run", "-o", "r.html"], ["doctor", "run"], ["trace", "run"], ["explain", "run"],
+        ["plot", "run", "--kind", "confusion"], ["check", "run/config.yaml"], ["train", "run/config.yaml"],
+        ["data", "info", "run/config.yaml"], ["train", "--resume", "run", "--epochs", "2"],
+        ["sweep", "run/config.yaml", "--set", "seed=1,2"], ["doctor", "run/config.yaml"],
+    ):  # fmt: skip
+        done = bp(*command)
+        assert not {"TOPSECRET", "SECOND", "HIDDEN"} & set(re.findall(r"\w+", done.out + done.err)), (command, done)
+        assert "Traceback" not in done.err
+        if command[0] != "report":
+            assert (done.code, "--allow-files" in done.out + done.err) == (2, True), (command, done)
+    page = (table_run.parent / "r.html").read_text()
+    assert "--allow-files" in page and "TOPSECRET" not in page
+    assert "TOPSECRET" in bp("data", "info", "run/config.yaml", "--allow-files").out
+
+
+def test_what_one_trained_reads_its_files(bp: Bp, table_run: Path, state: Path) -> None:
+    assert bp("eval", "run").code == 0
+    assert bp("train", "--resume", "run", "--epochs", "2").code == 0
+    assert bp("eval", "run").code == 0, "its config says two epochs now, which is this user's doing"
+    shutil.copytree(table_run, table_run.with_name("copy"))
+    assert bp("eval", "copy").code == 0
     shutil.rmtree(state)  # the same run on another machine
-    assert bp("report", "run", "-o", "r.html").code == 0
-    assert "its data are files: they are not shown" in (tmp_path / "r.html").read_text()
-    (tmp_path / "t.csv").unlink()
-    assert "t.csv: no such file" in bp("eval", "run").err, "what is missing is said"
+    told = bp("eval", "run")
+    assert told.code == 2 and told.err.count("\n") == 1 and "t.csv" in told.err
+    assert bp("eval", "run", "--data", "t.csv").code == 0
+    assert bp("eval", "run", "--allow-files").code == 0
+    assert bp("eval", "run", "--allow-plugins").code == 0, "code could read them, too"
+    assert bp("eval", "run").code == 2, "for that one command"
+
+
+def test_weights_that_a_stranger_names(bp: Bp, tmp_path: Path, state: Path) -> None:
+    train(load_config("bp:xor", ["trainer.epochs=1"]), run_dir=tmp_path / "run")
+    config = tmp_path / "run/config.yaml"
+    config.write_text(config.read_text() + f"weights: {tmp_path / 'private.safetensors'}\n")
+    for command in (["check", "run/config.yaml"], ["train", "run/config.yaml"]):
+        done = bp(*command)
+        assert done.code == 2 and "--allow-files" in done.out + done.err, (command, done)
+
+
+def test_a_folder_that_a_stranger_s_logger_would_write_to(bp: Bp, tmp_path: Path, state: Path) -> None:
+    train(load_config("bp:xor", ["trainer.epochs=1"]), run_dir=tmp_path / "run")
+    config = tmp_path / "run/config.yaml"
+    logger = f"loggers: [{{type: mlflow, store: {tmp_path / 'elsewhere'}}}]"
+    config.write_text(config.read_text().replace("loggers: []", logger))
+    assert logger in config.read_text()
+    for command in (["train", "--resume", "run", "--epochs", "2"], ["train", "run/config.yaml"]):
+        done = bp(*command)
+        assert done.code == 2 and "--allow-files" in done.err, (command, done)
+    assert not (tmp_path / "elsewhere").exists()

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from backprop_cli.data.sample_files import sample_path
-from backprop_cli.errors import DataError, MissingError, suggest
+from backprop_cli.data.sample_files import PREFIX, is_sample, sample_path
+from backprop_cli.errors import DataError, suggest
 from backprop_cli.untrusted.limits import open_zip
 from backprop_cli.untrusted.regular import check_regular, real
 
@@ -36,19 +36,13 @@ SUFFIXES = {
     ".md": "text",
 }
 COMPRESSED = (".gz", ".zst", ".zip", ".bz2", ".xz")
-_SAMPLE = "sample:"
-
-
-def is_sample(name: str | Path) -> bool:
-    """Whether a path names a text that ships, even after it was made absolute like any path."""
-    return Path(name).name.startswith(_SAMPLE)
 
 
 def find(name: str | Path, folder: Path, beside: Path | None = None) -> Path:
     """An existing path: as it is if absolute, else in `folder` (or `beside` in it), else in the working
     directory. Raises DataError with the nearest name there is."""
     if is_sample(name):
-        return sample_path(Path(name).name.removeprefix(_SAMPLE))
+        return sample_path(Path(name).name.removeprefix(PREFIX))
     path = Path(name).expanduser()
     places = [folder, Path.cwd()]
     if beside is not None:
@@ -71,7 +65,7 @@ def missing(path: Path) -> Path:
     siblings = os.listdir(parent) if os.path.isdir(parent) and os.access(parent, os.R_OK) else []
     nearest = suggest(path.name, siblings)
     hint = f"did you mean {nearest!r}?" if nearest else "paths are relative to the config, then to where bp runs"
-    raise MissingError(f"{path}: no such file or folder; {hint}")
+    raise DataError(f"{path}: no such file or folder; {hint}")
 
 
 def format_of(path: Path) -> str:

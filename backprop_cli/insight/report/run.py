@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from backprop_cli.commands.trained import config_of
-from backprop_cli.data.files import Files
 from backprop_cli.engine.metrics.report import class_report
 from backprop_cli.errors import BpError
 from backprop_cli.insight.doctor.examine import examine_run
@@ -35,7 +33,6 @@ from backprop_cli.insight.report.mistakes import Mistake, data_uri, is_image, mi
 from backprop_cli.insight.report.trust import trust
 from backprop_cli.insight.view import Answers, View
 from backprop_cli.runs.plain import failure, read_plain
-from backprop_cli.untrusted.consent import foreign
 
 WRITTEN = 25  # classes up to which the matrix is a table
 PROBE = Limits(steps=300, work=1e10)  # of the doctor's: a report is written in a few seconds
@@ -50,11 +47,7 @@ FLOW = {  # what diagnostics hold: title, whether decades matter
 
 
 def inside(view: View, level: int) -> Markup:
-    """Everything that needs the network and its data; one note where they cannot be loaded, or are files that somebody
-    else's run names: a report carries nothing but the run."""
-    if foreign(view.run.path) and _names_files(view):
-        said = note("The run was not trained here, and its data are files: they are not shown, nor what needs them.")
-        return join([*([_part(level, "Gradient flow", lambda: _flow(view))] if view.diagnostics else []), said])
+    """Everything that needs the network and its data; one note where they cannot be loaded."""
     parts = [_part(level, "Gradient flow", lambda: _flow(view)), _part(level, "Diagnosis", lambda: _diagnosis(view))]
     try:
         prepared = view.prepared
@@ -75,14 +68,6 @@ def inside(view: View, level: int) -> Markup:
     if weights is not None and weights.ndim == 4:
         parts.append(_part(level, "Filters of the first convolution", lambda: _picture(view, "filters")))
     return join(parts)
-
-
-def _names_files(view: View) -> bool:
-    try:
-        source = config_of(view.run).dataset
-    except BpError:  # then nothing is read
-        return False
-    return any(isinstance(each, Files) for each in (source, source.fallback))
 
 
 def _part(level: int, title: str, make: Callable[[], Markup]) -> Markup:

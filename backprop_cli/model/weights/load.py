@@ -14,6 +14,7 @@ import numpy as np
 
 from backprop_cli.config import Config
 from backprop_cli.config.schema import Weights
+from backprop_cli.data.sample_files import PREFIX, is_sample
 from backprop_cli.engine.graph import Network
 from backprop_cli.errors import BpError, BuildError, ConfigError, DataError
 from backprop_cli.model.weights.files import read
@@ -21,10 +22,10 @@ from backprop_cli.model.weights.fit import Fit, fit
 from backprop_cli.runs.checkpoints import saved
 from backprop_cli.runs.directory import RUN_JSON
 from backprop_cli.runs.finding import find_run
+from backprop_cli.untrusted.consent import require_for
 from backprop_cli.untrusted.regular import real
 
 SHIPPED = Path(__file__).parent / "shipped"
-_SAMPLE = "sample:"
 
 
 class MisfitError(BpError):
@@ -42,6 +43,7 @@ def load_first(network: Network, cfg: Config, say: Callable[[str], None] | None 
     problems = []
     if isinstance(cfg.weights, Weights):
         try:
+            require_for(cfg.folder, [] if is_sample(cfg.weights.path) else [cfg.weights.path])
             settle(cfg)
             load_foreign(network, cfg.weights, say)
         except MisfitError as error:
@@ -79,7 +81,7 @@ def load_foreign(network: Network, given: Weights, say: Callable[[str], None] | 
 def settle(cfg: Config) -> None:
     """Let a config name the very file in place of the run that it means: `latest` will be another one."""
     given = cfg.weights
-    if not isinstance(given, Weights) or given.path.is_file() or given.path.name.startswith(_SAMPLE):
+    if not isinstance(given, Weights) or given.path.is_file() or is_sample(given.path):
         return
     written, given.path = given.path, find(given.path)
     if written in cfg.relative:
@@ -88,8 +90,8 @@ def settle(cfg: Config) -> None:
 
 def find(path: Path) -> Path:
     """The file of weights that a path, a run's path or its id means, or `sample:NAME`. Raises DataError, UsageError."""
-    if path.name.startswith(_SAMPLE):
-        name = path.name.removeprefix(_SAMPLE)
+    if is_sample(path):
+        name = path.name.removeprefix(PREFIX)
         known = sorted(each.stem for each in SHIPPED.glob("*.safetensors"))
         if name not in known:
             raise DataError(f"no weights {name!r} ship with bp; expected one of {', '.join(known)}")

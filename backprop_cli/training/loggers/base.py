@@ -12,11 +12,19 @@ from typing import Any
 from backprop_cli.errors import UsageError, plugin_failure
 from backprop_cli.registry import Component, register
 from backprop_cli.training.loop import Callback, Loop, Row
+from backprop_cli.untrusted.consent import require_for
 
 
 def logger(name: str, *aliases: str) -> Any:
     """Class decorator: registers a logger under `trainer: {loggers: [name]}`."""
     return register("logger", name, *aliases)
+
+
+def check(loggers: Sequence[Logger], folder: Path) -> None:
+    """Whether these loggers of a config in this folder can and may write. Raises UsageError, ConsentError."""
+    for each in loggers:
+        require_for(folder, each.outside())
+        each.check()
 
 
 POSITION = ("epoch", "step", "time")  # where a row belongs, and no measurement
@@ -28,6 +36,10 @@ class Logger(Component):
 
     def check(self) -> None:
         """Raise UsageError where something that it needs is missing; asked before anything is written."""
+
+    def outside(self) -> list[Path]:
+        """The files and folders outside of the run that its options say it writes to."""
+        return []
 
     def open(self, folder: Path, step: int) -> None:
         """A run begins in this directory, or goes on after `step`: rows after that are written again."""

@@ -32,6 +32,9 @@ class MLflow(Logger):
         os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # without it MLflow refuses a store without a database
         package("mlflow.tracking", self.type_name)
 
+    def outside(self) -> list[Path]:
+        return [Path(self.store)]
+
     def open(self, folder: Path, step: int) -> None:
         self.check()
         self.client = package("mlflow.tracking", self.type_name).MlflowClient(Path(self.store).absolute().as_uri())
