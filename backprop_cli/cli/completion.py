@@ -92,6 +92,15 @@ def runs(ctx: Any, incomplete: str) -> list[str]:
     return [name for name in ("latest", *(path.name for path in found)) if name.startswith(incomplete)]
 
 
+def sweeps(ctx: Any, incomplete: str) -> list[str]:
+    """The sweeps under --runs; after a `/`, the paths of folders."""
+    if "/" in incomplete:
+        return sorted(f"{name}/" for name, entry in _entries(incomplete) if entry.is_dir())
+    folder = Path(ctx.params.get("runs") or os.environ.get("BP_RUNS") or "runs")
+    found = sorted(path.parent.name for path in folder.glob("[!.]*/sweep.json"))
+    return [name for name in found if name.startswith(incomplete)]
+
+
 def configs_or_runs(ctx: Any, incomplete: str) -> list[str]:
     """For commands that take either."""
     return list(dict.fromkeys([*configs(incomplete), *runs(ctx, incomplete)]))

@@ -11,6 +11,7 @@ from backprop_cli.cli import completion
 from backprop_cli.cli.group import group
 from backprop_cli.cli.options import RUNS, Json, RunName, Runs, print_json
 from backprop_cli.cli.run_files import delete, pack, prune, unpack
+from backprop_cli.cli.run_summary import summary
 
 COLUMNS = ["run_id", "status", "epochs"]
 
@@ -169,10 +170,11 @@ def side_by_side(
 
 
 def register(app: typer.Typer) -> None:
-    runs = group("List, show, compare, pack and remove runs.")
+    runs = group("List, show, compare, average, pack and remove runs.")
     runs.command("ls")(listing)
     runs.command("show")(show)
     runs.command("compare")(side_by_side)
+    runs.command("summary")(summary)
     runs.command("rm")(delete)
     runs.command("prune")(prune)
     runs.command("pack")(pack)

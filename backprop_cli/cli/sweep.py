@@ -76,6 +76,7 @@ def sweep(
     from backprop_cli.commands.sweep.trials import plan
     from backprop_cli.config import load_config
     from backprop_cli.errors import UsageError, expected
+    from backprop_cli.runs.finding import list_runs
 
     settings = changes(set_, unset)
     if folds is not None:
@@ -84,20 +85,21 @@ def sweep(
     if name and Path(name).name != name:
         raise UsageError(f"--name {name}: expected a name; --runs DIR says where its folder is to be")
     folder = runs / (name or f"{config.stem.removeprefix('bp:')}-sweep")
-    before = states(folder, planned)
+    there, rows = list(list_runs(folder)), noted(folder)
+    before = states(folder, planned, there, rows)
     chosen = [each.trial for each in before if wanted(each.status, only)]
     metrics, columns = check_trials(config, chosen or planned[:1], None if quiet else ui.loading)
     started = [each for each in before if each.status != "missing"]
     if started and not resume and only is None:
         raise UsageError(f"{folder} already holds {len(started)} of these trials; add --resume, or choose a --name")
-    other = others(folder, planned, noted(folder))
+    other = others(there, planned, rows)
     if other:
         raise UsageError(
             f"{folder} holds trials of a sweep with other fixed values, such as that with "
             f"--set {' --set '.join(other)}; choose another --name for this one"
         )
     plugins = load_config(config, planned[0].overrides).plugins
-    since = changed(config, folder, chosen if only == "failed" else (), plugins)
+    since = changed(config, there, chosen if only == "failed" else (), plugins)
     if since:
         more = f" and {len(since) - SHOWN} more" if len(since) > SHOWN else ""
         raise UsageError(
@@ -110,7 +112,15 @@ def sweep(
     shown: AbstractContextManager[Watcher] = nullcontext(Silent())
     with shown if quiet else sweep_progress(len(chosen), jobs, list(planned[0].varied), rank) as watcher:
         outcomes = run(
-            config, planned, chosen, folder, jobs=jobs, again=only == "failed", fail_fast=fail_fast, watcher=watcher
+            config,
+            before,
+            chosen,
+            folder,
+            jobs=jobs,
+            again=only == "failed",
+            fail_fast=fail_fast,
+            metrics=metrics,
+            watcher=watcher,
         )
     column, best = rank(outcomes)
     together = of_folds.summary(of_folds.measure(folder, outcomes)) if folds is not None else []
@@ -120,9 +130,10 @@ def sweep(
             told |= {"folds": together, "out_of_fold": str(folder / of_folds.OUT_OF_FOLD)}
         print_json(told)
     else:
-        rest = [(None, each) for each in outcomes if all(each is not ranked for _, ranked in best)]
-        rows = [[each.trial.id, *each.trial.varied.values(), each.status, value] for value, each in [*best, *rest]]
-        ui.table(["trial", *planned[0].varied, "status", column or "best"], rows, right=[column or "best"])
+        placed = {each.trial.id for _, each in best}
+        rest = [(None, each) for each in outcomes if each.trial.id not in placed]
+        lines = [[each.trial.id, *each.trial.varied.values(), each.status, value] for value, each in [*best, *rest]]
+        ui.table(["trial", *planned[0].varied, "status", column or "best"], lines, right=[column or "best"])
         if best:
             print(f"best: {best[0][1].trial}  {column} {ui.number(best[0][0])}")
         if together:

@@ -34,6 +34,18 @@ def sweep_folder(name: str, runs: Path) -> Path | None:
     return next((folder for folder in (Path(name), runs / name) if os.path.lexists(folder / SWEEP)), None)
 
 
+def find_sweep(name: str, runs: Path) -> Path:
+    """The folder that `sweep_folder` finds. Raises UsageError with the nearest name."""
+    folder = sweep_folder(name, runs)
+    if folder is None:
+        known = sorted(path.parent.name for path in runs.glob(f"*/{SWEEP}"))
+        if os.path.lexists(Path(name) / RUN_JSON) or os.path.lexists(runs / name / RUN_JSON):
+            raise UsageError(f"{name} is a single run; expected the folder of a sweep, as `bp sweep` makes it")
+        hint = did_you_mean(suggest(name, known))
+        raise UsageError(f"no sweep {name!r:.300} in {runs} (it holds {len(known)}){hint}; `bp sweep` makes one")
+    return folder
+
+
 def find_run(name: str, runs: Path) -> RunDirectory:
     """A run by path, by id under `runs` or in a sweep there, or `latest`. Raises UsageError with the nearest id, and
     DamagedError."""

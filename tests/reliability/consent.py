@@ -54,6 +54,7 @@ COMMANDS = [
     "config show {config}",
     "config show {config} --origin",
     "sweep {config} --set seed=1,2 --runs sweeps",
+    "runs summary {run}",
     "train extends.yaml --dry-run",
     "train link.yaml --dry-run",
     "runs prune --status failed --runs .",

@@ -62,6 +62,7 @@ runs ls --columns {evil}
 runs ls --where {evil}=1
 runs ls --runs {evil}
 runs compare mine {evil}
+runs summary {evil}
 runs unpack {evil}.zip
 runs unpack r.zip --name {evil}
 plot mine --kind {evil}

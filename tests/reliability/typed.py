@@ -128,6 +128,8 @@ OF_SWEEP = """
 runs ls
 runs ls --runs swept
 runs compare swept
+runs summary swept
+runs summary swept --group-by seed --format csv
 plot swept -o p.svg
 runs rm swept
 runs show 4e07ecd7

@@ -21,19 +21,18 @@ from backprop_cli.errors import BpError, ConfigError, Problem
 from backprop_cli.model import build
 from backprop_cli.model.weights.load import settle
 from backprop_cli.runs.directory import RunDirectory
-from backprop_cli.runs.finding import list_runs
 from backprop_cli.runs.plain import read_plain
 
 LOOKED_AT = 10  # trials of a sweep that is gone on with
 PATIENCE = 20.0  # seconds for building networks before the first trial starts
 
 
-def others(folder: Path, planned: Sequence[Trial], noted: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The --set values of a trial in the folder that belongs to another sweep: one with other fixed values. Empty
-    where there is none. `noted` are the trials that sweep.json lists: they tell what was varied."""
+def others(there: Sequence[RunDirectory], planned: Sequence[Trial], noted: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The --set values of one of the runs in a folder that belongs to another sweep: one with other fixed values.
+    Empty where there is none. `noted` are the trials that sweep.json lists: they tell what was varied."""
     varied = {row["trial"]: row.get("varied", {}) for row in noted}
     fixed = sorted(planned[0].fixed)
-    for run in list_runs(folder):
+    for run in there:
         of = varied.get(run.path.name)
         if _is_trial(run) and of is not None:
             trial = Trial(run.path.name, tuple(run.info["overrides"]), of)
@@ -42,15 +41,17 @@ def others(folder: Path, planned: Sequence[Trial], noted: Sequence[Mapping[str, 
     return []
 
 
-def changed(config: Path, folder: Path, again: Sequence[Trial] = (), plugins: Sequence[Path] = ()) -> list[str]:
-    """Options with another value now than when the trials in the folder were trained: `key: before, now after`.
+def changed(
+    config: Path, there: Sequence[RunDirectory], again: Sequence[Trial] = (), plugins: Sequence[Path] = ()
+) -> list[str]:
+    """Options with another value now than when the runs in the folder were trained: `key: before, now after`.
 
     `plugins` are the config's; what the trials themselves name is not run. Those that are trained `again` do not
     count. Of the others a few are looked at, and the one most like the config tells: a single trial may have been
     made longer since.
     """
     gone = {trial.id for trial in again}
-    trained = (run for run in list_runs(folder) if run.path.name not in gone and _is_trial(run))
+    trained = (run for run in there if run.path.name not in gone and _is_trial(run))
     differences = []
     for run in itertools.islice(trained, LOOKED_AT):
         try:

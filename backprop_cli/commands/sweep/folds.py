@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from backprop_cli.commands.sweep.noted import note
 from backprop_cli.commands.sweep.sweep import Outcome
 from backprop_cli.commands.sweep.trials import parse
 from backprop_cli.commands.trained import load_run
@@ -53,9 +54,9 @@ class Measured:
 
 
 def measure(folder: Path, outcomes: Sequence[Outcome]) -> list[Measured]:
-    """Measure every completed trial on its own fold, and write the predictions of all in one file, `out-of-fold.csv`:
-    the row's number in its file from 0, fold, other settings, target, and what `bp predict` writes. Raises DataError,
-    CheckpointError."""
+    """Measure every completed trial on its own fold, note it in sweep.json, and write the predictions of all in one
+    file, `out-of-fold.csv`: the row's number in its file from 0, fold, other settings, target, and what `bp predict`
+    writes. Raises DataError, CheckpointError."""
     done = [each for each in outcomes if each.status == "completed"]
     text, measured = io.StringIO(), []
     writer = csv.writer(text, lineterminator="\n")
@@ -79,6 +80,7 @@ def measure(folder: Path, outcomes: Sequence[Outcome]) -> list[Measured]:
         for i, line in enumerate(lines):
             writer.writerow([i if rows is None else int(rows[i]), *before, *line])
     if heads is not None:
+        note(folder, [{"trial": each.trial.id, "test": own.metrics} for each, own in zip(done, measured, strict=True)])
         write_atomically(folder / OUT_OF_FOLD, [text.getvalue().encode()])
     return measured
 

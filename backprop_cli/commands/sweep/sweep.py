@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from backprop_cli.commands.sweep.noted import noted
+from backprop_cli.commands.sweep.noted import Noted, note, noted
 from backprop_cli.commands.sweep.trials import Trial
 from backprop_cli.commands.sweep.workers import Died, Done, Started, Tell, Told, Workers
 from backprop_cli.config import load_config
 from backprop_cli.engine.metrics.base import Metric, larger_is_better
 from backprop_cli.errors import BpError, DivergedError, InterruptedRunError, RunError, UsageError
-from backprop_cli.runs.directory import SWEEP, RunDirectory, now
-from backprop_cli.runs.files import write_json
+from backprop_cli.runs.directory import RunDirectory, now
 from backprop_cli.runs.removal import remove
 from backprop_cli.training.loop import Callback, Loop, Row
 from backprop_cli.untrusted import consent
@@ -72,18 +71,23 @@ class Silent:
     def finished(self, outcome: Outcome) -> None: ...
 
 
-def states(folder: Path, planned: Sequence[Trial]) -> list[Outcome]:
+def states(
+    folder: Path, planned: Sequence[Trial], there: Sequence[RunDirectory] = (), rows: Sequence[Noted] | None = None
+) -> list[Outcome]:
     """Each trial as its run directory tells it; `missing` if it was never started.
 
-    A trial that failed before it had a directory is known from sweep.json.
+    A trial that failed before it had a directory is known from sweep.json, of which `rows` are what it holds. Those
+    that are `there` were read already.
     """
-    failed = {row["trial"]: row.get("error") for row in noted(folder) if row.get("status") == "failed"}
-    return [_state(folder / trial.id, trial, failed) for trial in planned]
+    rows = noted(folder) if rows is None else rows
+    failed = {row["trial"]: row.get("error") for row in rows if row.get("status") == "failed"}
+    known = {run.path.name: run for run in there}
+    return [_state(folder / trial.id, trial, failed, known.get(trial.id)) for trial in planned]
 
 
-def _state(path: Path, trial: Trial, failed: dict[str, str | None]) -> Outcome:
+def _state(path: Path, trial: Trial, failed: dict[str, str | None], run: RunDirectory | None = None) -> Outcome:
     try:
-        run = RunDirectory(path)
+        run = run or RunDirectory(path)
     except UsageError:
         return Outcome(trial, path, "failed" if trial.id in failed else "missing", None, failed.get(trial.id))
     except RunError as error:
@@ -94,25 +98,31 @@ def _state(path: Path, trial: Trial, failed: dict[str, str | None]) -> Outcome:
 
 def run(
     config: Path,
-    planned: Sequence[Trial],
+    before: Sequence[Outcome],
     chosen: Sequence[Trial],
     folder: Path,
     *,
     jobs: int = 1,
     again: bool = False,
     fail_fast: bool = False,
+    metrics: Sequence[Metric] = (),
     watcher: Watcher | None = None,
 ) -> list[Outcome]:
-    """Train the chosen ones of the planned trials, `jobs` at a time, each in its own process; every trial's outcome.
+    """Train the chosen ones of the trials, `jobs` at a time, each in its own process; the outcome of every trial,
+    which for the others is the one `before`. The `metrics` are those that they compute.
 
     A trial that has begun goes on from its last checkpoint; `again` starts it anew. One that fails, or whose
     process dies, stops no other, unless `fail_fast`. Raises InterruptedRunError on a signal, when every trial
     has stopped with a checkpoint.
     """
+    if not chosen:
+        return list(before)
     watcher = watcher or Silent()
     folder.mkdir(parents=True, exist_ok=True)
     tasks = [(str(config), trial.overrides, str(folder / trial.id), again) for trial in chosen]
-    outcomes = {each.trial.id: each for each in states(folder, planned)}
+    outcomes = {each.trial.id: each for each in before}
+    rising = sorted({metric.key for metric in metrics if metric.maximize})
+    _note(folder, config, list(outcomes.values()), rising)  # now, so that it is known whatever ends this process
     workers, said = Workers(_work, tasks, jobs), set[str]()
     try:
         for number, event in workers.events():
@@ -131,7 +141,7 @@ def run(
     if workers.received is not None:
         complete = sum(each.status == "completed" for each in outcomes.values())
         name = signal.Signals(workers.received).name
-        text = f"stopped by {name} with {complete} of {len(planned)} trials complete; add --resume to go on"
+        text = f"stopped by {name} with {complete} of {len(before)} trials complete; add --resume to go on"
         raise InterruptedRunError(text, workers.received)
     return list(outcomes.values())
 
@@ -157,15 +167,13 @@ def _outcome(event: Done | Died, path: Path, trial: Trial, stopped: bool) -> Out
     return _state(path, trial, {})
 
 
-def _note(folder: Path, config: Path, outcomes: Sequence[Outcome]) -> None:
-    """Write sweep.json: the values of each trial and its outcome."""
+def _note(folder: Path, config: Path, outcomes: Sequence[Outcome], rising: Sequence[str] = ()) -> None:
+    """Write the values of each trial and its outcome into sweep.json."""
     rows = [
         {"trial": each.trial.id, "varied": each.trial.varied, "status": each.status, "error": each.error}
         for each in outcomes
     ]
-    known = {row["trial"] for row in rows}
-    before = [row for row in noted(folder) if row["trial"] not in known]  # the same sweep, over other values
-    write_json(folder / SWEEP, {"config": str(config), "trials": [*before, *rows]})
+    note(folder, rows, rising, config=str(config))
 
 
 class _Teller(Callback):

@@ -73,3 +73,7 @@ def test_a_sweep_over_folds_and_seeds(bp: Any, tmp_path: Path) -> None:
     assert spread["mean"] == pytest.approx(statistics.fmean(each["accuracy"] for each in measured))
     right = sum(row["target"] == row["prediction"] for row in rows) / len(rows)
     assert spread["mean"] == pytest.approx(right)
+    (row,) = bp("runs", "summary", result["sweep_dir"], "--metric", "test/accuracy", "--json").json
+    assert (row["n"], row["settings"], row["mean"], row["std"]) == (6, {}, spread["mean"], spread["std"])
+    (watched,) = bp("runs", "summary", result["sweep_dir"], "--json").json
+    assert watched["metric"] == "test/loss"

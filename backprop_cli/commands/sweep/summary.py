@@ -1,0 +1,194 @@
+"""What a sweep came to: each setting's mean over seeds and folds, best first, and whether the best is the best."""
+
+from __future__ import annotations
+
+import math
+import re
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from backprop_cli.commands.sweep.folds import FOLD, SEED, TEST
+from backprop_cli.commands.sweep.noted import noted, rising
+from backprop_cli.commands.sweep.sweep import Outcome, ranked, states, watched
+from backprop_cli.commands.sweep.trials import Trial
+from backprop_cli.commands.sweep.welch import Mean, welch
+from backprop_cli.commands.trained import config_of
+from backprop_cli.engine.metrics.base import larger_is_better
+from backprop_cli.errors import BpError, UsageError, expected
+from backprop_cli.runs.directory import RunDirectory
+
+REPEATED = (SEED, FOLD)  # keys whose values are repetitions of one setting
+_NAME = re.compile(r"\w[\w-]{0,99}")  # of a trial's folder
+NOISE = 0.05  # p-values from which a difference is called noise
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Trials that differ only in what is averaged over."""
+
+    settings: dict[str, str]
+    trials: int  # those with a value; the mean is of fewer values where the seeds of a fold are averaged first
+    left_out: int  # those that failed, were stopped or have no finite value
+    mean: Mean | None  # None where no trial has a value
+    best: Outcome | None
+
+    def row(self, first: Setting) -> dict[str, Any]:
+        """What `bp runs summary --json` prints of it; `p` beside the `first`, which is best."""
+        mean = self.mean or Mean(0, math.nan, None, None)
+        p = welch(first.mean, self.mean) if self is not first and first.mean and self.mean else None
+        of_mean = {"mean": mean.mean if mean.n else None, "std": mean.std, "error": mean.error, "p": p}
+        n = {"n": self.trials, "left_out": self.left_out}
+        return {"settings": self.settings, **n, **of_mean, "best_run": self.best.run_dir.name if self.best else None}
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The settings of a sweep, the best first, by a metric as `bp runs ls` names it."""
+
+    metric: str
+    settings: list[Setting]
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        return [{**each.row(self.settings[0]), "metric": self.metric} for each in self.settings]
+
+
+def outcomes_of(folder: Path) -> list[Outcome]:
+    """Every trial that the sweep has noted, as its run directory tells it; without names that lead elsewhere."""
+    rows = [row for row in noted(folder) if _NAME.fullmatch(row["trial"])]
+    return states(folder, [Trial(row["trial"], (), row.get("varied", {})) for row in rows])
+
+
+def summarize(
+    folder: Path,
+    outcomes: Sequence[Outcome],
+    group_by: Sequence[str] = (),
+    metric: str | None = None,
+    maximize: bool | None = None,
+) -> Summary:
+    """Average the completed trials over everything but the keys of `group_by`; by default over seeds and folds.
+
+    `metric` is by default what the runs chose their best epoch by, of a sweep with folds on the rows of the fold. Where
+    folds vary each is averaged over its seeds first. Raises UsageError for a key that was not varied, a metric that no
+    trial has, and a sweep none of whose trials has completed.
+    """
+    keys = list(dict.fromkeys(key for each in outcomes for key in each.trial.varied))
+    for key in group_by:
+        if key not in keys:
+            raise UsageError(f"--group-by {key}: the sweep did not vary it; {expected(key, keys)}")
+    kept = list(group_by) or [key for key in keys if key not in REPEATED]
+    done = [each for each in outcomes if each.status == "completed"]
+    if not done:
+        raise UsageError(f"no trial of {folder} has completed; `bp sweep … --resume` goes on with it")
+    column, values = _values(folder, done, metric, maximize)
+    if not values:
+        raise UsageError(f"--metric {column}: no completed trial has it; {expected(column, _measured(folder, done))}")
+    by_id = {each.trial.id: value for value, each in values}
+    groups: dict[tuple[tuple[str, str], ...], list[Outcome]] = {}
+    for each in outcomes:
+        varied = each.trial.varied
+        groups.setdefault(tuple((key, varied[key]) for key in kept if key in varied), []).append(each)
+    order = {each.trial.id: place for place, (_, each) in enumerate(values)}
+    settings = [_setting(dict(key), group, by_id, order) for key, group in groups.items()]
+    rises = values[0][0] > values[-1][0]  # they are sorted, the best first
+    return Summary(column, sorted(settings, key=lambda each: _place(each, rises)))
+
+
+def _place(setting: Setting, rises: bool) -> float:
+    if setting.mean is None:
+        return math.inf
+    return -setting.mean.mean if rises else setting.mean.mean
+
+
+def _setting(
+    settings: dict[str, str], group: Sequence[Outcome], values: dict[str, float], order: dict[str, int]
+) -> Setting:
+    have = [each for each in group if each.trial.id in values]
+    folds: dict[str | None, list[float]] = {}
+    for each in have:
+        folds.setdefault(each.trial.varied.get(FOLD), []).append(values[each.trial.id])
+    of_folds = None not in folds and len(folds) > 1
+    units: Iterable[float] = map(statistics.fmean, folds.values()) if of_folds else _flat(folds.values())
+    mean = Mean.of(list(units), folds=of_folds) if have else None
+    best = min(have, key=lambda each: order[each.trial.id], default=None)
+    return Setting(settings, len(have), len(group) - len(have), mean, best)
+
+
+def _flat(parts: Iterable[Sequence[float]]) -> list[float]:
+    return [value for part in parts for value in part]
+
+
+def _values(
+    folder: Path, done: Sequence[Outcome], metric: str | None, maximize: bool | None
+) -> tuple[str, list[tuple[float, Outcome]]]:
+    """The column, and each trial's value there, the best first."""
+    tested = {row["trial"]: row["test"] for row in noted(folder) if "test" in row}
+    name = next((name for each in done if (name := watched(each))), None)
+    if metric is None and name is not None and any(FOLD in each.trial.varied for each in done):
+        on_fold = f"{TEST}/{name.partition('/')[2]}"
+        metric = on_fold if any(on_fold.partition("/")[2] in row for row in tested.values()) else None
+    metric = metric.removeprefix("best.") if metric else name
+    if metric is not None and metric.startswith(f"{TEST}/"):
+        key = metric.partition("/")[2]
+        done = [_with(each, metric, tested.get(each.trial.id, {}).get(key)) for each in done]
+    column, values = ranked(done, (), metric, False)
+    if column is not None and (_rises(folder, column, done) if maximize is None else maximize):
+        values.reverse()
+    return column or metric or "", values
+
+
+def _rises(folder: Path, column: str, done: Sequence[Outcome]) -> bool:
+    """Whether more of it is better, as the sweep has noted, else as the config of a trial says. Raises UsageError."""
+    key, known = column.rpartition("/")[2], rising(folder)
+    if known is not None or key == "loss":
+        return key in (known or ())
+    try:
+        metrics = config_of(RunDirectory(done[0].run_dir)).trainer.metrics
+    except BpError as error:
+        raise UsageError(
+            f"{error}; so it is not known whether {column} should rise: add --maximize or --minimize"
+        ) from None
+    return larger_is_better(column, metrics)
+
+
+def _with(outcome: Outcome, name: str, value: float | None) -> Outcome:
+    metrics = {**outcome.metrics, name: value}
+    result = {**(outcome.result or {}), "metrics": metrics}
+    return Outcome(outcome.trial, outcome.run_dir, outcome.status, result)
+
+
+def _measured(folder: Path, done: Sequence[Outcome]) -> list[str]:
+    tests = dict.fromkeys(f"{TEST}/{name}" for row in noted(folder) for name in row.get("test", {}))
+    return list(dict.fromkeys(name for each in done for name in each.metrics if "/" in name)) + list(tests)
+
+
+def verdict(summary: Summary) -> str:
+    """In a sentence: the best setting with its uncertainty, and whether it is better than the second by more than
+    noise."""
+    have = [each for each in summary.settings if each.mean]
+    first, mean = have[0], have[0].mean
+    assert mean is not None
+    text = f"best: {told(first.settings)}  {summary.metric} {mean.mean:.4g}"
+    if mean.error is not None:
+        text += f" ± {mean.error:.2g} (standard error, n = {first.trials})"
+    if len(have) < 2:
+        return text
+    second = have[1].mean
+    assert second is not None
+    if mean.mean == second.mean:
+        return f"{text}; the second, {told(have[1].settings)}, has the same"
+    p = welch(mean, second)
+    gap = f"the second, {told(have[1].settings)}, is {abs(mean.mean - second.mean):.2g} behind"
+    if p is None:
+        return f"{text}; {gap}: one training each does not tell whether that is noise; vary the seed, too"
+    size = "more than noise" if p < NOISE else "which may be noise"
+    how = "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
+    return f"{text}; {gap}: {size} (Welch's t-test, {how})"
+
+
+def told(settings: dict[str, str]) -> str:
+    """`optimizer.learning_rate=0.1 seed=0`"""
+    return " ".join(f"{key}={value}" for key, value in settings.items()) or "all trials"
