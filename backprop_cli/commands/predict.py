@@ -63,6 +63,8 @@ def predict(
                 raise DataError(f"{source}: no rows")
             if rows.notes and warn is not None:
                 warn("\n".join(rows.notes))
+            if name is not None and rows.files:  # cat/1.png and dog/1.png are two files
+                rows.files = [str(Path(source) / each) for each in rows.files] if Path(source).is_dir() else [name]
             for block in _blocks(rows):
                 yield replace(_answered(model, block, reading, wishes, first, name), form=form)
                 first += len(block.x)
@@ -76,8 +78,13 @@ def predict(
 def _blocks(rows: Rows) -> Iterator[Rows]:
     for start in range(0, len(rows.x), BLOCK):
         part = slice(start, start + BLOCK)
-        kept = {name: values[part].to_pylist() for name, values in rows.kept.items()}
+        kept = {name: [_plain(each) for each in values[part].to_pylist()] for name, values in rows.kept.items()}
         yield Rows(rows.x[part], rows.files[part] if rows.files else None, kept)
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it too: dates, decimals and lists as text."""
+    return value if value is None or isinstance(value, str | int | float) else str(value)
 
 
 def _answered(model: Model, rows: Rows, reading: Reading, wishes: Wishes, first: int, name: str | None) -> Answers:

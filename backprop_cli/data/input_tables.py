@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from backprop_cli.data.arrays import Array
-from backprop_cli.data.files.columns import column_names, read_columns, require, understood
+from backprop_cli.data.files.columns import column_names, raw_columns, read_columns, require, understood
 from backprop_cli.data.files.gaps import fill_gaps, without_gaps
 from backprop_cli.data.files.layout import Layout, fitting, guess, plain_number
 from backprop_cli.data.files.matrix import Columns, matrix
@@ -36,6 +36,8 @@ def _columns(schema: Schema, layout: Layout, names: Sequence[str]) -> Columns:
 
 def file_table(path: Path, form: str, schema: Schema, keep: Sequence[str], unseen: Unseen | None) -> tuple[Array, Kept]:
     """The rows of a file as the network takes them, and the columns to `keep`. Raises DataError."""
+    if schema.table is None:
+        _no_table(schema, path)
     if schema.table is not None:
         layout = fitting(path, form, schema.table.layout, schema.table.needed)
     else:
@@ -47,7 +49,9 @@ def file_table(path: Path, form: str, schema: Schema, keep: Sequence[str], unsee
     require(path, names, keep, "to be kept")
     extra = [name for name in keep if name not in wanted]
     table = read_columns(path, layout, names, [*wanted, *extra], [*columns.texts, *extra])
-    kept = {name: table[name] for name in keep}
+    changed = [name for name in keep if name in wanted and name not in columns.texts]  # numbers, and dates as days
+    written = raw_columns(path, layout, names, changed, changed) if changed else table
+    kept = {name: written[name] if name in changed else table[name] for name in keep}
     return _encoded(table, columns, unseen, str(path)), kept
 
 
@@ -55,6 +59,8 @@ def arrow_table(
     table: Any, schema: Schema, keep: Sequence[str], unseen: Unseen | None, place: str
 ) -> tuple[Array, Kept]:
     """The same of an Arrow table; `place` says in errors where it comes from."""
+    if schema.table is None:
+        _no_table(schema, Path(place))
     layout = replace(schema.table.layout, form="memory") if schema.table is not None else Layout("memory")
     columns = _columns(schema, layout, table.column_names)
     wanted = [columns.text] if columns.text else columns.features
@@ -73,8 +79,17 @@ def _numeric(column: Any, name: str, columns: Columns, place: str) -> Any:
     written = re.compile(plain_number(columns.layout.decimal, columns.layout.thousands))
     for row, text in enumerate(column.to_pylist(), 1):
         if text is not None and not written.fullmatch(text.strip()):
-            raise DataError(f"{place}, row {row}, column {name!r}: {text!r}; expected a number")
+            date = name in columns.plans and columns.plans[name].type == "date"
+            what = "a date, such as 2026-01-31" if date else "a number"
+            raise DataError(f"{place}, row {row}, column {name!r}: {text!r}; expected {what}")
     return column
+
+
+def _no_table(schema: Schema, place: Path) -> None:
+    """Raise DataError where rows of a table cannot be what the network was trained on."""
+    if schema.images is not None or sum(size != 1 for size in schema.shape) > 1:
+        what = "images" if schema.images is not None else "arrays"
+        raise DataError(f"{place}: a table, but the network was trained on {what} of shape {schema.shape}")
 
 
 def _encoded(table: Any, columns: Columns, unseen: Unseen | None, place: str) -> Array:

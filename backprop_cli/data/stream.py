@@ -12,6 +12,8 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from backprop_cli.data.files.columns import repeated
+from backprop_cli.data.files.layout import MISSING, Layout
 from backprop_cli.data.files.unseen import Unseen
 from backprop_cli.data.inputs import Rows, rows_of
 from backprop_cli.data.schema import Schema
@@ -48,17 +50,23 @@ class Stream:
 
     def _csv(self) -> Iterator[Any]:
         import pyarrow as pa
-        from pyarrow.csv import ConvertOptions
 
-        missing = set(ConvertOptions().null_values)
-        head = self._first.split("\n", 1)[0]
-        delimiter = next((each for each in (",", "\t", ";") if each in head), ",")
+        layout = self._schema.table.layout if self._schema.table else Layout("csv")
+        missing = {*MISSING, *layout.na_values}
+        delimiter = _delimiter(self._first.split("\n", 1)[0], layout.delimiter)
+        needed = set(self._schema.table.needed) if self._schema.table else set()
         names: list[str] = []
         line = 0
         for text in self._texts():
             rows = [row for row in csv.reader(text.splitlines(keepends=True), delimiter=delimiter) if row]
             if not names:
-                names = [name.strip() for name in rows.pop(0)]
+                names = [name.strip() for name in rows[0]]
+                if layout.header or needed <= {*names}:
+                    rows.pop(0)
+                else:
+                    names = [str(i) for i in range(len(names))]
+                if (twice := repeated(names)) is not None:
+                    raise DataError(f"{NAME}: two columns are called {twice!r}; rename one")
             wrong = next((i for i, row in enumerate(rows) if len(row) != len(names)), None)
             if wrong is not None:
                 raise DataError(
@@ -91,6 +99,11 @@ class Stream:
                 raise DataError(f'{NAME}:{number}: expected objects such as {{"width": 1.5}}')
             if found:
                 yield found
+
+
+def _delimiter(head: str, usual: str | None) -> str:
+    """What stands between the values: as in the training data, if the header has it."""
+    return next((each for each in (usual, ",", "\t", ";", "|") if each and each in head), ",")
 
 
 def _blocks(handle: int) -> Iterator[str]:

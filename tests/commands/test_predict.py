@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -352,3 +353,93 @@ def test_no_heading_stands_for_two_columns(tmp_path: Path, bp: Any) -> None:
     assert kept.code == 0, kept.err
     first = json.loads((tmp_path / "o.jsonl").read_text().splitlines()[0])
     assert list(first) == ["price", "row", "predicted price"] and first["price"] == "0.25"
+
+
+def test_pictures_of_several_folders_are_told_apart(tmp_path: Path, bp: Any) -> None:
+    for kind, grey in (("cat", 60), ("dog", 190)):
+        for i in range(4):
+            path = tmp_path / "pics" / kind / f"{i}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("L", (4, 4), grey + i).save(path)
+    (tmp_path / "c.yaml").write_text(
+        "dataset: {source: files, path: pics}\narchitecture: [flatten, {type: dense, units: 2, activation: softmax}]\n"
+        "loss: cross_entropy\ntrainer: {epochs: 1}\n"
+    )
+    assert bp("train", "c.yaml", "--run-dir", "run", "--quiet").code == 0
+    done = bp("predict", "run", "pics/cat/1.png", "pics/dog/1.png", "pics/dog", "--no-proba")
+    names = [line.split(",")[0] for line in done.out.splitlines()]
+    assert names == ["file", "pics/cat/1.png", "pics/dog/1.png", *(f"pics/dog/{i}.png" for i in range(4))]
+    Image.new("L", (9, 4), 9).save(tmp_path / "wide.png")
+    assert "wide.png: 4 × 9 pixels, the network was trained on 4 × 4; resize it" in bp("predict", "run", "wide.png").err
+    (tmp_path / "t.csv").write_text("a,b\n1,x\n")
+    said = "t.csv: a table, but the network was trained on images of shape (4, 4, 1)"
+    assert said in bp("predict", "run", "t.csv").err
+
+
+ODD = "id|day|width|kind\n" + "".join(f"007{i}|{i + 1:02}.03.2024|{i},50|{'ab'[i % 2]}\n" for i in range(12))
+
+
+@pytest.fixture
+def odd(tmp_path: Path, bp: Any) -> Path:
+    """A model of a table with |, decimal commas, days as in Germany, and -- for what is missing."""
+    (tmp_path / "odd.csv").write_text(ODD + "0099|31.03.2024|--|a\n")
+    (tmp_path / "odd.yaml").write_text(
+        "dataset: {source: files, path: odd.csv, target: kind, exclude: [id], missing: mean, na_values: ['--'],"
+        " columns: {day: {type: date}}}\n"
+        "architecture: [{type: dense, units: 2, activation: softmax}]\nloss: cross_entropy\ntrainer: {epochs: 1}\n"
+    )
+    done = bp("train", "odd.yaml", "--run-dir", "run", "--quiet")
+    assert done.code == 0, done.err
+    return tmp_path / "run"
+
+
+def test_what_is_kept_is_kept_as_it_is_written(odd: Path, bp: Any) -> None:
+    """Also columns that the model reads as numbers and days."""
+    lines = bp("predict", "run", "odd.csv", "--keep", "id,day,width", "--no-proba").out.splitlines()
+    assert lines[1].startswith('0070,01.03.2024,"0,50",') and lines[-1].startswith("0099,31.03.2024,,")
+
+
+def test_a_stream_is_read_as_the_training_data_were(odd: Path, bp: Any, tmp_path: Path) -> None:
+    text = (tmp_path / "odd.csv").read_text()
+    blocks = streamed(odd, text.encode(), keep=["day"])
+    assert table("".join(map(Csv(), blocks))) == table(bp("predict", "run", "odd.csv", "--keep", "day").out)
+    with pytest.raises(DataError, match="standard input: two columns are called 'width'"):
+        streamed(odd, b"day|width|width\n01.03.2024|1|2\n")
+    with pytest.raises(DataError, match=r"column 'day': 'soon' is no date|'soon'; expected a date"):
+        streamed(odd, b"day|width\nsoon|1\n")
+
+
+def test_a_stream_without_names_where_training_had_none(tmp_path: Path, bp: Any) -> None:
+    (tmp_path / "d.csv").write_text("".join(f"{i},{i * i},{'ab'[i % 2]}\n" for i in range(20)))
+    (tmp_path / "c.yaml").write_text(
+        "dataset: {source: files, path: d.csv, target: '2', header: false}\n"
+        "architecture: [{type: dense, units: 2, activation: softmax}]\nloss: cross_entropy\ntrainer: {epochs: 1}\n"
+    )
+    assert bp("train", "c.yaml", "--run-dir", "run", "--quiet").code == 0
+    for text in (b"3,9\n4,16\n", b"1,0\n9,3\n16,4\n"):
+        (block,) = streamed(tmp_path / "run", text)
+        assert np.allclose(block.outputs, load(tmp_path / "run").outputs([[3.0, 9], [4, 16]]))
+
+
+@pytest.mark.parametrize("ending", ["parquet", "feather", "jsonl", "csv", "xlsx"])
+def test_dates_are_kept_in_every_form(ending: str, tmp_path: Path, bp: Any) -> None:
+    """Whether the model reads them or not; pandas writes them into JSON with milliseconds."""
+    days = pd.to_datetime([f"2024-03-{day:02}T12:30" for day in range(1, 21)])
+    frame = pd.DataFrame({"seen": days, "born": days, "x": [0.5, 1] * 10, "kind": ["a", "b"] * 10})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    if ending == "jsonl":
+        frame.to_json(tmp_path / "new.jsonl", orient="records", lines=True, date_format="iso")
+    elif ending == "xlsx":
+        frame.to_excel(tmp_path / "new.xlsx", index=False)
+    else:
+        getattr(frame, f"to_{ending}")(tmp_path / f"new.{ending}", **({"index": False} if ending == "csv" else {}))
+    (tmp_path / "c.yaml").write_text(
+        "dataset: {source: files, path: t.csv, target: kind, exclude: [seen], columns: {born: {parts: [day, hour]}}}\n"
+        "architecture: [{type: dense, units: 2, activation: softmax}]\nloss: cross_entropy\ntrainer: {epochs: 1}\n"
+    )
+    assert bp("train", "c.yaml", "--run-dir", "run", "--quiet").code == 0
+    done = bp("predict", "run", f"new.{ending}", "--keep", "seen,born", "--json")
+    assert done.code == 0, done.err
+    for name in ("seen", "born"):
+        assert done.json["kept"][name][-1].startswith(("2024-03-20 12:30", "2024-03-20T12:30"))
+    assert np.allclose(done.json["outputs"], load(tmp_path / "run").outputs(tmp_path / "t.csv"))

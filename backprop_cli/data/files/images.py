@@ -155,9 +155,10 @@ def _decoded(
     return arrays, about["color"]
 
 
-def read_images(files: Sequence[Path], color: str, size: tuple[int, int] | None, resize: bool) -> Array:
-    """Images as (N, H, W, 1 or 3) bytes, resized where asked for. Raises DataError where sizes differ."""
-    pictures = _pictures(files, color, size, resize)
+def read_images(files: Sequence[Path], color: str, size: tuple[int, int], resize: bool) -> Array:
+    """Images for a trained network as (N, H, W, 1 or 3) bytes, resized if training did so. Raises DataError for another
+    size."""
+    pictures = _pictures(files, color, size, resize, trained=True)
     first = next(pictures)
     _check_room(len(files) * first.nbytes, len(files))
     pixels = np.empty((len(files), *first.shape), np.uint8)
@@ -167,7 +168,9 @@ def read_images(files: Sequence[Path], color: str, size: tuple[int, int] | None,
     return pixels
 
 
-def _pictures(files: Sequence[Path], color: str, size: tuple[int, int] | None, resize: bool) -> Iterator[Array]:
+def _pictures(
+    files: Sequence[Path], color: str, size: tuple[int, int] | None, resize: bool, trained: bool = False
+) -> Iterator[Array]:
     """One image after the other, (H, W, 1 or 3)."""
     from PIL import Image
 
@@ -176,12 +179,18 @@ def _pictures(files: Sequence[Path], color: str, size: tuple[int, int] | None, r
             picture = _converted(image, color)
             if resize and size is not None:
                 picture = picture.resize((size[1], size[0]), Image.Resampling.BILINEAR)
-            size = size or (picture.height, picture.width)
-            if (picture.height, picture.width) != size:
-                raise DataError(
-                    f"{file}: {picture.height} × {picture.width} pixels, the images before it {size[0]} × {size[1]}; "
-                    f"set dataset.size: [{size[0]}, {size[1]}] to resize all"
+            found = picture.height, picture.width
+            if size is not None and found != size:
+                other, remedy = (
+                    ("the network was trained on", "resize it, or train with")
+                    if trained
+                    else ("the images before it", "set")
                 )
+                raise DataError(
+                    f"{file}: {found[0]} × {found[1]} pixels, {other} {size[0]} × {size[1]}; "
+                    f"{remedy} dataset.size: [{size[0]}, {size[1]}] to resize all"
+                )
+            size = found
             pixels = np.asarray(picture).reshape(*size, 1 if color == "grey" else 3)
         yield pixels
         if i % _REPORT_EVERY == 0:

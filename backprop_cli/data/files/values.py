@@ -102,7 +102,7 @@ def days(column: Any, form: str | None, path: Path, name: str) -> Any:
         column, kind = moments, moments.type
     elif pa.types.is_string(kind) and _is_iso(column):
         try:
-            column, kind = column.cast(pa.timestamp("s")), pa.timestamp("s")
+            column, kind = pc.utf8_rtrim(column, "Z").cast(pa.timestamp("us")), pa.timestamp("us")
         except pa.ArrowInvalid:  # 2024-02-30
             return column
     if not (pa.types.is_date(kind) or pa.types.is_timestamp(kind)):
@@ -112,11 +112,11 @@ def days(column: Any, form: str | None, path: Path, name: str) -> Any:
 
 
 def _is_iso(column: Any) -> bool:
-    """Whether text is dates such as 2024-01-31 or 2024-01-31 09:30, which Arrow knows in a CSV, but not where columns
-    have types."""
+    """Whether text is dates such as 2024-01-31 or 2024-01-31T09:30:00.000Z, which Arrow knows in a CSV, but not where
+    columns have types."""
     import pyarrow.compute as pc
 
-    iso = r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])([T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?)?$"
+    iso = r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])([T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?Z?)?)?$"
     parts = (column.slice(0, _PEEK), column)
     return column.null_count < len(column) and all(
         pc.all(pc.match_substring_regex(part, iso)).as_py() for part in parts
