@@ -36,9 +36,7 @@ def listing(kind: str) -> list[dict[str, Any]]:
         }
         for name, cls in registry.classes(kind).items()
     ]
-    return sorted(
-        classes, key=lambda each: (each["group"] not in GROUPS, *map(GROUPS.index, {each["group"]} & {*GROUPS}))
-    )
+    return sorted(classes, key=lambda row: (row["group"] not in GROUPS, *map(GROUPS.index, {row["group"]} & {*GROUPS})))
 
 
 def entry(kind: str, name: str) -> dict[str, Any]:
@@ -82,4 +80,4 @@ def nested(cls: type) -> dict[str, type]:
     sections = {
         name: [part.cls for part in parts(of) if isinstance(part, Section)] for name, of in option_types(cls).items()
     }
-    return {name: found[0] for name, found in sections.items() if found}
+    return {name: classes[0] for name, classes in sections.items() if classes}

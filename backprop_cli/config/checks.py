@@ -64,13 +64,13 @@ def _names(layers: list[tuple[Any, Keys, int]]) -> Iterator[tuple[Keys, str]]:
     for item, path, _ in layers:
         if item.name is None:
             continue
-        place = (*path, "name")
+        at = (*path, "name")
         if not LAYER_NAME.fullmatch(item.name) or item.name == DATA:
             taken = f"; {DATA!r} means the data" if item.name == DATA else ""
-            yield place, f"expected a name of letters, digits, _ and -, got {item.name!r}{taken}"
+            yield at, f"expected a name of letters, digits, _ and -, got {item.name!r}{taken}"
         elif item.name in first:
             other = ".".join(map(str, first[item.name]))
-            yield place, f"the layer name {item.name!r} is taken by {other}; choose another"
+            yield at, f"the layer name {item.name!r} is taken by {other}; choose another"
         first.setdefault(item.name, path)
 
 
@@ -83,11 +83,11 @@ def _references(layers: list[tuple[Any, Keys, int]]) -> Iterator[tuple[Keys, str
         wanted = [((*path, "inputs", index), name) for index, name in enumerate(item.inputs or [])]
         if getattr(item, "shared", None):
             wanted.append(((*path, "shared"), item.shared))
-        for place, name in wanted:
+        for at, name in wanted:
             if name not in given and name not in automatic and re.sub(r"(_\d+)+$", "", name) not in bases:
                 near = suggest(name, given) or suggest(name, automatic)
                 hint = did_you_mean(near)
-                yield place, f"there is no layer {name!r}; expected one of {', '.join(sorted(given))}{hint}"
+                yield at, f"there is no layer {name!r}; expected one of {', '.join(sorted(given))}{hint}"
 
 
 def _automatic(layers: list[tuple[Any, Keys, int]], given: set[str]) -> set[str]:
@@ -148,18 +148,18 @@ def monitors(
         monitor = watcher.monitor
         if monitor is None or monitor in known:
             continue
-        place = (*places.get(id(watcher), ("trainer",)), "monitor")
+        at = (*places.get(id(watcher), ("trainer",)), "monitor")
         part, _, name = monitor.rpartition("/")
         if part == "validation" and not validated:
-            yield place, f"{monitor!r} needs a validation split; add one to dataset.splits, or monitor train/{name}"
+            yield at, f"{monitor!r} needs a validation split; add one to dataset.splits, or monitor train/{name}"
         elif part in parts and registry.find("metric", name):
             kind = registry.get("metric", name).type_name
             remedy = f"did you mean '{part}/{kind}'?" if kind in metrics else f"add it: --set trainer.metrics+={kind}"
-            yield place, f"{monitor!r} is not computed; expected one of {', '.join(known)}; {remedy}"
+            yield at, f"{monitor!r} is not computed; expected one of {', '.join(known)}; {remedy}"
         else:
             near = _respelled(monitor, known) or suggest(monitor, known)
             hint = did_you_mean(near)
-            yield place, f"{monitor!r} is not computed; expected one of {', '.join(known)}{hint}"
+            yield at, f"{monitor!r} is not computed; expected one of {', '.join(known)}{hint}"
 
 
 def _respelled(monitor: str, known: list[str]) -> str | None:

@@ -37,22 +37,22 @@ def dump(cfg: Config, folder: Path | None = None) -> str:
 def _relative_to(cfg: Config, folder: Path) -> dict[str, str]:
     """How the paths of a config that were written relative are written from a folder, by their absolute text."""
     home = Path(os.path.realpath(cfg.folder))
-    projects = [place for place in (home, Path.cwd()) if folder.is_relative_to(place)]
+    projects = [parent for parent in (home, Path.cwd()) if folder.is_relative_to(parent)]
     return {
         str(path): os.path.relpath(path, folder)
-        for path in {*cfg.relative, *(each for each in cfg.plugins if each.is_relative_to(folder))}
+        for path in {*cfg.relative, *(plugin for plugin in cfg.plugins if plugin.is_relative_to(folder))}
         if folder == home or any(path.is_relative_to(project) for project in projects)
     }
 
 
-def _replaced(value: Any, texts: Mapping[str, str]) -> Any:
+def _replaced(value: Any, replacements: Mapping[str, str]) -> Any:
     """Plain data with some strings replaced."""
     if isinstance(value, dict):
-        changed = {key: _replaced(child, texts) for key, child in value.items()}
+        changed = {key: _replaced(child, replacements) for key, child in value.items()}
         return _Bare(changed) if isinstance(value, _Bare) else changed
     if isinstance(value, list):
-        return [_replaced(child, texts) for child in value]
-    return texts.get(value, value) if isinstance(value, str) else value
+        return [_replaced(child, replacements) for child in value]
+    return replacements.get(value, value) if isinstance(value, str) else value
 
 
 def resolved(cfg: Config) -> dict[str, Any]:
@@ -75,9 +75,9 @@ def masked(cfg: Config, document: Any) -> Any:
 
 def _masked(value: Any, secrets: Mapping[Any, str]) -> Any:
     if isinstance(value, dict):
-        return {key: _masked(each, secrets) for key, each in value.items()}
+        return {key: _masked(child, secrets) for key, child in value.items()}
     if isinstance(value, list | tuple):
-        return [_masked(each, secrets) for each in value]
+        return [_masked(child, secrets) for child in value]
     return secrets.get(value, value) if isinstance(value, str | int) and not isinstance(value, bool) else value
 
 
@@ -90,17 +90,17 @@ def _hidden(value: Any, path: Keys, text: Reference) -> Any:
     if not path:
         return text
     if isinstance(value, dict) and path[0] in value:
-        return {key: _hidden(each, path[1:], text) if key == path[0] else each for key, each in value.items()}
+        return {key: _hidden(child, path[1:], text) if key == path[0] else child for key, child in value.items()}
     if isinstance(value, list) and isinstance(path[0], int) and path[0] < len(value):
-        return [_hidden(each, path[1:], text) if i == path[0] else each for i, each in enumerate(value)]
+        return [_hidden(child, path[1:], text) if i == path[0] else child for i, child in enumerate(value)]
     raise ConfigError([Problem(None, None, None, dotted(path), f"a secret ({text}) where only plain values can be")])
 
 
 def diff(a: Config | dict[str, Any], b: Config | dict[str, Any]) -> list[tuple[str, Any, Any]]:
     """Where two configs, or their plain data, differ: (dotted path, value in a, value in b), None for what one leaves
     out."""
-    plain = (each if isinstance(each, dict) else resolved(each) for each in (a, b))
-    ours, theirs = ({dotted(path): value for path, value in _flat(each)} for each in plain)
+    plain = (side if isinstance(side, dict) else resolved(side) for side in (a, b))
+    ours, theirs = ({dotted(path): value for path, value in _flat(side)} for side in plain)
     paths = dict.fromkeys([*ours, *theirs])
     return [(path, ours.get(path), theirs.get(path)) for path in paths if ours.get(path) != theirs.get(path)]
 
@@ -121,7 +121,7 @@ def _flat(value: Any, path: Keys = ()) -> Iterator[tuple[Keys, Any]]:
     if isinstance(value, dict) and value:
         for key, child in value.items():
             yield from _flat(child, (*path, key))
-    elif isinstance(value, list) and any(isinstance(each, dict | list) for each in value):
+    elif isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
         for index, child in enumerate(value):
             yield from _flat(child, (*path, index))
     else:

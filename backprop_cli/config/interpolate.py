@@ -93,7 +93,7 @@ class _Interpolation:
 
     def check(self, node: Marked, path: Keys) -> None:
         """Note a secret; refuse what a run asks for that was not trained here: all its values are in its config."""
-        names = [found.strip() for found in REFERENCE.findall(node.value) if found]
+        names = [name.strip() for name in REFERENCE.findall(node.value) if name]
         variables = [name.removeprefix("env:").partition(",")[0] for name in names if name.startswith("env:")]
         if names and in_run(node.mark) and not (variables and _own(node.mark)):
             raise _RefusedError(f"{node.value!r:.80} refused in a run's config that was not written here")
@@ -110,12 +110,12 @@ class _Interpolation:
     def text(self, node: Marked, path: Keys, nested: int) -> Any:
         whole = REFERENCE.fullmatch(node.value)
         if whole and whole.group(1) is not None and (self.environment or not whole.group(1).strip().startswith("env:")):
-            found = self.find(whole.group(1).strip(), nested)
-            self.copied += size(found)
+            referred = self.find(whole.group(1).strip(), nested)
+            self.copied += size(referred)
             if self.copied > MAX_NODES // 10:
                 raise _RefusedError("references that expand to too many values")
             try:
-                return copy(found, len(path)).value
+                return copy(referred, len(path)).value
             except ConfigError as error:
                 raise _RefusedError(error.problems[0].message) from None
 

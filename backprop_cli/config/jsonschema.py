@@ -58,9 +58,9 @@ class _Maker:
         if isinstance(of, Section):
             return self.define(f"section.{of.cls.__name__}", partial(self.object, of.cls))
         if isinstance(of, Leaf) or not of.structural:
-            made = _plain(leaves.adapter(of.annotation).json_schema())
-            text = made.get("type") in ("string", "null") and "enum" not in made
-            return made if text else _or(made, INTERPOLATION)
+            leaf = _plain(leaves.adapter(of.annotation).json_schema())
+            text = leaf.get("type") in ("string", "null") and "enum" not in leaf
+            return leaf if text else _or(leaf, INTERPOLATION)
         if isinstance(of, OneOf):
             null = [{"type": "null"}] if of.optional else []
             return {"anyOf": [*(self.of(arm) for arm in of.arms), *null]}
@@ -87,12 +87,12 @@ class _Maker:
         cls: Any
         for name, cls in registry.classes(marker.kind).items():
             kind, key = getattr(cls, "dispatch", (None, ""))
-            each: Any
-            for each in registry.classes(kind).values() if kind else [cls]:
-                keys = {marker.key: _names(cls)} | ({key: _names(each)} if kind else {})
+            inner: Any
+            for inner in registry.classes(kind).values() if kind else [cls]:
+                keys = {marker.key: _names(cls)} | ({key: _names(inner)} if kind else {})
                 unnamed = () if marker.default != name else (marker.key,)
                 forms.append(
-                    self.define(f"{kind or marker.kind}.{each.type_name}", partial(self.object, each, keys, unnamed))
+                    self.define(f"{kind or marker.kind}.{inner.type_name}", partial(self.object, inner, keys, unnamed))
                 )
             if not kind and not any(registry.required(cls, option) for option in registry.options(cls)):
                 alone += _names(cls)
@@ -125,9 +125,9 @@ class _Maker:
         named: dict[str, Schema] = {
             key: {**_spelled(names), "description": _first_line(cls)} for key, names in (keys or {}).items()
         }
-        made = self.fields(cls, named)
+        described = self.fields(cls, named)
         required = [key for key in named if key not in unnamed]
-        return {"description": _first_line(cls), **made, "required": [*required, *made["required"]]}
+        return {"description": _first_line(cls), **described, "required": [*required, *described["required"]]}
 
     def fields(self, cls: type, named: Mapping[str, Schema]) -> Schema:
         options = [name for name in registry.options(cls) if name not in named]
@@ -140,11 +140,11 @@ class _Maker:
 
     def option(self, cls: type, name: str) -> Schema:
         """One option: what it accepts, what it means, its default."""
-        made, default = self.of(option_types(cls)[name]), registry.options(cls)[name].default
-        if "$ref" in made:
-            made = {"allOf": [made]}  # draft 7 ignores everything beside a reference
+        accepted, default = self.of(option_types(cls)[name]), registry.options(cls)[name].default
+        if "$ref" in accepted:
+            accepted = {"allOf": [accepted]}  # draft 7 ignores everything beside a reference
         known = {"default": default} if isinstance(default, str | int | float | bool) else {}
-        return {**made, "description": registry.about(cls, name), **known}
+        return {**accepted, "description": registry.about(cls, name), **known}
 
 
 def _names(cls: Any) -> list[str]:
@@ -154,7 +154,7 @@ def _names(cls: Any) -> list[str]:
 def _spelled(names: Iterable[str]) -> Schema:
     """One of these names, or its spelling in Keras or PyTorch: editors offer the former and accept the latter."""
     listed = list(names)
-    spelled = sorted({each for name in listed for each in camel_case(name)} - set(listed))
+    spelled = sorted({spelling for name in listed for spelling in camel_case(name)} - set(listed))
     return {"anyOf": [{"enum": listed}, {"type": "string", "pattern": f"^({'|'.join(spelled)})$"}]}
 
 
@@ -166,17 +166,17 @@ def _or(*forms: Schema) -> Schema:
     return flat[0] if len(flat) == 1 else {"anyOf": flat}
 
 
-def _plain(made: Any) -> Any:
+def _plain(node: Any) -> Any:
     """pydantic's schema (draft 2020-12) without its titles, tuples in draft 7's words. Its versions write whole bounds
     as 0 or 0.0, and a constant with or without its enum: here always 0, and without."""
-    if isinstance(made, list):
-        return [_plain(each) for each in made]
-    if not isinstance(made, dict):
-        return int(made) if isinstance(made, float) and made.is_integer() else made
-    made = {key: _plain(value) for key, value in made.items() if key != "title" or not isinstance(value, str)}
-    if "const" in made:
-        made.pop("enum", None)
-    if "prefixItems" in made:
-        made["items"] = made.pop("prefixItems")
-        made["additionalItems"] = False
-    return made
+    if isinstance(node, list):
+        return [_plain(item) for item in node]
+    if not isinstance(node, dict):
+        return int(node) if isinstance(node, float) and node.is_integer() else node
+    node = {key: _plain(value) for key, value in node.items() if key != "title" or not isinstance(value, str)}
+    if "const" in node:
+        node.pop("enum", None)
+    if "prefixItems" in node:
+        node["items"] = node.pop("prefixItems")
+        node["additionalItems"] = False
+    return node

@@ -48,7 +48,7 @@ def load_config(
     path = located(source)
     root = read_extended(path, problems)
     if plugins is not None:
-        root.value["plugins"] = Marked([Marked(str(each.absolute()), root.mark) for each in plugins], root.mark)
+        root.value["plugins"] = Marked([Marked(str(plugin.absolute()), root.mark) for plugin in plugins], root.mark)
     return _finish(root, path, overrides, problems, given=plugins is None)
 
 
@@ -57,7 +57,7 @@ def _finish(root: Marked, path: Path, overrides: Sequence[str], problems: list[P
     name = path.stem.strip(". ")[:50] or "run"
     before = len(problems)
     secrets = interpolate(root, {"name": name, "seed": 0, "dtype": "float32"}, problems)
-    unresolved, after = {replace(each, message="") for each in problems[before:]}, len(problems)
+    unresolved, after = {replace(earlier, message="") for earlier in problems[before:]}, len(problems)
     root.value.setdefault("name", Marked(name, DEFAULT, DEFAULT))
     for section in SECTIONS:
         root.value.setdefault(section, Marked({}, DEFAULT, DEFAULT))
@@ -68,7 +68,7 @@ def _finish(root: Marked, path: Path, overrides: Sequence[str], problems: list[P
         values["weights"] = Weights(path=values["weights"])
     where = marks(root)
     problems.extend(check(values, validator.places, where))
-    problems[after:] = [each for each in problems[after:] if replace(each, message="") not in unresolved]
+    problems[after:] = [later for later in problems[after:] if replace(later, message="") not in unresolved]
     if problems:
         problems.sort(key=_reading_order)
         more = [Problem(str(path), None, None, "", f"{len(problems) - MAX_SHOWN:,} more problems")]
@@ -107,10 +107,10 @@ def _validate(root: Marked, validator: Validator) -> dict[str, Any]:
     types, options = option_types(Options), registry.options(Options)
     unknown = [key for key in root.value if key not in options]
     for key in unknown[:MAX_UNKNOWN]:
-        place = Marked(None, root.value[key].key or root.value[key].mark)
+        at_key = Marked(None, root.value[key].key or root.value[key].mark)
         message = f"unknown key {key!r}; {expected('', [*options, 'extends'])}"
         near = nearest_key(key, list(options)) or belongs(key)
-        validator.complain(place, (key,), message + did_you_mean(near))
+        validator.complain(at_key, (key,), message + did_you_mean(near))
     if len(unknown) > MAX_UNKNOWN:
         validator.complain(root, (), f"{len(unknown) - MAX_UNKNOWN:,} more unknown keys")
     values: dict[str, Any] = {}
@@ -123,6 +123,6 @@ def _validate(root: Marked, validator: Validator) -> dict[str, Any]:
     return values
 
 
-def _reading_order(found: Problem) -> tuple[Any, ...]:
-    path: Keys = tuple(found.path.split("."))
-    return (str(found.file).startswith("--set"), str(found.file), found.line or 0, found.column or 0, path)
+def _reading_order(mistake: Problem) -> tuple[Any, ...]:
+    path: Keys = tuple(mistake.path.split("."))
+    return (str(mistake.file).startswith("--set"), str(mistake.file), mistake.line or 0, mistake.column or 0, path)

@@ -29,7 +29,7 @@ def read(path: Path) -> str:
         hint = did_you_mean(str(inside) if inside.is_file() else None)
         raise refuse(f"is a directory; expected a YAML file{hint}") from None
     except FileNotFoundError:
-        here = [each.name for each in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
+        here = [file.name for file in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
         near = suggest(path.name, here)
         ships = None if near else offered(path)
         hint = did_you_mean(str(path.with_name(near)) if near else None)

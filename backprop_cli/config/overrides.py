@@ -31,7 +31,7 @@ def apply(root: Marked, overrides: Iterable[str], problems: list[Problem]) -> No
         except _RefusedError as error:
             problems.append(problem(mark, error.path, str(error)))
         except ConfigError as error:  # the value is not YAML
-            problems.extend(Problem(mark.origin, None, None, "", each.message) for each in error.problems)
+            problems.extend(Problem(mark.origin, None, None, "", inner.message) for inner in error.problems)
 
 
 class _RefusedError(Exception):
@@ -91,8 +91,8 @@ def _step(node: Marked, key: str, path: Keys, mark: Mark, *, make: bool, followi
         if following[0].isdigit():
             raise _RefusedError(f"there is no such list to take item {following[0]} of", path)
         mapping[key] = Marked({}, mark, mark)
-    found: Marked = mapping[key]
-    return found
+    inner: Marked = mapping[key]
+    return inner
 
 
 def _mapping(node: Marked, path: Keys, mark: Mark) -> dict[str, Marked]:

@@ -18,7 +18,7 @@ def part(owner: type, option: str, value: Any, origin: str) -> Any:
     """
     problems: list[Problem] = []
     node = marked(value, Mark(origin))
-    made = Validator(Path(), problems).value(option_types(owner)[option], node, (option,))
+    checked = Validator(Path(), problems).value(option_types(owner)[option], node, (option,))
     if problems:
         raise ConfigError(problems)
-    return made
+    return checked

@@ -18,7 +18,7 @@ from backprop_cli.registry import Doc, Registered
 def _numbers(value: Any) -> Any:
     """A number, or lists of numbers to any depth. Raises ValueError."""
     if isinstance(value, list):
-        return [_numbers(each) for each in value]
+        return [_numbers(item) for item in value]
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"expected a number or lists of numbers, got {value!r}")
     return value

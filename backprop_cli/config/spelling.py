@@ -75,13 +75,13 @@ def camel_case(name: str) -> set[str]:
     words = name.split("_")
     plain = "".join(word[:1].upper() + word[1:] for word in words)
     short = "".join(CAPITALS.get(word, word[:1].upper() + word[1:]) for word in words)
-    return {plain, short, *(each[:-1] + "D" for each in (plain, short) if each[-2:] in ("1d", "2d"))}
+    return {plain, short, *(spelled[:-1] + "D" for spelled in (plain, short) if spelled[-2:] in ("1d", "2d"))}
 
 
 def nearest_key(word: str, known: Sequence[str]) -> str | None:
     """The option that a mistyped or borrowed one stands for, or None."""
     synonyms = [SYNONYMS.get(word.lower()), *(("units", "samples") if word.lower() in COUNTS else ())]
-    return next((each for each in synonyms if each in known), None) or suggest(word, known)
+    return next((synonym for synonym in synonyms if synonym in known), None) or suggest(word, known)
 
 
 def unknown_key(key: str, known: Sequence[str], owner: str = "", value: Any = None) -> str:

@@ -81,7 +81,7 @@ def _open_brackets(text: str, at: yaml.Mark) -> int:
     """How many brackets are open at a place of the text."""
     lines = text.splitlines()[: at.line + 1]
     before = "".join(lines[:-1]) + lines[-1][: at.column] if lines else ""
-    return sum(before.count(each) for each in "[{") - sum(before.count(each) for each in "]}")
+    return sum(before.count(bracket) for bracket in "[{") - sum(before.count(bracket) for bracket in "]}")
 
 
 class _Builder:
@@ -103,9 +103,9 @@ class _Builder:
             if self.wants_key():
                 self.keys[-1] = (event.value, mark)
             else:
-                made = Marked(self.scalar(event, mark), mark)
-                made.written = event.value
-                self.place(made, event.anchor)
+                scalar = Marked(self.scalar(event, mark), mark)
+                scalar.written = event.value
+                self.place(scalar, event.anchor)
         elif isinstance(event, yaml.CollectionStartEvent):
             self.begin(event)
         elif isinstance(event, yaml.CollectionEndEvent):
@@ -140,9 +140,9 @@ class _Builder:
         self.aliased += size(anchored)
         if self.aliased > MAX_ALIASED:
             raise self.fatal(mark, f"aliases that expand to more than {MAX_ALIASED:,} values")
-        made = copy(anchored, len(self.open))
-        made.mark = mark
-        self.place(made, None)
+        copied = copy(anchored, len(self.open))
+        copied.mark = mark
+        self.place(copied, None)
 
     def place(self, node: Marked, anchor: str | None) -> None:
         self.nodes += 1

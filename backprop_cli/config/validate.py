@@ -76,9 +76,9 @@ class Validator:
         """Paths to read from, made absolute. They start where they are written: in the folder of their file, for
         --set in the working directory; what is not there is looked for in the other one."""
         if isinstance(value, list):
-            return [self.located(each, part, path) for each, part in zip(value, node.value, strict=True)]
+            return [self.located(item, part, path) for item, part in zip(value, node.value, strict=True)]
         if isinstance(value, dict):
-            return {key: self.located(each, node.value[key], path) for key, each in value.items()}
+            return {key: self.located(item, node.value[key], path) for key, item in value.items()}
         if not isinstance(value, Path) or not self.locates or path[0] == "trainer" or value.name.startswith(SHIPPED):
             return value
         value = value.expanduser()
@@ -88,7 +88,10 @@ class Validator:
         if self.beside is not None:
             places.insert(1, self.beside)
         candidates = [Path(os.path.normpath(os.path.realpath(place) / value)) for place in places]
-        chosen = next((each for each in candidates if os.path.lexists(each)), None if self.beside else candidates[0])
+        chosen = next(
+            (candidate for candidate in candidates if os.path.lexists(candidate)),
+            None if self.beside else candidates[0],
+        )
         if chosen is None:
             return value
         self.relative.add(chosen)
@@ -199,7 +202,7 @@ class Validator:
             inner.value = {cls.main: Marked(inner.value, inner.mark, inner.mark)}
         if not isinstance(inner.value, dict):
             return self.complain(inner, written, f"expected a list of layers, got {got(inner.value)}")
-        for beside in [each for each in node.value if each != word]:
+        for beside in [key for key in node.value if key != word]:
             if beside in SUGAR_BESIDE and beside not in inner.value:
                 inner.value[beside] = node.value.pop(beside)
             else:
@@ -221,14 +224,14 @@ class Validator:
         meant = {nearest_key(key, own_first) for key in unknown[:MAX_UNKNOWN]}
         for key in unknown[:MAX_UNKNOWN]:
             child = node.value[key]
-            place = Marked(None, child.key or child.mark)
+            at_key = Marked(None, child.key or child.mark)
             named = node.value.get(besides[0]) if besides else None
             if named is not None and named.mark.is_override and not child.mark.is_override:
                 text = f"{key!r} is no option of {label}, which {named.mark.origin} asks for; remove it too: --unset "
-                self.complain(place, (*path, key), text + dotted((*path, key)))
+                self.complain(at_key, (*path, key), text + dotted((*path, key)))
             else:
                 owner = label.removeprefix("section ")
-                self.complain(place, (*path, key), unknown_key(key, own_first, owner, child.value))
+                self.complain(at_key, (*path, key), unknown_key(key, own_first, owner, child.value))
         if len(unknown) > MAX_UNKNOWN:
             self.complain(node, path, f"{len(unknown) - MAX_UNKNOWN:,} more unknown keys")
         values: dict[str, Any] = {}
@@ -249,8 +252,8 @@ class Validator:
         if len(self.problems) > before:
             return INVALID
         try:
-            made = cls(**values)
+            component = cls(**values)
         except (ValueError, BpError) as error:  # what the class itself refuses
             return self.complain(node, path, str(error))
-        self.places[id(made)] = path
-        return made
+        self.places[id(component)] = path
+        return component

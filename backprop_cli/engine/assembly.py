@@ -93,10 +93,10 @@ def take_head(nodes: list[Node], loss: Loss | None, prepare: Prepare) -> Activat
     loss's gradient is (p − y)/N, which no overflow of exp can touch. The activation taken off, or None."""
     last = nodes[-1]
     inner = getattr(last.layer, "activation", None)
-    found = inner if isinstance(inner, Activation) else last.layer
-    if loss is None or found.type_name not in loss.fuses:
+    head = inner if isinstance(inner, Activation) else last.layer
+    if loss is None or head.type_name not in loss.fuses:
         return None
-    if found is last.layer:
+    if head is last.layer:
         if len(nodes) == 1 or next(node for node in nodes if node.name == last.inputs[0]).consumers > 1:
             return None
         nodes.pop()
@@ -107,10 +107,10 @@ def take_head(nodes: list[Node], loss: Loss | None, prepare: Prepare) -> Activat
         prepare(last.layer)
         last.layer.masked = masked
         last.layer.build(*last.input_shapes)
-    assert isinstance(found, Activation)
-    prepare(found)
-    found.build(nodes[-1].shape)
-    return found
+    assert isinstance(head, Activation)
+    prepare(head)
+    head.build(nodes[-1].shape)
+    return head
 
 
 def activations(nodes: Sequence[Node]) -> dict[str, Activation | None]:
@@ -122,7 +122,7 @@ def activations(nodes: Sequence[Node]) -> dict[str, Activation | None]:
         if layer.view:
             last[node.name] = before[0]
         elif layer.keeps_linear:
-            last[node.name] = linear if any(isinstance(each, type(linear)) for each in before) else None
+            last[node.name] = linear if any(isinstance(activation, type(linear)) for activation in before) else None
         else:
             last[node.name] = layer.ends_with
     return last

@@ -133,11 +133,11 @@ def around(
         nodes, shape = [Node("layer", layer, (INPUT,))], shapes[0]
         x = rng.normal(size=(batch, *shape))
     else:
-        sizes = [int(np.prod(each)) for each in shapes]
+        sizes = [int(np.prod(shape)) for shape in shapes]
         starts = [sum(sizes[:i]) for i in range(len(sizes))]
         nodes = [
-            Node(f"part{i}", Part(start, each), (INPUT,))
-            for i, (start, each) in enumerate(zip(starts, shapes, strict=True))
+            Node(f"part{i}", Part(start, shape), (INPUT,))
+            for i, (start, shape) in enumerate(zip(starts, shapes, strict=True))
         ]
         nodes.append(Node("layer", layer, tuple(node.name for node in nodes)))
         shape = (sum(sizes),)

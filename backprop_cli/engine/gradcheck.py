@@ -89,13 +89,16 @@ def compare(
         numeric = {index: derivative(loss, values, index) for index in _chosen(values.shape, elements)}
         largest = max((abs(value) for value in numeric.values()), default=0.0)
         for index, value in numeric.items():
-            found = relative_error(float(gradient[index]), value, floor=1e-3 * largest)
-            if found >= tolerance / 10:  # wrong, or a kink too slight to notice at first
+            relative = relative_error(float(gradient[index]), value, floor=1e-3 * largest)
+            if relative >= tolerance / 10:  # wrong, or a kink too slight to notice at first
                 again = derivative(loss, values, index, STEPS[1:], agreement=0)
-                found = min(found, relative_error(float(gradient[index]), again, floor=1e-3 * largest))
-            if not found <= error:  # NaN counts as worse than anything
-                error, worst = found, f"{parameter}{list(index)}: analytic {gradient[index]:.9g}, numeric {value:.9g}"
-            if np.isnan(found):
+                relative = min(relative, relative_error(float(gradient[index]), again, floor=1e-3 * largest))
+            if not relative <= error:  # NaN counts as worse than anything
+                error, worst = (
+                    relative,
+                    f"{parameter}{list(index)}: analytic {gradient[index]:.9g}, numeric {value:.9g}",
+                )
+            if np.isnan(relative):
                 return Check(name, case, float("inf"), worst, False)
     return Check(name, case, error, worst, error < tolerance)
 

@@ -56,8 +56,8 @@ class Cells:
 
     def onnx(self, graph: OnnxGraph, masks: Sequence[str | None]) -> str:
         assert masks[0] is not None, "a mask goes on where there is one"
-        found = [graph.add("Gather", masks[0], cell, axis=1) for cell in self.cells]
-        return reduce(lambda a, b: graph.add("And" if self.every else "Or", a, b), found)
+        counted = [graph.add("Gather", masks[0], cell, axis=1) for cell in self.cells]
+        return reduce(lambda a, b: graph.add("And" if self.every else "Or", a, b), counted)
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,8 @@ class Joined:
 
     def onnx(self, graph: OnnxGraph, masks: Sequence[str | None]) -> str:
         some = next(mask for mask in masks if mask is not None)
-        found = [mask or self._full(graph, some, size) for mask, size in zip(masks, self.sizes, strict=True)]
-        return graph.add("Concat", *found, axis=1)
+        parts = [mask or self._full(graph, some, size) for mask, size in zip(masks, self.sizes, strict=True)]
+        return graph.add("Concat", *parts, axis=1)
 
     @staticmethod
     def _full(graph: OnnxGraph, mask: str, size: int) -> str:

@@ -138,13 +138,13 @@ class Plan:
     def bind(self, n: int) -> Bindings:
         """The views for n examples, with every layer's workspaces set to them."""
         self.reserve(n)
-        found = self._bindings.pop(n, None) or self._make(n)
-        self._bindings[n] = found  # last in, last out
+        bindings = self._bindings.pop(n, None) or self._make(n)
+        self._bindings[n] = bindings  # last in, last out
         if len(self._bindings) > KEPT:
             del self._bindings[next(iter(self._bindings))]
-        for part, name, view in found.workspaces:
+        for part, name, view in bindings.workspaces:
             setattr(part, name, view)
-        return found
+        return bindings
 
     def _make(self, n: int) -> Bindings:
         network = self.network
@@ -192,8 +192,8 @@ class Plan:
 
     @staticmethod
     def _source(node: Node, arrays: dict[str, Array]) -> Any:
-        found = [arrays[name] for name in node.inputs]
-        return found if node.layer.merges else found[0]
+        inputs = [arrays[name] for name in node.inputs]
+        return inputs if node.layer.merges else inputs[0]
 
     def _backward(self, n: int, values: dict[str, Array], deltas: dict[str, Array]) -> list[Any]:
         """The calls of the backward pass, in order. The first to reach a node's dy writes it, later
@@ -247,7 +247,7 @@ class Plan:
         self, n: int, workspaces: list[tuple[Any, str, Array]]
     ) -> tuple[dict[str, Array | None], list[tuple[Any, str, Any]]]:
         """The mask of every node's steps, and what each layer is to see of them."""
-        made = {id(part): view for part, name, view in workspaces if name == "made_mask"}
+        made_masks = {id(part): view for part, name, view in workspaces if name == "made_mask"}
         masks: dict[str, Array | None] = {INPUT: None}
         seen: list[tuple[Any, str, Any]] = []
         for node in self.network.nodes:
@@ -256,7 +256,7 @@ class Plan:
                 masks[node.name] = made_here = np.ones((n, layer.mask_rule.steps), np.bool_)
                 seen.append((layer, "made_mask", made_here))
             else:
-                masks[node.name] = made.get(id(layer)) if node.mask == node.name else masks[node.mask or INPUT]
+                masks[node.name] = made_masks.get(id(layer)) if node.mask == node.name else masks[node.mask or INPUT]
             seen += [(part, "masks", [masks[name] for name in node.inputs]) for _, part in layer.walk()]
         return masks, seen
 

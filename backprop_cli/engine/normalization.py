@@ -97,9 +97,9 @@ class GroupedNormalization(Normalization):
         return shape
 
     def forward(self, x: Array, y: Array, training: bool) -> None:
-        gamma, beta = (each.reshape(self._view[2:]) for each in self.affine())
-        x, y, scratch = (each.reshape(self._view) for each in (x, y, self.scratch))
-        mean, inverse = (self._statistics(each) for each in (self.mean, self.inverse))
+        gamma, beta = (array.reshape(self._view[2:]) for array in self.affine())
+        x, y, scratch = (array.reshape(self._view) for array in (x, y, self.scratch))
+        mean, inverse = (self._statistics(array) for array in (self.mean, self.inverse))
         if self._over_steps:
             self._masked(x, y, gamma, beta, mean, inverse, scratch)
         else:
@@ -131,7 +131,7 @@ class GroupedNormalization(Normalization):
         self, x: Array, dy: Array, dx: Array | None, gamma: Array, mean: Array, inverse: Array, scratch: Array
     ) -> None:
         """dγ, dβ and, unless it is None, dx = inverse (g − Σ g/m − x̂ Σ g x̂/m) at the steps that count, else 0."""
-        _, dgamma, dbeta = (each.reshape(self._view[2:]) for each in (gamma, *self.affine_gradients()))
+        _, dgamma, dbeta = (array.reshape(self._view[2:]) for array in (gamma, *self.affine_gradients()))
         np.multiply(dy, self._mask(), out=dy)
         np.sum(dy, axis=(0, 1), out=dbeta)
         np.subtract(x, mean, out=scratch)
@@ -180,9 +180,9 @@ class GroupedNormalization(Normalization):
         return graph.add("Div", total, graph.add("Mul", count, float(width)))
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
-        gamma, dgamma, dbeta = (each.reshape(self._view[2:]) for each in (self.affine()[0], *self.affine_gradients()))
-        x, dy, scratch = (each.reshape(self._view) for each in (x, dy, self.scratch))
-        mean, inverse, moment = (self._statistics(each) for each in (self.mean, self.inverse, self.moment))
+        gamma, dgamma, dbeta = (array.reshape(self._view[2:]) for array in (self.affine()[0], *self.affine_gradients()))
+        x, dy, scratch = (array.reshape(self._view) for array in (x, dy, self.scratch))
+        mean, inverse, moment = (self._statistics(array) for array in (self.mean, self.inverse, self.moment))
         dx = None if dx is None else dx.reshape(self._view)
         if self._over_steps:
             self._masked_gradient(x, dy, dx, gamma, mean, inverse, scratch)

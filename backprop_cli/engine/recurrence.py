@@ -44,7 +44,7 @@ def operator(layer: Recurrent, graph: OnnxGraph, x: str) -> tuple[str, str]:
         """(rows, gates H) as (1, gates H, rows), the gates in ONNX's order."""
         return a.reshape(-1, layer.gates, layer.units)[:, order].reshape(len(a), -1).T[None]
 
-    biases = [blocks(each[None])[..., 0] for each in layer.onnx_biases()] if layer.bias else []
+    biases = [blocks(bias[None])[..., 0] for bias in layer.onnx_biases()] if layer.bias else []
     y, last = graph.add_many(
         op,
         2,
@@ -73,8 +73,8 @@ def walk(layer: Recurrent, graph: OnnxGraph, x: str, mask: str) -> tuple[str, st
 
     def step(inner: OnnxGraph, *values: str) -> list[str]:
         *states, z_t, counts_t = values
-        made = layer.onnx_step(inner, z_t, *states)
-        return [inner.add("Where", counts_t, new, old) for new, old in zip(made, states, strict=True)]
+        updated = layer.onnx_step(inner, z_t, *states)
+        return [inner.add("Where", counts_t, new, old) for new, old in zip(updated, states, strict=True)]
 
     last, *_, y = graph.scan(step, [zero] * len(layer.states), [(z, "float32"), (counts, "bool")], layer.go_backwards)
     return y, last

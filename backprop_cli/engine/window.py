@@ -99,7 +99,7 @@ def axes(
     spread = each(dilation, rank, "dilation")
     if padding == "same":
         reaches = [d * (k - 1) + 1 for k, d in zip(kernels, spread, strict=True)]
-        pads = tuple(same(*each) for each in zip(sizes, reaches, steps, strict=True))
+        pads = tuple(same(*pair) for pair in zip(sizes, reaches, steps, strict=True))
     else:
         pads = borders(0 if padding == "valid" else padding, rank)
     windows = []

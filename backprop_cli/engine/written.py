@@ -60,23 +60,23 @@ def _missing(network: Network, x: Array, target: Array, training: bool) -> Itera
         yield f"{loss and loss.type_name}: dz was never written{_part(bound.dz)}; backward has to write into dz"
     for run, source, y, dy, dx, sums in bound.backward:
         asked: list[Array | None] = dx if isinstance(dx, list) else [dx]
-        fresh_dx = [None if each is None else _mark(np.empty_like(each)) for each in asked]
+        fresh_dx = [None if gradient is None else _mark(np.empty_like(gradient)) for gradient in asked]
         run(source, y, dy, fresh_dx if isinstance(dx, list) else fresh_dx[0])
-        for each, made in zip(asked, fresh_dx, strict=True):
-            if each is not None and made is not None:
-                if _marked(made):
+        for own, new in zip(asked, fresh_dx, strict=True):
+            if own is not None and new is not None:
+                if _marked(new):
                     yield (
-                        f"{names[id(_owner(run))]}: dx was never written{_part(made)}; backward has to write into dx, "
+                        f"{names[id(_owner(run))]}: dx was never written{_part(new)}; backward has to write into dx, "
                         "unless it is None"
                     )
-                np.copyto(each, made)
+                np.copyto(own, new)
         for part, total in sums:
             np.add(total, part, out=total)
     for name, gradient in network.gradients.items():
         if not network.store.entries[name].frozen and _marked(gradient):
-            place, _, parameter = name.rpartition(".")
+            owner, _, parameter = name.rpartition(".")
             yield (
-                f"{place}: d{parameter} was never written{_part(gradient)}; backward has to write into "
+                f"{owner}: d{parameter} was never written{_part(gradient)}; backward has to write into "
                 f"self.d{parameter}, as in self.d{parameter}[...] = …"
             )
 

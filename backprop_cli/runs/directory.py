@@ -126,9 +126,9 @@ class RunDirectory:
             if isinstance(error, OSError):
                 raise failure(f"cannot write {exact or parent}", error) from None
             raise
-        made = cls(target)
-        made._lock = lock
-        return made
+        run = cls(target)
+        run._lock = lock
+        return run
 
     def lock(self) -> None:
         """Keep every other writer out until `release`. Raises RunError, which names the holder, if there is one,

@@ -19,7 +19,7 @@ def dumps(value: Any, **options: Any) -> str:
 def finite(value: Any) -> Any:
     """The same, with null for NaN and infinities, which JSON does not have."""
     if isinstance(value, Mapping):
-        return {key: finite(each) for key, each in value.items()}
+        return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [finite(each) for each in value]
+        return [finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -85,13 +85,13 @@ def value(row: dict[str, Any], key: str) -> Any:
     parts = key.split(".")
     if parts[0] == "best" and row["best"]:
         return row["best"].get(".".join(parts[1:]))
-    found: Any = _section(row, parts[0])
+    node: Any = _section(row, parts[0])
     for part in parts:
-        if isinstance(found, list):
-            found = found[int(part)] if part.isdigit() and int(part) < len(found) else None
+        if isinstance(node, list):
+            node = node[int(part)] if part.isdigit() and int(part) < len(node) else None
         else:
-            found = found.get(part) if isinstance(found, dict) else None
-    return found
+            node = node.get(part) if isinstance(node, dict) else None
+    return node
 
 
 def _section(row: dict[str, Any], key: str) -> Any:

@@ -35,7 +35,7 @@ def pack(run: RunDirectory, path: Path | None = None) -> Path:
     archives.check_name(path)
     if run.status == "running":
         raise RunError(f"{run.path} is running; pack it when it has ended")
-    ending = next(each for each in archives.SUFFIXES if path.name.endswith(each))
+    ending = next(suffix for suffix in archives.SUFFIXES if path.name.endswith(suffix))
     temporary = path.parent / f".{path.name}.{uuid4().hex}.tmp{ending}"
     try:
         archives.write(temporary, _files(run))
@@ -61,11 +61,11 @@ def _files(run: RunDirectory) -> Iterator[tuple[str, int, IO[bytes]]]:
     for folder, folders, names in os.walk(home):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
-            place = Path(folder) / name
-            if name.startswith(".") or place.is_symlink() or place == home / LOCK or not place.is_file():
+            path = Path(folder) / name
+            if name.startswith(".") or path.is_symlink() or path == home / LOCK or not path.is_file():
                 continue
-            with os.fdopen(open_plain(place, os.O_RDONLY), "rb") as file:
-                yield str(PurePosixPath(home.name) / place.relative_to(home)), os.fstat(file.fileno()).st_size, file
+            with os.fdopen(open_plain(path, os.O_RDONLY), "rb") as file:
+                yield str(PurePosixPath(home.name) / path.relative_to(home)), os.fstat(file.fileno()).st_size, file
 
 
 def unpack(path: Path, runs: Path, name: str | None = None) -> RunDirectory:
@@ -163,8 +163,8 @@ def _check(staging: Path, path: Path) -> None:
         if os.path.lexists(staging / RUN_JSON) and not (staging / CONFIG).is_file():
             raise RunError("it has no config.yaml")
         RunDirectory(staging)
-        for each in sorted((staging / CHECKPOINTS).glob("*.safetensors")):
-            file = CheckpointFile(each)
+        for checkpoint in sorted((staging / CHECKPOINTS).glob("*.safetensors")):
+            file = CheckpointFile(checkpoint)
             for name in file.entries:
                 file.read([name])
     except (UsageError, CheckpointError, RunError) as error:

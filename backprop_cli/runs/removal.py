@@ -46,8 +46,8 @@ def _remove(folder: Path, held: Sequence[Path], runs: Path) -> None:
         raise UsageError(f"{folder} is not a directory in {runs}; only those are removed, links are not followed")
     trash = runs / f"{TRASH}{secrets.token_hex(8)}"
     with ExitStack() as locks:
-        for each in held:
-            locks.callback(Lock(each).release)
+        for locked in held:
+            locks.callback(Lock(locked).release)
         try:
             os.rename(path, trash)  # gone at once, also if deleting is broken off
         except OSError as error:

@@ -53,9 +53,9 @@ def first_infinite(vectors: Mapping[str, Array]) -> str | None:
     return None
 
 
-def parameter_at(store: ParameterStore, place: int) -> str:
+def parameter_at(store: ParameterStore, index: int) -> str:
     """The layer and parameter that a place in the flat vectors belongs to: `dense_1, at its dense_1.W`."""
-    name = next(name for name, span in store.spans.items() if place < span.stop)
+    name = next(name for name, span in store.spans.items() if index < span.stop)
     return f"{name.partition('.')[0]}, at its {name}"
 
 

@@ -71,7 +71,7 @@ def trained(network: Network) -> dict[str, list[slice]]:
     names = sorted((node.name for node in network.nodes), key=len, reverse=True)
     for name, span in store.spans.items():
         if not store.entries[name].frozen:
-            owner = next(each for each in names if name.startswith(f"{each}."))
+            owner = next(node for node in names if name.startswith(f"{node}."))
             parts.setdefault(owner, []).append(span)
     return {node.name: parts[node.name] for node in network.nodes if node.name in parts}
 

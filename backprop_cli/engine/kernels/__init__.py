@@ -39,16 +39,16 @@ def load(which: str) -> SimpleNamespace:
 
     Raises UsageError if there are none in C.
     """
-    found: dict[str, Any] = {}
+    functions: dict[str, Any] = {}
     parent = importlib.import_module(f"{__name__}.reference")
     for info in pkgutil.iter_modules(parent.__path__):
         module = importlib.import_module(f"{parent.__name__}.{info.name}")
-        found.update({name: getattr(module, name) for name in module.__all__})
+        functions.update({name: getattr(module, name) for name in module.__all__})
     if which == "compiled":
         if missing():
             raise UsageError(
                 f"trainer.kernels: no compiled kernels here; {missing()}; "
                 "install a C compiler and bp again, or set kernels: numpy"
             )
-        found.update(compiled.replacements(found))
-    return SimpleNamespace(which=which, **found)
+        functions.update(compiled.replacements(functions))
+    return SimpleNamespace(which=which, **functions)

@@ -34,6 +34,6 @@ class Add(Merge):
         return graph.add("Sum", *x)
 
     def backward(self, x: Sequence[Array], y: Array, dy: Array, dx: Sequence[Array | None]) -> None:
-        for each in dx:
-            if each is not None:
-                np.copyto(each, dy)
+        for gradient in dx:
+            if gradient is not None:
+                np.copyto(gradient, dy)

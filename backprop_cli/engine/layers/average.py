@@ -35,6 +35,6 @@ class Average(Merge):
         return graph.add("Mean", *x)
 
     def backward(self, x: Sequence[Array], y: Array, dy: Array, dx: Sequence[Array | None]) -> None:
-        for each in dx:
-            if each is not None:
-                np.multiply(dy, 1 / len(x), out=each)
+        for gradient in dx:
+            if gradient is not None:
+                np.multiply(dy, 1 / len(x), out=gradient)

@@ -86,9 +86,9 @@ class CategoryEmbedding(ColumnReader):
         table[-1] = 0
         for column, count in self.codes.items():
             code = graph.cast(graph.add("Round", graph.add("Gather", x, np.array([column]), axis=1)), "int64")
-            place = graph.add("Where", graph.add("Less", code, 0), len(table) - 1, graph.add("Add", code, start))
-            found = graph.add("Gather", table, place, axis=0)
-            parts.append(graph.add("Reshape", found, np.array([0, self.dimension])))
+            rows = graph.add("Where", graph.add("Less", code, 0), len(table) - 1, graph.add("Add", code, start))
+            vectors = graph.add("Gather", table, rows, axis=0)
+            parts.append(graph.add("Reshape", vectors, np.array([0, self.dimension])))
             start += count
         return parts[0] if len(parts) == 1 else graph.add("Concat", *parts, axis=1)
 

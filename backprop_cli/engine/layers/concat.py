@@ -67,8 +67,8 @@ class Concat(Layer):
     def backward(self, x: Sequence[Array], y: Array, dy: Array, dx: Sequence[Array | None]) -> None:
         start = 0
         before = (slice(None),) * (self._axis + 1)
-        for each, source in zip(dx, x, strict=True):
+        for gradient, source in zip(dx, x, strict=True):
             stop = start + source.shape[self._axis + 1]
-            if each is not None:
-                np.copyto(each, dy[(*before, slice(start, stop))])
+            if gradient is not None:
+                np.copyto(gradient, dy[(*before, slice(start, stop))])
             start = stop

@@ -78,8 +78,8 @@ class Conv2dTranspose(Convolution):
 
     def onnx(self, graph: OnnxGraph, x: str) -> str:
         axes = (self._rows, self._columns)
-        sizes = [(each.out - 1) * each.stride + each.dilation * (each.kernel - 1) + 1 for each in axes]
-        rest = [each.size + each.before + each.after - size for each, size in zip(axes, sizes, strict=True)]
+        sizes = [(axis.out - 1) * axis.stride + axis.dilation * (axis.kernel - 1) + 1 for axis in axes]
+        rest = [axis.size + axis.before + axis.after - size for axis, size in zip(axes, sizes, strict=True)]
         return self.onnx_convolution(graph, "ConvTranspose", x, self.W.transpose(3, 2, 0, 1), output_padding=rest)
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:

@@ -44,7 +44,7 @@ class Crop(Layer):
         if len(places) not in (1, 2):
             raise BuildError(f"crop takes sequences (T, F) or images (H, W, C), got {shapes[0]}")
         sides = borders(self.cropping, len(places))
-        left = tuple(place - before - after for (before, after), place in zip(sides, places, strict=True))
+        left = tuple(length - before - after for (before, after), length in zip(sides, places, strict=True))
         if min(left) < 1:
             raise BuildError(f"cropping {self.cropping} leaves nothing of {tuple(places)}; crop less")
         if len(places) == 1:

@@ -72,5 +72,5 @@ class Embedding(Layer):
         return graph.add("Gather", self.W, x, axis=0)
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
-        rows, work = (each.reshape(-1, self.output_dim) for each in (dy, self.sorted_rows))
+        rows, work = (array.reshape(-1, self.output_dim) for array in (dy, self.sorted_rows))
         self.kernels.scatter_rows(x.reshape(-1), rows, work, self.dW)

@@ -64,7 +64,7 @@ class GlobalMaxPool(Layer):
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         if dx is None:
             return
-        x, dx = (each.reshape(len(x), -1, x.shape[-1]) for each in (x, dx))
+        x, dx = (array.reshape(len(x), -1, x.shape[-1]) for array in (x, dx))
         np.equal(x, y[:, None], out=dx)
         if self.mask is not None:
             np.multiply(dx, self.mask[..., None], out=dx)

@@ -39,10 +39,10 @@ class Maximum(Merge):
 
     def backward(self, x: Sequence[Array], y: Array, dy: Array, dx: Sequence[Array | None]) -> None:
         self.free[...] = True
-        for source, each in zip(x, dx, strict=True):
+        for source, gradient in zip(x, dx, strict=True):
             np.equal(source, y, out=self.first)
             np.logical_and(self.first, self.free, out=self.first)
-            if each is not None:
-                np.multiply(dy, self.first, out=each)
+            if gradient is not None:
+                np.multiply(dy, self.first, out=gradient)
             np.logical_not(self.first, out=self.first)
             np.logical_and(self.free, self.first, out=self.free)

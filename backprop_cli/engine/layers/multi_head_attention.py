@@ -166,8 +166,8 @@ class MultiHeadAttention(Layer):
     def backward(self, x: Sequence[Array], y: Array, dy: Array, dx: Sequence[Array | None]) -> None:
         self._affine_gradients(self.o, "o", dy)
         self.kernels.matmul(_rows(dy), self.Wo.T, _rows(self.do))
-        q, k, v, o = (self._split(each) for each in (self.q, self.k, self.v, self.o))
-        dq, dk, dv, do = (self._split(each) for each in (self.dq, self.dk, self.dv, self.do))
+        q, k, v, o = (self._split(array) for array in (self.q, self.k, self.v, self.o))
+        dq, dk, dv, do = (self._split(array) for array in (self.dq, self.dk, self.dv, self.do))
         self.kernels.row_dots(do, o, self.row)
         np.matmul((self.dropped if self._active else self.p).swapaxes(2, 3), do, out=dv)
         np.matmul(do, v.swapaxes(2, 3), out=self.dp)

@@ -33,10 +33,10 @@ class Multiply(Merge):
         return reduce(lambda a, b: graph.add("Mul", a, b), x)
 
     def backward(self, x: Sequence[Array], y: Array, dy: Array, dx: Sequence[Array | None]) -> None:
-        for i, each in enumerate(dx):
-            if each is None:
+        for i, gradient in enumerate(dx):
+            if gradient is None:
                 continue
             others = [source for j, source in enumerate(x) if j != i]
-            np.multiply(dy, others[0], out=each)
+            np.multiply(dy, others[0], out=gradient)
             for other in others[1:]:
-                np.multiply(each, other, out=each)
+                np.multiply(gradient, other, out=gradient)

@@ -69,7 +69,7 @@ class RMSNorm(Layer):
         return graph.add("Mul", graph.add("Div", x, root), self.gamma)
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
-        x, dy, scratch, inverse, moment = (_rows(each) for each in (x, dy, self.scratch, self.inverse, self.moment))
+        x, dy, scratch, inverse, moment = (_rows(array) for array in (x, dy, self.scratch, self.inverse, self.moment))
         self.kernels.rms_norm_gradient(
             x,
             dy,

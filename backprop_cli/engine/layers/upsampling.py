@@ -66,7 +66,7 @@ class Upsampling(Layer):
                 self.workspace("share", (wide * self._across,))
             self.workspace("middle", (high, wide * self._across, channels), temporary=True)
             self._A, self._B = _weights(high, self._down), _weights(wide, self._across)
-        return (*(place * factor for place, factor in zip(places, factors, strict=True)), channels)
+        return (*(length * factor for length, factor in zip(places, factors, strict=True)), channels)
 
     @property
     def needs_output(self) -> bool:

@@ -41,8 +41,8 @@ class ZeroPadding(Layer):
         sides = borders(self.padding, len(places))
         if len(places) == 1:
             self.mask_rule = spans(places[0], places[0] + sum(sides[0]), 1, 1 - sum(sides[0]))
-        self._inside = (slice(None), *(slice(b, b + place) for (b, _), place in zip(sides, places, strict=True)))
-        return (*(before + place + after for (before, after), place in zip(sides, places, strict=True)), channels)
+        self._inside = (slice(None), *(slice(b, b + length) for (b, _), length in zip(sides, places, strict=True)))
+        return (*(before + length + after for (before, after), length in zip(sides, places, strict=True)), channels)
 
     @property
     def needs_output(self) -> bool:

@@ -88,10 +88,10 @@ class Binary(Loss):
         """Multiply by w₀ + (w₁ − w₀) t."""
         if self.class_weights is not None:
             no, yes = self._class_weights()
-            each = self.scratch("each", terms.shape, terms.dtype)
-            np.multiply(target.reshape(terms.shape), yes - no, out=each)
-            np.add(each, no, out=each)
-            np.multiply(terms, each, out=terms)
+            factors = self.scratch("each", terms.shape, terms.dtype)
+            np.multiply(target.reshape(terms.shape), yes - no, out=factors)
+            np.add(factors, no, out=factors)
+            np.multiply(terms, factors, out=terms)
 
     def _class_weights(self) -> tuple[float, float]:
         assert self.class_weights is not None

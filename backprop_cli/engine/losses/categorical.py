@@ -165,8 +165,8 @@ class Categorical(Loss):
         """The weight of every row: the example's (or step's) times its class's."""
         if self.class_weights is None:
             return weight
-        each = self._class_weights(shape[-1], np.dtype(dtype))
-        weights = target @ each if target.shape == shape else each[target.reshape(shape[:-1])]
+        by_class = self._class_weights(shape[-1], np.dtype(dtype))
+        weights = target @ by_class if target.shape == shape else by_class[target.reshape(shape[:-1])]
         return weights if weight is None else weights * spread(weight, weights.ndim)
 
     def _class_weights(self, classes: int, dtype: np.dtype[Any]) -> Array:

@@ -47,8 +47,8 @@ class RankedProbability(Categorical):
         if z is y and not self.from_logits:
             return
         p = y if z is not y else self.views["p"]
-        row, each = self.scratch("row", (*y.shape[:-1], 1), y.dtype), self.scratch("squares", y.shape, y.dtype)
-        np.multiply(p, dz, out=each)
-        np.sum(each, axis=-1, keepdims=True, out=row)
+        row, squares = self.scratch("row", (*y.shape[:-1], 1), y.dtype), self.scratch("squares", y.shape, y.dtype)
+        np.multiply(p, dz, out=squares)
+        np.sum(squares, axis=-1, keepdims=True, out=row)
         np.subtract(dz, row, out=dz)
         np.multiply(dz, p, out=dz)

@@ -22,6 +22,6 @@ class AUC(Ranking):
         pairs = positive * (len(yes) - positive)
         if not pairs:
             return None
-        _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
+        _, positions, counts = np.unique(scores, return_inverse=True, return_counts=True)
         ranks = np.cumsum(counts) - (counts - 1) / 2  # the mean rank of each group of equal scores
-        return float((ranks[place.reshape(-1)][yes].sum() - positive * (positive + 1) / 2) / pairs)
+        return float((ranks[positions.reshape(-1)][yes].sum() - positive * (positive + 1) / 2) / pairs)

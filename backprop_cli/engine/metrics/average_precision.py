@@ -20,6 +20,6 @@ class AveragePrecision(Ranking):
         if not yes.any():
             return None
         order = np.argsort(-scores, kind="stable")
-        found, ends = np.cumsum(yes[order]), np.append(np.flatnonzero(np.diff(scores[order])), len(order) - 1)
-        recall = found[ends] / found[-1]
-        return float((np.diff(recall, prepend=0) * found[ends] / (ends + 1)).sum())
+        hits, ends = np.cumsum(yes[order]), np.append(np.flatnonzero(np.diff(scores[order])), len(order) - 1)
+        recall = hits[ends] / hits[-1]
+        return float((np.diff(recall, prepend=0) * hits[ends] / (ends + 1)).sum())

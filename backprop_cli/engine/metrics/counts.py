@@ -55,8 +55,8 @@ class Counts(Metric):
             counts = np.stack([(predicted & truth).sum(axis=0), predicted.sum(axis=0), truth.sum(axis=0)])
         else:
             classes = 2 if reading.kind == "binary" else y.shape[-1]
-            each = (truth[predicted == truth], predicted, truth)
-            counts = np.stack([np.bincount(ids, minlength=classes) for ids in each])
+            groups = (truth[predicted == truth], predicted, truth)
+            counts = np.stack([np.bincount(ids, minlength=classes) for ids in groups])
         if not self.totals.size:
             self.totals = np.zeros(counts.size)
         self.totals += counts.reshape(-1)

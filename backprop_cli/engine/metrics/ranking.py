@@ -48,7 +48,7 @@ class Ranking(Kept):
         if questions > 1 and truth.shape[1] == 1:
             truth = truth == np.arange(questions)
         areas = [self.question(scores[:, k], truth[:, k] > 0) for k in range(questions)]
-        known = [each for each in areas if each is not None]
+        known = [area for area in areas if area is not None]
         return float(np.mean(known)) if known else float("nan")
 
 

@@ -42,7 +42,7 @@ def find(ufunc: np.ufunc, dtypes: Sequence[np.dtype[Any]]) -> tuple[int, int | N
     """(address of the loop, its data) for operands of these types."""
     fields = _Fields.from_address(id(ufunc) + object.__basicsize__)
     wanted = "".join(dtype.char for dtype in dtypes)
-    types = [each.replace("->", "") for each in ufunc.types]
+    types = [signature.replace("->", "") for signature in ufunc.types]
     if (fields.nin, fields.nout, fields.ntypes) != (ufunc.nin, ufunc.nout, len(types)) or wanted not in types:
         raise UnknownError(f"np.{ufunc.__name__} has no loop for {wanted}")
     index = types.index(wanted)
@@ -62,32 +62,32 @@ def merged(shape: Sequence[int], strides: Sequence[Sequence[int]], lead: int = -
     steps: list[list[int]] = [[] for _ in strides]
     for axis in order:
         size = shape[axis]
-        if sizes and all(mine[-1] == each[axis] * size for mine, each in zip(steps, strides, strict=True)):
+        if sizes and all(mine[-1] == theirs[axis] * size for mine, theirs in zip(steps, strides, strict=True)):
             sizes[-1] *= size
-            for mine, each in zip(steps, strides, strict=True):
-                mine[-1] = each[axis]
+            for mine, theirs in zip(steps, strides, strict=True):
+                mine[-1] = theirs[axis]
             continue
         sizes.append(size)
-        for mine, each in zip(steps, strides, strict=True):
-            mine.append(each[axis])
+        for mine, theirs in zip(steps, strides, strict=True):
+            mine.append(theirs[axis])
     return (sizes, steps) if sizes else ([1], [[0] for _ in strides])
 
 
 def elementwise(ufunc: np.ufunc, operands: Sequence[Array], shape: Sequence[int], lead: int = -1) -> NumpyLoop:
     """The loop of a ufunc over operands of its types, which broadcast to this shape."""
-    function, data = find(ufunc, [each.dtype for each in operands])
-    strides = [np.broadcast_to(each, shape).strides for each in operands]
+    function, data = find(ufunc, [operand.dtype for operand in operands])
+    strides = [np.broadcast_to(operand, shape).strides for operand in operands]
     sizes, steps = merged(shape, strides, lead)
     return _loop(function, data, operands, sizes, steps)
 
 
 def product(operands: Sequence[Array]) -> NumpyLoop:
     """np.matmul of stacks of matrices: a, b, out."""
-    function, data = find(np.matmul, [each.dtype for each in operands])
+    function, data = find(np.matmul, [operand.dtype for operand in operands])
     stack = operands[-1].shape[:-2]
-    strides = [np.broadcast_to(each, (*stack, *each.shape[-2:])).strides for each in operands]
-    sizes, steps = merged(stack, [each[:-2] for each in strides])
-    core = [stride for each in strides for stride in each[-2:]]
+    strides = [np.broadcast_to(operand, (*stack, *operand.shape[-2:])).strides for operand in operands]
+    sizes, steps = merged(stack, [stride[:-2] for stride in strides])
+    core = [stride for strides_of_one in strides for stride in strides_of_one[-2:]]
     dims = [operands[0].shape[-2], operands[0].shape[-1], operands[1].shape[-1]]
     return _loop(function, data, operands, sizes, steps, dims, core)
 
@@ -106,11 +106,11 @@ def _loop(
     loop = NumpyLoop(function=function, data=data, operands=len(operands), axes=len(sizes) - 1)
     loop.shape[: len(sizes) - 1] = sizes[:-1]
     loop.dims[: 1 + len(core_dims)] = [sizes[-1], *core_dims]
-    inner = [*(each[-1] for each in steps), *core_steps]
+    inner = [*(step[-1] for step in steps), *core_steps]
     loop.steps[: len(inner)] = inner
-    for i, (array, each) in enumerate(zip(operands, steps, strict=True)):
+    for i, (array, jumps) in enumerate(zip(operands, steps, strict=True)):
         loop.at[i] = address(array)
-        loop.jump[i][: len(each) - 1] = each[:-1]
+        loop.jump[i][: len(jumps) - 1] = jumps[:-1]
     return loop
 
 
@@ -125,10 +125,10 @@ def copy(to: Array, source: Array) -> Copy:
     sizes, steps = merged(to.shape, [to.strides, np.broadcast_to(source, to.shape).strides], 0)
     if len(sizes) > AXES:
         raise UnknownError("more axes than a list of calls has room for")
-    made = Copy(to=address(to), source=address(source), kind=kind, axes=len(sizes))
-    made.shape[: len(sizes)] = sizes
-    made.to_step[: len(sizes)], made.from_step[: len(sizes)] = steps
-    return made
+    operation = Copy(to=address(to), source=address(source), kind=kind, axes=len(sizes))
+    operation.shape[: len(sizes)] = sizes
+    operation.to_step[: len(sizes)], operation.from_step[: len(sizes)] = steps
+    return operation
 
 
 def tangled(a: Array, b: Array) -> bool:

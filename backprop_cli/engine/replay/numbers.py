@@ -36,15 +36,15 @@ class Number:
         self.place = cell() if place is None else place  # where it will be in later steps
 
     def _made(self, kind: Kind, function: Callable[..., Any], *operands: Any) -> Any:
-        values = [each.value if isinstance(each, Number) else each for each in operands]
+        values = [operand.value if isinstance(operand, Number) else operand for operand in operands]
         result = function(*values)
         if not all(isinstance(value, float | int | np.float64 | np.bool_) for value in values):
             self.tape.fail(f"arithmetic with a {type(values[0]).__name__} and a {type(values[-1]).__name__}")
             return result
-        places = [each.place if isinstance(each, Number) else cell(each) for each in operands]
-        made = Number(self.tape, result)
-        self.tape.add(kind, made.place, *places)
-        return made
+        places = [operand.place if isinstance(operand, Number) else cell(operand) for operand in operands]
+        number = Number(self.tape, result)
+        self.tape.add(kind, number.place, *places)
+        return number
 
     def __add__(self, other: Any) -> Any:
         return self._made(Kind.ADD, operator.add, self, other)
@@ -130,9 +130,9 @@ def read(tape: Tape, memory: Array) -> Any:
     if kind is None:
         tape.fail(f"a number of type {memory.dtype}")
         return value
-    found = Number(tape, value)
-    tape.add(kind, found.place, memory)
-    return found if memory.dtype.kind == "f" else found.item()
+    number = Number(tape, value)
+    tape.add(kind, number.place, memory)
+    return number if memory.dtype.kind == "f" else number.item()
 
 
 def write(tape: Tape, number: Number, memory: Array) -> None:

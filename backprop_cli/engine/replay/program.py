@@ -142,8 +142,8 @@ class Program:
         """Make the operations first … last − 1, and where there are several steps 0 … last − 1 again, until `patience`
         seconds have passed. Returns the number of whole steps, and of the operation that did not let the next one
         go on, or `last`."""
-        array, made = self._where
-        stopped = self._run(array, last, first, steps, int(1e6 * patience), made)
+        array, done = self._where
+        stopped = self._run(array, last, first, steps, int(1e6 * patience), done)
         return self._made.value, int(stopped)
 
 

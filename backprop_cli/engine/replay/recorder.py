@@ -40,7 +40,7 @@ class Recorder(Tape):
             return
         bits: Any = rng.bit_generator.ctypes
         next_32, next_double = (
-            ctypes.cast(each, ctypes.c_void_p).value for each in (bits.next_uint32, bits.next_double)
+            ctypes.cast(function, ctypes.c_void_p).value for function in (bits.next_uint32, bits.next_double)
         )
         self.keep += [rng, bits, target]
         self.add(
@@ -51,11 +51,11 @@ class Recorder(Tape):
 
     def kernels(self, used: SimpleNamespace) -> SimpleNamespace:
         """These kernels, written down when called."""
-        found: dict[str, Any] = {}
+        recorded: dict[str, Any] = {}
         references = vars(kernels.load("numpy"))
         for name, kernel in vars(used).items():
-            found[name] = self._kernel(name, references[name]) if callable(kernel) else kernel
-        return SimpleNamespace(**(found | {"inner": self._inner}))
+            recorded[name] = self._kernel(name, references[name]) if callable(kernel) else kernel
+        return SimpleNamespace(**(recorded | {"inner": self._inner}))
 
     def _kernel(self, name: str, reference: Callable[..., Any]) -> Callable[..., Any]:
         lib = library()
@@ -68,7 +68,7 @@ class Recorder(Tape):
         def kernel(*arguments: Any) -> None:
             call = ctypes.create_string_buffer(size)
             marks: list[tuple[int, Number]] = []
-            given = [self._mark(each, marks) for each in arguments]
+            given = [self._mark(argument, marks) for argument in arguments]
             lib.bp_record(call)
             refused = function(*given)
             lib.bp_record(None)
@@ -94,12 +94,12 @@ class Recorder(Tape):
     def _place(self, call: Any, mark: int, number: Number) -> None:
         """Have the number written where the call has its mark."""
         first = library().bp_call_numbers()
-        found = np.frombuffer(call, np.uint64, 4, first)
-        places = np.flatnonzero(found == mark)
+        words = np.frombuffer(call, np.uint64, 4, first)
+        places = np.flatnonzero(words == mark)
         if len(places) != 1:
             self.fail("a kernel that takes a number in its own way")
             return
-        memory = found.view(np.float64)[places[0] : places[0] + 1]
+        memory = words.view(np.float64)[places[0] : places[0] + 1]
         memory[0] = number.value
         self.add(Kind.WRITE_F64, memory, number.place)
 

@@ -101,13 +101,13 @@ class Replay(Running):
         if network.head is not None:
             owners += [part for _, part in network.head.walk()]
         owners += [network.loss_function, *training.metrics, training.optimizer]
-        for owner in [*(each for each in owners if not foreign(each)), network.store, network.wiring]:
+        for owner in [*(owner for owner in owners if not foreign(owner)), network.store, network.wiring]:
             standins.put(owner)
         y, bound = standins.of(self._y), standins.of(self._bound)
         standins.put(network, _bound=bound, kernels=recorder.kernels(network.kernels))
         standins.put(training.sums)
         standins.put(training, update=partial(self._recorded_update, recorder))
-        rows, coming, raw = (standins.of(each) for each in (self._rows, self._coming, self._raw))
+        rows, coming, raw = (standins.of(part) for part in (self._rows, self._coming, self._raw))
         fill = partial(self._feed.fill, network.kernels, rows, coming, raw, bound.input, y)
         for stage, other in zip(self.stages, self._listed(bound, y, fill), strict=True):
             self._record_stage(recorder, stage, other)
@@ -125,7 +125,7 @@ class Replay(Running):
                 other.call()
             return
         other.call()
-        late = recorder.decides_late and not any(stage.owner is each for each in (network.loss_function, network))
+        late = recorder.decides_late and not any(stage.owner is part for part in (network.loss_function, network))
         stage.why = recorder.why or ("it decides on a number in the middle" if late else "")
         if stage.why:
             del recorder.operations[stage.first :]
@@ -175,11 +175,11 @@ class Replay(Running):
         training, optimizer, random = self.training, self.training.optimizer, self.training.network.rng.bit_generator
         store, totals = training.network.store, [metric.totals for metric in training.metrics]
         kept = [store.values, store.state, *optimizer.memory.values(), *training.sums.arrays().values()]
-        before, counters, drawn = [each.copy() for each in kept], dict(vars(optimizer)), random.state
+        before, counters, drawn = [array.copy() for array in kept], dict(vars(optimizer)), random.state
 
         def restore() -> None:
-            for each, copy in zip(kept, before, strict=True):
-                each[...] = copy
+            for array, copy in zip(kept, before, strict=True):
+                array[...] = copy
             for metric, own in zip(training.metrics, totals, strict=True):
                 metric.totals = own
             vars(optimizer).update(counters)
@@ -191,11 +191,11 @@ class Replay(Running):
         """Make the step in both ways from the same state, and compare all that they leave."""
         restore = self._snapshot()
         self._single(hand=None)
-        replayed = {name: each.copy() for name, each in self._results()}
+        replayed = {name: array.copy() for name, array in self._results()}
         restore()
         for stage in self.stages:
             stage.call()
-        wrong = [name for name, each in self._results() if each.tobytes() != replayed[name].tobytes()]
+        wrong = [name for name, array in self._results() if array.tobytes() != replayed[name].tobytes()]
         for index, metric in enumerate(self.training.metrics):
             if f"metric/{index}" in wrong:  # nothing depends on it
                 wrong.remove(f"metric/{index}")
@@ -208,12 +208,12 @@ class Replay(Running):
     def _results(self) -> Iterator[tuple[str, Array]]:
         network, bound = self.training.network, self._bound
         assert bound is not None, "asked after a step"
-        yield from ((f"the output of {name}", each) for name, each in bound.values.items())
+        yield from ((f"the output of {name}", array) for name, array in bound.values.items())
         yield "the output", bound.output
         yield "the targets", self._y
         yield "the loss", np.array(self._loss)
-        yield from ((f"the gradient of {name}'s output", each) for name, each in bound.deltas.items())
-        yield from ((f"the gradient of {name}", each) for name, each in network.gradients.items())
+        yield from ((f"the gradient of {name}'s output", array) for name, array in bound.deltas.items())
+        yield from ((f"the gradient of {name}", array) for name, array in network.gradients.items())
         yield from network.parameters.items()
         yield from network.states.items()
         yield from self.training.optimizer.memory.items()

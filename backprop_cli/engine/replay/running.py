@@ -24,9 +24,9 @@ class Running(Steps):
             training.count(1)
             return
         self._supply(plain)
-        made, stopped = program.run(0, len(program), plain, SECONDS)
-        self._passed(made)
-        training.count(made)
+        steps, stopped = program.run(0, len(program), plain, SECONDS)
+        self._passed(steps)
+        training.count(steps)
         if self._loss_place is not None:
             self._loss = self._loss_place[0]
         if stopped < len(program):

@@ -117,7 +117,7 @@ class Steps:
         self._given = Feed(batch=n, rows=address(self._rows), coming=address(self._coming))
         self._scales, self._counts = Stream(), Stream()
         self._numbers = (ctypes.c_double * MOST)(), (ctypes.c_double * MOST)()
-        self._places = tuple(ctypes.addressof(each) for each in self._numbers)
+        self._places = tuple(ctypes.addressof(number) for number in self._numbers)
         return ""
 
     def _settle(self) -> None:

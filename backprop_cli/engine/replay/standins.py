@@ -50,22 +50,22 @@ class Standins:
         if isinstance(value, np.random.Generator):
             return self._once(value, lambda: Random(self._recorder, value))
         if type(value) in (list, tuple):
-            made = [self.of(each) for each in value]
-            return value if all(a is b for a, b in zip(made, value, strict=True)) else type(value)(made)
+            items = [self.of(item) for item in value]
+            return value if all(a is b for a, b in zip(items, value, strict=True)) else type(value)(items)
         if type(value) is dict:
-            return {key: self.of(each) for key, each in value.items()}
+            return {key: self.of(item) for key, item in value.items()}
         if is_dataclass(value) and not isinstance(value, type | Component):
             return self._record(value)
         return value
 
     def _record(self, value: Any) -> Any:
         """A copy with other fields, where there are any."""
-        given = {each.name: getattr(value, each.name) for each in fields(value)}
+        given = {field.name: getattr(value, field.name) for field in fields(value)}
         changed = {name: new for name, old in given.items() if (new := self.of(old)) is not old}
-        made = copy.copy(value) if changed else value
+        record = copy.copy(value) if changed else value
         for name, new in changed.items():
-            object.__setattr__(made, name, new)  # some are frozen
-        return made
+            object.__setattr__(record, name, new)  # some are frozen
+        return record
 
     def put(self, owner: Any, **attributes: Any) -> None:
         """Into an object's attributes, all of them that hold arrays, or these."""

@@ -56,7 +56,7 @@ class Tape:
         self.why = self.why or why
 
     def add(self, kind: Kind, out: Any = None, a: Any = None, b: Any = None) -> None:
-        operands = [self._address(each) for each in (out, a, b)]
+        operands = [self._address(array) for array in (out, a, b)]
         self.operations.append(Operation(kind, *operands))
         self.wrote = self.wrote or kind in WRITING
         self.decides_late = self.decides_late or (self.wrote and kind in DECIDING)
@@ -83,9 +83,9 @@ class Tape:
             if to.size == 1:
                 numbers.write(self, source, to)
                 return
-            place = cell(0, to.dtype)
-            numbers.write(self, source, place)
-            source = place
+            number = cell(0, to.dtype)
+            numbers.write(self, source, number)
+            source = number
         if not isinstance(source, np.ndarray):
             source = np.array(plain(source), to.dtype)
         source = plain(source)
@@ -103,7 +103,7 @@ class Tape:
         outs = outs if isinstance(outs, tuple) else (outs,)
         given = {name: value for name, value in options.items() if value is not np._NoValue}
         plain_out = {"out": plain(outs)} if outs[0] is not None else {}
-        if outs[0] is None and not any(isinstance(each, np.ndarray) for each in inputs):
+        if outs[0] is None and not any(isinstance(operand, np.ndarray) for operand in inputs):
             self.fail(f"np.{ufunc.__name__} of single numbers")
             return getattr(ufunc, method)(*plain(inputs), **plain(given))
         tangled, wrote = self._tangled(inputs, outs[0]), self.wrote
@@ -131,19 +131,19 @@ class Tape:
     @staticmethod
     def _tangled(inputs: Sequence[Any], out: Any) -> bool:
         """Whether NumPy works on a copy because operands overlap."""
-        arrays = [plain(each) for each in inputs if isinstance(each, np.ndarray)]
-        return out is not None and any(loops.tangled(each, plain(out)) for each in arrays)
+        arrays = [plain(operand) for operand in inputs if isinstance(operand, np.ndarray)]
+        return out is not None and any(loops.tangled(array, plain(out)) for array in arrays)
 
     def _call(self, ufunc: np.ufunc, inputs: tuple[Any, ...], out: Array, options: dict[str, Any]) -> None:
         if options.pop("where", True) is not True or set(options) - {"casting", "subok", "order", "dtype"}:
             raise UnknownError(f"np.{ufunc.__name__} with where")
-        asked: list[Any] = [_type_of(each) for each in inputs]
+        asked: list[Any] = [_type_of(operand) for operand in inputs]
         dtypes = ufunc.resolve_dtypes((*asked, out.dtype if out.ndim or ufunc.signature else None), casting="unsafe")
-        operands = [self._operand(each, dtype) for each, dtype in zip(inputs, dtypes, strict=False)]
+        operands = [self._operand(operand, dtype) for operand, dtype in zip(inputs, dtypes, strict=False)]
         result = out if out.dtype == dtypes[-1] else np.empty(out.shape, dtypes[-1])
         if out.size:
             if ufunc is np.matmul:
-                if min(each.ndim for each in (*operands, result)) < 2:
+                if min(operand.ndim for operand in (*operands, result)) < 2:
                     raise UnknownError("np.matmul with a vector")
                 self._loop(loops.product([*operands, result]), operands, result)
             elif ufunc.signature:
@@ -159,7 +159,7 @@ class Tape:
         if options.pop("where", True) is not True or options.pop("initial", None) is not None or not x.size:
             raise UnknownError(f"np.{ufunc.__name__}.reduce with where or initial, or of nothing")
         axes = range(x.ndim) if axis is None else [axis] if isinstance(axis, int) else list(axis)
-        axes = sorted(each % x.ndim for each in axes)
+        axes = sorted(axis % x.ndim for axis in axes)
         dtypes = ufunc.resolve_dtypes((options.pop("dtype", None) or out.dtype, x.dtype, None), reduction=True)
         if ufunc.__name__ not in REDUCED or set(dtypes) != {out.dtype}:
             raise UnknownError(f"np.{ufunc.__name__}.reduce of {x.dtype} to {out.dtype}")
@@ -182,18 +182,18 @@ class Tape:
     def _operand(self, value: Any, dtype: np.dtype[Any]) -> Array:
         """The operand in the type of the loop."""
         if isinstance(value, Number):
-            place = cell(0, dtype)
-            numbers.write(self, value, place)
-            return place.reshape(())
+            number = cell(0, dtype)
+            numbers.write(self, value, number)
+            return number.reshape(())
         if not isinstance(value, np.ndarray):
             return np.array(value, dtype)
         array: Array = plain(value)
         if array.dtype == dtype:
             return array
-        made = np.empty(array.shape, dtype)
-        if made.size:
-            self.copy_in(made, array)
-        return made
+        converted = np.empty(array.shape, dtype)
+        if converted.size:
+            self.copy_in(converted, array)
+        return converted
 
     def _loop(self, loop: Any, operands: list[Array], out: Array) -> None:
         self.keep += [*operands, out]

@@ -66,15 +66,15 @@ class Traced(np.ndarray):
         return function(*plain(arguments), **plain(options))
 
     def __getitem__(self, key: Any) -> Any:
-        found = plain(self)[key]
+        chosen = plain(self)[key]
         if self.tape is None:
-            return found
-        if not isinstance(found, np.ndarray):  # one number
+            return chosen
+        if not isinstance(chosen, np.ndarray):  # one number
             return self.tape.read(plain(self)[_within(key)])
-        if found.base is None:
+        if chosen.base is None:
             self.tape.fail("numbers picked by an array")
-            return found
-        return found.view(Traced)
+            return chosen
+        return chosen.view(Traced)
 
     def __setitem__(self, key: Any, value: Any) -> None:
         if self.tape is None:
@@ -96,29 +96,29 @@ class Traced(np.ndarray):
         self[...] = value
 
     def copy(self, order: Any = "C") -> Any:
-        made = np.empty(self.shape, self.dtype)
+        duplicate = np.empty(self.shape, self.dtype)
         if self.tape is not None:
-            self.tape.copy(made, self)
-            return self.tape.fresh(made)
-        np.copyto(made, plain(self))
-        return made
+            self.tape.copy(duplicate, self)
+            return self.tape.fresh(duplicate)
+        np.copyto(duplicate, plain(self))
+        return duplicate
 
     def astype(  # type: ignore[override]  # for every type in one
         self, dtype: Any, order: Any = "K", casting: Any = "unsafe", subok: bool = True, copy: bool = True
     ) -> Any:
         if not copy and np.dtype(dtype) == self.dtype:
             return self
-        made = np.empty(self.shape, dtype)
+        cast = np.empty(self.shape, dtype)
         if self.tape is None:
-            np.copyto(made, plain(self), casting=casting)
-            return made
-        self.tape.copy(made, self)
-        return self.tape.fresh(made)
+            np.copyto(cast, plain(self), casting=casting)
+            return cast
+        self.tape.copy(cast, self)
+        return self.tape.fresh(cast)
 
-    def item(self, *place: Any) -> Any:
-        if self.tape is None or place or self.size != 1:
+    def item(self, *index: Any) -> Any:
+        if self.tape is None or index or self.size != 1:
             self._lost("item")
-            return plain(self).item(*place)
+            return plain(self).item(*index)
         return self.tape.read(plain(self)).item()
 
     def __float__(self) -> float:
@@ -157,9 +157,9 @@ def plain(value: Any) -> Any:
     if isinstance(value, Number):
         return value.value
     if type(value) in (tuple, list):
-        return type(value)(plain(each) for each in value)
+        return type(value)(plain(item) for item in value)
     if isinstance(value, dict):
-        return {name: plain(each) for name, each in value.items()}
+        return {name: plain(item) for name, item in value.items()}
     return value
 
 

@@ -110,11 +110,11 @@ class CheckpointFile:
     def _read(self, name: str, entry: TensorInfo) -> Array:
         array = np.empty(entry.shape, entry.dtype)
         view = array.reshape(-1).view(np.uint8).data
-        place = self._start + entry.begin
+        begin = self._start + entry.begin
         checksum = 0
         for first in range(0, len(view), PIECE):
             piece = view[first : first + PIECE]
-            if os.preadv(self._handle, [piece], place + first) != len(piece):
+            if os.preadv(self._handle, [piece], begin + first) != len(piece):
                 raise self.damaged(f"array {name!r} is cut off")
             checksum = crc32(piece, checksum)
         if checksum != self._sums.get(name):

@@ -22,7 +22,7 @@ def older(number: int) -> str:
 
 def newest_first(folder: Path) -> list[Path]:
     """The checkpoints to resume from, best candidate first."""
-    numbers = {0} | {int(found[1]) for path in folder.iterdir() if (found := _OLDER.fullmatch(path.name))}
+    numbers = {0} | {int(matched[1]) for path in folder.iterdir() if (matched := _OLDER.fullmatch(path.name))}
     return [folder / older(number) for number in sorted(numbers) if os.path.lexists(folder / older(number))]
 
 

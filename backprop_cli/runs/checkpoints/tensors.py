@@ -88,22 +88,22 @@ def _entry(name: str, field: Any) -> TensorInfo:
     """One array's line of the header. Raises ValueError."""
     if not isinstance(field, dict) or set(field) != {"dtype", "shape", "data_offsets"}:
         raise ValueError(f"array {name!r:.80}: expected dtype, shape and data_offsets")
-    shape, place = field["shape"], field["data_offsets"]
-    if not _sizes(shape) or not _sizes(place) or len(place) != 2 or len(shape) > MAX_RANK:
+    shape, offsets = field["shape"], field["data_offsets"]
+    if not _sizes(shape) or not _sizes(offsets) or len(offsets) != 2 or len(shape) > MAX_RANK:
         raise ValueError(f"array {name!r:.80}: shape and data_offsets must be lists of whole numbers from 0")
     dtype = DTYPES.get(field["dtype"]) if isinstance(field["dtype"], str) else None
     if dtype is None:
         raise ValueError(f"array {name!r:.80}: dtype {field['dtype']!r:.80}; expected one of {', '.join(DTYPES)}")
     size = dtype.itemsize
-    for each in shape:
-        size *= each
-    if place[1] - place[0] != size:
+    for length in shape:
+        size *= length
+    if offsets[1] - offsets[0] != size:
         raise ValueError(
-            f"array {name!r:.80}: its shape needs {size:.6g} bytes, its offsets give {place[1] - place[0]}"
+            f"array {name!r:.80}: its shape needs {size:.6g} bytes, its offsets give {offsets[1] - offsets[0]}"
         )
-    return TensorInfo(dtype, tuple(shape), *place)
+    return TensorInfo(dtype, tuple(shape), *offsets)
 
 
 def _sizes(value: Any) -> bool:
     """Whether it is a list of whole numbers that a file could hold."""
-    return isinstance(value, list) and all(type(each) is int and 0 <= each < 1 << 63 for each in value)
+    return isinstance(value, list) and all(type(number) is int and 0 <= number < 1 << 63 for number in value)

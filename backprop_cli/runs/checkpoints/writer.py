@@ -28,9 +28,9 @@ def write(
     Raises RunError; CheckpointError where there are too many arrays; KeyError for a type that no checkpoint has.
     """
     entries = tensors.layout(arrays)
-    pieces = {each: np.ascontiguousarray(arrays[each]).reshape(-1).view(np.uint8).data for each in entries}
+    pieces = {entry: np.ascontiguousarray(arrays[entry]).reshape(-1).view(np.uint8).data for entry in entries}
     try:
-        sums = {each: crc32(piece) for each, piece in pieces.items()}
+        sums = {entry: crc32(piece) for entry, piece in pieces.items()}
         head = header(tensors.described(entries), sums, dumps(values))
     except ValueError as error:
         raise CheckpointError(f"cannot write {folder.path / name}: {error}") from None

@@ -155,9 +155,9 @@ class Recorder(Callback):
         elif isinstance(error, InterruptedRunError | KeyboardInterrupt):
             status = "interrupted"
         reason = loop.stop_reason or (str(error) if error else None)
-        for each in (self.log, self._folder):
-            if each is not None:
-                each.close()
+        for file in (self.log, self._folder):
+            if file is not None:
+                file.close()
         try:
             self.run.finish(status, loop.row, self.best.summary, reason)
         except RunError:

@@ -48,8 +48,8 @@ class Threads(Callback):
             steps, seconds = step - self._first, time.perf_counter() - self._began
             if steps < ROUND_STEPS or seconds < ROUND_SECONDS:
                 return
-            threads, each = candidates[self._round % 2], seconds / steps
-            self._least[threads] = min(each, self._least.get(threads, each))
+            threads, per_step = candidates[self._round % 2], seconds / steps
+            self._least[threads] = min(per_step, self._least.get(threads, per_step))
         self._round += 1
         if self._round < 2 * ROUNDS:
             set_threads(candidates[self._round % 2])

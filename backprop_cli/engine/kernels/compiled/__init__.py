@@ -83,12 +83,12 @@ def _loaded() -> tuple[ctypes.CDLL | None, str]:
 
 def _reads_arrays(lib: ctypes.CDLL) -> bool:
     """Whether C reads of an array what NumPy says of it."""
-    found = np.zeros(7, np.int64)
+    facts = np.zeros(7, np.int64)
     for dtype in (np.float32, np.float64):
         array = np.zeros((5, 7), dtype)[1::2, 2:5]
-        lib.bp_read(array, found.ctypes.data)
+        lib.bp_read(array, facts.ctypes.data)
         (rows, columns), (down, right) = array.shape, array.strides
-        if found.tolist() != [array.ctypes.data, 2, rows, down, columns, right, ord(array.dtype.char)]:
+        if facts.tolist() != [array.ctypes.data, 2, rows, down, columns, right, ord(array.dtype.char)]:
             return False
     return True
 
@@ -132,13 +132,13 @@ def set_threads(threads: int) -> int:
 def replacements(reference: dict[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
     """Of these kernels, those that C has. Raises OSError where there is no library."""
     lib = library()
-    found = {name: _bound(lib, name, kernel) for name, kernel in reference.items() if hasattr(lib, f"bp_{name}")}
-    return found | {"inner": _inner(lib, reference["inner"])}
+    bound = {name: _bound(lib, name, kernel) for name, kernel in reference.items() if hasattr(lib, f"bp_{name}")}
+    return bound | {"inner": _inner(lib, reference["inner"])}
 
 
 def argument_types(reference: Callable[..., Any]) -> list[Any]:
     """Those of the function in C: as the reference's are annotated."""
-    return [TYPES[each.annotation] for each in inspect.signature(reference).parameters.values()]
+    return [TYPES[parameter.annotation] for parameter in inspect.signature(reference).parameters.values()]
 
 
 def _bound(lib: ctypes.CDLL, name: str, reference: Callable[..., Any]) -> Callable[..., Any]:

@@ -54,8 +54,8 @@ def fingerprint(flags: Sequence[str] = ()) -> str:
 
 def build(library: Path = LIBRARY, flags: Sequence[str] = ()) -> str | None:
     """Write the library, unless it is there and made from these very sources. Returns why that failed, or None."""
-    made, wanted = library.with_suffix(".made"), fingerprint(flags)
-    if library.exists() and made.exists() and made.read_text() == wanted:
+    stamp, wanted = library.with_suffix(".made"), fingerprint(flags)
+    if library.exists() and stamp.exists() and stamp.read_text() == wanted:
         return None
     command = compiler()
     if command is None:
@@ -69,7 +69,7 @@ def build(library: Path = LIBRARY, flags: Sequence[str] = ()) -> str | None:
         if done.returncode:
             return f"{command[0]} failed:\n{done.stderr.strip()}"
         unfinished.replace(library)  # whoever has loaded the old one keeps it
-        made.write_text(wanted)
+        stamp.write_text(wanted)
     except OSError as error:
         return str(error)
     finally:
