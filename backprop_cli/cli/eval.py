@@ -119,7 +119,10 @@ def evaluate(
     if result["worst"] and result["metrics"].get("accuracy") != 1:
         print("worst rows")
         keys = list(result["worst"][0])
-        shown = [[str(v) if isinstance(v, list) else v for v in each.values()] for each in result["worst"][:SHOWN]]
+        shown = [
+            [", ".join(map(ui.number, v)) if isinstance(v, list) else v for v in each.values()]
+            for each in result["worst"][:SHOWN]
+        ]
         ui.table(keys, shown, right=[keys[0], keys[-1]])
 
 

@@ -34,7 +34,8 @@ def command(
     \b
     columns  how much worse the first metric gets when a column is shuffled, and
              the mean answer when all rows have the same value in it (of the
-             five most important columns, or of --column)
+             five most important columns, or of --column; of a series in every row
+             of its windows)
     images   a picture of the pixels that the loss hangs on most
     texts    what the answer's probability loses without each token of --sample
 
@@ -46,7 +47,7 @@ def command(
     """
     from backprop_cli.cli import ui
     from backprop_cli.cli.plot import picture
-    from backprop_cli.commands.explain import attributions, explain, is_text
+    from backprop_cli.commands.explain import attributions, explain, has_columns, is_text
     from backprop_cli.commands.trained import load_run
     from backprop_cli.errors import UsageError
     from backprop_cli.insight.plots import Options
@@ -65,7 +66,7 @@ def command(
         print(f"{split}, sample {told['sample']}: {told['prediction']}, p = {ui.number(told['p'])}")
         ui.table(["token", "weight"], [list(each.values()) for each in told["tokens"]], right=["weight"])
         return
-    if len(made.dataset.input_shape) > 1:
+    if len(made.dataset.input_shape) > 1 and not has_columns(made):
         options = Options(split=split, sample=sample, note=ui.note)
         path = picture([run], "saliency", output or Path(f"saliency-{found.id}.png"), runs, checkpoint, options)
         print_json({"run_id": found.id, "split": split, "path": str(path)}) if json else print(path)

@@ -1,4 +1,5 @@
-"""Models that a network has to beat: what is true most often or on average, and a linear model of the same inputs."""
+"""Models that a network has to beat: what is true most often or on average, of a series what was last, and a linear
+model of the same inputs."""
 
 from __future__ import annotations
 
@@ -29,10 +30,23 @@ def baselines(prepared: Prepared, split: str, found: Evidence) -> dict[str, dict
     n = len(found)
     simple = np.broadcast_to(wanted.mean(axis=0), (n, wanted.shape[1]))
     made = {"mean" if reading.kind == "values" else "majority": _measured(found, simple, shape)}
+    last = _last(prepared, split)
+    if last is not None and reading.kind == "values":
+        made["last"] = _measured(found, last, shape)
     if x.dtype.kind == "f" and x[0].size <= COLUMNS:
         there, _ = _rows(prepared, split, None)
         made["linear"] = _measured(found, _linear(reading.kind)(x.reshape(len(x), -1), wanted)(there), shape)
     return made
+
+
+def _last(prepared: Prepared, split: str) -> Array | None:
+    """Of windows: that every step will be as the last known one; None where the targets are no inputs as they are."""
+    series, features = prepared.dataset.series, prepared.dataset.features or []
+    table = prepared.dataset.table
+    if series is None or table is None or any(each not in features or each in table.plans for each in series.targets):
+        return None
+    known = prepared.dataset.splits[split].x[:, -1, [features.index(each) for each in series.targets]]
+    return np.tile(np.asarray(known, np.float64), series.horizon)
 
 
 def _rows(prepared: Prepared, split: str, most: int | None) -> tuple[Array, Array]:

@@ -115,6 +115,8 @@ def _source(path: Path, schema: Schema) -> Files:
         options |= {"level": schema.text.level, "length": schema.text.length}
     elif schema.table is not None:
         options |= {"missing": schema.table.missing, "sample_weight": schema.weight}
+        if schema.series is not None:
+            options |= schema.series.model_dump(exclude={"targets"})
     elif schema.features and path.is_file() and (form := format_of(path)) in TABLES:
         options |= {"features": list(schema.features), "target": _target(path, form, schema.features)}
     return Files(**options)
@@ -192,5 +194,5 @@ def trusted(
         "calibration": calibration(evidence),
         "thresholds": thresholds(evidence),
         "worst": worst(evidence, split.rows),
-        "by": {column: groups(evidence, values_of(split.x, schema, column)) for column in by},
+        "by": {column: groups(evidence, values_of(split, schema, column)) for column in by},
     }

@@ -51,13 +51,14 @@ def explain(
         drops = []
         for _ in range(repeats):
             x = np.array(data.x)
-            x[:, places] = x[rng.permutation(len(x))][:, places]
+            x[..., places] = x[rng.permutation(len(x))][..., places]
             drops.append(sign * (base - score(x)))
         rows.append({"column": column, "importance": float(np.mean(drops)), "std": float(np.std(drops))})
         if progress is not None:
             progress("shuffling columns", i, len(groups))
     rows.sort(key=lambda row: -row["importance"])
-    shown = list(columns) or [row["column"] for row in rows[:PROFILED]]
+    most = 0 if made.schema.series is not None else PROFILED  # of windows only where it is asked for: in every step
+    shown = list(columns) or [row["column"] for row in rows[:most]]
     return {
         "split": split,
         "samples": len(data),
@@ -72,21 +73,27 @@ def dependence(made: Prepared, data: Split, column: str, places: Sequence[int]) 
     """The mean outputs (probabilities where outputs tell some) at values of a column: its categories, or numbers from
     its least to its greatest as often as they are common."""
     reading, table = made.reading, made.schema.table
-    known = table.categories.get(column) if table is not None else None
-    if known is not None and len(places) > 1:
-        values: list[tuple[Any, Array]] = list(zip(known, np.eye(len(known)), strict=True))
-    elif known is not None:
-        values = [(each, np.array([code])) for code, each in enumerate(known)]
+    plan = table.plans.get(column) if table is not None else None
+    known = (table.categories.get(column) if plan is None else plan.categories) if table is not None else None
+    if plan is not None and (plan.type == "text" or (plan.type == "category" and plan.encoding == "target")):
+        return []  # words, and means of the target, are no values of the column
+    flag = [0.0] if plan is not None and plan.flag else []  # as if it were not missing
+    wide = len(places) - len(flag) > 1
+    if known and wide:
+        values: list[tuple[Any, Array]] = list(zip(known, np.eye(len(known), len(places)), strict=True))
+    elif known:
+        values = [(each, np.array([code, *flag])) for code, each in enumerate(known)]
     else:
-        found = np.unique(np.asarray(data.x[:, places[0]], np.float64))
+        seen = np.asarray(data.x[..., places[0]], np.float64).reshape(-1)
+        found = np.unique(seen)
         if len(found) > GRID:
-            found = np.unique(np.quantile(data.x[:, places[0]], np.linspace(0, 1, GRID)))
-        values = [(float(value), np.array([value])) for value in found]
+            found = np.unique(np.quantile(seen, np.linspace(0, 1, GRID)))
+        values = [(float(value), np.array([value, *flag])) for value in found]
     names = reading.output_names(int(np.prod(made.network.output_shape)))
     rows = []
     for value, written in values:
         x = np.array(data.x)
-        x[:, places] = written
+        x[..., places] = written
         y = outputs(made, x)
         p = None if reading.kind == "values" else reading.probabilities(y)
         mean = (y if p is None else p).reshape(len(y), -1).mean(axis=0)
@@ -166,15 +173,20 @@ def _score(made: Prepared, data: Split) -> tuple[str, Callable[[Array], float]]:
 def _groups(made: Prepared) -> dict[str, list[int]]:
     """The columns that inputs come from, with their places in x; a category has one for each of its values."""
     table, shape = made.schema.table, made.dataset.input_shape
-    if len(shape) != 1 or made.dataset.text is not None or (table is not None and table.text):
+    if not has_columns(made):
         raise UsageError("the inputs have no columns; for images there is a picture, for texts --sample N")
-    heads = table.names() if table is not None else list(made.schema.features or [])
+    if table is not None:
+        return table.groups()
+    heads = list(made.schema.features or [])
     heads = heads if len(heads) == shape[0] else [f"x{i + 1}" for i in range(shape[0])]
-    found: dict[str, list[int]] = {}
-    for i, head in enumerate(heads):
-        owner = next((c for c in (table.categories if table is not None else {}) if head.startswith(f"{c}=")), head)
-        found.setdefault(owner, []).append(i)
-    return found
+    return {head: [i] for i, head in enumerate(heads)}
+
+
+def has_columns(made: Prepared) -> bool:
+    """Whether inputs are rows of columns, or windows of such rows."""
+    table, shape = made.schema.table, made.dataset.input_shape
+    columns = len(shape) == 1 or made.schema.series is not None
+    return columns and made.dataset.text is None and not (table is not None and table.text)
 
 
 def _tokenizer(made: Prepared) -> Tokenize | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from backprop_cli.data.dataset import Split
 from backprop_cli.data.schema import Schema
 from backprop_cli.engine.arrays import Array
 from backprop_cli.errors import UsageError, did_you_mean, suggest
@@ -11,11 +12,15 @@ from backprop_cli.errors import UsageError, did_you_mean, suggest
 DISTINCT = 10  # numbers that are groups of their own; more are cut at their quartiles
 
 
-def values_of(x: Array, schema: Schema, column: str) -> list[str]:
-    """The group of each row of x (N, F): the category, the number, or the quarter in which a number lies.
+def values_of(split: Split, schema: Schema, column: str) -> list[str]:
+    """The group of each row: the category, the number, or the quarter in which a number lies; of a window what its
+    last row has.
 
     Raises UsageError for what is no column.
     """
+    if schema.series is not None and column == schema.series.by and split.series is not None:
+        return [str(name) for name in split.series]
+    x = split.x[:, -1] if schema.series is not None else split.x
     table = schema.table
     heads = table.names() if table is not None else list(schema.features or [])
     categories = table.categories if table is not None else {}

@@ -15,20 +15,22 @@ from backprop_cli.data.arrays import Array
 
 if TYPE_CHECKING:
     from backprop_cli.data.files.matrix import Columns
-    from backprop_cli.data.schema import Images, Text
+    from backprop_cli.data.schema import Images, Series, Text
 
 
 @dataclass(frozen=True)
 class Split:
     """One part of a dataset: x (N, …) and y (N,) class ids, (N, K) values, or (N, T) per-step targets.
 
-    `weight` (N,) is how much each row counts in the loss, with a mean of 1; `rows` (N,) its number in its file, from 0.
+    `weight` (N,) is how much each row counts in the loss, with a mean of 1; `rows` (N,) its number in its file, from 0,
+    of a window that of the first row it predicts; `series` (N,) what the series of a window is called.
     """
 
     x: Array
     y: Array
     weight: Array | None = None
     rows: Array | None = None
+    series: Array | None = None
 
     def __len__(self) -> int:
         return len(self.x)
@@ -48,6 +50,7 @@ class Dataset:
     targets: list[str] = field(default_factory=list)  # column names of y, where they have any
     table: Columns | None = None  # how the columns of a table became x
     weight: str | None = None  # the column that says how much each row counts in the loss
+    series: Series | None = None
     images: Images | None = None
     text: Text | None = None
 

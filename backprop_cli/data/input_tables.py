@@ -13,8 +13,9 @@ from backprop_cli.data.files.columns import column_names, raw_columns, read_colu
 from backprop_cli.data.files.gaps import fill_gaps, without_gaps
 from backprop_cli.data.files.layout import Layout, fitting, guess, plain_number
 from backprop_cli.data.files.matrix import Columns, matrix
+from backprop_cli.data.files.series import latest, track
 from backprop_cli.data.files.unseen import Unseen
-from backprop_cli.data.schema import Schema
+from backprop_cli.data.schema import Schema, Series
 from backprop_cli.errors import DataError
 
 Kept = dict[str, Any]  # Arrow columns that are passed on, by name
@@ -34,10 +35,14 @@ def _columns(schema: Schema, layout: Layout, names: Sequence[str]) -> Columns:
     return Columns(layout, list(features) if features else list(names))
 
 
-def file_table(path: Path, form: str, schema: Schema, keep: Sequence[str], unseen: Unseen | None) -> tuple[Array, Kept]:
-    """The rows of a file as the network takes them, and the columns to `keep`. Raises DataError."""
+def file_table(
+    path: Path, form: str, schema: Schema, keep: Sequence[str], unseen: Unseen | None
+) -> tuple[Array, Kept, list[str]]:
+    """The rows of a file as the network takes them, the columns to `keep`, and what is to be said. Raises DataError."""
     if schema.table is None:
         _no_table(schema, path)
+    beside = schema.series.beside if schema.series is not None else []
+    keep = keep or beside
     if schema.table is not None:
         layout = fitting(path, form, schema.table.layout, schema.table.needed)
     else:
@@ -52,12 +57,17 @@ def file_table(path: Path, form: str, schema: Schema, keep: Sequence[str], unsee
     changed = [name for name in keep if name in wanted and name not in columns.texts]  # numbers, and dates as days
     written = raw_columns(path, layout, names, changed, changed) if changed else table
     kept = {name: written[name] if name in changed else table[name] for name in keep}
-    return _encoded(table, columns, unseen, str(path)), kept
+    x = _encoded(table, columns, unseen, str(path))
+    if schema.series is None:
+        return x, kept, []
+    require(path, names, beside, "it says where rows of a series belong")
+    order = read_columns(path, layout, names, beside, []) if beside else table
+    return _series(x, kept, order, schema.series, str(path))
 
 
 def arrow_table(
     table: Any, schema: Schema, keep: Sequence[str], unseen: Unseen | None, place: str
-) -> tuple[Array, Kept]:
+) -> tuple[Array, Kept, list[str]]:
     """The same of an Arrow table; `place` says in errors where it comes from."""
     if schema.table is None:
         _no_table(schema, Path(place))
@@ -67,7 +77,22 @@ def arrow_table(
     for names, role in ((wanted, "the network was trained with it"), (keep, "to be kept")):
         require(Path(place), table.column_names, names, role)
     kept = {name: table[name] for name in keep}
-    return _encoded(understood(table.select(wanted), layout, columns.texts, Path(place)), columns, unseen, place), kept
+    x = _encoded(understood(table.select(wanted), layout, columns.texts, Path(place)), columns, unseen, place)
+    if schema.series is None:
+        return x, kept, []
+    beside = schema.series.beside
+    require(Path(place), table.column_names, beside, "it says where rows of a series belong")
+    order = understood(table.select(beside), layout, [], Path(place)) if beside else table
+    return _series(x, kept or {name: table[name] for name in beside}, order, schema.series, place)
+
+
+def _series(x: Array, kept: Kept, table: Any, series: Series, place: str) -> tuple[Array, Kept, list[str]]:
+    """Windows of rows, with what is kept of the row at which each ends."""
+    import pyarrow as pa
+
+    x, ends, notes = latest(series, place, track(table, series, place), x)
+    kept = {name: column.take(ends) for name, column in kept.items()}
+    return x, kept or {"row": pa.chunked_array([ends])}, notes
 
 
 def _numeric(column: Any, name: str, columns: Columns, place: str) -> Any:

@@ -126,9 +126,9 @@ def _typed(x: Array, dtype: np.dtype[Any], place: str) -> Array:
     return x.astype(np.float64) if x.dtype.kind in "iub" and dtype.kind == "f" else x
 
 
-def _table(schema: Schema, x: Array, kept: Kept, place: str) -> Rows:
+def _table(schema: Schema, x: Array, kept: Kept, notes: list[str], place: str) -> Rows:
     text = schema.table is not None and bool(schema.table.text)
-    return Rows(x if text else shaped(x, schema, place), kept=kept)
+    return Rows(x if text else shaped(x, schema, place), kept=kept, notes=notes)
 
 
 def _column(values: list[Any]) -> Any:

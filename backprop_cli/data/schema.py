@@ -37,6 +37,29 @@ class Text(BaseModel):
     length: Annotated[int, Ge(1)]
 
 
+class Series(BaseModel):
+    """How rows in time order become windows (window, columns), and what is predicted of the rows after them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    window: Annotated[int, Ge(1)]
+    horizon: Annotated[int, Ge(1)]
+    by: str | None  # the column that tells series apart
+    time: str | None  # the column of their order; else that of the file
+    gaps: Literal["split", "ignore"]
+    targets: list[str]  # columns, of which each step after the window is predicted
+
+    @property
+    def outputs(self) -> list[str]:
+        """What each output is called: the target, and how many rows after the window."""
+        return [f"{name} +{step}" for step in range(1, self.horizon + 1) for name in self.targets]
+
+    @property
+    def beside(self) -> list[str]:
+        """The columns that say where rows belong."""
+        return [name for name in (self.by, self.time) if name is not None]
+
+
 class Schema(BaseModel):
     """Raw rows of x and y before any transform, and the names of what is in them."""
 
@@ -51,6 +74,7 @@ class Schema(BaseModel):
     classes: list[str] | None = None  # names of the class ids 0, 1, …
     table: Columns | None = None  # columns of a table: features, categories, fills, layout
     weight: str | None = None  # the column that says how much each row counts in the loss
+    series: Series | None = None
     images: Images | None = None
     text: Text | None = None
     fingerprint: str | None = None  # of the training data

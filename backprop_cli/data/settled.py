@@ -24,6 +24,7 @@ def schema_of(dataset: Dataset) -> Schema:
         classes=dataset.classes,
         table=dataset.table,
         weight=dataset.weight,
+        series=dataset.series,
         images=dataset.images,
         text=dataset.text,
         fingerprint=fingerprint(dataset),

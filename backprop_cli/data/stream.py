@@ -28,6 +28,8 @@ class Stream:
     """The rows of an open file in blocks. `form` is csv or json, as its first sign tells."""
 
     def __init__(self, handle: int, schema: Schema, keep: Sequence[str], unseen: Unseen | None) -> None:
+        if schema.series is not None:
+            raise DataError(f"{NAME}: rows of a series are put in order, so all of them are needed first; give a file")
         self._blocks = _blocks(handle)
         self._schema, self._keep, self._unseen = schema, keep, unseen
         self._first = next(self._blocks, "")

@@ -17,6 +17,7 @@ from backprop_cli.insight.view import View
 from backprop_cli.model.build import prepare
 from backprop_cli.runs.directory import RunDirectory
 
+ROOT = Path(__file__).parents[2]
 LINEAR = """
 dataset: {source: files, path: t.csv, target: y, splits: {train: 50%, validation: 50%}}
 architecture: [{type: dense, units: 1, name: line}]
@@ -130,3 +131,28 @@ def test_as_a_command(bp, digits: Path, tmp_path: Path) -> None:
     assert done.code == 0, done.err
     assert "mean answer by colour" in done.out
     assert bp("explain", "run", "--sample", "1").code == 2
+
+
+def test_the_columns_of_a_category_are_shuffled_together_and_parts_of_a_date_alone(tmp_path: Path) -> None:
+    cfg = load_config(ROOT / "configs" / "flats.yaml", ["trainer.epochs=1"])
+    made = prepare(cfg)
+    told = explain(made, "validation", repeats=1, columns=["house", "quarter", "area"])
+    assert {row["column"] for row in told["importance"]} == {
+        *("area", "built", "quarter", "house", "balcony", "let.year", "let.month")
+    }
+    assert [row["value"] for row in told["dependence"]["house"]] == ["block", "house", "villa"]
+    assert made.schema.table is not None
+    assert [row["value"] for row in told["dependence"]["quarter"]] == made.schema.table.plans["quarter"].categories
+
+
+def test_columns_of_windows_are_shuffled_whole(tmp_path: Path) -> None:
+    rows = "".join(f"{t},{(t * 7919) % 101},{(t * 31) % 17}\n" for t in range(300))
+    (tmp_path / "s.csv").write_text("t,a,b\n" + rows)
+    (tmp_path / "c.yaml").write_text(
+        "dataset: {source: files, path: s.csv, target: a, time: t, window: 2, features: [a, b]}\n"
+        "architecture: [flatten, {type: dense, units: 1, name: line}]\nloss: mse\n"
+        "parameters: {line.W: [[0.0], [0.0], [1.0], [0.0]], line.b: [0.0]}\n"
+    )
+    told = explain(prepare(load_config(tmp_path / "c.yaml")), "validation", repeats=3)
+    assert {row["column"]: row["importance"] != 0 for row in told["importance"]} == {"a": True, "b": False}
+    assert told["dependence"] == {}

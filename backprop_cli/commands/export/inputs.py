@@ -61,11 +61,17 @@ def enter(
         kind = "int64"
     elif dtype == np.float64 and _far(steps):
         kind = "float64"
-    if data.table is not None and not data.table.text and (data.table.categories or data.table.plans):
+    windows = data.series is not None
+    if data.table is not None and not data.table.text and not windows and (data.table.categories or data.table.plans):
         return _columns(graph, data.table, kind)
     x = graph.input(INPUT, kind)
     inputs = Inputs(x, [Value(INPUT, kind, list(shape))])
-    if data.table is not None and data.table.fill:
+    if windows and data.table is not None:
+        inputs.notes.append(
+            f"{INPUT} are windows (N, {shape[0]}, {shape[1]}) of these columns, in time order and without gaps: "
+            + ", ".join(data.table.names())
+        )
+    elif data.table is not None and data.table.fill:
         graph.scope = "table"
         fills = np.array([data.table.fill.get(name, np.nan) for name in data.table.features], np.float64)
         inputs.x = graph.add("Where", graph.add("IsNaN", x), graph.constant(fills, kind), x)

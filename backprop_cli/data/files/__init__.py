@@ -14,7 +14,7 @@ from annotated_types import Ge, Len
 from pydantic import AfterValidator
 
 from backprop_cli.data.dataset import Dataset
-from backprop_cli.data.files.deal import problems
+from backprop_cli.data.files.deal import of_windows, problems
 from backprop_cli.data.files.paths import column_or_file, find, format_of
 from backprop_cli.data.files.plan import ColumnOptions
 from backprop_cli.data.shares import WrittenOrFile, is_file
@@ -38,6 +38,7 @@ _FOLDED = ("folds", "fold", "split_seed", "stratify")
 _OF_TABLES = (
     *("target", "task", "classes", "sample_weight", "features", "categorical", "categories", "columns", "text"),
     *("missing", "exclude", "group", "time", "split_column", *_FOLDED, *LAYOUT),
+    *("window", "horizon", "by", "gaps", "stride"),
 )
 #: which options mean something for what
 _MEANT = {
@@ -77,6 +78,12 @@ class Files(Source):
     (comma, semicolon, tab, |), decimal and thousands mark, header, lines above it, marks of missing values,
     forms of dates. What is not as usual is said, and stands in the run's config; each can be set. What
     could be read in two ways is refused, with its row. A first column without a name is left out.
+
+    Series: `window: 24, horizon: 6` makes windows of 24 rows in the order of `time`, of which the next 6 values of the
+    target are predicted (outputs `load +1` to `load +6`); of several targets each at every step. The target is an
+    input, too, unless `features` leaves it out. No window reaches across two values of `by`, two splits, or a gap in
+    time, and what is learnt of columns is learnt on rows of the training split. Splits follow each other in time,
+    unless `group` or `split_column` deals the rows out.
 
     Arrays: .npz holds x and y, or x_train, y_train, x_test, …; for .npy and IDX `target` is the
     file of labels, a path like the others, or one beside x. A folder of MNIST's four IDX files is read whole.
@@ -124,6 +131,17 @@ class Files(Source):
     time: Annotated[
         str | None, Doc("a column of dates or numbers: splits follow each other in its order, train first")
     ] = None
+    window: Annotated[
+        Annotated[int, Ge(1)] | None, Doc("rows in time order that the network sees at once: x is (window, columns)")
+    ] = None
+    horizon: Annotated[int, Ge(1), Doc("rows after a window whose target is predicted, each an output")] = 1
+    by: Annotated[str | None, Doc("a column that tells series apart, such as station; no window has rows of two")] = (
+        None
+    )
+    gaps: Annotated[
+        Literal["split", "ignore"],
+        Doc("whether windows end where a step in time is more than 1.5 times the usual, or take rows as they follow"),
+    ] = "split"
     split_column: Annotated[str | None, Doc("a column that names the split of each row: train, validation, test")] = (
         None
     )
@@ -181,7 +199,7 @@ class Files(Source):
     length: Annotated[int, Ge(1), Doc("characters or words in a window of text")] = 64
     stride: Annotated[
         Annotated[int, Ge(1)] | None,
-        Doc("characters or words from the start of one window to that of the next; by default `length`"),
+        Doc("from the start of one window to that of the next; by default `length` for texts, 1 row for tables"),
     ] = None
     vocabulary: Annotated[
         int, Ge(1), Doc("most different characters or words that get an id of their own; the rest share one")
@@ -231,7 +249,7 @@ class Files(Source):
                 raise error
 
     def load(self, seed: int, folder: Path, known: Schema | None = None) -> Dataset:
-        wrong = list(problems(self))
+        wrong = [*problems(self), *of_windows(self)]
         if wrong:
             error = DataError("\n".join(wrong))
             error.exit_code = 2

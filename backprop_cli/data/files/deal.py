@@ -19,6 +19,8 @@ from backprop_cli.data.files.order import dealt
 from backprop_cli.errors import DataError
 from backprop_cli.seeds import generator
 
+_OF_WINDOWS = ("horizon", "by", "gaps")  # options that say more of windows
+_NOT_OF_WINDOWS = ("text", "stratify", "sample_weight")  # options that windows leave without a meaning
 BINS = 10  # of equally many values, that `stratify` keeps at their share in every split
 
 
@@ -28,6 +30,7 @@ class Dealing(Protocol):
     splits: Any
     group: str | None
     time: str | None
+    window: int | None
     split_column: str | None
     stratify: bool | None
     folds: int | None
@@ -43,15 +46,24 @@ class Deal:
 
     def rows(self, split: str, base: str = "train") -> Array:
         """The numbers of the rows of a split; of the first one where there is none of that name."""
+        found = self.splits(base)
+        return found[split] if split in found else next(iter(found.values()))
+
+    def splits(self, base: str = "train") -> dict[str, Array]:
+        """The numbers of the rows of every split."""
         sizes = {base: len(self.order)}
         resolved = splits.resolve(self.slices or splits.default(sizes), sizes)
-        parts = resolved.get(split) or next(iter(resolved.values()))
-        return np.concatenate([self.order[part.start : part.stop] for part in parts])
+        return {
+            name: np.concatenate([self.order[part.start : part.stop] for part in parts])
+            for name, parts in resolved.items()
+        }
 
 
 def problems(options: Dealing) -> Iterator[str]:
     """What is wrong with the options that say how rows are dealt, whatever the data."""
-    columns = {name: getattr(options, name) for name in ("group", "time", "split_column") if getattr(options, name)}
+    dealing = ["group", "split_column"]
+    dealing += ["time"] if options.window is None else []  # else it is the order within windows
+    columns = {name: getattr(options, name) for name in dealing if getattr(options, name)}
     if len(columns) > 1:
         yield f"dataset.{' and dataset.'.join(columns)} each deal the rows out; keep one"
     if options.fold is not None and options.folds is None:
@@ -73,6 +85,21 @@ def problems(options: Dealing) -> Iterator[str]:
         named = [name for name in named if name != "group"]
         if named:
             yield f"dataset.{named[0]} deals out the rows of one file, and splits names a file each; remove one"
+
+
+def of_windows(options: Any) -> Iterator[str]:
+    """What is wrong with the options of windows over a table in time order, whatever the data."""
+    usual = type(options)()
+    if options.window is None:
+        for name in _OF_WINDOWS:
+            if getattr(options, name) != getattr(usual, name):
+                yield f"dataset.{name} says more of dataset.window, which is missing; set window: 24, say"
+        return
+    for name in _NOT_OF_WINDOWS:
+        if getattr(options, name) != getattr(usual, name):
+            yield f"dataset.{name} means nothing beside dataset.window; remove it"
+    if options.by and not options.time:
+        yield "dataset.by parts the rows into series, and each needs an order: set dataset.time to a column of moments"
 
 
 def deal(

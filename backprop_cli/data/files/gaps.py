@@ -17,7 +17,7 @@ def without_gaps(table: Any, columns: Columns, targets: Sequence[str], path: Pat
     """The table without rows that lack what may not be missing, and without spaces around labels and categories.
     Raises DataError that names the first row that lacks something."""
     table = _trimmed(table, columns.text)
-    may_lack = {name for name in columns.features if columns.fills(name)}
+    may_lack = {name for name in columns.features if columns.fills(name)} - {*targets}
     lacking = [name for name in table.column_names if table[name].null_count and name not in may_lack]
     if not lacking:
         return table

@@ -20,7 +20,7 @@ from backprop_cli.data.files.deal import deal
 from backprop_cli.data.files.folders import IMAGE_SUFFIXES, images, split_folders
 from backprop_cli.data.files.folders import folders as visible_folders
 from backprop_cli.data.files.labels import check_seen, encode
-from backprop_cli.data.files.memory import physical_memory
+from backprop_cli.data.files.memory import check_room
 from backprop_cli.data.files.paths import reading
 from backprop_cli.data.gather import release
 from backprop_cli.data.progress import report
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _REPORT_EVERY = 100
 _CHANNELS = 3  # bytes a pixel
+_SMALLER = "set a smaller dataset.size, or put them into folders train and test, which are read from disk"
 
 
 @lasting
@@ -79,7 +80,7 @@ def load_images(
     numbers = None
     if len(x) == 1:
         (base,) = x
-        _check_room(x[base].nbytes, len(x[base]))
+        check_room(x[base].nbytes, f"{len(x[base])} images", _SMALLER)
         dealt = deal(len(y[base]), options, slices, seed, labels=y[base], base=base)
         dealt_x = x[base][dealt.order]
         release(x[base])
@@ -160,7 +161,7 @@ def read_images(files: Sequence[Path], color: str, size: tuple[int, int], resize
     size."""
     pictures = _pictures(files, color, size, resize, trained=True)
     first = next(pictures)
-    _check_room(len(files) * first.nbytes, len(files))
+    check_room(len(files) * first.nbytes, f"{len(files)} images", _SMALLER)
     pixels = np.empty((len(files), *first.shape), np.uint8)
     pixels[0] = first
     for i, picture in enumerate(pictures, 1):
@@ -207,15 +208,6 @@ def _converted(image: Any, color: str) -> Any:
         top = 65535.0 if image.mode != "F" else max(1.0, values.max())
         image = Image.fromarray((values * (255.0 / top)).round().astype(np.uint8))
     return image.convert("L" if color == "grey" else "RGB")
-
-
-def _check_room(needed: int, count: int) -> None:
-    memory = physical_memory()
-    if needed > 0.6 * memory:
-        raise DataError(
-            f"{count} images take {needed / 2**30:.1f} GiB, this machine has {memory / 2**30:.1f}; set a smaller "
-            "dataset.size, or put them into folders train and test, which are read from disk"
-        )
 
 
 @contextmanager

@@ -45,6 +45,18 @@ class Columns:
             return [f"{name}={each}" for each in self.categories[name]]
         return [name]
 
+    def groups(self) -> dict[str, list[int]]:
+        """The columns of x that belong together: those of a column of the table, and each part of a date alone."""
+        found: dict[str, list[int]] = {}
+        at = 0
+        for name in self.features:
+            parts = self._names(name)
+            alone = name in self.plans and bool(self.plans[name].parts)
+            for each in parts:
+                found.setdefault(each if alone else name, []).append(at)
+                at += 1
+        return found
+
     def codes(self) -> dict[int, int]:
         """The columns of x that hold codes for a category_embedding, with how many different ones each has."""
         found, at = {}, 0

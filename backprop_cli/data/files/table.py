@@ -15,7 +15,7 @@ import numpy as np
 
 from backprop_cli.data import splits
 from backprop_cli.data.arrays import Array
-from backprop_cli.data.dataset import Dataset
+from backprop_cli.data.dataset import Dataset, Split
 from backprop_cli.data.duplicates import across
 from backprop_cli.data.files.columns import column_names, first_rows, read_columns, require
 from backprop_cli.data.files.deal import deal
@@ -26,17 +26,19 @@ from backprop_cli.data.files.labels import MAX_INTEGER_CLASSES, are_classes, che
 from backprop_cli.data.files.layout import MISSING, UNNAMED, Layout, fitting, guess, said
 from backprop_cli.data.files.matrix import MIDDLES, Columns, matrix
 from backprop_cli.data.files.plan import Plan, kind_of, planned, problems
+from backprop_cli.data.files.series import cut, track
 from backprop_cli.data.files.targets import check_targets, is_text, real_values, target_values
 from backprop_cli.data.files.unseen import Unseen
 from backprop_cli.data.files.values import refuse_numbers
 from backprop_cli.data.files.weights import weight_of
+from backprop_cli.data.schema import Series
 from backprop_cli.errors import DataError
 
 if TYPE_CHECKING:
     from backprop_cli.data.files import Files
     from backprop_cli.data.schema import Schema
 
-BESIDE = ("sample_weight", "group", "time", "split_column")  # options that name a column which is no feature
+BESIDE = ("sample_weight", "group", "time", "by", "split_column")  # options that name a column which is no feature
 _ROW = "\0row"  # a column that no file has
 MAX_CATEGORIES = 100  # a text column with more is a name or a number, unless it is listed
 _CODE = re.compile(r"0\d+")
@@ -53,7 +55,8 @@ def load_tables(
 ) -> Dataset:
     """The dataset of one table, or of one a split; see `Files`. Raises DataError."""
     first = "train" if "train" in paths else next(iter(paths))
-    given = options.target or (known.targets if known else [])
+    learnt = (known.series.targets if known.series else known.targets) if known else []
+    given = options.target or learnt
     targets = [given] if isinstance(given, str) else list(given)
     notes: list[str] = []
     if known is not None and known.table is not None:
@@ -70,6 +73,7 @@ def load_tables(
         columns = replace(known.table, layout=layout)
     else:
         columns = _choose(options, layout, paths[first], targets, notes)
+    series = _series(options, known, targets)
     beside = [*targets, *_beside(options)]
     coded = _coded(options, layout, paths[first], targets, known)
     table = _read(columns, paths[first], beside, [*coded, *_as_text(options)])
@@ -82,7 +86,8 @@ def load_tables(
         if not options.features:
             notes += _numbering(tables[first], columns.features, paths[first])
         if options.task != "classification" and not coded:
-            check_targets(tables[first], targets, paths[first], layout, options.task, notes)
+            meant = options.task or ("regression" if series else None)
+            check_targets(tables[first], targets, paths[first], layout, meant, notes)
         options.settle(layout)
     texts = [name for name in targets if is_text(tables[first][name].type)]
     for name, path in paths.items():
@@ -93,7 +98,10 @@ def load_tables(
 
     raw = {name: target_values(table, targets) for name, table in tables.items()}
     classes = None
-    if len(targets) == 1 and are_classes(raw[first], options.task or task_of(known)):
+    task: str | None = options.task or task_of(known)
+    if task is None and series is not None and raw[first].dtype.kind in "iu":  # 0, 3, 1, … in time order are counts
+        task = "regression"
+    if len(targets) == 1 and are_classes(raw[first], task):
         place = {name: str(path) for name, path in paths.items()}
         listed, whose = (known.classes, {}) if known else (options.classes, {"whose": "dataset.classes"})
         y, classes = encode(raw, place, listed, **whose)
@@ -112,8 +120,6 @@ def load_tables(
         (target,) = y.values()
         labels, values = (target, None) if classes else (None, target)
         dealt = deal(len(target), options, slices, seed, labels=labels, values=values, keys=keys)
-        slices, y = dealt.slices, {first: target[dealt.order]}
-        weights = {name: each[dealt.order] for name, each in weights.items()}
     elif options.group:
         groups = {name: table[options.group].unique().to_pylist() for name, table in tables.items()}
         check_apart(groups, options.group)
@@ -123,20 +129,37 @@ def load_tables(
         train = dealt.rows("train") if dealt else np.arange(len(tables[first]))
         columns.categories = _learn_categories(columns, options.categorical, tables[first], train, paths[first])
         mine = _learn_plans(columns, tables[first], train, in_file, classes, targets, seed, paths[first])
+    tracks = {
+        name: track(table, series, str(paths[name]), numbers[name])
+        for name, table in tables.items()
+        if series is not None
+    }
+    order = dealt.order if dealt and series is None else None
     for name in list(tables):
-        order = dealt.order if dealt else None
         x[name] = matrix(tables.pop(name), columns, str(paths[name]), order, unseen, mine if name == first else None)
-    if dealt is not None:
-        numbers[first] = numbers[first][dealt.order]
-    parts = splits.cut(x, y, slices, weights=weights or None, rows=numbers)
-    if known is None:
-        check_seen(parts, classes)
-        notes += across(parts)
+    parts: dict[str, Split] = {}
+    if series is None:
+        if dealt is not None:
+            slices, y[first], numbers[first] = dealt.slices, y[first][dealt.order], numbers[first][dealt.order]
+            weights = {name: each[dealt.order] for name, each in weights.items()}
+        parts = splits.cut(x, y, slices, weights=weights or None, rows=numbers)
+        train_x, every = (parts.get("train") or next(iter(parts.values()))).x, [part.x for part in parts.values()]
+    else:
+        train_x, every = x[first][dealt.rows("train")] if dealt else x[first], [*x.values()]
     if columns.missing in MIDDLES:
         if known is None:
-            learn_means(columns, (parts.get("train") or next(iter(parts.values()))).x)
-        for part in parts.values():
-            fill_gaps(columns, part.x)
+            learn_means(columns, train_x)
+        for each in every:
+            fill_gaps(columns, each)
+    if series is not None:
+        for name, rows in x.items():
+            of_split = dealt.splits() if dealt else {name: np.arange(len(rows))}
+            windows = cut(series, options.stride or 1, str(paths[name]), tracks[name], rows, y[name], of_split)
+            parts |= windows.splits
+            notes += [windows.said] if known is None or "train" not in windows.splits else ()  # else training said it
+    if known is None:
+        check_seen(parts, classes)
+        notes += across(parts) if series is None else ()
     return Dataset(
         name=paths[first].stem,
         source="files",
@@ -144,10 +167,27 @@ def load_tables(
         classes=classes,
         features=None if columns.text else columns.names(),
         origin={"files": {name: str(path) for name, path in paths.items()}},
-        targets=targets,
+        targets=series.outputs if series is not None else targets,
         table=columns,
+        series=series,
         weight=options.sample_weight,
         notes=[*notes, *unseen.notes(paths[first].name, "the model" if known else "the training split")],
+    )
+
+
+def _series(options: Files, known: Schema | None, targets: Sequence[str]) -> Series | None:
+    """How windows are cut, as a model has learnt it or as the options say; None where rows are no series."""
+    if known is not None:
+        return known.series
+    if options.window is None:
+        return None
+    return Series(
+        window=options.window,
+        horizon=options.horizon,
+        by=options.by,
+        time=options.time,
+        gaps=options.gaps,
+        targets=list(targets),
     )
 
 
@@ -191,10 +231,11 @@ def _choose(options: Files, layout: Layout, path: Path, targets: Sequence[str], 
                 "list it under dataset.features to keep it"
             )
             options.exclude = exclude = [*exclude, *unnamed]
-    idle_columns = [*targets, *exclude, *beside]
+    has_past = options.window is not None  # of targets, which are inputs, too
+    idle_columns = [*(() if has_past else targets), *exclude, *beside]
     features = options.features or [name for name in names if name not in idle_columns]
     for name in features:
-        if name in targets:
+        if name in targets and not has_past:
             raise DataError(f"{path}: column {name!r} is both feature and target; take it out of one")
         if name in exclude:
             raise DataError(f"{path}: column {name!r} is both in features and in exclude; take it out of one")
@@ -232,6 +273,10 @@ def _beside(options: Files) -> list[str]:
 def _keys(options: Files, table: Any, place: str) -> Keys:
     """What the columns of a table say about where its rows belong. Raises DataError."""
     group, time, names = options.group, options.time, options.split_column
+    if options.window is not None and (group or names):
+        time = None  # the order within windows, and no more
+    elif options.window is not None and time is None:
+        return Keys(times=np.arange(len(table), dtype=np.float64))
     return Keys(
         groups=codes(table[group], group, "group", place) if group else None,
         times=moments(table[time], time, place) if time else None,

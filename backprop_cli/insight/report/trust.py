@@ -39,7 +39,7 @@ def trust(view: View) -> Markup:
         parts.append(details("Thresholds", table(list(cuts[0]), [list(cut.values()) for cut in cuts])))
     far = worst(found, made.dataset.splits[split].rows)
     if far:
-        shown = [[str(v) if isinstance(v, list) else v for v in row.values()] for row in far]
+        shown = [[", ".join(map(number, v)) if isinstance(v, list) else v for v in row.values()] for row in far]
         parts.append(details("Worst rows", table(list(far[0]), shown), open_=made.reading.kind == "values"))
     parts.append(_importance(view, split))
     return join(part for part in parts if part)
@@ -58,7 +58,7 @@ def _calibration(found: Evidence) -> Markup:
 
 def _importance(view: View, split: str) -> Markup:
     made = view.prepared
-    if not made.schema.features or made.dataset.input_shape[0] > COLUMNS:
+    if not made.schema.features or made.dataset.input_shape[-1] > COLUMNS:
         return Markup("")
     try:
         told = explain(made, split)

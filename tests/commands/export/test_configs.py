@@ -23,7 +23,7 @@ CONFIGS = sorted(path for path in (ROOT / "configs").rglob("*.yaml") if not path
 OFFLINE = {"mnist": ["dataset.source=sample", "dataset.name=mnist5k", "~dataset.fallback", "~dataset.splits"]}
 SHOWN = {"cnn", "mazur", "deep_sigmoid_residual", "xor_batch_norm"}  # a process each is enough for these
 #: networks that are neither feed-forward nor convolutional
-NOT_SHOWN = {"adding_lstm", "char_transformer", "clip_rnn", "exploding", "exploding_clipped", "flats"}
+NOT_SHOWN = {"adding_lstm", "char_transformer", "clip_rnn", "exploding", "exploding_clipped", "flats", "power"}
 
 
 def test_digits_get_the_same_class(tmp_path: Path) -> None:
