@@ -1,8 +1,8 @@
 """bp as a process that begins with its libraries imported: importing them is most of the time of a short command.
 
 Each pytest process has one server, which imports what bp uses and forks for every command. Arguments, folder,
-environment, streams and exit code are a process's own, as ever. `backprop_cli.cli.ui` is imported in the fork, since
-it looks at the environment and at the streams as it is imported.
+environment, umask, streams and exit code are a process's own, as ever. `backprop_cli.cli.ui` is imported in the fork,
+since it looks at the environment and at the streams as it is imported.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import warnings
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from backprop_cli import registry
 
@@ -64,7 +65,8 @@ class Server:
 
     def run(self, arguments: list[str], cwd: Path, env: dict[str, str], timeout: float) -> tuple[int, str, str]:
         """Exit code (minus the signal that ended it), stdout and stderr of `bp ARGUMENTS`."""
-        message = json.dumps({"arguments": arguments, "cwd": str(cwd), "env": env}).encode()
+        os.umask(mask := os.umask(0))
+        message = json.dumps({"arguments": arguments, "cwd": str(cwd), "env": env, "umask": mask}).encode()
         with open(os.devnull) as nothing, tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
             socket.send_fds(self._socket, [message], [each.fileno() for each in (nothing, out, err)])
             pid = json.loads(self._socket.recv(MESSAGE))
@@ -109,7 +111,7 @@ def serve(asked: socket.socket) -> None:
             asked.send(json.dumps(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])).encode())
 
 
-def _become(message: dict[str, object], descriptors: list[int]) -> None:
+def _become(message: dict[str, Any], descriptors: list[int]) -> None:
     """Run `python -m backprop_cli` in this process, and end it."""
     try:
         for number, each in enumerate(descriptors):
@@ -117,13 +119,14 @@ def _become(message: dict[str, object], descriptors: list[int]) -> None:
             os.close(each)
         sys.stdin, sys.stdout = open(0), open(1, "w")  # noqa: SIM115  # they last as long as the process
         sys.stderr = open(2, "w", errors="backslashreplace", buffering=1)  # noqa: SIM115
-        os.chdir(str(message["cwd"]))
+        os.chdir(message["cwd"])
+        os.umask(message["umask"])
         os.environ.clear()
-        os.environ.update(message["env"])  # type: ignore[call-overload]
+        os.environ.update(message["env"])
         gc.unfreeze()
         program = import_module("backprop_cli.__main__")
         sys.modules["__main__"] = program  # what multiprocessing imports anew in processes of its own
-        sys.argv = [str(program.__file__), *message["arguments"]]  # type: ignore[misc]
+        sys.argv = [str(program.__file__), *message["arguments"]]
         program.main()
     except SystemExit as done:  # another exit than with a code
         print(done.code, file=sys.stderr)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tomllib
 import venv
 from pathlib import Path
 
@@ -51,6 +52,16 @@ def test_a_copy_brings_what_it_extends_and_trains(bp, tmp_path: Path) -> None:
 
 def test_the_list_is_json_too(bp) -> None:
     assert {"name", "about"} == set(bp("config", "ls", "--json").json[0])
+
+
+def test_every_file_of_the_package_is_packed() -> None:
+    """The page of `bp board` was not."""
+    package = ROOT / "backprop_cli"
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    packed = {path for pattern in settings["package-data"]["backprop_cli"] for path in package.glob(pattern)}
+    made = {".py", ".pyc", ".made"}
+    there = {path for path in package.rglob("*") if path.is_file() and path.suffix not in made}
+    assert sorted(there - packed) == []
 
 
 @pytest.mark.slow
