@@ -15,12 +15,10 @@ from backprop_cli.errors import CheckpointError, UsageError, to_stderr
 from backprop_cli.model.build import Prepared, Warn, prepare
 from backprop_cli.model.description import TRANSFORMS, description_of
 from backprop_cli.model.model import Model, load_weights
-from backprop_cli.runs.checkpoints.checkpoint import CheckpointFile
+from backprop_cli.runs.checkpoints.checkpoint import SUFFIX, CheckpointFile
 from backprop_cli.runs.directory import CHECKPOINTS, RUN_JSON, RunDirectory
 from backprop_cli.runs.finding import find_run
 from backprop_cli.training.kernels import chosen
-
-SUFFIX = ".safetensors"  # of a model's file
 
 
 def config_of(run: RunDirectory, overrides: Sequence[str] = ()) -> Config:

@@ -62,6 +62,10 @@ def find_path(name: str, runs: Path) -> Path:
     known = list(list_runs(runs))
     if name == "latest" and known:
         return known[-1].path
+    if Path(name).is_dir():
+        raise UsageError(
+            f"{name}: a folder, but no run: it has no {RUN_JSON}; expected a run's directory or id, or latest"
+        )
     nearest = suggest(name, [run.id for run in known])
     hint = did_you_mean(nearest)
     raise UsageError(f"no run {name!r:.300} in {runs} (it holds {len(known)} runs){hint}; `bp runs ls` lists them")

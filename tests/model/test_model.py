@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 from safetensors import safe_open
+from safetensors.numpy import save_file
 
 from backprop_cli.commands.train import train
+from backprop_cli.commands.trained import load
 from backprop_cli.config import load_config
 from backprop_cli.errors import BpError, CheckpointError
 from backprop_cli.model import description
@@ -118,7 +120,8 @@ def test_the_description_is_in_the_metadata_for_everybody(colours: Path) -> None
     assert said["version"] == description.VERSION
     assert said["data"]["classes"] == ["a", "b"] and said["data"]["targets"] == ["y"]
     assert said["data"]["table"]["categories"] == {"colour": ["blue", "green", "red"]}
-    assert (said["architecture"][0]["type"] == "dense" and said["transforms"] == [{"type": "standardize"}]) or said
+    assert said["architecture"][0]["type"] == "dense"
+    assert [each["type"] for each in said["transforms"]] == ["standardize"]
 
 
 def test_long_tables_do_not_fill_the_header(tmp_path: Path) -> None:
@@ -275,3 +278,21 @@ def test_somebody_else_uses_a_run_that_they_cannot_write(colours: Path) -> None:
             assert done.returncode == 0, done.stderr
     assert (home / "out.csv").stat().st_uid == NOBODY
     assert sorted((path, path.stat().st_mtime_ns) for path in (colours / "run").rglob("*")) == before
+
+
+@pytest.mark.parametrize("name", ["m.pt", "m.onnx", "m.keras", "c.yaml", "t.csv", "empty.pt"])
+def test_a_file_that_is_no_model_is_said_to_be_none(name: str, tmp_path: Path) -> None:
+    """The two words of `bp predict` in the wrong order are no damage."""
+    text = b"" if "empty" in name else b"PK\x03\x04 or any other text, of any length"
+    (tmp_path / name).write_bytes(text)
+    with pytest.raises(BpError, match=rf"{name}: no model; expected a run's directory or a \.safetensors file of bp;"):
+        load(tmp_path / name)
+
+
+def test_weights_of_others_are_no_model(tmp_path: Path) -> None:
+    save_file({"fc.weight": np.zeros((2, 3), np.float32)}, tmp_path / "w.safetensors", {"format": "pt"})
+    with pytest.raises(BpError, match="without a description, so no model of bp; weights of other programs start a tr"):
+        load(tmp_path / "w.safetensors")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(BpError, match=r"folder: a folder, but no run: it has no run\.json"):
+        load(tmp_path / "folder")

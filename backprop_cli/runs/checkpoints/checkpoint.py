@@ -20,6 +20,8 @@ from backprop_cli.runs.plain import failure, open_plain
 
 PIECE = 1 << 24  # bytes checked at a time
 MAX_UNKNOWN = 64 << 20
+SUFFIX = ".safetensors"
+_OTHERS = "; weights of other programs start a training: `weights: FILE` in a config"
 
 
 class CheckpointFile:
@@ -36,6 +38,8 @@ class CheckpointFile:
             weakref.finalize(self, os.close, self._handle)
             room = os.fstat(self._handle).st_size - 8
             length = int.from_bytes(os.pread(self._handle, 8, 0), "little")
+            if path.suffix != SUFFIX and os.pread(self._handle, 1, 8) != b"{":
+                raise CheckpointError(f"{path}: no model; expected a run's directory or a {SUFFIX} file of bp{_OTHERS}")
             if not 2 <= length <= min(room, MAX_HEADER):
                 raise self.damaged(f"a header of {length:,} bytes in a file of {room + 8:,}")
             text = os.pread(self._handle, length, 8)
@@ -46,6 +50,8 @@ class CheckpointFile:
         self._start = 8 + length
         try:
             fields, metadata = parse(text)
+            if not {"bp", "bp_format", "crc32", "check"} & metadata.keys():
+                raise CheckpointError(f"{path}: arrays without a description, so no model of bp{_OTHERS}")
             version = metadata.get("bp_format", "0" if "bp" in metadata else FORMAT)  # the first files did not say
             if version != FORMAT:
                 raise CheckpointError(
