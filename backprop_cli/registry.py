@@ -94,17 +94,17 @@ def register(kind: str, name: str, *aliases: str) -> Callable[[type[T]], type[T]
     """Class decorator: makes the class a keyword-only dataclass and registers it under its names."""
 
     def decorate(cls: type[T]) -> type[T]:
-        made = cls if "__dataclass_fields__" in vars(cls) else dataclasses.dataclass(kw_only=True)(cls)
-        made.type_name, made.aliases = name, (*aliases, *vars(made).get("implied", ()))  # type: ignore[attr-defined]  # Component's
-        for each in (name, *made.aliases):  # type: ignore[attr-defined]  # Component's
-            known = _classes[kind].get(each)
-            if known is not None and (known.__module__, known.__qualname__) != (made.__module__, made.__qualname__):
+        new = cls if "__dataclass_fields__" in vars(cls) else dataclasses.dataclass(kw_only=True)(cls)
+        new.type_name, new.aliases = name, (*aliases, *vars(new).get("implied", ()))  # type: ignore[attr-defined]  # Component's
+        for alias in (name, *new.aliases):  # type: ignore[attr-defined]  # Component's
+            known = _classes[kind].get(alias)
+            if known is not None and (known.__module__, known.__qualname__) != (new.__module__, new.__qualname__):
                 raise UsageError(
-                    f"{kind} {each!r} of {made.__module__} is already defined by {known.__module__}; "
+                    f"{kind} {alias!r} of {new.__module__} is already defined by {known.__module__}; "
                     "choose another name"
                 )
-            _classes[kind][each] = made
-        return made
+            _classes[kind][alias] = new
+        return new
 
     return decorate
 
@@ -148,7 +148,7 @@ def find(kind: str, name: object) -> Any:
         _import_module(kind, name)
     if name not in known:
         discover(kind)
-    return known.get(name) or {folded(each): cls for each, cls in reversed(known.items())}.get(folded(name))
+    return known.get(name) or {folded(known_name): cls for known_name, cls in reversed(known.items())}.get(folded(name))
 
 
 def get(kind: str, name: object) -> Any:
@@ -240,8 +240,8 @@ def about(cls: type, option: str) -> str:
 def marker_of(annotation: Any) -> Registered | None:
     """The `Registered` marker inside an annotation (`X`, `X | None`, `list[X]`), or None."""
     if typing.get_origin(annotation) is Annotated:
-        found = [extra for extra in annotation.__metadata__ if isinstance(extra, Registered)]
-        return found[0] if found else marker_of(typing.get_args(annotation)[0])
+        markers = [extra for extra in annotation.__metadata__ if isinstance(extra, Registered)]
+        return markers[0] if markers else marker_of(typing.get_args(annotation)[0])
     for part in typing.get_args(annotation):
         marker = marker_of(part)
         if marker:

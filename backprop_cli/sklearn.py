@@ -81,16 +81,16 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         """Fit to rows x (N, F) and targets: ids (N,) or values (N, K). Raises ValueError."""
         try:
             cfg = self._config(outputs)
-            made = build.prepare(cfg, dataset=self._dataset(x, y, classes, cfg.seed))
-            loop, _ = build.training(made)
-            with limited(made.network, loop.train.batch_size):
+            prepared = build.prepare(cfg, dataset=self._dataset(x, y, classes, cfg.seed))
+            loop, _ = build.training(prepared)
+            with limited(prepared.network, loop.train.batch_size):
                 self.history_: list[dict[str, float]] = []
                 loop.callbacks.append(_History(self.history_))
                 loop.run()
         except BpError as error:
             raise ValueError(f"{type(self).__name__}: {error}") from error
         metrics = cfg.trainer.metrics
-        self.model_ = Model(made.description, made.network, made.transforms, cfg.loss, metrics)
+        self.model_ = Model(prepared.description, prepared.network, prepared.transforms, cfg.loss, metrics)
 
     def _config(self, outputs: int) -> Config:
         given = DEFAULT if self.config is None else self.config
@@ -100,7 +100,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             else resolved(given if isinstance(given, Config) else load_config(given))
         )
         transforms = (spec.get("dataset") or {}).get("transforms") or []
-        layers = [dict(each) if isinstance(each, Mapping) else each for each in spec.get("architecture") or []]
+        layers = [dict(item) if isinstance(item, Mapping) else item for item in spec.get("architecture") or []]
         if spec.get("loss") is None:
             layers.append({"type": "dense", "units": outputs, **self._output()})
             spec["loss"] = self._loss()
@@ -151,14 +151,14 @@ class BpClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]  # scikit
         self.classes_, ids = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"BpClassifier tells classes apart, and y has 1 class: {self.classes_[0]!r}")
-        self._train(X, ids.astype(np.int64), len(self.classes_), [str(each) for each in self.classes_])
+        self._train(X, ids.astype(np.int64), len(self.classes_), [str(label) for label in self.classes_])
         return self
 
     def predict(self, X: Any) -> Array:
         """The label of each row (N,)."""
         rows = self._rows(X)
-        found: Array = self.classes_[self.model_.description.reading.ids(self.model_.outputs(rows))]
-        return found
+        labels: Array = self.classes_[self.model_.description.reading.ids(self.model_.outputs(rows))]
+        return labels
 
     def predict_proba(self, X: Any) -> Array:
         """A probability for each of `classes_` (N, K)."""

@@ -38,16 +38,16 @@ def command(plural: str, kind: str, example: str, about: str) -> Callable[..., N
 
         for path in plugin or []:
             load_plugin(path, given=True)
-        found = catalogue.listing(kind) if name is None else catalogue.entry(kind, name)
+        entries = catalogue.listing(kind) if name is None else catalogue.entry(kind, name)
         if json:
-            print_json(found)
-        elif isinstance(found, list):
-            _listed(kind, found)
+            print_json(entries)
+        elif isinstance(entries, list):
+            _listed(kind, entries)
         else:
-            print(f"{found['name']}   ({', '.join([kind, *found['aliases']])})\n\n{found['doc']}\n")
+            print(f"{entries['name']}   ({', '.join([kind, *entries['aliases']])})\n\n{entries['doc']}\n")
             options = [
                 [e["name"], "required" if e["required"] else default(e["default"]), f"{e['about']} ({e['accepts']})"]
-                for e in found["options"]
+                for e in entries["options"]
             ]
             ui.table(["option", "default", "meaning (and what it accepts)"], options)
 
@@ -63,20 +63,20 @@ def command(plural: str, kind: str, example: str, about: str) -> Callable[..., N
     return verb
 
 
-def _listed(kind: str, found: list[dict[str, Any]]) -> None:
+def _listed(kind: str, entries: list[dict[str, Any]]) -> None:
     """A table for every group, the columns of all as wide as those of the widest."""
     from itertools import groupby
 
     from backprop_cli.cli import ui
 
     wide = ui.out.width >= WIDE
-    name, summary = (max(len(each[key]) for each in found) for key in ("name", "summary"))
-    for i, (group, members) in enumerate(groupby(found, key=lambda each: each["group"])):
+    name, summary = (max(len(entry[key]) for entry in entries) for key in ("name", "summary"))
+    for i, (group, members) in enumerate(groupby(entries, key=lambda entry: entry["group"])):
         if i:
             print()
         rows = [
-            [each["name"].ljust(name), each["summary"].ljust(summary if wide else 0), ", ".join(each["aliases"])]
-            for each in members
+            [member["name"].ljust(name), member["summary"].ljust(summary if wide else 0), ", ".join(member["aliases"])]
+            for member in members
         ]
         columns = [group or kind, "", *(["also called"] if wide else [])]
         ui.table(columns, [row[: len(columns)] for row in rows])

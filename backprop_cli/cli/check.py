@@ -31,7 +31,7 @@ def check(config: ConfigFile, set_: Set = None, unset: Unset = None, json: Json 
     if json:
         print_json(result)
     else:
-        rows = [[each["name"], each["type"], *cells(each)] for each in result["layers"]]
+        rows = [[row["name"], row["type"], *cells(row)] for row in result["layers"]]
         ui.table(["layer", "type", "inputs", "output", "parameters", "FLOPs"], rows, right=["parameters", "FLOPs"])
         print(
             f"{result['parameters']:,} parameters, {ui.size(result['bytes'])} for batches of "

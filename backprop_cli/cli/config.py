@@ -120,11 +120,11 @@ def _for_table(data: Path, target: str | None, file: str) -> str:
     from backprop_cli.data.look import file_source, look_at_file
     from backprop_cli.errors import UsageError
 
-    found = look_at_file(file_source(data, target=target))
+    look = look_at_file(file_source(data, target=target))
     if target is None:
-        names = ", ".join(each.name for each in found.columns[:30])
+        names = ", ".join(column.name for column in look.columns[:30])
         raise UsageError(f"--data {data}: say which column to predict: --target COL, one of {names}")
-    return table_config(found, file, relative(data, file))
+    return table_config(look, file, relative(data, file))
 
 
 def listing(json: Json = False) -> None:

@@ -59,24 +59,24 @@ def doctor(
         {} if json else {"warn": ui.warn, "progress": ui.loading},
     )
     if is_config(source):
-        found = examine_config(Path(source), tuple(changes(set_, unset)), limits)
+        examination = examine_config(Path(source), tuple(changes(set_, unset)), limits)
         path, given = source, changes(set_, unset)
     else:
         if set_ or unset:
             raise UsageError("--set goes with a CONFIG; a run keeps the config it was trained with")
         run = find_run(source, runs)
-        found = examine_run(run, limits)
+        examination = examine_run(run, limits)
         path, given = str(run.config), []
     if json:
-        print_json(as_json(found))
+        print_json(as_json(examination))
     else:
         columns = list(COLUMNS)
-        ui.table(columns, rows(found), right=columns[2:])
-        for line in lines(found, path, given):
+        ui.table(columns, rows(examination), right=columns[2:])
+        for line in lines(examination, path, given):
             print(line)
-        for note in found.notes:
+        for note in examination.notes:
             ui.note(note)
-    if fail and not found.healthy:
+    if fail and not examination.healthy:
         raise typer.Exit(1)
 
 

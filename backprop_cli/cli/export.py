@@ -39,13 +39,13 @@ def command(
     from backprop_cli.commands.trained import load
 
     model = load(run, checkpoint, runs=runs, plugins=plugin or (), warn=ui.warn)
-    made = export(model, to, output)
-    for note in made.notes:
+    exported = export(model, to, output)
+    for note in exported.notes:
         ui.note(note)
     if json:
-        print_json(made.as_json())
+        print_json(exported.as_json())
     else:
-        print(made.path)
+        print(exported.path)
 
 
 def register(app: typer.Typer) -> None:

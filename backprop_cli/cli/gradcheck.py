@@ -57,9 +57,9 @@ def gradcheck(
     if json:
         print_json(result)
     else:
-        rows = [summary(name, result["checks"]) for name in dict.fromkeys(each["name"] for each in result["checks"])]
+        rows = [summary(name, result["checks"]) for name in dict.fromkeys(check["name"] for check in result["checks"])]
         ui.table(["", "name", "worst error", "where"], rows, right=["worst error"])
-        wrong = sum(not each["passed"] for each in result["checks"])
+        wrong = sum(not check["passed"] for check in result["checks"])
         total = len(result["checks"])
         print(f"{total - wrong} of {total} checks passed (relative error < {result['tolerance']:g})")
     if not result["passed"]:
@@ -68,7 +68,7 @@ def gradcheck(
 
 def summary(name: str, checks: list[dict[str, Any]]) -> list[str]:
     """One row for a layer or loss: the worst of its cases."""
-    worst = max((each for each in checks if each["name"] == name), key=lambda each: each["max_relative_error"])
+    worst = max((check for check in checks if check["name"] == name), key=lambda row: row["max_relative_error"])
     where = worst["worst"] if worst["passed"] else f"{worst['worst']}  ({worst['case']})"
     return ["ok" if worst["passed"] else "WRONG", name, f"{worst['max_relative_error']:.1e}", where]
 

@@ -54,9 +54,9 @@ class Root(Group):
     def sections(self) -> dict[str, list[str]]:
         """The registered commands by heading."""
         known = {name for names in SECTIONS.values() for name in names}
-        found = {title: [name for name in names if name in self.commands] for title, names in SECTIONS.items()}
+        of_section = {title: [name for name in names if name in self.commands] for title, names in SECTIONS.items()}
         rest = sorted(self.commands.keys() - known)
-        return found | ({REST: rest} if rest else {})
+        return of_section | ({REST: rest} if rest else {})
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         width = max(map(len, self.commands))
@@ -68,8 +68,8 @@ class Root(Group):
 
 def dress(app: typer.Typer) -> None:
     """Make every command of `bp` and of its groups a Verb."""
-    for each in (app, *(info.typer_instance for info in app.registered_groups)):
-        for info in each.registered_commands if each else ():
+    for typer_app in (app, *(info.typer_instance for info in app.registered_groups)):
+        for info in typer_app.registered_commands if typer_app else ():
             info.cls = Verb
 
 

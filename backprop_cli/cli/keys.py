@@ -23,11 +23,15 @@ def settings(incomplete: str) -> list[str]:
     key, equals, value = incomplete.partition("=")
     if equals:
         key = key.removesuffix("+")
-        found = [each for node in _at(schema, written, key.split(".")) for each in _values(schema, node)]
-        return [f"{incomplete.partition('=')[0]}={each}" for each in dict.fromkeys(found) if each.startswith(value)]
+        candidates = [value for node in _at(schema, written, key.split(".")) for value in _values(schema, node)]
+        return [
+            f"{incomplete.partition('=')[0]}={candidate}"
+            for candidate in dict.fromkeys(candidates)
+            if candidate.startswith(value)
+        ]
     *path, start = key.split(".")
     begin = "".join(f"{part}." for part in path)
-    return sorted({f"{begin}{each}" for each in _keys(schema, written, path) if each.startswith(start)})
+    return sorted({f"{begin}{key}" for key in _keys(schema, written, path) if key.startswith(start)})
 
 
 def unsettings(incomplete: str) -> list[str]:
@@ -55,8 +59,8 @@ def _keys(schema: Schema, written: Any, path: Sequence[str]) -> Iterator[str]:
     inside = _inside(written, path)
     if isinstance(inside, list):
         yield from (f"{i}." for i in range(len(inside)))
-        layers = (each for each in inside if isinstance(each, dict) and isinstance(each.get("name"), str))
-        yield from (f"{each['name']}." for each in layers)
+        layers = (layer for layer in inside if isinstance(layer, dict) and isinstance(layer.get("name"), str))
+        yield from (f"{layer['name']}." for layer in layers)
     for node in _at(schema, written, path):
         for name, option in _options(schema, node, inside):
             yield f"{name}="
@@ -70,7 +74,7 @@ def _at(schema: Schema, written: Any, path: Sequence[str]) -> list[Schema]:
     for i, part in enumerate(path):
         inside = _inside(written, path[:i])
         if isinstance(inside, list) or part.lstrip("-").isdigit():
-            nodes = [each["items"] for node in nodes for each in _followed(schema, node) if "items" in each]
+            nodes = [choice["items"] for node in nodes for choice in _followed(schema, node) if "items" in choice]
         else:
             kind = None if part in KINDS else inside  # another kind may be wanted
             nodes = [option for node in nodes for name, option in _options(schema, node, kind) if name == part]
@@ -81,7 +85,7 @@ def _inside(written: Any, path: Sequence[str]) -> Any:
     """What a config has at a path; a layer is found by its number and by its name."""
     for part in path:
         if isinstance(written, list):
-            named = [each for each in written if isinstance(each, dict) and each.get("name") == part]
+            named = [item for item in written if isinstance(item, dict) and item.get("name") == part]
             index = int(part) if part.lstrip("-").isdigit() else len(written)
             written = named[0] if named else written[index] if -len(written) <= index < len(written) else None
         else:
@@ -96,30 +100,32 @@ def _followed(schema: Schema, node: Schema, deep: int = DEEP) -> Iterator[Schema
     if reference.startswith("#/definitions/") and deep:
         yield from _followed(schema, schema["definitions"][reference.removeprefix("#/definitions/")], deep - 1)
     for choice in ("allOf", "anyOf", "oneOf"):
-        for each in node.get(choice, ()) if deep else ():
-            yield from _followed(schema, each, deep - 1)
+        for option in node.get(choice, ()) if deep else ():
+            yield from _followed(schema, option, deep - 1)
 
 
 def _options(schema: Schema, node: Schema, written: Any) -> Iterator[tuple[str, Schema]]:
     """The options of a part; where it is of several kinds, of the kind that the config has, else of all."""
     named = {key: written.get(key) for key in KINDS} if isinstance(written, dict) else {}
-    for each in _followed(schema, node):
-        properties = each.get("properties", {})
+    for choice in _followed(schema, node):
+        properties = choice.get("properties", {})
         if all(_suits(properties.get(key, {}), value) for key, value in named.items()):
             yield from properties.items()
 
 
 def _suits(option: Schema, value: Any) -> bool:
     """Whether an option that holds the name of its kind may have this value; any other option suits."""
-    choices = [each for each in option.get("anyOf", ()) if "enum" in each or "pattern" in each]
+    choices = [
+        alternative for alternative in option.get("anyOf", ()) if "enum" in alternative or "pattern" in alternative
+    ]
     if not isinstance(value, str) or not choices:
         return True
-    return any(value in each.get("enum", ()) or re.search(each.get("pattern", "(?!)"), value) for each in choices)
+    return any(value in choice.get("enum", ()) or re.search(choice.get("pattern", "(?!)"), value) for choice in choices)
 
 
 def _values(schema: Schema, node: Schema) -> Iterator[str]:
     """The words that an option accepts."""
-    for each in _followed(schema, node):
-        yield from (str(word) for word in [*each.get("enum", ()), *([each["const"]] if "const" in each else ())])
-        if each.get("type") == "boolean":
+    for choice in _followed(schema, node):
+        yield from (str(word) for word in [*choice.get("enum", ()), *([choice["const"]] if "const" in choice else ())])
+        if choice.get("type") == "boolean":
             yield from ("true", "false")

@@ -24,12 +24,12 @@ def listing(json: Json = False) -> None:
     from backprop_cli.cli import ui
     from backprop_cli.commands.lessons.lesson import load, names
 
-    found = [load(name) for name in names()]
+    lessons = [load(name) for name in names()]
     if json:
         keys = {"name", "title", "claim", "source", "shows", "seconds"}
-        print_json([each.model_dump(include=keys) for each in found])
+        print_json([lesson.model_dump(include=keys) for lesson in lessons])
     else:
-        rows = [[each.name, each.title, each.source, each.seconds] for each in found]
+        rows = [[lesson.name, lesson.title, lesson.source, lesson.seconds] for lesson in lessons]
         ui.table(["name", "title", "source", "seconds"], rows, right=["seconds"])
 
 
@@ -54,7 +54,7 @@ def show(name: Name, json: Json = False) -> None:
     for run in lesson.configs:
         print(f"config   {lesson.config(run)}")
     print()
-    rows = [[each.say, each.printed, _interval(each.expect)] for each in lesson.figures]
+    rows = [[figure.say, figure.printed, _interval(figure.expect)] for figure in lesson.figures]
     ui.table(["figure", "printed", "expected"], rows, right=["printed", "expected"])
     print(f"\nbp lesson run {lesson.name}", file=sys.stderr)
 
@@ -89,14 +89,14 @@ def run(
     own = function(lesson, wanted.pop("function")) if "function" in wanted else None
     path = picture(outcome.runs[0], folder / f"{lesson.name}.png", draw=own, **wanted)
     if json:
-        figures = [each.as_json() for each in outcome.results]
+        figures = [result.as_json() for result in outcome.results]
         print_json({"name": lesson.name, "seeds": seeds, "as_expected": outcome.as_expected, "seconds": outcome.seconds,
                     "figures": figures, "picture": str(path), "runs": str(folder)})  # fmt: skip
     else:
         rows = [
-            [each.figure.say, each.figure.printed, _here(each.mean, each.spread, seeds), _interval(each.figure.expect),
-             "as expected" if each.as_expected else "not as expected"]
-            for each in outcome.results
+            [result.figure.say, result.figure.printed, _here(result.mean, result.spread, seeds),
+             _interval(result.figure.expect), "as expected" if result.as_expected else "not as expected"]
+            for result in outcome.results
         ]  # fmt: skip
         ui.table(["figure", "printed", "here", "expected", "verdict"], rows, right=["printed", "here", "expected"])
         print(path)

@@ -108,10 +108,10 @@ def picture(
         with style.styled():
             style.save(plots.draw(kind, tables, options), path)
         return path
-    found = views(names, runs, checkpoint)
-    path = output or Path(f"{kind}-{found[0].run.id}{f'+{len(found) - 1}' if len(found) > 1 else ''}.png")
+    shown = views(names, runs, checkpoint)
+    path = output or Path(f"{kind}-{shown[0].run.id}{f'+{len(shown) - 1}' if len(shown) > 1 else ''}.png")
     with style.styled():
-        style.save(plots.draw(kind, found, options), path)
+        style.save(plots.draw(kind, shown, options), path)
     return path
 
 
@@ -121,10 +121,10 @@ def _table(name: str) -> Look:
     from backprop_cli.data.look import Look
     from backprop_cli.errors import UsageError
 
-    found = looked(name)
-    if not isinstance(found, Look):
+    look = looked(name)
+    if not isinstance(look, Look):
         raise UsageError(f"{name}: no table; --kind data draws a CSV, Parquet or other table, or that of a config")
-    return found
+    return look
 
 
 def views(names: list[str], runs: Path, checkpoint: str = "best") -> list[View]:
@@ -135,10 +135,10 @@ def views(names: list[str], runs: Path, checkpoint: str = "best") -> list[View]:
     from backprop_cli.runs.finding import find_runs
 
     chosen = [run for name in names for run in find_runs(name, runs)]
-    found = [View(run, checkpoint, warn=ui.warn, progress=ui.loading) for run in chosen]
-    for view, label in zip(found, labels([view.run for view in found]), strict=True):
+    shown = [View(run, checkpoint, warn=ui.warn, progress=ui.loading) for run in chosen]
+    for view, label in zip(shown, labels([view.run for view in shown]), strict=True):
         view.label = label
-    return found
+    return shown
 
 
 def register(app: typer.Typer) -> None:

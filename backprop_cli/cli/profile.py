@@ -28,16 +28,16 @@ def profile(config: ConfigFile, set_: Set = None, unset: Unset = None, json: Jso
         return
     rows = [
         [
-            each["name"],
-            each["type"],
-            f"{each['forward_us']:.0f}",
-            f"{each['backward_us']:.0f}",
-            f"{100 * each['share']:.0f} %",
-            each["flops"],
-            f"{each['gflops']:.1f}",
-            ui.size(each["bytes"]),
+            row["name"],
+            row["type"],
+            f"{row['forward_us']:.0f}",
+            f"{row['backward_us']:.0f}",
+            f"{100 * row['share']:.0f} %",
+            row["flops"],
+            f"{row['gflops']:.1f}",
+            ui.size(row["bytes"]),
         ]
-        for each in result["layers"]
+        for row in result["layers"]
     ]
     for name, us in result["others_us"].items():
         rows.append([f"({name})", "", f"{us:.0f}", "", f"{100 * us / result['step_us']:.0f} %", "", "", ""])

@@ -34,13 +34,13 @@ def command(
     from backprop_cli.insight.report.report import report
     from backprop_cli.runs.files import write_atomically
 
-    found = views(names, runs, checkpoint)
-    path = output or Path(f"report-{found[0].run.id}{f'+{len(found) - 1}' if len(found) > 1 else ''}.html")
+    shown = views(names, runs, checkpoint)
+    path = output or Path(f"report-{shown[0].run.id}{f'+{len(shown) - 1}' if len(shown) > 1 else ''}.html")
     if not path.parent.is_dir():
         raise UsageError(f"{path}: there is no folder {path.parent}")
-    write_atomically(path, [report(found).encode()])
+    write_atomically(path, [report(shown).encode()])
     if json:
-        print_json({"path": str(path), "runs": [view.run.id for view in found]})
+        print_json({"path": str(path), "runs": [view.run.id for view in shown]})
     else:
         print(path)
 

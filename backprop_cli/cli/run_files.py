@@ -75,7 +75,7 @@ def prune(
     from backprop_cli.runs.removal import chosen, remove, sweep
 
     failed: BpError | None = None
-    for run in chosen(runs, keep=keep, status=[each.value for each in status or []]):
+    for run in chosen(runs, keep=keep, status=[wanted_status.value for wanted_status in status or []]):
         try:
             if not dry_run:
                 remove(run, runs)
@@ -126,8 +126,8 @@ def unpack(
     from backprop_cli.cli import ui
     from backprop_cli.runs.pack import unpack
 
-    made = unpack(file, runs, name)
-    if plugins := made.plugin_copies():
-        names = ", ".join(each.name for each in plugins)
-        ui.warn(f"{made.path} has plugins, Python code that runs when the run is used; read them first: {names}")
-    print(made.path)
+    unpacked = unpack(file, runs, name)
+    if plugins := unpacked.plugin_copies():
+        names = ", ".join(plugin.name for plugin in plugins)
+        ui.warn(f"{unpacked.path} has plugins, Python code that runs when the run is used; read them first: {names}")
+    print(unpacked.path)

@@ -80,19 +80,19 @@ def command(
         raise UsageError(f"{output}: there is no folder {output.parent}")
     loading: dict[str, Any] = {} if chosen == "json" else {"warn": ui.warn, "progress": ui.loading}
     if is_config(source):
-        found = trace(load_config(source, changes(set_, unset)), sample, **loading)
+        traced = trace(load_config(source, changes(set_, unset)), sample, **loading)
     elif set_ or unset:
         raise UsageError("--set goes with a CONFIG; a run keeps the config it was trained with")
     else:
         prepared, _ = load_run(find_run(source, runs), **loading)
-        found = trace(prepared.config, sample, prepared)
+        traced = trace(prepared.config, sample, prepared)
     if output is not None:
-        write_atomically(output, [_written(found, chosen, blank, digits).encode()])
+        write_atomically(output, [_written(traced, chosen, blank, digits).encode()])
         print(output)
     elif chosen == "text" and sys.stdout.isatty():
-        ui.sections(parts(found, blank, digits), wait=step)
+        ui.sections(parts(traced, blank, digits), wait=step)
     else:
-        print(_written(found, chosen, blank, digits), end="")
+        print(_written(traced, chosen, blank, digits), end="")
 
 
 def _called(output: Path | None) -> str:
@@ -105,14 +105,14 @@ def _called(output: Path | None) -> str:
     return SUFFIXES.get(suffix, "text")
 
 
-def _written(found: Trace, format: str, blank: bool, digits: int) -> str:
+def _written(traced: Trace, format: str, blank: bool, digits: int) -> str:
     from backprop_cli.insight.trace.text import as_html, as_text
     from backprop_cli.insight.trace.to_json import as_json
     from backprop_cli.runs.json_text import dumps
 
     if format == "json":
-        return dumps(as_json(found), indent=2) + "\n"
-    return as_html(found, blank, digits) if format == "html" else as_text(found, blank, digits)
+        return dumps(as_json(traced), indent=2) + "\n"
+    return as_html(traced, blank, digits) if format == "html" else as_text(traced, blank, digits)
 
 
 def register(app: typer.Typer) -> None:

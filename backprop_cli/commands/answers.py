@@ -44,8 +44,8 @@ class Answers:
     @property
     def asked(self) -> list[str]:
         """The questions that are answered in a column each, 1 or 0."""
-        each = self.reading.kind == "labels" and self.outputs.ndim == 2
-        return self.reading.output_names(self.outputs.shape[-1]) if each else []
+        per_label = self.reading.kind == "labels" and self.outputs.ndim == 2
+        return self.reading.output_names(self.outputs.shape[-1]) if per_label else []
 
     @property
     def ids(self) -> list[str]:
@@ -71,7 +71,7 @@ class Answers:
         ids = [known[name] for name in self.ids]
         if self.top:
             names, shares = self.best()
-            pairs = [each for k in range(self.top) for each in (names[:, k].tolist(), shares[:, k].tolist())]
+            pairs = [column for k in range(self.top) for column in (names[:, k].tolist(), shares[:, k].tolist())]
             yield from map(list, zip(*ids, *pairs, strict=True))
             return
         flat = self.outputs.reshape(n, -1).T.tolist() if self.numbers or kind == "values" else []
@@ -80,7 +80,7 @@ class Answers:
         elif self.asked:
             said = self.reading.ids(self.outputs).reshape(n, -1).T.tolist()
         else:
-            said = [[_words(each) for each in self.reading.answers(self.outputs)]]
+            said = [[_words(answer) for answer in self.reading.answers(self.outputs)]]
         yield from map(list, zip(*ids, *said, *flat, strict=True))
 
     def best(self) -> tuple[Array, Array]:
@@ -95,7 +95,7 @@ def _words(said: Any) -> Any:
     """The answers of a row's steps behind each other."""
     if not isinstance(said, list):
         return said
-    return " ".join("+".join(each) if isinstance(each, list) else str(each) for each in said)
+    return " ".join("+".join(answer) if isinstance(answer, list) else str(answer) for answer in said)
 
 
 class Csv:
@@ -134,19 +134,19 @@ def document(model: Model, blocks: Iterator[Answers]) -> dict[str, Any]:
     classes = reading.class_names(width) if reading.has_classes else reading.output_names(width)
     result: dict[str, Any] = {
         "run_id": model.run_id,
-        "samples": sum(len(each.outputs) for each in every),
+        "samples": sum(len(answers.outputs) for answers in every),
         "kind": reading.kind,
         "classes": None if reading.kind == "values" else classes,
         "columns": last.columns,
-        "predictions": [said for each in every for said in reading.answers(each.outputs)],
-        "outputs": np.concatenate([each.outputs for each in every]),
+        "predictions": [said for answers in every for said in reading.answers(answers.outputs)],
+        "outputs": np.concatenate([answers.outputs for answers in every]),
     }
     if last.files:
-        result["files"] = [name for each in every for name in each.files or ()]
+        result["files"] = [name for answers in every for name in answers.files or ()]
     if last.kept:
-        result["kept"] = {name: [value for each in every for value in each.kept[name]] for name in last.kept}
+        result["kept"] = {name: [value for answers in every for value in answers.kept[name]] for name in last.kept}
     if last.top:
-        pairs = [each.best() for each in every]
+        pairs = [answers.best() for answers in every]
         result["top"] = [
             [{"class": name, "p": share} for name, share in zip(row, shares, strict=True)]
             for names, values in pairs
@@ -164,13 +164,13 @@ def save(model: Model, blocks: Iterator[Answers], path: Path) -> None:
     """Write answers as .csv, .jsonl, .json (one document), or the bare outputs as .npy; whole or not at all."""
     if path.suffix == ".npy":
         buffer = io.BytesIO()
-        np.save(buffer, np.concatenate([each.outputs for each in blocks]), allow_pickle=False)
+        np.save(buffer, np.concatenate([block.outputs for block in blocks]), allow_pickle=False)
         pieces = [buffer.getvalue()]
     elif path.suffix == ".json":
         pieces = [dumps(as_json(document(model, blocks))).encode()]
     else:
         write = json_lines if path.suffix == ".jsonl" else Csv()
-        pieces = [write(each).encode() for each in blocks]
+        pieces = [write(block).encode() for block in blocks]
     write_atomically(path, pieces)
 
 

@@ -39,9 +39,9 @@ def check_config(path: Path, overrides: Sequence[str], **options: Any) -> tuple[
         cfg = load_config(path, overrides)
         return _described(build.prepare(cfg, **options), options.get("warn")), None
     except (BpError, MemoryError) as error:
-        found = error if isinstance(error, ConfigError) else _placed(cfg, error)
-        problems = [problem.as_dict() for problem in found.problems]
-        return {"valid": False, "errors": problems, "warnings": [], "layers": [], "parameters": 0, "bytes": 0}, found
+        located = error if isinstance(error, ConfigError) else _placed(cfg, error)
+        problems = [problem.as_dict() for problem in located.problems]
+        return {"valid": False, "errors": problems, "warnings": [], "layers": [], "parameters": 0, "bytes": 0}, located
 
 
 def _placed(cfg: Config | None, error: BpError | MemoryError) -> ConfigError:

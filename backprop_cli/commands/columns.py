@@ -55,4 +55,4 @@ def _forms(whole: dict[str, Any], part: dict[str, Any]) -> list[dict[str, Any]]:
     if "$ref" in part:
         part = whole["definitions"][part["$ref"].rpartition("/")[2]]
     inside = [*part.get("anyOf", ()), *part.get("allOf", ())]
-    return [part, *(form for each in inside for form in _forms(whole, each))]
+    return [part, *(form for path in inside for form in _forms(whole, path))]

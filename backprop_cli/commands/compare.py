@@ -54,19 +54,19 @@ def essential(config: dict[str, list[Any]]) -> dict[str, list[Any]]:
     typed = [path.removesuffix("type") for path in config if path.endswith(".type")]
 
     def follows(path: str, values: list[Any]) -> bool:
-        inside = any(path.startswith(each) and path != f"{each}type" for each in typed)
+        inside = any(path.startswith(owner) and path != f"{owner}type" for owner in typed)
         return inside and None in values and (not path.endswith(".type") or path.endswith("_initializer.type"))
 
     return {path: values for path, values in config.items() if not follows(path, values)}
 
 
-def rows(found: dict[str, Any]) -> list[list[Any]]:
+def rows(comparison: dict[str, Any]) -> list[list[Any]]:
     """The same as table rows: the kind, the key, a value a run, and for numbers the spread."""
-    table: list[list[Any]] = [["config", path, *values] for path, values in essential(found["config"]).items()]
-    table += [["run", key, *found[key]] for key in ("status", "epochs", "seconds", "parameters")]
-    table += [["last", name, *values] for name, values in found["metrics"].items()]
-    monitored = dict.fromkeys(key for best in found["best"] if best for key in best if "/" in key)
-    table += [["best", name, *((best or {}).get(name) for best in found["best"])] for name in monitored]
+    table: list[list[Any]] = [["config", path, *values] for path, values in essential(comparison["config"]).items()]
+    table += [["run", key, *comparison[key]] for key in ("status", "epochs", "seconds", "parameters")]
+    table += [["last", name, *values] for name, values in comparison["metrics"].items()]
+    monitored = dict.fromkeys(key for best in comparison["best"] if best for key in best if "/" in key)
+    table += [["best", name, *((best or {}).get(name) for best in comparison["best"])] for name in monitored]
     return [[*row, _spread(row[2:])] for row in table]
 
 

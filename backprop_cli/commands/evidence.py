@@ -40,13 +40,13 @@ class Evidence:
 
     def measure(self, rows: Any = slice(None)) -> dict[str, float]:
         """Every metric over some of the examples."""
-        found = {}
+        by_metric = {}
         for metric in self.metrics:
             y = self.y if self.logits is None or not metric.wants_logits else self.logits
             metric.reset()
             metric.update(*counted(y[rows], self.target[rows], None if self.mask is None else self.mask[rows]))
-            found[metric.key] = metric.result()
-        return found
+            by_metric[metric.key] = metric.result()
+        return by_metric
 
     @property
     def plain(self) -> bool:
@@ -63,12 +63,12 @@ def intervals(evidence: Evidence, seed: int = 0, resamples: int = RESAMPLES) -> 
         return {}
     rng, n = np.random.default_rng(seed), len(evidence)
     drawn = [evidence.measure(rng.integers(0, n, n)) for _ in range(count)]
-    found = {}
+    bounds = {}
     for name in drawn[0]:
-        values = np.array([each[name] for each in drawn])
+        values = np.array([draw[name] for draw in drawn])
         if np.isfinite(values).all():
-            found[name] = np.percentile(values, [2.5, 97.5]).tolist()
-    return found
+            bounds[name] = np.percentile(values, [2.5, 97.5]).tolist()
+    return bounds
 
 
 def calibration(evidence: Evidence, bins: int = BINS) -> dict[str, Any] | None:
@@ -88,9 +88,9 @@ def calibration(evidence: Evidence, bins: int = BINS) -> dict[str, Any] | None:
     else:
         rows = reading.rows(p)
         sure, right = rows.max(axis=1), rows.argmax(axis=1) == truth
-    place = np.minimum((sure * bins).astype(int), bins - 1)
-    n = np.bincount(place, minlength=bins)
-    said, true = (np.bincount(place, each, minlength=bins) / np.maximum(n, 1) for each in (sure, right))
+    bin_of = np.minimum((sure * bins).astype(int), bins - 1)
+    n = np.bincount(bin_of, minlength=bins)
+    said, true = (np.bincount(bin_of, weights, minlength=bins) / np.maximum(n, 1) for weights in (sure, right))
     curve = [
         {
             "from": b / bins,
@@ -169,11 +169,11 @@ def worst(evidence: Evidence, numbers: Array | None = None, count: int = WORST) 
 def groups(evidence: Evidence, labels: Sequence[str]) -> list[dict[str, Any]]:
     """Every metric over the examples of each label, in the order of the labels' first letters."""
     known = np.asarray(labels, object)
-    found = []
+    of_groups = []
     for label in sorted(set(labels), key=_natural):
         rows = np.flatnonzero(known == label)
-        found.append({"group": label, "samples": len(rows), **evidence.measure(rows)})
-    return found
+        of_groups.append({"group": label, "samples": len(rows), **evidence.measure(rows)})
+    return of_groups
 
 
 def _natural(label: str) -> tuple[int, float, str]:

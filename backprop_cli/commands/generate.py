@@ -64,7 +64,7 @@ def generate(
 def _check_prompt(
     tokens: Sequence[str], names: Sequence[str], strict: bool, warn: Callable[[str], None] | None
 ) -> None:
-    unknown = list(dict.fromkeys(each for each in tokens if each not in names))
+    unknown = list(dict.fromkeys(token for token in tokens if token not in names))
     if not unknown:
         return
     shown = ", ".join(map(repr, unknown[:5])) + (", …" if len(unknown) > 5 else "")

@@ -24,20 +24,20 @@ def labels(runs: Sequence[RunDirectory], besides: Sequence[str] = ()) -> list[st
         return ids
     names = [run.info.get("name") or run.id for run in runs]
     if besides:
-        found = _by_config(runs, besides)
+        differing = _by_config(runs, besides)
         own = names if len(set(names)) > 1 else ["" for _ in names]
-        return [" ".join(filter(None, pair)) or names[0] for pair in zip(own, found or own, strict=True)]
-    for found in (names, _by_config(runs)):
-        if len(set(found)) == len(runs) and max(map(len, found)) <= LONGEST:
-            return found
+        return [" ".join(filter(None, pair)) or names[0] for pair in zip(own, differing or own, strict=True)]
+    for possible in (names, _by_config(runs)):
+        if len(set(possible)) == len(runs) and max(map(len, possible)) <= LONGEST:
+            return possible
     return ids
 
 
 def by_seed(runs: Sequence[RunDirectory]) -> dict[str, list[int]]:
     """Label -> places of the runs that differ in nothing but the seed."""
     members: dict[str, list[int]] = {}
-    for place, label in enumerate(labels(runs, besides=("seed",))):
-        members.setdefault(label, []).append(place)
+    for index, label in enumerate(labels(runs, besides=("seed",))):
+        members.setdefault(label, []).append(index)
     return members
 
 
@@ -46,13 +46,13 @@ def _by_config(runs: Sequence[RunDirectory], besides: Sequence[str] = ()) -> lis
         differing: dict[str, list[Any]] = compare.compare(runs)["config"]
     except BpError:  # a config that no longer loads, of an older version perhaps
         return []
-    parts = [[each] if each else [] for each in _layers(runs, differing)]
+    parts = [[layer] if layer else [] for layer in _layers(runs, differing)]
     types = [path.removesuffix(".type") for path in differing if path.endswith(".type")]
     restructured = any(path.startswith("architecture.") for path in types)
     for path, values in differing.items():
         if path in besides:
             continue
-        of_one_type = any(path.startswith(f"{each}.") and path != f"{each}.type" for each in types)
+        of_one_type = any(path.startswith(f"{kind}.") and path != f"{kind}.type" for kind in types)
         if (restructured and path.startswith("architecture.")) or (of_one_type and None in values):
             continue
         key = path.removesuffix(".type").split(".")[-1]
@@ -86,10 +86,10 @@ def _types(value: Any) -> Counter[str]:
     if isinstance(value, dict):
         if isinstance(value.get("type"), str):
             counts[value["type"]] += 1
-        for key, each in value.items():
+        for key, child in value.items():
             if not key.endswith("initializer"):
-                counts += _types(each)
+                counts += _types(child)
     elif isinstance(value, list):
-        for each in value:
-            counts += _types(each)
+        for child in value:
+            counts += _types(child)
     return counts

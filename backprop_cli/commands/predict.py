@@ -64,7 +64,7 @@ def predict(
             if rows.notes and warn is not None:
                 warn("\n".join(rows.notes))
             if name is not None and rows.files:  # cat/1.png and dog/1.png are two files
-                rows.files = [str(Path(source) / each) for each in rows.files] if Path(source).is_dir() else [name]
+                rows.files = [str(Path(source) / file) for file in rows.files] if Path(source).is_dir() else [name]
             for block in _blocks(rows):
                 yield replace(_answered(model, block, reading, wishes, first, name), form=form)
                 first += len(block.x)

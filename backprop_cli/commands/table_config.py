@@ -22,40 +22,40 @@ RATE = 0.003
 _LARGE = 20_000  # rows from which on batches are larger and epochs fewer
 
 
-def table_config(found: Look, file: str, data: str) -> str:
+def table_config(look: Look, file: str, data: str) -> str:
     """A commented config for a table. `file` is its own name, `data` the path of the table as it is to be written.
 
     Raises UsageError for a target that nothing can be learnt of.
     """
-    target = found.column(found.targets[0])
+    target = look.column(look.targets[0])
     if target.type == "constant":
         raise UsageError(f"target {target.name!r} has one value only; there is nothing to predict")
-    classes, large = _classes(target), found.rows > _LARGE
-    embedded = _embedded(found)
-    numbers = [each for each in _used(found) if each.name not in embedded]
+    classes, large = _classes(target), look.rows > _LARGE
+    embedded = _embedded(look)
+    numbers = [column for column in _used(look) if column.name not in embedded]
     lines = [
-        f"# {target.name} from {found.name}: {found.rows:,} rows, {len(found.columns)} columns.",
+        f"# {target.name} from {look.name}: {look.rows:,} rows, {len(look.columns)} columns.",
         f"#   bp data info {file}      what each column is taken for",
         f"#   bp train {file}",
-        f"name: {flow(_name(found))}",
+        f"name: {flow(_name(look))}",
         "seed: 0",
         "",
         "dataset:",
         "  source: files",
         f"  path: {flow(data)}",
         f"  target: {flow(target.name)}{_why_target(target, classes)}",
-        *_dataset(found, target, classes),
+        *_dataset(look, target, classes),
         "  splits: {train: 70%, validation: 15%, test: 15%}",
         "  transforms: [robust_scale, smooth_clip]    # by median and quartiles of train, and never beyond ± 3",
         "",
-        *_network(classes, bool(embedded), sum(each.width or 0 for each in numbers)),
+        *_network(classes, bool(embedded), sum(column.width or 0 for column in numbers)),
     ]
     metrics = "rmse, mae, r2" if classes is None else "accuracy"
     return "\n".join(lines) + "\n" + trainer(30 if large else 128, 256 if large else 64, metrics, patience=60)
 
 
-def _name(found: Look) -> str:
-    stem = found.name.split(".")[0].strip()
+def _name(look: Look) -> str:
+    stem = look.name.split(".")[0].strip()
     return stem if stem else "table"
 
 
@@ -74,27 +74,27 @@ def _why_target(target: Column, classes: int | None) -> str:
     return f"    # {classes} classes{by_guess}"
 
 
-def _dataset(found: Look, target: Column, classes: int | None) -> Iterator[str]:
+def _dataset(look: Look, target: Column, classes: int | None) -> Iterator[str]:
     """The options of the source, each with what it was guessed from."""
-    assert found.layout is not None
-    usual = Layout(found.layout.form)
+    assert look.layout is not None
+    usual = Layout(look.layout.form)
     for name in LAYOUT:
-        value = getattr(found.layout, name)
+        value = getattr(look.layout, name)
         if value != getattr(usual, name) and not (name == "delimiter" and value == usual.separator):
             yield f"  {name}: {flow(value)}    # guessed from the file: {_meaning(name)}"
-    out = {each.name: reason for each in found.columns if each.role == "feature" and (reason := _left_out(each))}
-    out |= {each.name: "has no name" for each in found.columns if each.role == "unused"}
+    out = {column.name: reason for column in look.columns if column.role == "feature" and (reason := _left_out(column))}
+    out |= {column.name: "has no name" for column in look.columns if column.role == "unused"}
     if out:
         yield f"  exclude: {flow(list(out))}"
         yield from (f"    # {name}: {reason}" for name, reason in out.items())
-    if len(out) == len(found.columns) - 1:
-        raise UsageError(f"{found.name}: no column is left to learn from; write the config by hand")
+    if len(out) == len(look.columns) - 1:
+        raise UsageError(f"{look.name}: no column is left to learn from; write the config by hand")
     if target.missing:
         yield f"  missing: drop    # {target.missing} rows lack the target"
-    elif any(each.missing for each in found.columns if each.role == "feature" and each.name not in out):
-        lacking = [each.name for each in found.columns if each.role == "feature" and each.missing]
+    elif any(column.missing for column in look.columns if column.role == "feature" and column.name not in out):
+        lacking = [column.name for column in look.columns if column.role == "feature" and column.missing]
         yield f"  missing: mean    # gaps in {', '.join(lacking[:5])}{', …' if len(lacking) > 5 else ''}"
-    embedded = _embedded(found)
+    embedded = _embedded(look)
     if embedded:
         yield f"  columns:    # more than {ONE_HOT} categories: a vector for each instead of a column"
         yield from (f"    {flow(name)}: {{encoding: embedding, unseen: other}}" for name in embedded)
@@ -116,13 +116,13 @@ def _left_out(column: Column) -> str | None:
     return next((note.partition(": leave")[0] for note in column.notes if note.endswith("leave it out")), None)
 
 
-def _embedded(found: Look) -> list[str]:
+def _embedded(look: Look) -> list[str]:
     """The features whose categories are so many that vectors serve better than a column each."""
-    return [each.name for each in _used(found) if each.type == "category" and each.distinct > ONE_HOT]
+    return [column.name for column in _used(look) if column.type == "category" and column.distinct > ONE_HOT]
 
 
-def _used(found: Look) -> list[Column]:
-    return [each for each in found.columns if each.role == "feature" and _left_out(each) is None]
+def _used(look: Look) -> list[Column]:
+    return [column for column in look.columns if column.role == "feature" and _left_out(column) is None]
 
 
 def _network(classes: int | None, embedded: bool, width: int) -> Iterator[str]:

@@ -25,8 +25,8 @@ def folder() -> Path:
 
 def names() -> list[str]:
     """Their names: the path below the folder, without the ending."""
-    found = [path for path in folder().rglob("*.yaml") if not path.name.endswith(".lesson.yaml")]
-    return sorted(path.relative_to(folder()).with_suffix("").as_posix() for path in found)
+    files = [path for path in folder().rglob("*.yaml") if not path.name.endswith(".lesson.yaml")]
+    return sorted(path.relative_to(folder()).with_suffix("").as_posix() for path in files)
 
 
 def is_shipped(source: str | Path) -> bool:
@@ -40,9 +40,9 @@ def located(source: str | Path) -> Path:
         return Path(source)
     name = str(source).removeprefix(PREFIX).removesuffix(".yaml")
     if name not in names():
-        near = suggest(name, names()) or suggest(Path(name).name, [Path(each).name for each in names()])
-        found = next((each for each in names() if near and each in (near, f"lessons/{near}")), None)
-        hint = f"; did you mean {PREFIX}{found}?" if found else ";"
+        near = suggest(name, names()) or suggest(Path(name).name, [Path(name).name for name in names()])
+        near_name = next((name for name in names() if near and name in (near, f"lessons/{near}")), None)
+        hint = f"; did you mean {PREFIX}{near_name}?" if near_name else ";"
         raise UsageError(f"no config called {name!r} ships with bp{hint} `bp config ls` lists them")
     return folder() / f"{name}.yaml"
 
@@ -87,12 +87,12 @@ def copy(name: str, where: Path, force: bool = False) -> list[Path]:
 
 def _with_command(text: str, path: Path) -> str:
     """The text of a config whose first line is the command that trains it at `path`."""
-    return _COMMAND.sub(lambda found: f"# bp train {path}{found[1]}\n", text, count=1)
+    return _COMMAND.sub(lambda match: f"# bp train {path}{match[1]}\n", text, count=1)
 
 
 def _extended(source: Path, target: Path) -> list[tuple[Path, Path]]:
-    found = _EXTENDS.search(source.read_text(encoding="utf-8"))
-    if found is None:
+    extended = _EXTENDS.search(source.read_text(encoding="utf-8"))
+    if extended is None:
         return []
-    base, beside = source.parent / found[1], target.parent / found[1]
+    base, beside = source.parent / extended[1], target.parent / extended[1]
     return [(beside, base), *_extended(base, beside)]

@@ -24,5 +24,5 @@ def _digits(value: float) -> str:
 def brief(value: Any) -> str:
     """The first numbers of an array."""
     array = np.asarray(value).reshape(-1)
-    shown = " ".join(f"{each:.3g}" for each in array[:4])
+    shown = " ".join(f"{number:.3g}" for number in array[:4])
     return f"{shown} …" if array.size > 4 else shown

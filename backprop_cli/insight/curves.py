@@ -57,7 +57,7 @@ def wanted(views: Sequence[View], metrics: Sequence[str]) -> dict[str, list[str]
             "so there is no curve; go on with `bp train --resume`"
         )
     phases_of: dict[str, list[str]] = {}
-    for name in metrics or [each for each in logged if each != "learning_rate"]:
+    for name in metrics or [quantity for quantity in logged if quantity != "learning_rate"]:
         phase, _, quantity = name.rpartition("/")
         if quantity not in logged or (phase and not any(name in row for view in views for row in view.rows)):
             columns = dict.fromkeys(key for view in views for row in view.rows for key in row if "/" in key)
@@ -65,7 +65,7 @@ def wanted(views: Sequence[View], metrics: Sequence[str]) -> dict[str, list[str]
             hint = did_you_mean(near)
             raise UsageError(f"no run has logged {name!r}; it can be {', '.join([*logged, *columns])}{hint}")
         phases = [phase] if phase else ["", *PHASES]
-        phases_of.setdefault(quantity, []).extend(each for each in phases if each not in phases_of.get(quantity, []))
+        phases_of.setdefault(quantity, []).extend(phase for phase in phases if phase not in phases_of.get(quantity, []))
     return phases_of
 
 
@@ -80,7 +80,7 @@ def band(curves: Sequence[Curve]) -> Band:
     """The curves of one group, at every x that any of them has."""
     xs = sorted({x for curve in curves for x in curve.x})
     table = np.full((len(curves), len(xs)), np.nan)
-    column = {x: place for place, x in enumerate(xs)}
+    column = {x: index for index, x in enumerate(xs)}
     for row, curve in zip(table, curves, strict=True):
         for x, y in zip(curve.x, curve.y, strict=True):
             row[column[x]] = np.nan if y is None else y
@@ -91,7 +91,7 @@ def band(curves: Sequence[Curve]) -> Band:
 
 def spans_decades(curves: Sequence[Curve]) -> bool:
     """Whether a logarithmic axis shows more: all positive, over more than a factor of 50."""
-    values: list[Any] = [y for each in curves for y in each.y if y is not None]
+    values: list[Any] = [y for line in curves for y in line.y if y is not None]
     return bool(values) and min(values) > 0 and max(values) / min(values) > 50
 
 
@@ -100,10 +100,10 @@ def leading(views: Sequence[View]) -> list[int]:
     if len(views) <= COLOURS:
         return list(range(len(views)))
     ranked = []
-    for place, view in enumerate(views):
+    for index, view in enumerate(views):
         best = view.run.info.get("best") or {}
         key = next((key for key in best if "/" in key), "")
         value = best.get(key)
         if value is not None:
-            ranked.append((-value if larger_is_better(key, view.metrics) else value, place))
-    return [place for _, place in sorted(ranked)[:STANDING_OUT]] or list(range(STANDING_OUT))
+            ranked.append((-value if larger_is_better(key, view.metrics) else value, index))
+    return [index for _, index in sorted(ranked)[:STANDING_OUT]] or list(range(STANDING_OUT))

@@ -165,7 +165,7 @@ def inline_svg(figure: Figure, key: str) -> str:
     text = text.replace(INK, "currentColor").replace(PAPER, "var(--paper)")
     text = re.sub(r"<style[^>]*>.*?</style>", "", text, flags=re.DOTALL)  # rules for every element of the page
     used = set(re.findall(r'(?:url\(|href=")#([^)"]+)', text))
-    text = re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in used else "", text)
+    text = re.sub(r' id="([^"]*)"', lambda match: match[0] if match[1] in used else "", text)
     for size in ("width", "height"):  # the page decides; viewBox keeps the shape
         text = re.sub(rf'(<svg[^>]*?) {size}="[^"]*"', r"\1", text, count=1)
     return text

@@ -132,13 +132,13 @@ class View:
         return Split(data.x[rows], data.y[rows])
 
     def _batches(self, data: Split, size: int | None = None) -> Batches:
-        made = self.prepared
+        prepared = self.prepared
         return Batches(
             data,
             size or len(data),
-            transforms=made.transforms,
+            transforms=prepared.transforms,
             shuffle=False,
-            dtype=made.network.dtype,
+            dtype=prepared.network.dtype,
             augment=False,
             prefetch=False,
         )
@@ -175,7 +175,7 @@ class View:
                 answered.append(z)
                 predicted.append(reading.ids(y))
                 truth.append(reading.truth(t, y).copy())
-            y, guessed, true = (np.concatenate(each) for each in (answered, predicted, truth))
+            y, guessed, true = (np.concatenate(part) for part in (answered, predicted, truth))
             names = reading.class_names(self.network.output_shape[-1])
             self._answers[name] = Answers(name, y, guessed, true, names)
         return self._answers[name]

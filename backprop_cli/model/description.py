@@ -103,7 +103,7 @@ def _packed(value: Any, arrays: dict[str, Array]) -> Any:
         return {key: _packed(child, arrays) for key, child in value.items()}
     if not isinstance(value, list):
         return value
-    if len(value) <= LONG or not all(isinstance(each, str) for each in value):
+    if len(value) <= LONG or not all(isinstance(item, str) for item in value):
         return [_packed(child, arrays) for child in value]
     number, strings = len(arrays), json.dumps(value).encode()
     arrays[f"{KEY}/{number}"] = np.frombuffer(strings, np.uint8)

@@ -108,7 +108,7 @@ class Expander:
             for _, part in probe.walk():
                 part.needs = Needs()
             try:
-                self._shapes[name] = probe.build(*(self._shape(each) for each in node.inputs))
+                self._shapes[name] = probe.build(*(self._shape(source) for source in node.inputs))
             except BuildError as error:
                 raise BuildError(error.message, error.node or name) from None
         return self._shapes[name]

@@ -89,8 +89,8 @@ class Model:
         metrics = [] if "metrics" in without else part(Trainer, "metrics", said.metrics, origin)
         transforms = part(Source, "transforms", said.transforms, origin)
         layers = part(Options, "architecture", said.architecture, origin)
-        for each in transforms:
-            each.know(said.data.classes)
+        for transform in transforms:
+            transform.know(said.data.classes)
         load_transforms_state(transforms, {name.removeprefix(TRANSFORMS): array for name, array in learned.items()})
         dtype = np.dtype("S1") if said.data.dtype == TEXT else np.dtype(said.data.dtype)
         shape, seen = network_input(transforms, said.data.shape, dtype, np.dtype(said.dtype))

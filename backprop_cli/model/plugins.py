@@ -53,8 +53,8 @@ def digest(path: Path) -> str:
 def _instances(value: Any) -> Iterator[Any]:
     """The dataclass instances in a value, at any depth."""
     if isinstance(value, list | tuple):
-        for each in value:
-            yield from _instances(each)
+        for child in value:
+            yield from _instances(child)
     elif is_dataclass(value) and not isinstance(value, type):
         yield value
         for field in fields(value):
@@ -68,7 +68,7 @@ def run_plugins(needed: Sequence[Plugin], given: Sequence[Path], path: Path) -> 
     Raises UsageError where layers or transforms cannot be had.
     """
     without: set[str] = set()
-    by_content = {digest(each): each for each in reversed(given)} if needed else {}
+    by_content = {digest(data): data for data in reversed(given)} if needed else {}
     for plugin in needed:
         if plugin.sha256 in by_content:
             file = by_content[plugin.sha256]

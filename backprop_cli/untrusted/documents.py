@@ -87,13 +87,13 @@ class Document(Generic[T]):
 def _told(error: ValidationError, value: Any) -> str:
     """`dataset.sizes.train: expected a whole number, got 'x'`: the first place that is wrong, in plain words."""
     failures = error.errors(include_url=False)
-    places = [_locate(value, each) for each in failures]
+    places = [_locate(value, failure) for failure in failures]
     path, wrong = places[0]
-    here = [each for each, place in zip(failures, places, strict=True) if place[0] == path]
+    here = [failure for failure, at in zip(failures, places, strict=True) if at[0] == path]
     where = ".".join(map(str, path))
     if here[0]["type"] == "missing":
         return f"{where}: is missing"
-    expected = list(dict.fromkeys(_EXPECTED.get(each["type"]) or _plain(each["msg"]) for each in here))
+    expected = list(dict.fromkeys(_EXPECTED.get(failure["type"]) or _plain(failure["msg"]) for failure in here))
     if expected[0] == "a whole number" and expected[1:2] in (["a number"], ["a finite number"]):
         del expected[0]
     shown = repr(wrong)

@@ -50,11 +50,11 @@ def note(message: str) -> None:
     err.print(message, markup=False, soft_wrap=True)
 
 
-def fields(*texts: str, between: str = "  ") -> None:
+def fields(*parts: str, between: str = "  ") -> None:
     """A line to stderr; on a terminal that is narrower, several, broken between two of the texts."""
     width = err.width if err.is_terminal or "COLUMNS" in os.environ else None
     line = ""
-    for text in texts:
+    for text in parts:
         if line and width is not None and cell_len(f"{line}{between}{text}") > width:
             note(line + between.rstrip())
             line = f"  {text}"

@@ -95,14 +95,14 @@ class SweepTable(SweepLines):
             note(f"{outcome.trial}  {outcome.status}: {outcome.error}")
 
     def _table(self) -> Table:
-        failed = sum(each.status != "completed" for each in self._ended)
+        failed = sum(outcome.status != "completed" for outcome in self._ended)
         title = f"{self.done} of {self.total} trials done" + (f", {failed} not completed" if failed else "")
-        made = Table("trial", *self._keys, "", "", box=None, pad_edge=False, title=f"{title}  {self.left}")
+        table = Table("trial", *self._keys, "", "", box=None, pad_edge=False, title=f"{title}  {self.left}")
         for row in self._running.values():
-            made.add_row(*row)
-        for _, each in self._rank(self._ended)[1][: self.SHOWN]:
-            made.add_row(each.trial.id, *each.trial.varied.values(), each.status, _best(each), style="dim")
-        return made
+            table.add_row(*row)
+        for _, outcome in self._rank(self._ended)[1][: self.SHOWN]:
+            table.add_row(outcome.trial.id, *outcome.trial.varied.values(), outcome.status, _best(outcome), style="dim")
+        return table
 
 
 def _best(outcome: Outcome) -> str:

@@ -55,8 +55,8 @@ def _foldable(columns: Sequence[str], widths: Sequence[int], whole: Sequence[str
 
 def _folded_widths(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> list[int]:
     """The width of each column, its header in two lines."""
-    texts = zip(*[[_broken(column) for column in columns], *cells], strict=True)
-    return [max(cell_len(line) for text in column for line in text.split("\n")) for column in texts]
+    formatted = zip(*[[_broken(column) for column in columns], *cells], strict=True)
+    return [max(cell_len(line) for text in column for line in text.split("\n")) for column in formatted]
 
 
 def _broken(header: str) -> str:
@@ -76,17 +76,17 @@ def _folded(
     """A table wider than the terminal: headers take two lines, the cells of the widest column several."""
     widths = _folded_widths(columns, cells)
     folds = next((i for i in sorted(range(len(columns)), key=lambda i: -widths[i]) if columns[i] not in whole), None)
-    made = Table(box=None, pad_edge=False, header_style="bold")
+    drawn = Table(box=None, pad_edge=False, header_style="bold")
     for i, column in enumerate(columns):
         justify: Any = "right" if right[i] else "left"
-        made.add_column(Text(_broken(column)), justify=justify, overflow="fold", no_wrap=i != folds)
+        drawn.add_column(Text(_broken(column)), justify=justify, overflow="fold", no_wrap=i != folds)
     for row in cells:
-        made.add_row(*map(Text, row))
+        drawn.add_row(*map(Text, row))
     if out.is_terminal:
-        out.print(made)
+        out.print(drawn)
     else:
         with out.capture() as text:
-            out.print(made)
+            out.print(drawn)
         out.out("\n".join(line.rstrip() for line in text.get().splitlines()))
 
 
@@ -112,14 +112,14 @@ def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], format: st
         if format == "json":
             print(dumps(objects, indent=2))
         else:
-            for each in objects:
-                print(dumps(each))
+            for entry in objects:
+                print(dumps(entry))
 
 
 def brief(value: Any) -> str:
     """Nested values in one line."""
     if isinstance(value, dict):
-        return "  ".join(f"{key} {brief(each)}" for key, each in value.items())
+        return "  ".join(f"{key} {brief(child)}" for key, child in value.items())
     if isinstance(value, list):
         return " ".join(map(brief, value))
     return number(value)
@@ -142,9 +142,9 @@ def size(count: int) -> str:
     return f"{count} bytes"
 
 
-def sections(made: Sequence[tuple[str, Sequence[str]]], wait: bool = False) -> None:
+def sections(parts: Sequence[tuple[str, Sequence[str]]], wait: bool = False) -> None:
     """Headings with their lines on a terminal: equations dim, results bright. `wait` for Enter after each."""
-    for i, (heading, lines) in enumerate(made):
+    for i, (heading, lines) in enumerate(parts):
         if i and wait and not _enter():
             return
         out.print(Text(heading, style="bold"))

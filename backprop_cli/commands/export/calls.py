@@ -89,7 +89,7 @@ def _zero_padding(layer: Any, x: str, w: Weight) -> Written:
 
 
 def _named(function: str, *options: str) -> Callable[[Any, str, Weight], str]:
-    return lambda layer, x, w: _call(function, x, *(repr(float(getattr(layer, each))) for each in options))
+    return lambda layer, x, w: _call(function, x, *(repr(float(getattr(layer, option))) for option in options))
 
 
 LAYERS: dict[str, Callable[[Any, str, Weight], Written]] = {
@@ -145,11 +145,11 @@ def write(layer: Layer, x: Sequence[str], w: Callable[[str], Weight]) -> Written
     """The layer's call, its activation around it; None if this or that cannot be written. `w(prefix)` gives how the
     parameters of the layer itself, or of its activation, are written."""
     kind = layer.type_name
-    made = MERGES[kind](layer, x) if kind in MERGES else LAYERS[kind](layer, x[0], w("")) if kind in LAYERS else None
+    call = MERGES[kind](layer, x) if kind in MERGES else LAYERS[kind](layer, x[0], w("")) if kind in LAYERS else None
     inner = layer.parts().get("activation")
-    if made is None or inner is None:
-        return made
-    return LAYERS[inner.type_name](inner, made, w("activation.")) if inner.type_name in LAYERS else None
+    if call is None or inner is None:
+        return call
+    return LAYERS[inner.type_name](inner, call, w("activation.")) if inner.type_name in LAYERS else None
 
 
 def _numbers(values: Any) -> str:

@@ -18,9 +18,9 @@ def parts(graph: Graph, days: str, names: Sequence[str]) -> list[str]:
     """
 
     def op(name: str, a: str, b: str | int) -> str:
-        made = graph.add(name, a, b if isinstance(b, str) else graph.constant([b], "int64"))
-        graph.kinds[made] = "int64"
-        return made
+        output = graph.add(name, a, b if isinstance(b, str) else graph.constant([b], "int64"))
+        graph.kinds[output] = "int64"
+        return output
 
     def floor(a: str, b: int) -> str:
         return op("Div", op("Sub", a, op("Mod", a, b)), b)  # Div of whole numbers rounds towards 0
@@ -41,7 +41,7 @@ def parts(graph: Graph, days: str, names: Sequence[str]) -> list[str]:
     month = op("Div", op("Add", op("Mul", day, 5), 2), 153)  # since March
     year = op("Add", op("Add", op("Mul", era, 400), spring), op("Div", month, 10))
     before = op("Sub", year, 1)  # whole years
-    found: dict[str, Callable[[], str]] = {
+    of_unit: dict[str, Callable[[], str]] = {
         "days": lambda: days,
         "year": lambda: year,
         "quarter": lambda: op("Add", op("Div", op("Mod", op("Add", month, 2), 12), 3), 1),
@@ -52,4 +52,4 @@ def parts(graph: Graph, days: str, names: Sequence[str]) -> list[str]:
         "hour": lambda: op("Div", time, 3600),
         "minute": lambda: op("Mod", op("Div", time, 60), 60),
     }
-    return [found[name]() for name in names]
+    return [of_unit[name]() for name in names]

@@ -39,7 +39,7 @@ def export(model: Model, target: Target, path: Path | None = None) -> Made:
     written.
     """
     path = path or Path(f"{model.description.name}{SUFFIX[target]}")
-    other = next((each for each, suffix in SUFFIX.items() if suffix == path.suffix and each != target), None)
+    other = next((kind for kind, suffix in SUFFIX.items() if suffix == path.suffix and kind != target), None)
     if other:
         raise UsageError(f"{path} is called like a file of --to {other}; expected a name ending in {SUFFIX[target]}")
     if path.is_dir():
@@ -66,9 +66,9 @@ def _onnx(model: Model, path: Path) -> Made:
         raise UsageError(
             "--to onnx needs the package onnx, which is not installed: pip install 'backprop-cli[export]'"
         ) from None
-    made = onnx.export(model)
-    write_atomically(path, [made.proto.SerializeToString()])
-    return Made(path, "onnx", onnx.inputs(made.proto), made.notes)
+    exported = onnx.export(model)
+    write_atomically(path, [exported.proto.SerializeToString()])
+    return Made(path, "onnx", onnx.inputs(exported.proto), exported.notes)
 
 
 def _safetensors(model: Model, path: Path) -> None:

@@ -48,12 +48,12 @@ class Graph:
         return self._add(op, outputs, operands, "", attributes)
 
     def _add(self, op: str, outputs: int, operands: Sequence[Operand], domain: str, attributes: Any) -> list[str]:
-        inputs = [each if isinstance(each, str) else self.constant(each) for each in operands]
-        made = [self._name(op) for _ in range(outputs)]
+        inputs = [operand if isinstance(operand, str) else self.constant(operand) for operand in operands]
+        named = [self._name(op) for _ in range(outputs)]
         values = {key: numpy_helper.from_array(v) if isinstance(v, np.ndarray) else v for key, v in attributes.items()}
-        self.kinds |= dict.fromkeys(made, BOOLEAN.get(op) or self.kinds.get(inputs[0] if inputs else "", "float32"))
-        self.nodes.append(helper.make_node(op, inputs, made, name=made[0], domain=domain, **values))
-        return made
+        self.kinds |= dict.fromkeys(named, BOOLEAN.get(op) or self.kinds.get(inputs[0] if inputs else "", "float32"))
+        self.nodes.append(helper.make_node(op, inputs, named, name=named[0], domain=domain, **values))
+        return named
 
     def _name(self, what: str) -> str:
         self._count += 1
@@ -71,9 +71,9 @@ class Graph:
         return self._known[key]
 
     def cast(self, x: Operand, kind: Kind) -> str:
-        made = self.add("Cast", x, to=TYPES[kind])
-        self.kinds[made] = kind
-        return made
+        converted = self.add("Cast", x, to=TYPES[kind])
+        self.kinds[converted] = kind
+        return converted
 
     def input(self, name: str, kind: str) -> str:
         """A value that comes from outside."""
@@ -98,8 +98,8 @@ class Graph:
         inner = Graph(self)
         kinds = ["float32"] * len(states) + [kind for _, kind in x]
         inputs = [inner._name("input") for _ in kinds]
-        made = step(inner, *inputs)
-        outputs = [inner.add("Identity", each) for each in (*made, made[0])]
+        stepped = step(inner, *inputs)
+        outputs = [inner.add("Identity", output) for output in (*stepped, stepped[0])]
         body = helper.make_graph(
             inner.nodes,
             f"{self.scope}/step",
@@ -125,7 +125,7 @@ class Graph:
         graph = helper.make_graph(self.nodes, "bp", inputs, [output], constants)
         model = helper.make_model(
             graph,
-            opset_imports=[helper.make_opsetid(*each) for each in OPSETS.items()],
+            opset_imports=[helper.make_opsetid(*opset) for opset in OPSETS.items()],
             ir_version=IR_VERSION,
             producer_name="bp",
             producer_version=producer,

@@ -20,7 +20,7 @@ from backprop_cli.errors import UsageError
 from backprop_cli.model.model import Model
 
 READABLE = 400  # numbers of a whole network that are written out; more are packed
-FUNCTIONS = {name: each for name, each in vars(shown).items() if inspect.isfunction(each)}
+FUNCTIONS = {name: function for name, function in vars(shown).items() if inspect.isfunction(function)}
 TAKEN = {*FUNCTIONS, *keyword.kwlist, "x", "W", "np", "sys", "base64", "Array", "predict", "packed"}
 TEMPLATE = '''\
 """{name}: a network trained with bp {program}. NumPy is all that this file needs.
@@ -122,17 +122,17 @@ def _network(network: Network) -> tuple[list[str], str, list[str]]:
     values = {INPUT: "x"}
     for name, layer, inputs, shape in nodes:
         owner = layer.shared or name
-        made = None
+        call = None
         if not any(_makes_mask(part) for _, part in layer.walk()):
-            made = calls.write(layer, [values[each] for each in inputs], partial(_weight, owner))
-        if made is None:
+            call = calls.write(layer, [values[source] for source in inputs], partial(_weight, owner))
+        if call is None:
             strange.append(f"{name} ({layer.type_name})")
-            made = "None"
+            call = "None"
         values[name] = _variable(name)
-        if made != values[inputs[0]]:
-            lines.append(f"{values[name]} = {made}  # ({', '.join(map(str, ('N', *shape)))})")
+        if call != values[inputs[0]]:
+            lines.append(f"{values[name]} = {call}  # ({', '.join(map(str, ('N', *shape)))})")
         else:
-            values[name] = made  # does nothing outside training
+            values[name] = call  # does nothing outside training
     return lines, values[nodes[-1][0]], strange
 
 
@@ -156,8 +156,8 @@ def _used(text: str) -> list[str]:
 
 
 def _weights(network: Network, text: str) -> Iterator[str]:
-    arrays = {name: each for name, each in {**network.parameters, **network.states}.items() if f'W["{name}"]' in text}
-    written = sum(each.size for each in arrays.values()) <= READABLE
+    arrays = {name: array for name, array in {**network.parameters, **network.states}.items() if f'W["{name}"]' in text}
+    written = sum(array.size for array in arrays.values()) <= READABLE
     for name, array in arrays.items():
         if written:
             start = f'    "{name}": np.array('

@@ -43,7 +43,7 @@ def export(model: Model) -> Exported:
     steps = outside_training(model.transforms)
     tokenize = steps[0] if steps and isinstance(steps[0], Tokenize) else None
     steps = steps[1:] if tokenize else steps
-    lacking = [f"transform {each.type_name}" for each in steps if type(each).onnx is Transform.onnx]
+    lacking = [f"transform {step.type_name}" for step in steps if type(step).onnx is Transform.onnx]
     if strange := [*networks.missing(model.network), *lacking]:
         raise UsageError(
             f"{', '.join(strange)} cannot be exported to ONNX; a layer or a transform of your own can offer "
@@ -62,7 +62,7 @@ def export(model: Model) -> Exported:
             for size, other in zip(model.network.output_shape, longer.output_shape, strict=True)
         ]
     proto = graph.model(
-        [value(each.name, each.kind, [BATCH, *each.shape]) for each in inputs.values],
+        [value(tensor.name, tensor.kind, [BATCH, *tensor.shape]) for tensor in inputs.values],
         value(output_name(inputs), "float32", [BATCH, *places]),
         metadata(model, tokenize),
         model.description.program,
@@ -82,11 +82,11 @@ def export(model: Model) -> Exported:
 def inputs(proto: onnx.ModelProto) -> list[dict[str, Any]]:
     """The inputs of a model as plain data."""
     described = []
-    for each in proto.graph.input:
-        tensor = each.type.tensor_type
+    for put in proto.graph.input:
+        tensor = put.type.tensor_type
         shape = [size.dim_param or size.dim_value for size in tensor.shape.dim]
         dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)
-        described.append({"name": each.name, "type": "text" if dtype.kind == "O" else dtype.name, "shape": shape})
+        described.append({"name": put.name, "type": "text" if dtype.kind == "O" else dtype.name, "shape": shape})
     return described
 
 
@@ -116,7 +116,7 @@ def _write(
 
 def output_name(inputs: Inputs) -> str:
     """`output`, with underscores where a column is called so."""
-    names, name = {each.name for each in inputs.values}, OUTPUT
+    names, name = {tensor.name for tensor in inputs.values}, OUTPUT
     while name in names:
         name += "_"
     return name
@@ -126,8 +126,8 @@ def _refusing(graph: Graph, y: str, rows: Sequence[str], rank: int) -> str:
     """y, and NaN in rows that bp refuses: an ONNX model has no other way to say so."""
     graph.scope = "refused"
     wrong = rows[0]
-    for each in rows[1:]:
-        wrong = graph.add("Or", wrong, each)
+    for row in rows[1:]:
+        wrong = graph.add("Or", wrong, row)
     if rank > 1:
         wrong = graph.add("Reshape", wrong, np.array([0, *[1] * rank]))
     return graph.add("Where", wrong, float("nan"), y)
@@ -182,7 +182,7 @@ def metadata(model: Model, tokenize: Tokenize | None) -> dict[str, str]:
         "reading": asdict(said.reading),
     }
     return {
-        key: each if isinstance(each, str) else json.dumps(each, ensure_ascii=False)
-        for key, each in entries.items()
-        if each is not None
+        key: entry if isinstance(entry, str) else json.dumps(entry, ensure_ascii=False)
+        for key, entry in entries.items()
+        if entry is not None
     }

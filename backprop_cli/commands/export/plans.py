@@ -26,33 +26,35 @@ def planned(graph: Graph, x: str, plan: Plan, kind: Kind, refuse: Refuse) -> lis
     """The columns of x that an input becomes."""
     if plan.type == "text":
         missing = codes(graph, graph.add("Gather", x, np.array([0]), axis=1), [""], [0], 0)  # no text ever is missing
-        made = _counted(graph, x, plan)
+        counted = _counted(graph, x, plan)
     elif plan.is_text:
         missing = codes(graph, x, [""], [1], 0)
-        made = _category(graph, x, missing, plan, refuse)
+        counted = _category(graph, x, missing, plan, refuse)
     else:
         missing = graph.add("IsNaN", x)
-        made = _number(graph, x, missing, plan, refuse)
-    columns = [*made, *([missing] if plan.flag else [])]
-    return [each if graph.kinds[each] == kind else graph.cast(each, kind) for each in columns]
+        counted = _number(graph, x, missing, plan, refuse)
+    columns = [*counted, *([missing] if plan.flag else [])]
+    return [column if graph.kinds[column] == kind else graph.cast(column, kind) for column in columns]
 
 
 def codes(graph: Graph, x: str, known: Sequence[str], numbers: Sequence[int], rest: int) -> str:
     """The number of each text; `rest` for a text that is not known."""
-    made = graph.add(
+    output = graph.add(
         "LabelEncoder", x, domain="ai.onnx.ml", keys_strings=known, values_int64s=numbers, default_int64=rest
     )
-    graph.kinds[made] = "int64"
-    return made
+    graph.kinds[output] = "int64"
+    return output
 
 
 def _number(graph: Graph, x: str, missing: str, plan: Plan, refuse: Refuse) -> list[str]:
     own: Kind = graph.kinds[x]
 
     def op(name: str, *operands: str | float) -> str:
-        made = graph.add(name, *(each if isinstance(each, str) else graph.constant(each, own) for each in operands))
-        graph.kinds[made] = own
-        return made
+        output = graph.add(
+            name, *(operand if isinstance(operand, str) else graph.constant(operand, own) for operand in operands)
+        )
+        graph.kinds[output] = own
+        return output
 
     if plan.fill is not None:
         x = op("Where", missing, float(plan.fill), x)
@@ -98,18 +100,18 @@ def _category(graph: Graph, x: str, missing: str, plan: Plan, refuse: Refuse) ->
     keys, numbers = list(known), list(range(len(known)))
     if plan.fill is not None and "" not in known:  # a missing text is an empty one
         keys, numbers = [*keys, ""], [*numbers, known.index(str(plan.fill)) if plan.fill in known else rest]
-    found = codes(graph, x, keys, numbers, rest)
+    indices = codes(graph, x, keys, numbers, rest)
     if plan.type == "boolean" or plan.unseen == "error":
-        refuse(graph.add("Less", found, 0))
+        refuse(graph.add("Less", indices, 0))
     elif plan.fill is None and "" not in known:
         refuse(graph.cast(missing, "bool"))
     if plan.type == "category" and plan.encoding == "one_hot":
-        return [graph.add("Equal", found, np.arange(len(known) + plan.other)[None])]
+        return [graph.add("Equal", indices, np.arange(len(known) + plan.other)[None])]
     if plan.type == "category" and plan.encoding == "target":
         rows = graph.add(
-            "Gather", graph.constant(plan.means, "float32"), found, axis=0
+            "Gather", graph.constant(plan.means, "float32"), indices, axis=0
         )  # −1 is the last: all rows' mean
-        made = graph.add("Reshape", rows, np.array([0, len(plan.targets)]))
-        graph.kinds[made] = "float32"
-        return [made]
-    return [found]
+        reshaped = graph.add("Reshape", rows, np.array([0, len(plan.targets)]))
+        graph.kinds[reshaped] = "float32"
+        return [reshaped]
+    return [indices]

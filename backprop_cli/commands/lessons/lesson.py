@@ -68,7 +68,7 @@ class Measure(_Strict):
 
     @model_validator(mode="after")
     def _one(self) -> Measure:
-        if sum(each is not None for each in (self.metric, self.function, self.status)) != 1:
+        if sum(given is not None for given in (self.metric, self.function, self.status)) != 1:
             raise ValueError("expected one of metric, function, status")
         return self
 

@@ -64,7 +64,7 @@ class Outcome:
 
     @property
     def as_expected(self) -> bool:
-        return all(each.as_expected for each in self.results)
+        return all(result.as_expected for result in self.results)
 
 
 def run_lesson(
@@ -87,5 +87,5 @@ def run_lesson(
                 train(load_config(lesson.config(name), [f"seed={own + number}"]), run_dir=path, **options)
             done[name] = RunDirectory(path)
         trained.append(done)
-    results = [Result(each, [value(lesson, each, runs) for runs in trained]) for each in lesson.figures]
+    results = [Result(figure, [value(lesson, figure, runs) for runs in trained]) for figure in lesson.figures]
     return Outcome(lesson, results, trained, time.perf_counter() - began)

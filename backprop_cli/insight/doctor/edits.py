@@ -30,7 +30,7 @@ class Edit:
     @property
     def flags(self) -> str:
         """The overrides as `--set` flags for a shell."""
-        return " ".join(f"--set {shlex.quote(each)}" for each in self.set)
+        return " ".join(f"--set {shlex.quote(setting)}" for setting in self.set)
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def _section(key: str, value: Any, before: Any) -> list[str]:
     if len(line) <= WIDTH or not isinstance(value, dict):
         return [line]
     old = before if isinstance(before, dict) else {}
-    return [f"{key}:", *(f"  {name}: {flow(each)}" for name, each in value.items() if each != old.get(name))]
+    return [f"{key}:", *(f"  {name}: {flow(child)}" for name, child in value.items() if child != old.get(name))]
 
 
 class Anatomy:
@@ -152,4 +152,4 @@ class Anatomy:
 
 def merged(parts: Iterable[Sequence[str]]) -> Edit:
     """One edit of several overrides, each once: layers of a `repeat` share their place."""
-    return Edit(tuple(dict.fromkeys(each for part in parts for each in part)))
+    return Edit(tuple(dict.fromkeys(setting for part in parts for setting in part)))

@@ -129,39 +129,39 @@ def _gone(run: RunDirectory, error: ConfigError | ConsentError | DataError) -> B
 def _layers(evidence: Evidence) -> list[dict[str, Any]]:
     """A row for each layer: medians over the steps, outputs at the end."""
     over = {key: evidence.typical(key) for key in ("gradient_norm", "weight_norm", "gradient_ratio", "update_ratio")}
-    made = []
+    rows = []
     for node in evidence.network.nodes:
         row: dict[str, Any] = {"name": node.name, "type": node.layer.type_name}
-        row |= {key: found.get(node.name) for key, found in over.items()}
+        row |= {key: by_layer.get(node.name) for key, by_layer in over.items()}
         seen = evidence.last.get(node.name, {})
         row |= {key: seen.get(key) for key in ("dead", "saturated", "mean", "std")}
-        made.append(row)
-    return made
+        rows.append(row)
+    return rows
 
 
-def as_json(found: Examination) -> dict[str, Any]:
+def as_json(examination: Examination) -> dict[str, Any]:
     """What `bp doctor --json` prints."""
     return {
-        "name": found.name,
-        "steps": found.steps,
-        "healthy": found.healthy,
+        "name": examination.name,
+        "steps": examination.steps,
+        "healthy": examination.healthy,
         "verdicts": [
             {
-                "disease": each.disease,
-                "layer": each.layer,
-                "sentence": each.sentence,
-                "evidence": _plain(each.evidence),
-                "edit": {"set": list(each.edit.set), "yaml": each.yaml} if each.edit else None,
-                "tried": vars(each.tried) if each.tried else None,
+                "disease": verdict.disease,
+                "layer": verdict.layer,
+                "sentence": verdict.sentence,
+                "evidence": _plain(verdict.evidence),
+                "edit": {"set": list(verdict.edit.set), "yaml": verdict.yaml} if verdict.edit else None,
+                "tried": vars(verdict.tried) if verdict.tried else None,
             }
-            for each in found.verdicts
+            for verdict in examination.verdicts
         ],
-        "layers": found.layers,
-        "notes": found.notes,
+        "layers": examination.layers,
+        "notes": examination.notes,
     }
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
-        return {str(key): _plain(each) for key, each in value.items()}
+        return {str(key): _plain(child) for key, child in value.items()}
     return value.item() if isinstance(value, np.generic) else value

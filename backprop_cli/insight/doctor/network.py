@@ -74,7 +74,7 @@ def exploding_gradients(case: Case) -> Suspicion | None:
     if not walks:
         return None
     gradients = {node.name: evidence.series("gradient_norm").get(node.name, [0.0]) for node in walks}
-    jumps = {name: max(each) / max(float(np.median(each)), 1e-30) for name, each in gradients.items()}
+    jumps = {name: max(norms) / max(float(np.median(norms)), 1e-30) for name, norms in gradients.items()}
     layer = max(jumps, key=lambda name: jumps[name])
     if not (evidence.error or evidence.stuck or spiked(evidence) or jumps[layer] > JUMP):
         return None
@@ -86,7 +86,7 @@ def exploding_gradients(case: Case) -> Suspicion | None:
 def dead_relu(case: Case) -> Suspicion | None:
     """Units whose ReLU is off for every example, so that no gradient reaches their weights (Maas et al. 2013)."""
     last = case.evidence.last
-    dead = {name: each["dead"] for name, each in last.items() if each.get("dead", 0) >= DEAD}
+    dead = {name: measures["dead"] for name, measures in last.items() if measures.get("dead", 0) >= DEAD}
     if not dead:
         return None
     worst = max(dead, key=lambda name: dead[name])
@@ -105,10 +105,11 @@ def dead_relu(case: Case) -> Suspicion | None:
 def vanishing_gradients(case: Case) -> Suspicion | None:
     """Gradients that shrink on their way down (Hochreiter 1991; Bengio et al. 1994)."""
     ratios = {
-        name: max(each[0], float(np.median(each))) for name, each in case.evidence.series("gradient_ratio").items()
+        name: max(ratios[0], float(np.median(ratios)))
+        for name, ratios in case.evidence.series("gradient_ratio").items()
     }
     kernels = case.kernels
-    if len(kernels) < 3 or any(each.get("dead", 0) > DEAD for each in case.evidence.first.values()):
+    if len(kernels) < 3 or any(measures.get("dead", 0) > DEAD for measures in case.evidence.first.values()):
         return None
     largest = max(ratios[node.name] for node in kernels)
     low = [node for node in kernels if ratios[node.name] < VANISHED * largest]
@@ -141,7 +142,9 @@ def vanishing_gradients(case: Case) -> Suspicion | None:
 def saturation(case: Case) -> Suspicion | None:
     """Sigmoids or tanhs in their flat parts, where the slope is nearly zero."""
     flat = {
-        name: each["saturated"] for name, each in case.evidence.last.items() if each.get("saturated", 0) > SATURATED
+        name: measures["saturated"]
+        for name, measures in case.evidence.last.items()
+        if measures.get("saturated", 0) > SATURATED
     }
     if not flat or not case.evidence.stuck:
         return None

@@ -68,7 +68,7 @@ class Evidence:
     @property
     def stuck(self) -> bool:
         """Whether the training loss has not fallen below that of the best constant answer."""
-        known = [each for each in (self.start, self.chance) if each is not None]
+        known = [loss for loss in (self.start, self.chance) if loss is not None]
         return not self.end < 0.95 * min(known, default=math.inf)
 
     @property

@@ -24,9 +24,9 @@ COLUMNS = {
 SHARES = ("dead", "saturated")
 
 
-def rows(found: Examination) -> list[list[str]]:
+def rows(examination: Examination) -> list[list[str]]:
     """The table of layers, without those that only give data another shape."""
-    shown = [layer for layer in found.layers if any(layer[key] is not None for key in list(COLUMNS.values())[2:])]
+    shown = [layer for layer in examination.layers if any(layer[key] is not None for key in list(COLUMNS.values())[2:])]
     return [[_cell(key, layer[key]) for key in COLUMNS.values()] for layer in shown]
 
 
@@ -40,13 +40,13 @@ def _cell(key: str, value: Any) -> str:
     return f"{value:.0%}" if key in SHARES else f"{value:.2g}"
 
 
-def lines(found: Examination, source: str, given: Sequence[str] = ()) -> Iterator[str]:
+def lines(examination: Examination, source: str, given: Sequence[str] = ()) -> Iterator[str]:
     """Verdicts with their edits for the config `source`, which `given` overrides go with."""
-    for number, verdict in enumerate(found.verdicts, 1):
+    for number, verdict in enumerate(examination.verdicts, 1):
         yield ""
-        yield f"{number}. {verdict.sentence}." if len(found.verdicts) > 1 else f"{verdict.sentence}."
+        yield f"{number}. {verdict.sentence}." if len(examination.verdicts) > 1 else f"{verdict.sentence}."
         yield from _edit(verdict, source, given)
-    if found.healthy:
+    if examination.healthy:
         yield ""
         yield "healthy: nothing inside points to a disease."
 
@@ -63,7 +63,7 @@ def _edit(verdict: Verdict, source: str, given: Sequence[str]) -> Iterator[str]:
     yield f"   Paste into {shlex.quote(source)}:"
     yield from (f"     {line}" for line in verdict.yaml.splitlines())
     yield "   or train with it:"
-    flags = [f"--set {shlex.quote(each)}" for each in given]
+    flags = [f"--set {shlex.quote(setting)}" for setting in given]
     yield f"     {' '.join(['bp train', shlex.quote(source), *flags, verdict.edit.flags])}"
     tried = verdict.tried
     if tried is not None:

@@ -30,7 +30,7 @@ def learning_rate_too_small(case: Case) -> Suspicion | None:
         return None
     default = float(type(case.optimizer)().learning_rate)
     rates = {rate * 100, rate * 10_000, default, default * 10, default * 100}
-    edits = [_rate(each) for each in sorted(rates) if rate < each <= 1]
+    edits = [_rate(tried) for tried in sorted(rates) if rate < tried <= 1]
     what = "zero" if rate == 0 else "too small"
     sentence = (
         f"the learning rate is {what}: a step changes weights by at most {largest:.1e} of their size; 1e-3 is usual"
@@ -46,7 +46,8 @@ def learning_rate_too_large(case: Case) -> Suspicion | None:
     typical = max(updates.values(), default=0.0)
     restless = typical > (LARGE_UPDATE if evidence.stuck else HUGE_UPDATE)
     died = evidence.stuck and any(
-        each.get("dead", 0) > DIED > evidence.first.get(name, {}).get("dead", 0) for name, each in evidence.last.items()
+        measures.get("dead", 0) > DIED > evidence.first.get(name, {}).get("dead", 0)
+        for name, measures in evidence.last.items()
     )
     if rate == 0 or not (evidence.error or restless or died or spiked(evidence)):
         return None

@@ -84,7 +84,7 @@ def verdicts_on(patient: Patient, evidence: Evidence, baseline: Evidence | None,
     with; it is made when it is needed."""
     for _ in range(ROUNDS):
         case = _case(patient, evidence)
-        made: Verdict | None = None
+        best: Verdict | None = None
         for sign in SIGNS:
             suspicion = sign(case)
             if suspicion is None:
@@ -97,17 +97,17 @@ def verdicts_on(patient: Patient, evidence: Evidence, baseline: Evidence | None,
                     continue
             if baseline is None and suspicion.edits:
                 baseline = limits.probe(patient)
-            made, after = _try(case, suspicion, sign, baseline, limits)
-            if made is not None:
+            best, after = _try(case, suspicion, sign, baseline, limits)
+            if best is not None:
                 break
-        if made is None and evidence.error is not None:
-            made, after = _unexplained(case), None
-        if made is None:
+        if best is None and evidence.error is not None:
+            best, after = _unexplained(case), None
+        if best is None:
             return
-        yield made
-        if made.edit is None or after is None:
+        yield best
+        if best.edit is None or after is None:
             return
-        patient, evidence, baseline = patient.treated(made.edit), after, after
+        patient, evidence, baseline = patient.treated(best.edit), after, after
 
 
 def _case(patient: Patient, evidence: Evidence) -> Case:
@@ -138,7 +138,7 @@ def _try(
     if best is None and not suspicion.certain:
         return None, None
     advised = best[1] if best else next(iter(suspicion.edits), None)
-    made = Verdict(
+    verdict = Verdict(
         suspicion.disease,
         suspicion.layer,
         suspicion.sentence,
@@ -148,11 +148,11 @@ def _try(
         None,
     )
     if best is None or before is None:
-        return made, None
+        return verdict, None
     after = best[2]
     if suspicion.disease != "labels_shuffled":  # the losses of two different targets say nothing about each other
-        made.tried = Tried(after.steps, before.score if math.isfinite(before.score) else None, after.score)
-    return made, after
+        verdict.tried = Tried(after.steps, before.score if math.isfinite(before.score) else None, after.score)
+    return verdict, after
 
 
 def _helped(suspicion: Suspicion, before: Evidence, after: Evidence) -> bool:

@@ -18,19 +18,19 @@ WRITTEN = 20  # classes up to which each count is written
 
 def draw(figure: Figure, views: Sequence[View], options: Options) -> None:
     answers = [view.answers(options.split) for view in views]
-    side = min(3.6 + 0.36 * max(len(each.classes) for each in answers), 9)
-    for part, (view, each) in style.panels(figure, list(zip(views, answers, strict=True)), side + 0.9, side):
-        panel(part, view, each)
+    side = min(3.6 + 0.36 * max(len(answer.classes) for answer in answers), 9)
+    for part, (view, own) in style.panels(figure, list(zip(views, answers, strict=True)), side + 0.9, side):
+        panel(part, view, own)
 
 
-def panel(figure: Figure | SubFigure, view: View, found: Answers) -> None:
+def panel(figure: Figure | SubFigure, view: View, answers: Answers) -> None:
     """One matrix: rows are true classes; what is right is blue, mistakes are vermillion, by their share of the row.
 
     Mistakes go by the root of their share: one in a hundred is to be seen. Cells are more or less transparent, so that
     they suit a dark page, too.
     """
     ax = figure.subplots()
-    matrix, k = found.matrix, len(found.classes)
+    matrix, k = answers.matrix, len(answers.classes)
     share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     right = np.eye(k, dtype=bool)
     cells = np.where(right[..., None], to_rgba(style.BLUE), to_rgba(style.VERMILLION))
@@ -45,12 +45,12 @@ def panel(figure: Figure | SubFigure, view: View, found: Answers) -> None:
                 ink = ink if matrix[i, j] else style.GREY
                 size = min(9, cell / (0.75 * len(str(matrix[i, j]))))
                 ax.text(j, i, str(matrix[i, j]), ha="center", va="center", color=ink, fontsize=size)
-        names = [style.shorten(str(name), 14) for name in found.classes]
+        names = [style.shorten(str(name), 14) for name in answers.classes]
         ax.set_xticks(range(k), names, rotation=45 if max(map(len, names)) > 3 else 0)
         ax.set_yticks(range(k), names)
     ax.grid(visible=False)
     ax.tick_params(length=0)
     ax.set_xlabel("predicted class")
     ax.set_ylabel("true class")
-    title = f"{style.shorten(view.label)}: {found.split}, {len(found.truth):,} examples"
-    ax.set_title(f"{title}\naccuracy {found.accuracy:.4f}; blue is right, vermillion taken for another")
+    title = f"{style.shorten(view.label)}: {answers.split}, {len(answers.truth):,} examples"
+    ax.set_title(f"{title}\naccuracy {answers.accuracy:.4f}; blue is right, vermillion taken for another")

@@ -26,12 +26,14 @@ def draw(figure: Figure, views: Sequence[Any], options: Options) -> None:
     looks: Sequence[Look] = views
     if len(looks) != 1:
         raise UsageError("--kind data draws one table at a time; expected one FILE or CONFIG")
-    (found,) = looks
-    target = found.column(found.targets[0]) if found.targets else None
-    drawn = [each for each in found.columns if each is not target and each.type not in ("text", "id", "constant")]
+    (look,) = looks
+    target = look.column(look.targets[0]) if look.targets else None
+    drawn = [
+        column for column in look.columns if column is not target and column.type not in ("text", "id", "constant")
+    ]
     drawn = ([target] if target else []) + drawn
     if not drawn:
-        raise UsageError(f"{found.name}: has no column that a picture could show")
+        raise UsageError(f"{look.name}: has no column that a picture could show")
     if len(drawn) > SHOWN:
         options.note(f"{len(drawn)} columns; the first {SHOWN} are drawn")
         drawn = drawn[:SHOWN]
@@ -49,7 +51,7 @@ def draw(figure: Figure, views: Sequence[Any], options: Options) -> None:
         ax.set_visible(False)
     if any(ax.get_legend_handles_labels()[1] for ax in axes) and target:
         style.legend_below(figure, *axes[: len(drawn)], title=target.name, fontsize=8)
-    figure.suptitle(f"{style.shorten(found.name)}: {found.rows:,} rows", fontsize=11)
+    figure.suptitle(f"{style.shorten(look.name)}: {look.rows:,} rows", fontsize=11)
 
 
 def _panel(ax: Axes, column: Column, target: Column | None) -> None:
@@ -93,8 +95,8 @@ def _bars(ax: Axes, groups: dict[str, Any]) -> None:
     order = _most(np.concatenate(list(groups.values())))
     left = np.zeros(len(order))
     for i, (name, values) in enumerate(groups.items()):
-        counts = np.array([(values == each).sum() for each in order])
-        labels = [style.shorten(each, 14) for each in order]
+        counts = np.array([(values == value).sum() for value in order])
+        labels = [style.shorten(value, 14) for value in order]
         ax.barh(labels, counts, left=left, color=style.color(i, len(groups)), label=style.visible(name) or None)
         left += counts
     ax.invert_yaxis()
@@ -108,10 +110,10 @@ def _numbers(column: Column) -> Any:
 
 def _texts(column: Column) -> Any:
     """The values as text, the rarer ones under one name."""
-    values = np.array(["" if each is None else str(each) for each in column.values.to_pylist()], object)
+    values = np.array(["" if value is None else str(value) for value in column.values.to_pylist()], object)
     names, counts = np.unique(values.astype(str), return_counts=True)
     kept = set(names[np.argsort(-counts, kind="stable")][:BARS])
-    return np.array([each if each in kept else OTHER for each in values], object)
+    return np.array([value if value in kept else OTHER for value in values], object)
 
 
 def _most(values: Any) -> list[str]:

@@ -31,23 +31,23 @@ def draw(figure: Figure, views: Sequence[View], options: Options) -> None:
 
 
 def draw_panels(
-    figure: Figure | SubFigure, views: Sequence[View], found: dict[str, list[str]], options: Options
+    figure: Figure | SubFigure, views: Sequence[View], phases_of: dict[str, list[str]], options: Options
 ) -> None:
     """A panel a quantity, and one legend. Where both phases are drawn, training is dashed."""
-    axes = figure.subplots(1, len(found), squeeze=False)[0]
+    axes = figure.subplots(1, len(phases_of), squeeze=False)[0]
     curves = {
-        quantity: [(i, each) for i, view in enumerate(views) for phase in phases
-                   if (each := curve(view, quantity, phase, options.x))]
-        for quantity, phases in found.items()
+        quantity: [(i, line) for i, view in enumerate(views) for phase in phases
+                   if (line := curve(view, quantity, phase, options.x))]
+        for quantity, phases in phases_of.items()
     }  # fmt: skip
-    several = len({each.phase for drawn in curves.values() for _, each in drawn} - {""}) > 1
+    several = len({one.phase for drawn in curves.values() for _, one in drawn} - {""}) > 1
     groups = by_seed([view.run for view in views]) if options.group else {}
     for ax, (quantity, drawn) in zip(axes, curves.items(), strict=True):
         if groups:
             _bands(ax, groups, quantity, drawn, several)
         else:
             _lines(ax, views, quantity, drawn, options, several)
-        if spans_decades([found for _, found in drawn]):
+        if spans_decades([one for _, one in drawn]):
             style.logarithmic(ax.yaxis)
         if options.x != "time":
             ax.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -64,20 +64,20 @@ def _lines(
     Of more runs than there are colours, the best few stand out and the rest are faint.
     """
     standing_out = leading(views)
-    for i, found in drawn:
+    for i, line in drawn:
         faint = len(standing_out) < len(views) and i not in standing_out
-        tint = style.LINES[several and found.phase == "train"]
+        tint = style.LINES[several and line.phase == "train"]
         if len(views) > 1:
             tint = style.GREY if faint else style.color(standing_out.index(i), len(standing_out))
-        name = " ".join(part for part in (views[i].label if len(views) > 1 else "", found.phase) if part)
-        y = np.array([np.nan if value is None else value for value in found.y], float)
-        dashed = several and found.phase == "train"
+        name = " ".join(part for part in (views[i].label if len(views) > 1 else "", line.phase) if part)
+        y = np.array([np.nan if value is None else value for value in line.y], float)
+        dashed = several and line.phase == "train"
         label = None if faint else style.visible(style.shorten(name or quantity, 70))
         marker = "." if len(y) <= MARKED and not faint else None
-        ax.plot(found.x, y, "--" if dashed else "-", color=tint, label=label, marker=marker, alpha=0.3 if faint else 1,
+        ax.plot(line.x, y, "--" if dashed else "-", color=tint, label=label, marker=marker, alpha=0.3 if faint else 1,
                 linewidth=0.8 if faint else None, zorder=1.5 if faint else 2 + (not dashed))  # fmt: skip
         if not faint:
-            _mark_best(ax, views[i], f"{found.phase}/{quantity}", options, tint)
+            _mark_best(ax, views[i], f"{line.phase}/{quantity}", options, tint)
     if len(standing_out) < len(views):
         ax.plot([], [], color=style.GREY, alpha=0.5, label=f"{len(views) - len(standing_out)} others")
 
@@ -86,10 +86,10 @@ def _bands(
     ax: Axes, groups: dict[str, list[int]], quantity: str, drawn: list[tuple[int, Curve]], several: bool
 ) -> None:
     """A line a group: the mean over its seeds, within a band of one standard deviation."""
-    for place, (label, members) in enumerate(groups.items()):
-        tint = style.color(place, len(groups))
-        for phase in dict.fromkeys(found.phase for _, found in drawn):
-            own = [found for i, found in drawn if i in members and found.phase == phase]
+    for index, (label, members) in enumerate(groups.items()):
+        tint = style.color(index, len(groups))
+        for phase in dict.fromkeys(line.phase for _, line in drawn):
+            own = [line for i, line in drawn if i in members and line.phase == phase]
             if not own:
                 continue
             dashed = several and phase == "train"

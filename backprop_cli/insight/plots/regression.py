@@ -47,9 +47,9 @@ def values(view: View, split: str | None = None) -> tuple[str, Array, Array, Arr
 
     Raises UsageError for outputs that are no values beside targets.
     """
-    reading, made = view.prepared.reading, view.prepared
-    name, data = view.split(split, made.measured_split)
-    if reading.kind != "values" or not reading.numeric or len(made.network.output_shape) > 1:
+    reading, prepared = view.prepared.reading, view.prepared
+    name, data = view.split(split, prepared.measured_split)
+    if reading.kind != "values" or not reading.numeric or len(prepared.network.output_shape) > 1:
         raise UsageError(f"{view.run.id}: its answers are no numbers beside targets; --kind regression needs some")
     rows = np.arange(len(data)) if len(data) <= POINTS else np.linspace(0, len(data) - 1, POINTS).astype(int)
     some = view.rows_of(name, rows)

@@ -21,8 +21,8 @@ LEAST = 4  # pixels along each side
 
 def draw(figure: Figure, views: Sequence[View], options: Options) -> None:
     view = views[0]
-    made = view.prepared
-    split, data = view.split(options.split, made.measured_split)
+    prepared = view.prepared
+    split, data = view.split(options.split, prepared.measured_split)
     if options.sample is not None and not 0 <= options.sample < len(data):
         raise UsageError(f"there is no sample {options.sample}; the split {split} has the samples 0 to {len(data) - 1}")
     rows = np.arange(min(SHOWN, len(data))) if options.sample is None else np.array([options.sample])
@@ -48,10 +48,10 @@ def saliency(view: View, split: str, rows: Array) -> tuple[Array, Array]:
     channels = shape[2] if len(shape) == 3 else 1
     if kind != "f" or len(shape) not in (2, 3) or min(shape[:2]) < LEAST or channels not in (1, 3):
         raise UsageError(f"{view.run.id}: inputs of shape {shape} are no pictures; --kind saliency needs some")
-    made, _ = load_run(view.run, view.checkpoint, input_gradient=True, kernels="numpy")
-    network = made.network
+    prepared, _ = load_run(view.run, view.checkpoint, input_gradient=True, kernels="numpy")
+    network = prepared.network
     with limited(network, len(rows)):
-        x, target = (each.copy() for each in view.examples(split, rows))
+        x, target = (example.copy() for example in view.examples(split, rows))
         network.loss(network.forward(x, copy=False), target)
         network.backward()
     slopes = np.abs(network.input_gradients).reshape(len(rows), *shape[:2], channels).max(axis=-1)
@@ -63,4 +63,4 @@ def saliency(view: View, split: str, rows: Array) -> tuple[Array, Array]:
 def _answers(view: View, split: str, rows: Array) -> list[str]:
     reading, data = view.prepared.reading, view.prepared.dataset.splits[split]
     said = reading.answers(view.outputs(np.asarray(data.x[rows])))
-    return [style.shorten(str(each), 20) for each in said]
+    return [style.shorten(str(token), 20) for token in said]

@@ -51,7 +51,7 @@ def number(value: Any) -> str:
 
 def table(heads: Sequence[Any], rows: Iterable[Sequence[Any]], class_: str | None = None) -> Markup:
     """A table that scrolls by itself where the page is narrow; text stands left, numbers right."""
-    head = element("tr", *[element("th", each) for each in heads]) if any(map(str, heads)) else ""
+    head = element("tr", *[element("th", head) for head in heads]) if any(map(str, heads)) else ""
     body = [
         element("tr", *[element("td", number(cell), class_="text" if isinstance(cell, str) else None) for cell in row])
         for row in rows
@@ -62,10 +62,10 @@ def table(heads: Sequence[Any], rows: Iterable[Sequence[Any]], class_: str | Non
 def moment(text: Any) -> Any:
     """A time as written in run.json: in the local time of whoever looks at the page, here of who has written it."""
     try:
-        found = datetime.fromisoformat(str(text)).astimezone()
+        when = datetime.fromisoformat(str(text)).astimezone()
     except ValueError:
         return text
-    return element("time", f"{found:%Y-%m-%d %H:%M:%S}", datetime=found.isoformat())
+    return element("time", f"{when:%Y-%m-%d %H:%M:%S}", datetime=when.isoformat())
 
 
 def tiles(items: Iterable[tuple[str, Any]]) -> Markup:

@@ -16,16 +16,16 @@ from backprop_cli.training.threads import limited
 
 def measured(view: View) -> Markup:
     """The numbers of a regression on the split that `bp eval` measures."""
-    made, reading = view.prepared, view.prepared.reading
-    name, data = view.split(None, made.measured_split)
-    batches = made.batches(name)
-    metrics = list(made.config.trainer.metrics)
+    prepared, reading = view.prepared, view.prepared.reading
+    name, data = view.split(None, prepared.measured_split)
+    batches = prepared.batches(name)
+    metrics = list(prepared.config.trainer.metrics)
     for metric in (MAE(), RMSE(), R2()):
         if metric.type_name not in {chosen.type_name for chosen in metrics}:
             with suppress(BpError):
                 metric.check(view.network.output_shape, batches.target_shape, reading)
                 metrics.append(metric)
     with limited(view.network, batches.batch_size):
-        found = evaluate(view.network, batches.epoch(0), metrics, weight=lambda: batches.weight)
+        values = evaluate(view.network, batches.epoch(0), metrics, weight=lambda: batches.weight)
     said = element("p", f"{name}: {number(len(data))} examples.", class_="faint")
-    return join([said, tiles(list(found.items()))])
+    return join([said, tiles(list(values.items()))])

@@ -25,15 +25,15 @@ class Mistake:
     sureness: float
 
 
-def mistakes(view: View, found: Answers, count: int = 24) -> list[Mistake]:
+def mistakes(view: View, answers: Answers, count: int = 24) -> list[Mistake]:
     """The wrong answers, the surest first. Empty where one example has many answers (a class for each step)."""
-    if len(found.y) != len(found.truth):
+    if len(answers.y) != len(answers.truth):
         return []
-    sure = view.prepared.reading.sureness(found.y)
-    wrong = np.flatnonzero(found.predicted != found.truth)
+    sure = view.prepared.reading.sureness(answers.y)
+    wrong = np.flatnonzero(answers.predicted != answers.truth)
     order = wrong[np.argsort(-sure[wrong], kind="stable")][:count]
-    names = found.classes
-    return [Mistake(int(i), names[found.truth[i]], names[found.predicted[i]], float(sure[i])) for i in order]
+    names = answers.classes
+    return [Mistake(int(i), names[answers.truth[i]], names[answers.predicted[i]], float(sure[i])) for i in order]
 
 
 def is_image(x: Array) -> bool:

@@ -123,22 +123,22 @@ def _differences(views: Sequence[View]) -> Markup:
 def _curves(views: Sequence[View]) -> Markup:
     charts, first = [], leading(views)
     for quantity in quantities(views):
-        drawn = [(i, found) for i, view in enumerate(views) for phase in ("", *PHASES)
-                 if (found := curve(view, quantity, phase))]  # fmt: skip
-        several = len({found.phase for _, found in drawn}) > 1
+        drawn = [(i, logged) for i, view in enumerate(views) for phase in ("", *PHASES)
+                 if (logged := curve(view, quantity, phase))]  # fmt: skip
+        several = len({line.phase for _, line in drawn}) > 1
         lines = []
-        for i, found in drawn:
-            name = " ".join(part for part in (views[i].label if len(views) > 1 else "", found.phase) if part)
-            dash = several and found.phase == "train"
+        for i, logged in drawn:
+            name = " ".join(part for part in (views[i].label if len(views) > 1 else "", logged.phase) if part)
+            dash = several and logged.phase == "train"
             faint = i not in first
             k = first.index(i) % COLORS if len(views) > 1 and not faint else int(dash)
             color = "var(--faint)" if faint else f"var(--s{k})"
-            lines.append(Line(name or quantity, color, found.x, found.y, dash, faint))
-        if quantity == "learning_rate" and all(len(set(each.y)) == 1 for _, each in drawn):
+            lines.append(Line(name or quantity, color, logged.x, logged.y, dash, faint))
+        if quantity == "learning_rate" and all(len(set(line.y)) == 1 for _, line in drawn):
             continue  # constant: the config says it
         title = quantity.replace("_", " ")
         lines.sort(key=lambda line: not line.faint)
-        charts.append(chart(title, AXES["epoch"], lines, log=spans_decades([each for _, each in drawn])))
+        charts.append(chart(title, AXES["epoch"], lines, log=spans_decades([line for _, line in drawn])))
     if not charts:
         return note("No epoch was finished, so there are no curves.")
     if len(first) < len(views):

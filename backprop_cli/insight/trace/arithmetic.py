@@ -27,61 +27,62 @@ def equations(component: Any) -> list[str]:
     return [_UNFINISHED.sub("", line) for line in lines if _EQUATION.match(line)]
 
 
-def loss_lines(found: Trace) -> list[Line]:
+def loss_lines(trace: Trace) -> list[Line]:
     """What each output adds to the loss, for the losses that say it."""
-    symbols = {f"{name}{i + 1}": f"{name}{i + 1}" for name in "yt" for i in range(found.output.size)}
+    symbols = {f"{name}{i + 1}": f"{name}{i + 1}" for name in "yt" for i in range(trace.output.size)}
     numbers = {
         f"{name}{i + 1}": signed(float(value))
-        for name, array in zip("yt", found.compared, strict=True)
+        for name, array in zip("yt", trace.compared, strict=True)
         for i, value in enumerate(array.reshape(-1))
     }
-    several = len(found.loss_terms) > 1
+    several = len(trace.loss_terms) > 1
     return [
         Line(
             (f"L{i + 1 if several else ''} = {term.formula.format(**symbols)} =",),
             f"{term.formula.format(**numbers)} = {number(term.value)}",
         )
-        for i, term in enumerate(found.loss_terms)
+        for i, term in enumerate(trace.loss_terms)
     ]
 
 
-def updates(found: Trace) -> list[Line | str]:
+def updates(trace: Trace) -> list[Line | str]:
     """The new values of layers that are written out: by the rule of plain SGD or of Adam's first step if that is what
     was done, else by the step that was taken."""
-    written = [step for step in found.steps if step.backward]
-    trained = [(step, each) for step in written for each in step.parameters if not each.frozen]
-    shown = [each for _, parameter in trained for each in parameter.gradients]
-    eta, eps = found.learning_rate, found.epsilon or 0.0
+    written = [step for step in trace.steps if step.backward]
+    trained = [(step, parameter) for step in written for parameter in step.parameters if not parameter.frozen]
+    shown = [element for _, parameter in trained for element in parameter.gradients]
+    eta, eps = trace.learning_rate, trace.epsilon or 0.0
     adam = "w − η m̂ / (√v̂ + ε)"
     lines: list[Line | str] = []
-    if all(_close(each.value - eta * each.gradient, each.updated) for each in shown):
+    if all(_close(element.value - eta * element.gradient, element.updated) for element in shown):
         rule = "w − η g"
-    elif any(adam in line for line in found.optimizer_symbols) and all(
-        _close(each.value - eta * each.gradient / (abs(each.gradient) + eps), each.updated) for each in shown
+    elif any(adam in line for line in trace.optimizer_symbols) and all(
+        _close(element.value - eta * element.gradient / (abs(element.gradient) + eps), element.updated)
+        for element in shown
     ):
         rule = adam
         lines = ["at the first step m̂ is g, and √v̂ is |g|"] if shown else []
     else:
         rule = "w + step"
     for step, parameter in trained:
-        for each in parameter.gradients:
-            index = ",".join(str(i + 1) for i in each.index)
-            g = Value(each.gradient, _gradient(step, parameter.name, each.index), bracketed=True)
-            change: tuple[str | Value, ...] = (f" + {signed(each.updated - each.value)}",)
+        for element in parameter.gradients:
+            index = ",".join(str(i + 1) for i in element.index)
+            g = Value(element.gradient, _gradient(step, parameter.name, element.index), bracketed=True)
+            change: tuple[str | Value, ...] = (f" + {signed(element.updated - element.value)}",)
             if rule == "w − η g":
                 change = (f" − {signed(eta)} · ", g)
             elif rule == adam:
                 change = (f" − {signed(eta)} · ", g, " / (|", g, f"| + {signed(eps)})")
-            begin = f"{parameter.name}[{index}] ← {rule} = {number(each.value)}"
+            begin = f"{parameter.name}[{index}] ← {rule} = {number(element.value)}"
             if rule == "w + step":  # the step would tell the answer
                 lines.append(
                     Line(
                         (f"{begin.rpartition(' = ')[0]} =",),
-                        f"{number(each.value)}{change[0]} = {number(each.updated)}",
+                        f"{number(element.value)}{change[0]} = {number(element.updated)}",
                     )
                 )
             else:
-                lines.append(Line((begin, *change, " ="), number(each.updated)))
+                lines.append(Line((begin, *change, " ="), number(element.updated)))
     return lines
 
 
@@ -112,14 +113,14 @@ def dense_forward(step: Step, layer: Dense, activation: Activation | None) -> li
 def _softmax(step: Step, z: Any) -> list[Line]:
     """a_j = e^z_j / Σ_k e^z_k. The largest z is taken from all of them first where e^z would be too large to print."""
     shift = float(z.max()) if abs(z).max() > LARGE else 0.0
-    powers = [math.exp(float(each) - shift) for each in z]
+    powers = [math.exp(float(logit) - shift) for logit in z]
     less = f" − {signed(shift)}" if shift else ""
     lines: list[Line] = []
     for j, each in enumerate(powers):
         exponent = Value(float(z[j]), ("z", step.name, j))
         lines.append(Line((f"e{j + 1} = e^(", exponent, f"{less}) ="), number(each), ("e", step.name, j)))
-    names = [Value(each, ("e", step.name, j)) for j, each in enumerate(powers)]
-    whole = [part for each in names for part in (" + ", each)][1:]
+    names = [Value(power, ("e", step.name, j)) for j, power in enumerate(powers)]
+    whole = [part for name in names for part in (" + ", name)][1:]
     lines.append(Line(("Σ = ", *whole, " ="), number(sum(powers)), ("Σ", step.name, 0)))
     below = Value(sum(powers), ("Σ", step.name, 0))
     for j, power in enumerate(names):

@@ -59,10 +59,10 @@ def write(step: Step, layer: BatchNorm) -> Written:
             hat = Value(float(hats[i, c]), ("x̂", step.name, flat), bracketed=True)
             affine = (f"y{index} = {signed(gamma)}·", hat, f" + {signed(beta)} =")
             forward.append(Line(affine, number(y[i, c]), ("y", step.name, flat)))
-    found = None
+    gradients = None
     if step.upstream is not None:
-        found = _back(step, layer, hats, roots, own, backward)
-    return Written(forward, backward, y.reshape(given.shape), found)
+        gradients = _back(step, layer, hats, roots, own, backward)
+    return Written(forward, backward, y.reshape(given.shape), gradients)
 
 
 def _x(x: Array, before: str, i: int, c: int, bracketed: bool = False) -> Value:
@@ -77,10 +77,10 @@ def _back(step: Step, layer: BatchNorm, hats: Array, roots: Array, own: bool, li
     assert step.upstream is not None
     m, channels = hats.shape
     dy, dx = step.upstream.reshape(m, channels), np.zeros((m, channels))
-    found: dict[str, Any] = {"gamma": (dy * hats).sum(axis=0), "beta": dy.sum(axis=0)}
+    gradients: dict[str, Any] = {"gamma": (dy * hats).sum(axis=0), "beta": dy.sum(axis=0)}
     for c in range(channels):
         gamma = float(layer.gamma[c]) if layer.scale else 1.0
-        dgamma, dbeta, s = float(found["gamma"][c]), float(found["beta"][c]), float(roots[c])
+        dgamma, dbeta, s = float(gradients["gamma"][c]), float(gradients["beta"][c]), float(roots[c])
         told = " + ".join(f"{signed(float(dy[i, c]))}·{signed(float(hats[i, c]))}" for i in range(m))
         lines.append(Line((f"dγ[{c + 1}] = Σ dy·x̂ =",), f"{told} = {number(dgamma)}"))
         lines.append(Line((f"dβ[{c + 1}] = Σ dy =",), total(dy[:, c])))
@@ -95,5 +95,5 @@ def _back(step: Step, layer: BatchNorm, hats: Array, roots: Array, own: bool, li
                 dx[i, c], inner, formula = gamma / s * up, signed(up), "γ/s · dy"
             told = f"{signed(gamma)}/{number(s)} · {inner} = {number(dx[i, c])}"
             lines.append(Line((f"dL/dx{index} = {formula} =",), told))
-    found["x"] = dx.reshape(step.x[0].shape)
-    return found
+    gradients["x"] = dx.reshape(step.x[0].shape)
+    return gradients

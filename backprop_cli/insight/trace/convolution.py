@@ -24,11 +24,12 @@ def write(step: Step, layer: Conv1d | Conv2d) -> Written:
     z = np.zeros_like(y)
     kind = "z" if layer.activation is not None else "y"
 
-    def windows(place: Index) -> Iterator[tuple[Index, Index]]:
+    def windows(position: Index) -> Iterator[tuple[Index, Index]]:
         """The cells of the kernel that lie on x at this place, and where."""
         for cell in np.ndindex(*layer.W.shape[:-2]):
             at = tuple(
-                o * axis.stride + i * axis.dilation - axis.before for o, i, axis in zip(place, cell, axes, strict=True)
+                o * axis.stride + i * axis.dilation - axis.before
+                for o, i, axis in zip(position, cell, axes, strict=True)
             )
             if all(0 <= a < size for a, size in zip(at, cells, strict=True)):
                 yield cell, at
@@ -38,63 +39,63 @@ def write(step: Step, layer: Conv1d | Conv2d) -> Written:
         first = filter_ // (filters // (x.shape[-1] // inside)) * inside
         return range(first, first + inside)
 
-    for place in np.ndindex(*places):
+    for position in np.ndindex(*places):
         for o in range(filters):
             pairs = [
                 (
                     Value(float(x[(*at, c)]), source(before, int(np.ravel_multi_index((*at, c), x.shape)))),
                     Value(float(layer.W[(*cell, c - channels(o)[0], o)])),
                 )
-                for cell, at in windows(place)
+                for cell, at in windows(position)
                 for c in channels(o)
             ]
             bias: list[str | Value] = [" + ", Value(float(layer.b[o]), bracketed=True)] if layer.bias else []
-            z[(*place, o)] = sum(a.value * b.value for a, b in pairs) + (float(layer.b[o]) if layer.bias else 0)
-            flat = int(np.ravel_multi_index((*place, o), y.shape))
+            z[(*position, o)] = sum(a.value * b.value for a, b in pairs) + (float(layer.b[o]) if layer.bias else 0)
+            flat = int(np.ravel_multi_index((*position, o), y.shape))
             shown: list[str | Value] = [*products(pairs), *bias] or ["0"]
-            value = number(float(z[(*place, o)]))
-            forward.append(Line((f"{kind}{_at((*place, o))} = ", *shown, " ="), value, (kind, step.name, flat)))
+            value = number(float(z[(*position, o)]))
+            forward.append(Line((f"{kind}{_at((*position, o))} = ", *shown, " ="), value, (kind, step.name, flat)))
             if layer.activation is not None:
-                left = f"a{_at((*place, o))} = {layer.activation.type_name}(z{_at((*place, o))}) ="
-                forward.append(Line((left,), number(float(y[(*place, o)])), ("y", step.name, flat)))
-    made = y if layer.activation is not None else z
+                left = f"a{_at((*position, o))} = {layer.activation.type_name}(z{_at((*position, o))}) ="
+                forward.append(Line((left,), number(float(y[(*position, o)])), ("y", step.name, flat)))
+    output = y if layer.activation is not None else z
     if step.delta is None or step.upstream is None:
-        return Written(forward, [], made, None)
+        return Written(forward, [], output, None)
     delta, backward = step.delta, []
-    for place in np.ndindex(*y.shape):
-        up, d = float(step.upstream[place]), float(delta[place])
+    for position in np.ndindex(*y.shape):
+        up, d = float(step.upstream[position]), float(delta[position])
         if layer.activation is None:
-            backward.append(Line((f"δ{_at(place)} = dL/dy{_at(place)} =",), number(d)))
+            backward.append(Line((f"δ{_at(position)} = dL/dy{_at(position)} =",), number(d)))
         elif layer.activation.shares_row:
-            backward.append(Line((f"δ{_at(place)} = dL/dz{_at(place)} =",), number(d)))
+            backward.append(Line((f"δ{_at(position)} = dL/dz{_at(position)} =",), number(d)))
         else:
             slope = number(d / up) if up else "f'(z)"
             told = f"{signed(up)} · {slope} = {number(d)}"
-            backward.append(Line((f"δ{_at(place)} = dL/da{_at(place)} · f'(z{_at(place)}) =",), told))
+            backward.append(Line((f"δ{_at(position)} = dL/da{_at(position)} · f'(z{_at(position)}) =",), told))
     sums: dict[str, dict[Index, list[tuple[float, float]]]] = {"W": {}, "x": {}}
-    for place in np.ndindex(*places):
+    for position in np.ndindex(*places):
         for o in range(filters):
-            d = float(delta[(*place, o)])
-            for cell, at in windows(place):
+            d = float(delta[(*position, o)])
+            for cell, at in windows(position):
                 for c in channels(o):
                     own = (*cell, c - channels(o)[0], o)
                     sums["W"].setdefault(own, []).append((float(x[(*at, c)]), d))
                     sums["x"].setdefault((*at, c), []).append((d, float(layer.W[own])))
-    found = {"W": np.zeros_like(layer.W), "x": np.zeros_like(x)}
+    gradients = {"W": np.zeros_like(layer.W), "x": np.zeros_like(x)}
     for name, formula in (("W", "Σ x·δ"), ("x", "Σ δ·W")):
-        for index in np.ndindex(*found[name].shape):
+        for index in np.ndindex(*gradients[name].shape):
             pairs_of = sums[name].get(index, [])
-            found[name][index] = sum(a * b for a, b in pairs_of)
+            gradients[name][index] = sum(a * b for a, b in pairs_of)
             if name == "W" or step.dx[0] is not None:
                 told = " + ".join(f"{signed(a)}·{signed(b)}" for a, b in pairs_of) or "0"
                 label = f"dW{_at(index)}" if name == "W" else f"dL/dx{_at(index)}"
-                ends = number(float(found[name][index]))
+                ends = number(float(gradients[name][index]))
                 backward.append(Line((f"{label} = {formula} =",), f"{told} = {ends}"))
     if layer.bias:
-        found["b"] = delta.reshape(-1, filters).sum(axis=0)
+        gradients["b"] = delta.reshape(-1, filters).sum(axis=0)
         for o in range(filters):
             backward.append(Line((f"db[{o + 1}] = Σ δ =",), total(delta[..., o].reshape(-1))))
-    return Written(forward, backward, made, found)
+    return Written(forward, backward, output, gradients)
 
 
 def _at(index: Index) -> str:

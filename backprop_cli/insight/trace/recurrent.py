@@ -124,9 +124,9 @@ class Walk:
         of_h = deltas if of_h is None else of_h
         x, h = self.x[self.order], self.h[:-1]
         names = [f"{letter}[{j + 1}]" if self.H > 1 else letter for letter in self.letters for j in range(self.H)]
-        found = {"W": x.T @ deltas, "U": h.T @ of_h}
+        gradients = {"W": x.T @ deltas, "U": h.T @ of_h}
         if states is not None:  # gru before reset_after: U_n sees r ⊙ h
-            found["U"][:, 2 * self.H :] = states.T @ of_h[:, 2 * self.H :]
+            gradients["U"][:, 2 * self.H :] = states.T @ of_h[:, 2 * self.H :]
         for name, left, right in (("W", x, deltas), ("U", h, of_h)):
             for i in range(left.shape[1]):
                 for c, column in enumerate(names):
@@ -134,12 +134,12 @@ class Walk:
                     pairs = [(float(seen[t, i]), float(right[t, c])) for t in range(self.T) if name == "W" or t]
                     self.summed(f"d{name}[{i + 1},{c + 1}]", f"{'x' if name == 'W' else 'h'}{i + 1} · δ{column}", pairs)
         if self.layer.bias:
-            found["b"] = deltas.sum(axis=0)
+            gradients["b"] = deltas.sum(axis=0)
             for c, column in enumerate(names):
                 self.backward.append(Line((f"db[{c + 1}] = Σ δ{column} =",), total(deltas[:, c])))
         dx = np.zeros_like(self.x)
         dx[self.order] = deltas @ self.layer.W.T
-        found["x"] = dx
+        gradients["x"] = dx
         if self.step.dx[0] is not None:
             for t in range(self.T):
                 for i in range(self.x.shape[1]):
@@ -147,7 +147,7 @@ class Walk:
                     at = self.order[t] + 1
                     key = ("dx", self.name, self.order[t] * self.x.shape[1] + i)
                     self.summed(f"dL/dx[{at},{i + 1}]", "δ Wᵀ", pairs, key)
-        return found
+        return gradients
 
     def summed(self, label: str, formula: str, pairs: list[tuple[float, float]], key: Any = None) -> None:
         value = sum(a * b for a, b in pairs)
@@ -172,8 +172,8 @@ class Walk:
 def write(step: Step, layer: Recurrent) -> Written:
     """The lines of an rnn, lstm or gru, with the numbers they end in."""
     walk = Walk(step, layer)
-    made = _WAYS[type(layer)](walk, layer)
-    return Written(walk.forward, walk.backward, walk.y(), made)
+    lines = _WAYS[type(layer)](walk, layer)
+    return Written(walk.forward, walk.backward, walk.y(), lines)
 
 
 def _rnn(walk: Walk, layer: Any) -> dict[str, Array] | None:
@@ -233,7 +233,7 @@ def _lstm(walk: Walk, layer: Any) -> dict[str, Array] | None:
             formula = f"{'dc·f of the step after + ' if begin else ''}dh·o·(1 − tanh² c)"
             told = f"{begin}{signed(dh)}·{signed(o)}·(1 − tanh({cell})²)"
             dc = walk.back("dc", t, j, formula, told, dc_later[j] + dh * o * (1 - th * th))
-            p, q, r, s, u = (signed(each) for each in (dc, i, f, g, o))
+            p, q, r, s, u = (signed(quantity) for quantity in (dc, i, f, g, o))
             earlier = signed(float(c[t, j]))
             parts: list[tuple[str, str, str, float]] = [
                 ("i", "dc·g·i·(1 − i)", f"{p}·{s}·{q}·(1 − {q})", dc * g * i * (1 - i)),
@@ -301,12 +301,12 @@ def _gru(walk: Walk, layer: Any) -> dict[str, Array] | None:
             later[k] = value + dh[k] * kept
             formula = "dh·z + [δz δr δn·r] Uᵀ" if after else "dh·z + [δz δr] Uᵀ + (δn Uᵀ)·r"
             walk.back("back to h", t - 1, k, formula, f"{signed(dh[k])}·{signed(kept)} + {told}", float(later[k]))
-    found = walk.kernels(deltas, of_h, None if after else inner)
+    gradients = walk.kernels(deltas, of_h, None if after else inner)
     if layer.bias and after:
-        found["bU"] = of_h.sum(axis=0)
+        gradients["bU"] = of_h.sum(axis=0)
         for column in range(3 * H):
             walk.backward.append(Line((f"dbU[{column + 1}] = Σ δ, for n times r =",), total(of_h[:, column])))
-    return found
+    return gradients
 
 
 def _candidate(walk: Walk, t: int, j: int, pairs: list[tuple[Value, Value]], more: list[Any], inside: float) -> None:
@@ -326,7 +326,7 @@ def _gru_deltas(walk: Walk, t: int, dh: list[float], inner: Array, deltas: Array
     """δ of z and n, then of r, which needs every δn."""
     H = walk.H
     for j in range(H):
-        (z, _, n), h = (float(each) for each in walk.gates[t, :, j]), float(walk.h[t, j])
+        (z, _, n), h = (float(quantity) for quantity in walk.gates[t, :, j]), float(walk.h[t, j])
         told = f"{signed(dh[j])}·(1 − {signed(z)})·(1 − {signed(n)}²)"
         deltas[t, 2 * H + j] = walk.back("δn", t, j, "dh·(1 − z)·(1 − n²)", told, dh[j] * (1 - z) * (1 - n * n))
         told = f"{signed(dh[j])}·({number(h)} − {signed(n)})·{signed(z)}·(1 − {signed(z)})"

@@ -20,40 +20,40 @@ DIGITS = 9  # decimals that lines are written with
 _DECIMAL = re.compile(r"(?<![\w.^])\d+\.\d+(e-?\d+)?(?![0-9A-Za-z.])")
 
 
-def sections(found: Trace, whole: bool = False) -> list[Section]:
+def sections(trace: Trace, whole: bool = False) -> list[Section]:
     """The trace as headings and lines, in the order one would work through it. `whole`: no vector is shortened."""
     given = [
-        f"x = {_array(found.x, whole)}",
-        f"target = {_array(np.asarray(found.target), whole)}",
-        *([found.note] if found.note else []),
+        f"x = {_array(trace.x, whole)}",
+        f"target = {_array(np.asarray(trace.target), whole)}",
+        *([trace.note] if trace.note else []),
     ]
-    parts: list[Section] = [(f"{found.config}: one step on sample {found.sample} of {found.split}", [*given])]
-    readable = {step.name for step in found.steps if step.forward}
-    for step in found.steps:
+    parts: list[Section] = [(f"{trace.config}: one step on sample {trace.sample} of {trace.split}", [*given])]
+    readable = {step.name for step in trace.steps if step.forward}
+    for step in trace.steps:
         parts.append(
             (f"forward  {step.name} ({step.type})", [*_symbols(step.symbols), *_forward(step, readable, whole)])
         )
-    output = Line(("output =",), _array(found.output, whole))
+    output = Line(("output =",), _array(trace.output, whole))
     loss: list[Line | str] = [
-        *_symbols(found.loss_symbols),
+        *_symbols(trace.loss_symbols),
         output,
-        *loss_lines(found),
-        Line(("L =",), number(found.loss)),
+        *loss_lines(trace),
+        Line(("L =",), number(trace.loss)),
     ]
-    parts.append((f"loss  {found.loss_name}", loss))
-    for step in reversed(found.steps):
+    parts.append((f"loss  {trace.loss_name}", loss))
+    for step in reversed(trace.steps):
         parts.append((f"backward  {step.name} ({step.type})", [*step.backward] or _backward(step, whole)))
         for parameter in step.parameters:
             parts.append((f"gradient of {parameter.name} {parameter.shape}", _rows(parameter)))
-    after = Line(("L after the step =",), f"{found.loss_after:.12f}")
+    after = Line(("L after the step =",), f"{trace.loss_after:.12f}")
     update: list[Line | str] = [
-        *_symbols(found.optimizer_symbols),
-        f"η = {number(found.learning_rate)}",
-        *updates(found),
+        *_symbols(trace.optimizer_symbols),
+        f"η = {number(trace.learning_rate)}",
+        *updates(trace),
         after,
     ]
-    parts.append((f"update  {found.optimizer_name}", update))
-    parts.append(("check", [f"largest relative error of a gradient shown: {found.worst:.1e}"]))
+    parts.append((f"update  {trace.optimizer_name}", update))
+    parts.append(("check", [f"largest relative error of a gradient shown: {trace.worst:.1e}"]))
     return parts
 
 
@@ -83,21 +83,21 @@ def _backward(step: Step, whole: bool) -> list[Line | str]:
     if step.delta is None:
         return ["nothing before this layer is trained: no gradient is needed"]
     lines: list[Line | str] = [Line(("δ =",), _array(step.delta, whole))]
-    return lines + [Line(("dx =",), _array(each, whole)) for each in step.dx if each is not None]
+    return lines + [Line(("dx =",), _array(gradient, whole)) for gradient in step.dx if gradient is not None]
 
 
 def _rows(parameter: Parameter) -> list[Line | str]:
     lines: list[Line | str] = []
     if len(parameter.gradients) < int(np.prod(parameter.shape)):
         lines.append(f"the {len(parameter.gradients)} largest of {int(np.prod(parameter.shape)):,}")
-    for each in parameter.gradients:
-        index = ",".join(str(i + 1) for i in each.index)
+    for element in parameter.gradients:
+        index = ",".join(str(i + 1) for i in element.index)
         kept = "  (frozen)" if parameter.frozen else ""
         told = (
-            f"{number(each.updated)}{kept}   gradient {number(each.gradient)}   "
-            f"difference {number(each.numeric)}   relative error {each.error:.0e}"
+            f"{number(element.updated)}{kept}   gradient {number(element.gradient)}   "
+            f"difference {number(element.numeric)}   relative error {element.error:.0e}"
         )
-        lines.append(Line((f"[{index}]  {number(each.value)} →",), told))
+        lines.append(Line((f"[{index}]  {number(element.value)} →",), told))
     return lines
 
 
@@ -114,9 +114,9 @@ def _array(array: Any, whole: bool) -> str:
     return "[" + "; ".join(_array(row, whole) for row in array) + "]"
 
 
-def parts(found: Trace, blank: bool = False, digits: int = DIGITS) -> list[tuple[str, list[str]]]:
+def parts(trace: Trace, blank: bool = False, digits: int = DIGITS) -> list[tuple[str, list[str]]]:
     """The trace, or a worksheet made of it, as headings and lines of text, with that many decimals."""
-    chosen = worksheet(sections(found, whole=True)) if blank else sections(found)
+    chosen = worksheet(sections(trace, whole=True)) if blank else sections(trace)
     return [(heading, [_rounded(str(line), digits) for line in lines]) for heading, lines in chosen]
 
 
@@ -124,7 +124,7 @@ def _rounded(line: str, digits: int) -> str:
     """A line with fewer decimals; a number that would become 0 keeps one digit. Equations stay as they are."""
     if digits == DIGITS or line.startswith("    "):
         return line
-    return _DECIMAL.sub(lambda found: _decimal(float(found[0]), digits), line)
+    return _DECIMAL.sub(lambda match: _decimal(float(match[0]), digits), line)
 
 
 def _decimal(value: float, digits: int) -> str:
@@ -132,23 +132,23 @@ def _decimal(value: float, digits: int) -> str:
     return text if float(text) or not value else f"{value:.1g}"
 
 
-def as_text(found: Trace, blank: bool = False, digits: int = DIGITS) -> str:
+def as_text(trace: Trace, blank: bool = False, digits: int = DIGITS) -> str:
     """The trace as plain text."""
-    made = parts(found, blank, digits)
-    return "\n\n".join("\n".join([heading, "─" * len(heading), *lines]) for heading, lines in made) + "\n"
+    sections_of_text = parts(trace, blank, digits)
+    return "\n\n".join("\n".join([heading, "─" * len(heading), *lines]) for heading, lines in sections_of_text) + "\n"
 
 
-def as_html(found: Trace, blank: bool = False, digits: int = DIGITS) -> str:
+def as_html(trace: Trace, blank: bool = False, digits: int = DIGITS) -> str:
     """The trace as one HTML file that needs no network."""
     body = []
-    for heading, lines in parts(found, blank, digits):
+    for heading, lines in parts(trace, blank, digits):
         items = "".join(
             f'<div class="{"eq" if line.startswith("    ") else "num"}">{html.escape(line.strip())}</div>'
             for line in lines
         )
         kind = html.escape(heading.split(" ")[0])
         body.append(f'<section class="{kind}"><h2>{html.escape(heading)}</h2>{items}</section>')
-    title = html.escape(f"{found.config}: one step of backpropagation")
+    title = html.escape(f"{trace.config}: one step of backpropagation")
     return visible(_PAGE.format(title=title, body="\n".join(body)))
 
 

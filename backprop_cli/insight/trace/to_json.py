@@ -10,7 +10,7 @@ from backprop_cli.engine.arrays import Array
 from backprop_cli.insight.trace.step import READABLE, Trace
 
 
-def as_json(found: Trace) -> dict[str, Any]:
+def as_json(trace: Trace) -> dict[str, Any]:
     """The trace as plain data; large arrays are left out, their shapes given."""
 
     def plain(array: Array | None) -> Any:
@@ -23,12 +23,12 @@ def as_json(found: Trace) -> dict[str, Any]:
             "name": step.name,
             "type": step.type,
             "equations": step.symbols,
-            "x": [plain(each) for each in step.x],
+            "x": [plain(array) for array in step.x],
             "z": plain(step.z),
             "y": plain(step.y),
             "dy": plain(step.upstream),
             "delta": plain(step.delta),
-            "dx": [plain(each) for each in step.dx],
+            "dx": [plain(array) for array in step.dx],
             "forward": [str(line) for line in step.forward],
             "backward": [str(line) for line in step.backward],
             "parameters": [
@@ -38,31 +38,31 @@ def as_json(found: Trace) -> dict[str, Any]:
                     "frozen": parameter.frozen,
                     "gradients": [
                         {
-                            "index": list(each.index),
-                            "value": each.value,
-                            "gradient": each.gradient,
-                            "numeric": each.numeric,
-                            "relative_error": each.error,
-                            "updated": each.updated,
+                            "index": list(element.index),
+                            "value": element.value,
+                            "gradient": element.gradient,
+                            "numeric": element.numeric,
+                            "relative_error": element.error,
+                            "updated": element.updated,
                         }
-                        for each in parameter.gradients
+                        for element in parameter.gradients
                     ],
                 }
                 for parameter in step.parameters
             ],
         }
-        for step in found.steps
+        for step in trace.steps
     ]
     return {
-        "config": found.config,
-        "split": found.split,
-        "sample": found.sample,
-        "x": plain(found.x),
-        "target": plain(np.asarray(found.target)),
-        "output": plain(found.output),
+        "config": trace.config,
+        "split": trace.split,
+        "sample": trace.sample,
+        "x": plain(trace.x),
+        "target": plain(np.asarray(trace.target)),
+        "output": plain(trace.output),
         "layers": layers,
-        "loss": {"name": found.loss_name, "before": found.loss, "after": found.loss_after, "fused_with": found.fused},
-        "optimizer": {"name": found.optimizer_name, "learning_rate": found.learning_rate},
-        "worst_relative_error": found.worst,
-        "note": found.note,
+        "loss": {"name": trace.loss_name, "before": trace.loss, "after": trace.loss_after, "fused_with": trace.fused},
+        "optimizer": {"name": trace.optimizer_name, "learning_rate": trace.learning_rate},
+        "worst_relative_error": trace.worst,
+        "note": trace.note,
     }

@@ -78,7 +78,9 @@ def _safetensors(path: Path) -> Foreign:
             fields, metadata = parse(file.read(length))
             if "bp" in metadata or "bp_format" in metadata:
                 return _checkpoint(path)
-            halves = [name for name, each in fields.items() if isinstance(each, dict) and each.get("dtype") == BFLOAT16]
+            halves = [
+                name for name, field in fields.items() if isinstance(field, dict) and field.get("dtype") == BFLOAT16
+            ]
             fields |= {name: {**fields[name], "dtype": "U16"} for name in halves}
             entries = tensors.places(fields, room - length)
             data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)  # arrays that nobody wants are not read
@@ -137,8 +139,8 @@ def _hdf5(source: Any, path: Path) -> Foreign:
         total += max(item.size, math.prod(item.chunks or ())) * item.dtype.itemsize
         if total > unpacked(size):  # HDF5 keeps no bytes of what was never written
             raise DataError(f"{path}: {swollen(size, total)}")
-        found: Array = item[()]
-        return found
+        array: Array = item[()]
+        return array
 
     def visit(name: str, item: Any) -> None:
         parent, _, last = name.rpartition("/")
@@ -159,5 +161,5 @@ def _hdf5(source: Any, path: Path) -> Foreign:
         raise
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, MemoryError) as error:
         raise DataError(f"{path}: damaged or not a file of Keras's ({' '.join(str(error).split())})") from None
-    kept = {name: each for name, each in arrays.items() if not name.startswith(("optimizer", "vars"))}
-    return Foreign(path, "keras", {name: each for name, each in kept.items() if "seed_generator" not in name}, labels)
+    kept = {name: array for name, array in arrays.items() if not name.startswith(("optimizer", "vars"))}
+    return Foreign(path, "keras", {name: array for name, array in kept.items() if "seed_generator" not in name}, labels)

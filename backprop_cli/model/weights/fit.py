@@ -48,7 +48,7 @@ def targets(network: Network, whole: bool) -> list[Target]:
         both = whole or node.layer.type_name == "bidirectional"
         for prefix, part in [("", node.layer)] if both else node.layer.walk():
             inside = part.walk(prefix) if both else [(prefix, part)]
-            names = [name for p, each in inside for name in _arrays(p, each)]
+            names = [name for p, component in inside for name in _arrays(p, component)]
             if names and node.layer.shared is None:
                 wanted = {name.removeprefix(prefix): views[f"{node.name}.{name}"] for name in names}
                 name = f"{node.name}.{prefix}".rstrip(".")
@@ -78,14 +78,14 @@ def fit(
     pairs = _named(ours, theirs, names, fitted)
     for target in ours:
         if target.named or foreign.kind == "bp":
-            _pair(target, pairs, [each for each in theirs if target.name in (each.name, each.label)])
+            _pair(target, pairs, [module for module in theirs if target.name in (module.name, module.label)])
     for target in ours if foreign.kind != "bp" else ():
-        _pair(target, pairs, _fitting(target, [each for each in theirs if each not in pairs.values()], foreign))
+        _pair(target, pairs, _fitting(target, [module for module in theirs if module not in pairs.values()], foreign))
     unused = [module for module in theirs if module not in pairs.values()]
     for target in ours:
         _judge(target, pairs.get(target.name), foreign, unused, fitted, strict)
     for module in unused if strict and not match else ():
-        shapes = ", ".join(f"{module.sources[each]} {array.shape}" for each, array in module.arrays.items())
+        shapes = ", ".join(f"{module.sources[key]} {array.shape}" for key, array in module.arrays.items())
         fitted.problems.append(
             f"no layer takes {shapes} of the file; skip: [{module.label or module.name!r}] leaves it out, "
             "strict: false all such"
@@ -99,8 +99,8 @@ def _chosen(
     """Without what the patterns leave out: a layer by its name, or single arrays of it."""
 
     def hit(patterns: Sequence[str], owner: Sequence[str | None], inner: str) -> bool:
-        known = [each for name in owner if name for each in (name, f"{name}.{inner}")]
-        return any(fnmatchcase(each, pattern) for each in known for pattern in patterns)
+        known = [spelled for name in owner if name for spelled in (name, f"{name}.{inner}")]
+        return any(fnmatchcase(spelled, pattern) for spelled in known for pattern in patterns)
 
     for target in ours:
         target.wanted = {
@@ -114,16 +114,16 @@ def _chosen(
     return [target for target in ours if target.wanted], [module for module in theirs if module.arrays]
 
 
-def _named(ours: list[Target], theirs: list[Module], names: Mapping[str, str], found: Fit) -> dict[str, Module]:
+def _named(ours: list[Target], theirs: list[Module], names: Mapping[str, str], fitted: Fit) -> dict[str, Module]:
     pairs: dict[str, Module] = {}
     known = {target.name for target in ours}
-    by_name = {each: module for module in theirs for each in (module.label, module.name) if each}
+    by_name = {name: module for module in theirs for name in (module.label, module.name) if name}
     for their, our in names.items():
         module = by_name.get(their)
         for name, among, whose in ((their, by_name.keys(), "the file"), (our, known, "the network")):
             if name not in among:
                 near = suggest(name, among)
-                found.problems.append(
+                fitted.problems.append(
                     f"map: {whose} has no layer {name!r} with weights; it has {', '.join(sorted(among))}"
                     + did_you_mean(near)
                 )
@@ -139,9 +139,9 @@ def _pair(target: Target, pairs: dict[str, Module], candidates: Sequence[Module]
 
 def _fitting(target: Target, free: list[Module], foreign: Foreign) -> list[Module]:
     """The modules whose arrays have the shapes; else those of the kind, for their shapes to be complained of."""
-    kinds = [(module, made) for module in free if (made := _converted(target, module, foreign)) is not None]
-    exact = [module for module, made in kinds if _shapes(made) == _shapes(target.wanted)]
-    return exact or [module for module, made in kinds if {*made} >= {*target.wanted}]
+    kinds = [(module, converted) for module in free if (converted := _converted(target, module, foreign)) is not None]
+    exact = [module for module, arrays in kinds if _shapes(arrays) == _shapes(target.wanted)]
+    return exact or [module for module, arrays in kinds if {*arrays} >= {*target.wanted}]
 
 
 def _converted(target: Target, module: Module, foreign: Foreign) -> Arrays | None:
@@ -153,56 +153,56 @@ def _converted(target: Target, module: Module, foreign: Foreign) -> Arrays | Non
     try:
         if convert is None:
             return None
-        made = convert(target.layer, module.arrays)
+        converted = convert(target.layer, module.arrays)
     except (KeyError, ValueError, IndexError, TypeError):
         return None
     order = target.order if foreign.kind == "torch" or foreign.channels_first else None
     if order is not None:
-        made = {name: array[order] if len(array) == len(order) else array for name, array in made.items()}
-    return made
+        converted = {name: array[order] if len(array) == len(order) else array for name, array in converted.items()}
+    return converted
 
 
 def _judge(
-    target: Target, module: Module | None, foreign: Foreign, unused: list[Module], found: Fit, strict: bool
+    target: Target, module: Module | None, foreign: Foreign, unused: list[Module], fitted: Fit, strict: bool
 ) -> None:
     """Note a pair, or what is wrong with it."""
     shapes = ", ".join(f"{target.name}.{name} {view.shape}" for name, view in target.wanted.items())
     if module is None:
         if strict:
-            near = suggest(target.name, [each.label or each.name for each in unused])
-            found.problems.append(
+            near = suggest(target.name, [spare.label or spare.name for spare in unused])
+            fitted.problems.append(
                 f"nothing in the file fits {shapes}"
                 + (f"; the nearest name is {near!r}" if near else "")
                 + "; map: {their name: name here} pairs layers"
             )
         return
-    made = _converted(target, module, foreign)
-    if made is None:
+    converted = _converted(target, module, foreign)
+    if converted is None:
         given = ", ".join(f"{module.sources[name]} {array.shape}" for name, array in module.arrays.items())
-        found.problems.append(f"{given} of the file is no {target.layer.type_name} layer and cannot be {shapes}")
+        fitted.problems.append(f"{given} of the file is no {target.layer.type_name} layer and cannot be {shapes}")
         return
-    wrong = list(_differences(target, module, made, strict))
-    found.problems += wrong
+    wrong = list(_differences(target, module, converted, strict))
+    fitted.problems += wrong
     if not wrong:
-        kept = {name: array for name, array in made.items() if name in target.wanted}
-        found.pairs.append((target, module, kept))
+        kept = {name: array for name, array in converted.items() if name in target.wanted}
+        fitted.pairs.append((target, module, kept))
 
 
-def _differences(target: Target, module: Module, made: Arrays, strict: bool) -> Iterator[str]:
+def _differences(target: Target, module: Module, converted: Arrays, strict: bool) -> Iterator[str]:
     name = module.label or module.name
-    for each, view in target.wanted.items():
-        if each not in made:
+    for key, view in target.wanted.items():
+        if key not in converted:
             if strict:
-                near = suggest(each, made)
+                near = suggest(key, converted)
                 hint = f"; the nearest name is {f'{name}.{near}'!r}" if near else ""
-                yield f"{target.name}.{each} {view.shape} is missing in {name!r} of the file{hint}"
-        elif made[each].shape != view.shape:
-            yield f"{target.name}.{each} has shape {view.shape} here, {made[each].shape} in {name!r} of the file"
-        elif not np.isfinite(made[each]).all():
-            yield f"{target.name}.{each}: {name!r} of the file holds values that are not finite"
-    for each in made:
-        if strict and each not in target.wanted and not _left_out(target, each):
-            yield f"{target.name} has no {each}, but {name!r} of the file has one, of shape {made[each].shape}"
+                yield f"{target.name}.{key} {view.shape} is missing in {name!r} of the file{hint}"
+        elif converted[key].shape != view.shape:
+            yield f"{target.name}.{key} has shape {view.shape} here, {converted[key].shape} in {name!r} of the file"
+        elif not np.isfinite(converted[key]).all():
+            yield f"{target.name}.{key}: {name!r} of the file holds values that are not finite"
+    for key in converted:
+        if strict and key not in target.wanted and not _left_out(target, key):
+            yield f"{target.name} has no {key}, but {name!r} of the file has one, of shape {converted[key].shape}"
 
 
 def _left_out(target: Target, name: str) -> bool:

@@ -30,8 +30,8 @@ def _counts(number: str, names: tuple[str, ...]) -> bool:
 
 
 def _depthwise(layer: Layer, given: Arrays) -> Arrays:
-    made = _numbered("W", "b")(layer, given)
-    return {**made, "W": made["W"].reshape(*made["W"].shape[:2], 1, -1)}
+    arrays = _numbered("W", "b")(layer, given)
+    return {**arrays, "W": arrays["W"].reshape(*arrays["W"].shape[:2], 1, -1)}
 
 
 def _norm(layer: Layer, given: Arrays) -> Arrays:
@@ -46,29 +46,29 @@ def _prelu(layer: Layer, given: Arrays) -> Arrays:
 
 
 def _walk(layer: Layer, given: Arrays) -> Arrays:
-    made = _numbered("W", "U", "b")(layer, {name.removeprefix("cell/"): array for name, array in given.items()})
-    if "b" in made and made["b"].ndim == 2:
-        made["b"], made["bU"] = made["b"]
-    return made
+    arrays = _numbered("W", "U", "b")(layer, {name.removeprefix("cell/"): array for name, array in given.items()})
+    if "b" in arrays and arrays["b"].ndim == 2:
+        arrays["b"], arrays["bU"] = arrays["b"]
+    return arrays
 
 
 def _bidirectional(layer: Layer, given: Arrays) -> Arrays:
-    made: Arrays = {}
+    arrays: Arrays = {}
     for name, part in layer.parts().items():
         start = f"{name}_layer/"
-        own = {each.removeprefix(start): array for each, array in given.items() if each.startswith(start)}
-        made |= {f"{name}.{each}": array for each, array in _walk(part, own).items()}
-    return made
+        own = {key.removeprefix(start): array for key, array in given.items() if key.startswith(start)}
+        arrays |= {f"{name}.{key}": array for key, array in _walk(part, own).items()}
+    return arrays
 
 
 def _attention(layer: Layer, given: Arrays) -> Arrays:
-    made: Arrays = {}
+    arrays: Arrays = {}
     for name, word in (("q", "query"), ("k", "key"), ("v", "value"), ("o", "output")):
         kernel = given[f"{word}_dense/0"]
-        made[f"W{name}"] = kernel.reshape(-1, kernel.shape[-1]) if name == "o" else kernel.reshape(len(kernel), -1)
+        arrays[f"W{name}"] = kernel.reshape(-1, kernel.shape[-1]) if name == "o" else kernel.reshape(len(kernel), -1)
         if f"{word}_dense/1" in given:
-            made[f"b{name}"] = given[f"{word}_dense/1"].reshape(-1)
-    return made
+            arrays[f"b{name}"] = given[f"{word}_dense/1"].reshape(-1)
+    return arrays
 
 
 CONVERT: dict[str, Callable[[Layer, Arrays], Arrays]] = {

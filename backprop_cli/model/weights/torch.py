@@ -70,24 +70,24 @@ def _walk(layer: Layer, given: Arrays) -> Arrays:
     def blocks(a: Array) -> Array:
         return np.concatenate([np.split(a, len(order))[i] for i in order])
 
-    made = {"W": blocks(given["weight_ih"]).T, "U": blocks(given["weight_hh"]).T}
+    arrays = {"W": blocks(given["weight_ih"]).T, "U": blocks(given["weight_hh"]).T}
     if "bias_ih" in given:
         of_x, of_h = blocks(given["bias_ih"]), blocks(given["bias_hh"])
-        made |= {"b": of_x, "bU": of_h} if layer.type_name == "gru" else {"b": of_x + of_h}
-    return made
+        arrays |= {"b": of_x, "bU": of_h} if layer.type_name == "gru" else {"b": of_x + of_h}
+    return arrays
 
 
 def _bidirectional(layer: Layer, given: Arrays) -> Arrays:
-    made: Arrays = {}
+    arrays: Arrays = {}
     for name, part in layer.parts().items():
         ending = "_reverse" if name == "backward" else ""
         own = {
-            each.removesuffix("_reverse"): array
-            for each, array in given.items()
-            if each.endswith("_reverse") == bool(ending)
+            key.removesuffix("_reverse"): array
+            for key, array in given.items()
+            if key.endswith("_reverse") == bool(ending)
         }
-        made |= {f"{name}.{each}": array for each, array in _walk(part, own).items()}
-    return made
+        arrays |= {f"{name}.{key}": array for key, array in _walk(part, own).items()}
+    return arrays
 
 
 def _attention(layer: Layer, given: Arrays) -> Arrays:
@@ -95,11 +95,11 @@ def _attention(layer: Layer, given: Arrays) -> Arrays:
         weights = dict(zip("qkv", np.split(given["in_proj_weight"], 3), strict=True))
     else:
         weights = {name: given[f"{name}_proj_weight"] for name in "qkv"}
-    made = {f"W{name}": array.T for name, array in {**weights, "o": given["out_proj.weight"]}.items()}
+    arrays = {f"W{name}": array.T for name, array in {**weights, "o": given["out_proj.weight"]}.items()}
     if "in_proj_bias" in given:
-        made |= {f"b{name}": array for name, array in zip("qkv", np.split(given["in_proj_bias"], 3), strict=True)}
-        made["bo"] = given["out_proj.bias"]
-    return made
+        arrays |= {f"b{name}": array for name, array in zip("qkv", np.split(given["in_proj_bias"], 3), strict=True)}
+        arrays["bo"] = given["out_proj.bias"]
+    return arrays
 
 
 CONVERT: dict[str, Callable[[Layer, Arrays], Arrays]] = {
