@@ -43,13 +43,13 @@ def _offered() -> dict[str, list[str]]:
     """The datasets that each source has by name, without a download; the samples and the problems first."""
     classes = registry.classes("source")
     first = ("sample", "synthetic")
-    return {name: classes[name].datasets() for name in (*first, *(each for each in classes if each not in first))}
+    return {name: classes[name].datasets() for name in (*first, *(kind for kind in classes if kind not in first))}
 
 
 def _prepared_tfds() -> set[str]:
     root = default_data_dir()
-    found = [*root.glob("*/*/dataset_info.json"), *root.glob("*/*/*/dataset_info.json")]
-    return {str(path.parent.parent.relative_to(root)) for path in found}
+    infos = [*root.glob("*/*/dataset_info.json"), *root.glob("*/*/*/dataset_info.json")]
+    return {str(path.parent.parent.relative_to(root)) for path in infos}
 
 
 def find(name: str, source: str | None = None) -> Source:
@@ -57,11 +57,11 @@ def find(name: str, source: str | None = None) -> Source:
 
     Raises UnknownNameError, DataError.
     """
-    offered = {each: names for each, names in _offered().items() if names}
-    for each, names in offered.items():
-        if source in (None, each) and name in names:
-            found: Source = registry.get("source", each).named(name)
-            return found
+    offered = {source_name: names for source_name, names in _offered().items() if names}
+    for source_name, names in offered.items():
+        if source in (None, source_name) and name in names:
+            listed: Source = registry.get("source", source_name).named(name)
+            return listed
     if source in (None, "tfds"):
         return Tfds(name=name)
     if source in offered:
@@ -74,11 +74,11 @@ def describe(name: str, source: str | None = None) -> dict[str, Any]:
 
     Where x are rows of numbers, each column is looked at. Nothing is downloaded. Raises DataError.
     """
-    found = find(name, source)
-    if isinstance(found, Tfds) and found.entry(HERE).read() is None and found.find(HERE) is None:
+    origin = find(name, source)
+    if isinstance(origin, Tfds) and origin.entry(HERE).read() is None and origin.find(HERE) is None:
         announced: dict[str, Any] = tfds.module("prepare").announced(name, default_data_dir())
         return announced
-    return _summary(name, found)
+    return _summary(name, origin)
 
 
 def _path(text: str | None) -> Path | None:
@@ -94,28 +94,28 @@ def get(
     progress: Show | None = None,
 ) -> dict[str, Any]:
     """Download, prepare and decode a dataset now. Returns its summary. Raises DataError, DownloadError."""
-    found = find(name, source)
-    if isinstance(found, Tfds):
-        found = Tfds(name=name, data_dir=_path(data_dir), manual_dir=_path(manual_dir))
+    origin = find(name, source)
+    if isinstance(origin, Tfds):
+        origin = Tfds(name=name, data_dir=_path(data_dir), manual_dir=_path(manual_dir))
     elif data_dir or manual_dir:
-        raise DataError(f"{name} is of source {_name(found)}; data_dir and manual_dir are for source tfds")
-    return _summary(name, found, progress)
+        raise DataError(f"{name} is of source {_name(origin)}; data_dir and manual_dir are for source tfds")
+    return _summary(name, origin, progress)
 
 
 def _summary(name: str, source: Source, progress: Show | None = None) -> dict[str, Any]:
     if isinstance(source, sample.Sample) and name in file_names():
         path = sample_path(name)
         if path.suffix == ".csv":
-            found = look_at_file(file_source(path)).as_dict()
+            facts = look_at_file(file_source(path)).as_dict()
             about = {"name": name, "source": "sample", "prepared": True, "splits": None, "bytes": path.stat().st_size}
-            return {**about, "path": str(path), "rows": found["rows"], "columns": found["columns"]}
+            return {**about, "path": str(path), "rows": facts["rows"], "columns": facts["columns"]}
         text = path.read_text(encoding="utf-8")
         size = {"characters": len(text), "different_characters": len(set(text)), "bytes": path.stat().st_size}
         about = {"name": name, "source": "sample", "prepared": True, "splits": None, **size, "path": str(path)}
         return {**about, "rows": 1, "columns": []}
     dataset = load_dataset(source, 0, HERE, progress=progress)
-    found = look_at_dataset(dataset).as_dict()
-    return {**summary(dataset), "rows": found["rows"], "columns": found["columns"]}
+    facts = look_at_dataset(dataset).as_dict()
+    return {**summary(dataset), "rows": facts["rows"], "columns": facts["columns"]}
 
 
 def summary(dataset: Dataset) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def _hashed(x: Array) -> Array:
     width = rows.shape[1] * rows.dtype.itemsize
     words = -(-width // 8)
     factors = np.random.Generator(np.random.PCG64(words)).integers(1, 1 << 63, words, np.uint64) * 2 + 1
-    found = np.empty(len(rows), np.uint64)
+    hashes = np.empty(len(rows), np.uint64)
     step = max(1, _BLOCK // max(8, 8 * words))
     for first in range(0, len(rows), step):
         block = rows[first : first + step]
@@ -56,5 +56,5 @@ def _hashed(x: Array) -> Array:
             raw = padded.view(np.uint64)
         mixed = raw * factors
         mixed ^= mixed >> np.uint64(29)
-        found[first : first + step] = (mixed * factors[::-1]).sum(axis=1, dtype=np.uint64)
-    return found
+        hashes[first : first + step] = (mixed * factors[::-1]).sum(axis=1, dtype=np.uint64)
+    return hashes

@@ -19,7 +19,7 @@ def check_finite(dataset: Dataset) -> None:
         check_array(f"{dataset.name}, split {name}: y", split.y)
 
 
-def check_array(place: str, array: Array, features: list[str] | None = None) -> None:
+def check_array(owner: str, array: Array, features: list[str] | None = None) -> None:
     """Raises DataError for the first value that is not finite, counting rows from 0."""
     if array.dtype.kind != "f" or array.size == 0:
         return
@@ -34,7 +34,7 @@ def check_array(place: str, array: Array, features: list[str] | None = None) -> 
             where = np.argwhere(~np.isfinite(block))[0]
             row, inner = start + int(where[0]), tuple(int(i) for i in where[1:])
             raise DataError(
-                f"{place} has {array[(row, *inner)]} in row {row}{_column(inner, features)}; expected finite "
+                f"{owner} has {array[(row, *inner)]} in row {row}{_column(inner, features)}; expected finite "
                 "numbers; repair or drop the row"
             )
         release(array)

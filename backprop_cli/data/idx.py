@@ -65,8 +65,8 @@ def _array(file: IO[bytes], size: int, most: int, name: str) -> Array:
         raise DataError(f"{name}: {swollen(size, wanted)}")
     data = file.read(min(wanted, most) + 1)
     if len(data) != wanted:
-        found = "more" if len(data) > wanted else f"{len(data)}"
+        held = "more" if len(data) > wanted else f"{len(data)}"
         raise DataError(
-            f"{name}: damaged IDX file; its header {shape} asks for {wanted} bytes of values, it has {found}"
+            f"{name}: damaged IDX file; its header {shape} asks for {wanted} bytes of values, it has {held}"
         )
     return np.frombuffer(data, dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)

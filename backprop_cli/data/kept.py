@@ -20,12 +20,12 @@ _LOOKED_AT = 4096  # rows
 def keep(transforms: Sequence[Transform], value: float) -> list[str]:
     """Let transforms that learn pass over padding of this value, unless told another; what to say of it."""
     said = []
-    for index, each in enumerate(transforms):
-        if getattr(each, "mask_value", 0.0) is None:
-            each.mask_value = value  # type: ignore[attr-defined]  # it has one: just asked
+    for index, transform in enumerate(transforms):
+        if getattr(transform, "mask_value", 0.0) is None:
+            transform.mask_value = value  # type: ignore[attr-defined]  # it has one: just asked
             said.append(
-                f"dataset.transforms.{index}: {each.type_name} does not count steps that are {value:g} throughout, "
-                f"which masking takes for padding, and leaves them as they are (mask_value: {value:g})"
+                f"dataset.transforms.{index}: {transform.type_name} does not count steps that are {value:g} "
+                f"throughout, which masking takes for padding, and leaves them as they are (mask_value: {value:g})"
             )
     return said
 
@@ -37,8 +37,8 @@ def check_kept(
     if len(shape) != 2 or math.prod(split.x.shape[1:]) != math.prod(shape):
         return
     raw = np.asarray(split.x[:_LOOKED_AT])
-    found = padding(raw.reshape(len(raw), *shape), value)
-    if found is None or not found.any():
+    padded = padding(raw.reshape(len(raw), *shape), value)
+    if padded is None or not padded.any():
         return
     empty = Split(np.full((2, *split.x.shape[1:]), value, split.x.dtype), np.asarray(split.y[:2]))
     for augment in (False, True):

@@ -35,7 +35,7 @@ class Look:
 
     def column(self, name: str) -> Column:
         """One of the columns."""
-        return next(each for each in self.columns if each.name == name)
+        return next(column for column in self.columns if column.name == name)
 
     def as_dict(self) -> dict[str, Any]:
         """What is printed with --json."""
@@ -43,8 +43,8 @@ class Look:
             "name": self.name,
             "path": str(self.path) if self.path else None,
             "rows": self.rows,
-            "width": sum(each.width or 0 for each in self.columns if each.role == "feature"),
-            "columns": [each.as_dict() for each in self.columns],
+            "width": sum(column.width or 0 for column in self.columns if column.role == "feature"),
+            "columns": [column.as_dict() for column in self.columns],
             "notes": self.notes,
         }
 
@@ -61,10 +61,10 @@ def look_at_file(source: Files, folder: Path = Path()) -> Look:
     raw = raw_columns(path, layout, names, names, [])
     table = understood(raw, layout, [], path)
     columns = [column_of(name, raw[name], table[name], layout, name in source.categorical) for name in names]
-    found = Look(path.name, len(table), columns, said(path, layout, source.layout()), path, layout, targets)
-    _assign(found, source, targets)
-    _compare(found, table)
-    return found
+    look = Look(path.name, len(table), columns, said(path, layout, source.layout()), path, layout, targets)
+    _assign(look, source, targets)
+    _compare(look, table)
+    return look
 
 
 def look_at_dataset(dataset: Dataset) -> Look:
@@ -72,27 +72,27 @@ def look_at_dataset(dataset: Dataset) -> Look:
     import pyarrow as pa
 
     split = dataset.splits.get("train") or next(iter(dataset.splits.values()))
-    rows = sum(len(each) for each in dataset.splits.values())
+    rows = sum(len(split) for split in dataset.splits.values())
     if split.x.ndim != 2 or split.x.shape[1] > 10_000 or split.x.dtype.kind not in "iufb":
         return Look(dataset.name, rows, [], [])
     names = dataset.features or [f"x{i + 1}" for i in range(split.x.shape[1])]
     layout = Layout("memory")
-    made = {name: pa.chunked_array([pa.array(np.asarray(split.x[:, i]))]) for i, name in enumerate(names)}
+    table = {name: pa.chunked_array([pa.array(np.asarray(split.x[:, i]))]) for i, name in enumerate(names)}
     if dataset.classes and split.y.ndim == 1:
-        made["y"] = pa.chunked_array([pa.array(np.asarray(dataset.classes, object)[split.y].tolist())])
+        table["y"] = pa.chunked_array([pa.array(np.asarray(dataset.classes, object)[split.y].tolist())])
     elif split.y.ndim == 2 and split.y.shape[1] == 1:
-        made["y"] = pa.chunked_array([pa.array(np.asarray(split.y[:, 0]))])
-    columns = [column_of(name, values, values, layout, False) for name, values in made.items()]
-    found = Look(dataset.name, rows, columns, [], targets=["y"] if "y" in made else [])
+        table["y"] = pa.chunked_array([pa.array(np.asarray(split.y[:, 0]))])
+    columns = [column_of(name, values, values, layout, False) for name, values in table.items()]
+    look = Look(dataset.name, rows, columns, [], targets=["y"] if "y" in table else [])
     for column in columns:
-        column.role = "target" if column.name in found.targets else "feature"
-    _compare(found, pa.table(made))
-    return found
+        column.role = "target" if column.name in look.targets else "feature"
+    _compare(look, pa.table(table))
+    return look
 
 
-def _assign(found: Look, source: Files, targets: Sequence[str]) -> None:
+def _assign(look: Look, source: Files, targets: Sequence[str]) -> None:
     """What each column is used for."""
-    for i, column in enumerate(found.columns):
+    for i, column in enumerate(look.columns):
         name = column.name
         unnamed = UNNAMED.fullmatch(name) and (i == 0 or name.startswith("__"))
         if name in targets:
@@ -105,21 +105,21 @@ def _assign(found: Look, source: Files, targets: Sequence[str]) -> None:
             column.role = "unused"
 
 
-def _compare(found: Look, table: Any) -> None:
+def _compare(look: Look, table: Any) -> None:
     """Note rows that stand twice, and features that give the target away, because they are the same."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if len(found.columns) > _COMPARED or not found.rows:
+    if len(look.columns) > _COMPARED or not look.rows:
         return
     try:
-        rows = found.rows - len(table.group_by(table.column_names).aggregate([]))
+        rows = look.rows - len(table.group_by(table.column_names).aggregate([]))
     except pa.ArrowNotImplementedError:  # lists and structures, which are no columns for a network either
         return
     if rows:
-        found.notes.append(f"{rows:,} rows stand there more than once")
-    for target in map(found.column, found.targets):
-        for column in found.columns:
+        look.notes.append(f"{rows:,} rows stand there more than once")
+    for target in map(look.column, look.targets):
+        for column in look.columns:
             if column is target or column.distinct < 2:
                 continue
             if column.values.type == target.values.type and pc.all(pc.equal(column.values, target.values)).as_py():
@@ -134,9 +134,9 @@ def _one_to_one(table: Any, column: Column, target: Column) -> bool:
     return len(table.group_by([column.name, target.name]).aggregate([])) == column.distinct
 
 
-def balance(found: Look) -> Mapping[str, int]:
+def balance(look: Look) -> Mapping[str, int]:
     """How often each class is there, of a target that has classes."""
-    for target in map(found.column, found.targets):
+    for target in map(look.column, look.targets):
         if target.frequent is not None:
             return {str(value): count for value, count in target.frequent}
     return {}
@@ -154,5 +154,5 @@ def is_table(path: Path, form: str | None = None) -> bool:
 
 def file_source(path: Path, **options: Any) -> Files:
     """The source of one file."""
-    found: Files = make("source", {"source": "files", "path": find(path, Path()), **options}, key="source")
-    return found
+    source: Files = make("source", {"source": "files", "path": find(path, Path()), **options}, key="source")
+    return source

@@ -45,7 +45,7 @@ def column_of(name: str, raw: Any, values: Any, layout: Layout, categorical: boo
     import pyarrow.compute as pc
 
     counts = pc.value_counts(values.cast(pa.string()) if pa.types.is_dictionary(values.type) else values).to_pylist()
-    counts = [each for each in counts if each["values"] is not None]
+    counts = [count for count in counts if count["values"] is not None]
     known = len(values) - values.null_count
     numeric = pa.types.is_integer(values.type) or pa.types.is_floating(values.type) or pa.types.is_decimal(values.type)
     dated = numeric and not (
@@ -53,32 +53,32 @@ def column_of(name: str, raw: Any, values: Any, layout: Layout, categorical: boo
     )
     notes: list[str] = []
     kind, width = "category", len(counts) or 1
-    texts = [str(each["values"]) for each in counts]
+    spellings = [str(count["values"]) for count in counts]
     if len(counts) <= 1:
         kind, width = "constant", 1
         notes.append("is empty: leave it out" if not counts else "has one value only: it says nothing")
     elif dated:
         kind, width = "date", 1
-    elif pa.types.is_boolean(values.type) or (numeric and {float(each["values"]) for each in counts} == {0.0, 1.0}):
+    elif pa.types.is_boolean(values.type) or (numeric and {float(count["values"]) for count in counts} == {0.0, 1.0}):
         kind, width = "boolean", 1
     elif numeric and not categorical:
         kind, width = "number", 1
         if _numbers_rows(values, known):
             kind = "id"
             notes.append("numbers the rows: leave it out")
-    elif len(counts) == 2 and {text.strip().lower() for text in texts} in map(set, BOOLEANS):
+    elif len(counts) == 2 and {text.strip().lower() for text in spellings} in map(set, BOOLEANS):
         kind = "boolean"
-    elif sum(len(text.split()) for text in texts) > _WORDS * len(texts):
+    elif sum(len(text.split()) for text in spellings) > _WORDS * len(spellings):
         kind = "text"
     elif known == len(counts) >= _FEWEST or (len(counts) > MAX_CATEGORIES and len(counts) > known / 2):
         kind = "id"
         notes.append("has another value in nearly every row: leave it out")
     elif len(counts) > MAX_CATEGORIES and not categorical:
         notes.append(f"has more than {MAX_CATEGORIES} categories: list it under dataset.categorical, or leave it out")
-    if not numeric and looks_like_numbers(texts):
-        notes.append(f"numbers written as text, such as {texts[0]!r}: set dataset.decimal, thousands or na_values")
-    folded = {text.strip().casefold() for text in texts}
-    if not numeric and len(folded) < len(set(texts)):
+    if not numeric and looks_like_numbers(spellings):
+        notes.append(f"numbers written as text, such as {spellings[0]!r}: set dataset.decimal, thousands or na_values")
+    folded = {text.strip().casefold() for text in spellings}
+    if not numeric and len(folded) < len(set(spellings)):
         notes.append("values that differ only in case or in spaces around them")
     if UNNAMED.fullmatch(name):
         notes.append("has no name, as an index that pandas has saved: it is left out")
@@ -86,16 +86,16 @@ def column_of(name: str, raw: Any, values: Any, layout: Layout, categorical: boo
         width_of: int | None = None
     else:
         width_of = width
-    found = Column(name, kind, values.null_count, len(counts), _examples(raw), width_of, notes, values=values)
+    described = Column(name, kind, values.null_count, len(counts), _examples(raw), width_of, notes, values=values)
     if kind == "date" or (numeric and not categorical and counts):
         low_high, mean = pc.min_max(values).as_py(), pc.mean(values).as_py()
-        found.range = [low_high["min"], mean, low_high["max"]]
+        described.range = [low_high["min"], mean, low_high["max"]]
         if kind == "date":
-            found.range = [(date(1970, 1, 1) + timedelta(days=float(each))).isoformat() for each in found.range]
+            described.range = [(date(1970, 1, 1) + timedelta(days=float(day))).isoformat() for day in described.range]
     else:
-        most = sorted(counts, key=lambda each: (-each["counts"], str(each["values"])))[:5]
-        found.frequent = [[str(each["values"]), each["counts"]] for each in most]
-    return found
+        most = sorted(counts, key=lambda count: (-count["counts"], str(count["values"])))[:5]
+        described.frequent = [[str(count["values"]), count["counts"]] for count in most]
+    return described
 
 
 def _is_number_text(raw: Any, layout: Layout, name: str) -> bool:
@@ -121,10 +121,10 @@ def _numbers_rows(values: Any, known: int) -> bool:
 
 def _examples(raw: Any) -> list[str]:
     """The first different values, as they are written."""
-    found: dict[str, None] = {}
+    examples: dict[str, None] = {}
     for value in raw.slice(0, 1000).to_pylist():
         if value is not None:
-            found.setdefault(value.decode(errors="replace") if isinstance(value, bytes) else str(value))
-        if len(found) == EXAMPLES:
+            examples.setdefault(value.decode(errors="replace") if isinstance(value, bytes) else str(value))
+        if len(examples) == EXAMPLES:
             break
-    return [text if len(text) <= 40 else text[:37] + "…" for text in found]
+    return [text if len(text) <= 40 else text[:37] + "…" for text in examples]

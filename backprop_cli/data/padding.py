@@ -18,8 +18,8 @@ def padding(x: Array, value: float | None) -> Array | None:
 
 def counts(x: Array, value: float | None) -> Any:
     """Which values of x count, in a shape that broadcasts with it; True where all do."""
-    found = padding(x, value)
-    return True if found is None else ~found[..., None]
+    padded = padding(x, value)
+    return True if padded is None else ~padded[..., None]
 
 
 def onnx_kept(graph: OnnxGraph, x: str, y: str, value: float | None) -> str:

@@ -46,8 +46,8 @@ def network_input(
     transforms: Sequence[Transform], shape: Shape, dtype: np.dtype[Any], float_dtype: np.dtype[Any]
 ) -> tuple[Shape, np.dtype[Any]]:
     """Shape and dtype of one row as the network sees it, from those of a raw row. Raises BuildError."""
-    for each in outside_training(transforms):
-        shape, dtype = each.output_shape(shape), each.output_dtype(dtype, float_dtype)
+    for transform in outside_training(transforms):
+        shape, dtype = transform.output_shape(shape), transform.output_dtype(dtype, float_dtype)
     return shape, network_dtype(dtype, float_dtype)
 
 
@@ -70,12 +70,14 @@ class Pipeline:
         self.raw = np.empty((rows, *shape), dtype)
         self._steps: list[tuple[Transform, Array, Array]] = []
         x = self.raw
-        for each in transforms:
-            out_shape = each.output_shape(x.shape[1:])
-            out_dtype = each.output_dtype(x.dtype, float_dtype)
+        for transform in transforms:
+            out_shape = transform.output_shape(x.shape[1:])
+            out_dtype = transform.output_dtype(x.dtype, float_dtype)
             fits = x.dtype == out_dtype and x[:1].size == np.prod(out_shape, dtype=int)
-            out = x.reshape(rows, *out_shape) if each.in_place and fits else np.empty((rows, *out_shape), out_dtype)
-            self._steps.append((each, x, out))
+            out = (
+                x.reshape(rows, *out_shape) if transform.in_place and fits else np.empty((rows, *out_shape), out_dtype)
+            )
+            self._steps.append((transform, x, out))
             x = out
         final = network_dtype(x.dtype, float_dtype) if cast else x.dtype
         self._before_cast = x
@@ -83,8 +85,8 @@ class Pipeline:
 
     def __call__(self, n: int, y: Array, rng: np.random.Generator | None = None) -> tuple[Array, Array]:
         """Transform the first n rows of `raw`, whose targets are y."""
-        for each, x, out in self._steps:
-            y = each.apply(x[:n], y, out[:n], rng if each.augments else None)
+        for transform, x, out in self._steps:
+            y = transform.apply(x[:n], y, out[:n], rng if transform.augments else None)
         if self.x is not self._before_cast:
             np.copyto(self.x[:n], self._before_cast[:n], casting="unsafe")
         return self.x[:n], y
@@ -92,7 +94,7 @@ class Pipeline:
 
 def outside_training(transforms: Sequence[Transform]) -> list[Transform]:
     """The transforms that also run in evaluation and prediction."""
-    return [each for each in transforms if each.always or not each.augments]
+    return [transform for transform in transforms if transform.always or not transform.augments]
 
 
 def fit_transforms(transforms: Sequence[Transform], train: Split, float_dtype: np.dtype[Any]) -> None:
@@ -101,7 +103,7 @@ def fit_transforms(transforms: Sequence[Transform], train: Split, float_dtype: n
     Augmentation is left out: statistics are those of the data itself.
     """
     rows = max(1, min(_FIT_ROWS, len(train), _FIT_BYTES // max(1, train.x[:1].nbytes)))
-    for i, each in enumerate(transforms):
+    for i, transform in enumerate(transforms):
         before = outside_training(transforms[:i])
 
         def chunks(before: Sequence[Transform] = before) -> Iterator[tuple[Array, Array]]:
@@ -113,17 +115,17 @@ def fit_transforms(transforms: Sequence[Transform], train: Split, float_dtype: n
                 yield x, y
                 release(train.x)
 
-        each.fit(chunks, train.y)
+        transform.fit(chunks, train.y)
 
 
 def transforms_state(transforms: Sequence[Transform]) -> dict[str, Array]:
     """What every transform learned, as `0.mean`: position in the list, then name."""
-    return {f"{i}.{name}": value for i, each in enumerate(transforms) for name, value in each.state().items()}
+    return {f"{i}.{name}": value for i, transform in enumerate(transforms) for name, value in transform.state().items()}
 
 
 def load_transforms_state(transforms: Sequence[Transform], state: dict[str, Array]) -> None:
     """Put back what `transforms_state` gave."""
-    for i, each in enumerate(transforms):
+    for i, transform in enumerate(transforms):
         own = {name.partition(".")[2]: v for name, v in state.items() if name.partition(".")[0] == str(i)}
         if own:
-            each.load_state(own)
+            transform.load_state(own)

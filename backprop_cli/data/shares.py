@@ -45,17 +45,17 @@ def usual(name: str) -> str | None:
 
 def named(splits: Mapping[str, Any]) -> dict[str, Any]:
     """The splits under the usual names. Raises DataError for one that is given twice or looks mistyped."""
-    found: dict[str, Any] = {}
+    by_name: dict[str, Any] = {}
     given: dict[str, str] = {}
     for name, value in splits.items():
         known = usual(name) or name
-        if known in found:
+        if known in by_name:
             raise DataError(f"splits {given[known]!r} and {name!r} are both {known}; leave one out")
         near = None if usual(name) else _mistyped(name)
         if near:
             raise DataError(f"there is no split {name!r}; expected train, validation or test; did you mean {near!r}?")
-        found[known], given[known] = value, name
-    return found
+        by_name[known], given[known] = value, name
+    return by_name
 
 
 def _mistyped(name: str) -> str | None:
@@ -74,18 +74,18 @@ def sliced(splits: Mapping[str, Any], bases: Collection[str]) -> dict[str, str]:
     """
     base = next((name for name in ("train", *bases) if name in bases), "train")
     parts = percentages(splits)
-    made, edge = {}, 0.0
+    slices, edge = {}, 0.0
     for name, value in splits.items():
         if name in parts:
             low, edge = edge, round(edge + parts[name], 9)
-            made[name] = f"{base}[{low:g}%:{edge:g}%]"
+            slices[name] = f"{base}[{low:g}%:{edge:g}%]"
         else:
-            made[name] = str(value).strip()
+            slices[name] = str(value).strip()
     if edge > 100:
         raise DataError(
             f"splits add up to {edge:g}%; expected at most 100%; a number of rows is written as {base}[:1000]"
         )
-    return made
+    return slices
 
 
 def percentages(splits: Mapping[str, Any]) -> dict[str, float]:
@@ -98,6 +98,6 @@ def percentages(splits: Mapping[str, Any]) -> dict[str, float]:
             f"splits {parts[0]}: {numbers[parts[0]]:g} and {whole[0]}: {numbers[whole[0]]:g} are of two kinds; "
             "expected parts of 1, such as 0.8, or percentages, such as 80"
         )
-    found = {name: value * (1 if whole else 100) for name, value in numbers.items()}
+    percents = {name: value * (1 if whole else 100) for name, value in numbers.items()}
     percent = {name: _PERCENT.fullmatch(str(value).strip()) for name, value in splits.items()}
-    return found | {name: float(match[1]) for name, match in percent.items() if match}
+    return percents | {name: float(match[1]) for name, match in percent.items() if match}

@@ -170,7 +170,7 @@ def cut(
     rows: Mapping[str, Array] | None = None,
 ) -> dict[str, Split]:
     """The splits of a config (or the default ones) from the arrays of the base splits. Raises DataError."""
-    sizes = {base: len(each) for base, each in x.items()}
+    sizes = {base: len(rows) for base, rows in x.items()}
     resolved = resolve(splits or default(sizes), sizes, shards)
     return {
         name: Split(

@@ -54,25 +54,25 @@ def load_arrays(
     """The dataset of array files; see `Files`. Raises DataError."""
     x: dict[str, Array] = {}
     y: dict[str, Array] = {}
-    place: dict[str, str] = {}
+    origins: dict[str, str] = {}
     for name, path in paths.items():
         for base, (rows, targets) in _read(options, form, path).items():
             split = base if len(paths) == 1 and base else name
             rows, targets = _with_rows(rows, targets, path)
-            x[split], y[split], place[split] = rows, targets, str(path)
+            x[split], y[split], origins[split] = rows, targets, str(path)
             if len(rows) != len(targets):
                 raise DataError(f"{path}: {len(rows)} rows of x but {len(targets)} of y; expected as many")
     classes = None
     task = options.task or task_of(known)
-    if all(are_classes(each, task) and each.ndim == 1 for each in y.values()):
-        y, classes = encode(y, place, known.classes if known else None)
+    if all(are_classes(values, task) and values.ndim == 1 for values in y.values()):
+        y, classes = encode(y, origins, known.classes if known else None)
     else:
-        y = {name: each.reshape(len(each), -1) for name, each in y.items()}
+        y = {name: values.reshape(len(values), -1) for name, values in y.items()}
     rows_of = None
     if len(x) == 1 and not is_large(x["train"] if "train" in x else next(iter(x.values()))):
         (base,) = x
-        check_array(f"{place[base]}: x", x[base])  # while its rows still have the numbers they have in the file
-        check_array(f"{place[base]}: y", y[base])
+        check_array(f"{origins[base]}: x", x[base])  # while its rows still have the numbers they have in the file
+        check_array(f"{origins[base]}: y", y[base])
         labels, values = (y[base], None) if classes else (None, y[base])
         dealt = deal(len(x[base]), options, slices, seed, labels=labels, values=values, base=base)
         x, y, slices = {base: x[base][dealt.order]}, {base: y[base][dealt.order]}, dealt.slices
@@ -226,21 +226,21 @@ def _by_split(arrays: dict[str, Array], path: Path, target: str | list[str] | No
             into = x if match["x"] else y
             name = match["before"] or match["after"] or ""
             into.setdefault(usual(name) or name, array)
-    found = {name: (x[name], y[name]) for name in x if name in y}
-    if not found:
+    pairs = {name: (x[name], y[name]) for name in x if name in y}
+    if not pairs:
         raise DataError(f"{path}: has the arrays {', '.join(arrays)}; expected x and y, or x_train, y_train, x_test, …")
-    return found
+    return pairs
 
 
 def _mnist_folder(path: Path) -> dict[str, tuple[Array, Array]]:
-    files = {(m["split"], m["kind"]): each for each in sorted(path.iterdir()) if (m := _MNIST.fullmatch(each.name))}
-    found = {
+    files = {(m["split"], m["kind"]): file for file in sorted(path.iterdir()) if (m := _MNIST.fullmatch(file.name))}
+    pairs = {
         "train" if split == "train" else "test": (read_idx(files[split, "images"]), read_idx(files[split, "labels"]))
         for split, kind in files
         if kind == "images" and (split, "labels") in files
     }
-    if not found:
+    if not pairs:
         raise DataError(
             f"{path}: expected IDX files named such as train-images-idx3-ubyte.gz and train-labels-idx1-ubyte.gz"
         )
-    return found
+    return pairs

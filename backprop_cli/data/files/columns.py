@@ -57,12 +57,12 @@ def repeated(names: Sequence[str]) -> str | None:
 def require(path: Path, names: Sequence[str], wanted: Sequence[str], role: str) -> None:
     """Raise DataError unless every wanted column is there; it names all that are not."""
     known = set(names)
-    absent = [each for each in dict.fromkeys(wanted) if each not in known]
+    absent = [candidate for candidate in dict.fromkeys(wanted) if candidate not in known]
     if not absent:
         return
     shown = ", ".join(names[:30]) + (", …" if len(names) > 30 else "")
     message = f"{path}: no column {', '.join(map(repr, absent))} ({role}); its columns are {shown}"
-    near = [nearest for each in absent if (nearest := suggest(each, names))]
+    near = [nearest for name in absent if (nearest := suggest(name, names))]
     if near:
         message += f"; did you mean {', '.join(map(repr, near))}?"
     if all(is_number(name) for name in names):
@@ -70,25 +70,27 @@ def require(path: Path, names: Sequence[str], wanted: Sequence[str], role: str) 
     raise DataError(message)
 
 
-def read_columns(path: Path, layout: Layout, names: Sequence[str], wanted: Sequence[str], texts: Sequence[str]) -> Any:
+def read_columns(
+    path: Path, layout: Layout, names: Sequence[str], wanted: Sequence[str], as_text: Sequence[str]
+) -> Any:
     """The wanted columns as an Arrow table; `texts` are read as text whatever they look like.
 
     Numbers are read as the layout says, dates become days since 1970-01-01.
     Raises DataError for a damaged file, a row with too many or too few values, a file without rows.
     """
-    return understood(raw_columns(path, layout, names, wanted, texts), layout, texts, path)
+    return understood(raw_columns(path, layout, names, wanted, as_text), layout, as_text, path)
 
 
-def raw_columns(path: Path, layout: Layout, names: Sequence[str], wanted: Sequence[str], texts: Sequence[str]) -> Any:
+def raw_columns(path: Path, layout: Layout, names: Sequence[str], wanted: Sequence[str], as_text: Sequence[str]) -> Any:
     """The same as the file has them: numbers in another writing as text, dates as dates."""
     wanted = list(dict.fromkeys(wanted))
-    table = _read_csv(path, layout, names, wanted, texts) if layout.delimited else stored.read(path, layout, wanted)
+    table = _read_csv(path, layout, names, wanted, as_text) if layout.delimited else stored.read(path, layout, wanted)
     if not len(table):
         raise DataError(f"{path}: has no rows")
     return table
 
 
-def understood(table: Any, layout: Layout, texts: Sequence[str], path: Path) -> Any:
+def understood(table: Any, layout: Layout, as_text: Sequence[str], path: Path) -> Any:
     """A table with numbers in the layout's writing as numbers, dates as days, bytes as text. Raises DataError."""
     import pyarrow as pa
 
@@ -96,12 +98,12 @@ def understood(table: Any, layout: Layout, texts: Sequence[str], path: Path) -> 
     for name, given in zip(table.column_names, table.columns, strict=True):  # as table[name] takes longer, the more are
         column = texts_of_bytes(given, f"{path}, column {name!r}")
         columns[name] = (
-            column if name in texts else as_written(days(column, layout.dates.get(name), path, name), layout)
+            column if name in as_text else as_written(days(column, layout.dates.get(name), path, name), layout)
         )
     return pa.table(columns)
 
 
-def _read_csv(path: Path, layout: Layout, names: Sequence[str], wanted: Sequence[str], texts: Sequence[str]) -> Any:
+def _read_csv(path: Path, layout: Layout, names: Sequence[str], wanted: Sequence[str], as_text: Sequence[str]) -> Any:
     import pyarrow
     from pyarrow import csv as arrow_csv
 
@@ -112,7 +114,7 @@ def _read_csv(path: Path, layout: Layout, names: Sequence[str], wanted: Sequence
         strings_can_be_null=True,
         quoted_strings_can_be_null=False,
         decimal_point=layout.decimal,
-        column_types={name: pyarrow.string() for name in (*texts, *layout.dates)},
+        column_types={name: pyarrow.string() for name in (*as_text, *layout.dates)},
     )
     with ExitStack() as stack:
         file = stack.enter_context(arrow_input(path, layout.encoding))

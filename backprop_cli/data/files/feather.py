@@ -60,9 +60,9 @@ def _place(data: memoryview, table: int, number: int) -> int:
 
 def _table(data: memoryview, table: int, number: int) -> int:
     """Where the table or vector lies that a field leads to; 0 where it is not there."""
-    place = _place(data, table, number) if table else 0
-    return _follow(data, place) if place else 0
+    start = _place(data, table, number) if table else 0
+    return _follow(data, start) if start else 0
 
 
-def _follow(data: memoryview, place: int) -> int:
-    return int(place + struct.unpack_from("<I", data, place)[0])
+def _follow(data: memoryview, start: int) -> int:
+    return int(start + struct.unpack_from("<I", data, start)[0])

@@ -29,7 +29,7 @@ def learn(plan: Plan, column: Any, name: str, place: str, train: Array, y: Array
         counts: Counter[str] = Counter()
         for text in column.take(train).to_pylist():
             counts.update({*_words(text)})
-        plan.words = [word for word, _ in sorted(counts.items(), key=lambda each: (-each[1], each[0]))[: plan.limit]]
+        plan.words = [word for word, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[: plan.limit]]
         if not plan.words:
             raise DataError(f"{place}, column {name!r}: no text of the training split has a word; leave it out")
     elif plan.is_text:
@@ -62,33 +62,33 @@ def _learn_categories(plan: Plan, column: Any, name: str, place: str, y: Array, 
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    counted = {each["values"]: each["counts"] for each in pc.value_counts(_texts(column)).to_pylist()}
+    counted = {count["values"]: count["counts"] for count in pc.value_counts(_texts(column)).to_pylist()}
     gaps = counted.pop(None, 0)
     if plan.type == "boolean":
         plan.categories = _no_and_yes(sorted(counted), name, place)
     else:
         if plan.missing == "category" and gaps:
             counted[NONE] = gaps
-        kept = [each for each, count in counted.items() if plan.rare is None or count >= plan.rare]
+        kept = [category for category, count in counted.items() if plan.rare is None or count >= plan.rare]
         plan.categories = sorted(kept)
         plan.other = plan.unseen == "other" and (plan.encoding == "integer" or plan.rare is not None)
         if not plan.categories and not plan.other:
             raise DataError(f"{place}, column {name!r}: no value in the training split; leave it out")
     if plan.missing == "most_frequent" and counted:
-        plan.fill = max(counted, key=lambda each: (counted[each], each))
+        plan.fill = max(counted, key=lambda category: (counted[category], category))
     elif plan.missing == "category":
         plan.fill = NONE
     if plan.type == "category" and plan.encoding == "target":
         filled = _texts(column) if plan.fill is None else pc.fill_null(_texts(column), plan.fill)
         ids = pc.fill_null(pc.index_in(filled, pa.array(plan.categories, pa.string())), len(plan.categories)).to_numpy()
         plan.means = _means(ids, y, len(plan.categories), plan.smooth).tolist()
-        found = np.empty_like(y, np.float64)
+        means = np.empty_like(y, np.float64)
         part = generator(seed, "target encoding", name).permutation(len(ids)) % FOLDS
         for k in range(FOLDS):
             inside = part == k
             if inside.any() and not inside.all():
-                found[inside] = _means(ids[~inside], y[~inside], len(plan.categories), plan.smooth)[ids[inside]]
-        return found
+                means[inside] = _means(ids[~inside], y[~inside], len(plan.categories), plan.smooth)[ids[inside]]
+        return means
     return None
 
 
@@ -102,35 +102,37 @@ def _means(ids: Array, y: Array, count: int, smooth: float) -> Array:
     return np.concatenate([np.where(rows + smooth > 0, means, overall), overall[None]])
 
 
-def _no_and_yes(found: Sequence[str], name: str, place: str) -> list[str]:
+def _no_and_yes(categories: Sequence[str], name: str, place: str) -> list[str]:
     """The values of no and yes among those that a column has."""
-    words = {text.strip().lower() for text in found}
+    words = {text.strip().lower() for text in categories}
     for no, yes in BOOLEANS:
         if words <= {no, yes}:
-            return [next((text for text in found if text.strip().lower() == word), word) for word in (no, yes)]
-    if len(found) == 2:
-        return list(found)
-    shown = ", ".join(map(repr, found[:4]))
-    raise DataError(f"{place}, column {name!r}: {shown} are {len(found)} values; a boolean has two, such as yes and no")
+            return [next((text for text in categories if text.strip().lower() == word), word) for word in (no, yes)]
+    if len(categories) == 2:
+        return list(categories)
+    shown = ", ".join(map(repr, categories[:4]))
+    raise DataError(
+        f"{place}, column {name!r}: {shown} are {len(categories)} values; a boolean has two, such as yes and no"
+    )
 
 
 def encode(plan: Plan, column: Any, name: str, place: str, unseen: Unseen | None) -> list[Array | tuple[Array, int]]:
     """The columns of x: arrays (N,) or (N, K), or codes (N,) with how many columns they stand for, −1 for none.
     Raises DataError."""
-    found: list[Array | tuple[Array, int]] = []
+    encoded: list[Array | tuple[Array, int]] = []
     missing = np.asarray(column.is_null()) if plan.flag else None
     if plan.type == "text":
-        found.append(_counted(column, plan))
+        encoded.append(_counted(column, plan))
     elif plan.is_text:
-        found.append(_category(plan, column, name, place, unseen))
+        encoded.append(_category(plan, column, name, place, unseen))
     else:
         values = numbers(column, name, place, plan)
         if plan.fill is not None:
             values = np.where(np.isnan(values), float(plan.fill), values)
-        found.append(_parts(values, plan.parts) if plan.parts else _scaled(values, plan))
+        encoded.append(_parts(values, plan.parts) if plan.parts else _scaled(values, plan))
     if missing is not None:
-        found.append(missing.astype(np.float64))
-    return found
+        encoded.append(missing.astype(np.float64))
+    return encoded
 
 
 def numbers(column: Any, name: str, place: str, plan: Plan) -> Array:
@@ -139,7 +141,7 @@ def numbers(column: Any, name: str, place: str, plan: Plan) -> Array:
 
     kind = column.type
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        first = next((i for i, each in enumerate(column.to_pylist()) if each is not None), 0)
+        first = next((i for i, value in enumerate(column.to_pylist()) if value is not None), 0)
         what = "a date; set dataset.dates" if plan.type == "date" else "a number; repair it, or set type: category"
         raise DataError(f"{place}, row {first + 1}, column {name!r}: {column[first].as_py()!r} is not {what}")
     if plan.type == "date" and pa.types.is_integer(kind):
@@ -175,7 +177,7 @@ def _parts(days: Array, parts: Sequence[str]) -> Array:
     moments = np.rint(days * 86_400).astype("M8[s]")
     day, month, year = (moments.astype(f"M8[{unit}]") for unit in "DMY")
     months = month.astype(np.int64) % 12
-    each = {
+    numerals = {
         "days": days,
         "year": year.astype(np.int64) + 1970,
         "quarter": months // 3 + 1,
@@ -186,7 +188,7 @@ def _parts(days: Array, parts: Sequence[str]) -> Array:
         "hour": (moments - day.astype("M8[s]")).astype(np.int64) // 3600,
         "minute": (moments - day.astype("M8[s]")).astype(np.int64) // 60 % 60,
     }
-    return np.stack([np.asarray(each[part], np.float64) for part in parts], axis=1)
+    return np.stack([np.asarray(numerals[part], np.float64) for part in parts], axis=1)
 
 
 def _words(text: str | None) -> list[str]:
@@ -195,12 +197,12 @@ def _words(text: str | None) -> list[str]:
 
 def _counted(column: Any, plan: Plan) -> Array:
     places = {word: i for i, word in enumerate(plan.words)}
-    found = np.zeros((len(column), len(places)))
+    hot = np.zeros((len(column), len(places)))
     for row, text in enumerate(column.to_pylist()):
         for word in _words(text):
             if word in places:
-                found[row, places[word]] += 1
-    return np.log1p(found)
+                hot[row, places[word]] += 1
+    return np.log1p(hot)
 
 
 def _texts(column: Any) -> Any:

@@ -20,13 +20,13 @@ def _hidden(path: Path, root: Path) -> bool:
 
 def images(folder: Path) -> list[Path]:
     """Every image in a folder at any depth, sorted; hidden files and folders are passed over."""
-    found = (each for each in folder.rglob("*") if each.suffix.lower() in IMAGE_SUFFIXES and each.is_file())
-    return sorted(each for each in found if not _hidden(each, folder))
+    pictures = (path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
+    return sorted(path for path in pictures if not _hidden(path, folder))
 
 
 def folders(folder: Path) -> list[Path]:
     """The visible folders in a folder, sorted."""
-    return sorted(each for each in folder.iterdir() if each.is_dir() and not _hidden(each, folder))
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not _hidden(path, folder))
 
 
 def split_folders(root: Path) -> tuple[dict[str, Path], list[Path]]:
@@ -37,15 +37,16 @@ def split_folders(root: Path) -> tuple[dict[str, Path], list[Path]]:
     folders: then those must be the classes.
     """
     inside = folders(root)
-    found = _by_split({each: usual(each.name) for each in inside}) or _by_split(
-        {each: _word(each.name) for each in inside}, least=2
+    by_split = _by_split({path: usual(path.name) for path in inside}) or _by_split(
+        {path: _word(path.name) for path in inside}, least=2
     )
-    if found:
-        chosen = set(found.values())
-        return {name: _unwrapped(each) for name, each in found.items()}, [each for each in inside if each not in chosen]
-    names = [{each.name for each in folders(folder)} for folder in inside]
-    if len(inside) > 1 and len(names[0]) > 1 and all(each == names[0] for each in names):
-        both = ", ".join(each.name for each in inside[:5])
+    if by_split:
+        chosen = set(by_split.values())
+        beside = [path for path in inside if path not in chosen]
+        return {name: _unwrapped(path) for name, path in by_split.items()}, beside
+    names = [{inner.name for inner in folders(folder)} for folder in inside]
+    if len(inside) > 1 and len(names[0]) > 1 and all(name == names[0] for name in names):
+        both = ", ".join(path.name for path in inside[:5])
         raise DataError(
             f"{root}: each of its folders {both} holds the folders {', '.join(sorted(names[0])[:5])}; expected folders "
             "of classes, or splits that are called train, validation and test; rename them, or name each: "
@@ -55,20 +56,20 @@ def split_folders(root: Path) -> tuple[dict[str, Path], list[Path]]:
 
 
 def _by_split(names: Mapping[Path, str | None], least: int = 1) -> dict[str, Path]:
-    found: dict[str, Path] = {}
+    by_split: dict[str, Path] = {}
     for folder, name in names.items():
-        if name and name in found:
-            raise DataError(f"{folder}: {folder.name} and {found[name].name} are both the split {name}; rename one")
+        if name and name in by_split:
+            raise DataError(f"{folder}: {folder.name} and {by_split[name].name} are both the split {name}; rename one")
         if name:
-            found[name] = folder
-    of_classes = any(folders(folder) for folder in found.values())
-    return found if len(found) >= least and of_classes else {}
+            by_split[name] = folder
+    of_classes = any(folders(folder) for folder in by_split.values())
+    return by_split if len(by_split) >= least and of_classes else {}
 
 
 def _word(name: str) -> str | None:
     """The split that one word of a name stands for: `seg_train`, `test-set`."""
-    found = {usual(word) for word in re.split(r"[\W_]+", name)} - {None}
-    return found.pop() if len(found) == 1 else None
+    words = {usual(word) for word in re.split(r"[\W_]+", name)} - {None}
+    return words.pop() if len(words) == 1 else None
 
 
 def _unwrapped(folder: Path) -> Path:

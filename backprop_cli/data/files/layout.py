@@ -86,11 +86,11 @@ def guess(path: Path, form: str, given: dict[str, Any], named: Collection[str] =
     layout = Layout(form, **{key: value for key, value in given.items() if value is not None})
     if not layout.delimited:
         return layout
-    found = scan(path, given.get("encoding"))
-    for line in found.sample.splitlines():
+    scanned = scan(path, given.get("encoding"))
+    for line in scanned.sample.splitlines():
         check_width(path, max(map(line.count, [given["delimiter"]] if given.get("delimiter") else DELIMITERS)) + 1)
-    layout = replace(layout, encoding=found.encoding)
-    rows = _Rows(found, given.get("skip_rows"), given.get("delimiter"), form)
+    layout = replace(layout, encoding=scanned.encoding)
+    rows = _Rows(scanned, given.get("skip_rows"), given.get("delimiter"), form)
     if not rows.rows:
         raise DataError(f"{path}: empty; expected a line with the names of columns, then rows")
     header = given.get("header")
@@ -128,11 +128,13 @@ def fitting(path: Path, form: str, like: Layout, needed: Collection[str]) -> Lay
         return replace(like, form=form, query=like.query if like.form == form else None)
     if like.form in ("csv", "tsv"):
         try:
-            found = scan(path, like.encoding)
+            scanned = scan(path, like.encoding)
         except DataError:
-            found = scan(path)
-        layout = replace(like, form=form, delimiter=like.separator, encoding=found.encoding)
-        rows = _parsed("".join(found.sample.splitlines(keepends=True)[like.skip_rows :]), layout.separator, False).rows
+            scanned = scan(path)
+        layout = replace(like, form=form, delimiter=like.separator, encoding=scanned.encoding)
+        rows = _parsed(
+            "".join(scanned.sample.splitlines(keepends=True)[like.skip_rows :]), layout.separator, False
+        ).rows
         names = set(named(rows[0]) if like.header else map(str, range(len(rows[0])))) if rows else set()
         if names >= set(needed):
             return layout
@@ -173,9 +175,9 @@ def _shown(value: Any) -> str:
 class _Rows:
     """The first rows of a text, without what stands above them: the delimiter that makes them even, lines to skip."""
 
-    def __init__(self, found: Scan, skip: int | None, delimiter: str | None, form: str) -> None:
-        lines = found.sample.splitlines(keepends=True)
-        if found.cut:
+    def __init__(self, scanned: Scan, skip: int | None, delimiter: str | None, form: str) -> None:
+        lines = scanned.sample.splitlines(keepends=True)
+        if scanned.cut:
             lines = lines[:-1]
         start = skip or 0
         if skip is None:
@@ -186,11 +188,11 @@ class _Rows:
                 delimiter, start = delimiter or named[1], start + 1
         body = "".join(lines[start:])
         best = max(
-            (_parsed(body, each, found.cut) for each in ([delimiter] if delimiter else DELIMITERS)),
-            key=lambda each: each.share,
+            (_parsed(body, candidate, scanned.cut) for candidate in ([delimiter] if delimiter else DELIMITERS)),
+            key=lambda parsed: parsed.share,
         )
         if not delimiter and best.width < 2:
-            best = _parsed(body, "\t" if form == "tsv" else ",", found.cut)
+            best = _parsed(body, "\t" if form == "tsv" else ",", scanned.cut)
         above = best.above() if skip is None else 0
         self.delimiter = best.delimiter
         self.skip = start + (best.starts[above] if above else 0)
@@ -233,7 +235,7 @@ def _parsed(text: str, delimiter: str, cut: bool) -> _Parsed:
     if cut and len(rows) > 1:
         rows.pop()
     counts = Counter(len(row) for row in rows)
-    width, most = max(counts.items(), key=lambda each: (each[1], each[0]), default=(1, 0))
+    width, most = max(counts.items(), key=lambda item: (item[1], item[0]), default=(1, 0))
     return _Parsed(delimiter, rows, starts, width, most / len(rows) if rows and width > 1 else 0.0)
 
 
@@ -249,8 +251,8 @@ def _has_header(rows: Sequence[Sequence[str]], named: Collection[str]) -> bool:
     numbers = [_number(cell) for cell in first]
     if not any(numbers) or not rest:
         return not all(numbers)
-    texts = [i for i, cell in enumerate(first) if cell.strip() and not numbers[i]]
-    return any(all(len(row) <= i or row[i] != first[i] for row in rest) for i in texts)
+    wordy = [i for i, cell in enumerate(first) if cell.strip() and not numbers[i]]
+    return any(all(len(row) <= i or row[i] != first[i] for row in rest) for i in wordy)
 
 
 def _columns(rows: Sequence[Sequence[str]], header: bool) -> dict[str, list[str]]:
@@ -301,21 +303,21 @@ def _marks(columns: Sequence[Sequence[str]], delimiter: str) -> tuple[str, str |
 def _markers(columns: Collection[Sequence[str]], layout: Layout) -> list[str]:
     """What stands among numbers where one is missing."""
     pattern = re.compile(plain_number(layout.decimal, layout.thousands))
-    found: set[str] = set()
+    marks: set[str] = set()
     for cells in columns:
         if _numeric(cells):
-            found.update(cell for cell in cells if cell in MARKERS and not pattern.fullmatch(cell))
-    return sorted(found)
+            marks.update(cell for cell in cells if cell in MARKERS and not pattern.fullmatch(cell))
+    return sorted(marks)
 
 
 def _dates(columns: dict[str, list[str]]) -> dict[str, str]:
     """The format of each column of dates that only one fits. Arrow knows 2024-01-31 by itself."""
-    found = {}
+    forms = {}
     for name, cells in columns.items():
         formats = possible_dates(cells)
         if len(formats) == 1:
-            found[name] = formats[0]
-    return found
+            forms[name] = formats[0]
+    return forms
 
 
 def possible_dates(cells: Sequence[str]) -> list[str]:
@@ -326,7 +328,7 @@ def possible_dates(cells: Sequence[str]) -> list[str]:
         return []  # numbers, as far as one can see
     different = list(dict.fromkeys(cells))[:200]
     formats = [date + time for date in DATES for time in TIMES]
-    return [each for each in formats if all(_is_date(cell, each) for cell in different)]
+    return [form for form in formats if all(_is_date(cell, form) for cell in different)]
 
 
 def _is_date(cell: str, form: str) -> bool:

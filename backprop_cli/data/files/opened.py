@@ -113,7 +113,8 @@ def _unpacking(path: Path, file: IO[bytes], magic: bytes) -> Iterator[IO[bytes]]
             yield stream
     elif magic[:4] == b"PK\x03\x04":
         with open_zip(path) as archive:
-            names = [each.filename for each in archive.infolist() if not each.is_dir() and is_visible(each.filename)]
+            files = (member.filename for member in archive.infolist() if not member.is_dir())
+            names = [name for name in files if is_visible(name)]
             if len(names) != 1:
                 raise DataError(
                     f"{path}: holds {len(names)} files ({', '.join(names[:5])}); expected one table; unpack it and "

@@ -22,9 +22,9 @@ def read(path: Path, wanted: Sequence[str]) -> Any:
     rows = open_file(path).metadata.num_rows
     check_size(path, rows * len(wanted) * CELL)
     schema = open_file(path).schema_arrow
-    texts = [name for name in wanted if pa.types.is_string(schema.field(name).type)]
-    table = open_file(path, texts).read(columns=list(wanted))
-    for name in texts:
+    strings = [name for name in wanted if pa.types.is_string(schema.field(name).type)]
+    table = open_file(path, strings).read(columns=list(wanted))
+    for name in strings:
         lengths = [
             pc.sum(pc.take(pc.binary_length(part.dictionary), part.indices)).as_py() for part in table[name].chunks
         ]
@@ -32,14 +32,14 @@ def read(path: Path, wanted: Sequence[str]) -> Any:
     return table.cast(pa.schema([schema.field(name) for name in table.column_names]))
 
 
-def open_file(path: Path, texts: Sequence[str] = ()) -> Any:
+def open_file(path: Path, strings: Sequence[str] = ()) -> Any:
     """A Parquet file; columns of `texts` are read as they are packed, each text once."""
     import pyarrow
     from pyarrow import parquet
 
     with reading(path):
         try:
-            return parquet.ParquetFile(path, read_dictionary=list(texts))
+            return parquet.ParquetFile(path, read_dictionary=list(strings))
         except pyarrow.ArrowInvalid as error:
             raise DataError(f"{path}: not a Parquet file, or a damaged one ({one_line(error)})") from error
 

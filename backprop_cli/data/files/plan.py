@@ -106,16 +106,16 @@ class Plan:
     def names(self, name: str) -> list[str]:
         """The name of each column of x."""
         if self.type == "date" and self.parts:
-            found = [f"{name}.{part}" for part in self.parts]
+            columns = [f"{name}.{part}" for part in self.parts]
         elif self.type == "text":
-            found = [f"{name}:{word}" for word in self.words]
+            columns = [f"{name}:{word}" for word in self.words]
         elif self.type == "category" and self.encoding == "one_hot":
-            found = [f"{name}={each}" for each in [*self.categories, *(["other"] if self.other else [])]]
+            columns = [f"{name}={category}" for category in [*self.categories, *(["other"] if self.other else [])]]
         elif self.type == "category" and self.encoding == "target":
-            found = [f"{name} -> {target}" for target in self.targets]
+            columns = [f"{name} -> {target}" for target in self.targets]
         else:
-            found = [name]
-        return [*found, *([f"{name} is missing"] if self.flag else [])]
+            columns = [name]
+        return [*columns, *([f"{name} is missing"] if self.flag else [])]
 
     def told(self) -> str:
         """What was learnt, in words, for `bp runs show`."""
@@ -145,12 +145,12 @@ class Plan:
 def problems(columns: Mapping[str, ColumnOptions], names: Sequence[str], used: Sequence[str]) -> Iterator[str]:
     """What is wrong with dataset.columns for a file with these columns, of which some are features."""
     for name, options in columns.items():
-        place = f"dataset.columns.{name}"
+        path = f"dataset.columns.{name}"
         if name not in names:
-            yield f"{place}: the file has no such column; {expected(name, names)}"
+            yield f"{path}: the file has no such column; {expected(name, names)}"
         elif name not in used:
-            yield f"{place}: {name!r} is no feature; remove it here, or take it into the features"
-        yield from (f"{place}.{each}" for each in meaningless(options))
+            yield f"{path}: {name!r} is no feature; remove it here, or take it into the features"
+        yield from (f"{path}.{option}" for option in meaningless(options))
 
 
 def meaningless(options: ColumnOptions) -> Iterator[str]:

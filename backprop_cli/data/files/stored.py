@@ -207,12 +207,12 @@ def _asked(path: Path, query: str | None, tables: Sequence[str], execute: Callab
     cursor = execute(query if query is not None else f'SELECT * FROM "{quoted}"')
     if not cursor.description:
         raise DataError(f"{path}: dataset.query gives no rows; expected a SELECT, got {query!r}")
-    header = [str(each[0]) for each in cursor.description]
+    header = [str(described[0]) for described in cursor.description]
     rows: list[list[Any]] = []
     taken = 0
-    while found := cursor.fetchmany(_AT_ONCE):
-        rows += map(list, found)
-        taken += sum(len(value) if isinstance(value, str | bytes) else CELL for row in found for value in row)
+    while fetched := cursor.fetchmany(_AT_ONCE):
+        rows += map(list, fetched)
+        taken += sum(len(value) if isinstance(value, str | bytes) else CELL for row in fetched for value in row)
         check_size(path, taken)
     return _table(path, header, rows)
 

@@ -36,7 +36,7 @@ def load_text(
 ) -> Dataset:
     """The dataset of text files; see `Files`. Raises DataError."""
     tokens = {name: tokens_of(read_text(path), options.level) for name, path in paths.items()}
-    sizes = {name: len(each) for name, each in tokens.items()}
+    sizes = {name: len(ids) for name, ids in tokens.items()}
     parts = splits.resolve(slices or splits.default(sizes), sizes)
     runs = {name: [tokens[p.base][p.start : p.stop] for p in of] for name, of in parts.items()}
     if known is not None and known.classes is not None:
@@ -45,18 +45,18 @@ def load_text(
         names = vocabulary(runs["train"] if "train" in runs else next(iter(runs.values())), options.vocabulary)
     ids = {token: i for i, token in enumerate(names)}
     windows = {}
-    for name, texts in runs.items():
-        cut = [_windows(encode(text, ids), options.length, options.stride or options.length) for text in texts]
+    for name, pieces in runs.items():
+        cut = [_windows(encode(text, ids), options.length, options.stride or options.length) for text in pieces]
         windows[name] = cut[0] if len(cut) == 1 else np.concatenate(cut)
         if not len(windows[name]):
             raise DataError(
-                f"split {name}: {sum(len(text) for text in texts)} tokens are too few for one window of "
+                f"split {name}: {sum(len(text) for text in pieces)} tokens are too few for one window of "
                 f"{options.length} and what comes next; expected at least {options.length + 1}"
             )
     return Dataset(
         name=next(iter(paths.values())).stem,
         source="files",
-        splits={name: Split(each[:, :-1], each[:, 1:]) for name, each in windows.items()},
+        splits={name: Split(ids[:, :-1], ids[:, 1:]) for name, ids in windows.items()},
         classes=names,
         origin={"files": {name: str(path) for name, path in paths.items()}},
         text=Text(level=options.level, length=options.length),

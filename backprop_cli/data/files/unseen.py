@@ -19,7 +19,7 @@ class Unseen:
         """Note values of a column. A few examples are kept, however many come."""
         self.counts[name] += len(values)
         shown = self.examples.setdefault(name, [])
-        shown += [each for each in dict.fromkeys(values) if each not in shown][: EXAMPLES + 1 - len(shown)]
+        shown += [word for word in dict.fromkeys(values) if word not in shown][: EXAMPLES + 1 - len(shown)]
 
     def notes(self, place: str, who: str = "the model") -> list[str]:
         """A sentence about each column that has some."""

@@ -40,13 +40,13 @@ def texts_of_bytes(column: Any, place: str) -> Any:
     kind = column.type
     if not (pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)):
         return column
-    texts = []
+    decoded = []
     for row, value in enumerate(column.to_pylist(), 1):
         try:
-            texts.append(None if value is None else value.decode())
+            decoded.append(None if value is None else value.decode())
         except UnicodeDecodeError:
             raise DataError(f"{place}, row {row}: {value[:20]!r} is not UTF-8 text; expected text or numbers") from None
-    return pa.chunked_array([pa.array(texts, pa.string())])
+    return pa.chunked_array([pa.array(decoded, pa.string())])
 
 
 def as_written(column: Any, layout: Layout) -> Any:
@@ -137,7 +137,7 @@ def _strptime(text: Any, form: str) -> Any:
             except ValueError:
                 return None
 
-        return pa.chunked_array([pa.array([read(each) for each in text.to_pylist()], pa.timestamp("s"))])
+        return pa.chunked_array([pa.array([read(written) for written in text.to_pylist()], pa.timestamp("s"))])
     return pc.strptime(text, format=form, unit="s", error_is_null=True)
 
 
@@ -169,8 +169,9 @@ def swallowed(table: Any, path: Path, delimiter: str, width: int) -> None:
 
 def looks_like_numbers(values: Collection[str]) -> bool:
     """Whether most of some different values are numbers with signs or marks of some kind, or all with one unit."""
-    found = [_WITH_UNIT.fullmatch(value.strip()) for value in values]
-    if len(found) >= _FEWEST_WITH_UNIT and len({each["unit"] if each else "" for each in found}) == 1 and found[0]:
+    matches = [_WITH_UNIT.fullmatch(value.strip()) for value in values]
+    units = {match["unit"] if match else "" for match in matches}
+    if len(matches) >= _FEWEST_WITH_UNIT and len(units) == 1 and matches[0]:
         return True
     return sum(bool(_DECORATED.fullmatch(value.strip())) for value in values) * 2 > len(values)
 

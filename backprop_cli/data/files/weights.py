@@ -15,14 +15,14 @@ def weight_of(column: Any, name: str, path: Path) -> Array:
     """The weights (N,) of the rows. Raises DataError with the first that is no finite number of at least 0."""
     import pyarrow as pa
 
-    place = f"dataset.sample_weight: {path}, column {name!r}"
+    owner = f"dataset.sample_weight: {path}, column {name!r}"
     kind = column.type
     if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
-        raise DataError(f"{place}: holds {kind}, such as {column[0].as_py()!r}; expected numbers of at least 0")
+        raise DataError(f"{owner}: holds {kind}, such as {column[0].as_py()!r}; expected numbers of at least 0")
     values: Array = column.cast(pa.float64()).to_numpy()
     wrong = np.flatnonzero(~np.isfinite(values) | (values < 0))
     if len(wrong):
-        raise DataError(f"{place}, row {wrong[0] + 1}: {values[wrong[0]]}; expected a number of at least 0")
+        raise DataError(f"{owner}, row {wrong[0] + 1}: {values[wrong[0]]}; expected a number of at least 0")
     if not values.any():
-        raise DataError(f"{place}: every row has the weight 0; expected some that count")
+        raise DataError(f"{owner}: every row has the weight 0; expected some that count")
     return values

@@ -155,5 +155,5 @@ class Cifar100(Tar, cifar.Cifar100, skip_registration=True):  # type: ignore[mis
 
 
 BUILDERS: dict[str, type[tfds.core.GeneratorBasedBuilder]] = {
-    each.name: each for each in (MNIST, FashionMNIST, KMNIST, EMNIST, Cifar10, Cifar100)
+    builder.name: builder for builder in (MNIST, FashionMNIST, KMNIST, EMNIST, Cifar10, Cifar100)
 }

@@ -71,19 +71,19 @@ def _names(keys: Any) -> list[str]:
 
 def leaves(features: Any, prefix: str = "") -> list[str]:
     """The paths (`a`, `a/b`) of all features."""
-    found: list[str] = []
-    for name, each in features.items():
-        nested = isinstance(each, tfds.features.FeaturesDict)
-        found += leaves(each, f"{prefix}{name}/") if nested else [prefix + name]
-    return found
+    decoded: list[str] = []
+    for name, spec in features.items():
+        nested = isinstance(spec, tfds.features.FeaturesDict)
+        decoded += leaves(spec, f"{prefix}{name}/") if nested else [prefix + name]
+    return decoded
 
 
 def feature(info: Any, path: str) -> Any:
     """The TFDS feature at a path."""
-    found = info.features
+    features = info.features
     for name in path.split("/"):
-        found = found[name]
-    return found
+        features = features[name]
+    return features
 
 
 def _value(record: Any, path: str) -> Array:
@@ -107,10 +107,10 @@ def _decode_split(
 ) -> None:
     def chunk(start: int, stop: int) -> tuple[Array, Array]:
         records = _read(builder, name, source, range(start, stop))
-        columns = [_stack(name, split, path, [_value(each, path) for each in records]) for path in inputs]
+        columns = [_stack(name, split, path, [_value(record, path) for record in records]) for path in inputs]
         if len(columns) > 1:
             columns = [np.stack(columns, axis=-1).astype(np.float32)]  # a table: values, not token ids
-        target = _stack(name, split, output, [_value(each, output) for each in records])
+        target = _stack(name, split, output, [_value(record, output) for record in records])
         if target.ndim == 1 and target.dtype.kind == "f":
             target = target[:, None]  # values to regress on are (N, 1)
         return columns[0], target

@@ -64,7 +64,7 @@ def _opened(folder: Path, name: str) -> Any:
     except (OSError, ValueError, RecursionError) as error:
         what = error.strerror if isinstance(error, OSError) else "features.json is damaged"
         raise DataError(f"{folder}: {what}; prepare {name} again") from None
-    strange = next((each for each in _types(features) if not each.startswith(TRUSTED)), None)
+    strange = next((kind for kind in _types(features) if not kind.startswith(TRUSTED)), None)
     if strange is not None:
         raise DataError(
             f"{folder / 'features.json'}: names {strange!r:.80} as a type, which is none of TFDS's own and would be "
@@ -76,8 +76,8 @@ def _opened(folder: Path, name: str) -> Any:
 def _types(features: Any) -> Iterator[str]:
     """The names of all classes in features.json."""
     if isinstance(features, list):
-        for each in features:
-            yield from _types(each)
+        for inner in features:
+            yield from _types(inner)
     elif isinstance(features, dict):
         for key, value in features.items():
             if key in TYPES and isinstance(value, str):
@@ -98,10 +98,10 @@ def announced(name: str, data_dir: Path) -> dict[str, Any]:
         about |= {"full_name": info.full_name, "homepage": info.homepage}
         features = {path: feature(info, path) for path in leaves(info.features)}
         about["features"] = {
-            path: {"shape": list(each.shape), "dtype": np.dtype(each.np_dtype).name} for path, each in features.items()
+            path: {"shape": list(spec.shape), "dtype": np.dtype(spec.np_dtype).name} for path, spec in features.items()
         }
         about["classes"] = {
-            path: each.names for path, each in features.items() if isinstance(each, tfds.features.ClassLabel)
+            path: spec.names for path, spec in features.items() if isinstance(spec, tfds.features.ClassLabel)
         }
         return about
 

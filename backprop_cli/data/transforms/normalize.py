@@ -44,7 +44,7 @@ class Normalize(Transform):
             smallest = np.minimum(smallest, low.min(axis=axes))
             largest = np.maximum(largest, high.max(axis=axes))
         seen = np.asarray(smallest <= largest)  # what is padding in every row has no range
-        self.smallest, self.largest = (np.where(seen, each, 0.0) for each in (smallest, largest))
+        self.smallest, self.largest = (np.where(seen, bound, 0.0) for bound in (smallest, largest))
 
     def state(self) -> dict[str, Array]:
         return {"min": self.smallest, "max": self.largest}
