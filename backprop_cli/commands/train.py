@@ -27,8 +27,8 @@ from backprop_cli.untrusted import consent
 def train(
     config: Config | str | Path | Mapping[str, Any],
     *,
-    runs: Path = Path("runs"),
-    run_dir: Path | None = None,
+    runs: str | Path = Path("runs"),
+    run_dir: str | Path | None = None,
     warn: Warn | None = None,
     progress: Any = None,
     callbacks: Sequence[Callback] = (),
@@ -41,6 +41,7 @@ def train(
     InterruptedRunError after the run directory says so.
     """
     cfg = config if isinstance(config, Config) else load_config(config)
+    runs, exact = Path(runs), Path(run_dir) if run_dir is not None else None
     check(cfg.trainer.loggers, cfg.folder)
     with Signals() as signals:
         prepared = prepare(cfg, warn=warn, progress=progress)
@@ -50,8 +51,8 @@ def train(
             (warn or to_stderr)(remark)
         about = masked(cfg, _about(prepared, command))
         signals.wait_for_step()
-        folder = run_dir or runs / cfg.name  # every run lies as deep as this one
-        run = RunDirectory.create(cfg.name, dump(cfg, folder), about, runs=runs, exact=run_dir, plugins=cfg.plugins)
+        folder = exact or runs / cfg.name  # every run lies as deep as this one
+        run = RunDirectory.create(cfg.name, dump(cfg, folder), about, runs=runs, exact=exact, plugins=cfg.plugins)
         for path, text in cfg.secrets.items():
             (warn or to_stderr)(f"{dotted(path)}: the run keeps {text} in place of its value")
         _remember(run, warn or to_stderr)

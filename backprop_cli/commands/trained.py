@@ -72,8 +72,8 @@ def load(
     source: str | Path,
     checkpoint: str = "best",
     *,
-    runs: Path = Path("runs"),
-    plugins: Sequence[Path] = (),
+    runs: str | Path = Path("runs"),
+    plugins: Sequence[str | Path] = (),
     warn: Warn | None = None,
     progress: Any = None,
 ) -> Model:
@@ -89,9 +89,9 @@ def load(
             raise UsageError(f"{source} is the file of a model already; --checkpoint {checkpoint} is for a run")
         run, path = run_around(given), given
     else:
-        run = find_run(str(source), runs)
+        run = find_run(str(source), Path(runs))
         path = run.checkpoint(checkpoint)
-    model = Model.read(path, [*plugins, *(run.plugin_copies() if run else ())])
+    model = Model.read(path, [*map(Path, plugins), *(run.plugin_copies() if run else ())])
     if model is None and run is None:
         raise CheckpointError(
             f"{path}: of an older bp, whose files do not describe their model; give its run directory, with the "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -70,9 +71,12 @@ def read_inputs(path: Path, schema: Schema, keep: Sequence[str] = (), unseen: Un
 def rows_of(
     data: Any, schema: Schema, keep: Sequence[str] = (), unseen: Unseen | None = None, place: str = "input"
 ) -> Rows:
-    """The rows of an array, a DataFrame, an Arrow table, a dict or a list of dicts. Raises DataError."""
+    """The rows of an array, a DataFrame, an Arrow table, a list of dicts, a dict of one row or of whole columns.
+
+    Raises DataError.
+    """
     if isinstance(data, Mapping):
-        data = [data]
+        data = _rows_of_columns(data, place)
     if isinstance(data, list) and data and all(isinstance(each, Mapping) for each in data):
         import pyarrow as pa
 
@@ -89,9 +93,24 @@ def rows_of(
     if schema.dtype == TEXT:
         return Rows(np.array([each.encode() if isinstance(each, str) else each for each in np.asarray(data).ravel()]))
     try:
-        return Rows(shaped(np.asarray(data), schema, place))
+        x = np.asarray(data)
+        if x.dtype == object:
+            with suppress(TypeError, ValueError):
+                x = x.astype(np.float64)
+        return Rows(shaped(x, schema, place))
     except ValueError:
         raise DataError(f"{place}: rows of different lengths; expected all of shape {schema.shape}") from None
+
+
+def _rows_of_columns(data: Mapping[str, Any], place: str) -> list[Mapping[str, Any]]:
+    """A dict of one row, or one of columns as long as each other, as a list of dicts. Raises DataError."""
+    columns = [values.tolist() if hasattr(values, "tolist") else values for values in data.values()]
+    lengths = {len(values) for values in columns if isinstance(values, list | tuple)}
+    if not lengths:
+        return [data]
+    if len(lengths) > 1 or not all(isinstance(values, list | tuple) for values in columns):
+        raise DataError(f"{place}: columns of different lengths; expected one value for each row in all of them")
+    return [dict(zip(data, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def shaped(x: Array, schema: Schema, place: str) -> Array:

@@ -29,7 +29,7 @@ from backprop_cli.engine.column_reader import tell_columns
 from backprop_cli.engine.graph import Network
 from backprop_cli.engine.losses.base import Loss
 from backprop_cli.engine.metrics.base import Metric, tell
-from backprop_cli.errors import BuildError, ConfigError, UsageError
+from backprop_cli.errors import BuildError, ConfigError, DataError, UsageError
 from backprop_cli.model.description import TRANSFORMS, Description, description_of
 from backprop_cli.model.expand import Expander
 from backprop_cli.model.plugins import run_plugins
@@ -147,20 +147,33 @@ class Model:
             return data
         if isinstance(data, str | Path):
             return read_inputs(Path(data), schema, keep, unseen)
+        if schema.images is not None and isinstance(data, list) and data and isinstance(data[0], str | Path):
+            parts = [read_inputs(Path(each), schema, keep, unseen) for each in data]
+            return Rows(np.concatenate([each.x for each in parts]))
         return rows_of(data, schema, keep, unseen)
 
-    def outputs(self, data: Any) -> Array:
-        """The network's outputs (N, …) for what `rows` takes, as they are. Raises DataError."""
-        x = self.rows(data).x
+    def outputs(self, data: Any, *, strict: bool = False) -> Array:
+        """The network's outputs (N, …) for what `rows` takes, as they are.
+
+        Categories that the model has not learnt are none of the known ones, with a UserWarning; `strict` makes them an
+        error. Raises DataError.
+        """
+        unseen = None if strict else Unseen()
+        x = self.rows(data, unseen=unseen).x
+        if not len(x):
+            raise DataError("input: no rows")
+        if unseen is not None:
+            unseen.warn("input")
         batches = self.batches(Split(x, _targets(self.description, len(x))))
         return np.concatenate([y for y, _ in outputs(self.network, batches)])
 
-    def predict(self, data: Any) -> Array:
+    def predict(self, data: Any, *, strict: bool = False) -> Array:
         """The class (its name) or the value of each row (N,); (N, T) for sequences, (N, K) for several values.
 
-        Where outputs answer questions of their own, a list of the names of those that say yes. Raises DataError.
+        Where outputs answer questions of their own, a list of the names of those that say yes. `data` and `strict` are
+        those of `outputs`. Raises DataError.
         """
-        reading, y = self.description.reading, self.outputs(data)
+        reading, y = self.description.reading, self.outputs(data, strict=strict)
         if reading.kind == "values":
             return y[..., 0] if y.ndim > 1 and y.shape[-1] == 1 else y
         answers = reading.answers(y)
@@ -170,13 +183,13 @@ class Model:
         labels[:] = answers
         return labels
 
-    def predict_proba(self, data: Any) -> Array:
+    def predict_proba(self, data: Any, *, strict: bool = False) -> Array:
         """A probability for each class (N, K), no and yes for a single question, or for each question of several.
 
         Raises UsageError for a model of values, or whose scores tell no probabilities; DataError.
         """
         reading = self.description.reading
-        y = self.outputs(data)
+        y = self.outputs(data, strict=strict)
         p = None if reading.kind == "values" else reading.probabilities(y)
         if p is None:
             raise UsageError(

@@ -104,7 +104,7 @@ def test_tables(table: Path) -> None:
         ([{"v": None, "colour": "red"}], "fill it in, or train with dataset.missing: mean or drop"),
     ):
         with pytest.raises(DataError) as caught:
-            model.predict(data)
+            model.predict(data, strict=True)
         assert said in str(caught.value)
 
 
@@ -154,3 +154,60 @@ def test_values_have_no_probability(tmp_path: Path) -> None:
     assert model.predict(np.zeros((3, 10))).shape == (3,) and model.outputs(np.zeros((3, 10))).shape == (3, 1)
     with pytest.raises(UsageError, match="its outputs are values"):
         model.predict_proba(np.zeros((3, 10)))
+
+
+PLACES = "place,when,size,y\n" + "".join(
+    f"{'sea' if i % 2 else 'hill'},2024-03-{i + 1:02},{i},{i % 2}\n" for i in range(20)
+)
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Model:
+    (tmp_path / "places.csv").write_text(PLACES)
+    config = {
+        "dataset": {
+            "source": "files", "path": str(tmp_path / "places.csv"), "target": "y",
+            "columns": {"when": {"parts": ["day"]}},
+        },
+        "architecture": [{"type": "dense", "units": 2, "activation": "softmax"}],
+        "loss": "cross_entropy",
+        "trainer": {"epochs": 1},
+    }  # fmt: skip
+    made = train(config, run_dir=str(tmp_path / "run"), runs=str(tmp_path))
+    return load(made["run_dir"], runs=str(tmp_path))
+
+
+def test_a_frame_as_pandas_reads_it(places: Model, tmp_path: Path) -> None:
+    """Its texts are large strings, its dates texts or moments, its categories codes; a dict may hold columns."""
+    path = tmp_path / "places.csv"
+    expected = places.outputs(path)
+    frame = pd.read_csv(path)
+    for data in (
+        frame,
+        frame.astype({"place": "category"}),
+        pd.read_csv(path, parse_dates=["when"]),
+        frame.to_dict("list"),
+        frame.to_dict("records"),
+        {name: frame[name].to_numpy() for name in frame},
+    ):
+        np.testing.assert_array_equal(places.outputs(data), expected)
+    with pytest.raises(DataError, match="columns of different lengths"):
+        places.predict({"place": ["sea", "hill"], "when": ["2024-03-01"], "size": [1, 2]})
+
+
+def test_a_category_that_is_new_is_warned_of_or_refused(places: Model) -> None:
+    row = {"place": "moon", "when": "2024-03-01", "size": 2}
+    for ask in (places.predict, places.predict_proba, places.outputs):
+        with pytest.warns(
+            UserWarning, match=r"column 'place': 1 value in categories .* not learnt \('moon'\)"
+        ) as caught:
+            ask(row)
+        assert [Path(each.filename) for each in caught] == [Path(__file__)]
+        with pytest.raises(DataError, match="'moon' never occurs"):
+            ask(row, strict=True)
+
+
+def test_no_rows_are_said_to_be_none(places: Model) -> None:
+    with pytest.raises(DataError, match=r"^input: no rows$"):
+        places.predict(np.zeros((0, 4)))
+    assert places.predict(np.array([[1, 0, 3, 4]], object)).shape == (1,)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 
@@ -29,3 +31,12 @@ class Unseen:
             f"{', …' if len(self.examples[name]) > EXAMPLES else ''}): read as none of the known ones"
             for name, count in self.counts.items()
         ]
+
+    def warn(self, place: str) -> None:
+        """Say `notes` as a UserWarning of whoever called bp, if there are any."""
+        if not self.counts:
+            return
+        frame, level = sys._getframe(1), 2
+        while frame.f_back is not None and str(frame.f_globals.get("__name__")).startswith("backprop_cli."):
+            frame, level = frame.f_back, level + 1
+        warnings.warn("\n".join(self.notes(place)), stacklevel=level)

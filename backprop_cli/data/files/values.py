@@ -100,7 +100,7 @@ def days(column: Any, form: str | None, path: Path, name: str) -> Any:
                 f"repair it, or set dataset.dates: {{{name}: FORMAT}}"
             )
         column, kind = moments, moments.type
-    elif pa.types.is_string(kind) and _is_iso(column):
+    elif (pa.types.is_string(kind) or pa.types.is_large_string(kind)) and _is_iso(column):
         try:
             column, kind = pc.utf8_rtrim(column, "Z").cast(pa.timestamp("us")), pa.timestamp("us")
         except pa.ArrowInvalid:  # 2024-02-30
