@@ -55,7 +55,7 @@ def train(
         run = RunDirectory.create(cfg.name, dump(cfg, folder), about, runs=runs, exact=exact, plugins=cfg.plugins)
         for path, text in cfg.secrets.items():
             (warn or to_stderr)(f"{dotted(path)}: the run keeps {text} in place of its value")
-        _remember(run, warn or to_stderr)
+        _remember(run, bool(cfg.dataset.files()), warn or to_stderr)
         try:
             return Session.of(prepared, made, run, warn or to_stderr).go(signals, callbacks)
         finally:
@@ -68,14 +68,15 @@ def without_training(cfg: Config, *, warn: Warn | None = None, progress: Any = N
     return {"run_id": None, "run_dir": None, "status": "checked", "parameters": network.store.count}
 
 
-def _remember(run: RunDirectory, say: Warn) -> None:
+def _remember(run: RunDirectory, reads_files: bool, say: Warn) -> None:
     """Note that this user trained this run, with these plugins: they may run again."""
     copies = run.plugin_copies()
     try:
         consent.remember([run.config, *copies])
     except OSError as error:
         flag = consent.PLUGINS if copies else consent.FILES
-        say(f"{failure('cannot note that this run was trained here', error)}; to use it, add {flag}")
+        if copies or reads_files:
+            say(f"{failure('cannot note that this run was trained here', error)}; to use it, add {flag}")
 
 
 def _settle_kernels(prepared: Prepared, say: Warn) -> None:

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import platform
-from importlib.metadata import PackageNotFoundError, version
 
 __version__ = "0.1.0"  # of bp
 
 
 def versions() -> dict[str, str]:
-    """What run.json keeps, by name."""
-    return {"python": platform.python_version(), **{name: _version(name) for name in ("backprop-cli", "numpy")}}
+    """What run.json keeps, by name. Asked of what is loaded: what is noted on the disk may be damaged or unreadable."""
+    import numpy  # bp --help has no need of it
 
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:  # not installed, or run from a source tree
-        return __version__ if package == "backprop-cli" else "unknown"
+    return {"python": platform.python_version(), "backprop-cli": __version__, "numpy": numpy.__version__}

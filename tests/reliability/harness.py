@@ -14,12 +14,14 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from backprop_cli import load_config
+from backprop_cli.cli import main as command_line
 from backprop_cli.cli import ui
 from backprop_cli.cli.main import main
 from backprop_cli.commands import train
@@ -153,3 +155,5 @@ def trials(default: int) -> int:
 with folder() as _warm:  # imports, once for all children, what a run needs
     train.train(load_config(EVERYTHING, ["trainer.epochs=1"]), run_dir=_warm / "run")
     resume(RunDirectory(_warm / "run"), epochs=2)
+    with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+        command_line.run(["train", str(EVERYTHING), "--run-dir", str(_warm / "other"), "--dry-run", "--quiet"], False)

@@ -146,7 +146,8 @@ class Recorder(Callback):
         try:
             self._save_best(loop)  # what was good before it failed
         except RunError as failed:
-            self.warn(str(failed))
+            if str(failed) != str(error):  # which is said at the end
+                self.warn(str(failed))
 
     def _finish(self, loop: Loop, error: BaseException | None) -> None:
         status = "completed" if error is None else "failed"
