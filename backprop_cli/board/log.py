@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from array import array
@@ -10,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from backprop_cli.runs.contents import DIAGNOSIS, ROW
+from backprop_cli.runs.directory import DIAGNOSTICS
 from backprop_cli.runs.plain import failure, open_plain
 
 MAX_BYTES = 64 << 20  # of a log: some 200,000 rows; of a longer one the newest are shown
@@ -27,13 +28,16 @@ class Column:
 
 
 class Log:
-    """A log of JSON lines. `refresh` reads what is new; where rows were taken back, as resuming does, all of it anew.
+    """metrics.jsonl or diagnostics.jsonl. `refresh` reads what is new; where rows were taken back, as resuming does,
+    all of it anew.
 
-    A row counts only if its step is larger than that of the row before: no point twice.
+    A row counts only if it is what it should be (`runs.contents`), and its step is larger than that of the row before:
+    no point twice.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.document = DIAGNOSIS if path.name == DIAGNOSTICS else ROW
         self._forget()
 
     def _forget(self) -> None:
@@ -67,11 +71,10 @@ class Log:
 
     def _take(self, line: bytes) -> None:
         try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
+            row = self.document.line(line)
+        except ValueError:
             return
-        step = _number(row.get("step")) if isinstance(row, dict) else math.nan
-        if not step > (self.x["step"][-1] if self.x["step"] else -math.inf):
+        if not row["step"] > (self.x["step"][-1] if self.x["step"] else -math.inf):
             return
         number = len(self.x["step"])
         for name in X:
@@ -89,16 +92,15 @@ class Log:
 def _flat(row: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """The measured values of a row; those of layers as `gradient_norm of dense_1`, in the order of the layers."""
     for name, value in row.items():
-        if name == "layers" and isinstance(value, dict):
+        if isinstance(value, dict) and name == "layers":
             for layer, own in value.items():
-                if isinstance(own, dict):
-                    yield from ((f"{quantity} of {layer}", each) for quantity, each in own.items())
+                yield from ((f"{quantity} of {layer}", each) for quantity, each in own.items())
         elif name not in X and (value is None or isinstance(value, int | float)):
             yield name, value
 
 
 def _number(value: Any) -> float:
-    """A finite number, else NaN."""
+    """A finite number, else NaN. A key that the schema does not know may be anything."""
     try:
         return float(value) if isinstance(value, int | float) and math.isfinite(value) else math.nan
     except OverflowError:

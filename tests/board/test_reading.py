@@ -40,8 +40,12 @@ def test_a_log_is_read_on(tmp_path: Path) -> None:
     assert curve_of(log) == [1, 0.5, 0.333333]
     with log.path.open("a") as file:
         file.write('"time": 1, "train/loss": NaN}\n{"epoch": 5, "step": 50, "train/loss": null}\n[]\n')
+        file.write('{"epoch": 5, "step": 55, "layers": 1, "train/loss": 0.25}\n')
+        file.write('{"epoch": 6, "step": "60", "train/loss": 1}\n{"epoch": 7, "step": 70, "train/loss": "x"}\n')
     log.refresh()
-    assert curve_of(log) == [1, 0.5, 0.333333, None, None]
+    assert curve_of(log) == [1, 0.5, 0.333333, None, 0.25], (
+        "a line that no training writes counts as little as elsewhere"
+    )
 
 
 def test_no_point_comes_twice_when_a_run_goes_on(tmp_path: Path) -> None:
@@ -78,7 +82,17 @@ def test_what_is_no_file_is_not_read(make, tmp_path: Path) -> None:
     assert time.monotonic() - start < 1
 
 
-@pytest.mark.parametrize("line", ["{" * 100_000, '{"step": 1e999}', '{"step": [1]}', '{"step": 1, "layers": 3}', "\0"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{" * 100_000,
+        '{"step": 1e999}',
+        '{"step": [1]}',
+        '{"step": 1, "layers": 3}',
+        '{"epoch": 1, "step": 1, "layers": {}, "x": 1' + "0" * 400 + "}",
+        "\0",
+    ],
+)
 def test_odd_lines_are_passed_over(line: str, tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     path.write_text(f"{line}\n")

@@ -14,56 +14,13 @@ from collections.abc import Callable, Iterator
 from importlib.util import cache_from_source
 from pathlib import Path
 
-import numpy as np
-
-from backprop_cli.cli.group import SECTIONS
 from backprop_cli.untrusted import consent
-from tests.reliability.compare import EVERYTHING
-from tests.reliability.harness import TRAIN, bp, folder, trials
+from tests.reliability.asking import PLUGIN, ask, prepare
+from tests.reliability.commands import LINES
+from tests.reliability.harness import folder, trials
 
 EVIL = "from pathlib import Path\nPath({!r}).write_text('run')\n"
 VERBOSE = bool(os.environ.get("V"))
-MINE = "x = 1\n"
-#: what is asked of a run; {run} and {config} stand for the stranger's
-COMMANDS = [
-    "runs ls",
-    "runs show {run}",
-    "runs compare {run} mine",
-    "runs compare mine {run} --plot c.svg",
-    "eval {run}",
-    "predict {run} input.npy",
-    "export {run} --to numpy -o m.npz",
-    "runs pack {run} -o r.zip",
-    "data info {config}",
-    "trace {run}",
-    "doctor {run}",
-    "explain {run}",
-    "report {run} -o r.html",
-    "report mine {run} -o r.html",
-    *[f"plot {{run}} --kind {kind} -o p.svg" for kind in ("loss", "boundary", "network", "gradients", "confusion")],
-    *[f"plot {{run}} --kind {kind} -o p.svg" for kind in ("activations", "weights", "filters")],
-    "plot mine {run} --kind compare -o p.svg",
-    "train --resume {run}",
-    "train {config} --run-dir new",
-    "train {config} --dry-run",
-    "check {config}",
-    "gradcheck {config}",
-    "trace {config}",
-    "doctor {config}",
-    "profile {config}",
-    "config show {config}",
-    "config show {config} --origin",
-    "sweep {config} --set seed=1,2 --runs sweeps",
-    "runs summary {run}",
-    "train extends.yaml --dry-run",
-    "train link.yaml --dry-run",
-    "runs prune --status failed --runs .",
-    "runs rm {run} --runs .",
-]
-#: commands that take neither a run nor a config
-OTHERS = {"data", "layers", "activations", "losses", "optimizers", "schedules", "initializers", "metrics", "transforms"}
-OTHERS |= {"loggers", "lesson"}
-OTHERS |= {"board"}  # it serves until a signal: tests/board plants code in a run that is shown
 
 
 def in_the_config(run: Path, evil: str) -> None:
@@ -105,41 +62,33 @@ def planted(
     for command in commands:
         path = base / "trial"
         shutil.copytree(base / "made", path, symlinks=True)
-        shutil.copytree(path / "mine", path / "stranger")
         for plant in plants:
             plant(path / "stranger", evil)
-        (path / "extends.yaml").write_text("extends: stranger/config.yaml\n")
-        (path / "link.yaml").symlink_to("stranger/config.yaml")
-        code, said = bp(path, *command.format(run="stranger", config="stranger/config.yaml").split())
+        code, said = ask(path, command)
         yield command, code, said, proof.exists()
         proof.unlink(missing_ok=True)
         shutil.rmtree(path)
 
 
 def main() -> None:
-    known = {name for names in SECTIONS.values() for name in names} - OTHERS
-    asked = {command.split()[0] for command in COMMANDS}
-    assert known - asked <= set(), f"no trial of {known - asked}"
     each = trials(len(PLANTS))
     groups = [PLANTS] if each == 1 else [[plant] for plant in PLANTS]
     count = executed = tracebacks = 0
     with folder() as base:
         made = base / "made"
         made.mkdir()
-        (made / "mine.py").write_text(MINE)
-        (made / "c.yaml").write_text(EVERYTHING.read_text() + "plugins: [mine.py]\n")
-        np.save(made / "input.npy", np.zeros((2, 8, 8)))
-        assert bp(made, *TRAIN[:1], "c.yaml", "--run-dir", "mine", "--quiet")[0] == 0
-        assert consent.trained_here(MINE.encode())
+        os.environ["BP_CACHE"] = str(base / "cache")
+        prepare(made)
+        assert consent.trained_here(PLUGIN.encode())
         assert not consent.trained_here(EVIL.format(str(base / "PWNED")).encode())
         for plants in groups:
-            for command, code, said, run in planted(base, plants, COMMANDS):
+            for command, code, said, run in planted(base, plants, LINES):
                 count += 1
                 executed += run
                 tracebacks += "Traceback" in said
                 if VERBOSE or run or "Traceback" in said or code not in (0, 1, 2):
                     print(f"{[plant.__name__ for plant in plants]}: bp {command}: {code}: {said}", flush=True)
-        allowed = [f"{command} {consent.FLAG}" for command in ("eval {run}", "check {config}")]
+        allowed = [f"{command} {consent.PLUGINS}" for command in ("eval {run}", "check {config}")]
         for plant, command in zip((among_its_plugins, in_the_config), allowed, strict=True):
             (found,) = planted(base, [plant], [command])
             assert found[3], f"with consent the code runs, or this trial shows nothing: {found}"

@@ -14,7 +14,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -155,5 +155,7 @@ def trials(default: int) -> int:
 with folder() as _warm:  # imports, once for all children, what a run needs
     train.train(load_config(EVERYTHING, ["trainer.epochs=1"]), run_dir=_warm / "run")
     resume(RunDirectory(_warm / "run"), epochs=2)
-    with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+    kept, ui.err.file = ui.err.file, StringIO()
+    with redirect_stdout(StringIO()):
         command_line.run(["train", str(EVERYTHING), "--run-dir", str(_warm / "other"), "--dry-run", "--quiet"], False)
+    ui.err.file = kept

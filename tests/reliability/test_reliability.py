@@ -10,8 +10,18 @@ import sys
 import pytest
 
 from tests.conftest import ROOT
+from tests.reliability.commands import LINES, leaf, leaves
 
-FEW = [("kill", 4), ("damage", 8), ("torn", 3), ("diverging", 5), ("consent", 1), ("typed", 60), ("escapes", 30)]
+FEW = [
+    ("kill", 4),
+    ("damage", 8),
+    ("torn", 3),
+    ("diverging", 5),
+    ("consent", 1),
+    ("typed", 60),
+    ("escapes", 30),
+    ("special", 40),
+]
 ALL = [
     *[("kill", 200), ("damage", 200), ("torn", 60), ("diverging", 100), ("together", 50), ("consent", 4)],
     *[
@@ -23,9 +33,14 @@ ALL = [
         ("clock", None),
         ("bombs", None),
         ("sweeps", 200),
+        ("special", 10_000),
     ],
 ]
 TOOLS = {"syscalls": "strace", "faults": "strace", "clock": "cc"}
+
+
+def test_the_trials_ask_every_command_that_there_is() -> None:
+    assert {leaf(line) for line in LINES} == leaves()
 
 
 def run(name: str, trials: int | None) -> None:

@@ -39,6 +39,7 @@ from backprop_cli.runs.checkpoints.checkpoint import CheckpointFile
 from backprop_cli.runs.checkpoints.writer import write
 from backprop_cli.runs.files import Folder
 from backprop_cli.untrusted import consent
+from tests.reliability.asking import board
 from tests.reliability.harness import folder
 
 POINTS = """
@@ -56,6 +57,7 @@ trainer: {epochs: 1}
 """
 #: what is asked of a run, of its rows, of its weights, of a sweep and of the cache
 OF_RUN = """
+board
 runs ls
 runs ls --json
 runs ls --sort validation/loss
@@ -84,6 +86,7 @@ train --resume mine --epochs 3
 train --resume latest --quiet
 """
 OF_METRICS = """
+board
 plot mine -o p.svg
 plot mine other --x time -o p.svg
 plot mine --x step --metric loss -o p.png
@@ -96,6 +99,7 @@ runs show mine
 train --resume mine --epochs 3
 """
 OF_DIAGNOSTICS = """
+board
 plot mine --kind gradients -o p.svg
 report mine -o r.html
 doctor mine --steps 5
@@ -103,6 +107,7 @@ doctor mine --json --steps 5
 train --resume mine --epochs 3
 """
 OF_CHECKPOINT = """
+board
 eval mine
 eval mine --checkpoint last
 predict mine input.npy
@@ -125,6 +130,7 @@ plot mine --kind gradients -o p.svg
 report mine -o r.html
 """
 OF_SWEEP = """
+board
 runs ls
 runs ls --runs swept
 runs compare swept
@@ -220,6 +226,9 @@ def call(path: Path, command: str, filled: Callable[[str], str] = str) -> tuple[
     kept, ui.err.file = ui.err.file, err
     try:
         with chdir(path), redirect_stdout(Visible(out)), redirect_stderr(Visible(err)):  # type: ignore[type-var]
+            if command == "board":
+                board(path)
+                return 0, out.getvalue(), err.getvalue(), None
             return (
                 command_line.run([filled(word) for word in command.split()], False),
                 out.getvalue(),

@@ -1,0 +1,109 @@
+"""A folder for the lines of `commands` to work in, and processes that do what a line asks."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from backprop_cli.board.facts import Facts
+from backprop_cli.board.shelf import Shelf
+from backprop_cli.errors import BpError
+from backprop_cli.runs.json_text import dumps
+from tests.reliability.compare import EVERYTHING
+from tests.reliability.harness import Child, start
+
+TABLE = """
+dataset: {source: files, path: table.csv, target: kind, splits: {train: "60%", validation: "20%", test: "20%"}}
+architecture: [{type: dense, units: 4, activation: relu}, {type: dense, units: 2, activation: softmax}]
+loss: sparse_categorical_crossentropy
+trainer: {epochs: 2, metrics: [accuracy]}
+"""
+PICTURES = """
+dataset: {source: files, path: pictures, splits: {train: "50%", test: "50%"}}
+architecture: [flatten, {type: dense, units: 2, activation: softmax}]
+loss: sparse_categorical_crossentropy
+trainer: {epochs: 1}
+"""
+ARRAYS = """
+dataset: {source: files, path: x.npy, target: y.npy, task: regression}
+architecture: [{type: dense, units: 1}]
+loss: mse
+"""
+PLUGIN = "x = 1\n"
+SERVING = {"board"}  # commands that serve until a signal: `board` below asks what their pages ask
+
+
+def prepare(path: Path) -> None:
+    """Runs, a sweep, an archive, and data of several kinds."""
+    rng = np.random.default_rng(0)
+    (path / "mine.py").write_text(PLUGIN)
+    (path / "c.yaml").write_text(EVERYTHING.read_text().replace("trainer: {", "trainer: {diagnostics: true, "))
+    with (path / "c.yaml").open("a") as file:
+        file.write("plugins: [mine.py]\n")
+    for name, text in (("table", TABLE), ("pictures", PICTURES), ("arrays", ARRAYS)):
+        (path / f"{name}.yaml").write_text(text)
+    (path / "weights.yaml").write_text(f"{TABLE}weights: weights.safetensors\n")
+    (path / "extends.yaml").write_text("extends: stranger/config.yaml\n")
+    (path / "link.yaml").symlink_to("stranger/config.yaml")
+    rows = [f"{rng.normal():.3f},{rng.normal():.3f},{'ab'[i % 2]}" for i in range(40)]
+    (path / "table.csv").write_text("\n".join(["x,y,kind", *rows]) + "\n")
+    np.save(path / "input.npy", np.zeros((2, 8, 8)))
+    np.save(path / "x.npy", rng.normal(size=(40, 3)))
+    np.save(path / "y.npy", rng.normal(size=40))
+    for i in range(6):
+        place = path / "pictures" / "ab"[i % 2] / f"{i}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 255, (4, 4), np.uint8)).save(place)
+    for command in (
+        "train c.yaml --run-dir mine --quiet",
+        "train table.yaml --run-dir tabled --quiet",
+        "train pictures.yaml --run-dir pictured --quiet",
+        "sweep table.yaml --set seed=1,2 --runs . --name swept --quiet",
+        "runs pack mine -o packed.zip",
+        "export tabled --to safetensors -o weights.safetensors",
+    ):
+        code, said = ask(path, command)
+        assert code == 0, f"{command}: {said}"
+    shutil.copytree(path / "mine", path / "stranger")
+
+
+def begin(path: Path, line: str, before: Callable[[], object] = lambda: None) -> Child:
+    """A process that does what one line asks, about the stranger's run."""
+    words = line.format(run="stranger", config="stranger/config.yaml").split()
+
+    def serve() -> None:
+        before()
+        if words[0] in SERVING:
+            board(path)
+            os._exit(0)
+
+    return start(path, *words, before=serve)
+
+
+def ask(path: Path, line: str) -> tuple[int, str]:
+    """The same to the end: (exit code, stderr)."""
+    child = begin(path, line)
+    return child.wait(), child.said
+
+
+def board(path: Path) -> None:
+    """Everything that the pages of the board ask about the runs in a folder; what they would get as a sentence is
+    passed over."""
+    shelf = Shelf([path])
+    facts = Facts(shelf)
+    shelf.refresh()
+    shelf.watch()
+    keys = list(shelf.books)
+    about = (shelf.told, facts.run, facts.curves, facts.spark, facts.flow, facts.histograms)
+    asked = [(each, key) for key in keys for each in about]
+    asked += [(facts.compare, keys[:40]), *((facts.sweep, key) for key in shelf.sweeps)]
+    for question, of in asked:
+        try:
+            dumps(question(of))
+        except (BpError, OSError):
+            continue
