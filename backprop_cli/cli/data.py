@@ -166,7 +166,7 @@ def _show_table(found: Look) -> None:
 def _becomes(column: Column) -> str:
     if column.role != "feature":
         return "–"
-    return "text" if column.width is None else f"{column.width} column{'s' * (column.width > 1)}"
+    return column.type if column.width is None else f"{column.width} column{'s' * (column.width > 1)}"
 
 
 def _values(column: Column) -> str:

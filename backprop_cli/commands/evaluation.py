@@ -110,6 +110,8 @@ def _source(path: Path, schema: Schema) -> Files:
     """A file as the data of the model were: its target, its pictures' size, its windows of text."""
     options: dict[str, Any] = {"path": path.absolute(), "splits": {WHOLE: "all"}}
     if schema.images is not None:
+        listed = schema.images.column if schema.images.column and format_of(path) in TABLES else None
+        options |= {"images": listed, "label_separator": schema.images.separator} if listed else {}
         options |= {"color": schema.images.color, "size": list(schema.images.size) if schema.images.resize else None}
     elif schema.text is not None:
         options |= {"level": schema.text.level, "length": schema.text.length}

@@ -14,10 +14,13 @@ import numpy as np
 from backprop_cli.data.arrays import Array
 from backprop_cli.data.files import TABLES
 from backprop_cli.data.files.arrays import read_npy, read_npz
+from backprop_cli.data.files.columns import column_names, raw_columns, require
 from backprop_cli.data.files.folders import IMAGE_SUFFIXES, images
-from backprop_cli.data.files.images import read_images
+from backprop_cli.data.files.layout import guess
+from backprop_cli.data.files.listed import pictures_of
 from backprop_cli.data.files.opened import check_unpacked, opened
 from backprop_cli.data.files.paths import SUFFIXES, inner_name, missing
+from backprop_cli.data.files.pictures import read_images
 from backprop_cli.data.files.text import encode, read_text, tokens_of
 from backprop_cli.data.files.unseen import Unseen
 from backprop_cli.data.idx import read_idx
@@ -49,6 +52,8 @@ def read_inputs(path: Path, schema: Schema, keep: Sequence[str] = (), unseen: Un
         missing(path)
     suffix = Path(inner_name(path)).suffix.lower()
     form = "images" if suffix in IMAGE_SUFFIXES or path.is_dir() else RECORDS.get(suffix) or SUFFIXES.get(suffix)
+    if schema.images is not None and schema.images.column and form in TABLES:
+        return _listed(path, str(form), schema)
     if form is not None and form in TABLES:
         return _table(schema, *file_table(path, form, schema, keep, unseen), str(path))
     if form in ("json", "json lines"):
@@ -205,6 +210,18 @@ def _images(path: Path, schema: Schema) -> Rows:
     else:
         raise DataError(f"{path}: images, but the network was trained on rows of shape {shape}")
     return Rows(shaped(x, schema, str(path)), names)
+
+
+def _listed(path: Path, form: str, schema: Schema) -> Rows:
+    """The pictures that a table lists, as training had them."""
+    assert schema.images is not None
+    saved, column = schema.images, str(schema.images.column)
+    layout = guess(path, form, {}, [column])
+    names = column_names(path, layout)
+    require(path, names, [column], "the network was trained with it")
+    files = pictures_of(raw_columns(path, layout, names, [column], [column])[column], column, path)
+    x = read_images(files, saved.color, saved.size, resize=saved.resize)
+    return Rows(shaped(x, schema, str(path)), [each.name for each in files])
 
 
 def _windows(path: Path, schema: Schema) -> Rows:

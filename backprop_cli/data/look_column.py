@@ -44,6 +44,8 @@ def column_of(name: str, raw: Any, values: Any, layout: Layout, categorical: boo
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    if pa.types.is_nested(values.type):
+        return _nested(name, values)
     counts = pc.value_counts(values.cast(pa.string()) if pa.types.is_dictionary(values.type) else values).to_pylist()
     counts = [count for count in counts if count["values"] is not None]
     known = len(values) - values.null_count
@@ -96,6 +98,20 @@ def column_of(name: str, raw: Any, values: Any, layout: Layout, categorical: boo
         most = sorted(counts, key=lambda count: (-count["counts"], str(count["values"])))[:5]
         described.frequent = [[str(count["values"]), count["counts"]] for count in most]
     return described
+
+
+def _nested(name: str, values: Any) -> Column:
+    """A column of structures or lists: pictures as Hugging Face keeps them, or nothing that a network takes."""
+    import pyarrow as pa
+
+    fields = {values.type.field(i).name for i in range(values.type.num_fields)}
+    known = len(values) - values.null_count
+    if pa.types.is_struct(values.type) and {"bytes", "path"} <= fields:
+        first = [each for each in values.slice(0, 3).to_pylist() if each is not None]
+        shown = [str(each["path"] or f"{len(each['bytes'] or b''):,} bytes") for each in first]
+        return Column(name, "picture", values.null_count, known, shown, None, [], values=values)
+    notes = [f"holds {values.type}, which is no column for a network: leave it out"]
+    return Column(name, "nested", values.null_count, known, [str(values[0].as_py())[:40]], None, notes, values=values)
 
 
 def _is_number_text(raw: Any, layout: Layout, name: str) -> bool:

@@ -26,6 +26,9 @@ class Images(BaseModel):
     color: Literal["grey", "rgb"]
     size: tuple[Size, Size]  # height, width
     resize: bool  # whether pictures of another size are resized; else they are refused
+    column: str | None = None  # of a table that lists them
+    targets: list[str] = []  # columns of their labels
+    separator: str | None = None  # of several labels in one cell
 
 
 class Text(BaseModel):

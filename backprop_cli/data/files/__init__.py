@@ -5,7 +5,7 @@ Its options are in one file because they are the keys of one mapping, with one d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -44,7 +44,11 @@ _OF_TABLES = (
 _MEANT = {
     "tables": _OF_TABLES,
     "arrays": ("target", "task", *_FOLDED),
-    "images": ("size", "color", *_FOLDED),
+    "images": ("size", "color", "corrupt", *_FOLDED),
+    "listed pictures": (
+        *("size", "color", "corrupt", "images", "target", "task", "classes", "label_separator", "group", "time"),
+        *("split_column", *_FOLDED, *LAYOUT),
+    ),
     "texts": ("level", "length", "stride", "vocabulary", "encoding"),
 }
 
@@ -90,7 +94,11 @@ class Files(Source):
 
     Images: `path/class/*.png`, or `path/train/class/*.png`; hidden files are passed over, and EXIF data
     turn a picture upright. `size` (height, width) resizes.
-    They are decoded once and kept in the cache; folders of splits stay on the disk while training.
+    They are decoded once and kept in the cache; folders of splits stay on the disk while training. What can be seen
+    through lies on white. `corrupt: skip` leaves out, by name, what cannot be decoded. A table lists pictures, too:
+    `images: file, target: label` names its columns; several targets of 0 and 1, or labels such as `cat dog` with
+    `label_separator: ' '`, are outputs of their own. Parquet files of Hugging Face, one or a folder of them, are read
+    as they are, with pictures in them, and with the names of classes that their schema holds.
 
     Text: windows of `length` characters or words (`level`), each `stride` after the last; y is
     what comes next at every step. The vocabulary is that of the training split.
@@ -187,12 +195,21 @@ class Files(Source):
     query: Annotated[
         str | None, Doc("the SELECT that gives the rows of SQLite or DuckDB; the name of the sheet of an .xlsx")
     ] = None
+    images: Annotated[
+        str | None, Doc("a column of pictures: names of files beside the table, or bytes as Hugging Face keeps them")
+    ] = None
+    label_separator: Annotated[
+        Character | None, Doc("what parts several labels of a picture in one cell; each is an output of its own")
+    ] = None
     size: Annotated[
         Annotated[list[Pixels], Len(2, 2)] | None, Doc("height and width in pixels that images are resized to")
     ] = None
     color: Annotated[
         Literal["grey", "rgb"] | None, Doc("images with one channel (grey) or three (rgb); by default as the files are")
     ] = None
+    corrupt: Annotated[
+        Literal["error", "skip"], Doc("pictures that cannot be decoded are an error, or are left out and named")
+    ] = "error"
     level: Annotated[Literal["character", "word"], Doc("whether a text is a sequence of characters or of words")] = (
         "character"
     )
@@ -238,7 +255,8 @@ class Files(Source):
 
     def _check_meant(self, form: str) -> None:
         """Refuse options that mean nothing for this format. Raises DataError."""
-        kind = "tables" if form in TABLES else {"images": "images", "text": "texts"}.get(form, "arrays")
+        others = {"images": "images", "text": "texts"}
+        kind = "listed pictures" if self.images else "tables" if form in TABLES else others.get(form, "arrays")
         fields = options(Files)
         for name in sorted({each for names in _MEANT.values() for each in names} - {*_MEANT[kind]}):
             field = fields[name]
@@ -258,8 +276,16 @@ class Files(Source):
         paths, slices = self._plan(folder)
         first = next(iter(paths.values()))
         form = self.format or format_of(first)
+        notes = []
+        if form == "parquet" and self.images is None and self.text is None and not self.features:
+            notes = self._hugging_face(first)
         self._check_meant(form)
-        if form in TABLES:
+        load: Callable[..., Dataset]
+        if self.images is not None:
+            if form not in TABLES:
+                raise DataError(f"dataset.images names a column of a table, and {first} is none ({form}); remove it")
+            from backprop_cli.data.files.listed import load_listed as load
+        elif form in TABLES:
             from backprop_cli.data.files.table import load_tables as load
         elif form == "images":
             from backprop_cli.data.files.images import load_images as load
@@ -267,7 +293,23 @@ class Files(Source):
             from backprop_cli.data.files.text import load_text as load
         else:
             from backprop_cli.data.files.arrays import load_arrays as load
-        return load(self, form, paths, slices, seed, known)
+        dataset = load(self, form, paths, slices, seed, known)
+        dataset.notes[:0] = notes
+        return dataset
+
+    def _hugging_face(self, path: Path) -> list[str]:
+        """Settle what the schema of a Parquet file says of pictures and their classes; what to say of it."""
+        from backprop_cli.data.files.parquet import described
+
+        pictures, classes = described(path)
+        if len(pictures) != 1:
+            return []
+        (self.images,) = pictures
+        said = [f"images: {self.images}"]
+        if self.target is None and len(classes) == 1:
+            (self.target,) = classes
+            said.append(f"target: {self.target}")
+        return [f"{path}: read with {', '.join(said)} (as its schema says; set them under dataset to change that)"]
 
     def _plan(self, folder: Path) -> tuple[dict[str, Path], Mapping[str, Any] | None]:
         """The file of each split and no slices, or one file under the name train and its slices."""
@@ -286,6 +328,11 @@ class Files(Source):
                 if twin != name:
                     raise DataError(f"splits {twin} and {name} are both {path}; expected splits without a common row")
             return paths, {name: name for name in paths}
+        if self.path is not None and (root := find(self.path, folder)).is_dir() and format_of(root) == "parquet":
+            from backprop_cli.data.files.parquet import shards
+
+            paths = shards(root)
+            return (paths, self.splits) if len(paths) == 1 else (paths, self.splits or {name: name for name in paths})
         if self.path is None:
             raise DataError("dataset.path is missing; expected a file or folder, or splits: {train: FILE, test: FILE}")
         return {"train": find(self.path, folder)}, self.splits

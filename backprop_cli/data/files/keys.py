@@ -21,6 +21,21 @@ class Keys:
     names: Array | None = None
 
 
+def keys_of(options: Any, table: Any, place: str) -> Keys:
+    """What the columns of a table say about where its rows belong, by the options of a source. Raises
+    DataError."""
+    group, time, names = options.group, options.time, options.split_column
+    if options.window is not None and (group or names):
+        time = None  # the order within windows, and no more
+    elif options.window is not None and time is None:
+        return Keys(times=np.arange(len(table), dtype=np.float64))
+    return Keys(
+        groups=codes(table[group], group, "group", place) if group else None,
+        times=moments(table[time], time, place) if time else None,
+        names=split_names(table[names], names, place) if names else None,
+    )
+
+
 def codes(column: Any, name: str, role: str, place: str) -> Array:
     """Whole numbers 0, 1, … for the different values of a column. Raises DataError where one is missing."""
     _check_whole(column, name, role, place)

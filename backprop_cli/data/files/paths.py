@@ -47,6 +47,10 @@ def find(name: str | Path, folder: Path, beside: Path | None = None) -> Path:
     places = [folder, Path.cwd()]
     if beside is not None:
         places = [place / beside.expanduser() for place in places] + places
+    if "*" in path.name and path.suffix == ".parquet":  # the parts of one table
+        for place in places:
+            if next((place / path).parent.glob(path.name), None) is not None:
+                return real((place / path).parent) / path.name
     for place in places:
         if os.path.lexists(place / path):
             return real(place / path)
@@ -71,8 +75,9 @@ def missing(path: Path) -> Path:
 def format_of(path: Path) -> str:
     """The format that a path's suffix (or, for a folder, its contents) tells. Raises DataError."""
     if path.is_dir():
-        idx = any("idx" in each.name for each in path.iterdir() if each.is_file())
-        return "idx" if idx else "images"
+        if any("idx" in each.name for each in path.iterdir() if each.is_file()):
+            return "idx"
+        return "parquet" if next(path.rglob("*.parquet"), None) is not None else "images"
     name = inner_name(path)
     if "-idx" in name or ".idx" in name:
         return "idx"

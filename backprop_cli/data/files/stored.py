@@ -22,7 +22,7 @@ from backprop_cli.untrusted.limits import beyond, bound, open_zip
 def names(path: Path, layout: Layout) -> list[str]:
     """The names of all columns. Raises DataError."""
     if layout.form == "parquet":
-        return [str(name) for name in parquet.open_file(path).schema_arrow.names]
+        return [str(name) for name in parquet.open_file(parquet.parts(path)[0]).schema_arrow.names]
     return [str(name) for name in _whole(path, layout).column_names]
 
 

@@ -21,7 +21,7 @@ from backprop_cli.data.files.columns import column_names, first_rows, read_colum
 from backprop_cli.data.files.deal import deal
 from backprop_cli.data.files.features import learn
 from backprop_cli.data.files.gaps import fill_gaps, learn_means, without_gaps
-from backprop_cli.data.files.keys import Keys, check_apart, codes, moments, split_names
+from backprop_cli.data.files.keys import check_apart, keys_of
 from backprop_cli.data.files.labels import MAX_INTEGER_CLASSES, are_classes, check_seen, encode, task_of
 from backprop_cli.data.files.layout import MISSING, UNNAMED, Layout, fitting, guess, said
 from backprop_cli.data.files.matrix import MIDDLES, Columns, matrix
@@ -116,7 +116,7 @@ def load_tables(
     }
     dealt, in_file = None, y[first]
     if len(paths) == 1:
-        keys = _keys(options, tables[first], str(paths[first]))
+        keys = keys_of(options, tables[first], str(paths[first]))
         (target,) = y.values()
         labels, values = (target, None) if classes else (None, target)
         dealt = deal(len(target), options, slices, seed, labels=labels, values=values, keys=keys)
@@ -268,20 +268,6 @@ def _complete(table: Any, columns: Columns, targets: Sequence[str], path: Path) 
 def _beside(options: Files) -> list[str]:
     """The columns that are read for something else than x and y; they are features only where they are listed."""
     return [name for role in BESIDE if (name := getattr(options, role)) is not None]
-
-
-def _keys(options: Files, table: Any, place: str) -> Keys:
-    """What the columns of a table say about where its rows belong. Raises DataError."""
-    group, time, names = options.group, options.time, options.split_column
-    if options.window is not None and (group or names):
-        time = None  # the order within windows, and no more
-    elif options.window is not None and time is None:
-        return Keys(times=np.arange(len(table), dtype=np.float64))
-    return Keys(
-        groups=codes(table[group], group, "group", place) if group else None,
-        times=moments(table[time], time, place) if time else None,
-        names=split_names(table[names], names, place) if names else None,
-    )
 
 
 def _is_index(place: int, name: str, rows: Sequence[Sequence[str]]) -> bool:

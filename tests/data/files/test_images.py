@@ -229,3 +229,41 @@ def test_a_picture_replaced_by_one_of_the_same_size_and_date_is_read_again(pets)
     assert len(path.read_bytes()) == len(before)
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
     assert 77 in np.concatenate([split.x for split in load(pets).splits.values()])
+
+
+def test_what_can_be_seen_through_lies_on_white_and_cmyk_is_rgb(tmp_path):
+    (tmp_path / "a").mkdir()
+    clear = Image.new("RGBA", (6, 4), (10, 20, 30, 0))
+    clear.save(tmp_path / "a" / "1.png")
+    palette = Image.new("P", (6, 4), 1)
+    palette.putpalette([0, 0, 0, 50, 60, 70] + [0] * 762)
+    palette.save(tmp_path / "a" / "2.png")
+    palette.save(tmp_path / "a" / "3.gif", transparency=1)
+    Image.new("CMYK", (6, 4), (0, 255, 255, 0)).save(tmp_path / "a" / "4.tiff")
+    Image.new("LA", (6, 4), (40, 255)).save(tmp_path / "a" / "5.png")
+    x = load(tmp_path, splits={"train": "train"}).splits["train"]
+    first = x.x[np.argsort(x.rows), 0, 0]
+    np.testing.assert_array_equal(first, [[255] * 3, [50, 60, 70], [255] * 3, [255, 0, 0], [40] * 3])
+
+
+def test_exif_turns_a_picture_upright(tmp_path):
+    (tmp_path / "a").mkdir()
+    image = Image.fromarray(np.array([[0, 255]], np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a quarter turn clockwise
+    image.save(tmp_path / "a" / "1.png", exif=exif)
+    found = load(tmp_path, splits={"train": "train"})
+    assert found.input_shape == (2, 1, 1)
+    np.testing.assert_array_equal(found.splits["train"].x.ravel(), [0, 255])
+
+
+def test_damaged_pictures_are_left_out_by_name_where_that_is_asked_for(pets):
+    (pets / "cat" / "0.png").write_bytes(b"nothing")
+    (pets / "dog" / "1.png").write_bytes(b"")
+    with pytest.raises(DataError, match=r"(?s)0\.png: not an image.*1\.png: not an image.*corrupt: skip"):
+        load(pets)
+    found = load(pets, corrupt="skip")
+    count = sum(len(split) for split in found.splits.values())
+    assert count == len([each for each in pets.rglob("*.*") if each.is_file()]) - 2
+    assert "0.png" in found.notes[0]
+    assert "1.png" in found.notes[0]
