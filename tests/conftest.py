@@ -12,7 +12,7 @@ import struct
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,17 +75,20 @@ class Finished:
         return json.loads(self.out)
 
 
-#: what takes its time -> the files and folders of tests that do it; a test that asks for `bp` starts processes
+#: what takes its time -> the files and folders of tests that do it, beside tests that are marked; one that asks for
+#: `bp` starts processes
 TAKES_TIME = {
     "process": ["board/test_board.py",
-                "cli/test_unix.py", "cli/test_live.py", "cli/test_completion.py", "commands/sweep",
+                "cli/test_descriptors.py", "cli/test_escapes.py", "cli/test_narrow.py", "cli/test_unix.py",
+                "cli/test_live.py", "cli/test_completion.py", "commands/sweep",
                 "data/test_cache.py", "data/test_large.py", "data/test_tfds.py", "data/test_without_tfds.py",
                 "reliability", "runs/checkpoints", "test_forked.py", "training/test_signals.py"],
     "draws": ["insight/plots", "insight/report", "insight/trace"],
     "docs": ["test_docs.py", "scripts"],
-    "trains": ["commands/lessons", "config/test_fuzz.py", "config/test_round_trip.py", "engine/test_allocation.py",
-               "insight/doctor", "test_configs.py", "test_end_to_end.py", "test_lessons.py", "test_plugins.py",
-               "training/test_kernels.py", "training/test_optimizer_options_in_training.py",
+    "trains": ["commands/lessons", "commands/test_pairings.py", "config/test_fuzz.py", "config/test_round_trip.py",
+               "engine/test_allocation.py", "insight/doctor", "test_configs.py", "test_end_to_end.py",
+               "test_lessons.py", "test_plugins.py", "training/test_kernels.py",
+               "training/test_optimizer_options_in_training.py", "training/test_replay.py",
                "training/test_step_cost.py"],
 }  # fmt: skip
 
@@ -96,9 +99,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         place = item.path.relative_to(ROOT / "tests").as_posix()
         kinds = [kind for kind, places in TAKES_TIME.items() if place.startswith(tuple(places))]
         kinds += ["process"] if "bp" in getattr(item, "fixturenames", ()) else []
+        kinds += [kind for kind in TAKES_TIME if item.get_closest_marker(kind) and kind not in kinds]
         slow = any(item.get_closest_marker(name) for name in ("slow", "browser", "loggers"))
         for kind in kinds or ([] if slow else ["fast"]):
             item.add_marker(kind)
+
+
+STARTS = {"os.fork", "os.forkpty", "os.posix_spawn", "subprocess.Popen"}
+_started: list[str] = []
+sys.addaudithook(lambda event, _: _started.append(event) if event in STARTS else None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """Hold `fast` to what it says of processes."""
+    _started.clear()
+    yield
+    if _started and item.get_closest_marker("fast"):
+        pytest.fail(f"starts a process ({_started[0]}) and is not marked `process`: see TAKES_TIME")
 
 
 @pytest.fixture(scope="session")

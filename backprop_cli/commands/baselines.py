@@ -106,9 +106,11 @@ def _shares(z: Array) -> Array:
 
 def _descended(x: Array, t: Array, link: Callable[[Array], Array]) -> Callable[[Array], Array]:
     """Logistic regression by Nesterov's accelerated gradient, with the step that the largest curvature allows."""
-    z, scale = _scaled(x)
-    w = ahead = np.zeros((z.shape[1], t.shape[1]))
-    step = 1 / (0.5 * np.linalg.norm(z, 2) ** 2 / len(z) + RIDGE)
+    rows, scale = _scaled(x)
+    z, t = np.asarray(rows, np.float32), np.asarray(t, np.float32)  # half the time, and inputs have one scale
+    w = ahead = np.zeros((z.shape[1], t.shape[1]), np.float32)
+    largest = np.linalg.eigvalsh(z @ z.T if len(z) < z.shape[1] else z.T @ z)[-1]  # a tenth of the time of ‖z‖₂
+    step = np.float32(1 / (0.5 * float(largest) / len(z) + RIDGE))
     for k in range(ROUNDS):
         slope = z.T @ (link(z @ ahead) - t) / len(z)
         slope[:-1] += RIDGE * ahead[:-1]

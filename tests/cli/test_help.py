@@ -63,6 +63,7 @@ def test_every_command_explains_itself(path: str, command: Any) -> None:
         assert set(re.findall(r"--\w[\w-]*", each)) <= {opt for param in command.params for opt in param.opts}
 
 
+@pytest.mark.process
 def test_help_is_quick_and_needs_no_numpy() -> None:
     loaded = (
         "import sys; sys.argv = ['bp', '--help']\ntry:\n import backprop_cli.__main__\nfinally:\n print(*sys.modules)"
@@ -77,6 +78,7 @@ def test_help_is_quick_and_needs_no_numpy() -> None:
     assert used < 0.35, f"{used:.2f} s of CPU time"
 
 
+@pytest.mark.process
 def test_listing_runs_needs_no_numpy(tmp_path: Path) -> None:
     listing = "import sys; sys.argv = ['bp', 'runs', 'ls']\ntry:\n import backprop_cli.__main__\nfinally:\n"
     done = subprocess.run(

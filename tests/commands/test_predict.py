@@ -251,6 +251,7 @@ def test_quoted_line_ends_in_a_stream(run: Path) -> None:
     assert block.kept["id"] == ["a\nb", 'say "c"']
 
 
+@pytest.mark.process
 def test_a_row_is_answered_before_the_next_one_comes(run: Path) -> None:
     command = [sys.executable, "-m", "backprop_cli", "predict", str(run), "-", "--no-proba"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as bp:
@@ -312,6 +313,7 @@ def test_pictures_are_named(tmp_path: Path) -> None:
         answer(run, tmp_path / "large.png")
 
 
+@pytest.mark.process
 def test_a_stream_takes_the_same_memory_however_long_it_is(run: Path, tmp_path: Path) -> None:
     peaks = []
     for rows in (20_000, 200_000):
@@ -327,6 +329,7 @@ def test_a_stream_takes_the_same_memory_however_long_it_is(run: Path, tmp_path: 
     assert peaks[1] - peaks[0] < 16_000, f"{peaks} KiB"  # the rows are 2.4 MB, and their answers 7 MB
 
 
+@pytest.mark.process
 def test_a_model_and_one_row_need_little_of_python(run: Path) -> None:
     code = (
         "import sys; from backprop_cli import load\n"

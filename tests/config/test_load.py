@@ -129,6 +129,7 @@ def test_a_config_loads_in_a_few_milliseconds_once_warm(config):
     assert time.process_time() - start < 0.05
 
 
+@pytest.mark.process
 def test_importing_the_package_imports_neither_numpy_nor_pydantic():
     code = "import sys, backprop_cli; print({'numpy', 'pydantic', 'yaml'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

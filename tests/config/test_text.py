@@ -130,6 +130,7 @@ def test_nesting_up_to_the_limit_is_read():
     assert data("[" * MAX_DEPTH + "]" * MAX_DEPTH)
 
 
+@pytest.mark.process
 def test_a_file_of_200_000_keys_stays_within_time_and_memory(tmp_path):
     path = tmp_path / "large.yaml"
     path.write_text("parameters:\n" + "".join(f"  key_{i}: {i}\n" for i in range(200_000)))

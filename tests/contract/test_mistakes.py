@@ -87,6 +87,7 @@ def test_training_that_fails_still_prints_its_document(bp: Bp, tmp_path: Path) -
     assert "bp: " in done.err
 
 
+@pytest.mark.process
 def test_training_that_is_stopped_still_prints_its_document(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text(CONFIG.replace("epochs: 1", "epochs: 1000000"))
     command = [sys.executable, "-m", "backprop_cli", "train", "c.yaml", "--json", "--run-dir", "run"]

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,6 +42,7 @@ print(peak() - before)
 """
 
 
+@pytest.mark.process
 def test_it_reads_a_few_rows_of_a_large_map(tmp_path: Path) -> None:
     np.lib.format.open_memmap(tmp_path / "x.npy", "w+", np.float32, (200_000, 1000))  # sparse, 800 MB
     command = [sys.executable, "-c", LARGE, str(tmp_path / "x.npy")]

@@ -259,6 +259,7 @@ def test_the_doctor_and_pictures_read_changed_data_as_the_model_does(colours: Pa
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+@pytest.mark.process
 def test_somebody_else_uses_a_run_that_they_cannot_write(colours: Path) -> None:
     """Without the data, from a folder of their own. They may read everything, for Python may lie in root's home."""
     (colours / "colours.csv").unlink()

@@ -90,6 +90,7 @@ class TestLock:
         made.release()
         return made
 
+    @pytest.mark.process
     def test_names_the_holder_and_dies_with_it(self, run: RunDirectory) -> None:
         command = [sys.executable, "-c", HOLDER, str(run.path)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, env={"PYTHONPATH": str(ROOT)}) as holder:

@@ -74,6 +74,7 @@ def test_a_fault_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, m
         train(load_config(EVERYTHING), run_dir=tmp_path / "run")
 
 
+@pytest.mark.process
 def test_without_locks_the_process_named_in_the_file_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fcntl, "flock", lacking(errno.ENOSYS))
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:

@@ -38,6 +38,7 @@ def test_digits_get_the_same_class(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+@pytest.mark.process
 def test_a_config_gives_the_same_in_onnxruntime(path: Path, tmp_path: Path) -> None:
     model, dataset = untrained(path, OFFLINE.get(path.stem, ()))
     started = time.process_time()

@@ -65,6 +65,7 @@ ARCHITECTURE = [
 ]
 
 
+@pytest.mark.process
 def test_a_whole_network_without_bp(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     x, y = rng.integers(0, 256, (12, 8, 8, 1)).astype(np.uint8), rng.integers(0, 3, 12)

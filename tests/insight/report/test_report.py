@@ -9,6 +9,7 @@ import shutil
 import time
 from collections.abc import Callable
 from datetime import datetime
+from functools import cache
 from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
@@ -29,6 +30,7 @@ from tests.conftest import ROOT
 
 Runs = Callable[[str], Path]
 Views = Callable[[str], View]
+Told = Callable[[str], str]
 EVIL = '</script><script>alert(1)</script><img src=x onerror="alert(2)">\'&'
 
 
@@ -63,9 +65,15 @@ class Page(HTMLParser):
         return [attributes for name, attributes in self.tags if name == tag]
 
 
-def test_the_curves_are_the_rows_of_the_log(view: Views) -> None:
+@pytest.fixture(scope="module")
+def told(view: Views) -> Told:
+    """The report of a run of RECIPES, made when first asked for."""
+    return cache(lambda name: report([view(name)]))
+
+
+def test_the_curves_are_the_rows_of_the_log(view: Views, told: Told) -> None:
     run = view("moons")
-    page = Page(report([run]))
+    page = Page(told("moons"))
     rows = [json.loads(line) for line in run.run.metrics.read_text().splitlines()]
     loss = next(chart for chart in page.charts if chart["label"] == "loss")
     series = {each["name"]: each for each in loss["series"]}
@@ -75,25 +83,25 @@ def test_the_curves_are_the_rows_of_the_log(view: Views) -> None:
         np.testing.assert_allclose(each["y"], [row[f"{phase}/loss"] for row in rows], rtol=1e-5)
 
 
-def test_the_parts_of_a_run(view: Views) -> None:
-    text = Page(report([view("moons")])).text
+def test_the_parts_of_a_run(told: Told) -> None:
+    text = Page(told("moons")).text
     for part in ("Curves", "Gradient flow", "Confusion", "Surest mistakes", "Decision boundary", "Network", "Config",
                  "Environment", "kernel_initializer", "versions.python", "best validation/loss"):  # fmt: skip
         assert part in text
 
 
-def test_gradients_come_from_the_diagnostics(view: Views) -> None:
+def test_gradients_come_from_the_diagnostics(view: Views, told: Told) -> None:
     run = view("moons")
     rows = run.diagnostics
     assert rows
-    flow = next(chart for chart in Page(report([run])).charts if chart["label"] == "norm of the gradient")
+    flow = next(chart for chart in Page(told("moons")).charts if chart["label"] == "norm of the gradient")
     assert [each["name"] for each in flow["series"]] == ["dense_1", "dense_2", "dense_3"]
     expected = [row["layers"]["dense_1"]["gradient_norm"] for row in rows]
     np.testing.assert_allclose(flow["series"][0]["y"], expected, rtol=1e-5)
 
 
-def test_the_doctor_has_its_say(view: Views) -> None:
-    sick, healthy = Page(report([view("sick")])).text, Page(report([view("moons")])).text
+def test_the_doctor_has_its_say(told: Told) -> None:
+    sick, healthy = Page(told("sick")).text, Page(told("moons")).text
     assert "vanishing gradients" in sick
     assert "--set architecture." in sick
     assert "Nothing inside points to a disease" in healthy
@@ -107,7 +115,7 @@ def test_without_diagnostics_the_report_says_so_and_shows_a_moment(trained: Runs
     assert sum("--p" in str(each.get("style")) for each in page.named("i")) == 3
 
 
-def test_mistakes_are_mistakes_the_surest_first_with_their_images(view: Views) -> None:
+def test_mistakes_are_mistakes_the_surest_first_with_their_images(view: Views, told: Told) -> None:
     run = view("mnist")
     found = run.answers()
     shown = mistakes(run, found)
@@ -115,7 +123,7 @@ def test_mistakes_are_mistakes_the_surest_first_with_their_images(view: Views) -
     assert all(each.true != each.predicted for each in shown)
     assert [each.sureness for each in shown] == sorted((each.sureness for each in shown), reverse=True)
     x = np.asarray(run.prepared.dataset.splits[found.split].x)
-    images = Page(report([run])).named("img")
+    images = Page(told("mnist")).named("img")
     for each, image in zip(shown, images, strict=True):
         data = base64.b64decode(str(image["src"]).removeprefix("data:image/png;base64,"))
         with Image.open(BytesIO(data)) as picture:
@@ -123,10 +131,9 @@ def test_mistakes_are_mistakes_the_surest_first_with_their_images(view: Views) -
         assert found.classes[found.truth[each.row]] == each.true
 
 
-def test_the_matrix_is_that_of_eval(view: Views) -> None:
-    run = view("mnist")
-    matrix = evaluate_run(run.run)["confusion_matrix"]
-    cells = re.findall(r'<td[^>]*title="[^"]*taken for[^"]*"[^>]*>(\d+)</td>', report([run]))
+def test_the_matrix_is_that_of_eval(view: Views, told: Told) -> None:
+    matrix = evaluate_run(view("mnist").run)["confusion_matrix"]
+    cells = re.findall(r'<td[^>]*title="[^"]*taken for[^"]*"[^>]*>(\d+)</td>', told("mnist"))
     assert np.array(cells, int).reshape(10, 10).tolist() == matrix
 
 
@@ -146,7 +153,7 @@ def test_how_far_a_result_can_be_trusted_is_what_eval_says(tmp_path: Path) -> No
     assert f"{told['worst'][0]['error']:.4g}" in page.text
 
 
-def test_names_from_outside_are_only_text(trained: Runs, tmp_path: Path) -> None:
+def test_names_from_outside_are_only_text(trained: Runs, told: Told, tmp_path: Path) -> None:
     shutil.copytree(trained("moons"), tmp_path / "run")
     about = json.loads((tmp_path / "run/run.json").read_text())
     about |= {"id": EVIL, "name": EVIL, "status": EVIL, "reason": EVIL, "command": [EVIL]}
@@ -160,7 +167,7 @@ def test_names_from_outside_are_only_text(trained: Runs, tmp_path: Path) -> None
     config.write_text(f"# {EVIL}\n" + config.read_text())
     text = report([View(RunDirectory(tmp_path / "run"))])
     page = Page(text)
-    clean = Page(report([View(RunDirectory(trained("moons")))]))
+    clean = Page(told("moons"))
     assert len([each for each in page.named("script") if "type" not in each]) == 1
     assert page.named("img") == clean.named("img") == []
     assert not any(key.startswith("on") for _, attributes in page.tags for key in attributes)
