@@ -12,7 +12,7 @@ from PIL import Image
 
 from backprop_cli import load_config, train
 from backprop_cli.insight import style
-from backprop_cli.insight.plots import Options, draw
+from backprop_cli.insight.plots import PictureOptions, draw
 from backprop_cli.insight.view import View
 from backprop_cli.runs.directory import RunDirectory
 
@@ -31,7 +31,7 @@ def run(folder: Path, name: str, *overrides: str) -> View:
 def save(file: str, kind: str, *views: View, **options: object) -> None:
     path = PICTURES / file
     with style.styled():
-        style.save(draw(kind, views, Options(**options)), path)  # type: ignore[arg-type]  # options by name
+        style.save(draw(kind, views, PictureOptions(**options)), path)  # type: ignore[arg-type]  # options by name
     with Image.open(path) as image:
         small = image.convert("RGB").quantize(128)  # a third of the bytes, and nobody sees it
     small.save(path, optimize=True)

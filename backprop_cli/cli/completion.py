@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from backprop_cli import registry
-from backprop_cli.configs import names as shipped_names
+from backprop_cli.configs import shipped
 
 PACKAGE = Path(registry.__file__).parent
 #: @layer("dense", …), @register("synthetic", "moons", …): the decorator, then every name
@@ -61,7 +61,7 @@ def of(*words: str) -> Callable[[str], list[str]]:
 def configs(incomplete: str) -> list[str]:
     """YAML files, the folders that may hold some, and the configs that ship."""
     if incomplete.startswith("bp:"):
-        return [name for name in map("bp:{}".format, shipped_names()) if name.startswith(incomplete)]
+        return [name for name in map("bp:{}".format, shipped()) if name.startswith(incomplete)]
     found = [f"{name}/" if entry.is_dir() else name for name, entry in _entries(incomplete)
              if entry.is_dir() or entry.name.endswith(YAML)]  # fmt: skip
     return sorted([*found, *(["bp:"] if incomplete and "bp:".startswith(incomplete) else [])])
@@ -76,9 +76,9 @@ def _entries(incomplete: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
             yield (f"{folder}/{entry.name}" if "/" in incomplete else entry.name), entry
 
 
-def shipped(incomplete: str) -> list[str]:
+def shipped_configs(incomplete: str) -> list[str]:
     """The configs that ship, for `bp config copy`."""
-    return [name for name in shipped_names() if name.startswith(incomplete)]
+    return [name for name in shipped() if name.startswith(incomplete)]
 
 
 def runs(ctx: Any, incomplete: str) -> list[str]:

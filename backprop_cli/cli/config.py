@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from backprop_cli.cli import completion
-from backprop_cli.cli.completion import shipped
+from backprop_cli.cli.completion import shipped_configs
 from backprop_cli.cli.group import group
 from backprop_cli.cli.options import ConfigFile, Json, Plugins, Set, Unset, changes, print_json
 
@@ -138,7 +138,7 @@ def listing(json: Json = False) -> None:
     from backprop_cli import configs
     from backprop_cli.cli import ui
 
-    rows = [{"name": name, "about": configs.summary(name)} for name in configs.names()]
+    rows = [{"name": name, "about": configs.summary(name)} for name in configs.shipped()]
     if json:
         print_json(rows)
     else:
@@ -146,7 +146,9 @@ def listing(json: Json = False) -> None:
 
 
 def copy(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="As `bp config ls` lists it.", autocompletion=shipped)],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="As `bp config ls` lists it.", autocompletion=shipped_configs)
+    ],
     to: Annotated[Path, typer.Argument(metavar="TO", help="A folder, or a file ending in .yaml.")] = Path("."),
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
 ) -> None:

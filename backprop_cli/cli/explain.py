@@ -50,7 +50,7 @@ def command(
     from backprop_cli.commands.explain import attributions, explain, has_columns, is_text
     from backprop_cli.commands.trained import load_run
     from backprop_cli.errors import UsageError
-    from backprop_cli.insight.plots import Options
+    from backprop_cli.insight.plots import PictureOptions
     from backprop_cli.runs.finding import find_run
 
     found = find_run(run, runs)
@@ -67,7 +67,7 @@ def command(
         ui.table(["token", "weight"], [list(each.values()) for each in told["tokens"]], right=["weight"])
         return
     if len(made.dataset.input_shape) > 1 and not has_columns(made):
-        options = Options(split=split, sample=sample, note=ui.note)
+        options = PictureOptions(split=split, sample=sample, note=ui.note)
         path = picture([run], "saliency", output or Path(f"saliency-{found.id}.png"), runs, checkpoint, options)
         print_json({"run_id": found.id, "split": split, "path": str(path)}) if json else print(path)
         return

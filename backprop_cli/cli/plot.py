@@ -9,7 +9,7 @@ import typer
 
 from backprop_cli.cli import completion
 from backprop_cli.cli.options import RUNS, SPLITS, Checkpoint, Json, Runs, print_json
-from backprop_cli.insight.plots import Options, kinds
+from backprop_cli.insight.plots import PictureOptions, kinds
 
 if TYPE_CHECKING:
     from backprop_cli.data.look import Look
@@ -73,7 +73,7 @@ def plot(
     from backprop_cli.cli import ui
     from backprop_cli.runs.finding import find_runs
 
-    options = Options(metrics=metric or [], x=x, split=split, sample=sample, group=group, note=ui.note)
+    options = PictureOptions(metrics=metric or [], x=x, split=split, sample=sample, group=group, note=ui.note)
     path = picture(names, kind, output, runs, checkpoint, options)
     if json and kind == "data":
         print_json({"path": str(path), "kind": kind, "runs": []})
@@ -91,7 +91,7 @@ def picture(
     output: Path | None,
     runs: Path,
     checkpoint: str = "best",
-    options: Options | None = None,
+    options: PictureOptions | None = None,
 ) -> Path:
     """Draw and save; where to. Raises UsageError."""
     from backprop_cli.errors import UsageError

@@ -56,7 +56,7 @@ def interpolate(
     return work.secrets
 
 
-class _RefusedError(Exception):
+class _RefusedReferenceError(Exception):
     pass
 
 
@@ -75,7 +75,7 @@ class _Interpolation:
         if id(node) in self.done:
             return
         if nested > MAX_NESTED:
-            raise _RefusedError("too many references that follow one another")
+            raise _RefusedReferenceError("too many references that follow one another")
         self.active.append(id(node))
         if isinstance(node.value, str):
             if "${" in node.value:
@@ -83,7 +83,7 @@ class _Interpolation:
                     self.check(node, path)
                     written, node.value = node.value, self.text(node, path, nested)
                     self.pass_on(path, written)
-                except _RefusedError as error:
+                except _RefusedReferenceError as error:
                     self.problems.append(problem(node.mark, path, str(error)))
         else:
             for key, child in node.children():
@@ -96,7 +96,7 @@ class _Interpolation:
         names = [name.strip() for name in REFERENCE.findall(node.value) if name]
         variables = [name.removeprefix("env:").partition(",")[0] for name in names if name.startswith("env:")]
         if names and in_run(node.mark) and not (variables and _own(node.mark)):
-            raise _RefusedError(f"{node.value!r:.80} refused in a run's config that was not written here")
+            raise _RefusedReferenceError(f"{node.value!r:.80} refused in a run's config that was not written here")
         if any(SECRET.search(word) for variable in variables for word in (variable, str(path[-1]))):
             self.secrets[path] = node.value
 
@@ -113,11 +113,11 @@ class _Interpolation:
             referred = self.find(whole.group(1).strip(), nested)
             self.copied += size(referred)
             if self.copied > MAX_NODES // 10:
-                raise _RefusedError("references that expand to too many values")
+                raise _RefusedReferenceError("references that expand to too many values")
             try:
                 return copy(referred, len(path)).value
             except ConfigError as error:
-                raise _RefusedError(error.problems[0].message) from None
+                raise _RefusedReferenceError(error.problems[0].message) from None
 
         def written(match: re.Match[str]) -> str:
             if match.group(1) is None:
@@ -126,14 +126,16 @@ class _Interpolation:
                 return match.group()
             value = self.find(match.group(1).strip(), nested).value
             if isinstance(value, dict | list):
-                raise _RefusedError(f"{match.group()} is a list or mapping; only a single value fits inside text")
+                raise _RefusedReferenceError(
+                    f"{match.group()} is a list or mapping; only a single value fits inside text"
+                )
             if isinstance(value, bool):
                 return str(value).lower()
             return "" if value is None else str(value)
 
         result = REFERENCE.sub(written, node.value)
         if len(result) > MAX_TEXT:
-            raise _RefusedError(f"text of {len(result)} characters; expected at most {MAX_TEXT}")
+            raise _RefusedReferenceError(f"text of {len(result)} characters; expected at most {MAX_TEXT}")
         return result
 
     def find(self, name: str, nested: int) -> Marked:
@@ -141,7 +143,7 @@ class _Interpolation:
             variable, comma, default = name.removeprefix("env:").partition(",")
             value = os.environ.get(variable)
             if value is None and not comma:
-                raise _RefusedError(
+                raise _RefusedReferenceError(
                     f"the environment variable {variable} is not set; set it, or give a default: "
                     f"${{env:{variable},default}}"
                 )
@@ -155,10 +157,10 @@ class _Interpolation:
                 known = [*(node.value if isinstance(node.value, dict) else ()), *(() if depth else self.defaults)]
                 near = suggest(key, known)
                 hint = did_you_mean(near)
-                raise _RefusedError(f"${{{name}}} names no key of this config{hint}")
+                raise _RefusedReferenceError(f"${{{name}}} names no key of this config{hint}")
             node = child
         if id(node) in self.active:
-            raise _RefusedError(f"${{{name}}} leads back to itself")
+            raise _RefusedReferenceError(f"${{{name}}} leads back to itself")
         self.visit(node, tuple(name.split(".")), nested + 1)
         return node
 

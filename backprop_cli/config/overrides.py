@@ -28,13 +28,13 @@ def apply(root: Marked, overrides: Iterable[str], problems: list[Problem]) -> No
         mark = Mark(f"--set {text if len(text) <= 100 else text[:97] + '...'}")
         try:
             _apply(root, text, mark)
-        except _RefusedError as error:
+        except _RefusedOverrideError as error:
             problems.append(problem(mark, error.path, str(error)))
         except ConfigError as error:  # the value is not YAML
             problems.extend(Problem(mark.origin, None, None, "", inner.message) for inner in error.problems)
 
 
-class _RefusedError(Exception):
+class _RefusedOverrideError(Exception):
     def __init__(self, message: str, path: Keys = ()) -> None:
         self.path = path
         super().__init__(message)
@@ -44,10 +44,10 @@ def _apply(root: Marked, text: str, mark: Mark) -> None:
     left, equals, right = text.partition("=")
     remove, append = text.startswith("~"), left.endswith("+")
     if not equals and not remove:
-        raise _RefusedError("expected key=value, key+=value or ~key")
+        raise _RefusedOverrideError("expected key=value, key+=value or ~key")
     keys = _split(text[1:] if remove else left.removesuffix("+"))
     if keys[0] == "extends":
-        raise _RefusedError("is read before --set; edit the file instead", ("extends",))
+        raise _RefusedOverrideError("is read before --set; edit the file instead", ("extends",))
     parent, done = root, ()  # type: tuple[Marked, Keys]
     for index, key in enumerate(keys[:-1]):
         parent = _step(parent, key, (*done, key), mark, make=not remove, following=keys[index + 1 :])
@@ -73,7 +73,7 @@ def _split(path: str) -> list[str]:
     if keys[0] == "parameters" and len(keys) > 1:
         keys = ["parameters", ".".join(keys[1:])]  # their names have dots: dense_1.W
     if not all(key.strip() == key and key for key in keys) or len(keys) > MAX_DEPTH:
-        raise _RefusedError(f"expected a dotted path such as optimizer.learning_rate, got {path!r}")
+        raise _RefusedOverrideError(f"expected a dotted path such as optimizer.learning_rate, got {path!r}")
     return keys
 
 
@@ -87,9 +87,9 @@ def _step(node: Marked, key: str, path: Keys, mark: Mark, *, make: bool, followi
     mapping = _mapping(node, path[:-1], mark)
     if key not in mapping:
         if not make:
-            raise _RefusedError(_nothing_here(key, mapping), path)
+            raise _RefusedOverrideError(_nothing_here(key, mapping), path)
         if following[0].isdigit():
-            raise _RefusedError(f"there is no such list to take item {following[0]} of", path)
+            raise _RefusedOverrideError(f"there is no such list to take item {following[0]} of", path)
         mapping[key] = Marked({}, mark, mark)
     inner: Marked = mapping[key]
     return inner
@@ -103,7 +103,7 @@ def _mapping(node: Marked, path: Keys, mark: Mark) -> dict[str, Marked]:
     elif node.value is None:
         node.value = {}
     if not isinstance(node.value, dict):
-        raise _RefusedError(f"holds {node.value!r}; expected a mapping to set a key in", path)
+        raise _RefusedOverrideError(f"holds {node.value!r}; expected a mapping to set a key in", path)
     return node.value
 
 
@@ -113,7 +113,7 @@ def _append(parent: Marked, key: str, value: Marked, path: Keys, mark: Mark) -> 
     else:
         target = _mapping(parent, path[:-1], mark).setdefault(key, Marked([], mark, mark))
     if not isinstance(target.value, list):
-        raise _RefusedError("is not a list; use = to replace it", path)
+        raise _RefusedOverrideError("is not a list; use = to replace it", path)
     target.value.extend(value.value if isinstance(value.value, list) else [value])
 
 
@@ -123,7 +123,7 @@ def _remove(parent: Marked, key: str, path: Keys) -> None:
     elif isinstance(parent.value, dict) and key in parent.value:
         del parent.value[key]
     else:
-        raise _RefusedError(_nothing_here(key, parent.value if isinstance(parent.value, dict) else ()), path)
+        raise _RefusedOverrideError(_nothing_here(key, parent.value if isinstance(parent.value, dict) else ()), path)
 
 
 def _nothing_here(key: str, known: Iterable[str]) -> str:
@@ -138,11 +138,13 @@ def _index(node: Marked, key: str, path: Keys) -> int:
         index = int(key) if len(key) < 10 else count
         if -count <= index < count:
             return index % count
-        raise _RefusedError(f"there are {count} items, 0 to {count - 1}" if count else "is empty", path)
+        raise _RefusedOverrideError(f"there are {count} items, 0 to {count - 1}" if count else "is empty", path)
     names = item_names(node)
     if key in names:
         return names.index(key)
-    raise _RefusedError(f"no item of {dotted(path[:-1])} has this name; {expected(key, filter(None, names))}", path)
+    raise _RefusedOverrideError(
+        f"no item of {dotted(path[:-1])} has this name; {expected(key, filter(None, names))}", path
+    )
 
 
 def item_names(node: Marked) -> list[str]:

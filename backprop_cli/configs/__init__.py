@@ -23,7 +23,7 @@ def folder() -> Path:
     return _HERE if (_HERE / "xor.yaml").is_file() else _HERE.parents[1] / "configs"
 
 
-def names() -> list[str]:
+def shipped() -> list[str]:
     """Their names: the path below the folder, without the ending."""
     files = [path for path in folder().rglob("*.yaml") if not path.name.endswith(".lesson.yaml")]
     return sorted(path.relative_to(folder()).with_suffix("").as_posix() for path in files)
@@ -39,9 +39,9 @@ def located(source: str | Path) -> Path:
     if not is_shipped(source):
         return Path(source)
     name = str(source).removeprefix(PREFIX).removesuffix(".yaml")
-    if name not in names():
-        near = suggest(name, names()) or suggest(Path(name).name, [Path(name).name for name in names()])
-        near_name = next((name for name in names() if near and name in (near, f"lessons/{near}")), None)
+    if name not in shipped():
+        near = suggest(name, shipped()) or suggest(Path(name).name, [Path(name).name for name in shipped()])
+        near_name = next((name for name in shipped() if near and name in (near, f"lessons/{near}")), None)
         hint = f"; did you mean {PREFIX}{near_name}?" if near_name else ";"
         raise UsageError(f"no config called {name!r} ships with bp{hint} `bp config ls` lists them")
     return folder() / f"{name}.yaml"
@@ -50,7 +50,9 @@ def located(source: str | Path) -> Path:
 def offered(path: Path) -> str | None:
     """The `bp:NAME` of a shipped config that is called like a file that does not exist."""
     wanted = path.with_suffix("").as_posix()
-    matching = [name for name in names() if wanted == name or wanted.endswith(f"/{name}") or Path(name).name == wanted]
+    matching = [
+        name for name in shipped() if wanted == name or wanted.endswith(f"/{name}") or Path(name).name == wanted
+    ]
     return f"{PREFIX}{matching[0]}" if matching else None
 
 

@@ -24,7 +24,7 @@ from backprop_cli.registry import classes, find, make, slot
 INTEGERS = 4  # token ids drawn for layers that take integers
 
 
-class Part(Layer):
+class InputPart(Layer):
     """A piece of a flat input, in a shape of its own: gives a layer with several inputs its inputs."""
 
     start: int = slot()
@@ -136,7 +136,7 @@ def around(
         sizes = [int(np.prod(shape)) for shape in shapes]
         starts = [sum(sizes[:i]) for i in range(len(sizes))]
         nodes = [
-            Node(f"part{i}", Part(start, shape), (INPUT,))
+            Node(f"part{i}", InputPart(start, shape), (INPUT,))
             for i, (start, shape) in enumerate(zip(starts, shapes, strict=True))
         ]
         nodes.append(Node("layer", layer, tuple(node.name for node in nodes)))

@@ -21,7 +21,7 @@ from backprop_cli.engine.inside import Inside
 from backprop_cli.engine.kernels import load
 from backprop_cli.engine.layer import Activation, Layer
 from backprop_cli.engine.losses.base import Loss
-from backprop_cli.engine.memory import Bindings, Plan
+from backprop_cli.engine.memory import Bindings, MemoryPlan
 from backprop_cli.engine.needs import Needs
 from backprop_cli.engine.node import INPUT, Node, ordered
 from backprop_cli.errors import BuildError
@@ -75,7 +75,7 @@ class Network(Inside):
         self.states = self.store.states
         if most is None:
             self.store.initialize(generator(seed, "init"))
-        self.plan = Plan(self)
+        self.plan = MemoryPlan(self)
         self.use(kernels)
         self.told = 0.0  # the last loss in the unit of the targets; see the layer unscale
         self.counted = 0  # examples the last loss is the mean of; steps, where a mask leaves some out

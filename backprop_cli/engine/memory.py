@@ -61,7 +61,7 @@ class Built(Protocol):
 HEAD = "head:"  # what a fused activation writes; names of layers hold no colon
 
 
-class Plan:
+class MemoryPlan:
     """Decides which arrays exist, allocates them, and hands out views for a batch of n."""
 
     def __init__(self, network: Built) -> None:

@@ -34,6 +34,6 @@ def picture(
             views = [View(run) for run in runs.values()]
             for view, name in zip(views, runs, strict=True):
                 view.label = name
-            figure = plots.draw(kind, views, plots.Options(**options))
+            figure = plots.draw(kind, views, plots.PictureOptions(**options))
         style.save(figure, path)
     return path

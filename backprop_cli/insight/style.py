@@ -20,7 +20,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import LogFormatter
 
-from backprop_cli.errors import visible as visible_text
+from backprop_cli.errors import visible
 from backprop_cli.runs.files import write_atomically
 
 BLUE, VERMILLION, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#cc79a7"
@@ -104,7 +104,7 @@ def paper() -> str:
     return PAPER if ink() == INK else "white"
 
 
-def visible(label: str) -> str:
+def in_legend(label: str) -> str:
     """A label that matplotlib does not hide: it leaves those that begin with _ out of legends."""
     return f" {label}" if label.startswith("_") else label
 
@@ -152,7 +152,7 @@ def _svg(figure: Figure, **options: Any) -> str:
     """The picture as SVG, in which XML has no control characters."""
     data = BytesIO()
     figure.savefig(data, format="svg", metadata={"Date": None}, **options)
-    return visible_text(data.getvalue().decode("utf-8", "replace"))
+    return visible(data.getvalue().decode("utf-8", "replace"))
 
 
 def inline_svg(figure: Figure, key: str) -> str:

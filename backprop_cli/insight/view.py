@@ -29,7 +29,7 @@ PROBE = 256  # examples of a probe batch
 
 
 @dataclass(frozen=True)
-class Answers:
+class SplitAnswers:
     """What a network makes of a split: outputs (N, …), and class ids predicted and true (flat)."""
 
     split: str
@@ -155,10 +155,10 @@ class View:
         return targets
 
     @cached_property
-    def _answers(self) -> dict[str, Answers]:
+    def _answers(self) -> dict[str, SplitAnswers]:
         return {}
 
-    def answers(self, split: str | None = None) -> Answers:
+    def answers(self, split: str | None = None) -> SplitAnswers:
         """The answers on a split, by default the one `bp eval` measures. Raises UsageError without classes."""
         name, data = self.split(split, self.prepared.measured_split)
         reading = self.prepared.reading
@@ -177,7 +177,7 @@ class View:
                 truth.append(reading.truth(t, y).copy())
             y, guessed, true = (np.concatenate(part) for part in (answered, predicted, truth))
             names = reading.class_names(self.network.output_shape[-1])
-            self._answers[name] = Answers(name, y, guessed, true, names)
+            self._answers[name] = SplitAnswers(name, y, guessed, true, names)
         return self._answers[name]
 
     def probe(self, split: str = "train", sample: int | None = None) -> Probe:

@@ -25,7 +25,7 @@ FAR = 1000  # spreads away from 0: from there on float32 rounds raw values too c
 
 
 @dataclass
-class Value:
+class ModelInput:
     """An input: its name, type and shape without the batch axis."""
 
     name: str
@@ -38,7 +38,7 @@ class Inputs:
     """The inputs, and the value in which they come together as x."""
 
     x: str
-    values: list[Value]
+    values: list[ModelInput]
     notes: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)  # booleans (N, 1): rows that bp does not predict for
 
@@ -65,7 +65,7 @@ def enter(
     if data.table is not None and not data.table.text and not windows and (data.table.categories or data.table.plans):
         return _columns(graph, data.table, kind)
     x = graph.input(INPUT, kind)
-    inputs = Inputs(x, [Value(INPUT, kind, list(shape))])
+    inputs = Inputs(x, [ModelInput(INPUT, kind, list(shape))])
     if windows and data.table is not None:
         inputs.notes.append(
             f"{INPUT} are windows (N, {shape[0]}, {shape[1]}) of these columns, in time order and without gaps: "
@@ -90,7 +90,7 @@ def _columns(graph: Graph, table: Columns, kind: Kind) -> Inputs:
         graph.scope = f"column_{name}"
         plan = table.plans.get(name) or _plan(table, name)
         own, size = plans.entered(plan, wanted)
-        inputs.values.append(Value(name, own, [size]))
+        inputs.values.append(ModelInput(name, own, [size]))
         parts += plans.planned(graph, graph.input(name, own), plan, wanted, inputs.refused.append)
     graph.scope = "table"
     inputs.x = parts[0] if len(parts) == 1 else graph.add("Concat", *parts, axis=1)

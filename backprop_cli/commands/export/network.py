@@ -9,7 +9,7 @@ from backprop_cli.engine.graph import INPUT, Network
 from backprop_cli.engine.layer import Layer
 
 
-def missing(network: Network) -> list[str]:
+def not_exportable(network: Network) -> list[str]:
     """What of a network cannot be exported, in words."""
     obstacles = []
     for name, layer in _layers(network):
@@ -19,7 +19,7 @@ def missing(network: Network) -> list[str]:
     return list(dict.fromkeys(obstacles))
 
 
-def write(graph: Graph, network: Network, x: str) -> str:
+def write_network(graph: Graph, network: Network, x: str) -> str:
     """Add what the network does to x; the name of its output."""
     for owner, layer in _layers(network):
         for prefix, part in layer.walk():

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import onnx
 
-from backprop_cli.commands.export import network as networks
 from backprop_cli.commands.export.graph import Graph, Size, value
 from backprop_cli.commands.export.inputs import Inputs, enter
+from backprop_cli.commands.export.network import not_exportable, write_network
 from backprop_cli.config.part import part
 from backprop_cli.config.schema import Options
 from backprop_cli.data.pipeline import outside_training
@@ -44,7 +44,7 @@ def export(model: Model) -> Exported:
     tokenize = steps[0] if steps and isinstance(steps[0], Tokenize) else None
     steps = steps[1:] if tokenize else steps
     lacking = [f"transform {step.type_name}" for step in steps if type(step).onnx is Transform.onnx]
-    if strange := [*networks.missing(model.network), *lacking]:
+    if strange := [*not_exportable(model.network), *lacking]:
         raise UsageError(
             f"{', '.join(strange)} cannot be exported to ONNX; a layer or a transform of your own can offer "
             "onnx(self, graph, x), see docs/plugins.md"
@@ -107,7 +107,7 @@ def _write(
     wanted: Kind = "int64" if network.input_dtype.kind == "i" else "float32"
     if graph.kinds[x] != wanted:
         x = graph.cast(x, wanted)
-    y = networks.write(graph, network, x)
+    y = write_network(graph, network, x)
     if inputs.refused:
         y = _refusing(graph, y, inputs.refused, len(network.output_shape))
     graph.finish(y, output_name(inputs))

@@ -54,7 +54,7 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class LessonOutcome:
     """A lesson that was run."""
 
     lesson: Lesson
@@ -69,7 +69,7 @@ class Outcome:
 
 def run_lesson(
     lesson: Lesson, folder: Path, seeds: int = 1, said: Callable[[str], None] | None = None, **options: Any
-) -> Outcome:
+) -> LessonOutcome:
     """Train every config of a lesson with `seeds` seeds, the config's own first, into run directories under `folder`.
 
     A diverging run is one of the outcomes. `said` is told what begins. Raises ConfigError, DataError.
@@ -88,4 +88,4 @@ def run_lesson(
             done[name] = RunDirectory(path)
         trained.append(done)
     results = [Result(figure, [value(lesson, figure, runs) for runs in trained]) for figure in lesson.figures]
-    return Outcome(lesson, results, trained, time.perf_counter() - began)
+    return LessonOutcome(lesson, results, trained, time.perf_counter() - began)

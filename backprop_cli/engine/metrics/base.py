@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from backprop_cli.engine import kernels as kernel_sets
 from backprop_cli.engine.arrays import Array, Shape
+from backprop_cli.engine.kernels import load
 from backprop_cli.engine.reading import Reading
 from backprop_cli.engine.scratch import Scratch
 from backprop_cli.errors import BuildError
@@ -45,7 +45,7 @@ class Metric(Scratch):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.totals = np.zeros(self.size)
-        self.kernels = kernel_sets.load("numpy")
+        self.kernels = load("numpy")
 
     @property
     def key(self) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from backprop_cli.engine.arrays import Array
-from backprop_cli.engine.replay.program import AXES, OPERANDS, Copy, NumpyLoop, address
+from backprop_cli.engine.replay.program import AXES, OPERANDS, CopyCall, NumpyLoop, address
 
 #: from, to -> the number of the cast in src/replay.c; the first three by size alone
 CASTS = {("?", "f"): 3, ("B", "f"): 3, ("?", "d"): 4, ("B", "d"): 4, ("l", "f"): 5, ("q", "f"): 5}
@@ -114,7 +114,7 @@ def _loop(
     return loop
 
 
-def copy(to: Array, source: Array) -> Copy:
+def copy(to: Array, source: Array) -> CopyCall:
     """`source`, which broadcasts, to `to`, cast to its type."""
     if to.dtype == source.dtype and to.itemsize in SIZES:
         kind = SIZES[to.itemsize]
@@ -125,7 +125,7 @@ def copy(to: Array, source: Array) -> Copy:
     sizes, steps = merged(to.shape, [to.strides, np.broadcast_to(source, to.shape).strides], 0)
     if len(sizes) > AXES:
         raise UnknownError("more axes than a list of calls has room for")
-    operation = Copy(to=address(to), source=address(source), kind=kind, axes=len(sizes))
+    operation = CopyCall(to=address(to), source=address(source), kind=kind, axes=len(sizes))
     operation.shape[: len(sizes)] = sizes
     operation.to_step[: len(sizes)], operation.from_step[: len(sizes)] = steps
     return operation

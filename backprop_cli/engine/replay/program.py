@@ -66,7 +66,7 @@ class NumpyLoop(ctypes.Structure):
     ]
 
 
-class Copy(ctypes.Structure):
+class CopyCall(ctypes.Structure):
     """Numbers of one array to another, in another type if need be."""
 
     _fields_ = [
@@ -93,7 +93,7 @@ class Draw(ctypes.Structure):
     ]
 
 
-class Feed(ctypes.Structure):
+class FeedCall(ctypes.Structure):
     """Rows of an epoch's order to where the batch reads them."""
 
     _fields_ = [
@@ -106,7 +106,7 @@ class Feed(ctypes.Structure):
     ]
 
 
-class Stream(ctypes.Structure):
+class StreamCall(ctypes.Structure):
     """One number for each step."""
 
     _fields_ = [("next", ctypes.c_void_p)]

@@ -22,7 +22,7 @@ from backprop_cli.engine.replay.traced import plain
 MARK = 0x7FF8_B0BA_0000_0000  # a NaN; what stands in for a number until its place in a call is known
 
 
-class Recorder(Tape):
+class StepRecorder(Tape):
     """The tape of one step."""
 
     _marks = 0

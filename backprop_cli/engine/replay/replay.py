@@ -18,7 +18,7 @@ import numpy as np
 from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.replay.numbers import Number
 from backprop_cli.engine.replay.program import Kind, Operation, Program
-from backprop_cli.engine.replay.recorder import Recorder
+from backprop_cli.engine.replay.recorder import StepRecorder
 from backprop_cli.engine.replay.running import Running
 from backprop_cli.engine.replay.stages import Stage, foreign
 from backprop_cli.engine.replay.standins import Standins
@@ -70,7 +70,7 @@ class Replay(Running):
 
     def _record(self) -> None:
         """Write a step down while it is made. Where that fails, it is made again, and nothing is replayed."""
-        recorder, restore = Recorder(), self._snapshot()
+        recorder, restore = StepRecorder(), self._snapshot()
         own = vars(self.training.network)
         before = dict(own)
         standins = Standins(recorder, self.training.network.kernels)
@@ -93,7 +93,7 @@ class Replay(Running):
             own.update(before)  # what the last loss has left there
         self._finish(recorder)
 
-    def _put(self, recorder: Recorder, standins: Standins) -> None:
+    def _put(self, recorder: StepRecorder, standins: Standins) -> None:
         """Make a step with arrays that write down what is done with them."""
         training, network = self.training, self.training.network
         assert self._bound is not None and self._feed is not None, "asked where there are both"
@@ -112,7 +112,7 @@ class Replay(Running):
         for stage, other in zip(self.stages, self._listed(bound, y, fill), strict=True):
             self._record_stage(recorder, stage, other)
 
-    def _record_stage(self, recorder: Recorder, stage: Stage, other: Stage) -> None:
+    def _record_stage(self, recorder: StepRecorder, stage: Stage, other: Stage) -> None:
         """`other` is the stage with arrays that write down what is done with them."""
         network = self.training.network
         stage.first = len(recorder.operations)
@@ -130,7 +130,7 @@ class Replay(Running):
         if stage.why:
             del recorder.operations[stage.first :]
 
-    def _recorded_update(self, recorder: Recorder) -> None:
+    def _recorded_update(self, recorder: StepRecorder) -> None:
         training, optimizer = self.training, self.training.optimizer
         training.rate = optimizer.current_rate
         if optimizer.accumulate > 1:
@@ -144,7 +144,7 @@ class Replay(Running):
         recorder.add(Kind.NEXT, count.place, self._counts)
         optimizer.apply(scale, count)  # type: ignore[arg-type]  # numbers that are written down
 
-    def _finish(self, recorder: Recorder) -> None:
+    def _finish(self, recorder: StepRecorder) -> None:
         """Make a program of what was recorded."""
         starts = [*(stage.first for stage in self.stages), len(recorder.operations)]
         self._recorded = [recorder.operations[a:b] for a, b in pairwise(starts)]

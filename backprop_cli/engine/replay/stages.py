@@ -15,7 +15,7 @@ from backprop_cli.engine.graph import Network
 from backprop_cli.engine.memory import Bindings
 from backprop_cli.engine.metrics.base import Metric
 from backprop_cli.engine.optimizers.base import Optimizer
-from backprop_cli.engine.replay.program import Feed, Program, Stream, address
+from backprop_cli.engine.replay.program import FeedCall, Program, StreamCall, address
 
 MOST = 1000  # steps made in one go
 LEAST = 40  # steps that must still come for it to be worth while
@@ -114,8 +114,8 @@ class Steps:
         self._rows, self._coming = np.zeros(n, np.int64), np.zeros(n, np.int64)
         self._y = np.zeros((n, *feed.targets.shape[1:]), feed.targets.dtype)
         self._raw = np.zeros((n, feed.source.shape[1]), feed.source.dtype)
-        self._given = Feed(batch=n, rows=address(self._rows), coming=address(self._coming))
-        self._scales, self._counts = Stream(), Stream()
+        self._given = FeedCall(batch=n, rows=address(self._rows), coming=address(self._coming))
+        self._scales, self._counts = StreamCall(), StreamCall()
         self._numbers = (ctypes.c_double * MOST)(), (ctypes.c_double * MOST)()
         self._places = tuple(ctypes.addressof(number) for number in self._numbers)
         return ""

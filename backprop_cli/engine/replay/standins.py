@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop_cli.engine.replay.recorder import Recorder
+from backprop_cli.engine.replay.recorder import StepRecorder
 from backprop_cli.engine.replay.traced import Traced
 from backprop_cli.registry import Component
 
@@ -17,7 +17,7 @@ from backprop_cli.registry import Component
 class Random:
     """In the place of a generator: of its methods only `random` is known."""
 
-    def __init__(self, recorder: Recorder, rng: np.random.Generator) -> None:
+    def __init__(self, recorder: StepRecorder, rng: np.random.Generator) -> None:
         self._recorder, self._rng = recorder, rng
 
     def random(self, size: Any = None, dtype: Any = np.float64, out: Any = None) -> Any:
@@ -35,7 +35,7 @@ class Random:
 class Standins:
     """One for each array, so that what was one array stays one."""
 
-    def __init__(self, recorder: Recorder, kernels: SimpleNamespace) -> None:
+    def __init__(self, recorder: StepRecorder, kernels: SimpleNamespace) -> None:
         self._recorder, self._kernels = recorder, kernels
         self._recorded = recorder.kernels(kernels)
         self._made: dict[int, tuple[Any, Any]] = {}

@@ -10,7 +10,7 @@ import numpy as np
 from backprop_cli.engine.graph import Node
 from backprop_cli.engine.optimizers.base import Optimizer
 from backprop_cli.insight.doctor.edits import Anatomy, Edit, Patient
-from backprop_cli.insight.doctor.probe import Evidence
+from backprop_cli.insight.doctor.probe import Observed
 
 SPIKE = 3.0  # times the first loss, in the second half of training
 PEAK = 10.0  # times the first loss, ever
@@ -35,7 +35,7 @@ class Case:
     """What the signs look at."""
 
     patient: Patient
-    evidence: Evidence
+    evidence: Observed
     anatomy: Anatomy
 
     @property
@@ -57,7 +57,7 @@ def given(*edits: Edit) -> list[Edit]:
     return [edit for edit in edits if edit.set]
 
 
-def spiked(evidence: Evidence) -> bool:
+def spiked(evidence: Observed) -> bool:
     """Whether the loss jumps high, or still jumps about late in training."""
     later = evidence.losses[len(evidence.losses) // 2 :]
     if not later:
@@ -66,6 +66,6 @@ def spiked(evidence: Evidence) -> bool:
     return restless or max(evidence.losses) > PEAK * evidence.start
 
 
-def broke(evidence: Evidence) -> str:
+def broke(evidence: Observed) -> str:
     """How training broke off, to be added to a sentence."""
     return f"; {evidence.error}" if evidence.error else ""

@@ -16,7 +16,7 @@ import numpy as np
 from backprop_cli.commands.trained import config_of, learnt, load_run
 from backprop_cli.errors import BpError, CheckpointError, ConfigError, ConsentError, DataError, Problem
 from backprop_cli.insight.doctor.edits import Patient
-from backprop_cli.insight.doctor.probe import Evidence, examples, kernel_scales, look
+from backprop_cli.insight.doctor.probe import Observed, examples, kernel_scales, look
 from backprop_cli.insight.doctor.verdicts import Limits, Verdict, verdicts_on
 from backprop_cli.model import build
 from backprop_cli.runs.contents import DIAGNOSIS
@@ -66,7 +66,7 @@ def examine_run(run: RunDirectory, limits: Limits | None = None) -> Examination:
         raise _gone(run, error) from None
     patient = Patient(run.config, (), "fallback" in run.info.get("dataset", {}), tuple(run.plugin_copies()))
     notes: list[str] = []
-    baseline: Evidence | None = None
+    baseline: Observed | None = None
     rows = list(read(run.path / DIAGNOSTICS, DIAGNOSIS))
     if not rows:
         baseline = limits.probe(patient)
@@ -84,7 +84,7 @@ def _said_already(message: str) -> None:
     """Swallow warnings that loading the run's config gave already."""
 
 
-def _recorded(run: RunDirectory, untrained: build.Prepared, rows: list[dict[str, Any]], notes: list[str]) -> Evidence:
+def _recorded(run: RunDirectory, untrained: build.Prepared, rows: list[dict[str, Any]], notes: list[str]) -> Observed:
     """The evidence that a run recorded; what is missing is said in `notes`."""
     cfg, network = untrained.config, untrained.network
     x, y = examples(untrained)
@@ -99,7 +99,7 @@ def _recorded(run: RunDirectory, untrained: build.Prepared, rows: list[dict[str,
     if len(losses) < TREND:
         notes.append(f"{len(epochs)} epoch{'s' * (len(epochs) != 1)} recorded: too few to see a trend in")
         losses = [row["loss"] for row in measured if row.get("loss") is not None] or losses
-    return Evidence(
+    return Observed(
         cfg,
         network,
         measured,
@@ -126,7 +126,7 @@ def _gone(run: RunDirectory, error: ConfigError | ConsentError | DataError) -> B
     return type(error)(f"{error}\n{left}")
 
 
-def _layers(evidence: Evidence) -> list[dict[str, Any]]:
+def _layers(evidence: Observed) -> list[dict[str, Any]]:
     """A row for each layer: medians over the steps, outputs at the end."""
     over = {key: evidence.typical(key) for key in ("gradient_norm", "weight_norm", "gradient_ratio", "update_ratio")}
     rows = []

@@ -34,7 +34,7 @@ LEAST = 20  # steps of a probe, however much work they are
 
 
 @dataclass
-class Evidence:
+class Observed:
     """What is known of one training: of a probe, or of a run that is over."""
 
     config: Config
@@ -97,7 +97,7 @@ class Evidence:
         return {name: float(np.median(values)) for name, values in self.series(key).items()}
 
 
-def probe(cfg: Config, steps: int, seconds: float = math.inf, *, work: float = math.inf, **options: Any) -> Evidence:
+def probe(cfg: Config, steps: int, seconds: float = math.inf, *, work: float = math.inf, **options: Any) -> Observed:
     """Train a config for so many steps, seconds or floating-point operations, whichever is less.
 
     Steps and operations are the same on every machine, however busy; seconds are not. Raises ConfigError, DataError.
@@ -129,7 +129,7 @@ def probe(cfg: Config, steps: int, seconds: float = math.inf, *, work: float = m
             row = {"epoch": loop.epoch, "step": loop.step, "train/loss": train}
             watch.epochs.append(row | {f"validation/{name}": value for name, value in measured.items()})
         last = look(network, x)
-    return Evidence(
+    return Observed(
         cfg,
         network,
         [row for row in rows if "nonfinite" not in row],

@@ -11,7 +11,7 @@ from backprop_cli.errors import ConfigError, DataError
 from backprop_cli.insight.doctor import network, training
 from backprop_cli.insight.doctor.case import Case, Suspicion
 from backprop_cli.insight.doctor.edits import Anatomy, Edit, Patient
-from backprop_cli.insight.doctor.probe import Evidence, probe
+from backprop_cli.insight.doctor.probe import Observed, probe
 
 STEPS = 2000  # of a probe
 WORK = 4e10  # floating-point operations of a probe: about a second of a small network
@@ -66,20 +66,20 @@ class Limits:
     work: float = WORK
     options: dict[str, Any] = field(default_factory=dict)  # for loading: warn, progress
 
-    def probe(self, patient: Patient, edit: Edit | None = None) -> Evidence:
+    def probe(self, patient: Patient, edit: Edit | None = None) -> Observed:
         return probe(patient.config(edit), self.steps, self.seconds, work=self.work, **self.options)
 
     def longer(self, times: int) -> Limits:
         return Limits(self.steps * times, self.seconds * times, self.work * times)
 
-    def again(self, before: Evidence) -> Limits:
+    def again(self, before: Observed) -> Limits:
         """For the same number of steps, however long they take; for as many as allowed, if training broke off."""
         if before.error is not None:
             return Limits(self.steps, self.seconds, self.work)
         return Limits(max(1, before.steps), 10 * self.seconds + 10, math.inf)
 
 
-def verdicts_on(patient: Patient, evidence: Evidence, baseline: Evidence | None, limits: Limits) -> Iterator[Verdict]:
+def verdicts_on(patient: Patient, evidence: Observed, baseline: Observed | None, limits: Limits) -> Iterator[Verdict]:
     """Verdicts, each about what is left after the edits before it. `baseline` is a probe that edits are compared
     with; it is made when it is needed."""
     for _ in range(ROUNDS):
@@ -110,18 +110,18 @@ def verdicts_on(patient: Patient, evidence: Evidence, baseline: Evidence | None,
         patient, evidence, baseline = patient.treated(best.edit), after, after
 
 
-def _case(patient: Patient, evidence: Evidence) -> Case:
+def _case(patient: Patient, evidence: Observed) -> Case:
     return Case(patient, evidence, Anatomy(patient, evidence.config, evidence.network))
 
 
 def _try(
-    case: Case, suspicion: Suspicion, sign: Sign, before: Evidence | None, limits: Limits
-) -> tuple[Verdict | None, Evidence | None]:
+    case: Case, suspicion: Suspicion, sign: Sign, before: Observed | None, limits: Limits
+) -> tuple[Verdict | None, Observed | None]:
     """Try the edits that a suspicion brings: a verdict with the best of them, None if no edit confirms it.
 
     An edit that removes the sign beats any that does not; then the lower loss wins.
     """
-    best: tuple[tuple[bool, float], Edit, Evidence] | None = None
+    best: tuple[tuple[bool, float], Edit, Observed] | None = None
     for edit in suspicion.edits if before is not None else ():
         assert before is not None
         try:
@@ -155,7 +155,7 @@ def _try(
     return verdict, after
 
 
-def _helped(suspicion: Suspicion, before: Evidence, after: Evidence) -> bool:
+def _helped(suspicion: Suspicion, before: Observed, after: Observed) -> bool:
     """Whether training ends better: by a tenth of the loss; after other targets, better than chance."""
     if after.error is not None or not math.isfinite(after.score):
         return False

@@ -26,7 +26,7 @@ def _silent(message: str) -> None:
 
 
 @dataclass(frozen=True)
-class Options:
+class PictureOptions:
     """What a picture is asked for; each kind takes what it needs."""
 
     metrics: Sequence[str] = field(default_factory=list)  # `loss`, or `validation/loss`; none means all
@@ -42,7 +42,7 @@ def kinds() -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(__path__))
 
 
-def draw(kind: str, views: Sequence[View] | Sequence[Look], options: Options | None = None) -> Figure:
+def draw(kind: str, views: Sequence[View] | Sequence[Look], options: PictureOptions | None = None) -> Figure:
     """The picture of one or more runs, to be saved with `style.save` within `style.styled()`; of a table for `data`.
 
     Raises UsageError for an unknown kind, and for runs that such a picture cannot be made of.
@@ -52,5 +52,5 @@ def draw(kind: str, views: Sequence[View] | Sequence[Look], options: Options | N
     from matplotlib.figure import Figure
 
     figure = Figure(layout="constrained")
-    import_module(f"{__name__}.{kind}").draw(figure, views, options or Options())
+    import_module(f"{__name__}.{kind}").draw(figure, views, options or PictureOptions())
     return figure

@@ -9,11 +9,11 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from backprop_cli.insight import histograms, style
-from backprop_cli.insight.plots import Options
+from backprop_cli.insight.plots import PictureOptions
 from backprop_cli.insight.view import PROBE, View
 
 
-def draw(figure: Figure, views: Sequence[View], options: Options) -> None:
+def draw(figure: Figure, views: Sequence[View], options: PictureOptions) -> None:
     panels = [(view, *_outputs(view, options.split)) for view in views]
     width, height = histograms.size(max(len(values) for _, _, values in panels))
     for part, (view, split, values) in style.panels(figure, panels, width, height):

@@ -15,7 +15,7 @@ from backprop_cli.data.dataset import Split
 from backprop_cli.engine.reading import Reading
 from backprop_cli.errors import UsageError
 from backprop_cli.insight import style
-from backprop_cli.insight.plots import Options
+from backprop_cli.insight.plots import PictureOptions
 from backprop_cli.insight.view import View
 
 Array = npt.NDArray[np.floating]
@@ -23,7 +23,7 @@ CELLS = 240  # of the grid, along each axis
 POINTS = 1500  # examples drawn
 
 
-def draw(figure: Figure, views: Sequence[View], options: Options) -> None:
+def draw(figure: Figure, views: Sequence[View], options: PictureOptions) -> None:
     for view in views:
         check(view)
     for part, view in style.panels(figure, views, 6.0, 4.8):
@@ -84,7 +84,7 @@ def _scatter(ax: Axes, points: Split, ids: Array, names: Sequence[str]) -> None:
         of = points.x[ids == k]
         ax.scatter(
             of[:, 0], of[:, 1], s=22, marker=markers[k % len(markers)], color=style.color(k, len(names)),
-            edgecolors="white", linewidths=0.7, label=style.visible(style.shorten(f"class {names[k]}")),
+            edgecolors="white", linewidths=0.7, label=style.in_legend(style.shorten(f"class {names[k]}")),
         )  # fmt: skip
 
 

@@ -11,13 +11,13 @@ from backprop_cli.commands import compare
 from backprop_cli.errors import UsageError
 from backprop_cli.insight import style
 from backprop_cli.insight.curves import wanted
-from backprop_cli.insight.plots import Options, loss
+from backprop_cli.insight.plots import PictureOptions, loss
 from backprop_cli.insight.view import View
 
 ROWS = 16  # of the table about the configs, at most
 
 
-def draw(figure: Figure, views: Sequence[View], options: Options) -> None:
+def draw(figure: Figure, views: Sequence[View], options: PictureOptions) -> None:
     if len(views) < 2:
         raise UsageError("expected two or more runs to compare; for one run use --kind loss")
     rows = compare.rows(compare.compare([view.run for view in views]))

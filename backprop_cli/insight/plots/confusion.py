@@ -9,21 +9,21 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure, SubFigure
 
 from backprop_cli.insight import style
-from backprop_cli.insight.plots import Options
-from backprop_cli.insight.view import Answers, View
+from backprop_cli.insight.plots import PictureOptions
+from backprop_cli.insight.view import SplitAnswers, View
 
 DARK = 0.6  # share of colour from which on numbers are white
 WRITTEN = 20  # classes up to which each count is written
 
 
-def draw(figure: Figure, views: Sequence[View], options: Options) -> None:
+def draw(figure: Figure, views: Sequence[View], options: PictureOptions) -> None:
     answers = [view.answers(options.split) for view in views]
     side = min(3.6 + 0.36 * max(len(answer.classes) for answer in answers), 9)
     for part, (view, own) in style.panels(figure, list(zip(views, answers, strict=True)), side + 0.9, side):
         panel(part, view, own)
 
 
-def panel(figure: Figure | SubFigure, view: View, answers: Answers) -> None:
+def panel(figure: Figure | SubFigure, view: View, answers: SplitAnswers) -> None:
     """One matrix: rows are true classes; what is right is blue, mistakes are vermillion, by their share of the row.
 
     Mistakes go by the root of their share: one in a hundred is to be seen. Cells are more or less transparent, so that

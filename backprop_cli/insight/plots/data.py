@@ -13,7 +13,7 @@ from backprop_cli.data.look import Look
 from backprop_cli.data.look_column import Column
 from backprop_cli.errors import UsageError
 from backprop_cli.insight import style
-from backprop_cli.insight.plots import Options
+from backprop_cli.insight.plots import PictureOptions
 
 SHOWN = 24  # columns
 POINTS = 2000  # of a scatter
@@ -22,7 +22,7 @@ BINS = 24
 OTHER = "(other)"
 
 
-def draw(figure: Figure, views: Sequence[Any], options: Options) -> None:
+def draw(figure: Figure, views: Sequence[Any], options: PictureOptions) -> None:
     looks: Sequence[Look] = views
     if len(looks) != 1:
         raise UsageError("--kind data draws one table at a time; expected one FILE or CONFIG")
@@ -87,7 +87,7 @@ def _groups(column: Column, target: Column | None) -> dict[str, Any]:
 def _histogram(ax: Axes, groups: dict[str, Any]) -> None:
     parts = [values[np.isfinite(values)] for values in groups.values()]
     colors = [style.color(i, len(parts)) for i in range(len(parts))]
-    names = [style.visible(name) for name in groups]
+    names = [style.in_legend(name) for name in groups]
     ax.hist(parts, bins=BINS, stacked=True, color=colors, label=names)
 
 
@@ -97,7 +97,7 @@ def _bars(ax: Axes, groups: dict[str, Any]) -> None:
     for i, (name, values) in enumerate(groups.items()):
         counts = np.array([(values == value).sum() for value in order])
         labels = [style.shorten(value, 14) for value in order]
-        ax.barh(labels, counts, left=left, color=style.color(i, len(groups)), label=style.visible(name) or None)
+        ax.barh(labels, counts, left=left, color=style.color(i, len(groups)), label=style.in_legend(name) or None)
         left += counts
     ax.invert_yaxis()
 

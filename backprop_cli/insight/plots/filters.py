@@ -12,14 +12,14 @@ from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.graph import INPUT
 from backprop_cli.errors import UsageError
 from backprop_cli.insight import style
-from backprop_cli.insight.plots import Options
+from backprop_cli.insight.plots import PictureOptions
 from backprop_cli.insight.view import View
 
 SHOWN = 64
 COLUMNS = 8
 
 
-def draw(figure: Figure, views: Sequence[View], options: Options) -> None:
+def draw(figure: Figure, views: Sequence[View], options: PictureOptions) -> None:
     panels = [(view, *filters(view)) for view in views]
     rows = max(-(-min(len(kernels), SHOWN) // COLUMNS) for _, _, kernels in panels)
     for part, (view, layer, kernels) in style.panels(figure, panels, 6.4, 1.3 + 0.75 * rows):

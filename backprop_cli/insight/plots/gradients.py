@@ -12,13 +12,13 @@ from backprop_cli.errors import UsageError
 from backprop_cli.insight import style
 from backprop_cli.insight.curves import AXES
 from backprop_cli.insight.flow import Flow, Moment, explain_snapshot, recorded, snapshot
-from backprop_cli.insight.plots import Options
+from backprop_cli.insight.plots import PictureOptions
 from backprop_cli.insight.view import View
 
 NAMED = 16  # layers up to which each is in the legend
 
 
-def draw(figure: Figure, views: Sequence[View], options: Options) -> None:
+def draw(figure: Figure, views: Sequence[View], options: PictureOptions) -> None:
     if options.x == "time":
         raise UsageError("diagnostics are recorded by step, not by time; use --x epoch or --x step")
     flows = [recorded(view, "gradient_norm", options.x) for view in views]
@@ -40,7 +40,7 @@ def course(figure: Figure | SubFigure, ax: Axes, flow: Flow) -> None:
     """A line a layer, dark at the input and light at the output."""
     for i, (name, values) in enumerate(flow.y.items()):
         y = np.array([np.nan if value is None or value <= 0 else value for value in values], float)
-        label = style.visible(style.shorten(name, 24)) if len(flow.y) <= NAMED or i in (0, len(flow.y) - 1) else None
+        label = style.in_legend(style.shorten(name, 24)) if len(flow.y) <= NAMED or i in (0, len(flow.y) - 1) else None
         marker = "." if len(y) <= 25 else None
         ax.plot(flow.x, y, color=style.shade(i, len(flow.y)), label=label, marker=marker)
     style.logarithmic(ax.yaxis)

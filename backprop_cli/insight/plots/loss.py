@@ -12,14 +12,14 @@ from matplotlib.ticker import MaxNLocator
 from backprop_cli.commands.labels import by_seed
 from backprop_cli.insight import style
 from backprop_cli.insight.curves import AXES, Curve, band, curve, leading, spans_decades, wanted
-from backprop_cli.insight.plots import Options
+from backprop_cli.insight.plots import PictureOptions
 from backprop_cli.insight.view import View
 
 _UNITS = {"accuracy": " (share of examples)", "learning_rate": " (per step)"}
 MARKED = 25  # points up to which each is marked
 
 
-def draw(figure: Figure, views: Sequence[View], options: Options) -> None:
+def draw(figure: Figure, views: Sequence[View], options: PictureOptions) -> None:
     shown = wanted(views, options.metrics)
     figure.set_size_inches(max(6.4, 5 * len(shown)), 4.2)
     draw_panels(figure, views, shown, options)
@@ -31,7 +31,7 @@ def draw(figure: Figure, views: Sequence[View], options: Options) -> None:
 
 
 def draw_panels(
-    figure: Figure | SubFigure, views: Sequence[View], phases_of: dict[str, list[str]], options: Options
+    figure: Figure | SubFigure, views: Sequence[View], phases_of: dict[str, list[str]], options: PictureOptions
 ) -> None:
     """A panel a quantity, and one legend. Where both phases are drawn, training is dashed."""
     axes = figure.subplots(1, len(phases_of), squeeze=False)[0]
@@ -57,7 +57,12 @@ def draw_panels(
 
 
 def _lines(
-    ax: Axes, views: Sequence[View], quantity: str, drawn: list[tuple[int, Curve]], options: Options, several: bool
+    ax: Axes,
+    views: Sequence[View],
+    quantity: str,
+    drawn: list[tuple[int, Curve]],
+    options: PictureOptions,
+    several: bool,
 ) -> None:
     """The curves of one quantity: a colour a run, or a phase where there is one run; the best epoch marked.
 
@@ -72,7 +77,7 @@ def _lines(
         name = " ".join(part for part in (views[i].label if len(views) > 1 else "", line.phase) if part)
         y = np.array([np.nan if value is None else value for value in line.y], float)
         dashed = several and line.phase == "train"
-        label = None if faint else style.visible(style.shorten(name or quantity, 70))
+        label = None if faint else style.in_legend(style.shorten(name or quantity, 70))
         marker = "." if len(y) <= MARKED and not faint else None
         ax.plot(line.x, y, "--" if dashed else "-", color=tint, label=label, marker=marker, alpha=0.3 if faint else 1,
                 linewidth=0.8 if faint else None, zorder=1.5 if faint else 2 + (not dashed))  # fmt: skip
@@ -96,13 +101,13 @@ def _bands(
             seeds = f"{len(own)} seed{'s' if len(own) > 1 else ''}"
             name = " ".join(part for part in (style.shorten(label, 60), phase, f"({seeds})") if part)
             shown = band(own)
-            ax.plot(shown.x, shown.mean, "--" if dashed else "-", color=tint, label=style.visible(name))
+            ax.plot(shown.x, shown.mean, "--" if dashed else "-", color=tint, label=style.in_legend(name))
             if not dashed:
                 low, high = shown.mean - shown.std, shown.mean + shown.std
                 ax.fill_between(shown.x, low, high, color=tint, alpha=0.15, linewidth=0)
 
 
-def _mark_best(ax: Axes, view: View, key: str, options: Options, tint: str) -> None:
+def _mark_best(ax: Axes, view: View, key: str, options: PictureOptions, tint: str) -> None:
     best = view.run.info.get("best") or {}
     row = next((row for row in view.rows if row["epoch"] == best.get("epoch")), {})
     if key in best and row.get(key) is not None and options.x in row:

@@ -16,13 +16,13 @@ from backprop_cli.insight import style
 from backprop_cli.insight.brief import brief, short
 from backprop_cli.insight.edges import RADIUS, WIDE, arc, edges, sources, weighted, weights
 from backprop_cli.insight.layout import BOX, COLUMN, FIRST, Place, places
-from backprop_cli.insight.plots import Options
+from backprop_cli.insight.plots import PictureOptions
 from backprop_cli.insight.view import Probe, View, alone
 
 NAME = 18  # letters of a feature's or a class's name
 
 
-def draw(figure: Figure, views: Sequence[View], options: Options) -> None:
+def draw(figure: Figure, views: Sequence[View], options: PictureOptions) -> None:
     pairs = []
     for view in views:
         lost = alone(view.network) if options.sample is not None else None

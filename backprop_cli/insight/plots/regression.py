@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from backprop_cli.engine.arrays import Array
 from backprop_cli.errors import UsageError
 from backprop_cli.insight import style
-from backprop_cli.insight.plots import Options
+from backprop_cli.insight.plots import PictureOptions
 from backprop_cli.insight.view import View
 
 POINTS = 2000  # of a cloud, evenly spaced
@@ -20,7 +20,7 @@ CURVE = 400  # points of the fitted curve
 OUTPUTS = 4  # that are drawn
 
 
-def draw(figure: Figure, views: Sequence[View], options: Options) -> None:
+def draw(figure: Figure, views: Sequence[View], options: PictureOptions) -> None:
     view = views[0]
     split, x, true, said = values(view, options.split)
     names = view.prepared.reading.output_names(true.shape[1])[:OUTPUTS]

@@ -11,7 +11,7 @@ from backprop_cli.commands.trained import load_run
 from backprop_cli.engine.arrays import Array
 from backprop_cli.errors import UsageError
 from backprop_cli.insight import style
-from backprop_cli.insight.plots import Options
+from backprop_cli.insight.plots import PictureOptions
 from backprop_cli.insight.view import View
 from backprop_cli.training.threads import limited
 
@@ -19,7 +19,7 @@ SHOWN = 4  # examples, unless one is asked for
 LEAST = 4  # pixels along each side
 
 
-def draw(figure: Figure, views: Sequence[View], options: Options) -> None:
+def draw(figure: Figure, views: Sequence[View], options: PictureOptions) -> None:
     view = views[0]
     prepared = view.prepared
     split, data = view.split(options.split, prepared.measured_split)

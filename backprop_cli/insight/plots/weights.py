@@ -8,11 +8,11 @@ from matplotlib.figure import Figure
 
 from backprop_cli.errors import UsageError
 from backprop_cli.insight import histograms, style
-from backprop_cli.insight.plots import Options
+from backprop_cli.insight.plots import PictureOptions
 from backprop_cli.insight.view import View
 
 
-def draw(figure: Figure, views: Sequence[View], options: Options) -> None:
+def draw(figure: Figure, views: Sequence[View], options: PictureOptions) -> None:
     for view in views:
         if not view.network.parameters:
             raise UsageError(f"{view.run.id}: the network has no parameters; try --kind activations")

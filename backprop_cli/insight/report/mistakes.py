@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from backprop_cli.engine.arrays import Array
-from backprop_cli.insight.view import Answers, View
+from backprop_cli.insight.view import SplitAnswers, View
 
 LARGEST = 96  # pixels along the longer side of a picture
 
@@ -25,7 +25,7 @@ class Mistake:
     sureness: float
 
 
-def mistakes(view: View, answers: Answers, count: int = 24) -> list[Mistake]:
+def mistakes(view: View, answers: SplitAnswers, count: int = 24) -> list[Mistake]:
     """The wrong answers, the surest first. Empty where one example has many answers (a class for each step)."""
     if len(answers.y) != len(answers.truth):
         return []

@@ -16,8 +16,8 @@ from backprop_cli.insight.doctor.verdicts import Limits
 from backprop_cli.insight.flow import HOW_TO_RECORD, recorded, snapshot
 from backprop_cli.insight.layout import READABLE
 from backprop_cli.insight.report.markup import (
-    Line,
     Markup,
+    Series,
     chart,
     details,
     element,
@@ -31,7 +31,7 @@ from backprop_cli.insight.report.markup import (
 from backprop_cli.insight.report.measured import measured
 from backprop_cli.insight.report.mistakes import Mistake, data_uri, is_image, mistakes
 from backprop_cli.insight.report.trust import trust
-from backprop_cli.insight.view import Answers, View
+from backprop_cli.insight.view import SplitAnswers, View
 from backprop_cli.runs.plain import failure, read_plain
 
 WRITTEN = 25  # classes up to which the matrix is a table
@@ -92,7 +92,7 @@ def _flow(view: View) -> Markup:
             continue
         last = max(len(flow.y) - 1, 1)
         layers = [
-            Line(name, f"color-mix(in oklab, var(--s0) {100 - 100 * i / last:.0f}%, var(--s4))", flow.x,
+            Series(name, f"color-mix(in oklab, var(--s0) {100 - 100 * i / last:.0f}%, var(--s4))", flow.x,
                  [None if log and each is not None and each <= 0 else each for each in y])
             for i, (name, y) in enumerate(flow.y.items())
         ]  # fmt: skip
@@ -137,7 +137,7 @@ def _confusion(view: View, level: int) -> Markup:
     return join(parts)
 
 
-def _matrix(found: Answers) -> Markup:
+def _matrix(found: SplitAnswers) -> Markup:
     matrix = found.matrix
     totals = np.maximum(matrix.sum(axis=1), 1)
     rows = [element("tr", element("th"), *[element("th", name) for name in found.classes])]
@@ -153,7 +153,7 @@ def _matrix(found: Answers) -> Markup:
     return element("div", element("table", *rows, class_="matrix"), class_="wide")
 
 
-def _pairs(found: Answers) -> Markup:
+def _pairs(found: SplitAnswers) -> Markup:
     matrix = found.matrix.copy()
     np.fill_diagonal(matrix, 0)
     order = np.argsort(-matrix, axis=None, kind="stable")[:PAIRS]
@@ -162,7 +162,7 @@ def _pairs(found: Answers) -> Markup:
     return details("Most frequent confusions", table(["true", "predicted", "examples"], rows)) if rows else Markup("")
 
 
-def _mistakes(view: View, found: Answers, level: int) -> Markup:
+def _mistakes(view: View, found: SplitAnswers, level: int) -> Markup:
     shown = mistakes(view, found)
     heading = element(f"h{level + 1}", "Surest mistakes")
     if not shown:

@@ -7,7 +7,7 @@ from backprop_cli.commands.evaluation import measured
 from backprop_cli.commands.evidence import Evidence, calibration, intervals, thresholds, worst
 from backprop_cli.commands.explain import explain
 from backprop_cli.errors import UsageError
-from backprop_cli.insight.report.markup import Line, Markup, chart, details, element, join, note, number, table
+from backprop_cli.insight.report.markup import Markup, Series, chart, details, element, join, note, number, table
 from backprop_cli.insight.view import View
 
 COLUMNS = 64  # up to which it is told how much each matters
@@ -50,7 +50,10 @@ def _calibration(found: Evidence) -> Markup:
     if told is None:
         return Markup("")
     x, y = [row["predicted"] for row in told["curve"]], [row["true"] for row in told["curve"]]
-    lines = [Line("right as often as sure", "var(--s4)", [0, 1], [0, 1], dash=True), Line("here", "var(--s0)", x, y)]
+    lines = [
+        Series("right as often as sure", "var(--s4)", [0, 1], [0, 1], dash=True),
+        Series("here", "var(--s0)", x, y),
+    ]
     said = f"Expected calibration error {number(told['ece'])}: how far the lines are apart, on average."
     drawn = chart("share that is right", "probability said", lines, whole=False)
     return join([element("p", said, class_="faint"), element("div", drawn, class_="grid")])

@@ -11,7 +11,7 @@ from backprop_cli.untrusted.documents import Document, Number, Whole, lasting
 
 
 @lasting
-class Optimizer(TypedDict, total=False):
+class OptimizerValues(TypedDict, total=False):
     iteration: Whole
     gathered: Whole
     gathered_rows: Number
@@ -19,7 +19,7 @@ class Optimizer(TypedDict, total=False):
 
 
 @lasting
-class Best(TypedDict, total=False):
+class BestValues(TypedDict, total=False):
     value: Number | None
     reference: Number | None
     waited: Whole
@@ -28,7 +28,7 @@ class Best(TypedDict, total=False):
 
 
 @lasting
-class Log(TypedDict, total=False):
+class LogValues(TypedDict, total=False):
     tail: str
     rows: Whole
 
@@ -44,11 +44,11 @@ class Values(TypedDict, total=False):
     rate: Number
     row: Numbers
     stop_reason: str | None
-    optimizer: Optimizer
+    optimizer: OptimizerValues
     rng: dict[str, Any]  # NumPy checks the state of a generator
-    Best: Best
-    Recorder: Log
-    DiagnosticsLog: Log
+    Best: BestValues
+    Recorder: LogValues
+    DiagnosticsLog: LogValues
     best: Numbers | None
     model: dict[str, Any]  # see `model.description`
 

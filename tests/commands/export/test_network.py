@@ -26,7 +26,7 @@ def run(model: onnx.ModelProto, **inputs: Any) -> np.ndarray:
 
 def exported(network: Network, kind: str, shape: tuple[Any, ...]) -> onnx.ModelProto:
     graph = Graph()
-    output = graph.add("Identity", exporting.write(graph, network, "x"))
+    output = graph.add("Identity", exporting.write_network(graph, network, "x"))
     places = [f"size_{i}" for i in range(len(network.output_shape))]
     return graph.model([value("x", kind, shape)], value(output, "float32", ["N", *places]), {}, "test")
 
@@ -103,4 +103,4 @@ def test_what_cannot_be_exported_is_named() -> None:
         battery.Node("first", make("layer", {"type": "dense", "units": 3}), (battery.INPUT,)),
         battery.Node("strange", Odd(), ("first",)),
     ]
-    assert exporting.missing(Network(nodes, (3,), battery.Projection())) == ["strange (odd)"]
+    assert exporting.not_exportable(Network(nodes, (3,), battery.Projection())) == ["strange (odd)"]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from backprop_cli.engine.arrays import Array
-from backprop_cli.engine.battery import Padded, Part, Projection
+from backprop_cli.engine.battery import InputPart, Padded, Projection
 from backprop_cli.engine.graph import INPUT, Network, Node
 from backprop_cli.registry import make
 
@@ -116,8 +116,8 @@ def test_attention_to_another_sequence(dtype: str) -> None:
     x, memory = data["x"], data["memory"]
     first = int(np.prod(x.shape[1:]))
     nodes = [
-        Node("x", Part(0, x.shape[1:]), (INPUT,)),
-        Node("memory", Part(first, memory.shape[1:]), (INPUT,)),
+        Node("x", InputPart(0, x.shape[1:]), (INPUT,)),
+        Node("memory", InputPart(first, memory.shape[1:]), (INPUT,)),
         Node("layer", make("layer", {"type": "multi_head_attention", "heads": 2}), ("x", "memory")),
     ]
     both = np.concatenate([x.reshape(len(x), -1), memory.reshape(len(x), -1)], axis=1).astype(dtype)

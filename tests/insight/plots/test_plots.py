@@ -27,7 +27,7 @@ from backprop_cli.commands.train import train
 from backprop_cli.errors import BpError, UsageError
 from backprop_cli.insight import style
 from backprop_cli.insight.layout import COLUMN
-from backprop_cli.insight.plots import Options, draw, kinds
+from backprop_cli.insight.plots import PictureOptions, draw, kinds
 from backprop_cli.insight.view import View
 from backprop_cli.runs.directory import RunDirectory
 from tests.conftest import ROOT
@@ -95,7 +95,7 @@ def test_pictures_say_which_run_and_what_the_axes_are(kind: str, view: Views) ->
 def test_curves_are_the_rows_of_the_log(view: Views) -> None:
     run = view("moons")
     rows = [json.loads(line) for line in run.run.metrics.read_text().splitlines()]
-    (ax,) = draw("loss", [run], Options(metrics=["validation/loss"])).axes
+    (ax,) = draw("loss", [run], PictureOptions(metrics=["validation/loss"])).axes
     line = ax.get_lines()[0]
     assert list(line.get_xdata()) == [1, 2, 3, 4]
     assert list(line.get_ydata()) == [row["validation/loss"] for row in rows]
@@ -129,7 +129,7 @@ def test_runs_of_one_name_are_called_by_what_differs(tmp_path: Path, trained: Ru
 
 def test_of_many_runs_few_stand_out(tmp_path: Path, trained: Runs) -> None:
     views = labelled([View(run) for run in sweep(tmp_path, trained, 40)])
-    figure = draw("loss", views, Options(metrics=["validation/loss"]))
+    figure = draw("loss", views, PictureOptions(metrics=["validation/loss"]))
     lines = figure.axes[0].get_lines()
     assert sum(line.get_alpha() == 0.3 for line in lines) == 35
     assert "35 others" in texts(figure)
@@ -141,7 +141,7 @@ def test_seeds_become_a_mean_and_a_band(tmp_path: Path, trained: Runs) -> None:
     rows = [json.loads(line) for line in runs[1].metrics.read_text().splitlines()]
     runs[1].metrics.write_text("".join(json.dumps({**row, "validation/loss": 0.5}) + "\n" for row in rows))
     first = [json.loads(line)["validation/loss"] for line in runs[0].metrics.read_text().splitlines()]
-    figure = draw("loss", [View(run) for run in runs], Options(metrics=["validation/loss"], group=True))
+    figure = draw("loss", [View(run) for run in runs], PictureOptions(metrics=["validation/loss"], group=True))
     (line,) = figure.axes[0].get_lines()
     np.testing.assert_allclose(line.get_ydata(), [(value + 0.5) / 2 for value in first])
     low, high = figure.axes[0].collections[0].get_datalim(figure.axes[0].transData).get_points()[:, 1]
@@ -185,7 +185,7 @@ def test_a_network_names_its_features_and_classes(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text(f"{text}trainer: {{epochs: 1}}\n")
     train(load_config(tmp_path / "c.yaml"), run_dir=tmp_path / "run")
     for options in ({}, {"sample": 0}):
-        said = texts(draw("network", [View(RunDirectory(tmp_path / "run"))], Options(**options)))
+        said = texts(draw("network", [View(RunDirectory(tmp_path / "run"))], PictureOptions(**options)))
         assert {"sepal length (cm)", "petal width (cm)", "versicolor"} <= set(said)
 
 
@@ -211,7 +211,7 @@ def test_the_boundary_separates_what_the_network_separates(view: Views) -> None:
 
 def test_the_network_shows_its_weights_and_what_a_sample_does(view: Views) -> None:
     run = view("xor")
-    figure = draw("network", [run], Options(sample=2))
+    figure = draw("network", [run], PictureOptions(sample=2))
     shown = [text.replace("−", "-") for text in texts(figure)]
     for weight in np.concatenate([run.network.parameters[f"dense_{i}.W"].ravel() for i in (1, 2)]):
         assert f"{weight:.2f}" in shown
@@ -227,7 +227,7 @@ def test_one_example_alone_before_batch_norm_is_said(tmp_path: Path) -> None:
     cfg = load_config(ROOT / "configs/moons.yaml", [f"architecture={architecture}", "trainer={epochs: 1}"])
     train(cfg, run_dir=tmp_path / "run")
     said: list[str] = []
-    draw("network", [View(RunDirectory(tmp_path / "run"))], Options(sample=0, note=said.append))
+    draw("network", [View(RunDirectory(tmp_path / "run"))], PictureOptions(sample=0, note=said.append))
     assert len(said) == 1 and "batch_norm_1" in said[0]
 
 
@@ -246,7 +246,7 @@ def test_a_deep_network_stays_narrow(layers: int, tmp_path: Path) -> None:
     )
     train(cfg, run_dir=tmp_path / "run")
     view = View(RunDirectory(tmp_path / "run"))
-    figure = draw("network", [view], Options(sample=0))
+    figure = draw("network", [view], PictureOptions(sample=0))
     assert figure.get_size_inches()[0] <= 12 * COLUMN
     said = texts(figure)
     assert any(f"add_{layers}" in each for each in said) and any("dense_1" in each for each in said)
@@ -277,7 +277,7 @@ def test_without_diagnostics_one_moment_is_shown_and_said(trained: Runs, tmp_pat
     shutil.copytree(trained("moons"), tmp_path / "run")
     (tmp_path / "run/diagnostics.jsonl").unlink()
     run = View(RunDirectory(tmp_path / "run"))
-    ax = next(ax for ax in _axes(draw("gradients", [run], Options(note=said.append))) if ax.patches)
+    ax = next(ax for ax in _axes(draw("gradients", [run], PictureOptions(note=said.append))) if ax.patches)
     probe = run.probe()
     norm = np.sqrt(sum((probe.gradients[f"dense_1.{p}"] ** 2).sum() for p in "Wb"))
     assert ax.patches[0].get_width() == pytest.approx(norm, rel=1e-5)
@@ -324,13 +324,13 @@ def test_names_that_are_no_names(view: Views, tmp_path: Path, trained: Runs) -> 
 )
 def test_what_cannot_be_drawn(kind: str, names: list[str], options: dict[str, Any], message: str, view: Views) -> None:
     with pytest.raises(UsageError, match=message) as caught:
-        draw(kind, [view(name) for name in names], Options(**options))
+        draw(kind, [view(name) for name in names], PictureOptions(**options))
     assert "\n" not in str(caught.value)
 
 
 def test_a_run_of_one_epoch_is_a_point_and_said(view: Views) -> None:
     said: list[str] = []
-    (ax, *_) = draw("loss", [view("mazur")], Options(note=said.append)).axes
+    (ax, *_) = draw("loss", [view("mazur")], PictureOptions(note=said.append)).axes
     assert len(ax.get_lines()[0].get_xdata()) == 1
     assert "point" in said[0]
 
@@ -348,7 +348,7 @@ def test_a_number_that_was_not_finite_is_a_gap(tmp_path: Path, trained: Runs) ->
     rows = [json.loads(line) for line in log.read_text().splitlines()]
     rows[2]["validation/loss"] = None
     log.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (ax,) = draw("loss", [View(RunDirectory(tmp_path / "run"))], Options(metrics=["validation/loss"])).axes
+    (ax,) = draw("loss", [View(RunDirectory(tmp_path / "run"))], PictureOptions(metrics=["validation/loss"])).axes
     assert np.isnan(ax.get_lines()[0].get_ydata()).tolist() == [False, False, True, False]
 
 

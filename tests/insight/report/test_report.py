@@ -21,7 +21,7 @@ from PIL import Image
 from backprop_cli import load_config
 from backprop_cli.commands.evaluation import evaluate_run
 from backprop_cli.commands.train import train
-from backprop_cli.insight.report.markup import POINTS, Line, chart, element, script_json
+from backprop_cli.insight.report.markup import POINTS, Series, chart, element, script_json
 from backprop_cli.insight.report.mistakes import data_uri, mistakes
 from backprop_cli.insight.report.report import report
 from backprop_cli.insight.view import View
@@ -211,7 +211,7 @@ def test_runs_without_classes_or_validation(name: str, view: Views) -> None:
 
 
 def test_a_long_series_is_thinned_and_keeps_its_ends() -> None:
-    made = Page(chart("t", "epoch", [Line("a", "red", list(range(12345)), [float(i) for i in range(12345)])]))
+    made = Page(chart("t", "epoch", [Series("a", "red", list(range(12345)), [float(i) for i in range(12345)])]))
     x = made.charts[0]["series"][0]["x"]
     assert POINTS / 2 < len(x) <= POINTS + 1
     assert (x[0], x[-1]) == (0, 12344)
