@@ -22,10 +22,12 @@ class BpError(Exception):
     """Base of everything `bp` raises on purpose; it ran and failed (exit code 1).
 
     `result` is what a command prints with `--json` all the same: a training that was stopped has its numbers.
+    `everywhere`: every rank of a training that several processes share has this error.
     """
 
     exit_code = 1
     result: dict[str, Any] | None = None
+    everywhere = False
 
 
 class UsageError(BpError):

@@ -20,6 +20,7 @@ from backprop_cli.cli import completion, streams
 from backprop_cli.cli.group import Root, dress
 from backprop_cli.errors import BpError, ConfigError, InterruptedRunError, plugin_failure, suggest
 from backprop_cli.runs.versions import __version__
+from backprop_cli.training.parallel import launch
 from backprop_cli.untrusted import consent
 
 NO_COMMANDS = {"main", "ui"}  # ui imports rich and NumPy
@@ -62,6 +63,7 @@ def _version(value: bool) -> None:
 
 @app.callback()
 def root(
+    ctx: typer.Context,
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
     debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error. Also BP_DEBUG=1."),
     allow_plugins: bool = typer.Option(
@@ -75,6 +77,7 @@ def root(
 
     The gradients come from a backpropagation engine in NumPy that one can read to the bottom, check and extend.
     """
+    launch.refuse(ctx.invoked_subcommand)
 
 
 for module in sorted({info.name for info in pkgutil.iter_modules(cli.__path__)} - NO_COMMANDS):
@@ -200,7 +203,10 @@ def _out_of_files() -> bool:
 
 
 def fail(message: object, status: int) -> int:
-    """Say what went wrong on stderr."""
+    """Say what went wrong on stderr: once, where several processes that were started together have all failed."""
+    if launch.launched()[0]:
+        launch.give_way()
+        return status
     try:
         sys.stdout.flush()
     except OSError:

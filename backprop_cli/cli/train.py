@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -40,6 +41,9 @@ def command(
     json: Json = False,
     quiet: Quiet = False,
     live: Annotated[bool, typer.Option("--live", help="On a terminal: a chart of the losses above the bar.")] = False,
+    parallel: Annotated[
+        Literal["mpi"] | None, typer.Option("--parallel", help="Same as --set trainer.parallel=mpi; see mpiexec below.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check, build, and stop before training.")] = False,
 ) -> None:
     """Train a network; a run directory appears under ./runs.
@@ -49,6 +53,8 @@ def command(
     the best epoch. Ctrl-C writes a checkpoint and stops; --resume goes on as if nothing had happened;
     what --set changes then is kept in run.json.
 
+    Processes that mpiexec starts share one training with --parallel mpi: each takes its rows of every batch.
+
     \b
     Examples:
       bp train configs/xor.yaml
@@ -57,6 +63,7 @@ def command(
       bp train configs/moons.yaml --seed 3 --json --quiet
       bp train --resume latest --epochs 100
       bp train --resume latest --set optimizer.learning_rate=1e-4
+      mpiexec -n 4 bp train configs/mnist.yaml --parallel mpi
     """
     from backprop_cli.cli import ui
     from backprop_cli.cli.ui.progress import progress
@@ -66,45 +73,57 @@ def command(
     from backprop_cli.config.spelling import flow
     from backprop_cli.errors import BpError, InterruptedRunError, UsageError
     from backprop_cli.runs.finding import find_run
+    from backprop_cli.training.parallel.launch import team
 
     if (config is None) == (resumed is None):
         raise UsageError("expected a CONFIG, or --resume RUN, and not both; see `bp train --help`")
     if resumed is not None and (name or seed is not None or run_dir or dry_run):
         raise UsageError("a resumed run keeps its name, seed and directory; --set and --epochs change what may change")
-    warn = None if quiet else ui.warn
-    loading = None if quiet else ui.loading
-    callbacks = [] if quiet else [progress(live)]
-    if resumed is not None:
-        found = find_run(resumed, runs)
-        work = partial(resume, found, epochs=epochs, overrides=changes(set_, unset))
-    else:
-        assert config is not None
-        given = {"name": name and flow(name), "trainer.epochs": epochs, "seed": seed}
-        overrides = [*changes(set_, unset), *(f"{key}={value}" for key, value in given.items() if value is not None)]
-        cfg = load_config(config, overrides)
-        if dry_run:
-            result = without_training(cfg, warn=warn, progress=loading)
-            ui.note(f"{cfg.name}: {result['parameters']:,} parameters; nothing was trained (--dry-run)")
-            if json:
-                print_json(result)
+    with team() as ranks:
+        shared = {"trainer.parallel": parallel}
+        quiet = quiet or ranks.rank > 0
+        warn = None if quiet else ui.warn
+        loading = None if quiet else ui.loading
+        callbacks = [] if quiet else [progress(live)]
+        if resumed is not None:
+            found = ranks.together(lambda: find_run(resumed, runs))
+            work = partial(resume, found, epochs=epochs, overrides=[*changes(set_, unset), *_options(shared)])
+        else:
+            assert config is not None
+            given = {"name": name and flow(name), "trainer.epochs": epochs, "seed": seed, **shared}
+            overrides = [*changes(set_, unset), *_options(given)]
+            cfg = ranks.together(lambda: load_config(config, overrides))
+            if dry_run:
+                result = ranks.together(lambda: without_training(cfg, warn=warn, progress=loading))
+                if not ranks.rank:
+                    ui.note(f"{cfg.name}: {result['parameters']:,} parameters; nothing was trained (--dry-run)")
+                if json and not ranks.rank:
+                    print_json(result)
+                return
+            work = partial(train, cfg, runs=runs, run_dir=run_dir, command=[Path(sys.argv[0]).name, *sys.argv[1:]])
+        try:
+            result = work(warn=warn, progress=loading, callbacks=callbacks, ranks=ranks)
+        except BpError as error:
+            if json and error.result and not ranks.rank:
+                print_json(error.result)
+            if isinstance(error, InterruptedRunError) and error.result and error.result["run_dir"]:
+                path = error.result["run_dir"]
+                error.args = (f"{error}; the run is in {path}\nGo on with it: bp train --resume {shlex.quote(path)}",)
+            raise
+        if ranks.rank:
             return
-        work = partial(train, cfg, runs=runs, run_dir=run_dir, command=[Path(sys.argv[0]).name, *sys.argv[1:]])
-    try:
-        result = work(warn=warn, progress=loading, callbacks=callbacks)
-    except BpError as error:
-        if json and error.result:
-            print_json(error.result)
-        if isinstance(error, InterruptedRunError) and error.result:
-            path = error.result["run_dir"]
-            error.args = (f"{error}; the run is in {path}\nGo on with it: bp train --resume {shlex.quote(path)}",)
-        raise
-    if json:
-        print_json(result)
-    else:
-        print(result["run_dir"])
-        if not quiet:
-            ended = f"{result['status']}: {result['epochs']} epochs"
-            ui.fields(ended, f"{result['steps']} steps", f"{result['seconds']} s", between=", ")
+        if json:
+            print_json(result)
+        else:
+            print(result["run_dir"])
+            if not quiet:
+                ended = f"{result['status']}: {result['epochs']} epochs"
+                ui.fields(ended, f"{result['steps']} steps", f"{result['seconds']} s", between=", ")
+
+
+def _options(given: Mapping[str, object]) -> list[str]:
+    """Options of the command line as overrides."""
+    return [f"{key}={value}" for key, value in given.items() if value is not None]
 
 
 def register(app: typer.Typer) -> None:

@@ -15,6 +15,7 @@ MAY_CHANGE = (
     "trainer.diagnostics",
     "trainer.loggers",
     "trainer.kernels",
+    "trainer.parallel",
     "optimizer.learning_rate",
     "optimizer.schedule",
     "optimizer.weight_decay",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from backprop_cli.data.pipeline import transforms_state
+from backprop_cli.engine.arrays import Array
 from backprop_cli.errors import BpError
 from backprop_cli.model.build import Prepared, Warn
 from backprop_cli.model.description import KEY, TRANSFORMS
@@ -22,20 +23,24 @@ from backprop_cli.training.threads import limited
 
 @dataclass
 class Session:
-    """One run: its config, network, loop, recorder and directory."""
+    """One run: its config, network, loop, recorder and directory; where ranks share it, rank 0 alone has the last."""
 
     prepared: Prepared
     loop: Loop
     best: Best
-    recorder: Recorder
-    run: RunDirectory
+    learned: dict[str, Array]  # what every checkpoint carries along
+    recorder: Recorder | None
+    run: RunDirectory | None
 
     @classmethod
-    def of(cls, prepared: Prepared, made: tuple[Loop, Best], run: RunDirectory, warn: Warn) -> Session:
+    def of(cls, prepared: Prepared, made: tuple[Loop, Best], run: RunDirectory | None, warn: Warn) -> Session:
         loop, best = made
         learned = {f"{TRANSFORMS}{name}": array for name, array in transforms_state(prepared.transforms).items()}
         document, tables = prepared.description.document()
-        recorder = Recorder(run, best, learned | tables, {KEY: document}, warn)
+        learned |= tables
+        if run is None or loop.ranks.rank:
+            return cls(prepared, loop, best, learned, None, None)
+        recorder = Recorder(run, best, learned, {KEY: document}, warn)
         watch = prepared.config.trainer.diagnostics
         if watch:
             every = EVERY if watch is True else watch.every
@@ -43,13 +48,13 @@ class Session:
         loop.callbacks.append(recorder)
         if prepared.config.trainer.loggers:
             loop.callbacks.append(Loggers(prepared.config.trainer.loggers, run.path, warn))
-        return cls(prepared, loop, best, recorder, run)
+        return cls(prepared, loop, best, learned, recorder, run)
 
     def go(self, signals: Signals, callbacks: Sequence[Callback]) -> dict[str, Any]:
         """Train to the end. The recorder hears of an epoch before a signal ends the run."""
         self.loop.callbacks += [*callbacks, signals]
         try:
-            with limited(self.prepared.network, self.loop.train.batch_size):
+            with limited(self.prepared.network, self.loop.rows_at_once, self.loop.ranks.threads):
                 self.loop.run()
         except BpError as error:
             error.result = self.result()
@@ -59,9 +64,9 @@ class Session:
     def result(self) -> dict[str, Any]:
         """What `bp train --json` prints."""
         return {
-            "run_id": self.run.id,
-            "run_dir": str(self.run.path),
-            "status": self.run.status,
+            "run_id": self.run and self.run.id,
+            "run_dir": self.run and str(self.run.path),
+            "status": self.run and self.run.status,
             "epochs": self.loop.epoch - 1,
             "steps": self.loop.step,
             "seconds": round(self.loop.seconds, 3),

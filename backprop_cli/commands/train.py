@@ -8,18 +8,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from backprop_cli.commands.ranks import compare, join, silent
 from backprop_cli.commands.session import Session
 from backprop_cli.config import Config, dump, load_config, masked
 from backprop_cli.config.marked import dotted
+from backprop_cli.engine.ranks import Ranks
 from backprop_cli.errors import to_stderr
 from backprop_cli.model.build import Prepared, Warn, prepare, training
 from backprop_cli.runs.directory import RunDirectory, now
 from backprop_cli.runs.plain import failure
 from backprop_cli.runs.versions import versions
+from backprop_cli.training.callbacks.best import Best
 from backprop_cli.training.callbacks.signals import Signals
 from backprop_cli.training.kernels import advice
 from backprop_cli.training.loggers.base import check
-from backprop_cli.training.loop import Callback
+from backprop_cli.training.loop import Callback, Loop
+from backprop_cli.training.parallel.launch import world
 from backprop_cli.training.remarks import remarks
 from backprop_cli.untrusted import consent
 
@@ -33,33 +37,58 @@ def train(
     progress: Any = None,
     callbacks: Sequence[Callback] = (),
     command: Sequence[str] = (),
+    ranks: Ranks | None = None,
 ) -> dict[str, Any]:
     """Train from the start, into a new run directory; what `bp train --json` prints. `config`: also a file's path,
-    `bp:NAME`, or a dict of the keys of a config.
+    `bp:NAME`, or a dict of the keys of a config. `ranks` share the training: by default those that mpiexec has started.
 
     Raises ConfigError and DataError before anything is written; DivergedError and
     InterruptedRunError after the run directory says so.
     """
-    cfg = config if isinstance(config, Config) else load_config(config)
+    ranks = ranks or world()
+    cfg = ranks.together(lambda: config if isinstance(config, Config) else load_config(config))
     runs, exact = Path(runs), Path(run_dir) if run_dir is not None else None
-    check(cfg.trainer.loggers, cfg.folder)
+    if ranks.rank:  # rank 0 speaks
+        warn, progress, callbacks = silent, None, ()
+    say = warn or to_stderr
+    join(cfg, ranks, say)
     with Signals() as signals:
-        prepared = prepare(cfg, warn=warn, progress=progress)
-        _settle_kernels(prepared, warn or to_stderr)
-        made = training(prepared)
+        prepared, made = ranks.together(lambda: _ready(cfg, ranks, warn, progress))
+        compare(prepared, ranks)
         for remark in remarks(made[0]):
-            (warn or to_stderr)(remark)
-        about = masked(cfg, _about(prepared, command))
+            say(remark)
         signals.wait_for_step()
-        folder = exact or runs / cfg.name  # every run lies as deep as this one
-        run = RunDirectory.create(cfg.name, dump(cfg, folder), about, runs=runs, exact=exact, plugins=cfg.plugins)
-        for path, text in cfg.secrets.items():
-            (warn or to_stderr)(f"{dotted(path)}: the run keeps {text} in place of its value")
-        _remember(run, bool(cfg.dataset.files()), warn or to_stderr)
+        run = ranks.together(lambda: None if ranks.rank else _create(prepared, ranks, runs, exact, command, say))
         try:
-            return Session.of(prepared, made, run, warn or to_stderr).go(signals, callbacks)
+            return Session.of(prepared, made, run, say).go(signals, callbacks)
         finally:
-            run.release()
+            if run is not None:
+                run.release()
+
+
+def _ready(cfg: Config, ranks: Ranks, warn: Warn | None, progress: Any) -> tuple[Prepared, tuple[Loop, Best]]:
+    """Data and network of a config, and the loop over them."""
+    if not ranks.rank:
+        check(cfg.trainer.loggers, cfg.folder)
+    prepared = prepare(cfg, warn=warn, progress=progress)
+    _settle_kernels(prepared, warn or to_stderr)
+    return prepared, training(prepared, ranks=ranks)
+
+
+def _create(
+    prepared: Prepared, ranks: Ranks, runs: Path, exact: Path | None, command: Sequence[str], say: Warn
+) -> RunDirectory:
+    """The directory of a new run."""
+    cfg = prepared.config
+    about = masked(cfg, _about(prepared, command))
+    if ranks.count > 1:
+        about["ranks"] = ranks.count
+    folder = exact or runs / cfg.name  # every run lies as deep as this one
+    run = RunDirectory.create(cfg.name, dump(cfg, folder), about, runs=runs, exact=exact, plugins=cfg.plugins)
+    for path, text in cfg.secrets.items():
+        say(f"{dotted(path)}: the run keeps {text} in place of its value")
+    _remember(run, bool(cfg.dataset.files()), say)
+    return run
 
 
 def without_training(cfg: Config, *, warn: Warn | None = None, progress: Any = None) -> dict[str, Any]:

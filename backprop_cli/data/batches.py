@@ -1,4 +1,7 @@
-"""Batches of a split, in an order and with an augmentation that depend on nothing but seed and epoch."""
+"""Batches of a split, in an order and with an augmentation that depend on nothing but seed and epoch.
+
+The ways in which they are made are in one file because all must give out the same rows.
+"""
 
 from __future__ import annotations
 
@@ -54,6 +57,9 @@ class Batches:
     no transform touches through a compiled `gather`, which keeps all processors busy itself. Both write straight
     into the array that `into(n)` gives, where it is given.
 
+    `part(n)` says which rows of a batch of n are given out, where processes share it; no others are read, unless
+    they are augmented: that is drawn for the whole batch.
+
     Raises DataError for an empty split, one with fewer rows than a batch under `drop_last`, and
     for `balanced` without class ids.
     """
@@ -73,6 +79,7 @@ class Batches:
         prefetch: bool = True,
         kernels: SimpleNamespace | None = None,
         into: Into | None = None,
+        part: Callable[[int], slice] | None = None,
     ) -> None:
         if len(split) == 0:
             raise DataError("a split without rows; expected at least 1, check `dataset.splits`")
@@ -108,7 +115,7 @@ class Batches:
             self._targets = np.ascontiguousarray(split.y, self._y_dtype)
         self._y = Gather(self._targets)
         self._random = augment and any(each.augments for each in self.transforms)
-        self._kernels, self._into = kernels, into
+        self._kernels, self._into, self._part = kernels, into, part
         self._bytes = self._x.matrix if split.x.dtype == np.uint8 and self._only_scaled() else None
         self._direct = into if untouched else None
         self.target_shape, self.target_dtype = self._target_spec()
@@ -120,7 +127,9 @@ class Batches:
     def feed(self) -> Feed | None:
         """How kernels alone make these batches; None where transforms, weights, threads or a large file have a part."""
         source, scaled = self._x.matrix, self._bytes is not None
-        if source is None or self._into is None or not (scaled or self._direct) or self.threaded or self._y.large:
+        if self._part is not None or self._y.large:
+            return None
+        if source is None or self._into is None or not (scaled or self._direct) or self.threaded:
             return None
         targets, asked = self._targets, (self.target_shape, self.target_dtype)
         if (targets.shape[1:], targets.dtype) != asked or self._weights is not None or not targets.flags.c_contiguous:
@@ -169,9 +178,15 @@ class Batches:
     ) -> Iterator[tuple[Array, Array]]:
         order = self.order(epoch)
         for step, (x, y) in zip(steps, made, strict=True):
-            first = step * self.batch_size
-            self.weight = weights[order[first : first + len(x)]]
+            self.weight = weights[order[self._rows(step)]]
             yield x, y
+
+    def _rows(self, step: int) -> slice:
+        """Where in an epoch's order the rows of a batch are that are given out."""
+        first = step * self.batch_size
+        n = min(self.batch_size, self.samples - first)
+        part = slice(0, n) if self._part is None else self._part(n)
+        return slice(first + part.start, first + part.stop)
 
     def _only_scaled(self) -> bool:
         return len(self.transforms) == 1 and isinstance(self.transforms[0], Scale)
@@ -183,14 +198,13 @@ class Batches:
         order, slot, targets = self.order(epoch), self._slot(), self._target_buffer()
         raw = slot.raw.reshape(self.batch_size, -1)
         for step in steps:
-            first = step * self.batch_size
-            after = first + self.batch_size
-            rows, coming = order[first:after], order[after : after + self.batch_size]
+            at = self._rows(step)
+            rows, coming = order[at], order[self._rows(step + 1)] if step + 1 < self.steps_per_epoch else order[:0]
             n = len(rows)
             x = slot.x[:n] if self._into is None else self._into(n)
             y = targets if n == self.batch_size else targets[:n]
-            gather(source, rows, coming, scale.by, scale.offset, raw[:n], x.reshape(n, -1))
-            self._y(order, first, y)
+            gather(source, rows, coming, scale.by, scale.offset, raw[:n], x.reshape(n, raw.shape[1]))
+            self._y(order, at.start, y)
             yield x, y
 
     def _in_place(self, epoch: int, steps: range) -> Iterator[tuple[Array, Array]]:
@@ -237,8 +251,9 @@ class Batches:
     def _fill(
         self, slot: Pipeline, targets: Array, order: Array, epoch: int, step: int, direct: Into | None = None
     ) -> tuple[Array, Array]:
-        first = step * self.batch_size
-        n = min(self.batch_size, self.samples - first)
+        at = self._rows(step)
+        first = step * self.batch_size if self._random else at.start
+        n = min(self.batch_size, self.samples - first) if self._random else at.stop - first
         raw, y = (slot.raw, targets) if n == self.batch_size else (slot.raw[:n], targets[:n])
         x = raw if direct is None else direct(n)
         self._x(order, first, x)
@@ -247,4 +262,8 @@ class Batches:
         if direct is not None:
             return x, y
         rng = generator(self.seed, "augment", epoch, step) if self._random else None
-        return slot(n, y, rng)
+        x, y = slot(n, y, rng)
+        if self._random and self._part is not None:
+            own = slice(at.start - first, at.stop - first)
+            return x[own], y[own]
+        return x, y

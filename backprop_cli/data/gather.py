@@ -80,6 +80,7 @@ class Gather:
         # np.take would copy the whole of an array that is not contiguous and aligned
         self._whole = self._source.flags.c_contiguous and self._source.flags.aligned
         self.large = is_large(source)
+        self._at = 0  # the window that was read last
         row_bytes = max(1, self._source[:1].nbytes)
         self.block = max(1, _BLOCK_BYTES // row_bytes)
         self.window = max(1, _WINDOW_BYTES // row_bytes)
@@ -102,7 +103,8 @@ class Gather:
             self._source.take(rows, 0, out, "clip")
         else:
             out[...] = self._source[rows]
-        if self.large and first // self.window != last // self.window:
+        if self.large and self._at != last // self.window:
+            self._at = last // self.window
             release(self._map)
 
     def shuffled(self, rows: Array, rng: np.random.Generator) -> Array:

@@ -24,6 +24,7 @@ from backprop_cli.engine.losses.base import Loss
 from backprop_cli.engine.memory import Bindings, MemoryPlan
 from backprop_cli.engine.needs import Needs
 from backprop_cli.engine.node import INPUT, Node, ordered
+from backprop_cli.engine.ranks import ALONE, Drawn, Ranks
 from backprop_cli.errors import BuildError
 from backprop_cli.seeds import generator
 
@@ -64,6 +65,7 @@ class Network(Inside):
         self.loss_function = loss
         self.nodes = ordered(nodes)
         self.rng = generator(seed, "dropout")
+        self.share = 1.0  # of the batch's loss that the gradients of this pass are those of; see `join`
         assembly.build_shapes(self.nodes, self.input_shape, integer_input, self._prepare)
         self.head = assembly.take_head(self.nodes, loss, self._prepare)
         self.unit = assembly.take_unit(self.nodes, loss)
@@ -84,7 +86,14 @@ class Network(Inside):
     def _prepare(self, layer: Layer) -> None:
         """Forget what an earlier build asked for, and lend the layer what it shares with the network."""
         for _, part in layer.walk():
-            part.needs, part.rng, part.kernels = Needs(), self.rng, self.kernels
+            part.needs, part.rng, part.kernels, part.ranks = Needs(), self.rng, self.kernels, ALONE
+
+    def join(self, ranks: Ranks) -> None:
+        """From now on be passed parts of batches, whose gradients are summed over `ranks`."""
+        rng: Any = Drawn(self.rng, ranks)
+        for node in self.nodes:
+            for _, part in node.layer.walk():
+                part.ranks, part.rng = ranks, rng
 
     def use(self, kernels: str) -> None:
         """Run with these kernels, `numpy` or `compiled`, from now on. Raises UsageError where there are none."""
@@ -233,7 +242,10 @@ class Network(Inside):
     def add_penalties(self) -> None:
         """The gradient of the L1/L2 part of the loss."""
         for w, gradient, l1, l2 in self.wiring.penalties:
-            gradient += l1 * np.sign(w) + 2 * l2 * w
+            if self.share == 1:
+                gradient += l1 * np.sign(w) + 2 * l2 * w
+            else:
+                gradient += self.share * (l1 * np.sign(w) + 2 * l2 * w)
 
     def start_backward(self) -> Bindings:
         """Write the gradient of the last loss with respect to the output, from where the layers go on."""
@@ -242,6 +254,8 @@ class Network(Inside):
         self.loss_function.backward(*self._compared, self._weight, bound.dz)
         if self.unit is not None:
             np.divide(bound.dz, self.unit.std, out=bound.dz)
+        if self.share != 1:
+            np.multiply(bound.dz, self.share, out=bound.dz)
         return bound
 
     @property

@@ -18,6 +18,7 @@ from annotated_types import Ge, Gt
 from backprop_cli.engine.arrays import Array, Shape
 from backprop_cli.engine.masks import Rule
 from backprop_cli.engine.needs import Needs, ParameterSpec, StateSpec, WorkspaceSpec
+from backprop_cli.engine.ranks import Ranks
 from backprop_cli.errors import BuildError
 from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import Component, Doc, Registered, make, register, registered_fields, slot
@@ -83,6 +84,7 @@ class Layer(Component):
     needs: Needs = slot()
     rng: np.random.Generator = slot()
     kernels: Any = slot()  # the namespace of kernels the network runs with
+    ranks: Ranks = slot()  # the processes that the rows of a batch are shared among
     masked: Sequence[bool] = slot()  # whether there is a mask to each input; known when `build` is called
     masks: Sequence[Array | None] | None = slot()  # of each input: (n, T), True at steps that count
     made_mask: Array = slot()  # of y: see makes_mask and mask_rule

@@ -28,6 +28,7 @@ from backprop_cli.engine.column_reader import tell_columns
 from backprop_cli.engine.graph import Network
 from backprop_cli.engine.layers.masking import Masking
 from backprop_cli.engine.metrics.base import tell
+from backprop_cli.engine.ranks import ALONE, Ranks
 from backprop_cli.engine.reading import Reading
 from backprop_cli.engine.targets import read
 from backprop_cli.engine.written import unwritten
@@ -40,6 +41,8 @@ from backprop_cli.training.callbacks.best import Best
 from backprop_cli.training.callbacks.threads import Threads
 from backprop_cli.training.kernels import chosen
 from backprop_cli.training.loop import Callback, Loop
+from backprop_cli.training.parallel.check import unshared
+from backprop_cli.training.parallel.loop import SharedLoop
 from backprop_cli.training.remarks import too_few_rows
 
 Warn = Callable[[str], None]
@@ -230,29 +233,44 @@ def _network(cfg: Config, seen: Sequence[Batches], dataset: Dataset, **options: 
     return built
 
 
-def training(prepared: Prepared, callbacks: Sequence[Callback] = ()) -> tuple[Loop, Best]:
-    """The loop over a prepared config, with the watcher of its best epoch."""
-    cfg = prepared.config
-    into = prepared.network.input_buffer
-    train = prepared.batches("train", training=True, into=into)
-    validation = prepared.batches("validation", into=into) if "validation" in prepared.dataset.splits else None
+def training(prepared: Prepared, callbacks: Sequence[Callback] = (), ranks: Ranks = ALONE) -> tuple[Loop, Best]:
+    """The loop over a prepared config, with the watcher of its best epoch. `ranks` share its batches."""
+    cfg, network = prepared.config, prepared.network
+    ranks = _sharded(ranks, cfg.trainer.shards)
+    where: dict[str, Any] = {"into": network.input_buffer}
+    if ranks.shared:
+        where = {"part": ranks.rows}
+        if ranks.parts == ranks.count:  # a rank's rows are those of one pass
+            where["into"] = lambda n: network.input_buffer(max(n, 1))[:n]
+    train = prepared.batches("train", training=True, **where)
+    validation = prepared.batches("validation", **where) if "validation" in prepared.dataset.splits else None
     optimizer = cfg.optimizer
     options = cfg.trainer
     stopping = options.early_stopping
     default = "validation/loss" if validation is not None else "train/loss"
     monitor = (stopping and stopping.monitor) or options.checkpoint.monitor or default
-    best = Best(monitor, prepared.network.store, stopping, options.metrics)
-    threads = [Threads()] if prepared.network.kernels.which == "compiled" else []
+    best = Best(monitor, network.store, stopping, options.metrics)
+    threads = [Threads()] if network.kernels.which == "compiled" and ranks.count == 1 else []
+    if ranks.shared and (wrong := unshared(network, train, ranks)) is not None:
+        raise ConfigError([cfg.problem(*wrong)])
+    given = (network, optimizer, train, validation, options, [best, *threads, *callbacks])
     try:
-        loop = Loop(prepared.network, optimizer, train, validation, options, [best, *threads, *callbacks])
+        loop = SharedLoop(*given, ranks=ranks) if ranks.shared else Loop(*given)
     except BuildError as error:
         raise ConfigError([cfg.problem(("optimizer", "groups"), str(error))]) from None
     if (refused := too_few_rows(loop)) is not None:
         raise ConfigError([cfg.problem(("trainer", "batch_size"), refused)])
     if (refused := _unwritten(prepared)) is not None:
         raise ConfigError([cfg.problem(("architecture",), refused)])
-    prepared.network.reserve(max(train.batch_size, validation.batch_size if validation else 0))
+    network.reserve(ranks.own(max(train.batch_size, validation.batch_size if validation else 0))[0].stop)
     return loop, best
+
+
+def _sharded(ranks: Ranks, shards: int | None) -> Ranks:
+    if ranks.count == 1:
+        return Ranks(shards)
+    ranks.shards = shards
+    return ranks
 
 
 def _unwritten(prepared: Prepared) -> str | None:

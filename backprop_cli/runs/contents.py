@@ -90,6 +90,7 @@ class Info(TypedDict, total=False):
     host: dict[str, str | Number | None]
     seed: int | str | None
     kernels: str
+    ranks: Whole  # processes that share the training, where there are several
     dataset: Data
     parameters: Count | None
     metrics: Numbers | None

@@ -19,6 +19,7 @@ from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.graph import Network
 from backprop_cli.engine.metrics.base import Metric, larger_is_better
 from backprop_cli.engine.optimizers.base import Optimizer
+from backprop_cli.engine.ranks import ALONE, Ranks
 from backprop_cli.engine.replay.replay import Replay
 from backprop_cli.errors import CheckpointError, DivergedError, UsageError, expected
 from backprop_cli.training.divergence import culprit, finite, infinite, refuse_infinite
@@ -58,7 +59,12 @@ class Callback:
 
 
 class Loop:
-    """One training. `epoch` and `step` count from 1; `batch` is the next batch within the epoch, from 0."""
+    """One training. `epoch` and `step` count from 1; `batch` is the next batch within the epoch, from 0.
+
+    A process by itself: see training/parallel for the loop of several that share each batch.
+    """
+
+    ranks: Ranks = ALONE
 
     def __init__(
         self,
@@ -93,6 +99,11 @@ class Loop:
     @property
     def total_steps(self) -> int:
         return self.options.epochs * self.train.steps_per_epoch
+
+    @property
+    def rows_at_once(self) -> int:
+        """The most rows of a pass."""
+        return self.train.batch_size
 
     @property
     def finished(self) -> bool:
@@ -176,6 +187,10 @@ class Loop:
         """Call this, too, between two batches of an evaluation, before what was asked for earlier; it may raise."""
         self._checks.insert(0, check)
 
+    def heard(self, signal: int | None) -> int | None:
+        """The signal to stop for, if this process has received this one."""
+        return signal
+
     def _poll(self) -> None:
         for check in self._checks:
             check()
@@ -225,6 +240,15 @@ class Loop:
     def _close_epoch(self) -> Row:
         """Measure the epoch. Where that is broken off, nothing has changed, and it can be done again."""
         self.check_state()
+        row = self._measured()
+        self.sums.reset()
+        self.seconds = time.perf_counter() - self._clock
+        row["time"] = round(self.seconds, 6)
+        self._tell_schedule(row)
+        return row
+
+    def _measured(self) -> Row:
+        """The row of the epoch whose steps are made, but for its time."""
         row: Row = {
             "epoch": self.epoch,
             "step": self.step,
@@ -234,14 +258,12 @@ class Loop:
         row.update({f"train/{name}": value for name, value in self.sums.result().items()})
         if self.validation is not None:
             with self.sums.aside(), self.optimizer.averaged():
-                split = self.validation
-                measured = evaluate(self.network, split.epoch(0), self.metrics, self._poll, lambda: split.weight)
+                measured = self._evaluated(self.validation)
             row.update({f"validation/{name}": value for name, value in measured.items()})
-        self.sums.reset()
-        self.seconds = time.perf_counter() - self._clock
-        row["time"] = round(self.seconds, 6)
-        self._tell_schedule(row)
         return row
+
+    def _evaluated(self, split: Batches) -> dict[str, float]:
+        return evaluate(self.network, split.epoch(0), self.metrics, self._poll, lambda: split.weight)
 
     def _tell_schedule(self, row: Row) -> None:
         watched = self.optimizer.schedule.watches

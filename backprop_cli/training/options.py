@@ -86,6 +86,17 @@ class Trainer(Component):
             "`numba` is an old name of `compiled`"
         ),
     ] = "auto"
+    parallel: Annotated[
+        Literal["mpi"] | None,
+        Doc("`mpi`: the processes that mpiexec starts share each batch; see docs/scaling.md"),
+    ] = None
+    shards: Annotated[
+        Literal[2, 4, 8, 16, 32, 64] | None,
+        Doc(
+            "cut each batch into so many parts, and add their gradients as a fixed tree: the same bits on 1, 2, 4, … "
+            "ranks up to that number"
+        ),
+    ] = None
     diagnostics: Annotated[
         bool | DiagnosticsPolicy, Doc("record what gradients and activations do, for `bp doctor` and `bp plot`")
     ] = True

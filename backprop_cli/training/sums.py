@@ -5,12 +5,40 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.graph import Network
 from backprop_cli.engine.metrics.base import Metric, counted
+
+
+class Answers(Protocol):
+    """What a metric is measured from: a network after a pass, or what several have answered."""
+
+    @property
+    def counted(self) -> int: ...
+    @property
+    def gives_logits(self) -> bool: ...
+    @property
+    def output(self) -> Array: ...
+    @property
+    def logits(self) -> Array: ...
+    @property
+    def output_mask(self) -> Array | None: ...
+
+
+@dataclass
+class Gathered:
+    """Answers to the rows of a batch, put together."""
+
+    counted: int
+    gives_logits: bool
+    output: Array
+    logits: Array
+    output_mask: Array | None
 
 
 class Sums:
@@ -37,7 +65,7 @@ class Sums:
         self._loss[1] += network.counted
 
     @staticmethod
-    def measure(metric: Metric, network: Network, target: Array) -> None:
+    def measure(metric: Metric, network: Answers, target: Array) -> None:
         """Count the batch in one metric."""
         if network.counted:
             y = network.logits if metric.wants_logits and network.gives_logits else network.output

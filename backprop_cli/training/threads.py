@@ -23,10 +23,11 @@ SMALL = 200_000_000  # floating-point operations of a layer's products below whi
 
 
 @contextmanager
-def limited(network: Network, batch: int) -> Iterator[None]:
-    """Within it, BLAS uses one thread if every layer's products are small, or are shared out by compiled kernels."""
+def limited(network: Network, batch: int, most: int | None = None) -> Iterator[None]:
+    """Within it, BLAS uses one thread if every layer's products are small, or are shared out by compiled kernels.
+    Neither uses more than `most`."""
     if network.kernels.which == "compiled":
-        before = compiled.set_threads(compiled.MOST_THREADS)
+        before = compiled.set_threads(min(compiled.MOST_THREADS, most or compiled.MOST_THREADS))
         try:
             with threadpool_limits(limits=1):
                 yield
@@ -39,8 +40,9 @@ def limited(network: Network, batch: int) -> Iterator[None]:
         / (node.input_shapes[0][0] if node.layer.walks else 1)
         for node in network.nodes
     )
-    if max(flops) >= SMALL:
+    large = max(flops) >= SMALL
+    if large and most is None:
         yield
         return
-    with threadpool_limits(limits=1):
+    with threadpool_limits(limits=most if large else 1):
         yield

@@ -9,6 +9,7 @@ from backprop_cli.engine.arrays import Array, Shape
 from backprop_cli.engine.layer import layer
 from backprop_cli.engine.masks import zeroed
 from backprop_cli.engine.normalization import Normalization
+from backprop_cli.engine.ranks import Ranks
 from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import Doc, slot
 
@@ -43,6 +44,7 @@ class BatchNorm(Normalization):
     factors: Array = slot()
     packed: Array = slot()  # x, dy and dx of the steps that count, one after the other
     batch: bool = slot()
+    numbers: int = slot()  # m of the last batch of training, else 0
 
     examples = [
         {"options": {}, "inputs": [(4,)]},
@@ -66,14 +68,11 @@ class BatchNorm(Normalization):
     def forward(self, x: Array, y: Array, training: bool) -> None:
         mean, inverse, scale = self.factors
         gamma, beta = self.affine()
-        rows = self._counted()
-        m = x.size // x.shape[-1] if rows is None else len(rows)
-        self.batch = training and self.frozen is not True and m > 1  # the variance of one number is none
+        m = self.numbers = self._statistics(x, mean, inverse) if training and self.frozen is not True else 0
+        self.batch = m > 1  # the variance of one number is none
         if self.batch:
-            variance, counted = inverse, self._columns(x) if rows is None else self._pack(0, x, rows)
-            self.kernels.batch_statistics(counted, mean, variance, *self._memory(counted))
             self._follow(self.running_mean, mean)
-            self._follow(self.running_variance, variance * (m / (m - 1)))
+            self._follow(self.running_variance, inverse * (m / (m - 1)))
         else:
             np.copyto(mean, self.running_mean)
             np.copyto(inverse, self.running_variance)
@@ -84,6 +83,15 @@ class BatchNorm(Normalization):
         self.kernels.batch_norm(self._columns(x), self._columns(y), mean, scale, beta, self.tile)
         if self.mask is not None:
             np.multiply(y, self.mask[..., None], out=y)
+
+    def _statistics(self, x: Array, mean: Array, variance: Array) -> int:
+        """Write mean and variance of each channel, unless it has one number only; how many it has, over all ranks."""
+        rows = self._counted()
+        m = x.size // x.shape[-1] if rows is None else len(rows)
+        if m > 1 or (m and self.ranks.count > 1):
+            counted = self._columns(x) if rows is None else self._pack(0, x, rows)
+            self.kernels.batch_statistics(counted, mean, variance, *self._memory(counted))
+        return m if self.ranks.count == 1 else _merge(self.ranks, m, mean, variance)
 
     def _follow(self, running: Array, batch: Array) -> None:
         running *= self.momentum
@@ -103,11 +111,26 @@ class BatchNorm(Normalization):
             dx = None if dx is None else self._packed(2, len(rows))
         mean, inverse, scale = self.factors
         dgamma, dbeta = self.affine_gradients()
-        memory = self._memory(x)
-        self.kernels.batch_norm_gradient(x, dy, dx, mean, inverse, scale, dgamma, dbeta, *memory, self.batch)
+        memory, mixed = self._memory(x), self.batch and self.ranks.count > 1
+        alone = self.batch and not mixed
+        self.kernels.batch_norm_gradient(x, dy, dx, mean, inverse, scale, dgamma, dbeta, *memory, alone)
+        if mixed:
+            self._mix(x, dx, dgamma, dbeta)
         if rows is not None and given is not None and dx is not None:
             given[...] = 0
             given.reshape(-1, given.shape[-1])[rows] = dx[:, 0]
+
+    def _mix(self, x: Array, dx: Array | None, dgamma: Array, dbeta: Array) -> None:
+        """dx −= γ / √(σ² + ε) (dβ/m + x̂ dγ/m), with the sums over all ranks."""
+        mean, inverse, scale = self.factors
+        sums = np.stack([dgamma, dbeta]).astype(np.float64)
+        self.ranks.add(sums)
+        if dx is None:
+            return
+        by, shift = (scale * (sums / self.numbers)).astype(scale.dtype)
+        tile, part = self._memory(x)
+        self.kernels.batch_norm(x, part, mean, by * inverse, shift, tile)
+        np.subtract(dx, part, out=dx)
 
     def _counted(self) -> Array | None:
         """Which steps of the batch, one after the other, count; None where all do."""
@@ -130,3 +153,19 @@ class BatchNorm(Normalization):
     @staticmethod
     def _columns(x: Array) -> Array:
         return x.reshape(len(x), -1, x.shape[-1])
+
+
+def _merge(ranks: Ranks, m: int, mean: Array, variance: Array) -> int:
+    """Put mean and variance of all ranks' numbers in the place of those of m numbers; how many they are.
+    Chan, Golub & LeVeque 1979."""
+    own = np.zeros(1 + 2 * mean.size)
+    if m:
+        own[:] = np.concatenate([[m], mean, variance])
+    table = ranks.table(own)
+    counts, (means, variances) = table[:, :1], np.split(table[:, 1:], 2, axis=1)
+    total = int(counts.sum())
+    if total:
+        middle = (counts * means).sum(axis=0) / total
+        np.copyto(mean, middle, casting="same_kind")
+        np.copyto(variance, (counts * (variances + (means - middle) ** 2)).sum(axis=0) / total, casting="same_kind")
+    return total

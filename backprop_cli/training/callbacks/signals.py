@@ -57,9 +57,10 @@ class Signals(Callback):
         return inf  # a signal is heeded after those that are made in one go
 
     def step(self, loop: Loop, loss: float) -> None:
-        if self.received is not None:
-            name = signal.Signals(self.received).name
-            raise InterruptedRunError(f"stopped by {name} after step {loop.step}", self.received)
+        received = loop.heard(self.received)
+        if received is not None:
+            name = signal.Signals(received).name
+            raise InterruptedRunError(f"stopped by {name} after step {loop.step}", received)
 
     def epoch(self, loop: Loop, row: Row) -> None:
         if not loop.finished:
