@@ -175,6 +175,7 @@ def test_a_name_brings_what_it_means_in_its_library(config) -> None:
     assert cfg.architecture[2].momentum == pytest.approx(0.9)  # PyTorch counts what is new, we what is kept
     assert cfg.optimizer.schedule.unit == "epoch"
     assert registry.make("loss", "BCEWithLogitsLoss").from_logits and not registry.make("loss", "BCELoss").from_logits
+    assert registry.make("loss", "PoissonNLLLoss").log_input and not registry.make("loss", "Poisson").log_input
     assert registry.make("schedule", {"type": "ExponentialLR", "gamma": 0.9}).unit == "epoch"
     assert registry.make("schedule", {"type": "ExponentialDecay", "gamma": 0.9}).unit == "step"
     assert registry.make("layer", {"type": "BatchNormalization", "momentum": 0.99}).momentum == 0.99

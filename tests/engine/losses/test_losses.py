@@ -134,6 +134,18 @@ def test_a_step_allocates_no_activation(name: str, options: dict[str, Any], kind
     assert peak < y.nbytes / 8
 
 
+def test_logarithms_of_rates_are_the_same_loss() -> None:
+    """exp(y) − t y is, but for ε, the loss of the rates exp(y); PyTorch means it by its name, Keras does not by its."""
+    y, t = np.array([[0.3, -1.2, 2.0]]), np.array([[1.0, 0.0, 5.0]])
+    logs, rates = make("loss", "PoissonNLLLoss"), make("loss", "Poisson")
+    rate = np.exp(y)
+    assert logs.forward(y, y, t, None) == pytest.approx(float((rate - t * y).mean()))
+    assert logs.forward(y, y, t, None) == pytest.approx(rates.forward(rate, rate, t, None), rel=1e-5)
+    logs.check_activation(make("activation", "linear"))
+    with pytest.raises(BuildError, match="softplus"):
+        rates.check_activation(make("activation", "linear"))
+
+
 def test_class_ids_outside_the_outputs_are_refused() -> None:
     y = np.full((2, 3), 1 / 3)
     for kind in ("cross_entropy", "focal", "hinge"):
