@@ -71,10 +71,11 @@ def fit(
     that fits in kind and shapes.
 
     `match` and `skip` are patterns for the names of layers and arrays: only these, not these. Under `strict` every
-    array of the network has to be found, and every array of the file used.
+    array of the network has to be found, every array of the file used, and every pattern has to name something.
     """
-    ours, theirs = _chosen(targets(network, foreign.kind == "bp"), modules(foreign), match, skip)
-    fitted = Fit()
+    ours, theirs = targets(network, foreign.kind == "bp"), modules(foreign)
+    fitted = Fit(problems=[*_idle(ours, theirs, match, skip)] if strict else [])
+    ours, theirs = _chosen(ours, theirs, match, skip)
     pairs = _named(ours, theirs, names, fitted)
     for target in ours:
         if target.named or foreign.kind == "bp":
@@ -91,6 +92,26 @@ def fit(
             "strict: false all such"
         )
     return fitted
+
+
+def _idle(ours: Sequence[Target], theirs: Sequence[Module], match: Sequence[str], skip: Sequence[str]) -> Iterator[str]:
+    """Patterns that name nothing, and would leave out less, or load less, than was meant."""
+    here = {spelled for each in ours for inner in each.wanted for spelled in (each.name, f"{each.name}.{inner}")}
+    there = {
+        spelled
+        for each in theirs
+        for name in (each.name, each.label)
+        for inner in each.arrays
+        for spelled in ((name, f"{name}.{inner}") if name else ())
+    }
+    for key, patterns, names, whose in (
+        ("match", match, here, "the network"),
+        ("skip", skip, here | there, "the network and the file"),
+    ):
+        for pattern in patterns:
+            if not any(fnmatchcase(name, pattern) for name in names):
+                hint = did_you_mean(suggest(pattern, names))
+                yield f"{key}: {pattern!r} names no layer or array of {whose}{hint}"
 
 
 def _chosen(

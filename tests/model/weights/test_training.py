@@ -127,7 +127,16 @@ def test_arrays_of_numpy_by_name(place: Path) -> None:
         ("nothing", "no run 'nothing' in runs"),
         ("first.yaml", "expected a run of bp, or a .safetensors, .npz, .weights.h5 or .keras file"),
         ("sample:nothing", "no weights 'nothing' ship with bp"),
-        ("{path: runs/first, match: [dense_7]}", "fits a layer of the network"),
+        (
+            "{path: runs/first, match: [dense_7]}",
+            "match: 'dense_7' names no layer or array of the network; did you mean",
+        ),
+        ("{path: runs/first, match: [dense_1, dens_*]}", "match: 'dens_*' names"),
+        (
+            "{path: runs/first, skip: [dense_22]}",
+            "skip: 'dense_22' names no layer or array of the network and the file",
+        ),
+        ("{path: runs/first, match: [dense_7], strict: false}", "fits a layer of the network"),
         ("{path: runs/first, map: {dense_9: dense_1}}", "the file has no layer 'dense_9'"),
         ("[1]", "expected a"),
         ("configs", "a folder that is no run of bp"),
