@@ -100,7 +100,10 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             else resolved(given if isinstance(given, Config) else load_config(given))
         )
         transforms = (spec.get("dataset") or {}).get("transforms") or []
-        layers = [dict(item) if isinstance(item, Mapping) else item for item in spec.get("architecture") or []]
+        listed = spec.get("architecture") or []
+        if not isinstance(listed, list | tuple) or (spec.get("loss") is not None and not listed):
+            return load_config(spec)  # which says what is wrong
+        layers = [dict(item) if isinstance(item, Mapping) else item for item in listed]
         if spec.get("loss") is None:
             layers.append({"type": "dense", "units": outputs, **self._output()})
             spec["loss"] = self._loss()

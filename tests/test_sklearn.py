@@ -84,3 +84,6 @@ def test_what_is_wrong_in_the_config_is_a_value_error() -> None:
         BpClassifier({"architecture": [{"type": "dens", "units": 3}]}).fit(X, Y)
     with pytest.raises(ValueError, match=r"optimizer\.learning_rat"):
         BpClassifier(overrides=("optimizer.learning_rat=1",)).fit(X, Y)
+    for architecture in (3, []):
+        with pytest.raises(ValueError, match="architecture"):
+            BpClassifier({"architecture": architecture, "loss": "mse"}).fit(X, Y)

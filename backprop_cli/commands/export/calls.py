@@ -47,6 +47,16 @@ def _conv(layer: Any, x: str, w: Weight) -> str:
     return f"{y}[:, 0]" if flat else y
 
 
+def _transposed(layer: Any, x: str, w: Weight) -> str:
+    axes = (layer._rows, layer._columns)
+    options = {"size": _pair(axes, "size"), "strides": _pair(axes, "stride"), "dilation": _pair(axes, "dilation")}
+    return _call("conv2d_transpose", x, w("W"), *_bias(layer, w), **options, cut=_pair(axes, "before"))
+
+
+def _categories(layer: Any, x: str, w: Weight) -> str:
+    return _call("categories", x, w("W"), str(layer.kept.tolist()), str(layer.codes))
+
+
 def _pool(function: str) -> Callable[[Any, str, Weight], str]:
     def write(layer: Any, x: str, w: Weight) -> str:
         axes = (layer._rows, layer._columns)
@@ -97,6 +107,7 @@ LAYERS: dict[str, Callable[[Any, str, Weight], Written]] = {
     "conv1d": _conv,
     "conv2d": _conv,
     "depthwise_conv2d": _conv,
+    "conv2d_transpose": _transposed,
     "max_pool1d": _pool("max_pool2d"),
     "max_pool2d": _pool("max_pool2d"),
     "avg_pool1d": _pool("avg_pool2d"),
@@ -105,7 +116,12 @@ LAYERS: dict[str, Callable[[Any, str, Weight], Written]] = {
     "global_max_pool": _named("global_max_pool"),
     "batch_norm": _norm,
     "layer_norm": _norm,
+    "group_norm": lambda layer, x, w: _norm(layer, f"{x}, {layer.groups}", w),
     "rms_norm": lambda layer, x, w: _call("rms_norm", x, w("gamma"), epsilon=layer.epsilon),
+    "feature_scale": lambda layer, x, w: f"{x} * {w('s')}",
+    "number_columns": lambda layer, x, w: f"{x}[:, {layer.kept.tolist()}]",
+    "category_embedding": _categories,
+    "periodic_embedding": lambda layer, x, w: _call("waves", x, *map(w, "FbVc")),
     "unscale": lambda layer, x, w: f"{x} * {w('std')} + {w('mean')}",
     "flatten": _named("flatten"),
     "reshape": lambda layer, x, w: f"{x}.reshape({', '.join(map(str, (f'len({x})', *layer.shape)))})",
@@ -182,6 +198,8 @@ TRANSFORMS: dict[str, Callable[[Any], str]] = {
     "scale": lambda step: f"x * {float(step.by)!r}" + (f" + {float(step.offset)!r}" if step.offset else ""),
     "standardize": _standardize,
     "normalize": _normalize,
+    "robust_scale": lambda step: f"(x - {_numbers(step.learned_center)}) / {_numbers(step.learned_width)}",
+    "smooth_clip": lambda step: f"x / np.sqrt(1 + x * x * {_numbers(step.learned_share)})",
     "clip": lambda step: f"np.clip(x, {step.low}, {step.high})",
     "log1p": lambda step: "np.log1p(x)",
     "cast": lambda step: "x * 1.0" if step.of == "input" else "x",

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import base64
+import builtins
 import inspect
 import keyword
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from functools import partial
 
 import numpy as np
 
 from backprop_cli.commands.export import calls, shown
+from backprop_cli.data.files.matrix import Columns
 from backprop_cli.data.pipeline import outside_training
 from backprop_cli.engine.graph import INPUT, Network
 from backprop_cli.engine.layer import Layer
@@ -21,7 +23,7 @@ from backprop_cli.model.model import Model
 
 READABLE = 400  # numbers of a whole network that are written out; more are packed
 FUNCTIONS = {name: function for name, function in vars(shown).items() if inspect.isfunction(function)}
-TAKEN = {*FUNCTIONS, *keyword.kwlist, "x", "W", "np", "sys", "base64", "Array", "predict", "packed"}
+TAKEN = {*FUNCTIONS, *keyword.kwlist, *dir(builtins), "x", "W", "np", "sys", "base64", "Array", "predict", "packed"}
 TEMPLATE = '''\
 """{name}: a network trained with bp {program}. NumPy is all that this file needs.
 
@@ -84,9 +86,9 @@ def export(model: Model, file: str) -> str:
     each_class = bool(data.classes) and network.output_shape[-1:] == (len(data.classes or ()),)
     weights = "\n".join(_weights(network, text))
     return TEMPLATE.format(
-        name=said.name,
-        program=said.program,
-        file=file,
+        name=_quoted(said.name),
+        program=_quoted(said.program),
+        file=_quoted(file),
         gives=f"outputs ({outputs})" + (", one for each of CLASSES," if each_class else ""),
         takes=f"({', '.join(map(str, ('N', *data.shape)))}) of {data.dtype}"
         + (", whose columns are FEATURES" if data.features else ""),
@@ -105,12 +107,31 @@ def _names(model: Model) -> Iterator[str]:
     for name, values in (("CLASSES", data.classes), ("FEATURES", data.features), ("TARGETS", data.targets)):
         if values:
             yield f"{name} = {values!r}"
+    codes = dict(_coded(data.table)) if data.table else {}
+    if codes:
+        yield f"CATEGORIES = {codes!r}  # that the codes 0, 1, … stand for"
 
 
-def _variable(name: str) -> str:
+def _coded(table: Columns) -> Iterator[tuple[str, list[str]]]:
+    """The columns of x that hold codes of categories."""
+    for name, plan in table.plans.items():
+        if plan.type == "boolean" or (plan.type == "category" and plan.encoding in ("integer", "embedding")):
+            yield name, [*plan.categories, *(["other"] if plan.other else [])]
+    for name, known in table.categories.items() if table.encoding == "integer" else ():
+        yield name, known
+
+
+def _quoted(text: str) -> str:
+    """A text that somebody else may have written, within the quotes of a docstring."""
+    return repr(text)[1:-1].replace('"', r"\"")
+
+
+def _variable(name: str, used: Container[str]) -> str:
     """What a layer's output is called."""
-    written = re.sub(r"\W", "_", name)
-    return f"{written}_" if written in TAKEN else written
+    written = re.sub(r"\W", "_", name, flags=re.ASCII)
+    while written in TAKEN or written in used:
+        written += "_"
+    return written
 
 
 def _network(network: Network) -> tuple[list[str], str, list[str]]:
@@ -128,7 +149,7 @@ def _network(network: Network) -> tuple[list[str], str, list[str]]:
         if call is None:
             strange.append(f"{name} ({layer.type_name})")
             call = "None"
-        values[name] = _variable(name)
+        values[name] = _variable(name, values.values())
         if call != values[inputs[0]]:
             lines.append(f"{values[name]} = {call}  # ({', '.join(map(str, ('N', *shape)))})")
         else:

@@ -47,6 +47,27 @@ def conv2d(
     return np.concatenate(parts, axis=-1) + b
 
 
+def conv2d_transpose(
+    x: Array,
+    W: Array,
+    b: Array = 0,
+    size: tuple[int, int] = (1, 1),
+    strides: tuple[int, int] = (1, 1),
+    dilation: tuple[int, int] = (1, 1),
+    cut: tuple[int, int] = (0, 0),
+) -> Array:
+    """Every pixel writes the kernel W (kh, kw, O, C), scaled, into its window of the output of that size."""
+    n, h, w, _ = x.shape
+    kh, kw, outputs, _ = W.shape
+    (s, t), (d, e), (top, left) = strides, dilation, cut
+    rows, columns = max(h * s + d * kh, top + size[0]), max(w * t + e * kw, left + size[1])
+    y = np.zeros((n, rows, columns, outputs), x.dtype)
+    for i in range(kh):
+        for j in range(kw):
+            y[:, i * d : i * d + h * s : s, j * e : j * e + w * t : t] += x @ W[i, j].T
+    return y[:, top : top + size[0], left : left + size[1]] + b
+
+
 def max_pool2d(x: Array, size: tuple[int, int], strides: tuple[int, int]) -> Array:
     """The largest number in each window."""
     return windows(x, size, strides, (1, 1)).max(axis=(3, 4))
@@ -81,9 +102,33 @@ def layer_norm(x: Array, gamma: Array = 1, beta: Array = 0, epsilon: float = 1e-
     return (x - mean) / np.sqrt(variance + epsilon) * gamma + beta
 
 
+def group_norm(x: Array, groups: int, gamma: Array = 1, beta: Array = 0, epsilon: float = 1e-5) -> Array:
+    """Each group of channels to mean 0 and variance 1 over all places, then scaled and shifted."""
+    parts = x.reshape(len(x), -1, groups, x.shape[-1] // groups)
+    mean, variance = parts.mean(axis=(1, 3), keepdims=True), parts.var(axis=(1, 3), keepdims=True)
+    return ((parts - mean) / np.sqrt(variance + epsilon)).reshape(x.shape) * gamma + beta
+
+
 def rms_norm(x: Array, gamma: Array, epsilon: float = 1e-6) -> Array:
     """Each row divided by its root mean square, then scaled."""
     return x / np.sqrt((x * x).mean(axis=-1, keepdims=True) + epsilon) * gamma
+
+
+def categories(x: Array, W: Array, numbers: list[int], columns: dict[int, int]) -> Array:
+    """The columns of numbers, then for each column of codes the vectors of its categories; zeros below code 0."""
+    parts, start = [x[:, numbers]], 0
+    for column, count in columns.items():
+        codes = np.rint(x[:, column]).astype(int)
+        parts.append(np.where(codes[:, None] < 0, 0, W[start + codes]))
+        start += count
+    return np.concatenate(parts, axis=1)
+
+
+def waves(x: Array, F: Array, b: Array, V: Array, c: Array) -> Array:
+    """Each number, and a weighted sum of its cosines at the frequencies F, beside one another."""
+    p = np.cos(2 * np.pi * (x[:, :, None] * F + b))
+    y = np.concatenate([x[:, :, None], np.einsum("nkh,khd->nkd", p, V) + c], axis=2)
+    return y.reshape(len(x), -1)
 
 
 def flatten(x: Array) -> Array:

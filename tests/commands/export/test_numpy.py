@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -87,3 +89,58 @@ def test_few_numbers_are_written_out(tmp_path: Path) -> None:
     model, _ = untrained(path, ["parameters={dense_1.W: [[1.5], [-2]]}"])
     text = export(model, "numpy", tmp_path / "shown.py").path.read_text()
     assert "base64" not in text and '"dense_1.W": np.array([[' in text
+
+
+@pytest.mark.process
+def test_a_name_is_text_and_no_program(tmp_path: Path) -> None:
+    """A model of somebody else says how it is called: that must not run where its file is exported."""
+    path = tmp_path / "model.yaml"
+    evil = '"""; open(\'ran\', \'w\'); """'
+    path.write_text(
+        json.dumps({
+            "name": evil,
+            "dataset": {"source": "synthetic", "name": "xor"},
+            "architecture": [{"type": "dense", "units": 1}],
+            "loss": "hinge",
+        })
+    )  # fmt: skip
+    model, dataset = untrained(path)
+    model.description = model.description.model_copy(update={"program": evil + "\\", "name": evil + "\\"})
+    x = dataset.splits["train"].x
+    made = export(model, "numpy", tmp_path / 'sh"own.py')
+    assert ast.parse(made.path.read_text()).body[1].names[0].name == "annotations"  # type: ignore[attr-defined]
+    near(numpy_outputs(made.path, x), model.outputs(x))
+    assert evil in (ast.get_docstring(ast.parse(made.path.read_text())) or "")
+
+
+@pytest.mark.process
+def test_variables_are_told_apart(tmp_path: Path) -> None:
+    """a-b and a_b would be one, len and print stand for functions of Python's."""
+    path = tmp_path / "model.yaml"
+    layers = [
+        {"type": "dense", "units": 4, "name": "a-b"},
+        {"type": "dense", "units": 4, "name": "a_b"},
+        {"type": "add", "inputs": ["a-b", "a_b"], "name": "len"},
+        {"type": "dense", "units": 2, "name": "print"},
+        {"type": "reshape", "shape": [2, 1]},
+        "flatten",
+    ]
+    dataset = {"source": "synthetic", "name": "xor"}
+    path.write_text(
+        json.dumps({"dataset": dataset, "architecture": layers, "loss": {"type": "cross_entropy", "from_logits": True}})
+    )
+    model, data = untrained(path)
+    x = data.splits["train"].x
+    near(numpy_outputs(export(model, "numpy", tmp_path / "shown.py").path, x), model.outputs(x))
+
+
+@pytest.mark.process
+def test_a_table_as_config_init_writes_it(bp: Callable[..., Any], tmp_path: Path) -> None:
+    rows = [f"{i / 7},{i % 13},k{i % 12},{i * 0.3 + i % 3}" for i in range(120)]
+    (tmp_path / "t.csv").write_text("u,v,kind,price\n" + "\n".join(rows) + "\n")
+    assert bp("config", "init", "model.yaml", "--data", "t.csv", "--target", "price").code == 0
+    model, dataset = untrained(tmp_path / "model.yaml")
+    x = dataset.splits["train"].x
+    made = export(model, "numpy", tmp_path / "shown.py").path
+    near(numpy_outputs(made, x), model.outputs(x))
+    assert "CATEGORIES = {'kind': ['k0', " in made.read_text()
