@@ -32,8 +32,9 @@ class Place:
         return self.y + self.height / 2
 
 
-def places(network: Network) -> dict[str, Place]:
-    """A place for the input and every node, in columns by the longest way from the input, centred on y = 0.
+def places(network: Network, readable: int = READABLE) -> dict[str, Place]:
+    """A place for the input and every node, in columns by the longest way from the input, centred on y = 0. The units
+    of a vector are drawn one by one up to `readable` of them.
 
     Of a deep network the columns in the middle have no places; where they were, column `FIRST` stays free.
     """
@@ -50,12 +51,12 @@ def places(network: Network) -> dict[str, Place]:
             continue
         at = column - len(left_out) + 1 if left_out and column > FIRST else column
         members = [name for name in nodes if depth[name] == column]
-        heights = [_height(shapes[name]) for name in members]
+        heights = [_height(shapes[name], readable) for name in members]
         top = (sum(heights) + GAP * (len(members) - 1)) / 2
         for name, height in zip(members, heights, strict=True):
             centre = top - height / 2
             units = None
-            if _readable(shapes[name]):
+            if _readable(shapes[name], readable):
                 count = shapes[name][0]
                 units = [centre + UNIT * ((count - 1) / 2 - i) for i in range(count)]
             place = Place(name, shapes[name], nodes[name], at * COLUMN, centre, height, at, units)
@@ -64,9 +65,9 @@ def places(network: Network) -> dict[str, Place]:
     return spots
 
 
-def _readable(shape: tuple[int, ...]) -> bool:
-    return len(shape) == 1 and shape[0] <= READABLE
+def _readable(shape: tuple[int, ...], most: int) -> bool:
+    return len(shape) == 1 and shape[0] <= most
 
 
-def _height(shape: tuple[int, ...]) -> float:
-    return UNIT * shape[0] if _readable(shape) else BOX
+def _height(shape: tuple[int, ...], most: int) -> float:
+    return UNIT * shape[0] if _readable(shape, most) else BOX

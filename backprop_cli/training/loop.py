@@ -138,9 +138,16 @@ class Loop:
 
     def run_epoch(self) -> None:
         """Train and measure one epoch, and tell the callbacks."""
+        for _ in self.walk():
+            pass
+
+    def walk(self) -> Iterator[float]:
+        """The same, for whoever goes at a pace of their own: the loss of every step once it has been made and told. The
+        epoch is measured when one more is asked for after its last."""
         for loss in self.steps():
             for callback in self.callbacks:
                 callback.step(self, loss)
+            yield loss
         self.row = self._close_epoch()
         self.epoch += 1
         self.batch = 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +14,7 @@ from backprop_cli.data.dataset import Split
 from backprop_cli.engine.reading import Reading
 from backprop_cli.errors import UsageError
 from backprop_cli.insight import style
+from backprop_cli.insight.plane import axis, grid, winners, yes
 from backprop_cli.insight.plots import PictureOptions
 from backprop_cli.insight.view import View
 
@@ -49,12 +49,12 @@ def panel(figure: Figure | SubFigure, view: View, split: str | None) -> None:
     rows = np.unique(np.linspace(0, len(data) - 1, min(len(data), POINTS)).astype(int))
     points = Split(np.asarray(data.x)[rows], np.asarray(data.y)[rows])
     ax = figure.subplots()
-    first, second = _axis(points.x[:, 0]), _axis(points.x[:, 1])
-    grid = np.stack(np.meshgrid(first, second), axis=-1).reshape(-1, 2).astype(points.x.dtype)
-    z, target = view.outputs(grid), view.targets(points)
+    first, second = axis(points.x[:, 0], CELLS), axis(points.x[:, 1], CELLS)
+    plane = grid(first, second).astype(points.x.dtype)
+    z, target = view.outputs(plane), view.targets(points)
     reading = view.prepared.reading
     if not reading.has_classes:
-        _values(figure, ax, first, second, z.reshape(len(grid), -1)[:, 0], points, target)
+        _values(figure, ax, first, second, z.reshape(len(plane), -1)[:, 0], points, target)
     elif reading.kind == "binary":
         _two_classes(figure, ax, first, second, z, points, target, reading)
     else:
@@ -65,12 +65,6 @@ def panel(figure: Figure | SubFigure, view: View, split: str | None) -> None:
     ax.set_ylabel(style.shorten(names[1]))
     what = "decision boundary" if reading.has_classes else "output"
     ax.set_title(f"{style.shorten(view.label)}: {what} and {name} data")
-
-
-def _axis(values: Array) -> Array:
-    low, high = float(values.min()), float(values.max())
-    margin = 0.12 * (high - low) or 1.0
-    return np.linspace(low - margin, high + margin, CELLS)
 
 
 def _image(ax: Axes, first: Array, second: Array, cells: Array, **options: object) -> object:
@@ -98,15 +92,13 @@ def _two_classes(
     target: Array,
     reading: Reading,
 ) -> None:
-    p = reading.probabilities(z)
-    cells = (z if p is None else p).reshape(CELLS, CELLS)
-    middle = reading.threshold if p is None else 0.5
-    reach = 0.5 if p is not None else max(float(np.abs(cells - middle).max()), 1e-12)
+    values, middle, reach = yes(reading, z)
+    cells = values.reshape(CELLS, CELLS)
     image = _image(ax, first, second, cells, cmap=style.DIVERGING, vmin=middle - reach, vmax=middle + reach, alpha=0.75)
     ax.contour(first, second, cells, levels=[middle], colors="black", linewidths=1.4)
     names = reading.class_names(1)
     _scatter(ax, points, reading.truth(target, z[: len(points)]), names)
-    what = "probability" if p is not None else "score"
+    what = "score" if reading.scale == "scores" else "probability"
     figure.colorbar(image, ax=ax, label=f"output: {what} of class {names[-1]}")  # type: ignore[arg-type]  # an AxesImage
     style.legend_below(figure, ax)
 
@@ -122,16 +114,10 @@ def _classes(
     reading: Reading,
 ) -> None:
     """Each class in its colour, paler where the network is less sure."""
-    p, names = reading.probabilities(z), reading.class_names(z.shape[-1])
-    if p is None:  # of scores only the order is known
-        p = replace(reading, scale="logits").probabilities(z)
-        assert p is not None
-    z = p
-    k = len(names)
+    z, winner, sure = winners(reading, z)
+    k, names = z.shape[-1], reading.class_names(z.shape[-1])
     tints = np.array([to_rgb(style.color(i, k)) for i in range(k)])
-    winner = z.argmax(axis=1)
-    sure = (z.max(axis=1) - 1 / k) / (1 - 1 / k)
-    strength = (0.08 + 0.5 * np.clip(sure, 0, 1))[:, None]
+    strength = (0.08 + 0.5 * sure)[:, None]
     rgb = 1 - strength * (1 - tints[winner])
     _image(ax, first, second, rgb.reshape(CELLS, CELLS, 3))
     cells = winner.reshape(CELLS, CELLS)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure, SubFigure
 
 from backprop_cli.engine.arrays import Array
-from backprop_cli.engine.graph import INPUT
 from backprop_cli.errors import UsageError
 from backprop_cli.insight import style
+from backprop_cli.insight.filters import filters
 from backprop_cli.insight.plots import PictureOptions
 from backprop_cli.insight.view import View
 
@@ -20,38 +19,21 @@ COLUMNS = 8
 
 
 def draw(figure: Figure, views: Sequence[View], options: PictureOptions) -> None:
-    panels = [(view, *filters(view)) for view in views]
+    panels = [(view, *_filters(view)) for view in views]
     rows = max(-(-min(len(kernels), SHOWN) // COLUMNS) for _, _, kernels in panels)
     for part, (view, layer, kernels) in style.panels(figure, panels, 6.4, 1.3 + 0.75 * rows):
         panel(part, view, layer, kernels)
 
 
-def filters(view: View) -> tuple[str, Array]:
+def _filters(view: View) -> tuple[str, Array]:
     """(layer, filters (O, kh, kw, C)) of the first layer that sees images. Raises UsageError where none does."""
-    network = view.network
-    for node in network.nodes:
-        weights = getattr(node.layer, "W", None)
-        if weights is not None and weights.ndim == 4:
-            return node.name, np.moveaxis(weights, -1, 0)
-        if weights is not None and weights.ndim == 2 and len(network.input_shape) == 3 and _sees_input(view, node):
-            return node.name, weights.T.reshape(-1, *network.input_shape)
-        if weights is not None:
-            break
-    raise UsageError(
-        f"{view.run.id}: there are no filters to show: the first layer with weights is no 2-D convolution, and the "
-        f"inputs of shape {network.input_shape} are no images; try --kind weights"
-    )
-
-
-def _sees_input(view: View, node: Any) -> bool:
-    """Whether only reshaping lies between the data and the node."""
-    name = node.inputs[0]
-    while name != INPUT:
-        before = view.network.node(name)
-        if not before.layer.view:
-            return False
-        name = before.inputs[0]
-    return bool(np.prod(view.network.input_shape) == node.layer.W.shape[0])
+    found = filters(view.network)
+    if found is None:
+        raise UsageError(
+            f"{view.run.id}: there are no filters to show: the first layer with weights is no 2-D convolution, and the "
+            f"inputs of shape {view.network.input_shape} are no images; try --kind weights"
+        )
+    return found
 
 
 def panel(figure: Figure | SubFigure, view: View, layer: str, kernels: Array) -> None:

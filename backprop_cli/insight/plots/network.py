@@ -15,6 +15,7 @@ from backprop_cli.engine.graph import INPUT, Network
 from backprop_cli.insight import style
 from backprop_cli.insight.brief import brief, short
 from backprop_cli.insight.edges import RADIUS, WIDE, arc, edges, sources, weighted, weights
+from backprop_cli.insight.filters import tile as pixels
 from backprop_cli.insight.layout import BOX, COLUMN, FIRST, Place, places
 from backprop_cli.insight.plots import PictureOptions
 from backprop_cli.insight.view import Probe, View, alone
@@ -148,25 +149,12 @@ def _box(ax: Axes, place: Place, value: Array | None, delta: Array | None) -> No
         return
     if delta is not None:
         lines.append(f"δ rms {short(float(np.sqrt(np.mean(np.square(delta)))))}")
-    tile, side = _tile(value), WIDE - 0.1
+    tile, side = pixels(value), WIDE - 0.1
     extent = (place.x - side, place.x + side, place.y - side + 0.28, place.y + side + 0.28)
     ax.imshow(tile, cmap=style.SCALE, extent=extent, aspect="auto", interpolation="nearest", zorder=3)
     ax.text(place.x, place.y - BOX / 2 + 0.1, "\n".join(lines), ha="center", va="bottom", fontsize=7.5, zorder=4)
     spread = f"{short(float(value.min()))} … {short(float(value.max()))}"
     ax.text(place.x, place.y - BOX / 2 - 0.06, spread, ha="center", va="top", fontsize=7, color=style.GREY, zorder=4)
-
-
-def _tile(value: Array) -> Array:
-    """Activations as a picture: images as they are (channels averaged), sequences as T × F, vectors in rows."""
-    if value.ndim == 3:
-        return np.asarray(value.mean(axis=-1))
-    if value.ndim == 2:
-        return value.T
-    flat = value.reshape(-1).astype(float)
-    side = int(np.ceil(np.sqrt(flat.size)))
-    padded = np.full(side * -(-flat.size // side), np.nan)
-    padded[: flat.size] = flat
-    return padded.reshape(-1, side)
 
 
 def _heading(ax: Axes, network: Network, place: Place) -> None:

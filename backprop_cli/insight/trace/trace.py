@@ -9,7 +9,7 @@ can follow with a pencil.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -58,37 +58,71 @@ def trace(cfg: Config, sample: int = 0, prepared: build.Prepared | None = None, 
     if weights is not None:
         network.load_parameters(weights)
         network.store.load(states, network.states)
-    x, y = _example(made, sample)
+    x, y = example(made, sample)
     optimizer = cfg.optimizer
     optimizer.bind(network.store, 1)
-    rng = network.rng.bit_generator.state
-    network.forward(x, training=True, copy=False)
-    loss = network.loss(network.output, y)
-    compared = (network.compared[0][0].copy(), network.compared[1][0].copy())
-    upstream = _backward(network)
     rate = optimizer.current_rate
-    steps = [_step(network, node, upstream, y[0]) for node in network.nodes]
-    output, gradients = network.output.copy(), {k: v.copy() for k, v in network.gradients.items()}
-    for step in steps:
-        node = next(node for node in network.nodes if node.name == step.name)
-        _write(step, node.layer, gradients)
-        step.parameters = _parameters(network, node, gradients, x, y, rng)
+    loss_again = still(network, x, y)
+    found = passed(network, x, y)
+    for step in found.steps:
+        step.parameters = _parameters(network, step.name, found.gradients, loss_again)
+    steps = found.steps
     optimizer.step()
     for step in steps:
         for parameter in step.parameters:
             for each in parameter.gradients:
                 each.updated = float(network.parameters[parameter.name][each.index])
-    network.rng.bit_generator.state = rng
+    network.rng.bit_generator.state = found.rng
     after = network.loss(network.forward(x, training=True, copy=False), y)
     return Trace(
-        cfg.name, "train", sample, x[0], y[0], steps, output[0], cfg.loss.type_name, equations(cfg.loss),
-        compared, cfg.loss.terms(*compared), loss, after,
+        cfg.name, "train", sample, x[0], y[0], steps, found.output, cfg.loss.type_name, equations(cfg.loss),
+        found.compared, cfg.loss.terms(*found.compared), found.loss, after,
         network.head.type_name if network.head else None, optimizer.type_name, equations(optimizer), rate,
         getattr(optimizer, "epsilon", None), alone(network),
     )  # fmt: skip
 
 
-def _example(prepared: build.Prepared, sample: int) -> tuple[Array, Array]:
+@dataclass
+class Pass:
+    """Forward, loss and backward of one example, nothing updated. `rng` is the state that random layers began with."""
+
+    steps: list[Step]
+    output: Array
+    compared: tuple[Array, Array]
+    loss: float
+    gradients: dict[str, Array]
+    rng: Any
+
+
+def passed(network: Network, x: Array, y: Array) -> Pass:
+    """One pass of a network in float64 that was built to `observe`, each layer's part written out where it is small."""
+    rng = network.rng.bit_generator.state
+    network.forward(x, training=True, copy=False)
+    loss = network.loss(network.output, y)
+    compared = (network.compared[0][0].copy(), network.compared[1][0].copy())
+    upstream = _backward(network)
+    steps = [_step(network, node, upstream, y[0]) for node in network.nodes]
+    output, gradients = network.output[0].copy(), {k: v.copy() for k, v in network.gradients.items()}
+    for step, node in zip(steps, network.nodes, strict=True):
+        _write(step, node.layer, gradients)
+    return Pass(steps, output, compared, loss, gradients, rng)
+
+
+def still(network: Network, x: Array, y: Array) -> Callable[[], float]:
+    """The loss of an example with the parameters as they then are; random numbers and running statistics are those of
+    now, each time."""
+    rng, states = network.rng.bit_generator.state, network.store.state.copy()
+
+    def loss() -> float:
+        network.rng.bit_generator.state = rng
+        network.store.state[...] = states
+        return network.loss(network.forward(x, training=True, copy=False), y)
+
+    return loss
+
+
+def example(prepared: build.Prepared, sample: int) -> tuple[Array, Array]:
+    """An example of the training split as the network gets it, augmentation left out. Raises UsageError."""
     batches = prepared.batches("train")
     if not 0 <= sample < batches.samples:
         raise UsageError(f"there is no sample {sample}; the training split has the samples 0 to {batches.samples - 1}")
@@ -158,23 +192,14 @@ def _equal(a: Array, b: Array | None) -> bool:
     return b is not None and a.shape == b.shape and bool(np.allclose(a, b, rtol=1e-7, atol=1e-10))
 
 
-def _parameters(
-    network: Network, node: Node, gradients: dict[str, Array], x: Array, y: Array, rng: Any
-) -> list[Parameter]:
-    states = network.store.state.copy()
-
-    def loss() -> float:
-        network.rng.bit_generator.state = rng
-        network.store.state[...] = states
-        return network.loss(network.forward(x, training=True, copy=False), y)
-
+def _parameters(network: Network, name: str, gradients: dict[str, Array], loss: Callable[[], float]) -> list[Parameter]:
     parameters = []
-    for name, values in network.parameters.items():
-        if not name.startswith(f"{node.name}."):
+    for own, values in network.parameters.items():
+        if not own.startswith(f"{name}."):
             continue
-        parameter = Parameter(name, values.shape, network.store.entries[name].frozen)
-        for index in _shown(gradients[name]):
-            analytic, numeric = float(gradients[name][index]), derivative(loss, values, index)
+        parameter = Parameter(own, values.shape, network.store.entries[own].frozen)
+        for index in _shown(gradients[own]):
+            analytic, numeric = float(gradients[own][index]), derivative(loss, values, index)
             error = relative_error(analytic, numeric)
             parameter.gradients.append(Gradient(index, float(values[index]), analytic, numeric, error, 0.0))
         parameters.append(parameter)
