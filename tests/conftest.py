@@ -78,7 +78,7 @@ class Finished:
 #: what takes its time -> the files and folders of tests that do it, beside tests that are marked; one that asks for
 #: `bp` starts processes
 TAKES_TIME = {
-    "process": ["board/test_board.py",
+    "process": ["board/test_board.py", "play/test_play.py",
                 "cli/test_descriptors.py", "cli/test_escapes.py", "cli/test_narrow.py", "cli/test_unix.py",
                 "cli/test_live.py", "cli/test_completion.py", "commands/sweep",
                 "data/test_cache.py", "data/test_large.py", "data/test_tfds.py", "data/test_without_tfds.py",
@@ -86,8 +86,8 @@ TAKES_TIME = {
     "draws": ["insight/plots", "insight/report", "insight/trace"],
     "docs": ["test_docs.py", "scripts"],
     "trains": ["commands/lessons", "commands/test_pairings.py", "config/test_fuzz.py", "config/test_round_trip.py",
-               "engine/test_allocation.py", "insight/doctor", "test_configs.py", "test_end_to_end.py",
-               "test_lessons.py", "test_plugins.py", "training/test_kernels.py",
+               "engine/test_allocation.py", "insight/doctor", "play/test_session.py", "test_configs.py",
+               "test_end_to_end.py", "test_lessons.py", "test_plugins.py", "training/test_kernels.py",
                "training/test_optimizer_options_in_training.py", "training/test_replay.py",
                "training/test_step_cost.py"],
 }  # fmt: skip

@@ -31,6 +31,7 @@ MAY = {
     "commands": {"config", "configs", "data", "engine", "model", "runs", "training"},
     "insight": {"commands", "config", "data", "engine", "model", "runs", "training"},
     "board": {"commands", "config", "runs"},
+    "play": {"board", "commands", "config", "data", "engine", "insight", "model", "runs", "training"},
     "sklearn": {"config", "data", "model", "training"},
     "cli": {
         "board",
@@ -40,6 +41,7 @@ MAY = {
         "data",
         "engine",
         "insight",
+        "play",
         "runs",
         "training",
     },
@@ -153,9 +155,12 @@ def room_arrows() -> set[tuple[str, str]]:
 
 
 def test_rooms_and_arrows_become_no_more() -> None:
-    """A new room, or a room that imports another for the first time, needs a reason: raise the figure with it."""
-    assert len(ROOMS) <= 20
-    assert len(room_arrows()) <= 82
+    """A new room, or a room that imports another for the first time, needs a reason: raise the figure with it.
+
+    20 and 82; `play` is a room as `board` is, and puts a training together of what all the others make: 21 and 93.
+    """
+    assert len(ROOMS) <= 21
+    assert len(room_arrows()) <= 93
 
 
 def test_a_circle_is_found() -> None:

@@ -6,33 +6,24 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from backprop_cli.board.commands import Commands
 from backprop_cli.board.facts import Facts
+from backprop_cli.board.kit import PAGE, SHARED, folder, pages, told
 from backprop_cli.board.live import Live
 from backprop_cli.board.shelf import Shelf
 from backprop_cli.commands.columns import near
-from backprop_cli.errors import BpError, UsageError
-from backprop_cli.runs.json_text import dumps
+from backprop_cli.errors import UsageError
 from backprop_cli.runs.listing import matching, order, value
 from backprop_cli.runs.versions import __version__
 
-PAGE = Path(__file__).parent / "page"
-CHARTS = Path(__file__).parents[1] / "insight/report/page"
-#: what a page may load, and where it lies
-FILES = {
-    **{path.name: path for path in sorted(PAGE.iterdir())},
-    "chart.js": CHARTS / "chart.js",
-    "report.css": CHARTS / "report.css",
-}
-TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
+FILES = {**folder(PAGE), **SHARED}  # what a page may load
 ROWS = 500  # of the table at a time, at most
 SPARKS = 100
 KEYS = 200  # characters of what is asked for: columns, conditions
@@ -50,34 +41,15 @@ def app(shelf: Shelf) -> Starlette:
         finally:
             task.cancel()
 
-    def told(make: Callable[[Request], Any]) -> Callable[[Request], Any]:
-        """A request answered with JSON, in a thread; a mistake of the asker with 400 and a sentence."""
-
-        async def answer(request: Request) -> Response:
-            try:
-                found = make(request)
-                found = await found if asyncio.iscoroutine(found) else await asyncio.to_thread(found)
-            except (BpError, OSError) as error:
-                return _json({"error": str(error)}, 400)
-            return _json(found)
-
-        return answer
-
     def about(make: Callable[[str], Any]) -> Callable[[Request], Any]:
         return told(lambda request: lambda: make(_key(request)))
-
-    async def file(request: Request) -> Response:
-        path = FILES.get(request.path_params.get("name", "index.html"))
-        if path is None:
-            return Response("no such file\n", 404)
-        return FileResponse(path, media_type=f"{TYPES[path.suffix]}; charset=utf-8")
 
     async def events(_: Request) -> Response:
         return StreamingResponse(live.events(), media_type="text/event-stream")
 
     routes = [
-        Route("/", file),
-        Route("/page/{name}", file),
+        Route("/", pages(FILES)),
+        Route("/page/{name}", pages(FILES)),
         Route("/events", events),
         Route("/api/runs", told(lambda request: lambda: _runs(shelf, request))),
         Route("/api/sparks", told(lambda request: lambda: {key: facts.spark(key) for key in _keys(request)[:SPARKS]})),
@@ -98,10 +70,6 @@ def app(shelf: Shelf) -> Starlette:
 
     made.state.stop = stop
     return made
-
-
-def _json(found: Any, status: int = 200) -> Response:
-    return Response(dumps(found), status, media_type="application/json")
 
 
 def _key(request: Request) -> str:

@@ -12,7 +12,7 @@ SECTIONS = {
     "Train": ["train", "sweep", "eval", "predict", "export"],
     "Understand": ["check", "gradcheck", "trace", "doctor", "explain", "plot", "report", "profile"],
     "Keep": ["runs", "board", "config", "data"],
-    "Learn": ["lesson"],
+    "Learn": ["lesson", "play"],
     "What a config can name": [
         "layers",
         "activations",

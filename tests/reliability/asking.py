@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,10 @@ from PIL import Image
 
 from backprop_cli.board.facts import Facts
 from backprop_cli.board.shelf import Shelf
+from backprop_cli.cli.options import is_config
 from backprop_cli.errors import BpError
+from backprop_cli.play.picture import Model
+from backprop_cli.play.session import Session, Source
 from backprop_cli.runs.json_text import dumps
 from tests.reliability.compare import EVERYTHING
 from tests.reliability.harness import Child, start
@@ -35,7 +39,7 @@ architecture: [{type: dense, units: 1}]
 loss: mse
 """
 PLUGIN = "x = 1\n"
-SERVING = {"board"}  # commands that serve until a signal: `board` below asks what their pages ask
+SERVING = {"board", "play"}  # commands that serve until a signal: `board` and `play` below ask what their pages ask
 
 
 def prepare(path: Path) -> None:
@@ -79,8 +83,7 @@ def begin(path: Path, line: str, before: Callable[[], object] = lambda: None) ->
     def serve() -> None:
         before()
         if words[0] in SERVING:
-            board(path)
-            os._exit(0)
+            os._exit(board(path) if words[0] == "board" else play(words[1]))
 
     return start(path, *words, before=serve)
 
@@ -91,7 +94,19 @@ def ask(path: Path, line: str) -> tuple[int, str]:
     return child.wait(), child.said
 
 
-def board(path: Path) -> None:
+def play(source: str) -> int:
+    """What the engine of `bp play` does with a run or a config until its first picture; the exit code."""
+    try:
+        session = Session(Source(source, is_config(source)))
+        session.advance()
+        dumps([Model(session).told(), Model(session).frame()])
+    except BpError as error:
+        print(f"bp: {error}", file=sys.stderr, flush=True)
+        return error.exit_code
+    return 0
+
+
+def board(path: Path) -> int:
     """Everything that the pages of the board ask about the runs in a folder; what they would get as a sentence is
     passed over."""
     shelf = Shelf([path])
@@ -107,3 +122,4 @@ def board(path: Path) -> None:
             dumps(question(of))
         except (BpError, OSError):
             continue
+    return 0

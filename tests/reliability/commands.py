@@ -65,6 +65,8 @@ runs prune --status failed --runs .
 runs rm {run} --runs .
 runs rm swept --runs .
 board .
+play {run}
+play {config}
 config schema --plugin mine.py
 config show {config}
 config show {config} --origin

@@ -1,0 +1,55 @@
+"""What the pages of `bp` are served with: their files, and JSON in answer to a question."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+
+from backprop_cli.errors import BpError
+from backprop_cli.runs.json_text import dumps
+
+PAGE = Path(__file__).parent / "page"
+CHARTS = Path(__file__).parents[1] / "insight/report/page"
+TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
+#: files that every page may load
+SHARED = {"chart.js": CHARTS / "chart.js", "report.css": CHARTS / "report.css"}
+
+
+def folder(path: Path) -> dict[str, Path]:
+    """The files of a folder by name."""
+    return {each.name: each for each in sorted(path.iterdir())}
+
+
+def pages(files: Mapping[str, Path]) -> Callable[[Request], Awaitable[Response]]:
+    """Answers with one of these files, `index.html` where none is named."""
+
+    async def file(request: Request) -> Response:
+        path = files.get(request.path_params.get("name", "index.html"))
+        if path is None:
+            return Response("no such file\n", 404)
+        return FileResponse(path, media_type=f"{TYPES[path.suffix]}; charset=utf-8")
+
+    return file
+
+
+def told(make: Callable[[Request], Any]) -> Callable[[Request], Any]:
+    """A request answered with JSON, in a thread; a mistake of the asker with 400 and a sentence."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            found = make(request)
+            found = await found if asyncio.iscoroutine(found) else await asyncio.to_thread(found)
+        except (BpError, OSError) as error:
+            return as_json({"error": str(error)}, 400)
+        return as_json(found)
+
+    return answer
+
+
+def as_json(found: Any, status: int = 200) -> Response:
+    return Response(dumps(found), status, media_type="application/json")

@@ -1,0 +1,190 @@
+// Buttons and keys ask the engine; what it sends is drawn.
+/* global chart */
+import { bytes, diverging, paint } from "./data.js";
+import { el, folded, note, number, table } from "./dom.js";
+import { Network } from "./network.js";
+import { Plane } from "./plane.js";
+
+const $ = (id) => document.getElementById(id);
+const SPEEDS = [[1, "1 a second"], [3, "3 a second"], [10, "10 a second"], [30, "30 a second"], [100, "100 a second"], [1e6, "as fast as it goes"]];
+const told = $("told"), state = $("state"), help = $("help");
+let model = null, frame = null, wanted = null;
+
+const say = (text, bad = false) => {
+  told.textContent = text;
+  told.className = bad ? "bad" : "";
+};
+const send = async (address, body) => {
+  const response = await fetch(address, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+  const found = await response.json().catch(() => ({ error: `the server answered ${response.status}` }));
+  if (!response.ok) throw new Error(found.error);
+  return found;
+};
+const act = (verb, what = {}) => send("do", { do: verb, ...what }).catch((error) => say(error.message, true));
+
+const ACTS = {
+  run: ["run", " ", () => act(frame?.running ? "pause" : "run")],
+  forward: ["layer forward", "f", () => act("forward")],
+  backward: ["layer back", "b", () => act("backward")],
+  step: ["step", "s", () => act("step")],
+  epoch: ["epoch", "e", () => act("epoch")],
+  undo: ["back in time", "ArrowLeft", () => act("back", { steps: 1 })],
+  restart: ["start anew", "r", () => act("restart")],
+  seed: ["other seed", "n", () => act("restart", { seed: model.seed + 1 })],
+};
+const HINTS = { " ": "space", ArrowLeft: "←" };
+const buttons = Object.fromEntries(Object.entries(ACTS).map(([name, [text, key, go]]) =>
+  [name, el("button", { type: "button", id: name, onclick: go }, el("span", {}, text), el("kbd", {}, HINTS[key] ?? key))]));
+$("controls").append(...Object.values(buttons));
+
+const speed = el("select", { onchange: () => act("speed", { steps: Number(speed.value) }) }, ...SPEEDS.map(([value, text]) => el("option", { value }, text)));
+speed.value = "10";
+const time = el("input", { type: "range", min: 0, max: 0, step: 1, "aria-label": "step", onchange: () => act("go_to", { step: Number(time.value) }) });
+const timed = el("span");
+const sample = el("input", { type: "number", min: 0, value: 0, "aria-label": "example", onchange: () => choose(Number(sample.value)) });
+const edges = el("select", { onchange: () => { network.edges = edges.value; if (frame) network.widths(frame); } }, el("option", { value: "W" }, "weights"), el("option", { value: "dW" }, "gradients"));
+$("choices").append(el("label", {}, "steps", speed), el("label", {}, "time", time, timed), el("label", {}, "example", sample), el("label", {}, "edges", edges),
+  el("button", { type: "button", onclick: () => help.showModal() }, "keys"));
+
+const choose = (k) => { if (model) act("choose", { sample: Math.max(0, Math.min(model.samples - 1, Math.round(k) || 0)) }); };
+const network = new Network($("network"), (list, pinned) => { if (list.length) point(list, pinned); });
+const plane = new Plane($("right"), choose);
+const losses = el("figure", { class: "chart", "data-quantity": "loss" }, el("figcaption", {}, el("span", {}, "loss")));
+const norms = el("figure", {}, el("figcaption", {}, "‖gradient‖ by layer, last batch"), el("div", { class: "bars" }));
+const filters = el("figure", { hidden: true }, el("figcaption", {}, el("span")), el("div", { class: "filters" }));
+$("right").append(losses, norms, filters);
+let drawn = null;
+
+const TITLES = { y: "output", "δ": "∂loss/∂z" };
+const explained = (found) => el("div", {},
+  el("h3", {}, `${found.name} = ${number(found.value)}`, TITLES[found.name.slice(0, 1)] ? ` (${TITLES[found.name.slice(0, 1)]})` : ""),
+  ...(found.lines.length ? found.lines.map((line) => el("pre", {}, line)) : found.symbols.map((line) => el("p", { class: "eq" }, line))),
+  found.gradient === null ? null : el("p", { class: "faint" }, `gradient ${number(found.gradient)} · finite difference ${number(found.numeric)} · relative error ${found.error.toExponential(0)}`,
+    found.batch === null ? "" : ` · in the batch of the last step ${number(found.batch)}`));
+const empty = () => $("point").replaceChildren(el("p", { class: "faint" }, "Point at a unit, an edge or a pixel: its line of bp trace, with the numbers put in, and its finite difference. Click to keep it."));
+const point = async (list, pinned) => {
+  if (pinned) wanted = list;
+  else if (wanted) return;
+  const mine = (point.mine = {});
+  const found = await Promise.all(list.map((each) => send("do", { do: "point", ...each }).catch(() => null)));
+  if (point.mine === mine && found.some(Boolean)) $("point").replaceChildren(...found.filter(Boolean).map(explained), pinned ? el("button", { type: "button", onclick: () => { wanted = null; empty(); } }, "let go") : "");
+};
+
+const onModel = (found) => {
+  model = found;
+  wanted = null;
+  drawn = null;
+  losses.replaceChildren(el("figcaption", {}, el("span", {}, "loss")));
+  $("where").textContent = `${found.source} · seed ${found.seed} · ${found.loss}, ${found.optimizer} · ${number(found.parameters)} parameters`;
+  sample.max = found.samples - 1;
+  network.model(found);
+  plane.model(found);
+  filters.hidden = true;
+  empty();
+  if (found.remark) $("point").append(note(found.remark));
+};
+
+const onFrame = (found) => {
+  if (found.ended) { state.textContent = "the engine has ended; start bp play again"; state.className = "lost"; return; }
+  frame = found;
+  buttons.run.firstChild.textContent = found.running ? "pause" : "run";
+  buttons.run.classList.toggle("on", found.running);
+  if (found.note || !found.running) say(found.note);
+  else say("running");
+  time.min = found.oldest;
+  time.max = Math.max(found.furthest, 1);
+  if (document.activeElement !== time || found.running) time.value = found.step;
+  timed.textContent = `${number(found.step)} of ${number(found.furthest)}`;
+  if (document.activeElement !== sample) sample.value = found.sample;
+  const loss = found.curves?.batch?.y.at(-1);
+  if (loss !== undefined) onFrame.loss = loss;
+  if (found.step === 0) onFrame.loss = null;
+  const rows = [["step", found.step], [`epoch; config: ${number(model.epochs)}`, found.epoch], ["learning rate", found.rate], ["loss of the batch", onFrame.loss ?? null], ["loss of the example", found.example_loss], ...Object.entries(found.row)];
+  $("tiles").replaceChildren(...rows.map(([name, value]) => el("div", { class: "tile" }, el("b", {}, number(value)), el("span", {}, name))));
+  network.frame(found);
+  plane.frame(found);
+  bars(found.norms);
+  if (found.curves) curves(found.curves);
+  pictures(found);
+  if (wanted && !found.running) point(wanted, true);
+};
+
+const curves = (found) => {
+  const names = { batch: ["each batch", "var(--s6)", true], "train/loss": ["train, by epoch", "var(--s1)", false], "validation/loss": ["validation, by epoch", "var(--s0)", false] };
+  const series = Object.entries(found).filter(([name]) => model.steps_per_epoch > 1 || name !== "batch" || !found["train/loss"]).map(([name, curve]) => ({ name: names[name][0], color: names[name][1], dash: false, faint: false, ...curve }));
+  const positive = series.flatMap((s) => s.y).filter((v) => v !== null);
+  const data = { x: "step", label: "loss against step", log: positive.length > 0 && positive.every((v) => v > 0) && Math.max(...positive) / Math.min(...positive) > 50, whole: true, series };
+  if (!series.length) { losses.replaceChildren(el("figcaption", {}, el("span", {}, "loss")), el("p", { class: "faint" }, "No step has been made.")); drawn = null; return; }
+  if (drawn) drawn.set(data);
+  else {
+    losses.replaceChildren(el("figcaption", {}, el("span", {}, "loss")));
+    drawn = chart(losses, data);
+    losses.append(folded("numbers", () => table(["step", "loss"], (frame.curves?.["train/loss"] ?? frame.curves?.batch ?? { x: [], y: [] }).x.slice(-30).map((x, i, all) => [x, (frame.curves["train/loss"] ?? frame.curves.batch).y.at(i - all.length)]))));
+  }
+};
+
+const bars = (found) => {
+  const entries = Object.entries(found), values = entries.map(([, v]) => v).filter((v) => v > 0);
+  norms.hidden = !entries.length;
+  const low = Math.log10(Math.min(...values)) - 0.3, high = Math.log10(Math.max(...values));
+  norms.lastChild.replaceChildren(...entries.flatMap(([name, v]) => {
+    const bar = el("i");
+    bar.style.setProperty("--p", v > 0 ? (100 * (Math.log10(v) - low)) / Math.max(high - low, 0.3) : 0);
+    return [el("span", {}, name), bar, el("span", {}, v === null ? "not finite" : v.toExponential(1))];
+  }));
+};
+
+const pictures = (found) => {
+  const [name, each] = Object.entries(found.layers).find(([, layer]) => layer.filters) ?? [];
+  filters.hidden = !each;
+  if (!each) return;
+  const { shape: [count, rows, columns], cells, limit, count: all } = each.filters, values = bytes(cells), own = filters.lastChild;
+  filters.firstChild.firstChild.textContent = `${name}: ${count < all ? `the first ${count} of ` : ""}${all} filters, |w| up to ${number(limit)}`;
+  while (own.children.length < count) own.append(el("canvas", { "aria-hidden": "true" }));
+  while (own.children.length > count) own.lastChild.remove();
+  [...own.children].forEach((canvas, k) => paint(canvas, rows, columns, (i) => diverging(values[k * rows * columns + i] / 255)));
+};
+
+// Pictures that come faster than the screen shows them are passed over.
+let next = null;
+const events = new EventSource("events");
+events.addEventListener("open", () => { state.textContent = "live"; state.className = "faint"; });
+events.addEventListener("error", () => { state.textContent = "the server does not answer; trying again …"; state.className = "lost"; });
+events.addEventListener("full", () => { state.textContent = "too many pages listen; close one and reload"; events.close(); });
+events.addEventListener("model", (event) => onModel(JSON.parse(event.data)));
+events.addEventListener("frame", (event) => {
+  if (next === null) requestAnimationFrame(() => {
+    const text = next;
+    next = null;
+    onFrame(JSON.parse(text));
+    document.body.dataset.frames = Number(document.body.dataset.frames ?? 0) + 1;
+  });
+  next = event.data;
+});
+
+const faster = (by) => {
+  speed.selectedIndex = Math.max(0, Math.min(SPEEDS.length - 1, speed.selectedIndex + by));
+  speed.dispatchEvent(new Event("change"));
+};
+const KEYS = {
+  ...Object.fromEntries(Object.values(ACTS).map(([, key, go]) => [key, go])),
+  ArrowRight: () => act("go_to", { step: frame.step + 1 }),
+  j: () => choose(frame.sample + 1),
+  k: () => choose(frame.sample - 1),
+  "+": () => faster(1),
+  "-": () => faster(-1),
+  g: () => { edges.selectedIndex = 1 - edges.selectedIndex; edges.dispatchEvent(new Event("change")); },
+  "?": () => help.showModal(),
+};
+addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || help.open || !frame) return;
+  if (event.target.closest("input, select, textarea")) {
+    if (event.key === "Escape") event.target.blur();
+    return;
+  }
+  if (event.key === " " && event.target.closest("button, summary")) return;
+  const go = KEYS[event.key];
+  if (!go) return;
+  go();
+  event.preventDefault();
+});

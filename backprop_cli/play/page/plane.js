@@ -1,0 +1,112 @@
+// What the network says over the plane of two inputs, or along one: with the examples, and the one that is looked at.
+import { BLUE, CLASSES, VERMILLION, bytes, diverging, floats, paint, scale } from "./data.js";
+import { el } from "./dom.js";
+
+const SIDE = 480;
+
+export class Plane {
+  constructor(parent, choose) {
+    this.canvas = el("canvas", { width: SIDE, height: SIDE, role: "img", "aria-label": "what the network says over its inputs, with the examples" });
+    this.caption = el("figcaption", {}, el("span"));
+    this.node = el("figure", { class: "chart plane" }, this.caption, this.canvas, el("p", { class: "faint" }, "Click a dot to look at that example."));
+    this.canvas.addEventListener("click", (event) => {
+      const box = this.canvas.getBoundingClientRect(), at = [((event.clientX - box.left) / box.width) * SIDE, ((event.clientY - box.top) / box.height) * SIDE];
+      const near = this.data.points.map((_, i) => this.place(i)).map(([x, y]) => Math.hypot(x - at[0], y - at[1]));
+      choose(this.data.rows[near.indexOf(Math.min(...near))]);
+    });
+    parent.append(this.node);
+  }
+
+  model(model) {
+    this.data = model.plane;
+    this.node.hidden = !this.data;
+    if (!this.data) return;
+    this.classes = model.classes.length;
+    this.caption.firstChild.textContent = this.data.kind === "curve" ? "fitted curve" : model.classes.length ? "decision boundary" : "output over the inputs";
+  }
+
+  place(i) {
+    const point = this.data.points[i], [x0, x1] = this.data.x, [y0, y1] = this.data.kind === "curve" ? this.ends : this.data.y;
+    return [((point[0] - x0) / (x1 - x0)) * SIDE, SIDE - ((point[1] - y0) / (y1 - y0 || 1)) * SIDE];
+  }
+
+  frame(frame) {
+    if (!this.data || !frame.surface) return;
+    const context = this.canvas.getContext("2d"), found = frame.surface;
+    context.clearRect(0, 0, SIDE, SIDE);
+    const style = getComputedStyle(document.documentElement), ink = style.getPropertyValue("--ink"), paper = style.getPropertyValue("--paper");
+    if (this.data.kind === "curve") this.curve(context, floats(found.y), style);
+    else this.cells(context, found, ink);
+    this.data.points.forEach((point, i) => {
+      const [x, y] = this.place(i), chosen = this.data.rows[i] === frame.sample;
+      context.beginPath();
+      context.arc(x, y, chosen ? 9 : this.data.points.length > 60 ? 4 : 7, 0, 7);
+      const value = point.at(-1);
+      const colour = this.data.kind === "curve" ? BLUE : this.classes === 2 ? (value ? VERMILLION : BLUE) : this.classes ? CLASSES[value % CLASSES.length] : scale((value - (found.low ?? 0)) / ((found.high ?? 1) - (found.low ?? 0) || 1));
+      context.fillStyle = `rgb(${colour})`;
+      context.fill();
+      context.lineWidth = chosen ? 4 : 1.5;
+      context.strokeStyle = chosen ? ink : paper;
+      context.stroke();
+    });
+  }
+
+  curve(context, y, style) {
+    const targets = this.data.points.map((point) => point[1]);
+    const low = Math.min(...targets, ...y), high = Math.max(...targets, ...y), room = (high - low || 1) * 0.06;
+    this.ends = [low - room, high + room];
+    context.beginPath();
+    y.forEach((v, i) => context.lineTo((i / (y.length - 1)) * SIDE, SIDE - ((v - this.ends[0]) / (this.ends[1] - this.ends[0])) * SIDE));
+    context.lineWidth = 3;
+    context.strokeStyle = style.getPropertyValue("--s1");
+    context.stroke();
+  }
+
+  cells(context, found, ink) {
+    const main = bytes(found.yes ?? found.class ?? found.value), sure = found.sure ? bytes(found.sure) : null, n = Math.round(Math.sqrt(main.length));
+    const flipped = (i) => (n - 1 - Math.floor(i / n)) * n + (i % n); // the second input grows upwards
+    const colour = (i) => {
+      const v = main[flipped(i)];
+      if (found.yes) return diverging(v / 255);
+      if (!sure) return scale(v / 255);
+      const strength = 0.08 + (0.5 * sure[flipped(i)]) / 255;
+      return CLASSES[v % CLASSES.length].map((c) => Math.round(255 - strength * (255 - c)));
+    };
+    this.small ??= el("canvas");
+    paint(this.small, n, n, colour);
+    context.imageSmoothingEnabled = !found.class;
+    context.globalAlpha = 0.85;
+    context.drawImage(this.small, 0, 0, SIDE, SIDE);
+    context.globalAlpha = 1;
+    context.beginPath();
+    const step = SIDE / n;
+    if (found.yes) contour(context, main, n, step);
+    if (found.class) for (let r = 0; r < n; r++) for (let c = 0; c < n; c++) {
+      const v = main[r * n + c], x = c * step, y = SIDE - r * step;
+      if (c + 1 < n && main[r * n + c + 1] !== v) { context.moveTo(x + step, y); context.lineTo(x + step, y - step); }
+      if (r + 1 < n && main[(r + 1) * n + c] !== v) { context.moveTo(x, y - step); context.lineTo(x + step, y - step); }
+    }
+    context.lineWidth = 2;
+    context.strokeStyle = "#000";
+    context.stroke();
+  }
+}
+
+// The line where the values cross the middle (marching squares, Lorensen & Cline 1987 in the plane).
+const contour = (context, main, n, step) => {
+  const at = (r, c) => main[r * n + c] - 127.5;
+  for (let r = 0; r + 1 < n; r++) for (let c = 0; c + 1 < n; c++) {
+    const corners = [[r, c], [r, c + 1], [r + 1, c + 1], [r + 1, c]];
+    const crossings = [];
+    for (let k = 0; k < 4; k++) {
+      const [a, b] = [corners[k], corners[(k + 1) % 4]], va = at(...a), vb = at(...b);
+      if (va < 0 === vb < 0) continue;
+      const t = va / (va - vb);
+      crossings.push([(a[1] + t * (b[1] - a[1]) + 0.5) * step, SIDE - (a[0] + t * (b[0] - a[0]) + 0.5) * step]);
+    }
+    for (let k = 0; k + 1 < crossings.length; k += 2) {
+      context.moveTo(...crossings[k]);
+      context.lineTo(...crossings[k + 1]);
+    }
+  }
+};

@@ -1,0 +1,215 @@
+"""A training that somebody steps: forwards, backwards, from the start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from backprop_cli.commands.trained import config_of, learnt
+from backprop_cli.config import Config, load_config
+from backprop_cli.data.batches import Batches
+from backprop_cli.data.dataset import Split
+from backprop_cli.engine.arrays import Array
+from backprop_cli.engine.graph import Network
+from backprop_cli.errors import DivergedError, UsageError
+from backprop_cli.insight.trace.trace import example
+from backprop_cli.model import build
+from backprop_cli.model.model import load_weights
+from backprop_cli.play.history import History
+from backprop_cli.runs.checkpoints.checkpoint import CheckpointFile
+from backprop_cli.runs.directory import RunDirectory
+from backprop_cli.runs.finding import find_run
+from backprop_cli.training.loop import Callback, Loop, Row
+from backprop_cli.training.measures import norms, trained
+from backprop_cli.training.threads import limited
+
+KEPT = 8_000  # losses that are kept for the curve; of more, every second one is dropped
+
+
+@dataclass(frozen=True)
+class Source:
+    """A config, or a run with its trained weights; `overrides` as of --set."""
+
+    name: str
+    is_config: bool
+    overrides: tuple[str, ...] = ()
+    runs: Path = Path("runs")
+
+    @property
+    def run(self) -> RunDirectory | None:
+        return None if self.is_config else find_run(self.name, self.runs)
+
+    def config(self) -> Config:
+        """Read anew each time: a config's layers belong to the network that is built from it."""
+        run = self.run
+        return load_config(self.name, self.overrides) if run is None else config_of(run, self.overrides)
+
+
+class Session(Callback):
+    """The loop of a training, and a second network of the same weights in which one example can be looked at.
+
+    `at` is how far the pass of that example is shown: calls of layers forward, the loss, calls backward; see `parts`.
+    Raises what preparing a config does.
+    """
+
+    def __init__(self, source: Source, warn: build.Warn | None = None) -> None:
+        self.source = source
+        cfg, run = source.config(), source.run
+        known = learnt(run) if run is not None else {}
+        self.made = build.prepare(cfg, warn=warn, initial=True, **known)
+        if run is not None and not source.overrides:
+            load_weights(CheckpointFile(run.checkpoint("best")), self.made.network)
+        self.loop, _ = build.training(self.made, [self])
+        double = replace(source.config(), dtype="float64")
+        self._glass = build.prepare(
+            double, dataset=self.made.dataset, observe=True, input_gradient=True, kernels="numpy", **known
+        )
+        self._closing = ExitStack()
+        self._closing.enter_context(limited(self.loop.network, self.loop.train.batch_size))
+        self.norms: dict[str, float] = {}  # of each layer's gradient, in the batch of the last step
+        self.losses: list[tuple[int, float]] = []
+        self._stride = 1
+        self.rows: list[Row] = []
+        self.furthest = 0
+        self.note = ""  # what happened last, in a sentence
+        self.sample = 0
+        self._trained = trained(self.loop.network)
+        for callback in self.loop.callbacks:
+            callback.start(self.loop)
+        self._walk = self.loop.walk()
+        self.history = History()
+        self.history.note(self.loop)
+        self.at = self.parts
+
+    def close(self) -> None:
+        """Give back the threads that were taken."""
+        self._walk.close()  # type: ignore[attr-defined]  # a generator
+        self._closing.close()
+
+    # ---- what the loop tells
+
+    def start(self, loop: Loop) -> None:
+        loop.around_update(self._look)
+
+    def _look(self, update: Callable[[], bool]) -> bool:
+        self.norms = norms(self.loop.network.store.gradients, self._trained)
+        return update()
+
+    def step(self, loop: Loop, loss: float) -> None:
+        if loop.step % self._stride == 0:
+            self.losses.append((loop.step, loss))
+        if len(self.losses) > KEPT:
+            self._stride *= 2
+            self.losses = [each for each in self.losses if each[0] % self._stride == 0]
+
+    def epoch(self, loop: Loop, row: Row) -> None:
+        self.rows.append(dict(row))
+        if len(self.rows) > KEPT:
+            del self.rows[1::2]
+
+    # ---- what one does with it
+
+    def advance(self) -> None:
+        """One step of the training. Raises DivergedError; everything is then as before it."""
+        before = self.loop.step
+        try:
+            next(self._walk)
+            if self.loop.batch == self.loop.train.steps_per_epoch:
+                next(self._walk, None)  # measures the epoch
+                self._walk = self.loop.walk()
+        except DivergedError as error:
+            self._put_back(before)
+            raise DivergedError(str(error)) from None
+        self.history.note(self.loop)
+        self.furthest = max(self.furthest, self.loop.step)
+        self.at, self.note = self.parts, ""
+
+    def go_to(self, step: int) -> None:
+        """Be where `step` steps had been made: as far back as `history` goes, as far on as one had been."""
+        step = min(max(step, self.history.oldest), self.furthest)
+        if step < self.loop.step:
+            self._put_back(step)
+        while self.loop.step < step:
+            self.advance()
+        self.at, self.note = self.parts, ""
+
+    def _put_back(self, step: int) -> None:
+        snapshot = self.history.back_to(step)
+        self.loop.load_state_dict(snapshot.arrays, snapshot.values)
+        self._walk = self.loop.walk()
+        self.losses = [each for each in self.losses if each[0] <= snapshot.step]
+        self.rows = [row for row in self.rows if row["step"] <= snapshot.step]
+        while self.loop.step < step:
+            self.advance()
+
+    @property
+    def parts(self) -> int:
+        """How many parts a pass has: every layer forward, the loss, every layer backward."""
+        return 2 * len(self.glass.nodes) + 1
+
+    def forward(self) -> None:
+        """Show one layer more of the forward pass; from its end, the loss; from there on, the pass anew."""
+        self.at = self.at + 1 if self.at <= len(self.glass.nodes) else 1
+        self.note = self._told()
+
+    def backward(self) -> None:
+        """Show one layer more of the backward pass; at its end make the step, on its batch."""
+        if self.at == self.parts:
+            self.advance()
+            self.at, self.note = 0, "update: the weights have moved against the gradient of their batch"
+            return
+        self.at = max(self.at, len(self.glass.nodes)) + 1
+        self.note = self._told()
+
+    def _told(self) -> str:
+        nodes = self.glass.nodes
+        if self.at <= len(nodes):
+            return f"forward: {nodes[self.at - 1].name} has written y"
+        if self.at == len(nodes) + 1:
+            return "loss: the output has been compared with the target"
+        return f"backward: {nodes[self.parts - self.at].name} has δ, and from it its gradients"
+
+    def choose(self, sample: int) -> None:
+        """Look at another example of the training split. Raises UsageError."""
+        before, self.sample = self.sample, sample
+        try:
+            self.example()
+        except UsageError:
+            self.sample = before
+            raise
+
+    # ---- what one sees
+
+    @property
+    def glass(self) -> Network:
+        """The network for looking: in float64, no two layers sharing memory."""
+        return self._glass.network
+
+    def synced(self) -> Network:
+        """The same with the weights, statistics and random numbers of the training as it stands."""
+        glass, store = self.glass, self.loop.network.store
+        np.copyto(glass.store.values, store.values)
+        np.copyto(glass.store.state, store.state)
+        glass.rng.bit_generator.state = self.loop.network.rng.bit_generator.state
+        return glass
+
+    def example(self) -> tuple[Array, Array]:
+        """(x, y) of the example that is looked at, each with one row. Raises UsageError."""
+        return example(self._glass, self.sample)
+
+    def inputs(self, x: Array) -> Array:
+        """Rows as the dataset has them, as the network gets them."""
+        first = next(iter(self.made.dataset.splits.values()))
+        y = np.broadcast_to(first.y[:1], (len(x), *first.y.shape[1:]))
+        made = Batches(Split(x, y), len(x), transforms=self._glass.transforms, shuffle=False, dtype="float64",
+                       augment=False, prefetch=False)  # fmt: skip
+        return np.array(next(iter(made.epoch(0)))[0])
+
+
+def opened(source: Source, changes: Sequence[str] = (), warn: build.Warn | None = None) -> Session:
+    """A session of a source with more overrides."""
+    return Session(replace(source, overrides=(*source.overrides, *changes)), warn)

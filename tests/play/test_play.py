@@ -1,0 +1,188 @@
+"""`bp play` as a real server with a real engine: what it answers, and whom it does not."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backprop_cli.play.app import FILES
+from tests.board.serving import Served, serving
+from tests.conftest import ROOT
+
+XOR = str(ROOT / "configs/xor.yaml")
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with serving("play", XOR, cwd=tmp_path_factory.mktemp("play")) as served:
+        yield served
+
+
+def post(served: Served, body: Any, kind: str = "application/json", **headers: str) -> tuple[int, Any]:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    request = urllib.request.Request(f"{served.address}do", data, {"content-type": kind, **headers})
+    try:
+        with urllib.request.urlopen(request, timeout=60) as response:
+            return response.status, json.load(response)
+    except urllib.error.HTTPError as error:
+        text = error.read().decode()
+        return error.code, json.loads(text) if text.startswith("{") else text
+
+
+def events(served: Served) -> Iterator[tuple[str, Any]]:
+    """Models and pictures as a page gets them."""
+    stream, kind = urllib.request.urlopen(f"{served.address}events", timeout=30), ""
+    for line in stream:
+        name, _, text = line.decode().partition(": ")
+        if name == "event":
+            kind = text.strip()
+        elif name == "data":
+            yield kind, json.loads(text)
+
+
+def frame(stream: Iterator[tuple[str, Any]], wanted: Any) -> Any:
+    return next(found for kind, found in stream if kind == "frame" and wanted(found))
+
+
+def test_a_step_goes_from_button_to_engine_to_page(played: Served) -> None:
+    stream = events(played)
+    kind, model = next(stream)
+    assert (kind, model["name"], model["weighted"]) == ("model", "xor", ["dense_1", "dense_2"])
+    assert post(played, {"do": "restart"})[0] == 200
+    assert frame(stream, lambda each: each["step"] == 0)["curves"] == {}
+    assert post(played, {"do": "step"}) == (200, {})
+    shown = frame(stream, lambda each: each["step"] == 1)
+    assert shown["norms"]["dense_1"] > 0
+    assert post(played, {"do": "speed", "steps": 1e6})[0] == 200
+    assert post(played, {"do": "run"})[0] == 200
+    far = frame(stream, lambda each: each["step"] > 1200)
+    assert post(played, {"do": "pause"})[0] == 200
+    assert far["oldest"] >= far["step"] - 1001
+    still = frame(stream, lambda each: not each["running"])
+    assert post(played, {"do": "back", "steps": 100})[0] == 200
+    assert frame(stream, lambda each: each["step"] == still["step"] - 100)["furthest"] == still["furthest"]
+    assert post(played, {"do": "restart", "seed": 5})[0] == 200
+    assert next(found for kind, found in stream if kind == "model")["seed"] == 5
+
+
+def test_a_number_is_explained(played: Served) -> None:
+    status, found = post(played, {"do": "point", "layer": "dense_1", "what": "W", "index": [0, 1]})
+    assert status == 200
+    assert found["lines"] and found["error"] < 1e-6
+
+
+def test_nobody_looking_it_rests(tmp_path: Path) -> None:
+    with serving("play", XOR, cwd=tmp_path) as served:
+        stream = events(served)
+        post(served, {"do": "run"})
+        frame(stream, lambda each: each["running"])
+        stream.close()  # type: ignore[attr-defined]  # a generator, whose stream goes with it
+        del stream
+        for _ in range(100):
+            time.sleep(0.1)
+            found = frame(events(served), lambda each: True)
+            if not found["running"]:
+                break
+        assert not found["running"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"do": "open", "source": "/etc/passwd", "is_config": True, "overrides": [], "runs": "."},
+        {"do": "_build"},
+        {"do": "serve"},
+        {"do": ["step"]},
+        {"do": "step", "id": 3},
+        {"do": "step", "more": 1},
+        {"do": "go_to", "step": "x"},
+        {"do": "go_to", "step": True},
+        {"do": "speed", "steps": -1},
+        {"do": "speed", "steps": "fast"},
+        {"do": "choose", "sample": 10**30},
+        {"do": "choose", "sample": 4},
+        {"do": "restart", "seed": -1},
+        {"do": "point", "layer": "nobody", "what": "W", "index": [0]},
+        {"do": "point", "layer": "dense_1", "what": "W", "index": "ab"},
+        {"do": "point", "layer": "dense_1", "what": "W", "index": [9] * 1000},
+        [],
+        b"{",
+        b"[" * 100_000,
+    ],
+)
+def test_a_mistake_is_a_sentence(played: Served, body: Any) -> None:
+    status, found = post(played, body)
+    assert status == 400, found
+    assert "Traceback" not in found["error"]
+    assert post(played, {"do": "pause"}) == (200, {})
+
+
+def test_only_this_machines_own_page_may_ask(played: Served) -> None:
+    step = {"do": "step"}
+    assert post(played, step, "text/plain")[0] == 400
+    assert post(played, step, Origin="http://evil.example")[0] == 403
+    assert post(played, step, Host="evil.example")[0] == 403
+    assert played.get("do")[0] == 405
+    assert played.get("page/..%2f..%2fengine.py")[0] == 404
+    for name in FILES:
+        status, headers, text = played.get(f"page/{name}")
+        assert status == 200
+        assert "default-src 'none'" in headers["content-security-policy"]
+        assert "http" not in text.replace("http://www.w3.org/2000/svg", "")
+        assert ".innerHTML" not in text
+
+
+def test_a_planted_plugin_does_not_run(bp: Any, tmp_path: Path) -> None:
+    assert bp("train", XOR, "--epochs", "2", "--run-dir", "run").code == 0
+    run = tmp_path / "run"
+    shutil.copytree(run, tmp_path / "stranger")
+    (tmp_path / "stranger/plugins").mkdir(exist_ok=True)
+    (tmp_path / "stranger/plugins/evil.py").write_text(f"open({str(tmp_path / 'PWNED')!r}, 'w')")
+    found = bp("play", "stranger", "--port", "0")
+    assert (found.code, found.out) == (2, "")
+    assert "--allow-plugins" in found.err and "Traceback" not in found.err
+    assert not (tmp_path / "PWNED").exists()
+    with serving("play", "run", cwd=tmp_path) as served:
+        assert next(events(served))[1]["name"] == "xor"
+
+
+def test_bad_use_is_a_line(bp: Any, tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_text("loss: mse\narchitecture: [dense]\n")
+    wrong = bp("play", "bad.yaml")
+    assert wrong.code == 2
+    assert "bad.yaml:1:1: missing key 'dataset'" in wrong.err and "Traceback" not in wrong.err
+    assert bp("play", "nowhere").code == 2
+    assert "--set goes with a CONFIG" in bp("play", "latest", "--set", "seed=1").err
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        found = bp("play", XOR, "--port", str(taken.getsockname()[1]))
+        assert (found.code, found.out) == (1, "")
+        assert found.err.startswith("bp: cannot listen on 127.0.0.1:")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_and_its_engine(tmp_path: Path, number: int) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "backprop_cli", "play", XOR, "--port", "0"],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("http://127.0.0.1:")
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    process.send_signal(number)
+    _, said = process.communicate(timeout=10)
+    assert (process.returncode, said) == (128 + number, "")
+    assert not any(Path(f"/proc/{child}").exists() for child in children)
