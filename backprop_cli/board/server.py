@@ -35,15 +35,20 @@ def serve(app: Any, host: str, port: int, *, open_: bool, say: Callable[[str], N
     token = None if local else secrets.token_urlsafe(24)
     name = f"[{host}]" if ":" in host else host
     address = f"http://{name}:{port}/{f'?token={token}' if token else ''}"
-    say(address)
-    if open_ and not webbrowser.open(address):
-        say("no browser could be opened; open the address yourself")
     config = uvicorn.Config(
         Guard(app, port, token), log_level="error", access_log=False, server_header=False, timeout_graceful_shutdown=1,
         limit_concurrency=256, h11_max_incomplete_event_size=1 << 16, ws="none",
     )  # fmt: skip
 
     class Server(uvicorn.Server):
+        async def startup(self, sockets: Any = None) -> None:
+            await super().startup(sockets)
+            say(
+                address
+            )  # from here on a signal is heard: one that comes while asyncio sets itself up leaves a traceback
+            if open_ and not webbrowser.open(address):
+                say("no browser could be opened; open the address yourself")
+
         def handle_exit(self, sig: int, frame: Any) -> None:
             app.state.stop()  # streams of events never end by themselves
             super().handle_exit(sig, frame)
