@@ -226,6 +226,14 @@ def hints(cls: type) -> dict[str, Any]:
 
 
 @cache
+def own_first(cls: type) -> dict[str, bool]:
+    """The options of a class -> whether they are its own: defined by it, or in a module of its package. Those first."""
+    bases = [base for base in cls.__mro__ if base is cls or base.__module__.startswith(f"{cls.__module__}.")]
+    own = {name for base in bases for name in vars(base).get("__annotations__", ())}
+    given: Any = cls
+    return {name: name in own for name in sorted(options(given), key=lambda name: name not in own)}
+
+
 def about(cls: type, option: str) -> str:
     """What an option means, in the words of its class, else of the base it is inherited from."""
     for base in cls.__mro__:

@@ -48,10 +48,6 @@ MAY = {
 }
 #: everybody may import these; onnx is an interface
 FREE = {"errors", "registry", "onnx", "seeds", "untrusted", "__init__"}
-#: modules that still import each other, in some way; each is to go, and none is to come
-CIRCLES = [
-    {"data.files", *(f"data.files.{name}" for name in ("arrays", "images", "table", "text", "stored"))},
-]
 
 
 def room_of(path: Path) -> str:
@@ -142,8 +138,8 @@ def circles(graph: dict[str, set[str]]) -> list[set[str]]:
     return groups
 
 
-def test_no_modules_import_each_other_but_those_that_are_to_be_mended() -> None:
-    assert [sorted(group) for group in circles(modules()) if not any(group <= known for known in CIRCLES)] == []
+def test_no_modules_import_each_other() -> None:
+    assert [sorted(group) for group in circles(modules())] == []
 
 
 def room_arrows() -> set[tuple[str, str]]:

@@ -53,9 +53,7 @@ def entry(kind: str, name: str) -> dict[str, Any]:
 
 def options(cls: type) -> list[dict[str, Any]]:
     """Every option of a dataclass, its `own` before inherited ones: what it means and accepts, and its default."""
-    own = vars(cls).get("__annotations__", {})
-    names = sorted(registry.options(cls), key=lambda option: option not in own)
-    return [_option(cls, name, name in own) for name in names]
+    return [_option(cls, name, own) for name, own in registry.own_first(cls).items()]
 
 
 def _option(cls: type, name: str, own: bool) -> dict[str, Any]:

@@ -131,11 +131,10 @@ def _flat(value: Any, path: Keys = ()) -> Iterator[tuple[Keys, Any]]:
 def _options(instance: Any, cls: type, short: bool = False) -> dict[str, Any]:
     """Options by name, the class's own first; `short` leaves out inherited ones that are off."""
     markers, fields = registry.registered_fields(cls), registry.options(cls)
-    own = vars(cls).get("__annotations__", {})
     options = {}
-    for name in sorted(fields, key=lambda name: name not in own):
+    for name, own in registry.own_first(cls).items():
         value, default = getattr(instance, name), fields[name].default
-        off = value is None or (short and name not in own and not value)
+        off = value is None or (short and not own and not value)
         if not (off and value == default):
             options[name] = _plain(value, markers.get(name))
     return options

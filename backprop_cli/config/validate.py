@@ -220,7 +220,7 @@ class Validator:
         options, types = registry.options(cls), option_types(cls)
         before = len(self.problems)
         unknown = [key for key in node.value if key not in options and key not in besides]
-        own_first = sorted(options, key=lambda name: name not in vars(cls).get("__annotations__", ()))
+        own_first = list(registry.own_first(cls))
         meant = {nearest_key(key, own_first) for key in unknown[:MAX_UNKNOWN]}
         for key in unknown[:MAX_UNKNOWN]:
             child = node.value[key]

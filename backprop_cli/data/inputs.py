@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from backprop_cli.data.arrays import Array
-from backprop_cli.data.files import TABLES
 from backprop_cli.data.files.arrays import read_npy, read_npz
 from backprop_cli.data.files.columns import column_names, raw_columns, require
 from backprop_cli.data.files.folders import IMAGE_SUFFIXES, images
 from backprop_cli.data.files.layout import guess
 from backprop_cli.data.files.listed import pictures_of
 from backprop_cli.data.files.opened import check_unpacked, opened
+from backprop_cli.data.files.options import TABLES
 from backprop_cli.data.files.paths import SUFFIXES, inner_name, missing
 from backprop_cli.data.files.pictures import read_images
 from backprop_cli.data.files.text import encode, read_text, tokens_of

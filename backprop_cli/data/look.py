@@ -144,7 +144,7 @@ def balance(look: Look) -> Mapping[str, int]:
 
 def is_table(path: Path, form: str | None = None) -> bool:
     """Whether a file is read as a table."""
-    from backprop_cli.data.files import TABLES
+    from backprop_cli.data.files.options import TABLES
 
     try:
         return (form or format_of(path)) in TABLES

@@ -28,7 +28,7 @@ from backprop_cli.errors import DataError
 from backprop_cli.untrusted.limits import megabytes, open_zip
 
 if TYPE_CHECKING:
-    from backprop_cli.data.files import Files
+    from backprop_cli.data.files.options import FileOptions
     from backprop_cli.data.schema import Schema
 
 _X, _Y = "x|X|data|images|inputs|features", "y|Y|target|targets|labels"
@@ -44,7 +44,7 @@ _PICKLED = (
 
 
 def load_arrays(
-    options: Files,
+    options: FileOptions,
     form: str,
     paths: Mapping[str, Path],
     slices: Mapping[str, Any] | None,
@@ -107,7 +107,7 @@ def _with_rows(x: Array, y: Array, path: Path) -> tuple[Array, Array]:
     return (x.reshape(-1, 1) if x.ndim == 1 and x.dtype.kind not in "SU" else x), y
 
 
-def _read(options: Files, form: str, path: Path) -> dict[str, tuple[Array, Array]]:
+def _read(options: FileOptions, form: str, path: Path) -> dict[str, tuple[Array, Array]]:
     """x and y by base split; the name is empty where the file has only one."""
     if form == "npz":
         return _by_split(read_npz(path), path, options.target)

@@ -23,12 +23,12 @@ from backprop_cli.data.schema import Images
 from backprop_cli.errors import DataError
 
 if TYPE_CHECKING:
-    from backprop_cli.data.files import Files
+    from backprop_cli.data.files.options import FileOptions
     from backprop_cli.data.schema import Schema
 
 
 def load_images(
-    options: Files,
+    options: FileOptions,
     form: str,
     paths: Mapping[str, Path],
     slices: Mapping[str, Any] | None,

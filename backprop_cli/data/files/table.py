@@ -35,7 +35,7 @@ from backprop_cli.data.schema import Series
 from backprop_cli.errors import DataError
 
 if TYPE_CHECKING:
-    from backprop_cli.data.files import Files
+    from backprop_cli.data.files.options import FileOptions
     from backprop_cli.data.schema import Schema
 
 BESIDE = ("sample_weight", "group", "time", "by", "split_column")  # options that name a column which is no feature
@@ -46,7 +46,7 @@ _FEWEST_NUMBERED = 10  # rows from which on 1, 2, 3, … is no coincidence
 
 
 def load_tables(
-    options: Files,
+    options: FileOptions,
     form: str,
     paths: Mapping[str, Path],
     slices: Mapping[str, Any] | None,
@@ -175,7 +175,7 @@ def load_tables(
     )
 
 
-def _series(options: Files, known: Schema | None, targets: Sequence[str]) -> Series | None:
+def _series(options: FileOptions, known: Schema | None, targets: Sequence[str]) -> Series | None:
     """How windows are cut, as a model has learnt it or as the options say; None where rows are no series."""
     if known is not None:
         return known.series
@@ -191,7 +191,9 @@ def _series(options: Files, known: Schema | None, targets: Sequence[str]) -> Ser
     )
 
 
-def _coded(options: Files, layout: Layout, path: Path, targets: Sequence[str], known: Schema | None) -> Sequence[str]:
+def _coded(
+    options: FileOptions, layout: Layout, path: Path, targets: Sequence[str], known: Schema | None
+) -> Sequence[str]:
     """The target whose labels are codes that begin with 0, such as 007, which a number would lose."""
     if not layout.delimited or len(targets) != 1 or (options.task or task_of(known)) == "regression":
         return []
@@ -203,7 +205,7 @@ def _coded(options: Files, layout: Layout, path: Path, targets: Sequence[str], k
     return targets if len(labels) <= MAX_INTEGER_CLASSES and any(map(_CODE.fullmatch, labels)) else []
 
 
-def _choose(options: Files, layout: Layout, path: Path, targets: Sequence[str], notes: list[str]) -> Columns:
+def _choose(options: FileOptions, layout: Layout, path: Path, targets: Sequence[str], notes: list[str]) -> Columns:
     names, rows = first_rows(path, layout, 1000)
     exclude = options.exclude or []
     beside = _beside(options)
@@ -265,7 +267,7 @@ def _complete(table: Any, columns: Columns, targets: Sequence[str], path: Path) 
     return kept.drop_columns([_ROW]), kept[_ROW].to_numpy()
 
 
-def _beside(options: Files) -> list[str]:
+def _beside(options: FileOptions) -> list[str]:
     """The columns that are read for something else than x and y; they are features only where they are listed."""
     return [name for role in BESIDE if (name := getattr(options, role)) is not None]
 
@@ -283,7 +285,7 @@ def _read(columns: Columns, path: Path, targets: Sequence[str], texts: Sequence[
     return read_columns(path, columns.layout, names, [*columns.needed, *targets], texts)
 
 
-def _as_text(options: Files) -> list[str]:
+def _as_text(options: FileOptions) -> list[str]:
     """The columns that the config calls categories or text, to be read as they are written."""
     return [
         name
@@ -293,7 +295,7 @@ def _as_text(options: Files) -> list[str]:
     ]
 
 
-def _plans(options: Files, columns: Columns, table: Any) -> dict[str, Plan]:
+def _plans(options: FileOptions, columns: Columns, table: Any) -> dict[str, Plan]:
     """The plans of the columns that the config says more about, before anything is learnt."""
     found = {}
     for name, each in options.columns.items():

@@ -18,7 +18,7 @@ from backprop_cli.data.schema import Text
 from backprop_cli.errors import DataError
 
 if TYPE_CHECKING:
-    from backprop_cli.data.files import Files
+    from backprop_cli.data.files.options import FileOptions
     from backprop_cli.data.schema import Schema
 
 UNKNOWN = "�"
@@ -27,7 +27,7 @@ _WORD = re.compile(r"\w+(?:'\w+)?|[^\w\s]|\n")
 
 
 def load_text(
-    options: Files,
+    options: FileOptions,
     form: str,
     paths: Mapping[str, Path],
     slices: Mapping[str, Any] | None,
