@@ -141,6 +141,10 @@ def document(model: Model, blocks: Iterator[Answers]) -> dict[str, Any]:
         "predictions": [said for answers in every for said in reading.answers(answers.outputs)],
         "outputs": np.concatenate([answers.outputs for answers in every]),
     }
+    table = model.description.data.table
+    units = {name: table.units[name] for name in last.columns if name in table.units} if table else {}
+    if units:
+        result["units"] = units
     if last.files:
         result["files"] = [name for answers in every for name in answers.files or ()]
     if last.kept:

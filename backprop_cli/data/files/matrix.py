@@ -33,6 +33,7 @@ class Columns:
     categories: dict[str, list[str]] = field(default_factory=dict)
     fill: dict[str, float | str] = field(default_factory=dict)  # what stands in for missing values
     plans: dict[str, Plan] = field(default_factory=dict)  # of the columns that the config says more about
+    units: dict[str, str] = field(default_factory=dict)  # of features and targets, where the config says them
 
     def names(self) -> list[str]:
         """The name of each column of x."""

@@ -60,6 +60,14 @@ class ColumnOptions:
         Annotated[list[Part], MinLen(1)] | None, Doc("of a date; weekday 0 is Monday; by default its days since 1970")
     ] = None
     words: Annotated[Annotated[int, Gt(0)], Doc("of a text: the most frequent words that have a column each")] = 200
+    unit: Annotated[
+        str | None, Doc("what it is measured in, such as EUR; told beside predictions and in exports; of a target, too")
+    ] = None
+
+    @property
+    def plain(self) -> bool:
+        """Whether no more than a unit is said."""
+        return self == ColumnOptions(unit=self.unit)
 
 
 @dataclass
@@ -142,12 +150,17 @@ class Plan:
         return "; ".join(said)
 
 
-def problems(columns: Mapping[str, ColumnOptions], names: Sequence[str], used: Sequence[str]) -> Iterator[str]:
-    """What is wrong with dataset.columns for a file with these columns, of which some are features."""
+def problems(
+    columns: Mapping[str, ColumnOptions], names: Sequence[str], used: Sequence[str], targets: Sequence[str]
+) -> Iterator[str]:
+    """What is wrong with dataset.columns for a file with these columns, of which some are features or targets."""
     for name, options in columns.items():
         path = f"dataset.columns.{name}"
         if name not in names:
             yield f"{path}: the file has no such column; {expected(name, names)}"
+        elif name in targets and name not in used:
+            if not options.plain:
+                yield f"{path}: {name!r} is a target, of which only the unit can be said; remove the rest"
         elif name not in used:
             yield f"{path}: {name!r} is no feature; remove it here, or take it into the features"
         yield from (f"{path}.{option}" for option in meaningless(options))

@@ -246,13 +246,14 @@ def _choose(options: FileOptions, layout: Layout, path: Path, targets: Sequence[
     idle = next((name for name in options.categorical if name not in features), None)
     if idle is not None:
         raise DataError(f"{path}: column {idle!r} of dataset.categorical is no feature; remove it there")
-    wrong = list(problems(options.columns, names, features))
+    wrong = list(problems(options.columns, names, features, targets))
     if wrong:
         error = DataError("\n".join(f"{path}: {each}" for each in wrong))
         error.exit_code = 2
         raise error
     categories: dict[str, list[str]] = {name: [] for name in options.categorical}
-    return Columns(layout, features, None, options.categories, options.missing, categories)
+    units = {name: each.unit for name, each in options.columns.items() if each.unit}
+    return Columns(layout, features, None, options.categories, options.missing, categories, units=units)
 
 
 def _complete(table: Any, columns: Columns, targets: Sequence[str], path: Path) -> tuple[Any, Array]:
@@ -299,6 +300,8 @@ def _plans(options: FileOptions, columns: Columns, table: Any) -> dict[str, Plan
     """The plans of the columns that the config says more about, before anything is learnt."""
     found = {}
     for name, each in options.columns.items():
+        if each.plain:
+            continue
         categories = options.categories
         found[name] = planned(each, kind_of(table[name], each), options.missing, categories)
         columns.categories.pop(name, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from backprop_cli.data.files.features import _parts
 from backprop_cli.errors import DataError
 from backprop_cli.model.build import prepare
 from backprop_cli.model.model import Model
-from tests.commands.export.conftest import columns, near, onnx_outputs
+from tests.commands.export.conftest import columns, near, onnx_outputs, session
 
 PARTS = ["year", "quarter", "month", "day", "weekday", "day_of_year", "hour", "minute", "days"]
 
@@ -136,3 +137,25 @@ def test_a_column_may_be_called_like_the_output(table: pd.DataFrame, tmp_path: P
 
     (found,) = onnxruntime.InferenceSession(path).run(["output_"], opened)
     near(found, model.outputs(tmp_path / "t.csv"))
+
+
+def test_units_go_along(table: pd.DataFrame, tmp_path: Path, bp: Any) -> None:
+    """A unit alone makes no plan of a column; of a target nothing else can be said."""
+    plans = {"a": {"unit": "m²"}, "gap": {"unit": "°C", "missing": "mean"}}
+    units = {**plans, "y": {"unit": "EUR"}}
+    model, path = made(tmp_path, table, {"a": {}, "gap": {}}, columns=units)
+    assert json.loads(session(path).get_modelmeta().custom_metadata_map["units"]) == {
+        "a": "m²",
+        "gap": "°C",
+        "y": "EUR",
+    }
+    assert model.description.data.table is not None and [*model.description.data.table.plans] == ["gap"]
+    assert model.describe()["data"]["table"]["units"]["y"] == "EUR"
+    with pytest.raises(DataError, match=r"columns\.y: 'y' is a target, of which only the unit can be said"):
+        made(tmp_path, table, {"a": {}}, columns={"y": {"unit": "EUR", "scale": "log"}})
+    (tmp_path / "c.yaml").write_text(
+        "dataset: {source: files, path: t.csv, target: y, features: [a], columns: {y: {unit: EUR}}}\n"
+        "architecture: [{type: dense, units: 1}]\nloss: mse\ntrainer: {epochs: 1}\n"
+    )
+    assert bp("train", "c.yaml", "--run-dir", "run", "--quiet").code == 0
+    assert bp("predict", "run", "t.csv", "--json").json["units"] == {"y": "EUR"}
