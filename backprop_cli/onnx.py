@@ -48,6 +48,6 @@ class OnnxGraph(Protocol):
         self, step: Callable[..., Sequence[str]], states: Sequence[str], x: Sequence[tuple[str, Kind]], reverse: bool
     ) -> list[str]:
         """Walk along the first axis of each x, from its end if `reverse`: the last states, then the first state after
-        every step, one upon the other. `step(graph, *states, *x)` adds one step to the graph it is given and returns
+        every step, stacked. `step(graph, *states, *x)` adds one step to the graph it is given and returns
         the new states."""
         ...

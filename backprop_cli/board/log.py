@@ -29,7 +29,7 @@ class Column:
 
 class Log:
     """metrics.jsonl or diagnostics.jsonl. `refresh` reads what is new; where rows were taken back, as resuming does,
-    all of it anew.
+    all of it again.
 
     A row counts only if it is what it should be (`runs.contents`), and its step is larger than that of the row before:
     no point twice.

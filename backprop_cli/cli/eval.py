@@ -43,8 +43,8 @@ def evaluate(
     The weights of the best epoch are used, on the test split where there is one. For classes there is
     a row each with precision, recall and F1. Of a sweep's folder each run is a row.
 
-    Data are read by what the model has learnt (columns, categories, classes), never anew, and it is said when
-    they are not those that it was trained on. The file of a model has no data: give them with --data.
+    Data are read with what the model has learnt (columns, categories, classes); nothing is learnt from them. A note
+    says when they are not those that it was trained on. The file of a model has no data: give them with --data.
 
     \b
     Examples:

@@ -36,7 +36,7 @@ def command(
              the mean answer when all rows have the same value in it (of the
              five most important columns, or of --column; of a series in every row
              of its windows)
-    images   a picture of the pixels that the loss hangs on most
+    images   a picture of the pixels that the loss depends on most
     texts    what the answer's probability loses without each token of --sample
 
     \b

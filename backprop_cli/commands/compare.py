@@ -1,4 +1,4 @@
-"""Several runs beside each other: what their configs differ in, and what their metrics came to."""
+"""Several runs side by side: where their configs differ, and their final metrics."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ def dependence(made: Prepared, data: Split, column: str, places: Sequence[int]) 
 
 
 def attributions(made: Prepared, split: str, sample: int) -> dict[str, Any]:
-    """How much of the answer's probability hangs on each token of a text: what it loses when the token is unknown.
+    """How much of the answer's probability depends on each token of a text: what it loses when the token is unknown.
 
     Raises UsageError where inputs are no texts, or steps have answers of their own.
     """

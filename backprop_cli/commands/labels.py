@@ -1,4 +1,4 @@
-"""What to call runs beside each other: by what their configs differ in, where that is short."""
+"""What to call runs that are shown together: by where their configs differ, if that is short."""
 
 from __future__ import annotations
 

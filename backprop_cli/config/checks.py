@@ -1,4 +1,4 @@
-"""What types cannot say, and no network is needed for: names that must agree across the config."""
+"""Checks that types cannot express and that need no network: names that must agree across the config."""
 
 from __future__ import annotations
 

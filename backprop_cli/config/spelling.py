@@ -1,4 +1,4 @@
-"""The name that was meant, and values that would do: the second half of an error."""
+"""Suggestions in errors: the name that was probably meant, and an example value that would be accepted."""
 
 from __future__ import annotations
 

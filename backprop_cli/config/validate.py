@@ -1,4 +1,4 @@
-"""Nodes against dataclasses: a walk along the types, all problems at once, instances as the result.
+"""Checks nodes against dataclasses: walks along the types, collects every problem, returns instances.
 
 Structure is ours (registered classes, nested dataclasses, lists and mappings of them); what is
 inside a leaf is pydantic's (`leaves.py`). Bare names are written out in the nodes on the way

@@ -1,4 +1,4 @@
-"""Batches that kernels alone can make: rows picked by number from memory, at most scaled on the way."""
+"""Batches that compiled kernels can make alone: rows gathered by index from memory, and scaled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finding the value that is not a number before it turns every weight into one."""
+"""Refuses data with NaN or infinity before they spread to every weight."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class Rows:
 def read_inputs(path: Path, schema: Schema, keep: Sequence[str] = (), unseen: Unseen | None = None) -> Rows:
     """The rows of a .npy, .npz, CSV, TSV, Parquet, JSON Lines or text file, an image or a folder of images.
 
-    Columns of a table are found by name, in any order; others, the target among them, are passed over, but for those
+    Columns of a table are found by name, in any order; others, the target among them, are passed over, except those
     to `keep`. Categories that the model has not learnt go to `unseen`, and without it are an error. Raises DataError.
     """
     if not path.exists():

@@ -1,4 +1,4 @@
-"""Whether transforms keep the padding that `masking`, at the input of a network, is to find."""
+"""Checks that transforms keep the padding which a `masking` layer at the network's input looks for."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def load_dataset(
     A dataset from a fallback says why in `origin["fallback"]`, and `warn` is told, as of all
     that was guessed or left out on reading.
     Relative paths start from `folder`. `known` is what a model has learnt of its data: then nothing is learnt
-    anew. `progress(task, done, total)` is called during long work.
+    again. `progress(task, done, total)` is called during long work.
     Raises DataError; DownloadError if there is no fallback; ConsentError for files that a stranger's config names.
     """
     require_for(folder, source.files())

@@ -1,4 +1,4 @@
-"""How long work on data tells how far it is, without knowing who shows it."""
+"""How long work on data reports its progress, without knowing who shows it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What a model has to know of its data: how raw input is read, and what its outputs are called.
 
-Everything here was settled or learnt on the training data, travels in the model's file, and is never learnt anew:
+Everything here was settled or learnt on the training data, travels in the model's file, and is never learnt again:
 `load_dataset` and `read_inputs` take it from there.
 """
 

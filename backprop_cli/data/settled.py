@@ -1,4 +1,4 @@
-"""What loading a dataset has settled and learnt, to be kept with the model."""
+"""What loading a dataset has decided and learnt, to be kept with the model."""
 
 from __future__ import annotations
 

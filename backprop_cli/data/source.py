@@ -81,5 +81,5 @@ class Source(Component):
     def load(self, seed: int, folder: Path, known: Schema | None = None) -> Dataset:
         """Read the splits. `folder` is what relative paths start from (the config's folder, then the
         working directory). With `known`, what a model has learnt of its data (categories, classes, fills,
-        vocabulary), nothing is learnt anew. Raises DataError; DownloadError where only the network is missing."""
+        vocabulary), nothing is learnt again. Raises DataError; DownloadError where only the network is missing."""
         raise NotImplementedError  # every source reads its own format

@@ -1,4 +1,4 @@
-"""Rows that come in one after the other, as through a pipe: CSV with a header, or JSON Lines. Memory stays flat.
+"""Rows that arrive one after the other, as through a pipe: CSV with a header, or JSON Lines. Memory stays constant.
 
 Whatever has come is read at once, so that a row is answered as soon as it is there, and many rows together where they
 come fast.

@@ -1,4 +1,4 @@
-"""From nodes to a network that can run: shapes, the fused end, parameters, who needs a gradient.
+"""From nodes to a network that can run: shapes, the fused end, parameters, and which nodes need a gradient.
 
 The steps follow each other in `Network.__init__`; each raises BuildError with the name of the node.
 """

@@ -1,4 +1,4 @@
-"""The window into a network: what those outside the engine may see of its passes."""
+"""The window into a network: what code outside the engine may read of its passes."""
 
 from __future__ import annotations
 

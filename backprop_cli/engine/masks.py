@@ -1,5 +1,4 @@
-"""Which steps of a sequence count: how a mask goes on through layers that change the number of steps, or take several
-sequences.
+"""Which steps of a sequence count, after layers that change the number of steps or take several sequences.
 
 A mask is (N, T) booleans, True at steps that count. The rules below keep one promise: a sequence padded to any length
 gives the numbers it gives with no padding at all. So a step of y counts where it would be there without the padding.

@@ -1,4 +1,4 @@
-"""What targets are, told from their numbers, and what that makes of the outputs that are to meet them."""
+"""The kind of targets (values, class ids, one-hot rows, …), inferred from their numbers, and the outputs they need."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether layers write all that they have to: y, dx and the gradients of their parameters.
+"""Checks that layers write everything they must: y, dx and the gradients of their parameters.
 
 A layer that computes `y = f(x)` makes an array of its own; the network goes on with what y held before, and trains on
 that. So everything is filled with one particular NaN, and what still holds it afterwards was never written. NaN that

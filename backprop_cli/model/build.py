@@ -105,7 +105,7 @@ def prepare(
     """Load the data, unless a dataset is given, and build the network. Raises ConfigError, DataError.
 
     `learned` is a checkpoint's arrays: transforms then take what they learned from there. `known` is what its model
-    knows of the data: categories, classes, fills and vocabulary are then not learnt anew. With them the network waits
+    knows of the data: categories, classes, fills and vocabulary are then not learnt again. With them the network waits
     for its weights, unless its `initial` ones are asked for.
     """
     try:

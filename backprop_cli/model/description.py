@@ -1,4 +1,4 @@
-"""What a model's file says of itself, beside its arrays: the document `model` in the values of a checkpoint.
+"""How a model's file describes itself, beside its arrays: the document `model` in the values of a checkpoint.
 
 Training writes it (`Description.of`), everything that uses a trained model reads it (`model.Model`). With it a
 prediction needs neither the config nor the training data.

@@ -25,7 +25,7 @@ class Snapshot:
 
 class History:
     """Snapshots of the last `STEPS` steps: after every one where they fit into `BYTES`, else after every k-th. A step
-    between two is made anew from the one before, and comes out the same to the last bit, as a resumed training does."""
+    between two is made from the one before, and comes out the same to the last bit, as a resumed training does."""
 
     def __init__(self) -> None:
         self._kept: deque[Snapshot] = deque()

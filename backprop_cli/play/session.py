@@ -44,7 +44,7 @@ class Source:
         return None if self.is_config else find_run(self.name, self.runs)
 
     def config(self) -> Config:
-        """Read anew each time: a config's layers belong to the network that is built from it."""
+        """Read again each time: a config's layers belong to the network that is built from it."""
         run = self.run
         return load_config(self.name, self.overrides) if run is None else config_of(run, self.overrides)
 
@@ -152,7 +152,7 @@ class Session(Callback):
         return 2 * len(self.glass.nodes) + 1
 
     def forward(self) -> None:
-        """Show one layer more of the forward pass; from its end, the loss; from there on, the pass anew."""
+        """Show one layer more of the forward pass; from its end, the loss; from there on, the pass again."""
         self.at = self.at + 1 if self.at <= len(self.glass.nodes) else 1
         self.note = self._told()
 

@@ -1,4 +1,4 @@
-"""Archives of runs, .zip and .tar.zst, opened so that nothing in them is believed.
+"""Archives of runs, .zip and .tar.zst, opened without trusting anything in them.
 
 A reader gives (name, bytes or None for a folder) member by member. Links, devices, encrypted and sparse members are
 refused; headers that would fill the memory, too.

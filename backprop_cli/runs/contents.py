@@ -1,4 +1,4 @@
-"""What the files of a run hold: one schema each, through which alone they are read."""
+"""What the files of a run hold: one schema each; nothing reads them without it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writing files so that they are there whole or not at all."""
+"""Writes files atomically: whole, or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs found: by path, by id, as `latest`, or all that lie in a folder."""
+"""Finds runs: by path, by id, as `latest`, or all that lie in a folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JSON as everything of ours is written: it has no NaN and no infinity, so those are null."""
+"""JSON as bp writes it: NaN and infinity become null."""
 
 from __future__ import annotations
 

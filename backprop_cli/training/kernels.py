@@ -1,4 +1,4 @@
-"""Which kernels a training runs with, how long it takes with NumPy's, and what to say where there are no others."""
+"""Chooses the kernels of a training, and advises where compiled ones are missing."""
 
 from __future__ import annotations
 

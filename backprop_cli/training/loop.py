@@ -255,7 +255,7 @@ class Loop:
         return row
 
     def _measured(self) -> Row:
-        """The row of the epoch whose steps are made, but for its time."""
+        """The row of the epoch whose steps are made, except its time."""
         row: Row = {
             "epoch": self.epoch,
             "step": self.step,

@@ -1,4 +1,4 @@
-"""What a training step looks like from inside, layer by layer: the numbers that tell why it learns or not.
+"""Measurements of a training step, layer by layer: gradient norms, sizes of updates, dead and saturated units.
 
 Per layer, of one batch: ‖g‖ and ‖w‖ over all it trains, their ratio, ‖Δw‖/‖w‖ of the update (about 1e-3
 where training goes well; LeCun et al. 1998, Karpathy 2015), mean and standard deviation of its outputs, the

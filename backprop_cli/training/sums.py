@@ -1,4 +1,4 @@
-"""What adds up over the batches of an epoch or an evaluation: the loss and the metrics, each example counted once."""
+"""Totals over the batches of an epoch or an evaluation: the loss and the metrics, each example counted once."""
 
 from __future__ import annotations
 

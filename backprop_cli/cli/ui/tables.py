@@ -23,7 +23,7 @@ LEGIBLE = 16  # columns that a folded cell takes at least
 def table(
     columns: Sequence[str], rows: Sequence[Sequence[Any]], right: Sequence[str] = (), whole: Sequence[str] = ()
 ) -> None:
-    """A table on stdout. In a narrow terminal its widest column folds, but for those that stay `whole`, or every row
+    """A table on stdout. In a narrow terminal its widest column folds, except those that stay `whole`, or every row
     becomes a block of lines."""
     columns = [visible(column) for column in columns]
     right = [visible(column) for column in right]

@@ -1,4 +1,4 @@
-"""sweep.json: what a sweep has noted of its trials, for when they are not there or it is gone on with."""
+"""sweep.json: what a sweep records of its trials, so that it can be continued, and listed without their folders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Importing this imports whatever a trial may need. For the process that the workers are copies of."""
+"""Imports everything that a trial may need, in the process from which workers are forked."""
 
 from backprop_cli import registry
 from backprop_cli.commands import resume, train

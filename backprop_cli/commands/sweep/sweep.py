@@ -111,8 +111,8 @@ def run(
     """Train the chosen ones of the trials, `jobs` at a time, each in its own process; the outcome of every trial,
     which for the others is the one `before`. The `metrics` are those that they compute.
 
-    A trial that has begun goes on from its last checkpoint; `again` starts it anew. One that fails, or whose
-    process dies, stops no other, unless `fail_fast`. Raises InterruptedRunError on a signal, when every trial
+    A trial that has begun goes on from its last checkpoint; `again` starts it from the beginning. One that fails, or
+    whose process dies, stops no other, unless `fail_fast`. Raises InterruptedRunError on a signal, when every trial
     has stopped with a checkpoint.
     """
     if not chosen:

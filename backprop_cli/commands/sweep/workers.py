@@ -1,4 +1,4 @@
-"""Processes that work through a list of tasks, several at a time, and of which one may crash.
+"""Worker processes for a list of tasks, several at a time; a worker that crashes costs its own task only.
 
 A process does one task after the other. If it dies, its task is lost and no other; a new process takes
 its place. joblib's loky gives the whole pool up there, with the tasks that have not begun, and neither

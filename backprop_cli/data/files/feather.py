@@ -1,4 +1,4 @@
-"""What a Feather file unpacks to, told from what its messages say, before any of them is unpacked.
+"""The unpacked size of a Feather file, read from the headers of its messages before any is unpacked.
 
 The buffers of a record batch are compressed one by one, and each begins with its length unpacked. Arrow does not tell
 it: the flatbuffers are read here, as Message.fbs and https://flatbuffers.dev/internals have them.

@@ -1,6 +1,6 @@
-"""How a table lies in its file: what is told, what is guessed from its first lines, and what is said of that.
+"""The layout of a table in its file: options that are given, guesses from its text, and messages about both.
 
-A guess hangs on nothing but the file: the encoding on all its bytes, the rest on its first 256 KiB. Guesses are
+A guess depends on nothing but the file: the encoding on all its bytes, the rest on its first 256 KiB. Guesses are
 written into the run's config, where they can be seen and changed. They are in one file because each needs the one
 before: the decimal mark what the delimiter is, a missing value what a number looks like.
 """

@@ -1,4 +1,4 @@
-"""Parquet files, read once it is known that their columns are not too large unpacked."""
+"""Reads Parquet files, after checking that their columns are not too large when unpacked."""
 
 from __future__ import annotations
 

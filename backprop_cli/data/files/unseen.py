@@ -1,4 +1,4 @@
-"""Categories that nothing has been learnt of."""
+"""Categories that the training data did not have: counted, and reported."""
 
 from __future__ import annotations
 

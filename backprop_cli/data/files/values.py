@@ -124,7 +124,7 @@ def _is_iso(column: Any) -> bool:
 
 
 def _strptime(text: Any, form: str) -> Any:
-    """Arrow's strptime, which hangs on the system's for the names of months."""
+    """Arrow's strptime, which depends on the system's for the names of months."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

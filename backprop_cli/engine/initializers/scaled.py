@@ -1,4 +1,4 @@
-"""Initializers whose variance hangs on how many inputs or outputs a unit has."""
+"""Initializers whose variance depends on how many inputs or outputs a unit has."""
 
 from __future__ import annotations
 

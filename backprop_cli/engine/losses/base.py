@@ -40,7 +40,7 @@ class Loss(Scratch):
     writes dL/dz. Without fusion z is y. `backward` follows a `forward` of the same arguments.
 
     `weight`, of shape (N,) or, for outputs with steps, (N, T), weighs the terms of the sum; the
-    mean is still over their number, Σ w L / count, as Keras has it. Steps that a mask leaves out do
+    mean is still over their number, Σ w L / count, as in Keras. Steps that a mask leaves out do
     not count (the network weighs them 0, and the others up).
     """
 
@@ -196,7 +196,7 @@ ClassWeights = Annotated[
 
 
 def balanced(y: Array, names: Sequence[str], what: str) -> list[float] | dict[str, float]:
-    """n / (K n_k) for each class that n_k of n targets have, as scikit-learn has it. Raises BuildError for targets that
+    """n / (K n_k) for each class that n_k of n targets have, as in scikit-learn. Raises BuildError for targets that
     are no classes."""
     one_hot = y.ndim > 1 and y.shape[-1] > 1 and y.shape[-1] == len(names)
     if y.dtype.kind not in "iub" and not bool(((y == 0) | (y == 1)).all()):

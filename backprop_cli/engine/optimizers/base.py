@@ -48,7 +48,7 @@ Epsilon = Annotated[float, Gt(0), Doc("ε, against division by 0; a larger one s
 
 @dataclass
 class Block:
-    """Views of one block, made once: slicing them anew costs a small network more than its arithmetic."""
+    """Views of one block, made once: slicing them again costs a small network more than its arithmetic."""
 
     w: Array
     g: Array

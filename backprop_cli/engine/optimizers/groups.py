@@ -1,4 +1,4 @@
-"""Which options hold where: stretches of the flat vector that share a learning rate and a decay."""
+"""Which options apply to which parameters: parts of the flat vector that share a learning rate and a decay."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class RMSprop(Optimizer):
             np.add(mean, a, out=mean)
             np.multiply(mean, mean, out=a)
             np.subtract(s, a, out=b)
-            np.maximum(b, 0, out=b)  # s ≥ ḡ² but for rounding
+            np.maximum(b, 0, out=b)  # s ≥ ḡ² up to rounding
             np.sqrt(b, out=b)
         else:
             np.sqrt(s, out=b)

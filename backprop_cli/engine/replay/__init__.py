@@ -1,4 +1,4 @@
-"""Steps of training made in C: one is recorded while Python makes it, the ones after it are replayed.
+"""Training steps in C: one is recorded while Python runs it, the ones after it are replayed.
 
 The way of a step: `stages` cuts it into batch, layers, loss, metrics, update. `standins` puts arrays of `traced` in the
 place of the network's own; `recorder` and `tape` write down what is done with them, `numbers` by which arithmetic its

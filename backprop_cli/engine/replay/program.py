@@ -1,4 +1,4 @@
-"""The list of operations that src/replay.c makes again and again, and the memory it stands in."""
+"""The list of operations that src/replay.c runs again and again, and the memory it lies in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes a step down, operation by operation, while it is made: arrays tell the tape, kernels and generators this."""
+"""Records a step operation by operation while it runs: arrays report to the tape, kernels and generators to this."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makes steps without Python: one is written down while it is made call by call, the ones after it are replayed in C.
+"""Runs steps without Python: one is recorded while it runs call by call, the ones after it are replayed in C.
 
 A step is a row of stages: the batch, each layer forward, the loss, metrics, each layer backward, the check that
 gradients are finite, the update. A stage that is no list of calls on memory that stays where it is (a plugin's layer,
@@ -155,7 +155,7 @@ class Replay(Running):
         self._assemble()
 
     def _assemble(self) -> None:
-        """The operations of all stages but those of an owner of whom one stage could not be recorded."""
+        """The operations of all stages, without those of an owner that has a stage which could not be recorded."""
         partly = {id(stage.owner): stage.why for stage in self.stages if stage.why}
         operations: list[Operation] = []
         for stage, own in zip(self.stages, self._recorded, strict=True):

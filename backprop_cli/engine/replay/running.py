@@ -1,4 +1,4 @@
-"""Makes steps of a program, and by Python what it has no operations for."""
+"""Runs the steps of a recorded program; operations that it cannot express run in Python."""
 
 from __future__ import annotations
 

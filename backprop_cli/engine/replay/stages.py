@@ -121,7 +121,7 @@ class Steps:
         return ""
 
     def _settle(self) -> None:
-        """Have everything stand where it stood when the step was recorded, or record anew."""
+        """Have everything stand where it stood when the step was recorded, or record again."""
         training = self.training
         bound = training.network.bind(training.train.batch_size)
         if bound is not self._bound or any(metric.totals is not totals for metric, totals in self._held):

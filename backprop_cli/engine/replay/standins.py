@@ -1,4 +1,4 @@
-"""Puts arrays that write down what is done with them in the place of a network's own, and takes them out again."""
+"""Replaces a network's arrays by ones that record what is done with them, and puts the originals back."""
 
 from __future__ import annotations
 

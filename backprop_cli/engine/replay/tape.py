@@ -1,4 +1,4 @@
-"""What arrays tell: ufuncs, sums and copies as operations."""
+"""The operations that arrays record: ufuncs, sums and copies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the signs of a disease look at, and what they say."""
+"""The input and the output of a sign: the case that it examines, and the suspicion that it returns."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ class Anatomy:
         return [f"{path}.{option}={flow(value)}"]
 
     def activation(self, unit: Node, value: str) -> list[str]:
-        """The override that gives a layer another activation, be it an option or an item of its own."""
+        """The override that gives a layer another activation, whether that is an option or an item of its own."""
         path = self.path(unit.name)
         if path is None:
             return []

@@ -1,4 +1,4 @@
-"""Runs beside each other: their curves over a table of what their configs and results differ in."""
+"""Runs side by side: their curves, over a table of where their configs and results differ."""
 
 from __future__ import annotations
 

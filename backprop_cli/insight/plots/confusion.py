@@ -1,4 +1,4 @@
-"""Which class is taken for which: the confusion matrix of a split."""
+"""The confusion matrix of a split: true classes against predicted ones."""
 
 from __future__ import annotations
 

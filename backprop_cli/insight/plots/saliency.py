@@ -1,4 +1,4 @@
-"""Which pixels an answer hangs on: pictures beside the size of the loss's gradient with respect to each pixel."""
+"""Which pixels an answer depends on: pictures beside the size of the loss's gradient with respect to each pixel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a regression comes to, for its report."""
+"""The metrics of a regression, for its report."""
 
 from __future__ import annotations
 

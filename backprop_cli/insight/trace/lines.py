@@ -1,4 +1,4 @@
-"""Lines of a trace, which know what their numbers are: so a worksheet can hide results, and refer to them later."""
+"""Lines of a trace, each with the numbers in it, so that a worksheet can hide results and refer to them later."""
 
 from __future__ import annotations
 

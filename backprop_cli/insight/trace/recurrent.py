@@ -46,7 +46,7 @@ class Walk:
     # ---- forward ----------------------------------------------------------------------------
 
     def h_of(self, t: int, j: int, bracketed: bool = False) -> Value:
-        """h after t steps: a result of an earlier line, but for the zeros that it begins with."""
+        """h after t steps: a result of an earlier line, except the zeros that it begins with."""
         return Value(float(self.h[t, j]), self.key(t, j) if t else None, bracketed)
 
     def key(self, t: int, j: int) -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""The order of numbers after a flatten: PyTorch has channels before places, bp after them."""
+"""The order of values after a flatten: PyTorch has channels first, bp last."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ class Best(Callback):
     """Watches one column of the metrics. Smaller is better, unless the metric says otherwise.
 
     `values` and `state` are copies of the network's vectors at the best epoch so far. `min_delta` is about stopping
-    alone: patience begins anew when `value` has left `reference` behind by more than that.
+    alone: patience begins again when `value` has left `reference` behind by more than that.
     """
 
     def __init__(

@@ -48,7 +48,7 @@ def lstm_walk_back(
     from_zero: bool,
 ) -> None:
     """Back through the same steps: z becomes dL/dz, and dh and dc, the gradients of the last states, become those
-    of the first, but for dh where that state is zero anyway. dys (T, N, H) are the gradients of each h[t + 1].
+    of the first, except dh where that state is zero anyway. dys (T, N, H) are the gradients of each h[t + 1].
     work, slopes (4, N, H) are scratch memory."""
     for t in reversed(range(len(z))):
         if dys is not None:
