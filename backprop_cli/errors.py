@@ -124,6 +124,10 @@ class InterruptedRunError(BpError):
         super().__init__(message)
 
 
+class PrunedError(BpError):
+    """A trial ended early, since others did better; a checkpoint was written."""
+
+
 def folded(name: str) -> str:
     """A name without what spellings of it differ in: `BatchNorm1d` and `batch_norm1d` are `batchnorm1d`."""
     return name.lower().replace("_", "").replace("-", "")

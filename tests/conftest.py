@@ -100,7 +100,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         kinds = [kind for kind, places in TAKES_TIME.items() if place.startswith(tuple(places))]
         kinds += ["process"] if "bp" in getattr(item, "fixturenames", ()) else []
         kinds += [kind for kind in TAKES_TIME if item.get_closest_marker(kind) and kind not in kinds]
-        slow = any(item.get_closest_marker(name) for name in ("slow", "browser", "loggers", "mpi"))
+        slow = any(item.get_closest_marker(name) for name in ("slow", "browser", "loggers", "mpi", "search"))
         for kind in kinds or ([] if slow else ["fast"]):
             item.add_marker(kind)
 

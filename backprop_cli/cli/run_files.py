@@ -17,6 +17,7 @@ class Ended(Enum):
 
     COMPLETED = "completed"
     INTERRUPTED = "interrupted"
+    PRUNED = "pruned"
     FAILED = "failed"
     DIVERGED = "diverged"
 

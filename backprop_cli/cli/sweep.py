@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from backprop_cli.cli.options import RUNS, ConfigFile, Json, Quiet, Runs, Unset, changes, print_json
+from backprop_cli.cli.sweep_results import print_folds, print_table, summary
 
 if TYPE_CHECKING:
-    from backprop_cli.commands.sweep.sweep import Outcome
+    from backprop_cli.commands.sweep.outcomes import Outcome
+    from backprop_cli.commands.sweep.trials import Trial
 
 #: what a worker has imported when it begins; the second because it runs the script `bp` once more
 PRELOADED = ("backprop_cli.commands.sweep.preloaded", "backprop_cli.cli.main")
 SHOWN = 5  # changes of a config that are named
+Search = Annotated[
+    Literal["grid", "random", "qmc", "tpe", "cma-es"] | None,
+    typer.Option("--search", help="How values are chosen; default: grid, with --trials random."),
+]
 Only = Annotated[Literal["failed", "missing"] | None, typer.Option("--only", help="Run only these trials again.")]
 
 
@@ -24,11 +30,16 @@ def sweep(
     config: ConfigFile,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", "-s", metavar="KEY=A,B", help="Vary: A,B  0..4  log:A..B  uniform:A..B; or fix a value."),
+        typer.Option("--set", "-s", metavar="KEY=A,B", help="Vary: A,B  0..4  uniform:A..B  log:A..B; or fix a value."),
     ] = None,
     unset: Unset = None,
-    trials: Annotated[int | None, typer.Option(metavar="N", min=1, help="Random search of N trials.")] = None,
-    search_seed: Annotated[int, typer.Option(metavar="N", help="Seed of the random search.")] = 0,
+    search: Search = None,
+    trials: Annotated[int | None, typer.Option(metavar="N", min=1, help="So many trials; alone: at random.")] = None,
+    budget: Annotated[str | None, typer.Option(metavar="TIME", help="Start no trial after 90s, 30m, 2h.")] = None,
+    prune: Annotated[
+        Literal["hyperband", "median", "none"], typer.Option("--prune", help="End trials early that fall behind.")
+    ] = "none",
+    search_seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of the search.")] = 0,
     folds: Annotated[
         int | None, typer.Option(metavar="K", min=2, help="Train each once for every fold; mean ± deviation.")
     ] = None,
@@ -38,17 +49,21 @@ def sweep(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with this sweep: skip what is complete.")] = False,
     only: Only = None,
     fail_fast: Annotated[bool, typer.Option("--fail-fast/--keep-going", help="Stop at the first failure.")] = False,
-    monitor: Annotated[str | None, typer.Option(metavar="METRIC", help="What the best is chosen by.")] = None,
+    monitor: Annotated[
+        str | None, typer.Option(metavar="METRIC", help="What the best is chosen by; A,B: by several, or parameters.")
+    ] = None,
     maximize: Annotated[
         bool | None, typer.Option("--maximize/--minimize", help="Whether more of it is better; a metric knows.")
     ] = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train a config many times: a grid or a random search.
+    """Train a config many times: a grid, or a search.
 
     Every --set that holds several values is varied: A,B,C tries each, 0..4 counts, and with --trials N
-    log:1e-4..1e-1 and uniform:0..0.5 are drawn from. A trial is an ordinary run, in a folder under --runs;
+    log:1e-4..1e-1, uniform:0..0.5 and log-int:16..512 are drawn from. 'KEY=AXIS if OTHER=A' varies KEY
+    only where OTHER is A. --search tpe and cma-es learn from the trials before (Optuna; extra `search`).
+    A trial is an ordinary run, in a folder under --runs;
     its id comes from its values, so that the same sweep finds its trials again: --resume goes on with
     what is unfinished, --only failed repeats what failed, as long as the rest of the config is the same.
     Ctrl-C stops every trial with a checkpoint.
@@ -60,38 +75,55 @@ def sweep(
     Examples:
       bp sweep configs/xor.yaml --set optimizer.learning_rate=0.1,0.5 --set seed=0..4 --jobs 2
       bp sweep configs/moons.yaml --set optimizer.learning_rate=log:1e-4..1e-1 --trials 20
-      bp sweep my.yaml --set architecture.0.units=8,16 --maximize
+      bp sweep my.yaml --set architecture.0.units=log-int:8..256 --search tpe --budget 30m
       bp sweep my.yaml --folds 5 --set seed=0..2 --jobs 2
       bp runs ls --runs runs/moons-sweep --sort validation/loss
     """
-    from backprop_cli.commands.sweep import workers
+    from backprop_cli.commands.sweep import processes
 
-    workers.start(jobs, PRELOADED)  # before this process does the same imports
+    processes.start(jobs, PRELOADED)  # before this process does the same imports
     from backprop_cli.cli import ui
     from backprop_cli.cli.ui.sweeps import sweep_progress
     from backprop_cli.commands.sweep import folds as of_folds
+    from backprop_cli.commands.sweep.axes import MAX_TRIALS, parse
     from backprop_cli.commands.sweep.checks import changed, check_trials, others
+    from backprop_cli.commands.sweep.goals import goals_of
+    from backprop_cli.commands.sweep.journal import JOURNAL
     from backprop_cli.commands.sweep.noted import noted
-    from backprop_cli.commands.sweep.sweep import Silent, Watcher, ranked, run, states
-    from backprop_cli.commands.sweep.trials import plan
+    from backprop_cli.commands.sweep.outcomes import ranked, states
+    from backprop_cli.commands.sweep.search import Search as Searching
+    from backprop_cli.commands.sweep.space import Space
+    from backprop_cli.commands.sweep.sweep import Listed, Silent, Source, Watcher, run
+    from backprop_cli.commands.sweep.trials import plan, seconds
     from backprop_cli.config import load_config
-    from backprop_cli.errors import UsageError, expected
+    from backprop_cli.errors import UsageError
     from backprop_cli.runs.finding import list_runs
 
     settings = changes(set_, unset)
     if folds is not None:
         settings = [*settings, *of_folds.same_folds(config, settings)]
-    planned = plan(settings, trials, search_seed, folds)
+    time = seconds(budget) if budget is not None else None
+    learns = search in ("tpe", "cma-es")
+    count = trials or (None if time is None or search == "grid" else MAX_TRIALS)
+    planned = (
+        looked_at(settings, search, trials, time, folds)
+        if learns
+        else plan(settings, count, search_seed, folds, search)
+    )
     if name and Path(name).name != name:
         raise UsageError(f"--name {name}: expected a name; --runs DIR says where its folder is to be")
+    if only is not None and (learns or prune != "none"):
+        raise UsageError(f"--only {only} is for grids and random searches without --prune; expected --resume")
     folder = runs / (name or f"{config.stem.removeprefix('bp:')}-sweep")
     there, rows = list(list_runs(folder)), noted(folder)
     before = states(folder, planned, there, rows)
     chosen = [each.trial for each in before if wanted(each.status, only)]
-    metrics, columns = check_trials(config, chosen or planned[:1], None if quiet else ui.loading)
-    started = [each for each in before if each.status != "missing"]
+    checked = check_trials(config, chosen or planned[:1], None if quiet else ui.loading)
+    started = sum(each.status != "missing" for each in before)
+    if (learns or prune != "none") and (folder / JOURNAL).exists():
+        started = started or len(there)
     if started and not resume and only is None:
-        raise UsageError(f"{folder} already holds {len(started)} of these trials; add --resume, or choose a --name")
+        raise UsageError(f"{folder} already holds {started} of these trials; add --resume, or choose a --name")
     other = others(there, planned, rows)
     if other:
         raise UsageError(
@@ -106,56 +138,87 @@ def sweep(
             f"{config} is not what the trials in {folder} were trained with: {'; '.join(since[:SHOWN])}{more}; "
             "choose another --name for a sweep of its own, or undo the change to go on with that one"
         )
-    if monitor is not None and monitor not in columns:
-        raise UsageError(f"--monitor {monitor}: no trial computes it; {expected(monitor, columns)}")
-    rank = partial(ranked, metrics=metrics, monitor=monitor, maximize=maximize)
-    shown: AbstractContextManager[Watcher] = nullcontext(Silent())
-    with shown if quiet else sweep_progress(len(chosen), jobs, list(planned[0].varied), rank) as watcher:
+    goals = goals_of(monitor, maximize, checked.metrics, checked.columns, checked.watched)
+    rank = partial(ranked, metrics=checked.metrics, monitor=monitor and goals[0].name, maximize=maximize)
+    axes, fixed = parse(settings)
+    about = {
+        "rising": [metric.key for metric in checked.metrics if metric.maximize],
+        "goals": [{"name": goal.name, "maximize": goal.maximize} for goal in goals],
+    }
+    with ExitStack() as stack:
+        source: Source = Listed(chosen, time)
+        if learns or prune != "none":
+            way = search or ("grid" if trials is None else "random")
+            space = Space(axes, fixed, goals, way, search_seed, prune, checked.epochs, () if learns else planned)
+            source = searching = stack.enter_context(Searching(folder, space, trials, time))
+            before = list(searching.outcomes.values())
+        keys = list(dict.fromkeys([*(axis.key for axis in axes), *planned[0].varied]))
+        total = (
+            None
+            if time is not None
+            else (trials or len(planned)) - done(before)
+            if source.prunes or learns
+            else len(chosen)
+        )
+        watcher: Watcher = Silent() if quiet else stack.enter_context(sweep_progress(total, jobs, keys, rank))
         outcomes = run(
             config,
             before,
-            chosen,
+            source,
             folder,
             jobs=jobs,
             again=only == "failed",
             fail_fast=fail_fast,
-            metrics=metrics,
+            about=about,
             watcher=watcher,
         )
+        if isinstance(source, Searching) and source.repeated and not quiet:
+            ui.note(f"{source.repeated} proposals repeated a trial, and took its value")
+    if time is not None:
+        outcomes = [each for each in outcomes if each.status != "missing"]
     column, best = rank(outcomes)
     together = of_folds.summary(of_folds.measure(folder, outcomes)) if folds is not None else []
     if json:
-        told = summary(folder, outcomes, best)
+        told = summary(folder, outcomes, best, goals)
         if folds is not None:
             told |= {"folds": together, "out_of_fold": str(folder / of_folds.OUT_OF_FOLD)}
         print_json(told)
     else:
-        placed = {each.trial.id for _, each in best}
-        rest = [(None, each) for each in outcomes if each.trial.id not in placed]
-        lines = [[each.trial.id, *each.trial.varied.values(), each.status, value] for value, each in [*best, *rest]]
-        ui.table(["trial", *planned[0].varied, "status", column or "best"], lines, right=[column or "best"])
-        if best:
-            print(f"best: {best[0][1].trial}  {column} {ui.number(best[0][0])}")
+        print_table(outcomes, keys, goals, column, best)
         if together:
-            _print_folds(together)
+            print_folds(together)
         print(folder)
-    if any(each.status != "completed" for each in outcomes):
+    if any(each.status not in ("completed", "pruned") for each in outcomes):
         raise typer.Exit(1)
 
 
-def _print_folds(together: list[dict[str, Any]]) -> None:
-    """A row for every setting, with mean ± standard deviation of each metric between its folds."""
-    from backprop_cli.cli import ui
+def done(outcomes: list[Outcome]) -> int:
+    """How many have ended."""
+    from backprop_cli.commands.sweep.outcomes import FINISHED
 
-    settings, metrics = list(together[0]["settings"]), list(together[0]["metrics"])
+    return sum(each.status in FINISHED for each in outcomes)
 
-    def told(spread: dict[str, float | None]) -> str:
-        return f"{ui.number(spread['mean'])} ± {'–' if spread['std'] is None else ui.number(spread['std'])}"
 
-    rows = [
-        [*each["settings"].values(), each["n"], *(told(each["metrics"][name]) for name in metrics)] for each in together
-    ]
-    ui.table([*settings, "runs", *(f"test {name}" for name in metrics)], rows, right=["runs"])
+def looked_at(
+    settings: list[str], search: str | None, trials: int | None, time: float | None, folds: int | None
+) -> list[Trial]:
+    """Trials at the ends of what a search that learns may draw. Raises UsageError for what it cannot be asked."""
+    from backprop_cli.commands.sweep.axes import parse
+    from backprop_cli.commands.sweep.trials import corners
+    from backprop_cli.errors import UsageError
+
+    axes, fixed = parse(settings)
+    if trials is None and time is None:
+        raise UsageError(f"--search {search} has no end of its own; say when with --trials N or --budget 30m")
+    if not axes:
+        raise UsageError("nothing varies; expected --set KEY=A,B or KEY=0..4 or KEY=log:A..B")
+    if folds is not None or any(axis.key == "seed" for axis in axes):
+        which = "--folds" if folds is not None else "--set seed"
+        raise UsageError(
+            f"{which}: --search {search} would choose the luckiest one; leave it out, and repeat the best settings "
+            "with --set seed=0..4 or --folds K in a sweep of their own"
+        )
+    return corners(axes, fixed)
 
 
 def wanted(status: str, only: str | None) -> bool:
@@ -163,18 +226,7 @@ def wanted(status: str, only: str | None) -> bool:
     failed = status in ("failed", "diverged")
     if only is not None:
         return failed if only == "failed" else status == "missing"
-    return status != "completed" and not failed
-
-
-def summary(folder: Path, outcomes: list[Outcome], best: list[tuple[float, Outcome]]) -> dict[str, Any]:
-    """What `bp sweep --json` prints."""
-    rows = [
-        {"trial": each.trial.id, "varied": each.trial.varied, "status": each.status, "run_dir": str(each.run_dir)}
-        | {"metrics": each.metrics, "best": each.best or None, "error": each.error}
-        for each in outcomes
-    ]
-    first = {"trial": best[0][1].trial.id, "varied": best[0][1].trial.varied, "value": best[0][0]} if best else None
-    return {"sweep_dir": str(folder), "trials": rows, "best": first}
+    return status not in ("completed", "pruned") and not failed
 
 
 def register(app: typer.Typer) -> None:

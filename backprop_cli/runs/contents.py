@@ -80,7 +80,7 @@ class Info(TypedDict, total=False):
     """run.json."""
 
     id: str
-    status: Required[str]  # running, completed, interrupted, failed, diverged; of a newer bp perhaps more
+    status: Required[str]  # running, completed, interrupted, pruned, failed, diverged; of a newer bp perhaps more
     name: str
     started: str | None
     ended: str | None

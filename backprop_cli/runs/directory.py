@@ -46,7 +46,7 @@ class RunDirectory:
 
     @property
     def status(self) -> str:
-        """running, completed, interrupted, failed or diverged. A run whose process died is interrupted."""
+        """running, completed, interrupted, pruned, failed or diverged. A run whose process died is interrupted."""
         status = self.info["status"]
         return "interrupted" if status == "running" and not self._lock and not is_held(self.path) else status
 

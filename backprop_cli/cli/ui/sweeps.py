@@ -15,7 +15,7 @@ from backprop_cli.cli.ui.tables import brief
 from backprop_cli.training.loop import Row
 
 if TYPE_CHECKING:
-    from backprop_cli.commands.sweep.sweep import Outcome
+    from backprop_cli.commands.sweep.outcomes import Outcome
     from backprop_cli.commands.sweep.trials import Trial
 
     Rank = Callable[[Sequence[Outcome]], tuple[str | None, list[tuple[float, Outcome]]]]
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class SweepLines:
     """A sweep without a terminal: a line for every finished trial, with what came of it and the time left."""
 
-    def __init__(self, total: int, jobs: int) -> None:
+    def __init__(self, total: int | None, jobs: int) -> None:
         self.total, self.jobs, self.done = total, jobs, 0
         self.began = time.monotonic()
         self.shares: dict[str, float] = {}  # of the trials that run
@@ -39,6 +39,8 @@ class SweepLines:
     def left(self) -> str:
         """Estimated from the epochs that are done."""
         done = self.done + sum(self.shares.values())
+        if self.total is None:  # a budget of time
+            return ""
         return f"{(time.monotonic() - self.began) * (self.total - done) / done:.0f} s left" if done else ""
 
     def started(self, trial: Trial) -> None:
@@ -53,7 +55,11 @@ class SweepLines:
     def finished(self, outcome: Outcome) -> None:
         self.end(outcome)
         text = outcome.error or _best(outcome)
-        note(f"[{self.done}/{self.total}] {outcome.trial}  {outcome.status}  {text}  {self.left}")
+        note(f"[{self._count}] {outcome.trial}  {outcome.status}  {text}  {self.left}")
+
+    @property
+    def _count(self) -> str:
+        return str(self.done) if self.total is None else f"{self.done}/{self.total}"
 
     def end(self, outcome: Outcome) -> None:
         self.done += 1
@@ -65,7 +71,7 @@ class SweepTable(SweepLines):
 
     SHOWN = 5  # of the finished ones
 
-    def __init__(self, total: int, jobs: int, keys: Sequence[str], rank: Rank) -> None:
+    def __init__(self, total: int | None, jobs: int, keys: Sequence[str], rank: Rank) -> None:
         super().__init__(total, jobs)
         self._keys, self._rank = keys, rank
         self._running: dict[str, list[Any]] = {}
@@ -80,28 +86,31 @@ class SweepTable(SweepLines):
         self._live.stop()
 
     def started(self, trial: Trial) -> None:
-        self._running[trial.id] = [trial.id, *trial.varied.values(), "starting", ""]
+        self._running[trial.id] = [trial.id, *self._values(trial), "starting", ""]
 
     def epoch(self, trial: Trial, row: Row, epochs: int) -> None:
         super().epoch(trial, row, epochs)
         share = f"epoch {row['epoch']}/{epochs}"
-        self._running[trial.id] = [trial.id, *trial.varied.values(), share, summary(row)]
+        self._running[trial.id] = [trial.id, *self._values(trial), share, summary(row)]
 
     def finished(self, outcome: Outcome) -> None:
         self.end(outcome)
         self._running.pop(outcome.trial.id, None)
         self._ended.append(outcome)
-        if outcome.error:
+        if outcome.error and outcome.status != "pruned":
             note(f"{outcome.trial}  {outcome.status}: {outcome.error}")
 
+    def _values(self, trial: Trial) -> list[str]:
+        return [trial.varied.get(key, "") for key in self._keys]
+
     def _table(self) -> Table:
-        failed = sum(outcome.status != "completed" for outcome in self._ended)
-        title = f"{self.done} of {self.total} trials done" + (f", {failed} not completed" if failed else "")
+        failed = sum(outcome.status not in ("completed", "pruned") for outcome in self._ended)
+        title = f"{self._count.replace('/', ' of ')} trials done" + (f", {failed} not completed" if failed else "")
         table = Table("trial", *self._keys, "", "", box=None, pad_edge=False, title=f"{title}  {self.left}")
         for row in self._running.values():
             table.add_row(*row)
         for _, outcome in self._rank(self._ended)[1][: self.SHOWN]:
-            table.add_row(outcome.trial.id, *outcome.trial.varied.values(), outcome.status, _best(outcome), style="dim")
+            table.add_row(outcome.trial.id, *self._values(outcome.trial), outcome.status, _best(outcome), style="dim")
         return table
 
 
@@ -110,6 +119,6 @@ def _best(outcome: Outcome) -> str:
     return brief({f"best.{key}": value for key, value in outcome.best.items() if "/" in key})
 
 
-def sweep_progress(total: int, jobs: int, keys: Sequence[str], rank: Rank) -> SweepLines:
+def sweep_progress(total: int | None, jobs: int, keys: Sequence[str], rank: Rank) -> SweepLines:
     """The display of a sweep that suits where stderr goes. `rank` gives the trials that have ended, the best first."""
     return SweepTable(total, jobs, keys, rank) if err.is_terminal else SweepLines(total, jobs)

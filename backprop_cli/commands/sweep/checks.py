@@ -6,7 +6,7 @@ import itertools
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -79,24 +79,35 @@ def _is_trial(run: RunDirectory) -> bool:
     return run.path.name == digest(run.info.get("overrides", []))
 
 
-def check_trials(config: Path, chosen: Sequence[Trial], progress: Show | None = None) -> tuple[list[Metric], set[str]]:
+@dataclass
+class Checked:
+    """What the trials of a sweep have."""
+
+    metrics: list[Metric] = field(default_factory=list)  # that they compute
+    columns: set[str] = field(default_factory=lambda: {"epoch", "step", "time", "learning_rate"})  # of their rows
+    watched: str = "train/loss"  # what the first chooses its best epoch by
+    epochs: int = 1  # of the longest that was looked at
+
+
+def check_trials(config: Path, chosen: Sequence[Trial], progress: Show | None = None) -> Checked:
     """Load every trial's config and, where networks or data differ, build them: mistakes show before anything runs.
 
-    Gives the metrics that the trials compute, and the names of the numbers that they will have. Raises DataError, and
-    ConfigError with every mistake of every trial, once.
+    Raises DataError, and ConfigError with every mistake of every trial, once.
     """
     began, tried, attempts, code = time.monotonic(), set[str](), 0, 2
-    metrics: list[Metric] = []
-    columns, wrong = {"epoch", "step", "time", "learning_rate"}, dict[Problem, list[Trial]]()
+    checked, wrong = Checked(), dict[Problem, list[Trial]]()
     for trial in chosen:
         try:
             cfg = load_config(config, trial.overrides)
+            checked.epochs = max(checked.epochs, cfg.trainer.epochs)
             structure = _structure(cfg)
             if structure in tried or time.monotonic() - began > PATIENCE:
                 continue
+            columns, watched = _build(cfg, progress)
+            checked.watched = checked.watched if tried else watched
+            checked.columns |= columns
+            checked.metrics += cfg.trainer.metrics
             tried.add(structure)
-            columns |= _build(cfg, progress)
-            metrics += cfg.trainer.metrics
         except ConfigError as error:
             code = error.exit_code
             for problem in error.problems:
@@ -106,7 +117,7 @@ def check_trials(config: Path, chosen: Sequence[Trial], progress: Show | None = 
         refused = ConfigError([_told(problem, among, attempts) for problem, among in wrong.items()][:MAX_SHOWN])
         refused.exit_code = code
         raise refused
-    return metrics, columns
+    return checked
 
 
 def _structure(cfg: Config) -> str:
@@ -117,12 +128,14 @@ def _structure(cfg: Config) -> str:
     return json.dumps({key: each for key, each in settings.items() if key not in ("name", "seed")}, default=str)
 
 
-def _build(cfg: Config, progress: Show | None) -> set[str]:
-    """The names of the numbers that this config will have. Raises ConfigError, DataError."""
+def _build(cfg: Config, progress: Show | None) -> tuple[set[str], str]:
+    """The names of the numbers that this config will have, and which its best epoch is chosen by. Raises ConfigError,
+    DataError."""
     prepared = build.prepare(cfg, progress=progress)
-    build.training(prepared)
+    _, best = build.training(prepared)
     splits = {"train", "validation"} & prepared.dataset.splits.keys()
-    return {f"{split}/{name}" for split in splits for name in ("loss", *(m.key for m in cfg.trainer.metrics))}
+    names = ("loss", *(metric.key for metric in cfg.trainer.metrics))
+    return {f"{split}/{name}" for split in splits for name in names}, best.monitor
 
 
 def _told(problem: Problem, among: Sequence[Trial], attempts: int) -> Problem:

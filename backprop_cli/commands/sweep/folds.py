@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from backprop_cli.commands.sweep.axes import parse
 from backprop_cli.commands.sweep.noted import note
-from backprop_cli.commands.sweep.sweep import Outcome
-from backprop_cli.commands.sweep.trials import parse
+from backprop_cli.commands.sweep.outcomes import Outcome
 from backprop_cli.commands.trained import load_run
 from backprop_cli.config import load_config
 from backprop_cli.errors import DataError

@@ -29,9 +29,16 @@ class Noted(TypedDict, total=False):
 
 
 @lasting
+class NotedGoal(TypedDict):
+    name: str
+    maximize: bool
+
+
+@lasting
 class _Sweep(TypedDict, total=False):
     config: str
     rising: list[str]  # metrics of which more is better
+    goals: list[NotedGoal]  # what is searched for, by --monitor
     trials: list[Noted]
 
 
@@ -41,6 +48,11 @@ NOTED = Document[_Sweep](_Sweep)
 def noted(folder: Path) -> list[Noted]:
     """The trials that sweep.json of a folder lists; none where there is no such file. Raises RunError for another."""
     return _read(folder).get("trials", [])
+
+
+def goals(folder: Path) -> list[NotedGoal]:
+    """What the sweep was to make small or large."""
+    return _read(folder).get("goals", [])
 
 
 def rising(folder: Path) -> list[str] | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from backprop_cli.commands.sweep.folds import FOLD, SEED, TEST
 from backprop_cli.commands.sweep.noted import noted, rising
-from backprop_cli.commands.sweep.sweep import Outcome, ranked, states, watched
+from backprop_cli.commands.sweep.outcomes import Outcome, ranked, states, watched
 from backprop_cli.commands.sweep.trials import Trial
 from backprop_cli.commands.sweep.welch import Mean, welch
 from backprop_cli.commands.trained import config_of

@@ -5,17 +5,16 @@ from __future__ import annotations
 import math
 import signal
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from backprop_cli.commands.sweep.noted import Noted, note, noted
+from backprop_cli.commands.sweep.noted import note
+from backprop_cli.commands.sweep.outcomes import Outcome, state_of
 from backprop_cli.commands.sweep.trials import Trial
-from backprop_cli.commands.sweep.workers import Died, Done, Started, Tell, Told, Workers
+from backprop_cli.commands.sweep.workers import Died, Done, Line, Started, Told, Workers
 from backprop_cli.config import load_config
-from backprop_cli.engine.metrics.base import Metric, larger_is_better
-from backprop_cli.errors import BpError, DivergedError, InterruptedRunError, RunError, UsageError
+from backprop_cli.errors import BpError, DivergedError, InterruptedRunError, PrunedError
 from backprop_cli.runs.directory import RunDirectory, now
 from backprop_cli.runs.removal import remove
 from backprop_cli.training.loop import Callback, Loop, Row
@@ -24,25 +23,37 @@ from backprop_cli.untrusted import consent
 SECONDS_BETWEEN = 0.25  # epochs of a trial that are told
 
 
-@dataclass
-class Outcome:
-    """The outcome of a trial: its status and, if it ran, what `bp train --json` prints."""
+class Source(Protocol):
+    """Where the trials of a sweep come from."""
 
-    trial: Trial
-    run_dir: Path
-    status: str
-    result: dict[str, Any] | None = None
-    error: str | None = None
+    prunes: bool  # whether trials may be ended early
 
-    @property
-    def best(self) -> dict[str, Any]:
-        """{"epoch", "step", monitored name: value} of the best epoch."""
-        return (self.result or {}).get("best") or {}
+    def next(self) -> Trial | None:
+        """The next trial to be trained; None where there are no more."""
 
-    @property
-    def metrics(self) -> dict[str, Any]:
-        """The last row of metrics."""
-        return (self.result or {}).get("metrics") or {}
+    def ends(self, trial: Trial, row: dict[str, Any]) -> bool:
+        """Whether a trial is to end after this epoch."""
+
+    def finished(self, outcome: Outcome) -> None:
+        """What came of a trial."""
+
+
+class Listed:
+    """Trials that are known before."""
+
+    prunes = False
+
+    def __init__(self, trials: Sequence[Trial], budget: float | None = None) -> None:
+        self._trials = iter(trials)
+        self._deadline = math.inf if budget is None else time.monotonic() + budget
+
+    def next(self) -> Trial | None:
+        return next(self._trials, None) if time.monotonic() < self._deadline else None
+
+    def ends(self, trial: Trial, row: dict[str, Any]) -> bool:
+        return False
+
+    def finished(self, outcome: Outcome) -> None: ...
 
 
 class Watcher(Protocol):
@@ -71,77 +82,60 @@ class Silent:
     def finished(self, outcome: Outcome) -> None: ...
 
 
-def states(
-    folder: Path, planned: Sequence[Trial], there: Sequence[RunDirectory] = (), rows: Sequence[Noted] | None = None
-) -> list[Outcome]:
-    """Each trial as its run directory tells it; `missing` if it was never started.
-
-    A trial that failed before it had a directory is known from sweep.json, of which `rows` are what it holds. Those
-    that are `there` were read already.
-    """
-    rows = noted(folder) if rows is None else rows
-    failed = {row["trial"]: row.get("error") for row in rows if row.get("status") == "failed"}
-    known = {run.path.name: run for run in there}
-    return [_state(folder / trial.id, trial, failed, known.get(trial.id)) for trial in planned]
-
-
-def _state(path: Path, trial: Trial, failed: dict[str, str | None], run: RunDirectory | None = None) -> Outcome:
-    try:
-        run = run or RunDirectory(path)
-    except UsageError:
-        return Outcome(trial, path, "failed" if trial.id in failed else "missing", None, failed.get(trial.id))
-    except RunError as error:
-        return Outcome(trial, path, "failed", None, str(error))
-    result = {"metrics": run.info.get("metrics"), "best": run.info.get("best"), "run_dir": str(path)}
-    return Outcome(trial, path, run.status, result, run.info.get("reason"))
-
-
 def run(
     config: Path,
     before: Sequence[Outcome],
-    chosen: Sequence[Trial],
+    source: Source,
     folder: Path,
     *,
     jobs: int = 1,
     again: bool = False,
     fail_fast: bool = False,
-    metrics: Sequence[Metric] = (),
+    about: Mapping[str, Any] | None = None,
     watcher: Watcher | None = None,
 ) -> list[Outcome]:
-    """Train the chosen ones of the trials, `jobs` at a time, each in its own process; the outcome of every trial,
-    which for the others is the one `before`. The `metrics` are those that they compute.
+    """Train the trials of a source, `jobs` at a time, each in its own process; the outcome of every trial, which for
+    those that it does not give is the one `before`. sweep.json says what is `about` the sweep.
 
     A trial that has begun goes on from its last checkpoint; `again` starts it from the beginning. One that fails, or
     whose process dies, stops no other, unless `fail_fast`. Raises InterruptedRunError on a signal, when every trial
     has stopped with a checkpoint.
     """
-    if not chosen:
-        return list(before)
     watcher = watcher or Silent()
     folder.mkdir(parents=True, exist_ok=True)
-    tasks = [(str(config), trial.overrides, str(folder / trial.id), again) for trial in chosen]
     outcomes = {each.trial.id: each for each in before}
-    rising = sorted({metric.key for metric in metrics if metric.maximize})
-    _note(folder, config, list(outcomes.values()), rising)  # now, so that it is known whatever ends this process
-    workers, said = Workers(_work, tasks, jobs), set[str]()
+    begun: list[Trial] = []
+
+    def tasks() -> Iterator[tuple[Any, ...]]:
+        while (trial := source.next()) is not None:
+            if not begun:  # now, so that it is known whatever ends this process
+                _note(folder, config, list(outcomes.values()), about or {})
+            begun.append(trial)
+            yield str(config), trial.overrides, str(folder / trial.id), again, source.prunes
+
+    workers, said = Workers(_work, tasks(), jobs), set[str]()
     try:
         for number, event in workers.events():
-            trial = chosen[number]
+            trial = begun[number]
             if isinstance(event, Started):
                 watcher.started(trial)
+            elif isinstance(event, Told) and event.value[0] == "ends":
+                workers.answer(number, source.ends(trial, event.value[1]))
             elif isinstance(event, Told):
                 _pass_on(event.value, trial, watcher, said)
             else:
                 outcome = outcomes[trial.id] = _outcome(event, folder / trial.id, trial, workers.stopped)
+                source.finished(outcome)
                 watcher.finished(outcome)
-                if fail_fast and outcome.status not in ("completed", "interrupted"):
+                if fail_fast and outcome.status in ("failed", "diverged"):
                     workers.stop()
     finally:
-        _note(folder, config, list(outcomes.values()))
+        if begun:
+            _note(folder, config, list(outcomes.values()), about or {})
     if workers.received is not None:
         complete = sum(each.status == "completed" for each in outcomes.values())
         name = signal.Signals(workers.received).name
-        text = f"stopped by {name} with {complete} of {len(before)} trials complete; add --resume to go on"
+        text = f"stopped by {name} with {complete} of {len(outcomes)} trials complete; add --resume to go on"
         raise InterruptedRunError(text, workers.received)
     return list(outcomes.values())
 
@@ -164,39 +158,45 @@ def _outcome(event: Done | Died, path: Path, trial: Trial, stopped: bool) -> Out
             RunDirectory(path).update(status="failed", ended=now(), reason=event.reason)
         except BpError:
             return Outcome(trial, path, "failed", None, event.reason)
-    return _state(path, trial, {})
+    return state_of(path, trial, {})
 
 
-def _note(folder: Path, config: Path, outcomes: Sequence[Outcome], rising: Sequence[str] = ()) -> None:
+def _note(folder: Path, config: Path, outcomes: Sequence[Outcome], about: Mapping[str, Any]) -> None:
     """Write the values of each trial and its outcome into sweep.json."""
     rows = [
         {"trial": each.trial.id, "varied": each.trial.varied, "status": each.status, "error": each.error}
         for each in outcomes
     ]
-    note(folder, rows, rising, config=str(config))
+    note(folder, rows, config=str(config), **about)
 
 
 class _Teller(Callback):
-    """Reports epochs to the parent process, a few a second."""
+    """Reports epochs to the parent process, a few a second; where trials are pruned it asks at each whether to go
+    on."""
 
-    def __init__(self, tell: Tell) -> None:
-        self._tell, self._told = tell, 0.0
+    def __init__(self, line: Line, prunes: bool) -> None:
+        self._line, self._prunes, self._told = line, prunes, 0.0
 
     def epoch(self, loop: Loop, row: Row) -> None:
         if time.monotonic() - self._told > SECONDS_BETWEEN:
             self._told = time.monotonic()
-            self._tell(("epoch", row, loop.options.epochs))
+            self._line.tell(("epoch", row, loop.options.epochs))
+        if self._prunes and self._line.ask(("ends", row)) and not loop.finished:
+            raise PrunedError(f"pruned after epoch {row['epoch']} of {loop.options.epochs}: others did better by then")
 
 
-def _work(task: tuple[str, tuple[str, ...], str, bool], tell: Tell) -> dict[str, Any]:
+def _work(task: tuple[str, tuple[str, ...], str, bool, bool], line: Line) -> dict[str, Any]:
     """Run in a worker process: train one trial, or resume it where it was interrupted."""
     from backprop_cli.commands.resume import resume
     from backprop_cli.commands.train import train
 
     consent.keep_quiet()
-    config, overrides, run_dir, again = task
+    config, overrides, run_dir, again, prunes = task
     path = Path(run_dir)
-    listening: dict[str, Any] = {"warn": lambda text: tell(("said", text)), "callbacks": [_Teller(tell)]}
+    listening: dict[str, Any] = {
+        "warn": lambda text: line.tell(("said", text)),
+        "callbacks": [_Teller(line, prunes)],
+    }
     try:
         if again and path.exists():
             remove(RunDirectory(path), path.parent)
@@ -208,34 +208,12 @@ def _work(task: tuple[str, tuple[str, ...], str, bool], tell: Tell) -> dict[str,
         status, text = "interrupted", str(error)
     except DivergedError as error:
         status, text = "diverged", str(error)
+    except PrunedError as error:
+        return {"status": "pruned", "error": str(error), "run_dir": run_dir, **_numbers(error.result)}
     except Exception as error:  # whatever it is, the other trials go on
         status, text = "failed", str(error) if isinstance(error, BpError) else f"{type(error).__name__}: {error}"
     return {"status": status, "error": text, "run_dir": run_dir, "metrics": {}, "best": None}
 
 
-def ranked(
-    outcomes: Sequence[Outcome], metrics: Sequence[Metric], monitor: str | None = None, maximize: bool | None = None
-) -> tuple[str | None, list[tuple[float, Outcome]]]:
-    """The column that tells which trial is best, and the trials with a finite value there, the best first.
-
-    It is named as in `bp runs ls`: `best.validation/loss`, the value at the best epoch, of what the runs themselves
-    chose that epoch by; of anything else to `monitor`, the last value, as `validation/loss`. The `metrics` that the
-    trials compute say whether it should rise, unless `maximize` does.
-    """
-    own = [name for each in outcomes if (name := watched(each))]
-    name = monitor or next(iter(own), None)
-    if name is None:
-        return None, []
-    at_best = bool(own) and set(own) == {name}
-    values = []
-    for each in outcomes:
-        value = (each.best if at_best else each.metrics).get(name)
-        if isinstance(value, int | float) and math.isfinite(value):
-            values.append((float(value), each))
-    rises = larger_is_better(name, metrics) if maximize is None else maximize
-    return f"best.{name}" if at_best else name, sorted(values, key=lambda pair: -pair[0] if rises else pair[0])
-
-
-def watched(outcome: Outcome) -> str | None:
-    """The name of the number that a run chose its best epoch by."""
-    return next((key for key in outcome.best if "/" in key), None)
+def _numbers(result: dict[str, Any] | None) -> dict[str, Any]:
+    return {key: (result or {}).get(key) for key in ("metrics", "best")}

@@ -1,45 +1,22 @@
-"""What a sweep varies: a grid, or a seeded random search.
+"""The trials of a sweep that are known before it starts: a grid, a seeded random search, or points that fill the space.
 
-Axes come from `--set`: `key=a,b,c` (a list), `key=0..4` (whole numbers), `key=log:1e-4..1e-1` and
-`key=uniform:0..0.5` (drawn, with --trials). A trial is a set of overrides; its id is a digest of them,
-so that a sweep finds its own trials again.
+A trial is a set of overrides; its id is a digest of them, so that a sweep finds its own trials again.
 """
 
 from __future__ import annotations
 
 import hashlib
 import itertools
-import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from backprop_cli.commands.sweep.axes import MAX_TRIALS, Axis, parse
 from backprop_cli.errors import UsageError
 
-_WHOLE = re.compile(r"^(-?\d+)\.\.(-?\d+)$")
-_DRAWN = re.compile(r"^(log|uniform):(.+?)\.\.(.+)$")
-MAX_TRIALS = 10_000
-
-
-@dataclass(frozen=True)
-class Variation:
-    """One varied key: its values, or the bounds it is drawn between."""
-
-    key: str
-    values: tuple[str, ...] = ()
-    low: float = 0.0
-    high: float = 0.0
-    log: bool = False
-
-    def draw(self, rng: np.random.Generator) -> str:
-        """One value for a random search."""
-        if self.values:
-            return self.values[int(rng.integers(len(self.values)))]
-        if self.log:
-            return f"{math.exp(rng.uniform(math.log(self.low), math.log(self.high))):.6g}"
-        return f"{rng.uniform(self.low, self.high):.6g}"
+SEARCHES = ("grid", "random", "qmc", "tpe", "cma-es")
 
 
 @dataclass(frozen=True)
@@ -49,6 +26,12 @@ class Trial:
     id: str
     overrides: tuple[str, ...]
     varied: dict[str, str]
+
+    @classmethod
+    def of(cls, fixed: Sequence[str], varied: dict[str, str]) -> Trial:
+        """The trial with these values, in the order in which they are set."""
+        overrides = (*fixed, *(f"{key}={value}" for key, value in varied.items()))
+        return cls(digest(overrides), overrides, varied)
 
     def __str__(self) -> str:
         return " ".join([self.id, *self.settings])
@@ -64,60 +47,15 @@ class Trial:
         return [f"{key}={value}" for key, value in self.varied.items()]
 
 
-def parse(settings: Sequence[str]) -> tuple[list[Variation], list[str]]:
-    """The axes among `--set` values, and those that are the same in every trial. Raises UsageError."""
-    axes, fixed = [], []
-    for text in settings:
-        key, equals, right = text.partition("=")
-        axis = _axis(key, right) if equals and not key.startswith("~") and not key.endswith("+") else None
-        if axis is None:
-            fixed.append(text)
-        else:
-            axes.append(axis)
-    return axes, fixed
-
-
-def _axis(key: str, right: str) -> Variation | None:
-    whole = _WHOLE.match(right)
-    if whole:
-        low, high = int(whole[1]), int(whole[2])
-        if high < low or high - low >= MAX_TRIALS:
-            raise UsageError(f"--set {key}={right}: expected first..last with at most {MAX_TRIALS:,} numbers between")
-        return Variation(key, tuple(str(number) for number in range(low, high + 1)))
-    drawn = _DRAWN.match(right)
-    if drawn:
-        try:
-            low_f, high_f = float(drawn[2]), float(drawn[3])
-        except ValueError:
-            raise UsageError(f"--set {key}={right}: expected {drawn[1]}:LOW..HIGH with two numbers") from None
-        if not low_f < high_f or (drawn[1] == "log" and low_f <= 0):
-            raise UsageError(f"--set {key}={right}: expected LOW < HIGH, and LOW > 0 with log:")
-        return Variation(key, (), low_f, high_f, drawn[1] == "log")
-    values = tuple(_split(right))
-    return Variation(key, values) if len(values) > 1 else None
-
-
-def _split(text: str) -> Iterator[str]:
-    """The parts between commas that stand outside brackets and quotes."""
-    depth, quote, start = 0, "", 0
-    for i, letter in enumerate(text):
-        if quote:
-            quote = "" if letter == quote else quote
-        elif letter in "\"'":
-            quote = letter
-        elif letter in "[{":
-            depth += 1
-        elif letter in "]}":
-            depth -= 1
-        elif letter == "," and depth == 0:
-            yield text[start:i].strip()
-            start = i + 1
-    yield text[start:].strip()
-
-
-def plan(settings: Sequence[str], count: int | None = None, seed: int = 0, folds: int | None = None) -> list[Trial]:
-    """Every point of the grid, or `count` points drawn from a generator of this seed; with `folds` each once for every
-    fold. Raises UsageError."""
+def plan(
+    settings: Sequence[str],
+    count: int | None = None,
+    seed: int = 0,
+    folds: int | None = None,
+    search: str | None = None,
+) -> list[Trial]:
+    """Every point of the grid, or `count` points of a `random` or `qmc` search of this seed, each once; with `folds`
+    each once for every fold. Raises UsageError."""
     axes, fixed = parse(settings)
     if folds is not None:
         taken = [text for text in settings if text.partition("=")[0] in ("dataset.fold", "dataset.folds")]
@@ -126,25 +64,89 @@ def plan(settings: Sequence[str], count: int | None = None, seed: int = 0, folds
         fixed = [*fixed, f"dataset.folds={folds}"]
     if not axes and folds is None:
         raise UsageError("nothing varies; expected --set KEY=A,B or KEY=0..4 or, with --trials, KEY=log:A..B")
-    continuous = [axis.key for axis in axes if not axis.values]
+    search = search or ("grid" if count is None else "random")
+    made = {}
+    for varied in itertools.islice(_grid(axes) if search == "grid" else _drawn(axes, count, seed, search), count):
+        for fold in range(1, (folds or 1) + 1):
+            trial = Trial.of(fixed, varied | ({"dataset.fold": str(fold)} if folds is not None else {}))
+            made[trial.id] = trial
+        if len(made) > MAX_TRIALS:
+            raise UsageError(f"more than {MAX_TRIALS:,} trials; expected at most that, or --search random --trials N")
+    return list(made.values())
+
+
+def _grid(axes: Sequence[Axis]) -> Iterator[dict[str, str]]:
+    """Every combination of values; where a condition is not met an axis is left out."""
+    drawn = next((axis.key for axis in axes if not axis.values), None)
+    if drawn is not None:
+        raise UsageError(f"{drawn} is drawn from a range; say how often with --trials N")
+
+    def combined(i: int, varied: dict[str, str]) -> Iterator[dict[str, str]]:
+        if i == len(axes):
+            yield varied
+        elif (condition := axes[i].condition) is not None and not condition.met(varied):
+            yield from combined(i + 1, varied)
+        else:
+            for value in axes[i].values:
+                yield from combined(i + 1, {**varied, axes[i].key: value})
+
+    return combined(0, {})
+
+
+def _drawn(axes: Sequence[Axis], count: int | None, seed: int, search: str) -> Iterator[dict[str, str]]:
     if count is None:
-        if continuous:
-            raise UsageError(f"{continuous[0]} is drawn from a range; say how often with --trials N")
-        size = math.prod(len(axis.values) for axis in axes)
-        if size > MAX_TRIALS:
-            raise UsageError(f"a grid of {size:,} trials; expected at most {MAX_TRIALS:,}, or --trials N of it")
-        points: list[tuple[str, ...]] = list(itertools.product(*(axis.values for axis in axes)))
+        raise UsageError(f"--search {search} has no end of its own; say when with --trials N or --budget 30m")
+    if search == "qmc":
+        points = _sobol(len(axes), seed)
     else:
         rng = np.random.default_rng(seed)
-        points = [tuple(axis.draw(rng) for axis in axes) for _ in range(count)]
-    made = {}
+        points = (rng.random(len(axes)).tolist() for _ in itertools.count())
     for point in points:
-        for fold in range(1, (folds or 1) + 1):
-            varied = {axis.key: value for axis, value in zip(axes, point, strict=True)}
-            varied |= {"dataset.fold": str(fold)} if folds is not None else {}
-            overrides = (*fixed, *(f"{key}={value}" for key, value in varied.items()))
-            made[digest(overrides)] = Trial(digest(overrides), overrides, varied)
+        yield at(axes, point)
+
+
+def at(axes: Sequence[Axis], point: Sequence[float]) -> dict[str, str]:
+    """The values at a point in [0, 1)ⁿ; of axes whose condition is not met none."""
+    varied: dict[str, str] = {}
+    for axis, place in zip(axes, point, strict=True):
+        if axis.condition is None or axis.condition.met(varied):
+            varied[axis.key] = axis.at(place)
+    return varied
+
+
+def corners(axes: Sequence[Axis], fixed: Sequence[str]) -> list[Trial]:
+    """Trials that between them have every value of every list and both ends of every range, to be looked at before a
+    search draws others."""
+    most = max(len(axis.values) if axis.values and not axis.numeric else 2 for axis in axes)
+    made = {}
+    for i in range(most):
+        for shift in range(2):  # so that what is conditional comes, too
+            counts = [len(axis.values) if axis.values and not axis.numeric else 2 for axis in axes]
+            places = [((i + shift * k) % n + 0.5) / n for k, n in enumerate(counts)]
+            ends = [place if not axis.numeric else (0.0 if place < 0.5 else 1 - 1e-9) for axis, place in
+                    zip(axes, places, strict=True)]  # fmt: skip
+            trial = Trial.of(fixed, at(axes, ends))
+            made[trial.id] = trial
     return list(made.values())
+
+
+def seconds(text: str) -> float:
+    """`90s`, `30m`, `1.5h` in seconds. Raises UsageError."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh])", text)
+    if match is None or float(match[1]) == 0:
+        raise UsageError(f"--budget {text}: expected a time such as 90s, 30m or 1.5h")
+    return float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+def _sobol(dimensions: int, seed: int) -> Iterator[list[float]]:
+    """Sobol's sequence, scrambled: points that fill [0, 1)ⁿ more evenly than random ones (Owen 1998)."""
+    try:
+        from scipy.stats import qmc
+    except ImportError:
+        raise UsageError("--search qmc needs scipy: pip install 'backprop-cli[search]'") from None
+    points = qmc.Sobol(dimensions, scramble=True, seed=seed)
+    while True:
+        yield from points.random(64).tolist()
 
 
 def digest(overrides: Iterable[str]) -> str:

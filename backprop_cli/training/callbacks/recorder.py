@@ -9,7 +9,7 @@ from math import inf
 from typing import Any
 
 from backprop_cli.engine.arrays import Array
-from backprop_cli.errors import BpError, DivergedError, InterruptedRunError, RunError
+from backprop_cli.errors import BpError, DivergedError, InterruptedRunError, PrunedError, RunError
 from backprop_cli.runs.batch import write_batch
 from backprop_cli.runs.checkpoints import saved
 from backprop_cli.runs.checkpoints.writer import write
@@ -139,7 +139,7 @@ class Recorder(Callback):
         if self.log is None:  # it could not be opened
             return
         self.log.flush()
-        if error is None or isinstance(error, InterruptedRunError):
+        if error is None or isinstance(error, InterruptedRunError | PrunedError):
             if _position(loop) != self._saved_at:
                 self.save(loop)
             return
@@ -153,6 +153,8 @@ class Recorder(Callback):
         status = "completed" if error is None else "failed"
         if isinstance(error, DivergedError):
             status = "diverged"
+        elif isinstance(error, PrunedError):
+            status = "pruned"
         elif isinstance(error, InterruptedRunError | KeyboardInterrupt):
             status = "interrupted"
         reason = loop.stop_reason or (str(error) if error else None)

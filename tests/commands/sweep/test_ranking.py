@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from backprop_cli.commands.sweep.sweep import Outcome, ranked
+from backprop_cli.commands.sweep.outcomes import Outcome, ranked
 from backprop_cli.commands.sweep.trials import Trial
 from backprop_cli.registry import make
 

@@ -69,7 +69,7 @@ def test_a_sweep_as_a_process(bp) -> None:
     ("options", "code", "said"),
     [
         (["--set", "architecture.-1.units=2,1"], 2, r"moons.yaml:\d+:1: loss: .* \(with architecture.-1.units=1\)$"),
-        (["--set", "loss=cross_entropy,mse"], 2, r"^--set loss=mse: loss: .*{type: one_hot}$"),
+        (["--set", "loss=cross_entropy,mse"], 2, r"^--set loss=mse: loss: .*{type: one_hot}"),
         (["--set", "seed=0..9", "--set", "loss=mse"], 2, r"^--set loss=mse: [^\n]*$"),
         (["--set", "seed=0,1", "--monitor", "validation/acc"], 2, "did you mean 'validation/accuracy'"),
         (["--set", "seed=0,1", "--name", "../other"], 2, "expected a name"),
