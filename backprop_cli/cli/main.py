@@ -6,17 +6,15 @@ import errno
 import os
 import pkgutil
 import re
-import signal
 import sys
 import traceback
 from importlib import import_module
-from types import FrameType
 from typing import Any, cast
 
 import typer
 
 from backprop_cli import cli
-from backprop_cli.cli import completion, streams
+from backprop_cli.cli import completion, signals, streams
 from backprop_cli.cli.group import Root, dress
 from backprop_cli.errors import BpError, ConfigError, InterruptedRunError, plugin_failure, suggest
 from backprop_cli.runs.versions import __version__
@@ -99,58 +97,17 @@ def main() -> None:
     if os.environ.get("_BP_COMPLETE") == "complete_bash":
         completion.for_bash(lambda: app(arguments, prog_name="bp", standalone_mode=False))
         return
-    sys.unraisablehook = _unraisable
+    sys.unraisablehook = signals.unraisable
     try:
         try:
-            _listen()
+            signals.listen()
             code = run(arguments, debug)
         finally:
-            _stop_listening()
+            signals.stop_listening()
     except KeyboardInterrupt:  # between two lines of `run`
-        _stop_listening()
+        signals.stop_listening()
         code = 130
     sys.exit(code)
-
-
-def _listen() -> None:
-    """Leave with 128 + the signal, through every `finally`; but a signal that is ignored stays ignored."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # as __main__ has left it
-        signal.signal(signal.SIGINT, _interrupt)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, _leave)
-
-
-_received: list[int] = []
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Note it, too: a library in C may make another exception of what comes up in the middle of it."""
-    _received.append(number)
-    raise KeyboardInterrupt
-
-
-def _leave(number: int, frame: FrameType | None) -> None:
-    sys.exit(128 + number)
-
-
-def _stop_listening() -> None:
-    """While Python takes itself down, a signal just ends it: an exception has nobody left who would catch it."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) in (_interrupt, _leave):
-            signal.signal(number, signal.SIG_DFL)
-
-
-def _unraisable(found: Any) -> None:
-    """An exception that a finalizer or a callback cannot pass on: if it is the end that a signal asked for, that is
-    asked for again."""
-    error = found.exc_value
-    if isinstance(error, KeyboardInterrupt):
-        signal.raise_signal(signal.SIGINT)
-    elif isinstance(error, SystemExit) and isinstance(error.code, int) and error.code > 128:
-        signal.raise_signal(error.code - 128)
-    elif not isinstance(error, InterruptedRunError):  # of which the training knows
-        sys.__unraisablehook__(found)
 
 
 def run(arguments: list[str], debug: bool) -> Any:
@@ -183,7 +140,7 @@ def run(arguments: list[str], debug: bool) -> Any:
     except (
         Exception
     ) as error:  # Ctrl-C inside of pydantic, a plugin's bug or ours, or no file can be opened to import a module from
-        if _received:
+        if signals.received:
             return 130
         theirs = plugin_failure(error)
         if theirs and not debug:

@@ -1,9 +1,9 @@
 """Decoded datasets on disk: written once, memory-mapped ever after.
 
 An entry is a folder of .npy files and an `entry.json` that names them. Every file is written
-under another name, synced, and moved into place; `entry.json` comes last and holds the size of
-each, and size, times and hash of the files they were made from. So an entry is either whole or absent,
-whenever a process dies, and stale as soon as its sources change.
+under another name, synced, and moved into place; `entry.json` comes last and holds size, times and hash of
+each, and of the files they were made from. So an entry is either whole or absent, whenever a process dies, absent
+when a byte of it has changed, and stale as soon as its sources change.
 
 Files are hashed again only where size and times could deceive: where these are others, though the contents may be the
 same, and where a file had changed so shortly before it was read that a second change may bear the same time.
@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import io
 import json
-import math
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -33,7 +33,7 @@ from backprop_cli.errors import DataError
 from backprop_cli.untrusted.documents import Document, lasting
 from backprop_cli.untrusted.regular import open_regular, read_regular
 
-FORMAT = 3
+FORMAT = 4
 _TICK = 2_000_000_000  # ns: how coarse the clocks of file systems are at most
 MAX_ENTRY = 64 << 20  # bytes of an entry.json
 Stamp = Annotated[tuple[int, int, int, int, str], Field(strict=False)]  # see `_times`, and SHA-256
@@ -45,7 +45,7 @@ class _Stored(TypedDict):
 
     about: dict[str, Any]
     sources: dict[str, Stamp]
-    arrays: dict[str, Annotated[tuple[str, int], Field(strict=False)]]
+    arrays: dict[str, Annotated[tuple[str, Stamp], Field(strict=False)]]
 
 
 ENTRY = Document[_Stored](_Stored)
@@ -78,13 +78,13 @@ def _digest(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _confirmed(path: str, stamped: Stamp) -> Stamp | None:
+def _confirmed(path: str | Path, stamped: Stamp, tick: int = _TICK) -> Stamp | None:
     """The stamp of a file that is as it was, a new one where it had to be hashed to know; None if it has changed."""
     moment, size, *_, digest = stamped
     now = _times(path)
     if now[1] != size:
         return None
-    if now[2:] == stamped[2:4] and max(now[2:]) + _TICK < moment:
+    if now[2:] == stamped[2:4] and max(now[2:]) + tick < moment:
         return stamped
     return (*now, digest) if _digest(path) == digest else None
 
@@ -129,15 +129,17 @@ class Entry:
             sources = {path: _confirmed(path, stamped) for path, stamped in document["sources"].items()}
             if None in sources.values():
                 return None
-            arrays = {}
-            for name, (file, size) in document["arrays"].items():
+            arrays, written = dict[str, Array](), dict[str, tuple[str, Stamp]]()
+            for name, (file, stamped) in document["arrays"].items():
                 path = self.folder / Path(file).name
-                if path.stat().st_size != size:
+                known = None if path.is_symlink() else _confirmed(path, stamped, 0)  # nobody else writes there
+                if known is None:
                     return None
+                written[name] = (file, known)
                 arrays[name] = np.load(path, mmap_mode="r", allow_pickle=False)
-            if sources != document["sources"]:  # so that they need not be hashed the next time
+            if (sources, written) != (document["sources"], document["arrays"]):  # so that they need not be hashed again
                 with suppress(DataError, OSError):
-                    _note(self.folder, {**document, "sources": sources})
+                    _note(self.folder, {**document, "sources": sources, "arrays": written})
             return self.about.check(document["about"]), arrays
         except (OSError, ValueError):
             return None
@@ -180,7 +182,7 @@ class Writer:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.arrays: dict[str, tuple[str, int]] = {}
+        self.arrays: dict[str, tuple[str, Stamp]] = {}
         self._generation = os.urandom(4).hex()
 
     @contextmanager
@@ -189,24 +191,26 @@ class Writer:
     ) -> Iterator[Callable[[Array], None]]:
         """Hands out a function that appends rows. Raises DataError if not `rows` of them came."""
         file = f"{name}-{self._generation}.npy"
-        count = 0
+        count, header = 0, io.BytesIO()
+        described = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": (rows, *shape)}
+        np.lib.format.write_array_header_1_0(header, described)
+        digest = hashlib.sha256(header.getvalue())
 
         def append(chunk: Array) -> None:
             nonlocal count
             with _as_data_error(self.folder / file):
-                handle.write(np.ascontiguousarray(chunk, dtype).tobytes())
+                data = np.ascontiguousarray(chunk, dtype).tobytes()
+                handle.write(data)
+                digest.update(data)
             count += len(chunk)
 
         # Plain writes, not a memory map: a full disk is then an error and not a SIGBUS.
         with _replacing(self.folder / file) as handle:
-            header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False}
-            np.lib.format.write_array_header_1_0(handle, {**header, "shape": (rows, *shape)})
-            start = handle.tell()
+            handle.write(header.getvalue())
             yield append
             if count != rows:
                 raise DataError(f"{name}: expected {rows} rows, read {count}; prepare the dataset again")
-            size = start + rows * math.prod(shape) * dtype.itemsize
-        self.arrays[name] = (file, size)
+        self.arrays[name] = (file, (*_times(self.folder / file), digest.hexdigest()))
 
     def commit(self, about: Mapping[str, Any], sources: Mapping[str, Stamp]) -> None:
         """Make what was written the entry's contents."""

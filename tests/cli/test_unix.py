@@ -166,3 +166,30 @@ def test_what_is_unset_goes_before_what_is_set(bp) -> None:
     assert shown.json["optimizer"]["beta_1"] == 0.5
     lines = bp("config", "show", "configs/xor.yaml", *new, "--unset", "optimizer", "--origin").out.splitlines()
     assert any(line.split() == ["optimizer.amsgrad", "false", "#", "default"] for line in lines)
+
+
+ENDING = """
+import signal, sys, time
+from backprop_cli.cli import main
+
+class Late:
+    def __del__(self):
+        raise {error}
+
+def run(arguments, debug):
+    Late()
+    time.sleep(20)
+    return 0
+
+main.run = run
+main.main()
+"""
+
+
+@pytest.mark.parametrize(("error", "code"), [("KeyboardInterrupt", 130), ("SystemExit(143)", 143)])
+def test_a_signal_that_comes_in_a_finalizer_ends_bp(tmp_path: Path, error: str, code: int) -> None:
+    """Python only prints an exception from there; so the same end is asked for again."""
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", ENDING.format(error=error)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=env, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (code, "")

@@ -221,3 +221,39 @@ def test_the_lock_of_an_entry_follows_no_link(tmp_path, monkeypatch):
     with pytest.raises(DataError, match="symbolic links"), entry.lock():
         pass
     assert not (tmp_path / "elsewhere").exists()
+
+
+def flip(path: Path, at: int) -> None:
+    with path.open("r+b") as file:
+        file.seek(at)
+        byte = file.read(1)[0]
+        file.seek(at)
+        file.write(bytes([byte ^ 1]))
+
+
+@pytest.mark.parametrize("at", [-1, 0, 200])
+def test_a_changed_byte_of_an_array_is_noticed(source: Path, at: int) -> None:
+    write(numbers(), source, np.arange(100))
+    (file,) = numbers().folder.glob("*.npy")
+    flip(file, at % file.stat().st_size)
+    assert numbers().read() is None
+    write(numbers(), source, np.arange(100))
+    assert numbers().read() is not None
+
+
+def test_an_array_with_another_date_is_the_same(source: Path) -> None:
+    """As after a copy; it is hashed once, and then known by its times."""
+    write(numbers(), source, np.arange(10))
+    (file,) = numbers().folder.glob("*.npy")
+    os.utime(file, ns=(10**18, 10**18))
+    assert numbers().read() is not None
+    noted = json.loads((numbers().folder / "entry.json").read_text())["arrays"]["x"]
+    assert noted[1][2] == 10**18
+
+
+def test_an_array_that_is_a_link_is_none(source: Path) -> None:
+    write(numbers(), source, np.arange(10))
+    (file,) = numbers().folder.glob("*.npy")
+    file.rename(source.parent / "elsewhere.npy")
+    file.symlink_to(source.parent / "elsewhere.npy")
+    assert numbers().read() is None

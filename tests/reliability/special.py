@@ -24,7 +24,7 @@ from tests.reliability.asking import begin, prepare
 from tests.reliability.commands import LINES
 from tests.reliability.harness import folder, trials
 
-PATIENCE = 30  # seconds on the clock after which a command counts as hanging, on a machine that does other work
+PATIENCE = 120  # seconds on the clock after which a command counts as hanging, on a machine that does other work
 SECONDS, MEGABYTES = 1.0, 512
 
 

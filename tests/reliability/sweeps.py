@@ -2,8 +2,9 @@
 
     python -m tests.reliability.sweeps [--trials 200]
 
-Half of the trials have a TMPDIR whose name is too long for a socket. Not before Python itself has begun: until then an
-exception of its own is what Ctrl-C gives.
+Half of the trials have a TMPDIR whose name is too long for a socket. What Ctrl-C gives before Python itself has begun
+is its own affair. The process that prepares the workers finishes its imports before it ends, which takes seconds on a
+machine that does other work.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 from tests.conftest import ROOT
 from tests.reliability.harness import folder, trials
 
+GONE = 20.0  # seconds after which no process may be left
 BEGUN, LAST = 0.25, 2.5  # seconds after the start
 COMMAND = [sys.executable, "-m", "backprop_cli", "sweep", str(ROOT / "configs/xor.yaml"), "--quiet", "--jobs", "2"]
 COMMAND += ["--set", "seed=0..3", "--set", "trainer.epochs=3000", "--runs", "sweeps"]
@@ -54,9 +56,12 @@ def main() -> None:
                 os.killpg(done.pid, signal.SIGINT)
                 code = done.wait(timeout=30)
             said = (base / "errors").read_text()
-            deadline = time.monotonic() + 5
+            deadline = time.monotonic() + GONE
             while (left := alive(done.pid)) and time.monotonic() < deadline:
                 time.sleep(0.05)
+            if "init_import_site" in said:
+                results["before Python had begun"] += 1
+                continue
             results[f"exit code {code if code >= 0 else 128 - code}"] += 1
             results["tracebacks"] += "Traceback" in said
             results["processes left"] += bool(left)
