@@ -101,6 +101,7 @@ def sweep(
 
     settings = changes(set_, unset)
     if folds is not None:
+        of_folds.check(config, settings)
         settings = [*settings, *of_folds.same_folds(config, settings)]
     time = seconds(budget) if budget is not None else None
     learns = search in ("tpe", "cma-es")

@@ -35,6 +35,7 @@ from backprop_cli.training.passes import evaluate
 from backprop_cli.training.threads import limited
 
 Say = Callable[[str], None]
+LOSSES = 20_000  # examples up to which the loss of each is told
 KEPT = 1 << 26  # outputs that are kept to see how far the numbers can be trusted
 WHOLE = "data"  # what the rows of --data FILE are called
 
@@ -149,6 +150,7 @@ def measured(
     truth: list[Array] = []
     logits = network.gives_logits and any(metric.wants_logits for metric in metrics)
     kept: list[tuple[Array | None, ...]] | None = []
+    losses: list[Array | None] = []
     if batches.samples * int(np.prod(network.output_shape)) > KEPT:
         kept = None
 
@@ -159,6 +161,7 @@ def measured(
             show(f"evaluating {what}", i, batches.steps_per_epoch)
             if kept is not None:
                 mask = network.output_mask
+                losses.append(network.told_each(y) if batches.samples <= LOSSES else None)
                 kept.append(
                     (
                         network.output.copy(),
@@ -182,7 +185,9 @@ def measured(
         y, target, z, mask = (None if each[0] is None else np.concatenate(each) for each in zip(*kept, strict=True))
         assert y is not None
         assert target is not None
-        evidence = Evidence(y, target, z, mask, reading, metrics)
+        known = [each for each in losses if each is not None]
+        of_each = np.concatenate(known) if known and len(known) == len(losses) else None
+        evidence = Evidence(y, target, z, mask, reading, metrics, of_each)
     return {"metrics": numbers, **report(predicted, truth, names)}, evidence
 
 

@@ -34,6 +34,7 @@ class Evidence:
     mask: Array | None
     reading: Reading
     metrics: Sequence[Metric]
+    losses: Array | None = None  # of each example, where their mean is the loss
 
     def __len__(self) -> int:
         return len(self.y)
@@ -55,14 +56,18 @@ class Evidence:
 
 
 def intervals(evidence: Evidence, seed: int = 0, resamples: int = RESAMPLES) -> dict[str, list[float]]:
-    """The middle 95 % of each metric over examples drawn again with replacement (Efron 1979, percentiles); empty where
-    there are too many outputs to do that 100 times."""
+    """The middle 95 % of the loss and of each metric over examples drawn again with replacement (Efron 1979,
+    percentiles); empty where there are too many outputs to do that 100 times."""
     cost = sum(SORTS if isinstance(metric, Kept) else 1 for metric in evidence.metrics)
     count = min(resamples, WORK // max(evidence.y.size * cost, 1))
     if not count or count < min(FEWEST, resamples) or len(evidence) < 2:
         return {}
     rng, n = np.random.default_rng(seed), len(evidence)
-    drawn = [evidence.measure(rng.integers(0, n, n)) for _ in range(count)]
+    drawn = []
+    for _ in range(count):
+        rows = rng.integers(0, n, n)
+        loss = {} if evidence.losses is None else {"loss": float(evidence.losses[rows].mean())}
+        drawn.append(loss | evidence.measure(rows))
     bounds = {}
     for name in drawn[0]:
         values = np.array([draw[name] for draw in drawn])

@@ -24,6 +24,14 @@ def values_of(split: Split, schema: Schema, column: str) -> list[str]:
     table = schema.table
     heads = table.names() if table is not None else list(schema.features or [])
     categories = table.categories if table is not None else {}
+    plan = table.plans.get(column) if table is not None else None
+    if table is not None and plan is not None and plan.categories and plan.encoding != "target":
+        places = table.groups()[column][: len(plan.categories) + plan.other]
+        known = [*plan.categories, "other"]
+        if plan.type == "category" and plan.encoding == "one_hot":
+            hot = x[:, places]
+            return [known[k] if hot[i, k] else "other" for i, k in enumerate(hot.argmax(axis=1))]
+        return [known[int(code)] if 0 <= code < len(known) else "other" for code in x[:, places[0]]]
     if column in categories and column in heads:  # as codes
         known = categories[column]
         return [known[int(code)] if 0 <= code < len(known) else "other" for code in x[:, heads.index(column)]]

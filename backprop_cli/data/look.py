@@ -12,9 +12,13 @@ import numpy as np
 from backprop_cli.data.dataset import Dataset
 from backprop_cli.data.files import Files
 from backprop_cli.data.files.columns import column_names, raw_columns, require, understood
+from backprop_cli.data.files.features import learn
 from backprop_cli.data.files.layout import UNNAMED, Layout, guess, said
 from backprop_cli.data.files.paths import find, format_of
+from backprop_cli.data.files.plan import kind_of, planned, problems
+from backprop_cli.data.files.table import as_text
 from backprop_cli.data.look_column import Column, column_of
+from backprop_cli.data.sample_files import is_sample
 from backprop_cli.errors import DataError
 from backprop_cli.registry import make
 
@@ -58,13 +62,36 @@ def look_at_file(source: Files, folder: Path = Path()) -> Look:
     layout = guess(path, form, source.layout(), [*targets, *(source.features or source.categorical)])
     names = column_names(path, layout)
     require(path, names, [*targets, *(source.exclude or []), *(source.features or [])], "named in the config")
-    raw = raw_columns(path, layout, names, names, [])
-    table = understood(raw, layout, [], path)
+    texts = as_text(source)
+    raw = raw_columns(path, layout, names, names, texts)
+    table = understood(raw, layout, texts, path)
     columns = [column_of(name, raw[name], table[name], layout, name in source.categorical) for name in names]
     look = Look(path.name, len(table), columns, said(path, layout, source.layout()), path, layout, targets)
     _assign(look, source, targets)
+    _plan(look, source, table)
     _compare(look, table)
     return look
+
+
+def _plan(look: Look, source: Files, table: Any) -> None:
+    """What dataset.columns makes of columns, as far as all rows tell it. Raises DataError."""
+    features = [column.name for column in look.columns if column.role == "feature"]
+    wrong = list(problems(source.columns, table.column_names, features, look.targets))
+    if wrong:
+        raise DataError("\n".join(f"{look.path}: {each}" for each in wrong))
+    every = np.arange(len(table))
+    for name, options in source.columns.items():
+        if name not in features:  # a target, of which only the unit is said
+            continue
+        column, kind = look.column(name), kind_of(table[name], options)
+        plan = planned(options, kind, source.missing, source.categories)
+        column.type = plan.type
+        if plan.encoding == "target" and plan.type == "category":
+            classes = [each.distinct for each in map(look.column, look.targets) if each.range is None]
+            plan.targets = [*map(str, range(classes[0] if classes and classes[0] > 2 else len(look.targets)))]
+        learn(plan, table[name], name, str(look.path), every, np.zeros((len(table), max(1, len(plan.targets)))), 0)
+        column.width = len(plan.names(name))
+        column.notes = [f"becomes {plan.told()}"]
 
 
 def look_at_dataset(dataset: Dataset) -> Look:
@@ -147,7 +174,7 @@ def is_table(path: Path, form: str | None = None) -> bool:
     from backprop_cli.data.files.options import TABLES
 
     try:
-        return (form or format_of(path)) in TABLES
+        return (form or format_of(find(path, Path()) if is_sample(path) else path)) in TABLES
     except DataError:
         return False
 

@@ -199,6 +199,20 @@ class Network(Inside):
         self._compared = (y, y, t)
         return self.loss_function.forward(*self._compared, weight) + penalty
 
+    def told_each(self, target: Array) -> Array | None:
+        """The loss of every example of the last batch alone (N,), penalties included and in the unit of the targets, so
+        that its mean is `told`; None with a mask, or where the loss is no mean over examples."""
+        bound, target, weight = self._bound, np.asanyarray(target), self._weight
+        if bound is None or bound.mask is not None or self.loss_function is None:
+            return None
+        penalty = self.penalty() if self.wiring.penalties else 0.0
+        each = np.empty(len(target))
+        for i in range(len(target)):
+            one = slice(i, i + 1)
+            own = None if weight is None else weight[one]
+            each[i] = self.loss_function.forward(bound.z[one], bound.output[one], target[one], own) + penalty
+        return each if np.isclose(each.mean(), self.told, rtol=1e-3, atol=1e-6) else None
+
     @property
     def compared(self) -> tuple[Array, Array]:
         """The outputs and targets that the last loss compared: both standardized where the network ends in unscale."""

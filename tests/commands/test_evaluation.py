@@ -11,7 +11,7 @@ import pytest
 
 from backprop_cli.commands.evaluation import evaluate_file, evaluate_run
 from backprop_cli.commands.train import train
-from backprop_cli.commands.trained import load
+from backprop_cli.commands.trained import load, load_run
 from backprop_cli.config import load_config
 from backprop_cli.data.loading import load_dataset
 from backprop_cli.errors import DataError, UsageError
@@ -120,3 +120,28 @@ def test_a_model_of_arrays_is_measured_on_a_table(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("\n".join(f"{line},{i or 'id'}" for i, line in enumerate(lines)) + "\n")
     with pytest.raises(UsageError, match="it has kind, id; expected one, the target"):
         evaluate_file(load(tmp_path / "run"), tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize("unit", [False, True])
+def test_the_loss_has_an_interval_of_the_losses_of_the_examples(tmp_path: Path, unit: bool) -> None:
+    rows = "".join(f"{i % 13},{i * i % 97},{1 + i % 3}\n" for i in range(60))
+    (tmp_path / "t.csv").write_text("a,y,w\n" + rows)
+    (tmp_path / "c.yaml").write_text(
+        "dataset: {source: files, path: t.csv, target: y, task: regression, sample_weight: w}\n"
+        f"architecture: [{{type: dense, units: 1, l2: 0.01}}{', unscale' if unit else ''}]\n"
+        "loss: mse\ntrainer: {epochs: 2}\n"
+    )
+    train(load_config(tmp_path / "c.yaml"), run_dir=tmp_path / "run")
+    told = evaluate_run(RunDirectory(tmp_path / "run"), "train")
+    low, high = told["intervals"]["loss"]
+    assert low < told["metrics"]["loss"] < high
+    made, _ = load_run(RunDirectory(tmp_path / "run"))
+    batches = made.batches("train")
+    x, y = next(iter(batches.epoch(0)))
+    made.network.loss(made.network.forward(x), y, batches.weight)
+    each = made.network.told_each(y)
+    assert each is not None
+    split, penalty = made.dataset.splits["train"], made.network.penalty()
+    assert split.weight is not None
+    errors = (made.network.output[:, 0] - split.y[:, 0]) ** 2
+    np.testing.assert_allclose(each, split.weight * errors + penalty, rtol=1e-4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,17 @@ from backprop_cli.commands.evidence import Evidence, calibration, groups, interv
 from backprop_cli.commands.groups import values_of
 from backprop_cli.commands.train import train
 from backprop_cli.config import load_config
+from backprop_cli.data.dataset import Split
 from backprop_cli.data.files.layout import Layout
 from backprop_cli.data.files.matrix import Columns
 from backprop_cli.data.schema import Schema
+from backprop_cli.data.settled import schema_of
 from backprop_cli.engine.reading import Reading
 from backprop_cli.errors import UsageError
 from backprop_cli.model.build import prepare
 from backprop_cli.registry import make
 from backprop_cli.runs.directory import RunDirectory
+from tests.conftest import ROOT
 
 CLASSES = Reading("classes", "probabilities", names=("a", "b", "c"))
 BINARY = Reading("binary", "probabilities", names=("no", "yes"))
@@ -86,12 +90,12 @@ def test_groups_by_what_the_inputs_hold() -> None:
     table = Columns(Layout("csv"), ["size", "city"], categories={"city": ["Berlin", "Rome"]})
     schema = Schema(shape=(3,), dtype="float64", target_shape=(), target_dtype="int64", table=table)
     x = np.array([[i, i % 3 == 0, i % 3 == 1] for i in range(30)], float)
-    assert values_of(x[:4], schema, "city") == ["Berlin", "Rome", "other", "Berlin"]
-    sizes = values_of(x, schema, "size")
+    assert values_of(Split(x[:4], x[:4, 0]), schema, "city") == ["Berlin", "Rome", "other", "Berlin"]
+    sizes = values_of(Split(x, x[:, 0]), schema, "size")
     assert sorted(set(sizes), key=sizes.index) == ["0 to 7.25", "7.25 to 14.5", "14.5 to 21.75", "21.75 to 29"]
     with pytest.raises(UsageError, match=r"--by town: no such column; the inputs have size, city"):
-        values_of(x, schema, "town")
-    rows = groups(coin(30), values_of(x, schema, "city"))
+        values_of(Split(x, x[:, 0]), schema, "town")
+    rows = groups(coin(30), values_of(Split(x, x[:, 0]), schema, "city"))
     assert [(row["group"], row["samples"]) for row in rows] == [("Berlin", 10), ("Rome", 10), ("other", 10)]
     assert np.mean([row["accuracy"] for row in rows]) == pytest.approx(0.8)
 
@@ -157,3 +161,15 @@ def test_as_a_command_says_it(bp, tmp_path: Path) -> None:
     assert (told["intervals"], told["by"], told["baselines"]) == ({}, {}, {})
     model = bp("eval", "run", "--data", "x.csv", "--baseline")
     assert (model.code, "--baseline needs the training split" in model.err) == (2, True)
+
+
+def test_groups_by_columns_that_the_config_says_more_of() -> None:
+    cfg = load_config(ROOT / "configs" / "flats.yaml")
+    dataset = cfg.dataset.load(0, cfg.folder)
+    split, schema = dataset.splits["test"], schema_of(dataset)
+    written = list(csv.DictReader((ROOT / "backprop_cli/data/sample/flats.csv").open(encoding="utf-8")))
+    for column in ("house", "balcony", "quarter"):
+        assert split.rows is not None and dataset.table is not None
+        known = dataset.table.plans[column].categories
+        right = [each if (each := written[row][column]) in known else "other" for row in split.rows]
+        assert values_of(split, schema, column) == right

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from backprop_cli.config import load_config
+from backprop_cli.data.files import Files
 from backprop_cli.data.look import file_source, look_at_file
 from backprop_cli.errors import DataError
 
@@ -147,3 +149,20 @@ def test_a_picture_of_each_column_against_the_target(bp, houses):
         assert b"<svg" in (houses.parent / f"{name}.svg").read_bytes()[:500]
     assert bp("plot", houses.name, "--kind", "data").out == "data-houses.png\n"
     assert bp("plot", "iris", "--kind", "data").code == 2
+
+
+def test_what_a_config_makes_of_columns_is_what_training_makes_of_them() -> None:
+    cfg = load_config(Path(__file__).parents[2] / "configs" / "flats.yaml")
+    assert isinstance(cfg.dataset, Files)
+    seen = look_at_file(cfg.dataset, cfg.folder)
+    assert {each.name: (each.type, each.width) for each in seen.columns if each.role == "feature"} == {
+        "area": ("number", 2),
+        "built": ("number", 1),
+        "quarter": ("category", 1),
+        "house": ("category", 3),
+        "balcony": ("boolean", 1),
+        "let": ("date", 2),
+    }
+    trained = cfg.dataset.load(0, cfg.folder)
+    assert trained.input_shape == (seen.as_dict()["width"],)
+    assert "becomes category, one_hot; 3 categories" in seen.column("house").notes[0]

@@ -19,7 +19,7 @@ from backprop_cli.commands.sweep.noted import note
 from backprop_cli.commands.sweep.outcomes import Outcome
 from backprop_cli.commands.trained import load_run
 from backprop_cli.config import load_config
-from backprop_cli.errors import DataError
+from backprop_cli.errors import DataError, UsageError
 from backprop_cli.model.build import Prepared
 from backprop_cli.runs.directory import RunDirectory
 from backprop_cli.runs.files import write_atomically
@@ -43,6 +43,16 @@ def same_folds(config: Path, settings: Sequence[str]) -> list[str]:
     cfg = load_config(config, fixed)
     given = (getattr(cfg.dataset, name, None) for name in ("split_seed", "data_seed"))
     return [] if any(each is not None for each in given) else [f"dataset.split_seed={cfg.seed}"]
+
+
+def check(config: Path, settings: Sequence[str]) -> None:
+    """Raise UsageError for a config whose data have no folds: those of a source that comes with its own splits."""
+    source = load_config(config, parse(settings)[1]).dataset
+    if not hasattr(source, "folds"):
+        raise UsageError(
+            f"--folds deals out the rows of your own files (source files), and {config} takes {source.type_name}; save "
+            "the rows as a file, or vary what is drawn with --set dataset.data_seed=0..4"
+        )
 
 
 @dataclass(frozen=True)

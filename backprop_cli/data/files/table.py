@@ -76,7 +76,7 @@ def load_tables(
     series = _series(options, known, targets)
     beside = [*targets, *_beside(options)]
     coded = _coded(options, layout, paths[first], targets, known)
-    table = _read(columns, paths[first], beside, [*coded, *_as_text(options)])
+    table = _read(columns, paths[first], beside, [*coded, *as_text(options)])
     if known is None:
         columns.plans = _plans(options, columns, table)
     tables, numbers = {}, dict[str, Array]()
@@ -286,7 +286,7 @@ def _read(columns: Columns, path: Path, targets: Sequence[str], texts: Sequence[
     return read_columns(path, columns.layout, names, [*columns.needed, *targets], texts)
 
 
-def _as_text(options: FileOptions) -> list[str]:
+def as_text(options: FileOptions) -> list[str]:
     """The columns that the config calls categories or text, to be read as they are written."""
     return [
         name

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop_cli.commands.explain import is_text
 from backprop_cli.engine.metrics.report import class_report
 from backprop_cli.errors import BpError
 from backprop_cli.insight.doctor.examine import examine_run
@@ -30,7 +31,7 @@ from backprop_cli.insight.report.markup import (
 )
 from backprop_cli.insight.report.measured import measured
 from backprop_cli.insight.report.mistakes import Mistake, data_uri, is_image, mistakes
-from backprop_cli.insight.report.trust import trust
+from backprop_cli.insight.report.trust import tokens, trust
 from backprop_cli.insight.view import SplitAnswers, View
 from backprop_cli.runs.plain import failure, read_plain
 
@@ -60,6 +61,10 @@ def inside(view: View, level: int) -> Markup:
     if prepared.reading.kind == "values" and prepared.reading.numeric and len(prepared.network.output_shape) == 1:
         parts.append(_part(level, "Predicted and true values", lambda: _picture(view, "regression")))
     parts.append(_part(level, "How far it can be trusted", lambda: trust(view)))
+    if prepared.dataset.images is not None or len(prepared.dataset.input_shape) == 3:
+        parts.append(_part(level, "Pixels that it goes by", lambda: _picture(view, "saliency")))
+    if is_text(prepared) and prepared.reading.has_classes and len(prepared.network.output_shape) == 1:
+        parts.append(_part(level, "Words that it goes by", lambda: tokens(view)))
     if prepared.dataset.input_shape == (2,):
         parts.append(_part(level, "Decision boundary", lambda: _picture(view, "boundary")))
     if _small(view):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from backprop_cli.commands.baselines import baselines
 from backprop_cli.commands.evaluation import measured
 from backprop_cli.commands.evidence import Evidence, calibration, intervals, thresholds, worst
-from backprop_cli.commands.explain import explain
+from backprop_cli.commands.explain import attributions, explain
 from backprop_cli.errors import UsageError
 from backprop_cli.insight.report.markup import Markup, Series, chart, details, element, join, note, number, table
 from backprop_cli.insight.view import View
 
+CURVES = 7  # outputs whose dependence is drawn
+TEXTS = 3  # texts whose tokens are weighed
 COLUMNS = 64  # up to which it is told how much each matters
 
 
@@ -68,4 +72,39 @@ def _importance(view: View, split: str) -> Markup:
     except UsageError:
         return Markup("")
     rows = [[each["column"], each["importance"], each["std"]] for each in told["importance"]]
-    return details("What it goes by", table(["column", f"worse {told['metric']} when shuffled", "±"], rows), open_=True)
+    shown = table(["column", f"worse {told['metric']} when shuffled", "±"], rows)
+    parts = [details("What it goes by", shown, open_=True), _dependence(told["dependence"])]
+    return join(part for part in parts if part)
+
+
+def _dependence(told: dict[str, list[dict[str, Any]]]) -> Markup:
+    """The mean answer by the values of columns: a curve of numbers, a table of categories."""
+    drawn, tables = [], []
+    for column, rows in told.items():
+        if not rows:
+            continue
+        names = [name for name in rows[0] if name != "value"][:CURVES]
+        if isinstance(rows[0]["value"], str):
+            tables.append(table([column, *names], [[row["value"], *map(row.get, names)] for row in rows]))
+            continue
+        x = [row["value"] for row in rows]
+        lines = [Series(name, f"var(--s{k})", x, [row[name] for row in rows]) for k, name in enumerate(names)]
+        drawn.append(chart("mean answer", column, lines, whole=False))
+    if not drawn and not tables:
+        return Markup("")
+    said = "The mean answer when every row has the same value in one column, the others as they are."
+    parts = [element("p", said, class_="faint"), element("div", *drawn, class_="grid"), *tables]
+    return details("What columns do", join(parts))
+
+
+def tokens(view: View) -> Markup:
+    """What the answer's probability loses without each token, of the first texts."""
+    made = view.prepared
+    split = made.measured_split
+    parts = []
+    for sample in range(min(TEXTS, len(made.dataset.splits[split]))):
+        told = attributions(made, split, sample)
+        head = element("p", f"{split}, sample {sample}: {told['prediction']}, p = {number(told['p'])}", class_="faint")
+        words = [each["token"] for each in told["tokens"]]
+        parts += [head, table(words, [[each["weight"] for each in told["tokens"]]])]
+    return join(parts)

@@ -77,3 +77,10 @@ def test_a_sweep_over_folds_and_seeds(bp: Any, tmp_path: Path) -> None:
     assert (row["n"], row["settings"], row["mean"], row["std"]) == (6, {}, spread["mean"], spread["std"])
     (watched,) = bp("runs", "summary", result["sweep_dir"], "--json").json
     assert watched["metric"] == "test/loss"
+
+
+def test_data_that_have_no_folds_are_named(bp) -> None:
+    done = bp("sweep", "configs/moons.yaml", "--folds", "3")
+    assert done.code == 2
+    assert "configs/moons.yaml takes moons" in done.err
+    assert "--set dataset.data_seed=0..4" in done.err
