@@ -10,7 +10,7 @@ from typer.core import TyperCommand, TyperGroup
 #: the commands of `bp` as its help lists them; what is not named here comes last
 SECTIONS = {
     "Train": ["train", "sweep", "eval", "predict", "export"],
-    "Understand": ["check", "gradcheck", "trace", "doctor", "explain", "plot", "report", "profile"],
+    "Understand": ["check", "gradcheck", "trace", "doctor", "explain", "plot", "report", "profile", "plan"],
     "Keep": ["runs", "board", "config", "data"],
     "Learn": ["lesson", "play"],
     "What a config can name": [

@@ -59,7 +59,7 @@ class SharedLoop(Loop):
     def _pass(self, split: Batches, batch: int, x: Array, y: Array, training: bool) -> float:
         """Pass this rank's parts of a batch, whose rows are x and y, count the whole of it, give its loss and, where it
         is trained on, leave the gradient of that."""
-        network, ranks, n = self.network, self.ranks, _rows(split, batch)
+        network, ranks, n = self.network, self.ranks, self._rows(split, batch, x)
         own = ranks.own(n)
         numbers = np.zeros((len(own), COLUMNS))
         answers = Answers(network, self.metrics)
@@ -89,6 +89,10 @@ class SharedLoop(Loop):
                 np.multiply(self._tree.vector, n / total, out=self._tree.vector)
         return loss / total if total else 0.0
 
+    def _rows(self, split: Batches, batch: int, x: Array) -> int:
+        """How many rows a batch has, those of all ranks; x are this rank's."""
+        return len(x) if self.ranks.count == 1 else min(split.batch_size, split.samples - batch * split.batch_size)
+
     def _parts(self, n: int) -> Iterator[slice]:
         """Where this rank's parts of a batch of n rows are among its rows; the pass may draw for that part."""
         own = self.ranks.own(n)
@@ -113,7 +117,7 @@ class SharedLoop(Loop):
         """The same error on every rank. It names the first layer with a number that is not finite, and the rank where
         that is: each makes its own passes once more, since the gradients that are left are everybody's. Rank 0 gets
         the whole batch."""
-        ranks, n = self.ranks, _rows(self.train, self.batch)
+        ranks, n = self.ranks, self._rows(self.train, self.batch, x)
         places = [self._found(x[rows], y[rows], rows, n) for rows in self._parts(n) if rows.stop > rows.start]
         found = min(places, default=(math.inf, ""), key=lambda each: each[0])
         every = ranks.all(found)
@@ -172,11 +176,6 @@ class SharedLoop(Loop):
                 f"after step {self.step} rank {other} has other weights than rank 0; ranks need processors and "
                 "libraries that compute the same bits: start them on machines of one kind"
             )
-
-
-def _rows(split: Batches, batch: int) -> int:
-    """How many rows a batch has, those of all ranks."""
-    return min(split.batch_size, split.samples - batch * split.batch_size)
 
 
 def _length(rows: slice) -> int:

@@ -124,3 +124,9 @@ def test_the_options_are_in_the_run(bp: Bp, tmp_path: Path) -> None:
     bp("train", write(tmp_path, MLP), "--run-dir", "cut", "--set", "trainer.shards=2")
     assert "shards: 2" in (tmp_path / "cut" / "config.yaml").read_text()
     assert "ranks" not in json.loads((tmp_path / "cut" / "run.json").read_text())
+
+
+def test_profile_measures_cut_steps_and_says_that_they_are_not_replayed(bp: Bp, tmp_path: Path) -> None:
+    done = bp("profile", write(tmp_path, MLP), "--set", "trainer.shards=4", "--json")
+    assert done.code == 0, done.err
+    assert done.json["replay"]["off"] == "each batch is cut into parts, whose gradients are summed"
