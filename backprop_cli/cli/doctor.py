@@ -63,7 +63,7 @@ def doctor(
         path, given = source, changes(set_, unset)
     else:
         if set_ or unset:
-            raise UsageError("--set goes with a CONFIG; a run keeps the config it was trained with")
+            raise UsageError("--set needs a CONFIG; a run keeps the config it was trained with")
         run = find_run(source, runs)
         examination = examine_run(run, limits)
         path, given = str(run.config), []

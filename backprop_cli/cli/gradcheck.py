@@ -49,7 +49,7 @@ def gradcheck(
     from backprop_cli.errors import UsageError
 
     if config is not None and plugin is not None:
-        raise UsageError("--plugin goes without CONFIG, which names its plugins itself")
+        raise UsageError("--plugin cannot be combined with CONFIG, which names its plugins itself")
     if config is not None:
         result = config_gradients(config, changes(set_, unset), layer, warn=None if json else ui.warn)
     else:

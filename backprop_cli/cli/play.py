@@ -51,7 +51,7 @@ def command(
 
     overrides = changes(set_, unset)
     if overrides and not is_config(source):
-        raise UsageError("--set goes with a CONFIG; a run keeps the config it was trained with")
+        raise UsageError("--set needs a CONFIG; a run keeps the config it was trained with")
     link = Link()
     try:
         link.ask("open", source=source, is_config=is_config(source), overrides=overrides, runs=str(runs))

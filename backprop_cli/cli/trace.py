@@ -66,23 +66,19 @@ def command(
     from backprop_cli.runs.finding import find_run
 
     if json and (blank or step or format not in (None, "json") or output):
-        raise UsageError(
-            "--json prints all numbers to stdout; it goes with none of --blank, --step, --format, --output"
-        )
+        raise UsageError("--json prints all numbers to stdout; leave out --blank, --step, --format and --output")
     chosen = str(format or ("json" if json else _called(output)))
     if chosen == "json" and (blank or step):
-        raise UsageError("JSON holds all numbers; it goes with neither --blank nor --step")
+        raise UsageError("JSON holds all numbers; leave out --blank and --step")
     if step and (chosen == "html" or output):
-        raise UsageError(
-            "--step shows part after part on the terminal; it goes with neither --format html nor --output"
-        )
+        raise UsageError("--step shows part after part on the terminal; leave out --format html and --output")
     if output is not None and not output.parent.is_dir():
         raise UsageError(f"{output}: there is no folder {output.parent}")
     loading: dict[str, Any] = {} if chosen == "json" else {"warn": ui.warn, "progress": ui.loading}
     if is_config(source):
         traced = trace(load_config(source, changes(set_, unset)), sample, **loading)
     elif set_ or unset:
-        raise UsageError("--set goes with a CONFIG; a run keeps the config it was trained with")
+        raise UsageError("--set needs a CONFIG; a run keeps the config it was trained with")
     else:
         prepared, _ = load_run(find_run(source, runs), **loading)
         traced = trace(prepared.config, sample, prepared)

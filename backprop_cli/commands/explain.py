@@ -108,7 +108,7 @@ def attributions(made: Prepared, split: str, sample: int) -> dict[str, Any]:
     """
     data, made_tokens = made.dataset.splits[split], _tokenizer(made)
     if made_tokens is None or not made.reading.has_classes or len(made.network.output_shape) > 1:
-        raise UsageError("tokens are weighed where the transform tokenize reads texts that have one class each")
+        raise UsageError("the weight of a token needs the transform tokenize, and one class for each text")
     if not 0 <= sample < len(data):
         raise UsageError(f"there is no sample {sample}; the split {split} has the samples 0 to {len(data) - 1}")
     ids = next(iter(_batches(made, _rows(data, slice(sample, sample + 1))).epoch(0)))[0][0].copy()
@@ -119,7 +119,7 @@ def attributions(made: Prepared, split: str, sample: int) -> dict[str, Any]:
         y = made.network.forward(x)
     p = made.reading.probabilities(y)
     if p is None:
-        raise UsageError("outputs are scores, of which nobody knows a probability")
+        raise UsageError("the outputs are scores, not probabilities, so no answer has a probability to explain")
     answer = int(made.reading.ids(y)[0])
     sure = p[:, answer] if made.reading.kind == "classes" else np.abs(1 - answer - p.reshape(-1))
     return {

@@ -89,7 +89,7 @@ def _shares(model: Model, seen: Sequence[int], length: int) -> Array:
     y = model.outputs(Rows(x))[:, len(seen) - 1]
     p = model.description.reading.probabilities(y)
     if p is None:
-        raise UsageError(f"{model}: its outputs are scores, of which nobody knows a probability; it cannot go on")
+        raise UsageError(f"{model}: its outputs are scores, not probabilities, so no next token can be drawn")
     return np.asarray(p[0])
 
 

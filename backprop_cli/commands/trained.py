@@ -94,8 +94,8 @@ def load(
     model = Model.read(path, [*map(Path, plugins), *(run.plugin_copies() if run else ())])
     if model is None and run is None:
         raise CheckpointError(
-            f"{path}: of an older bp, whose files do not describe their model; give its run directory, with the "
-            "training data where the config says"
+            f"{path} was written by an older bp, whose files do not describe their model; give its run directory, "
+            "with the training data where the config says"
         )
     if model is None:
         assert run is not None

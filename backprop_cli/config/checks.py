@@ -129,7 +129,7 @@ def _circles(items: list[Any]) -> Iterator[tuple[Keys, str]]:
                 names = " -> ".join(
                     items[index].name or f"architecture.{index}" for index in reversed([*loop, loop[0]])
                 )
-                yield ("architecture", closing, "inputs"), f"these inputs run in a circle: {names}"
+                yield ("architecture", closing, "inputs"), f"these inputs form a cycle: {names}"
                 return
 
 

@@ -93,7 +93,9 @@ class Batches:
         self._weights = None if split.weight is None else split.weight.astype(self.dtype)
         mixing = next((each.type_name for each in self.transforms if each.mixes), None)
         if mixing and self._weights is not None:
-            raise DataError(f"{mixing} makes rows of two, and dataset.sample_weight weighs each; leave one out")
+            raise DataError(
+                f"{mixing} mixes pairs of rows, and dataset.sample_weight weighs single rows; leave one out"
+            )
         self._members = class_members(split.y) if balanced else None
         self.samples = self._draws()
         self.batch_size = min(batch_size, self.samples)

@@ -39,9 +39,7 @@ def ordered(nodes: Sequence[Node]) -> list[Node]:
     while waiting:
         ready = next((node for node in waiting if done.issuperset(node.inputs)), None)
         if ready is None:
-            raise BuildError(
-                f"the inputs of {', '.join(node.name for node in waiting)} run in a circle", waiting[0].name
-            )
+            raise BuildError(f"the inputs of {', '.join(node.name for node in waiting)} form a cycle", waiting[0].name)
         waiting.remove(ready)
         done.add(ready.name)
         done_nodes.append(ready)

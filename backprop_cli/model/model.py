@@ -194,7 +194,7 @@ class Model:
         if p is None:
             raise UsageError(
                 f"{self}: its outputs are {reading.scale if reading.kind != 'values' else 'values'}, "
-                "of which nobody knows a probability; use predict or outputs"
+                "not probabilities; use predict or outputs"
             )
         if reading.kind != "binary":
             return p

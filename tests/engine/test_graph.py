@@ -273,7 +273,7 @@ def test_integers_need_a_layer_that_takes_them() -> None:
 @pytest.mark.parametrize(
     ("specs", "node", "words"),
     [
-        ([("a", DENSE, ["b"]), ("b", DENSE, ["a"])], "a", "circle"),
+        ([("a", DENSE, ["b"]), ("b", DENSE, ["a"])], "a", "form a cycle"),
         ([("a", DENSE, ["inpt"])], "a", "did you mean 'input'"),
         ([("a", DENSE, ["input"]), ("b", DENSE, ["input"])], "a", "nothing reads"),
         ([("a", DENSE, ["input", "input"])], "a", "takes one input"),

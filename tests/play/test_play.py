@@ -164,7 +164,7 @@ def test_bad_use_is_a_line(bp: Any, tmp_path: Path) -> None:
     assert wrong.code == 2
     assert "bad.yaml:1:1: missing key 'dataset'" in wrong.err and "Traceback" not in wrong.err
     assert bp("play", "nowhere").code == 2
-    assert "--set goes with a CONFIG" in bp("play", "latest", "--set", "seed=1").err
+    assert "--set needs a CONFIG" in bp("play", "latest", "--set", "seed=1").err
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

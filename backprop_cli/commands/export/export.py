@@ -41,7 +41,7 @@ def export(model: Model, target: Target, path: Path | None = None) -> Made:
     path = path or Path(f"{model.description.name}{SUFFIX[target]}")
     other = next((kind for kind, suffix in SUFFIX.items() if suffix == path.suffix and kind != target), None)
     if other:
-        raise UsageError(f"{path} is called like a file of --to {other}; expected a name ending in {SUFFIX[target]}")
+        raise UsageError(f"{path} has the suffix of --to {other}; expected a name ending in {SUFFIX[target]}")
     if path.is_dir():
         raise UsageError(f"{path} is a folder; expected the name of a file, such as {path / f'model{SUFFIX[target]}'}")
     data = model.description.data

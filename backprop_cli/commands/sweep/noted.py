@@ -79,4 +79,4 @@ def _read(folder: Path) -> _Sweep:
     except OSError as error:
         raise failure(f"cannot read {folder / SWEEP}", error) from None
     except ValueError as error:
-        raise RunError(f"{folder / SWEEP}: {error}; without that file the sweep knows its trials, too") from None
+        raise RunError(f"{folder / SWEEP}: {error}; remove the file: the sweep finds its trials without it") from None

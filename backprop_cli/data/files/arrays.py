@@ -61,7 +61,7 @@ def load_arrays(
             rows, targets = _with_rows(rows, targets, path)
             x[split], y[split], origins[split] = rows, targets, str(path)
             if len(rows) != len(targets):
-                raise DataError(f"{path}: {len(rows)} rows of x but {len(targets)} of y; expected as many")
+                raise DataError(f"{path}: {len(rows)} rows of x but {len(targets)} of y; expected the same number")
     classes = None
     task = options.task or task_of(known)
     if all(are_classes(values, task) and values.ndim == 1 for values in y.values()):

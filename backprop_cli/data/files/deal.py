@@ -145,8 +145,8 @@ def deal(
     for name, parts in resolved.items():
         if all(snap(part.start) == snap(part.stop) for part in parts):
             raise DataError(
-                f"split {name} is left without rows: {what} has {snap.count} different values, which are not to be "
-                "parted; give it a larger share, or fewer splits"
+                f"split {name} is left without rows: {what} has {snap.count} different values, and rows of one stay "
+                "together; give it a larger share, or fewer splits"
             )
     return Deal(order, made)
 

@@ -27,7 +27,7 @@ class CosineSimilarity(Loss):
         super().check(output, target, target_dtype, classes)
         if output[-1:] == (1,):
             raise BuildError(
-                f"{self.type_name} compares directions, and one number has none but its sign; use mean_squared_error"
+                f"{self.type_name} compares directions, and a single number has only a sign; use mean_squared_error"
             )
 
     def forward(self, z: Array, y: Array, target: Array, weight: Array | None) -> float:

@@ -35,7 +35,7 @@ class Matrix(Metric):
             )
         if reading.kind == "classes" and output[-1] > MAX_MATRIX:
             raise BuildError(
-                f"the metric {self.type_name} counts which of {output[-1]:,} classes is taken for which; expected at "
+                f"the metric {self.type_name} needs the confusion matrix of {output[-1]:,} classes; expected at "
                 f"most {MAX_MATRIX:,} classes; use accuracy or f1"
             )
 

@@ -79,7 +79,7 @@ def test_without_the_package_onnx_nothing_is_written(
 @pytest.mark.parametrize(
     ("name", "error", "said"),
     [
-        ("model.py", UsageError, "model.py is called like a file of --to numpy; expected a name ending in .onnx"),
+        ("model.py", UsageError, "model.py has the suffix of --to numpy; expected a name ending in .onnx"),
         (".", UsageError, "is a folder; expected the name of a file"),
         ("nowhere/model.onnx", RunError, "cannot write to .*nowhere: No such file"),
     ],

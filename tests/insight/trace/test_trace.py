@@ -240,7 +240,7 @@ def test_flags_that_do_not_go_together(bp, flags: list[str], said: str) -> None:
 def test_a_run_takes_no_overrides(bp) -> None:
     bp("train", "configs/mazur.yaml", "--quiet")
     done = bp("trace", "latest", "--set", "seed=1")
-    assert done.code == 2 and "--set goes with a CONFIG" in done.err
+    assert done.code == 2 and "--set needs a CONFIG" in done.err
 
 
 def test_step_by_step_on_a_terminal(tmp_path: Path) -> None:
