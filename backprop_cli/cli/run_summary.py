@@ -30,6 +30,9 @@ def summary(
     maximize: Annotated[
         bool | None, typer.Option("--maximize/--minimize", help="Whether more of it is better; a metric knows.")
     ] = None,
+    importance: Annotated[
+        bool, typer.Option("--importance", help="Instead: which key mattered how much (extra `search`).")
+    ] = False,
     runs: Runs = RUNS,
     format: Annotated[FORMATS, typer.Option("--format", "-f", help="How to print.")] = "table",
     json: Json = False,
@@ -45,13 +48,21 @@ def summary(
       bp runs summary moons-sweep
       bp runs summary moons-sweep --group-by seed --metric validation/accuracy
       bp runs summary runs/moons-sweep --format csv > summary.csv
+      bp runs summary moons-sweep --importance
     """
     from backprop_cli.cli import ui
+    from backprop_cli.commands.sweep.importance import importances
+    from backprop_cli.commands.sweep.points import points_of
     from backprop_cli.commands.sweep.summary import outcomes_of, summarize, verdict
     from backprop_cli.runs.finding import find_sweep
 
     folder = find_sweep(sweep, runs)
     keys = [key for text in group_by or [] for key in text.split(",")]
+    if importance:
+        found = importances(folder, points_of(folder, outcomes_of(folder), metric, maximize))
+        shares = [[key, share] for key, share in found.items()]
+        ui.print_rows(["key", "importance"], shares, "json" if json else format)
+        return
     made = summarize(folder, outcomes_of(folder), keys, metric, maximize)
     if json or format == "json":
         print_json(made.rows)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,7 @@ from backprop_cli.model import build
 from backprop_cli.model.build import Prepared
 from backprop_cli.runs import metrics_log
 from backprop_cli.runs.contents import DIAGNOSIS
-from backprop_cli.runs.directory import DIAGNOSTICS, RunDirectory
+from backprop_cli.runs.directory import DIAGNOSTICS, SWEEP, RunDirectory
 from backprop_cli.training.passes import outputs
 from backprop_cli.training.threads import limited
 
@@ -72,6 +74,13 @@ def alone(network: Network) -> str | None:
                 "stand in for them here"
             )
     return None
+
+
+def sweep_of(views: Sequence[View]) -> Path | None:
+    """The sweep that all of these runs belong to; None where there is none."""
+    folders = {view.run.path.parent for view in views}
+    folder = next(iter(folders))
+    return folder if len(folders) == 1 and len(views) > 1 and (folder / SWEEP).is_file() else None
 
 
 class View:

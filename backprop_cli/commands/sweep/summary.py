@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from backprop_cli.commands.sweep.folds import FOLD, SEED, TEST
-from backprop_cli.commands.sweep.noted import noted, rising
+from backprop_cli.commands.sweep.goals import PARAMETERS
+from backprop_cli.commands.sweep.noted import goals, noted, rising
 from backprop_cli.commands.sweep.outcomes import Outcome, ranked, states, watched
 from backprop_cli.commands.sweep.trials import Trial
 from backprop_cli.commands.sweep.welch import Mean, welch
@@ -80,12 +81,7 @@ def summarize(
         if key not in keys:
             raise UsageError(f"--group-by {key}: the sweep did not vary it; {expected(key, keys)}")
     kept = list(group_by) or [key for key in keys if key not in REPEATED]
-    done = [each for each in outcomes if each.status == "completed"]
-    if not done:
-        raise UsageError(f"no trial of {folder} has completed; `bp sweep … --resume` goes on with it")
-    column, values = _values(folder, done, metric, maximize)
-    if not values:
-        raise UsageError(f"--metric {column}: no completed trial has it; {expected(column, _measured(folder, done))}")
+    column, values, rises = values_of(folder, outcomes, metric, maximize)
     by_id = {each.trial.id: value for value, each in values}
     groups: dict[tuple[tuple[str, str], ...], list[Outcome]] = {}
     for each in outcomes:
@@ -93,7 +89,6 @@ def summarize(
         groups.setdefault(tuple((key, varied[key]) for key in kept if key in varied), []).append(each)
     order = {each.trial.id: place for place, (_, each) in enumerate(values)}
     settings = [_setting(dict(key), group, by_id, order) for key, group in groups.items()]
-    rises = values[0][0] > values[-1][0]  # they are sorted, the best first
     return Summary(column, sorted(settings, key=lambda each: _place(each, rises)))
 
 
@@ -121,12 +116,19 @@ def _flat(parts: Iterable[Sequence[float]]) -> list[float]:
     return [value for part in parts for value in part]
 
 
-def _values(
-    folder: Path, done: Sequence[Outcome], metric: str | None, maximize: bool | None
-) -> tuple[str, list[tuple[float, Outcome]]]:
-    """The column, and each trial's value there, the best first."""
+def values_of(
+    folder: Path, outcomes: Sequence[Outcome], metric: str | None, maximize: bool | None
+) -> tuple[str, list[tuple[float, Outcome]], bool]:
+    """The column, the value there of each trial that has completed, the best first, and whether more is better.
+
+    Raises UsageError where there are none.
+    """
+    done = [each for each in outcomes if each.status == "completed"]
+    if not done:
+        raise UsageError(f"no trial of {folder} has completed; `bp sweep … --resume` goes on with it")
     tested = {row["trial"]: row["test"] for row in noted(folder) if "test" in row}
-    name = next((name for each in done if (name := watched(each))), None)
+    wanted = next((goal for goal in goals(folder) if goal["name"] != PARAMETERS), None)
+    name = wanted["name"] if wanted else next((name for each in done if (name := watched(each))), None)
     if metric is None and name is not None and any(FOLD in each.trial.varied for each in done):
         on_fold = f"{TEST}/{name.partition('/')[2]}"
         metric = on_fold if any(on_fold.partition("/")[2] in row for row in tested.values()) else None
@@ -135,9 +137,13 @@ def _values(
         key = metric.partition("/")[2]
         done = [_with(each, metric, tested.get(each.trial.id, {}).get(key)) for each in done]
     column, values = ranked(done, (), metric, False)
-    if column is not None and (_rises(folder, column, done) if maximize is None else maximize):
-        values.reverse()
-    return column or metric or "", values
+    if column is None or not values:
+        name = column or metric or ""
+        raise UsageError(f"--metric {name}: no completed trial has it; {expected(name, _measured(folder, done))}")
+    if maximize is None and wanted is not None and metric == wanted["name"]:
+        maximize = wanted["maximize"]
+    rises = _rises(folder, column, done) if maximize is None else maximize
+    return column, values[::-1] if rises else values, rises
 
 
 def _rises(folder: Path, column: str, done: Sequence[Outcome]) -> bool:

@@ -29,7 +29,8 @@ from backprop_cli.insight.report.markup import (
     tiles,
 )
 from backprop_cli.insight.report.run import config_and_environment, inside
-from backprop_cli.insight.view import View
+from backprop_cli.insight.report.sweep import settings, what_mattered
+from backprop_cli.insight.view import View, sweep_of
 from backprop_cli.runs.versions import __version__
 
 PAGE = Path(__file__).parent / "page"
@@ -41,6 +42,9 @@ def report(views: Sequence[View]) -> str:
     """The page. A part that cannot be made (data that are gone, say) is a note in its place."""
     title = views[0].run.id if len(views) == 1 else f"{len(views)} runs compared"
     parts: list[Any] = [_head(views, title)]
+    if (folder := sweep_of(views)) is not None:
+        parts.append(_part("Settings", lambda: settings(folder)))
+        parts.append(_part("What mattered", lambda: what_mattered(folder, views)))
     if len(views) > 1:
         parts.append(_part("What differs", lambda: _differences(views)))
     parts.append(_part("Curves", lambda: _curves(views)))
