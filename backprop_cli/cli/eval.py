@@ -87,8 +87,10 @@ def evaluate(
         return
     name = result["run_id"] or run
     print(f"{name}  {data or result['split']}: {result['samples']:,} samples")
-    if data is not None and not result["data"]["same"]:
-        ui.note(f"{data} has the fingerprint {result['data']['fingerprint']}, the data trained on another")
+    if data is not None and result["data"]["same"]:
+        ui.note(f"{data} holds the data that {name} was trained on; rows held out are measured by `bp eval {name}`")
+    elif data is not None:
+        ui.note(f"{data} has another fingerprint ({result['data']['fingerprint']}) than the data trained on")
     others = result.get("baselines", {})
     heads = ["metric", "value", *(["95 % interval"] if result["intervals"] else []), *others]
     rows = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 from backprop_cli.commands.baselines import baselines
 from backprop_cli.commands.evidence import RESAMPLES, Evidence, calibration, groups, intervals, thresholds, worst
 from backprop_cli.commands.groups import values_of
-from backprop_cli.commands.trained import load_run
+from backprop_cli.commands.trained import config_of, load_run, run_around
 from backprop_cli.data.batches import Batches
 from backprop_cli.data.dataset import Split
 from backprop_cli.data.files import Files
@@ -28,7 +29,7 @@ from backprop_cli.engine.graph import Network
 from backprop_cli.engine.metrics.base import Metric, counted
 from backprop_cli.engine.metrics.report import class_report, label_report
 from backprop_cli.engine.reading import Reading
-from backprop_cli.errors import UsageError
+from backprop_cli.errors import BpError, UsageError
 from backprop_cli.model.model import Model
 from backprop_cli.runs.directory import RunDirectory
 from backprop_cli.training.passes import evaluate
@@ -102,10 +103,26 @@ def evaluate_file(
         "split": WHOLE,
         "checkpoint": str(model.path),
         "samples": batches.samples,
-        "data": _about(str(path), digest, schema),
+        "data": _about(str(path), digest, schema) | {"same": _trained_on(model, path)},
         **numbers,
         **trusted(evidence, split, schema, by, resamples),
     }
+
+
+def _trained_on(model: Model, path: Path) -> bool:
+    """Whether a file in the place of the run's own gives the splits that the model was trained on. False where the
+    model's file lies in no run, so that nobody knows how they were made."""
+    run = run_around(model.path) if model.path is not None else None
+    if run is None:
+        return False
+    schema = model.description.data
+    try:
+        cfg = config_of(run, [f"dataset.path={json.dumps(str(path.absolute()))}"])
+        dataset = load_dataset(cfg.dataset, cfg.seed, cfg.folder, known=schema)
+    except BpError:
+        return False
+    read = {Path(each).absolute() for each in dataset.origin.get("files", {}).values()}
+    return read == {path.absolute()} and fingerprint(dataset) == schema.fingerprint
 
 
 def _source(path: Path, schema: Schema) -> Files:

@@ -145,3 +145,22 @@ def test_the_loss_has_an_interval_of_the_losses_of_the_examples(tmp_path: Path, 
     assert split.weight is not None
     errors = (made.network.output[:, 0] - split.y[:, 0]) ** 2
     np.testing.assert_allclose(each, split.weight * errors + penalty, rtol=1e-4)
+
+
+def test_a_copy_of_the_data_trained_on_is_recognized(tmp_path: Path, bp: Any) -> None:
+    """By its content, split as in training, wherever it lies; another row makes it another."""
+    text = "v,kind\n" + "".join(f"{i / 8},{'even' if i % 2 else 'odd'}\n" for i in range(40))
+    (tmp_path / "t.csv").write_text(text)
+    (tmp_path / "c.yaml").write_text(
+        "dataset: {source: files, path: t.csv, target: kind, splits: {train: 70%, test: 30%}}\n"
+        "architecture: [{type: dense, units: 2, activation: softmax}]\nloss: cross_entropy\ntrainer: {epochs: 1}\n"
+    )
+    assert bp("train", "c.yaml", "--run-dir", "run", "--quiet").code == 0
+    (tmp_path / "t.csv").rename(tmp_path / "copy.csv")
+    (tmp_path / "other.csv").write_text(text.replace("1.0,", "1.5,"))
+    for model in ("run", "run/checkpoints/best.safetensors"):
+        done = bp("eval", model, "--data", "copy.csv")
+        assert done.code == 0 and "copy.csv holds the data that run was trained on" in " ".join(done.err.split())
+    assert "another fingerprint" in " ".join(bp("eval", "run", "--data", "other.csv").err.split())
+    (tmp_path / "run" / "checkpoints" / "best.safetensors").rename(tmp_path / "m.safetensors")
+    assert "another fingerprint" in " ".join(bp("eval", "m.safetensors", "--data", "copy.csv").err.split())
