@@ -74,9 +74,11 @@ def run_plugins(needed: Sequence[Plugin], given: Sequence[Path], path: Path) -> 
             file = by_content[plugin.sha256]
             load_plugin(file, given=run_of(file) is None)
         elif {"architecture", "transforms"} & set(plugin.used_by):
+            others = [f"{file} is another file (sha256 {content[:12]}…)" for content, file in by_content.items()]
             raise UsageError(
-                f"{path}: the model's {' and '.join(plugin.used_by)} need the plugin {plugin.file} "
-                f"(sha256 {plugin.sha256[:12]}…), which is Python code; give the file with --plugin FILE"
+                f"{path}: trained with the plugin {plugin.file} (sha256 {plugin.sha256[:12]}…), which is Python code, "
+                f"in its {' and '.join(plugin.used_by)}; give that file with --plugin FILE"
+                + "".join(f"; {each}" for each in others)
             )
         else:
             without.update(plugin.used_by)

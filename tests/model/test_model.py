@@ -236,11 +236,11 @@ def test_a_plugin_is_named_with_its_digest_and_run_only_if_given(tmp_path: Path,
     )
     assert bp("train", "c.yaml", "--run-dir", "run", "--quiet").code == 0
     best = tmp_path / "run" / "checkpoints" / "best.safetensors"
-    with pytest.raises(BpError, match=r"need the plugin mine\.py \(sha256"):
+    with pytest.raises(BpError, match=r"trained with the plugin mine\.py \(sha256"):
         Model.read(best)
     other = tmp_path / "other.py"
     other.write_text(PLUGIN.replace("2", "3"))
-    with pytest.raises(BpError, match=r"need the plugin mine\.py"):
+    with pytest.raises(BpError, match=r"trained with the plugin mine\.py .*; .*other\.py is another file \(sha256"):
         Model.read(best, [other])
     model = Model.read(best, [tmp_path / "mine.py"])
     assert model is not None and model.outputs(np.zeros((2, 4))).shape == (2, 3)
