@@ -81,3 +81,11 @@ class Schema(BaseModel):
     images: Images | None = None
     text: Text | None = None
     fingerprint: str | None = None  # of the training data
+
+    def check_columns(self) -> None:
+        """Raise ValueError where the columns of a table do not make rows of this shape."""
+        if self.table is None or self.table.text:
+            return
+        names = self.table.names()
+        if self.shape[-1:] != (len(names),) or not all(self.table.features):
+            raise ValueError(f"rows of shape {self.shape}, and columns {', '.join(map(repr, names[:12]))}")

@@ -92,6 +92,7 @@ class Model:
         for transform in transforms:
             transform.know(said.data.classes)
         load_transforms_state(transforms, {name.removeprefix(TRANSFORMS): array for name, array in learned.items()})
+        said.data.check_columns()
         dtype = np.dtype("S1") if said.data.dtype == TEXT else np.dtype(said.data.dtype)
         shape, seen = network_input(transforms, said.data.shape, dtype, np.dtype(said.dtype))
         expander = Expander(shape)
