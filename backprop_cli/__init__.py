@@ -37,8 +37,8 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     module, attribute = _LAZY[name]
-    found = import_module(module)
-    return getattr(found, attribute) if attribute else found
+    target = import_module(module)
+    return getattr(target, attribute) if attribute else target
 
 
 def __dir__() -> list[str]:

@@ -24,19 +24,19 @@ BREAKS = ("=", ":")  # where bash breaks words
 
 def names(kind: str) -> Iterator[str]:
     """The first name of every class of a kind that comes with bp."""
-    place = PACKAGE.parent.joinpath(*registry.PACKAGES[kind].split("."))
-    return written_in(kind, sorted(place.glob("*.py")) if place.is_dir() else [place.with_suffix(".py")])
+    package = PACKAGE.parent.joinpath(*registry.PACKAGES[kind].split("."))
+    return written_in(kind, sorted(package.glob("*.py")) if package.is_dir() else [package.with_suffix(".py")])
 
 
 def written_in(kind: str, files: Iterable[Path]) -> Iterator[str]:
     """The first name of every class of a kind in some files, which are read and not run."""
     for path in files:
         for decorator, written in _DECORATOR.findall(path.read_text(encoding="utf-8")):
-            found = re.findall(r"\w+", written)
+            words = re.findall(r"\w+", written)
             if decorator == kind:
-                yield found[0]
-            elif decorator == "register" and found[0] == kind:
-                yield found[1]
+                yield words[0]
+            elif decorator == "register" and words[0] == kind:
+                yield words[1]
 
 
 def of_kind(*kinds: str) -> Callable[[str], list[str]]:
@@ -62,16 +62,16 @@ def configs(incomplete: str) -> list[str]:
     """YAML files, the folders that may hold some, and the configs that ship."""
     if incomplete.startswith("bp:"):
         return [name for name in map("bp:{}".format, shipped()) if name.startswith(incomplete)]
-    found = [f"{name}/" if entry.is_dir() else name for name, entry in _entries(incomplete)
+    offered = [f"{name}/" if entry.is_dir() else name for name, entry in _entries(incomplete)
              if entry.is_dir() or entry.name.endswith(YAML)]  # fmt: skip
-    return sorted([*found, *(["bp:"] if incomplete and "bp:".startswith(incomplete) else [])])
+    return sorted([*offered, *(["bp:"] if incomplete and "bp:".startswith(incomplete) else [])])
 
 
 def _entries(incomplete: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
     """What there is where a path of which this is the beginning leads, under its full name."""
     folder, _, start = incomplete.rpartition("/")
-    place = Path(folder or ("/" if incomplete.startswith("/") else ".")).expanduser()
-    for entry in os.scandir(place) if place.is_dir() else ():
+    directory = Path(folder or ("/" if incomplete.startswith("/") else ".")).expanduser()
+    for entry in os.scandir(directory) if directory.is_dir() else ():
         if entry.name.startswith(start) and (start or not entry.name.startswith(".")):
             yield (f"{folder}/{entry.name}" if "/" in incomplete else entry.name), entry
 
@@ -87,9 +87,9 @@ def runs(ctx: Any, incomplete: str) -> list[str]:
         folders = [(name, entry) for name, entry in _entries(incomplete) if entry.is_dir()]
         return sorted(name if Path(entry.path, "run.json").is_file() else f"{name}/" for name, entry in folders)
     folder = Path(ctx.params.get("runs") or os.environ.get("BP_RUNS") or "runs")
-    found = [path.parent for path in folder.glob("[!.]*/run.json")]
-    found.sort(key=lambda path: path.stat().st_mtime, reverse=True)
-    return [name for name in ("latest", *(path.name for path in found)) if name.startswith(incomplete)]
+    run_folders = [path.parent for path in folder.glob("[!.]*/run.json")]
+    run_folders.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    return [name for name in ("latest", *(path.name for path in run_folders)) if name.startswith(incomplete)]
 
 
 def sweeps(ctx: Any, incomplete: str) -> list[str]:
@@ -128,7 +128,7 @@ def for_bash(complete: Callable[[], Any]) -> None:
         at -= after and i <= int(os.environ["COMP_CWORD"])
     os.environ["COMP_WORDS"], os.environ["COMP_CWORD"] = "\n".join(joined), str(at)
     typed = joined[at] if at < len(joined) else ""
-    begin = max(typed.rfind(each) for each in BREAKS) + 1
+    begin = max(typed.rfind(sign) for sign in BREAKS) + 1
     text = io.StringIO()
     try:
         with contextlib.redirect_stdout(text):

@@ -92,15 +92,15 @@ def info(
     from backprop_cli.data import catalogue
     from backprop_cli.data.look import balance
 
-    found = looked(name, target) if source is None else None
-    if found is None:
+    table = looked(name, target) if source is None else None
+    if table is None:
         show(catalogue.describe(name, source), json)
-    elif isinstance(found, dict):
-        show(found, json)
+    elif isinstance(table, dict):
+        show(table, json)
     elif json:
-        print_json({**found.as_dict(), "balance": balance(found)})
+        print_json({**table.as_dict(), "balance": balance(table)})
     else:
-        _show_table(found)
+        _show_table(table)
 
 
 def looked(name: str, target: str | None = None) -> Look | dict[str, Any] | None:
@@ -130,11 +130,11 @@ def looked(name: str, target: str | None = None) -> Look | dict[str, Any] | None
     if isinstance(source, Files) and (table is None or look.is_table(table, source.format)):
         return look.look_at_file(source, folder)
     dataset = load_dataset(source, seed, folder)
-    found = look.look_at_dataset(dataset).as_dict()
-    return {**summary(dataset), "rows": found["rows"], "columns": found["columns"]}
+    facts = look.look_at_dataset(dataset).as_dict()
+    return {**summary(dataset), "rows": facts["rows"], "columns": facts["columns"]}
 
 
-def _show_table(found: Look) -> None:
+def _show_table(table: Look) -> None:
     from backprop_cli.cli import ui
     from backprop_cli.data.look import balance
 
@@ -149,17 +149,17 @@ def _show_table(found: Look) -> None:
                 _becomes(each),
                 _values(each),
             ]
-            for each in found.columns
+            for each in table.columns
         ],
         right=("missing", "distinct"),
     )
-    width = sum(each.width or 0 for each in found.columns if each.role == "feature")
-    print(f"{found.rows:,} rows; x has {width:,} columns")
-    classes = balance(found)
+    width = sum(each.width or 0 for each in table.columns if each.role == "feature")
+    print(f"{table.rows:,} rows; x has {width:,} columns")
+    classes = balance(table)
     if classes:
-        shares = ", ".join(f"{name} {100 * count / found.rows:.0f} %" for name, count in classes.items())
+        shares = ", ".join(f"{name} {100 * count / table.rows:.0f} %" for name, count in classes.items())
         print(f"classes: {shares}")
-    for text in [*found.notes, *(f"{each.name}: {text}" for each in found.columns for text in each.notes)]:
+    for text in [*table.notes, *(f"{each.name}: {text}" for each in table.columns for text in each.notes)]:
         print(text)
 
 
@@ -218,9 +218,9 @@ def text(value: Any) -> str:
     if isinstance(value, dict) and value.keys() == {"shape", "dtype"}:
         return " ".join(["×".join(map(str, value["shape"])) or "scalar", value["dtype"]])
     if isinstance(value, dict):
-        return "\n".join(f"{key}: {text(each)}" for key, each in value.items())
+        return "\n".join(f"{key}: {text(child)}" for key, child in value.items())
     if isinstance(value, list):
-        words = [str(each) for each in value]
+        words = [str(item) for item in value]
         return ", ".join(words[:12]) + (f", … ({len(words)})" if len(words) > 12 else "")
     return f"{value:,}" if isinstance(value, int) else str(value)
 

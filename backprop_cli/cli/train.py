@@ -86,8 +86,8 @@ def command(
         loading = None if quiet else ui.loading
         callbacks = [] if quiet else [progress(live)]
         if resumed is not None:
-            found = ranks.together(lambda: find_run(resumed, runs))
-            work = partial(resume, found, epochs=epochs, overrides=[*changes(set_, unset), *_options(shared)])
+            run = ranks.together(lambda: find_run(resumed, runs))
+            work = partial(resume, run, epochs=epochs, overrides=[*changes(set_, unset), *_options(shared)])
         else:
             assert config is not None
             given = {"name": name and flow(name), "trainer.epochs": epochs, "seed": seed, **shared}

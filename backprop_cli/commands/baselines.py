@@ -20,23 +20,23 @@ ROUNDS = 500
 RIDGE = 1e-3  # times ‖W‖² / 2, beside the mean loss, with inputs of mean 0 and variance 1
 
 
-def baselines(prepared: Prepared, split: str, found: Evidence) -> dict[str, dict[str, float]]:
+def baselines(prepared: Prepared, split: str, evidence: Evidence) -> dict[str, dict[str, float]]:
     """The metrics of each, fitted to the training split, on the examples of another."""
-    if "train" not in prepared.dataset.splits or not found.plain:
+    if "train" not in prepared.dataset.splits or not evidence.plain:
         return {}
     x, t = _rows(prepared, "train", ROWS)
-    reading, shape = prepared.reading, found.y.shape[1:]
+    reading, shape = prepared.reading, evidence.y.shape[1:]
     wanted = _wanted(reading, t, int(np.prod(shape)))
-    n = len(found)
+    n = len(evidence)
     simple = np.broadcast_to(wanted.mean(axis=0), (n, wanted.shape[1]))
-    made = {"mean" if reading.kind == "values" else "majority": _measured(found, simple, shape)}
+    measured_by = {"mean" if reading.kind == "values" else "majority": _measured(evidence, simple, shape)}
     last = _last(prepared, split)
     if last is not None and reading.kind == "values":
-        made["last"] = _measured(found, last, shape)
+        measured_by["last"] = _measured(evidence, last, shape)
     if x.dtype.kind == "f" and x[0].size <= COLUMNS:
         there, _ = _rows(prepared, split, None)
-        made["linear"] = _measured(found, _linear(reading.kind)(x.reshape(len(x), -1), wanted)(there), shape)
-    return made
+        measured_by["linear"] = _measured(evidence, _linear(reading.kind)(x.reshape(len(x), -1), wanted)(there), shape)
+    return measured_by
 
 
 def _last(prepared: Prepared, split: str) -> Array | None:
@@ -54,7 +54,7 @@ def _rows(prepared: Prepared, split: str, most: int | None) -> tuple[Array, Arra
     data = prepared.dataset.splits[split]
     keep = None if most is None or len(data) <= most else np.linspace(0, len(data) - 1, most).astype(int)
     pairs = [(x.copy(), y.copy()) for x, y in prepared.batches(split).epoch(0)]
-    x, y = (np.concatenate(each) for each in zip(*pairs, strict=True))
+    x, y = (np.concatenate(part) for part in zip(*pairs, strict=True))
     return (x, y) if keep is None else (x[keep], y[keep])
 
 
@@ -119,13 +119,13 @@ def _descended(x: Array, t: Array, link: Callable[[Array], Array]) -> Callable[[
     return lambda rows: link(scale(rows) @ w)
 
 
-def _measured(found: Evidence, outputs: Array, shape: tuple[int, ...]) -> dict[str, float]:
+def _measured(evidence: Evidence, outputs: Array, shape: tuple[int, ...]) -> dict[str, float]:
     """The metrics of values or probabilities (N, K) in the place of the network's outputs."""
-    y = np.ascontiguousarray(outputs, found.y.dtype).reshape(len(found), *shape)
-    if found.reading.kind == "values":
-        return replace(found, y=y, logits=None).measure()
-    tiny = np.finfo(found.y.dtype).tiny
+    y = np.ascontiguousarray(outputs, evidence.y.dtype).reshape(len(evidence), *shape)
+    if evidence.reading.kind == "values":
+        return replace(evidence, y=y, logits=None).measure()
+    tiny = np.finfo(evidence.y.dtype).tiny
     p = np.clip(y, tiny, 1)
-    z = np.log(p) if found.reading.kind == "classes" else np.log(p) - np.log(np.clip(1 - y, tiny, 1))
-    scores: Any = y if found.reading.scale == "probabilities" else z
-    return replace(found, y=scores, logits=None if found.logits is None else z).measure()
+    z = np.log(p) if evidence.reading.kind == "classes" else np.log(p) - np.log(np.clip(1 - y, tiny, 1))
+    scores: Any = y if evidence.reading.scale == "probabilities" else z
+    return replace(evidence, y=scores, logits=None if evidence.logits is None else z).measure()

@@ -36,7 +36,7 @@ def values_of(split: Split, schema: Schema, column: str) -> list[str]:
         known = categories[column]
         return [known[int(code)] if 0 <= code < len(known) else "other" for code in x[:, heads.index(column)]]
     if column in categories:
-        places = [heads.index(f"{column}={each}") for each in categories[column]]
+        places = [heads.index(f"{column}={category}") for category in categories[column]]
         hot = x[:, places]
         return [categories[column][k] if hot[i, k] else "other" for i, k in enumerate(hot.argmax(axis=1))]
     if column in heads:
@@ -53,5 +53,5 @@ def _numbers(values: Array) -> list[str]:
     if len(np.unique(values)) <= DISTINCT:
         return [f"{value:g}" for value in values]
     cuts = np.unique(np.quantile(values, [0, 0.25, 0.5, 0.75, 1]))
-    place = np.clip(np.searchsorted(cuts, values, side="right") - 1, 0, len(cuts) - 2)
-    return [f"{cuts[i]:.4g} to {cuts[i + 1]:.4g}" for i in place]
+    quarter = np.clip(np.searchsorted(cuts, values, side="right") - 1, 0, len(cuts) - 2)
+    return [f"{cuts[i]:.4g} to {cuts[i + 1]:.4g}" for i in quarter]

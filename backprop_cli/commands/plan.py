@@ -109,16 +109,16 @@ def _step(prepared: Prepared, rows: int, alone: bool) -> float:
         loop, _ = training(prepared)
         with limited(prepared.network, rows):
             replayed = replay_of(training(prepared)[0])["step_us"] if alone else None
-            least, made, began = math.inf, 0, time.perf_counter()
-            while made < WARM or (made < STEPS and time.perf_counter() - began < SECONDS):
+            least, steps, began = math.inf, 0, time.perf_counter()
+            while steps < WARM or (steps < STEPS and time.perf_counter() - began < SECONDS):
                 loop.batch = 0
                 for x, y in loop.train.epoch(1):
                     start = time.perf_counter()
                     loop.train_step(x, y)
-                    made += 1
-                    if made > WARM and len(x) == loop.train.batch_size:
+                    steps += 1
+                    if steps > WARM and len(x) == loop.train.batch_size:
                         least = min(least, time.perf_counter() - start)
-                    if made >= STEPS:
+                    if steps >= STEPS:
                         break
         return min(least, math.inf if replayed is None else replayed / 1e6)
     finally:

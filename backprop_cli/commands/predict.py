@@ -78,7 +78,7 @@ def predict(
 def _blocks(rows: Rows) -> Iterator[Rows]:
     for start in range(0, len(rows.x), BLOCK):
         part = slice(start, start + BLOCK)
-        kept = {name: [_plain(each) for each in values[part].to_pylist()] for name, values in rows.kept.items()}
+        kept = {name: [_plain(cell) for cell in values[part].to_pylist()] for name, values in rows.kept.items()}
         yield Rows(rows.x[part], rows.files[part] if rows.files else None, kept)
 
 

@@ -53,14 +53,14 @@ def train(
     say = warn or to_stderr
     join(cfg, ranks, say)
     with Signals() as signals:
-        prepared, made = ranks.together(lambda: _ready(cfg, ranks, warn, progress))
+        prepared, loop_and_best = ranks.together(lambda: _ready(cfg, ranks, warn, progress))
         compare(prepared, ranks)
-        for remark in remarks(made[0]):
+        for remark in remarks(loop_and_best[0]):
             say(remark)
         signals.wait_for_step()
         run = ranks.together(lambda: None if ranks.rank else _create(prepared, ranks, runs, exact, command, say))
         try:
-            return Session.of(prepared, made, run, say).go(signals, callbacks)
+            return Session.of(prepared, loop_and_best, run, say).go(signals, callbacks)
         finally:
             if run is not None:
                 run.release()

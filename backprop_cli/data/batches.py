@@ -160,8 +160,8 @@ class Batches:
             return np.arange(self.samples)  # a generator costs as much as a step of a small network
         rng = generator(self.seed, "shuffle", epoch)
         if self._members is not None:
-            each = self.samples // len(self._members)
-            rows = np.sort(np.concatenate([draw(members, each, rng) for members in self._members]))
+            per_class = self.samples // len(self._members)
+            rows = np.sort(np.concatenate([draw(members, per_class, rng) for members in self._members]))
         else:
             rows = np.arange(self.samples)
         return self._x.shuffled(rows, rng) if self.shuffle else rows
@@ -170,16 +170,16 @@ class Batches:
         """Batches `start`, `start + 1`, … of an epoch as (x, y)."""
         steps = range(start, self.steps_per_epoch)
         if self._bytes is not None and self._kernels is not None:
-            made = self._gathered(epoch, steps, self._bytes, self._kernels.gather_scaled)
+            gathered = self._gathered(epoch, steps, self._bytes, self._kernels.gather_scaled)
         else:
-            made = self._in_thread(epoch, steps) if self.threaded else self._in_place(epoch, steps)
-        return made if self._weights is None else self._weighed(made, epoch, steps, self._weights)
+            gathered = self._in_thread(epoch, steps) if self.threaded else self._in_place(epoch, steps)
+        return gathered if self._weights is None else self._weighed(gathered, epoch, steps, self._weights)
 
     def _weighed(
-        self, made: Iterator[tuple[Array, Array]], epoch: int, steps: range, weights: Array
+        self, batches: Iterator[tuple[Array, Array]], epoch: int, steps: range, weights: Array
     ) -> Iterator[tuple[Array, Array]]:
         order = self.order(epoch)
-        for step, (x, y) in zip(steps, made, strict=True):
+        for step, (x, y) in zip(steps, batches, strict=True):
             self.weight = weights[order[self._rows(step)]]
             yield x, y
 

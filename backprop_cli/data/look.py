@@ -78,7 +78,7 @@ def _plan(look: Look, source: Files, table: Any) -> None:
     features = [column.name for column in look.columns if column.role == "feature"]
     wrong = list(problems(source.columns, table.column_names, features, look.targets))
     if wrong:
-        raise DataError("\n".join(f"{look.path}: {each}" for each in wrong))
+        raise DataError("\n".join(f"{look.path}: {problem}" for problem in wrong))
     every = np.arange(len(table))
     for name, options in source.columns.items():
         if name not in features:  # a target, of which only the unit is said
@@ -87,7 +87,7 @@ def _plan(look: Look, source: Files, table: Any) -> None:
         plan = planned(options, kind, source.missing, source.categories)
         column.type = plan.type
         if plan.encoding == "target" and plan.type == "category":
-            classes = [each.distinct for each in map(look.column, look.targets) if each.range is None]
+            classes = [column.distinct for column in map(look.column, look.targets) if column.range is None]
             plan.targets = [*map(str, range(classes[0] if classes and classes[0] > 2 else len(look.targets)))]
         learn(plan, table[name], name, str(look.path), every, np.zeros((len(table), max(1, len(plan.targets)))), 0)
         column.width = len(plan.names(name))

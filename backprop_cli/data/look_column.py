@@ -107,8 +107,8 @@ def _nested(name: str, values: Any) -> Column:
     fields = {values.type.field(i).name for i in range(values.type.num_fields)}
     known = len(values) - values.null_count
     if pa.types.is_struct(values.type) and {"bytes", "path"} <= fields:
-        first = [each for each in values.slice(0, 3).to_pylist() if each is not None]
-        shown = [str(each["path"] or f"{len(each['bytes'] or b''):,} bytes") for each in first]
+        first = [value for value in values.slice(0, 3).to_pylist() if value is not None]
+        shown = [str(picture["path"] or f"{len(picture['bytes'] or b''):,} bytes") for picture in first]
         return Column(name, "picture", values.null_count, known, shown, None, [], values=values)
     notes = [f"holds {values.type}, which is no column for a network: leave it out"]
     return Column(name, "nested", values.null_count, known, [str(values[0].as_py())[:40]], None, notes, values=values)

@@ -206,12 +206,12 @@ class Network(Inside):
         if bound is None or bound.mask is not None or self.loss_function is None:
             return None
         penalty = self.penalty() if self.wiring.penalties else 0.0
-        each = np.empty(len(target))
+        per_example = np.empty(len(target))
         for i in range(len(target)):
             one = slice(i, i + 1)
             own = None if weight is None else weight[one]
-            each[i] = self.loss_function.forward(bound.z[one], bound.output[one], target[one], own) + penalty
-        return each if np.isclose(each.mean(), self.told, rtol=1e-3, atol=1e-6) else None
+            per_example[i] = self.loss_function.forward(bound.z[one], bound.output[one], target[one], own) + penalty
+        return per_example if np.isclose(per_example.mean(), self.told, rtol=1e-3, atol=1e-6) else None
 
     @property
     def compared(self) -> tuple[Array, Array]:

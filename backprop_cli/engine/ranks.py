@@ -44,9 +44,9 @@ class Ranks:
     def own(self, n: int, rank: int | None = None) -> list[slice]:
         """The parts of a batch of n rows that are this rank's, or another's. The first ones have a row more where they
         differ, so that rank 0 always has one."""
-        each = self.parts // self.count
-        first = each * (self.rank if rank is None else rank)
-        ends = [-(-part * n // self.parts) for part in range(first, first + each + 1)]
+        per_rank = self.parts // self.count
+        first = per_rank * (self.rank if rank is None else rank)
+        ends = [-(-part * n // self.parts) for part in range(first, first + per_rank + 1)]
         return [slice(a, b) for a, b in pairwise(ends)]
 
     def rows(self, n: int, rank: int | None = None) -> slice:
@@ -120,7 +120,7 @@ class Drawn:
                 return method(*arguments, size=shape, **options)[rows]
             key = (shape, out.dtype)
             if key not in self._memory:
-                self._memory = {each: a for each, a in self._memory.items() if each[0][1:] != shape[1:]}
+                self._memory = {key: a for key, a in self._memory.items() if key[0][1:] != shape[1:]}
                 self._memory[key] = np.empty(shape, out.dtype)
             method(*arguments, out=self._memory[key], **options)
             np.copyto(out, self._memory[key][rows])

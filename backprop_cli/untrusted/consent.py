@@ -95,7 +95,7 @@ def remember(files: Iterable[Path]) -> None:
     Raises OSError.
     """
     known = _remembered()
-    lines = {f"{found}\n" for path in files if (found := digest(path.read_bytes())) not in known}
+    lines = {f"{sha256}\n" for path in files if (sha256 := digest(path.read_bytes())) not in known}
     if lines:
         place = _place()
         place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

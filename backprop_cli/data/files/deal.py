@@ -46,8 +46,8 @@ class Deal:
 
     def rows(self, split: str, base: str = "train") -> Array:
         """The numbers of the rows of a split; of the first one where there is none of that name."""
-        found = self.splits(base)
-        return found[split] if split in found else next(iter(found.values()))
+        parts = self.splits(base)
+        return parts[split] if split in parts else next(iter(parts.values()))
 
     def splits(self, base: str = "train") -> dict[str, Array]:
         """The numbers of the rows of every split."""
@@ -185,40 +185,40 @@ def _fold(order: Array, key: Array | None, options: Dealing, what: str, base: st
     beside = np.arange(start) if later else np.r_[0:start, stop:rows]
     parts = _parts(options.splits)
     inner = _Cuts(None if key is None else key[beside], len(beside))
-    made, at = {}, 0
+    slices, at = {}, 0
     edges = np.cumsum(list(parts.values())) / sum(parts.values()) * len(beside)
     for name, edge in zip(parts, edges, strict=True):
         end = inner(edge)
-        made[name], at = f"{base}[{at}:{end}]", end
-        if made[name] == f"{base}[{at}:{at}]" or end == 0:
+        slices[name], at = f"{base}[{at}:{end}]", end
+        if slices[name] == f"{base}[{at}:{at}]" or end == 0:
             raise DataError(f"split {name} of fold {fold} is left without rows; expected fewer folds or a larger share")
-    made["test"] = f"{base}[{len(beside)}:{len(beside) + stop - start}]"
-    return Deal(np.concatenate([order[beside], order[start:stop]]), made)
+    slices["test"] = f"{base}[{len(beside)}:{len(beside) + stop - start}]"
+    return Deal(np.concatenate([order[beside], order[start:stop]]), slices)
 
 
 def _parts(written: Mapping[str, Any] | None) -> dict[str, float]:
     """The shares of what is not the fold: those under `splits` but test's, else 70 % and 15 %."""
-    found = shares.percentages(written or {"train": "70%", "validation": "15%"})
-    odd = next((name for name in written or () if name not in found), None)
+    percents = shares.percentages(written or {"train": "70%", "validation": "15%"})
+    odd = next((name for name in written or () if name not in percents), None)
     if odd is not None:
         raise DataError(
             f"dataset.splits {odd}: {(written or {})[odd]} is a slice, and folds cut the rows; expected shares "
             "such as {train: 80%, validation: 20%}, of what is not the fold; test is the fold"
         )
-    found = {name: share for name, share in found.items() if name != "test" and share > 0}
-    return found if "train" in found else {"train": 100.0}
+    percents = {name: share for name, share in percents.items() if name != "test" and share > 0}
+    return percents if "train" in percents else {"train": 100.0}
 
 
 def _by_names(names: Array, base: str) -> Deal:
     """Rows by the name of their split."""
     known, ids = np.unique(names, return_inverse=True)
     ids = ids.reshape(-1)
-    found = shares.named({str(name): str(name) for name in known})
-    if "train" not in found:
+    by_split = shares.named({str(name): str(name) for name in known})
+    if "train" not in by_split:
         raise DataError(f"dataset.split_column names {', '.join(map(str, known[:10]))}; expected train among them")
     ends = np.cumsum(np.bincount(ids))
     places = {str(name): (end - count, end) for name, end, count in zip(known, ends, np.bincount(ids), strict=True)}
-    slices = {name: f"{base}[{places[given][0]}:{places[given][1]}]" for name, given in found.items()}
+    slices = {name: f"{base}[{places[given][0]}:{places[given][1]}]" for name, given in by_split.items()}
     return Deal(np.argsort(ids, kind="stable"), slices)
 
 

@@ -47,10 +47,10 @@ def load_images(
             raise DataError(f"{root}: a file; expected a folder with a folder of images for each class")
         inner, beside = split_folders(root)
         folders = inner or folders
-        notes = [f"{each}: passed over; it is no split, as {', '.join(inner)} are" for each in beside]
-    found = {name: _labelled(folder) for name, folder in folders.items()}
-    files: dict[str, Sequence[Picture]] = {name: own for name, (own, _) in found.items()}
-    every = [file for own, _ in found.values() for file in own]
+        notes = [f"{folder}: passed over; it is no split, as {', '.join(inner)} are" for folder in beside]
+    labelled = {name: _labelled(folder) for name, folder in folders.items()}
+    files: dict[str, Sequence[Picture]] = {name: own for name, (own, _) in labelled.items()}
+    every = [file for own, _ in labelled.values() for file in own]
     key = {name: str(folder) for name, folder in folders.items()}
     how: dict[str, Any] = {"color": options.color, "size": options.size, "corrupt": options.corrupt}
     pixels = decoded(next(iter(folders.values())).name, files, every, key=key, **how)
@@ -58,7 +58,7 @@ def load_images(
     places = {name: pixels.kept(name, len(own)) for name, own in files.items()}
     x, color = pixels.arrays, pixels.color
     y, classes = encode(
-        {name: np.array(labels)[places[name]] for name, (_, labels) in found.items()},
+        {name: np.array(labels)[places[name]] for name, (_, labels) in labelled.items()},
         {name: str(folder) for name, folder in folders.items()},
         known.classes if known else None,
     )

@@ -27,13 +27,13 @@ def draw(figure: Figure, views: Sequence[View], options: PictureOptions) -> None
 
 def _filters(view: View) -> tuple[str, Array]:
     """(layer, filters (O, kh, kw, C)) of the first layer that sees images. Raises UsageError where none does."""
-    found = filters(view.network)
-    if found is None:
+    images = filters(view.network)
+    if images is None:
         raise UsageError(
             f"{view.run.id}: there are no filters to show: the first layer with weights is no 2-D convolution, and the "
             f"inputs of shape {view.network.input_shape} are no images; try --kind weights"
         )
-    return found
+    return images
 
 
 def panel(figure: Figure | SubFigure, view: View, layer: str, kernels: Array) -> None:

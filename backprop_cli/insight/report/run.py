@@ -92,13 +92,13 @@ def _flow(view: View) -> Markup:
     charts = []
     for quantity, (title, log) in FLOW.items():
         flow = recorded(view, quantity)
-        values = [each for y in flow.y.values() for each in y if each is not None]
+        values = [value for y in flow.y.values() for value in y if value is not None]
         if not values or (not log and not any(values)):
             continue
         last = max(len(flow.y) - 1, 1)
         layers = [
             Series(name, f"color-mix(in oklab, var(--s0) {100 - 100 * i / last:.0f}%, var(--s4))", flow.x,
-                 [None if log and each is not None and each <= 0 else each for each in y])
+                 [None if log and value is not None and value <= 0 else value for value in y])
             for i, (name, y) in enumerate(flow.y.items())
         ]  # fmt: skip
         charts.append(chart(title, "epoch", layers, log=log, whole=False))
@@ -120,35 +120,35 @@ def _flow(view: View) -> Markup:
 
 def _diagnosis(view: View) -> Markup:
     """What `bp doctor` says."""
-    found = examine_run(view.run, PROBE)
-    said = [element("p", f"({each})", class_="faint") for each in found.notes]
-    if found.healthy:
+    examination = examine_run(view.run, PROBE)
+    said = [element("p", f"({remark})", class_="faint") for remark in examination.notes]
+    if examination.healthy:
         return join([element("p", "Nothing inside points to a disease."), *said])
-    text = "\n".join(lines(found, "config.yaml")).strip()
+    text = "\n".join(lines(examination, "config.yaml")).strip()
     return join([element("pre", text, class_="verdict"), *said])
 
 
 def _confusion(view: View, level: int) -> Markup:
-    found = view.answers()
+    answers = view.answers()
     said = element(
-        "p", f"{found.split}: {number(len(found.truth))} examples, accuracy {found.accuracy:.4f}. Rows are true "
+        "p", f"{answers.split}: {number(len(answers.truth))} examples, accuracy {answers.accuracy:.4f}. Rows are true "
         "classes, columns predicted ones.", class_="faint",
     )  # fmt: skip
-    parts = [said, _matrix(found) if len(found.classes) <= WRITTEN else _picture(view, "confusion")]
-    parts.append(_pairs(found))
-    rows = class_report([found.predicted], [found.truth], found.classes)["per_class"]
+    parts = [said, _matrix(answers) if len(answers.classes) <= WRITTEN else _picture(view, "confusion")]
+    parts.append(_pairs(answers))
+    rows = class_report([answers.predicted], [answers.truth], answers.classes)["per_class"]
     parts.append(details("Every class", table(list(rows[0]), [list(row.values()) for row in rows])))
-    parts.append(_mistakes(view, found, level))
+    parts.append(_mistakes(view, answers, level))
     return join(parts)
 
 
-def _matrix(found: SplitAnswers) -> Markup:
-    matrix = found.matrix
+def _matrix(answers: SplitAnswers) -> Markup:
+    matrix = answers.matrix
     totals = np.maximum(matrix.sum(axis=1), 1)
-    rows = [element("tr", element("th"), *[element("th", name) for name in found.classes])]
-    for i, name in enumerate(found.classes):
+    rows = [element("tr", element("th"), *[element("th", name) for name in answers.classes])]
+    for i, name in enumerate(answers.classes):
         cells = [element("th", name)]
-        for j, other in enumerate(found.classes):
+        for j, other in enumerate(answers.classes):
             share = matrix[i, j] / totals[i]
             depth = 100 * share if i == j else 100 * np.sqrt(share)
             told = f"{name} taken for {other}: {matrix[i, j]} of {totals[i]} ({100 * share:.1f} %)"
@@ -158,45 +158,45 @@ def _matrix(found: SplitAnswers) -> Markup:
     return element("div", element("table", *rows, class_="matrix"), class_="wide")
 
 
-def _pairs(found: SplitAnswers) -> Markup:
-    matrix = found.matrix.copy()
+def _pairs(answers: SplitAnswers) -> Markup:
+    matrix = answers.matrix.copy()
     np.fill_diagonal(matrix, 0)
     order = np.argsort(-matrix, axis=None, kind="stable")[:PAIRS]
-    places = [divmod(int(place), len(matrix)) for place in order]
-    rows = [[found.classes[i], found.classes[j], int(matrix[i, j])] for i, j in places if matrix[i, j]]
+    places = [divmod(int(cell), len(matrix)) for cell in order]
+    rows = [[answers.classes[i], answers.classes[j], int(matrix[i, j])] for i, j in places if matrix[i, j]]
     return details("Most frequent confusions", table(["true", "predicted", "examples"], rows)) if rows else Markup("")
 
 
-def _mistakes(view: View, found: SplitAnswers, level: int) -> Markup:
-    shown = mistakes(view, found)
+def _mistakes(view: View, answers: SplitAnswers, level: int) -> Markup:
+    shown = mistakes(view, answers)
     heading = element(f"h{level + 1}", "Surest mistakes")
     if not shown:
-        right = (found.predicted == found.truth).all()
-        return join([heading, element("p", f"None: all of {found.split} is right.")]) if right else Markup("")
-    x = view.prepared.dataset.splits[found.split].x
+        right = (answers.predicted == answers.truth).all()
+        return join([heading, element("p", f"None: all of {answers.split} is right.")]) if right else Markup("")
+    x = view.prepared.dataset.splits[answers.split].x
     if is_image(np.asarray(x[shown[0].row])):
-        images = [np.asarray(x[each.row]) for each in shown]
+        images = [np.asarray(x[mistake.row]) for mistake in shown]
         scores = view.prepared.reading.scale == "scores"
         white = float(max(image.max() for image in images))
-        cards = [_card(each, image, white, scores) for each, image in zip(shown, images, strict=True)]
+        cards = [_card(mistake, image, white, scores) for mistake, image in zip(shown, images, strict=True)]
         return join([heading, element("div", *cards, class_="mistakes")])
     names = view.prepared.dataset.features or []
     width = min(int(np.prod(x.shape[1:])), 8)
     word = "margin" if view.prepared.reading.scale == "scores" else "probability"
     heads = ["sample", "true", "predicted", word, *(names[:width] or [f"x{i + 1}" for i in range(width)])]
     rows = [
-        [each.row, each.true, each.predicted, each.sureness,
-         *(value.item() for value in np.asarray(x[each.row]).reshape(-1)[:width])]
-        for each in shown[:12]
+        [mistake.row, mistake.true, mistake.predicted, mistake.sureness,
+         *(value.item() for value in np.asarray(x[mistake.row]).reshape(-1)[:width])]
+        for mistake in shown[:12]
     ]  # fmt: skip
     return join([heading, table(heads, rows)])
 
 
-def _card(each: Mistake, x: Any, white: float, scores: bool) -> Markup:
-    said = f"sample {each.row}: {each.true} taken for {each.predicted}"
+def _card(mistake: Mistake, x: Any, white: float, scores: bool) -> Markup:
+    said = f"sample {mistake.row}: {mistake.true} taken for {mistake.predicted}"
     image = Markup(f'<img src="{data_uri(x, white)}" alt="{escape(said)}">')
-    sure = number(each.sureness) if scores else f"{100 * each.sureness:.0f} %"
-    text = join([element("b", f"{each.true} → {each.predicted}"), f" {sure}"])
+    sure = number(mistake.sureness) if scores else f"{100 * mistake.sureness:.0f} %"
+    text = join([element("b", f"{mistake.true} → {mistake.predicted}"), f" {sure}"])
     return element("div", image, text, title=said)
 
 
@@ -229,12 +229,12 @@ def config_and_environment(view: View, open_: bool) -> Markup:
 
 
 def _flat(value: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    found: list[tuple[str, str]] = []
-    for key, each in value.items():
-        if isinstance(each, dict):
-            found += _flat(each, f"{prefix}{key}.")
-        elif each is not None and each != []:
-            text = " ".join(map(str, each)) if isinstance(each, list) else number(each)
-            text = moment(each) if key in ("started", "ended") else text
-            found.append((f"{prefix}{key}", text))
-    return found
+    leaves: list[tuple[str, str]] = []
+    for key, child in value.items():
+        if isinstance(child, dict):
+            leaves += _flat(child, f"{prefix}{key}.")
+        elif child is not None and child != []:
+            text = " ".join(map(str, child)) if isinstance(child, list) else number(child)
+            text = moment(child) if key in ("started", "ended") else text
+            leaves.append((f"{prefix}{key}", text))
+    return leaves

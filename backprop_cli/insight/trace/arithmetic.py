@@ -116,9 +116,9 @@ def _softmax(step: Step, z: Any) -> list[Line]:
     powers = [math.exp(float(logit) - shift) for logit in z]
     less = f" − {signed(shift)}" if shift else ""
     lines: list[Line] = []
-    for j, each in enumerate(powers):
+    for j, e_z in enumerate(powers):
         exponent = Value(float(z[j]), ("z", step.name, j))
-        lines.append(Line((f"e{j + 1} = e^(", exponent, f"{less}) ="), number(each), ("e", step.name, j)))
+        lines.append(Line((f"e{j + 1} = e^(", exponent, f"{less}) ="), number(e_z), ("e", step.name, j)))
     names = [Value(power, ("e", step.name, j)) for j, power in enumerate(powers)]
     whole = [part for name in names for part in (" + ", name)][1:]
     lines.append(Line(("Σ = ", *whole, " ="), number(sum(powers)), ("Σ", step.name, 0)))

@@ -92,7 +92,7 @@ def find(path: Path) -> Path:
     """The file of weights that a path, a run's path or its id means, or `sample:NAME`. Raises DataError, UsageError."""
     if is_sample(path):
         name = path.name.removeprefix(PREFIX)
-        known = sorted(each.stem for each in SHIPPED.glob("*.safetensors"))
+        known = sorted(file.stem for file in SHIPPED.glob("*.safetensors"))
         if name not in known:
             raise DataError(f"no weights {name!r} ship with bp; expected one of {', '.join(known)}")
         return SHIPPED / f"{name}.safetensors"
@@ -107,12 +107,12 @@ def find(path: Path) -> Path:
     return real(best if best.exists() else run.checkpoints / saved.LAST)
 
 
-def summary(found: Fit, network: Network) -> str:
+def summary(fitted: Fit, network: Network) -> str:
     """Who got whose weights, and who none."""
     pairs = [
         target.name if target.name in (module.name, module.label) else f"{module.label or module.name} → {target.name}"
-        for target, module, _ in found.pairs
+        for target, module, _ in fitted.pairs
     ]
-    filled = {f"{target.name}.{name}" for target, _, arrays in found.pairs for name in arrays}
+    filled = {f"{target.name}.{name}" for target, _, arrays in fitted.pairs for name in arrays}
     rest = sorted({name.rpartition(".")[0] for name in [*network.parameters, *network.states] if name not in filled})
     return ", ".join(pairs) + (f"; not loaded: {', '.join(rest)}" if rest else "")

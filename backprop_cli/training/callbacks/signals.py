@@ -40,8 +40,8 @@ class Signals(Callback):
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.received = number
-        for each in self._before:
-            signal.signal(each, signal.SIG_DFL)
+        for handled in self._before:
+            signal.signal(handled, signal.SIG_DFL)
         if not self._waiting:
             raise InterruptedRunError(f"stopped by {signal.Signals(number).name} before the first step", number)
 

@@ -40,16 +40,16 @@ class MLflow(Logger):
         self.client = package("mlflow.tracking", self.type_name).MlflowClient(Path(self.store).absolute().as_uri())
         known = self.client.get_experiment_by_name(self.experiment)
         experiment = known.experiment_id if known else self.client.create_experiment(self.experiment)
-        place = str(folder.absolute())
-        found = self.client.search_runs([experiment], f"tags.`{RUN_DIR}` = '{place}'") if step else []
+        run_dir = str(folder.absolute())
+        earlier = self.client.search_runs([experiment], f"tags.`{RUN_DIR}` = '{run_dir}'") if step else []
         self.last = 0
-        if found:
-            self.run = found[0].info.run_id
-            histories = (self.client.get_metric_history(self.run, name) for name in found[0].data.metrics)
-            self.last = max((each.step for history in histories for each in history), default=0)
+        if earlier:
+            self.run = earlier[0].info.run_id
+            histories = (self.client.get_metric_history(self.run, name) for name in earlier[0].data.metrics)
+            self.last = max((point.step for history in histories for point in history), default=0)
             self.client.update_run(self.run, "RUNNING")
         else:
-            self.run = self.client.create_run(experiment, tags={RUN_DIR: place}, run_name=folder.name).info.run_id
+            self.run = self.client.create_run(experiment, tags={RUN_DIR: run_dir}, run_name=folder.name).info.run_id
 
     def write(self, row: Mapping[str, Any]) -> None:
         step, now = int(row["step"]), int(time.time() * 1000)

@@ -32,11 +32,11 @@ class WandB(Logger):
         quiet = wandb.Settings(
             silent=True, console="off", disable_git=True, save_code=False, x_disable_stats=True, x_disable_meta=True
         )
-        place = hashlib.sha256(os.fsencode(folder.absolute())).hexdigest()[:8]  # two runs may both be called `run`
+        run_dir = hashlib.sha256(os.fsencode(folder.absolute())).hexdigest()[:8]  # two runs may both be called `run`
         self.run = wandb.init(
             project=self.project,
             name=folder.name,
-            id=f"{folder.name}-{place}",
+            id=f"{folder.name}-{run_dir}",
             dir=str(folder),
             mode="offline",
             settings=quiet,

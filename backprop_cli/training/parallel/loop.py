@@ -82,7 +82,7 @@ class SharedLoop(Loop):
         told, loss, total = table[:, :-1].reshape(-1, COLUMNS).sum(axis=0).tolist()
         network.counted = int(total) if math.isfinite(total) else 0
         network.told = told / total if total else 0.0
-        answers.measure(y, [_length(ranks.rows(n, each)) for each in range(ranks.count)], ranks)
+        answers.measure(y, [_length(ranks.rows(n, rank)) for rank in range(ranks.count)], ranks)
         if training:
             ranks.add(self._tree.vector)
             if total not in (0, n):  # a mask leaves steps out
@@ -125,7 +125,7 @@ class SharedLoop(Loop):
         whose = [rank for rank, (other, _) in enumerate(every) if other == place]
         who = "" if len(whose) == ranks.count else f", on rank {whose[0]} of {ranks.count}"
         where = f"at step {self.step + 1} (epoch {self.epoch}, learning rate {self.optimizer.current_rate:.4g})"
-        counts = [_length(ranks.rows(n, each)) for each in range(ranks.count)]
+        counts = [_length(ranks.rows(n, rank)) for rank in range(ranks.count)]
         batch = ranks.gather(x, counts), ranks.gather(y, counts)
         return DivergedError(f"{what} {where}; {text}{who}", batch)
 
@@ -133,18 +133,18 @@ class SharedLoop(Loop):
         """Where in a part's own pass a number is not finite first: how far on the way, and in words."""
         network = self.network
         order = {node.name: index for index, node in enumerate(network.nodes)}
-        found: list[tuple[float, str]] = []
+        divergences: list[tuple[float, str]] = []
         for way in (False, True):  # every rank goes both: layers may exchange something on the way
             self._tree.vector[...] = 0
             _, loss = self._one(self.train, x, y, rows, n, training=True, backward=way)
             layer, text = first_nonfinite(network)
             if layer is not None:
-                found.append((order[layer] + len(order) * way, text))
+                divergences.append((order[layer] + len(order) * way, text))
             elif not np.isfinite(x).all():
-                found.append((-1, text))
+                divergences.append((-1, text))
             else:
-                found.append((math.inf if finite(loss) else len(order), text))
-        return min(found, key=lambda each: each[0])
+                divergences.append((math.inf if finite(loss) else len(order), text))
+        return min(divergences, key=lambda each: each[0])
 
     def _measured(self) -> Row:
         self._compare_weights()

@@ -27,9 +27,9 @@ class MpiRanks(Ranks):
         self._other = np.zeros(0)
 
     def table(self, numbers: Array) -> Array:
-        found = np.empty((self.count, len(numbers)), numbers.dtype)
-        self._comm.Allgather(numbers, found)
-        return found
+        gathered = np.empty((self.count, len(numbers)), numbers.dtype)
+        self._comm.Allgather(numbers, gathered)
+        return gathered
 
     def add(self, vector: Array) -> None:
         if self.shards is None:
@@ -46,8 +46,8 @@ class MpiRanks(Ranks):
     def gather(self, rows: Array, counts: Sequence[int]) -> Array:
         rows = np.ascontiguousarray(rows)
         whole = np.empty((sum(counts), *rows.shape[1:]), rows.dtype) if self.rank == 0 else rows
-        each = rows.itemsize * int(np.prod(rows.shape[1:], dtype=int))
-        into = [whole.view(np.uint8), [n * each for n in counts]] if self.rank == 0 else None
+        row_bytes = rows.itemsize * int(np.prod(rows.shape[1:], dtype=int))
+        into = [whole.view(np.uint8), [n * row_bytes for n in counts]] if self.rank == 0 else None
         self._comm.Gatherv(rows.reshape(-1).view(np.uint8), into)
         return whole
 
@@ -55,8 +55,8 @@ class MpiRanks(Ranks):
         return list(self._comm.allgather(value))
 
     def first(self, value: T) -> T:
-        made: T = self._comm.bcast(value)
-        return made
+        received: T = self._comm.bcast(value)
+        return received
 
     def together(self, work: Callable[[], T]) -> T:
         error: BpError | None = None
