@@ -27,9 +27,8 @@ def plan(
 ) -> None:
     """Say what a step would take on several machines.
 
-    And where more of them stop paying. Steps are measured here, on as many rows as each of 1, 2, 4, … ranks
-    would have; what summing the gradients
-    takes is computed from their bytes and from the links. Nothing is trained. See docs/scaling.md.
+    And say where more of them stop paying. Steps are measured here, on as many rows as each of 1, 2, 4, … ranks would
+    have; what summing the gradients takes is computed from their bytes and from the links. Nothing is trained.
 
     \b
     Examples:

@@ -72,7 +72,7 @@ def resume(
                     f"the learning rate goes on at {loop.rate:.4g}; optimizer.schedule.steps would fix its length"
                 )
             if loop.finished:
-                return _finished(session, say)
+                return ranks.first(_finished(session, say))
             _compare(session, run, say)
             signals.wait_for_step()
             if session.run is not None:

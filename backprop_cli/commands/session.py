@@ -59,7 +59,7 @@ class Session:
         except BpError as error:
             error.result = self.result()
             raise
-        return self.result()
+        return self.loop.ranks.first(self.result())
 
     def result(self) -> dict[str, Any]:
         """What `bp train --json` prints."""
