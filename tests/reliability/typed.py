@@ -137,6 +137,9 @@ runs compare swept
 runs summary swept
 runs summary swept --group-by seed --format csv
 plot swept -o p.svg
+plot swept --kind slice -o p.svg
+plot swept --kind parallel -o p.svg
+report swept -o r.html
 runs rm swept
 runs show 4e07ecd7
 sweep points.yaml --set seed=1,2 --runs . --name swept --resume --quiet
