@@ -1,4 +1,5 @@
-"""What pyproject.toml cannot say: kernels are built where there is a C compiler, and the wheel gets configs/.
+"""What pyproject.toml cannot say: kernels are built where there is a C compiler, the wheel gets configs/, and a package
+index a README without links to files that it has not.
 
 The library of kernels has no Python in it and is loaded by ctypes, so that a wheel holds for every Python version on
 one kind of system.
@@ -17,6 +18,7 @@ from setuptools.command.build_py import build_py
 
 HERE = Path(__file__).parent
 BUILD = runpy.run_path(str(HERE / "backprop_cli/engine/kernels/compiled/build.py"))
+INDEX = runpy.run_path(str(HERE / "scripts/readme_for_index.py"))
 
 
 class BuildWithKernelsAndConfigs(build_py):
@@ -43,4 +45,8 @@ class ForOnePlatform(bdist_wheel):
         return "py3", "none", super().get_tag()[2]
 
 
-setup(cmdclass={"build_py": BuildWithKernelsAndConfigs, "bdist_wheel": ForOnePlatform})
+setup(
+    long_description=INDEX["text"](),
+    long_description_content_type="text/markdown",
+    cmdclass={"build_py": BuildWithKernelsAndConfigs, "bdist_wheel": ForOnePlatform},
+)

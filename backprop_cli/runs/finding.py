@@ -62,7 +62,7 @@ def find_path(name: str, runs: Path) -> Path:
     known = list(list_runs(runs))
     if name == "latest" and known:
         return known[-1].path
-    if Path(name).is_dir():
+    if os.path.isdir(name):  # False where a name is too long for a file
         raise UsageError(
             f"{name}: a folder, but no run: it has no {RUN_JSON}; expected a run's directory or id, or latest"
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tarfile
 import tomllib
 import venv
 from pathlib import Path
@@ -83,3 +84,26 @@ def test_a_wheel_has_everything(tmp_path: Path) -> None:
     run("train", "xor.yaml", "--quiet")
     assert run("plot", "latest").strip().endswith(".png")
     assert yaml.safe_load(run("config", "show", "bp:lessons/vanishing_relu"))["name"] == "vanishing_relu"
+    pages = list((tmp_path / "env").rglob("board/page/index.html"))
+    assert len(pages) == 1
+    tfds = ["tensorflow-datasets", "array-record", "importlib-resources"]
+    subprocess.run([python, "-m", "pip", "uninstall", "-q", "-y", *tfds], check=True)
+    run("train", "bp:iris", "--quiet", "--epochs", "2")
+    command = [tmp_path / "env" / "bin" / "bp", "data", "get", "kmnist"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=clean, check=False)
+    assert (done.returncode, "`pip install tensorflow-datasets array-record" in done.stderr) == (1, True), done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_the_source_archive_passes_its_own_tests(tmp_path: Path) -> None:
+    """Those of the fast lane, from the unpacked archive."""
+    make = f"from setuptools.build_meta import build_sdist; print(build_sdist({str(tmp_path)!r}))"
+    subprocess.run([sys.executable, "-c", make], check=True, cwd=ROOT, capture_output=True)
+    archive = next(tmp_path.glob("*.tar.gz"))
+    with tarfile.open(archive) as opened:
+        opened.extractall(tmp_path, filter="data")
+    folder = tmp_path / archive.name.removesuffix(".tar.gz")
+    fast = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "fast"]
+    done = subprocess.run(fast, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-5000:]
