@@ -51,6 +51,7 @@ plot mine {run} --kind compare -o p.svg
 report {run} -o r.html
 report mine {run} -o r.html
 profile {config}
+plan {config} --nodes 2
 runs ls --runs .
 runs ls --runs swept
 runs show {run}

@@ -21,6 +21,7 @@ FEW = [
     ("typed", 60),
     ("escapes", 30),
     ("special", 40),
+    ("descriptors", 4),
 ]
 ALL = [
     *[("kill", 200), ("damage", 200), ("torn", 60), ("diverging", 100), ("together", 50), ("consent", 4)],
@@ -34,6 +35,8 @@ ALL = [
         ("bombs", None),
         ("sweeps", 200),
         ("special", 10_000),
+        ("descriptors", 1000),
+        ("startup", 300),
     ],
 ]
 TOOLS = {"syscalls": "strace", "faults": "strace", "clock": "cc"}
