@@ -43,9 +43,8 @@ def serve(app: Any, host: str, port: int, *, open_: bool, say: Callable[[str], N
     class Server(uvicorn.Server):
         async def startup(self, sockets: Any = None) -> None:
             await super().startup(sockets)
-            say(
-                address
-            )  # from here on a signal is heard: one that comes while asyncio sets itself up leaves a traceback
+            # only now: a signal that comes while asyncio sets itself up leaves a traceback
+            say(address)
             if open_ and not webbrowser.open(address):
                 say("no browser could be opened; open the address yourself")
 

@@ -11,7 +11,7 @@ from backprop_cli.cli.board import Host, Open
 from backprop_cli.cli.options import RUNS, Runs, Set, Unset, changes, is_config
 
 Played = Annotated[
-    str,
+    str | None,
     typer.Argument(
         metavar="CONFIG|RUN",
         help="A config, or a run with its trained weights.",
@@ -22,7 +22,10 @@ Played = Annotated[
 
 
 def command(
-    source: Played,
+    source: Played = None,
+    lesson: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Open a lesson, as `bp lesson ls` lists it.")
+    ] = None,
     set_: Set = None,
     unset: Unset = None,
     port: Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="0 takes a free one.")] = 8124,
@@ -33,12 +36,13 @@ def command(
     """Train by hand in a browser: a layer, a step, back in time.
 
     The network with weights, activations, δ and gradients; the boundary or the fitted curve beside it. A number that
-    is pointed at shows its arithmetic and its finite difference. Nothing is written.
+    is pointed at shows its arithmetic and its finite difference. Nothing is written, unless you save a config.
 
     \b
     Examples:
       bp play configs/xor.yaml --open
       bp play latest
+      bp play --lesson vanishing_gradients
     """
     from importlib.util import find_spec
 
@@ -50,11 +54,14 @@ def command(
     from backprop_cli.play.link import Link
 
     overrides = changes(set_, unset)
-    if overrides and not is_config(source):
+    if (source is None) == (lesson is None):
+        raise UsageError("expected a CONFIG or RUN, or --lesson NAME")
+    config = source is None or is_config(source)
+    if overrides and not config:
         raise UsageError("--set needs a CONFIG; a run keeps the config it was trained with")
     link = Link()
     try:
-        link.ask("open", source=source, is_config=is_config(source), overrides=overrides, runs=str(runs))
+        link.ask("open", source=source or "", is_config=config, overrides=overrides, runs=str(runs), lesson=lesson)
         from backprop_cli.board.server import serve
         from backprop_cli.play.app import app
 

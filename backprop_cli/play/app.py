@@ -24,6 +24,7 @@ FILES = {
 #: what a page may have the engine do
 COMMANDS = {
     "forward", "backward", "step", "epoch", "run", "pause", "speed", "back", "go_to", "restart", "choose", "point",
+    "change", "save", "lesson",
 }  # fmt: skip
 
 

@@ -1,156 +1,31 @@
-"""What the process that trains does with commands, and when it makes steps and pictures of its own accord."""
+"""What the process that trains does of its own accord: answers, steps when it runs, and pictures at their pace."""
 
 from __future__ import annotations
 
 import json
 import queue
 import time
-from collections.abc import Callable
-from dataclasses import asdict
-from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
 
-from backprop_cli.errors import BpError, UsageError, plugin_failure, to_stderr
-from backprop_cli.insight.trace.point import point
-from backprop_cli.play.picture import Model
-from backprop_cli.play.session import Session, Source, opened
+from backprop_cli.errors import BpError, UsageError, plugin_failure
+from backprop_cli.play.commands import Commands
 from backprop_cli.runs.json_text import dumps
 
 FRAMES = 25.0  # pictures a second, at most
 SHARE = 0.5  # of the time that pictures may take while it trains
 CHARTS = 0.2  # seconds between two pictures with curves
-FASTEST = 1e6  # steps a second: as fast as it goes
-MAX_SEED = 2**32
 
 
-class Engine:
-    """One session, and whether it runs by itself. Each method that is no underscore is a command of the page."""
+class Engine(Commands):
+    """Commands, and the time between them."""
 
     def __init__(self, out: TextIO) -> None:
+        super().__init__(self._write)
         self._out = out
-        self._session: Session | None = None
-        self._model: Model | None = None
-        self._source = Source("", True)
-        self._running = False
-        self._until: int | None = None  # the epoch at which it stops
-        self._speed = 10.0
-        self._next_step = self._next_frame = self._next_charts = 0.0
-        self._dirty = False
 
-    # ---- commands
-
-    def open(self, source: str, is_config: bool, overrides: list[str], runs: str) -> dict[str, Any]:
-        """Build a session. What goes wrong ends the command."""
-        self._source = Source(source, is_config, tuple(overrides), Path(runs))
-        self._build()
-        return {}
-
-    def forward(self) -> dict[str, Any]:
-        """One layer forward."""
-        return self._still(self._here.forward)
-
-    def backward(self) -> dict[str, Any]:
-        """One layer back."""
-        return self._still(self._here.backward)
-
-    def step(self) -> dict[str, Any]:
-        """One step."""
-        return self._still(self._here.advance)
-
-    def back(self, steps: int = 1) -> dict[str, Any]:
-        """So many steps back in time."""
-        return self.go_to(self._here.loop.step - _whole(steps, "steps"))
-
-    def go_to(self, step: int) -> dict[str, Any]:
-        """To where so many steps had been made."""
-        return self._still(lambda: self._here.go_to(_whole(step, "a step", least=-(10**9))))
-
-    def epoch(self) -> dict[str, Any]:
-        """To the end of the epoch."""
-        self._until = self._here.loop.epoch + 1
-        return self._start(FASTEST)
-
-    def run(self) -> dict[str, Any]:
-        """On and on, at the chosen speed."""
-        self._until = None
-        return self._start(self._speed)
-
-    def pause(self) -> dict[str, Any]:
-        """Stop here."""
-        return self._still(lambda: None)
-
-    def speed(self, steps: float) -> dict[str, Any]:
-        """So many steps a second from now on."""
-        if not isinstance(steps, int | float) or not steps > 0:
-            raise UsageError(f"expected steps a second above 0, got {steps!r:.40}")
-        self._speed = self._pace = min(float(steps), FASTEST)
-        return {}
-
-    def restart(self, seed: int | None = None) -> dict[str, Any]:
-        """From the start: of the same training, or of one with another seed."""
-        if seed is None:
-            session = self._here
-            self._running = False
-            self._replace(Session(session.source))
-        else:
-            changes = [f"seed={_whole(seed, 'a seed', most=MAX_SEED)}"]
-            self._replace(opened(self._source, changes))
-        return {}
-
-    def choose(self, sample: int) -> dict[str, Any]:
-        """Look at another example."""
-        self._here.choose(_whole(sample, "an example"))
-        self._dirty = True
-        return {}
-
-    def point(self, layer: str, what: str, index: list[int]) -> dict[str, Any]:
-        """Explain a number of the example's pass."""
-        session = self._here
-        if not isinstance(index, list) or len(index) > 8:
-            raise UsageError("expected an index: a list of whole numbers")
-        places = [_whole(i, "an index") for i in index]
-        found = point(session.synced(), *session.example(), str(layer)[:200], str(what)[:40], places)
-        told = asdict(found)
-        store = session.loop.network
-        name = f"{layer}.{what}"
-        told["batch"] = None  # the gradient that the last step went by
-        if name in store.gradients and session.loop.step:
-            told["batch"] = float(store.gradients[name][tuple(places)])
-        return told
-
-    # ---- the inside
-
-    @property
-    def _here(self) -> Session:
-        assert self._session is not None, "opened first"
-        return self._session
-
-    def _build(self) -> None:
-        self._replace(Session(self._source, to_stderr))
-
-    def _replace(self, session: Session) -> None:
-        if self._session is not None:
-            self._session.close()
-        self._session, self._model = session, Model(session)
-        self._running, self._until = False, None
-        self._say("model", self._model.told())
-        self._dirty = True
-
-    def _still(self, act: Callable[[], None]) -> dict[str, Any]:
-        self._running, self._until, self._dirty = False, None, True
-        self._next_charts = 0.0
-        act()
-        return {}
-
-    def _start(self, speed: float) -> dict[str, Any]:
-        self._running, self._pace, self._dirty = True, speed, True
-        self._here.note = ""
-        self._next_step = time.monotonic()
-        return {}
-
-    def _say(self, kind: str, what: Any, number: int | None = None) -> None:
+    def _write(self, kind: str, what: Any, number: int | None = None) -> None:
         self._out.write(f"{kind} {'' if number is None else f'{number} '}{dumps(what)}\n")
         self._out.flush()
 
@@ -160,7 +35,7 @@ class Engine:
         number = asked.pop("id")
         verb = str(asked.pop("do", ""))
         try:
-            act = None if verb.startswith("_") else getattr(type(self), verb, None)
+            act = None if verb.startswith("_") else getattr(Commands, verb, None)
             if act is None:
                 raise UsageError(f"there is no command {verb!r:.40}")
             try:
@@ -241,9 +116,3 @@ class Engine:
                     self._go(inbox)
                 if self._dirty and time.monotonic() >= self._next_frame:
                     self._draw()
-
-
-def _whole(value: Any, what: str, least: int = 0, most: int = 10**9) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise UsageError(f"expected {what} as a whole number from {least:,} to {most:,}, got {value!r:.40}")
-    return value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -173,6 +173,16 @@ class Session(Callback):
             return "loss: the output has been compared with the target"
         return f"backward: {nodes[self.parts - self.at].name} has δ, and from it its gradients"
 
+    def take(self, other: Session) -> bool:
+        """Begin with the weights of another session, if they all fit; whether they do."""
+        mine, theirs = self.loop.network.parameters, other.loop.network.parameters
+        if {name: view.shape for name, view in mine.items()} != {name: view.shape for name, view in theirs.items()}:
+            return False
+        self.loop.network.load_parameters(theirs)
+        self.history = History()
+        self.history.note(self.loop)
+        return True
+
     def choose(self, sample: int) -> None:
         """Look at another example of the training split. Raises UsageError."""
         before, self.sample = self.sample, sample
@@ -208,8 +218,3 @@ class Session(Callback):
         made = Batches(Split(x, y), len(x), transforms=self._glass.transforms, shuffle=False, dtype="float64",
                        augment=False, prefetch=False)  # fmt: skip
         return np.array(next(iter(made.epoch(0)))[0])
-
-
-def opened(source: Source, changes: Sequence[str] = (), warn: build.Warn | None = None) -> Session:
-    """A session of a source with more overrides."""
-    return Session(replace(source, overrides=(*source.overrides, *changes)), warn)

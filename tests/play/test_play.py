@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from backprop_cli import load_config
 from backprop_cli.play.app import FILES
 from tests.board.serving import Served, serving
 from tests.conftest import ROOT
@@ -81,6 +82,65 @@ def test_a_number_is_explained(played: Served) -> None:
     status, found = post(played, {"do": "point", "layer": "dense_1", "what": "W", "index": [0, 1]})
     assert status == 200
     assert found["lines"] and found["error"] < 1e-6
+
+
+def test_a_change_is_yaml_and_can_be_saved(tmp_path: Path) -> None:
+    with serving("play", ROOT / "configs/moons.yaml", cwd=tmp_path) as served:
+        stream = events(served)
+        next(stream)
+        post(served, {"do": "step"})
+        for what, value, line in (
+            ("learning_rate", 0.5, "+  learning_rate: 0.5"),
+            ("optimizer", "sgd", "+  type: sgd"),
+            ("activation", "relu", "+  activation: relu"),
+            ("batch_size", 16, "+  batch_size: 16"),
+            ("noise", 0.1, "+  noise: 0.1"),
+            ("dropout", 0.25, "+- {type: dropout, rate: 0.25}"),
+            ("depth", 3, "+- type: dense"),
+            ("width", 4, "+  units: 4"),
+        ):
+            assert post(served, {"do": "change", "what": what, "value": value}) == (200, {}), what
+            model = next(found for kind, found in stream if kind == "model")
+            assert line in model["changes"].splitlines(), (what, model["changes"])
+        assert post(served, {"do": "step"})[0] == 200
+        assert post(served, {"do": "save", "name": "mine"}) == (200, {"path": "mine.yaml"})
+        for name in ("mine", "../x", "a/b", "", ".hidden", "x" * 99, 3):
+            assert post(served, {"do": "save", "name": name})[0] == 400, name
+        wrong = (("learning_rate", "much"), ("width", 10**9), ("depth", 0), ("plugins", ["x.py"]), ("optimizer", "x"))
+        for what, value in wrong:
+            assert post(served, {"do": "change", "what": what, "value": value})[0] == 400, what
+    saved = load_config(tmp_path / "mine.yaml")
+    assert (saved.optimizer.type_name, saved.optimizer.learning_rate, len(saved.architecture)) == ("sgd", 0.5, 7)
+    assert [path.name for path in tmp_path.glob("*.yaml")] == ["mine.yaml"]
+
+
+def test_weights_are_kept_where_they_fit(tmp_path: Path) -> None:
+    with serving("play", XOR, cwd=tmp_path) as served:
+        stream = events(served)
+        for _ in range(3):
+            post(served, {"do": "step"})
+        before = frame(stream, lambda each: each["step"] == 3)["layers"]["dense_1"]["W"]
+        post(served, {"do": "change", "what": "learning_rate", "value": 0.1})
+        after = frame(stream, lambda each: "kept" in each["note"])
+        assert (after["step"], after["layers"]["dense_1"]["W"]) == (0, before)
+        post(served, {"do": "change", "what": "width", "value": 3})
+        assert frame(stream, lambda each: "new" in each["note"])["layers"]["dense_1"]["W"]["s"] == [2, 3]
+
+
+def test_a_lesson_has_its_expectation_beside_it(tmp_path: Path, bp: Any) -> None:
+    with serving("play", "--lesson", "vanishing_gradients", cwd=tmp_path) as served:
+        stream = events(served)
+        lesson = next(stream)[1]["lesson"]
+        assert lesson["at"] == "sigmoids" and "guesses" in lesson["claim"]
+        assert lesson["figures"][0] | {"say": ""} == {
+            "say": "", "of": "sigmoids", "expect": [0, 0.3], "metric": "validation/accuracy"
+        }  # fmt: skip
+        assert post(served, {"do": "lesson", "config": "relu"}) == (200, {})
+        model = next(found for kind, found in stream if kind == "model")
+        assert (model["name"], model["lesson"]["at"]) == ("vanishing_relu", "relu")
+        assert post(served, {"do": "lesson", "config": "nothing"})[0] == 400
+    assert "--lesson" in bp("play").err
+    assert bp("play", "--lesson", "nothing").code == 2
 
 
 def test_nobody_looking_it_rests(tmp_path: Path) -> None:

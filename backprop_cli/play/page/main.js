@@ -2,8 +2,10 @@
 /* global chart */
 import { bytes, diverging, paint } from "./data.js";
 import { el, folded, note, number, table } from "./dom.js";
+import { Lesson } from "./lesson.js";
 import { Network } from "./network.js";
 import { Plane } from "./plane.js";
+import { Settings } from "./settings.js";
 
 const $ = (id) => document.getElementById(id);
 const SPEEDS = [[1, "1 a second"], [3, "3 a second"], [10, "10 a second"], [30, "30 a second"], [100, "100 a second"], [1e6, "as fast as it goes"]];
@@ -20,7 +22,7 @@ const send = async (address, body) => {
   if (!response.ok) throw new Error(found.error);
   return found;
 };
-const act = (verb, what = {}) => send("do", { do: verb, ...what }).catch((error) => say(error.message, true));
+const act = (verb, what = {}) => send("do", { do: verb, ...what }).catch((error) => { say(error.message, true); return null; });
 
 const ACTS = {
   run: ["run", " ", () => act(frame?.running ? "pause" : "run")],
@@ -53,6 +55,8 @@ const losses = el("figure", { class: "chart", "data-quantity": "loss" }, el("fig
 const norms = el("figure", {}, el("figcaption", {}, "‖gradient‖ by layer, last batch"), el("div", { class: "bars" }));
 const filters = el("figure", { hidden: true }, el("figcaption", {}, el("span")), el("div", { class: "filters" }));
 $("right").append(losses, norms, filters);
+const settings = new Settings($("settings"), $("changes"), $("saving"), act);
+const lesson = new Lesson($("lesson"), act);
 let drawn = null;
 
 const TITLES = { y: "output", "δ": "∂loss/∂z" };
@@ -79,6 +83,8 @@ const onModel = (found) => {
   sample.max = found.samples - 1;
   network.model(found);
   plane.model(found);
+  settings.model(found);
+  lesson.model(found);
   filters.hidden = true;
   empty();
   if (found.remark) $("point").append(note(found.remark));
@@ -104,6 +110,7 @@ const onFrame = (found) => {
   network.frame(found);
   plane.frame(found);
   bars(found.norms);
+  lesson.frame(found);
   if (found.curves) curves(found.curves);
   pictures(found);
   if (wanted && !found.running) point(wanted, true);

@@ -1,0 +1,191 @@
+"""What a page may ask of the engine: each method without an underscore is a command, and answers with plain data."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from backprop_cli.config.dump import dump
+from backprop_cli.errors import UsageError, to_stderr
+from backprop_cli.insight.trace.point import point
+from backprop_cli.play.changes import difference, override, settings
+from backprop_cli.play.lesson import OpenLesson
+from backprop_cli.play.picture import Model
+from backprop_cli.play.session import Session, Source
+
+FASTEST = 1e6  # steps a second: as fast as it goes
+MAX_SEED = 2**32
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,59}")  # of a file that is saved
+
+
+class Commands:
+    """One session, and whether it runs by itself."""
+
+    def __init__(self, say: Callable[..., None]) -> None:
+        self._say = say  # a kind of message, and what it says
+        self._session: Session | None = None
+        self._model: Model | None = None
+        self._source = Source("", True)
+        self._lesson: OpenLesson | None = None
+        self._running = False
+        self._until: int | None = None  # the epoch at which it stops
+        self._speed = 10.0
+        self._next_step = self._next_frame = self._next_charts = 0.0
+        self._dirty = False
+
+    def open(
+        self, source: str, is_config: bool, overrides: list[str], runs: str, lesson: str | None = None
+    ) -> dict[str, Any]:
+        """Build a session, of a config of a lesson if one is named. What goes wrong ends the command."""
+        self._lesson = OpenLesson(lesson) if lesson is not None else None
+        if self._lesson is not None:
+            source, is_config = str(self._lesson.config()), True
+        self._source = Source(source, is_config, tuple(overrides), Path(runs))
+        self._replace(Session(self._source, to_stderr))
+        return {}
+
+    def lesson(self, config: str) -> dict[str, Any]:
+        """Another config of the lesson."""
+        if self._lesson is None:
+            raise UsageError("no lesson is open")
+        self._source = Source(str(self._lesson.config(str(config))), True)
+        self._replace(Session(self._source))
+        return {}
+
+    def change(self, what: str, value: Any) -> dict[str, Any]:
+        """Another value of the config; with the weights as they are, where they fit."""
+        before = self._here
+        setting = override(before.made.config, str(what), value)
+        key = setting.partition("=")[0]
+        others = [each for each in before.source.overrides if each.partition("=")[0] != key]
+        session = Session(replace(before.source, overrides=(*others, setting)))
+        kept = session.take(before)
+        self._replace(session)
+        session.note = f"{what} is {value} now; " + ("the weights are kept" if kept else "the weights are new")
+        return {}
+
+    def save(self, name: str) -> dict[str, Any]:
+        """Write the config as it is now to NAME.yaml in the folder that bp was started in."""
+        if not isinstance(name, str) or not NAME.fullmatch(name):
+            raise UsageError("expected a name of letters, digits, - and _, up to 60 of them")
+        path = Path(f"{name}.yaml")
+        try:
+            with path.open("x", encoding="utf-8") as file:
+                file.write(f"# bp train {path}\n{dump(self._here.made.config, Path.cwd())}")
+        except OSError as error:
+            raise UsageError(f"{path}: {error.strerror}; choose another name") from None
+        return {"path": str(path)}
+
+    def forward(self) -> dict[str, Any]:
+        """One layer forward."""
+        return self._still(self._here.forward)
+
+    def backward(self) -> dict[str, Any]:
+        """One layer back."""
+        return self._still(self._here.backward)
+
+    def step(self) -> dict[str, Any]:
+        """One step."""
+        return self._still(self._here.advance)
+
+    def back(self, steps: int = 1) -> dict[str, Any]:
+        """So many steps back in time."""
+        return self.go_to(self._here.loop.step - _whole(steps, "steps"))
+
+    def go_to(self, step: int) -> dict[str, Any]:
+        """To where so many steps had been made."""
+        return self._still(lambda: self._here.go_to(_whole(step, "a step", least=-(10**9))))
+
+    def epoch(self) -> dict[str, Any]:
+        """To the end of the epoch."""
+        self._until = self._here.loop.epoch + 1
+        return self._start(FASTEST)
+
+    def run(self) -> dict[str, Any]:
+        """On and on, at the chosen speed."""
+        self._until = None
+        return self._start(self._speed)
+
+    def pause(self) -> dict[str, Any]:
+        """Stop here."""
+        return self._still(lambda: None)
+
+    def speed(self, steps: float) -> dict[str, Any]:
+        """So many steps a second from now on."""
+        if not isinstance(steps, int | float) or not steps > 0:
+            raise UsageError(f"expected steps a second above 0, got {steps!r:.40}")
+        self._speed = self._pace = min(float(steps), FASTEST)
+        return {}
+
+    def restart(self, seed: int | None = None) -> dict[str, Any]:
+        """From the start: of the same training, or of one with another seed."""
+        if seed is None:
+            session = self._here
+            self._running = False
+            self._replace(Session(session.source))
+        else:
+            setting = f"seed={_whole(seed, 'a seed', most=MAX_SEED)}"
+            others = [each for each in self._here.source.overrides if not each.startswith("seed=")]
+            self._replace(Session(replace(self._here.source, overrides=(*others, setting))))
+        return {}
+
+    def choose(self, sample: int) -> dict[str, Any]:
+        """Look at another example."""
+        self._here.choose(_whole(sample, "an example"))
+        self._dirty = True
+        return {}
+
+    def point(self, layer: str, what: str, index: list[int]) -> dict[str, Any]:
+        """Explain a number of the example's pass."""
+        session = self._here
+        if not isinstance(index, list) or len(index) > 8:
+            raise UsageError("expected an index: a list of whole numbers")
+        places = [_whole(i, "an index") for i in index]
+        found = point(session.synced(), *session.example(), str(layer)[:200], str(what)[:40], places)
+        told = asdict(found)
+        store = session.loop.network
+        name = f"{layer}.{what}"
+        told["batch"] = None  # the gradient that the last step went by
+        if name in store.gradients and session.loop.step:
+            told["batch"] = float(store.gradients[name][tuple(places)])
+        return told
+
+    @property
+    def _here(self) -> Session:
+        assert self._session is not None, "opened first"
+        return self._session
+
+    def _replace(self, session: Session) -> None:
+        if self._session is not None:
+            self._session.close()
+        self._session, self._model = session, Model(session)
+        self._running, self._until = False, None
+        about = {"settings": settings(session.made.config), "changes": self._changes(),
+                 "lesson": self._lesson.told() if self._lesson else None}  # fmt: skip
+        self._say("model", {**self._model.told(), **about})
+        self._dirty = True
+
+    def _changes(self) -> str:
+        return difference(self._source.config(), self._here.source.config())
+
+    def _still(self, act: Callable[[], None]) -> dict[str, Any]:
+        self._running, self._until, self._dirty = False, None, True
+        self._next_charts = 0.0
+        act()
+        return {}
+
+    def _start(self, speed: float) -> dict[str, Any]:
+        self._running, self._pace, self._dirty = True, speed, True
+        self._here.note = ""
+        self._next_step = time.monotonic()
+        return {}
+
+
+def _whole(value: Any, what: str, least: int = 0, most: int = 10**9) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise UsageError(f"expected {what} as a whole number from {least:,} to {most:,}, got {value!r:.40}")
+    return value

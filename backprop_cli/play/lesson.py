@@ -1,0 +1,36 @@
+"""A lesson, open beside what is trained: its claim, its configs, and what it expects of each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from backprop_cli.commands.lessons.lesson import load
+from backprop_cli.errors import UsageError, expected
+
+
+class OpenLesson:
+    """Raises UsageError for a lesson that there is not."""
+
+    def __init__(self, name: str) -> None:
+        self._lesson = load(name)
+        self.at = next(iter(self._lesson.configs))
+
+    def config(self, name: str | None = None) -> Path:
+        """The file of one of its configs by its short name, by default the first; that one is open then."""
+        if name is not None and name not in self._lesson.configs:
+            raise UsageError(f"the lesson has no config {name!r:.40}; {expected(name, self._lesson.configs)}")
+        self.at = name or self.at
+        return self._lesson.config(self.at)
+
+    def told(self) -> dict[str, Any]:
+        """As the page gets it; `metric` of a figure where the page can read it off the last epoch."""
+        lesson = self._lesson
+        first = next(iter(lesson.configs))
+        figures = [
+            {"say": each.say, "of": each.of or first, "expect": list(each.expect),
+             "metric": each.metric if each.at == "last" and each.minus is None and each.over is None else None}
+            for each in lesson.figures
+        ]  # fmt: skip
+        return {"name": lesson.name, "title": lesson.title, "claim": lesson.claim, "source": lesson.source,
+                "configs": list(lesson.configs), "at": self.at, "figures": figures}  # fmt: skip
