@@ -12,7 +12,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from backprop_cli.board import kit
-from backprop_cli.errors import UsageError
+from backprop_cli.errors import BpError, UsageError
 from backprop_cli.play.link import Link
 
 FILES = {
@@ -24,7 +24,7 @@ FILES = {
 #: what a page may have the engine do
 COMMANDS = {
     "forward", "backward", "step", "epoch", "run", "pause", "speed", "back", "go_to", "restart", "choose", "point",
-    "change", "save", "lesson",
+    "change", "save", "lesson", "look",
 }  # fmt: skip
 
 
@@ -41,10 +41,25 @@ def app(link: Link) -> Starlette:
             raise UsageError(f"there is no command {verb!r:.40}")
         return await asyncio.to_thread(lambda: link.ask(verb, **asked))
 
+    async def predict(request: Request) -> Response:
+        """Rows in, answers out: CSV for CSV, JSON for JSON."""
+        form = {"text/csv": "csv", "application/json": "json"}.get(_type(request))
+        try:
+            if form is None:
+                raise UsageError("expected a body of the type text/csv or application/json")
+            body = (await request.body()).decode("utf-8")
+            found = await asyncio.to_thread(lambda: link.ask("predict", body=body, form=form))
+        except UnicodeDecodeError:
+            return kit.as_json({"error": "the body is no UTF-8"}, 400)
+        except BpError as error:
+            return kit.as_json({"error": str(error)}, 400)
+        return Response(found["csv"], media_type="text/csv") if form == "csv" else kit.as_json(found)
+
     routes = [
         Route("/", kit.pages(FILES)),
         Route("/page/{name}", kit.pages(FILES)),
         Route("/events", events),
+        Route("/predict", predict, methods=["POST"]),
         Route("/do", kit.told(do), methods=["POST"]),
     ]
     made = Starlette(routes=routes)
@@ -54,7 +69,7 @@ def app(link: Link) -> Starlette:
 
 async def _body(request: Request) -> dict[str, Any]:
     """A JSON object. Raises UsageError for anything else."""
-    if request.headers.get("content-type", "").partition(";")[0] != "application/json":
+    if _type(request) != "application/json":
         raise UsageError("expected a body of the type application/json")
     try:
         found = await request.json()
@@ -63,3 +78,7 @@ async def _body(request: Request) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise UsageError("expected a JSON object")
     return found
+
+
+def _type(request: Request) -> str:
+    return str(request.headers.get("content-type", "")).partition(";")[0].strip().lower()

@@ -9,12 +9,15 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from backprop_cli.commands.trained import load
 from backprop_cli.config.dump import dump
 from backprop_cli.errors import UsageError, to_stderr
 from backprop_cli.insight.trace.point import point
+from backprop_cli.model import model
 from backprop_cli.play.changes import difference, override, settings
 from backprop_cli.play.lesson import OpenLesson
 from backprop_cli.play.picture import Model
+from backprop_cli.play.served import answered
 from backprop_cli.play.session import Session, Source
 
 FASTEST = 1e6  # steps a second: as fast as it goes
@@ -31,6 +34,7 @@ class Commands:
         self._model: Model | None = None
         self._source = Source("", True)
         self._lesson: OpenLesson | None = None
+        self._served: model.Model | None = None
         self._running = False
         self._until: int | None = None  # the epoch at which it stops
         self._speed = 10.0
@@ -138,6 +142,21 @@ class Commands:
         self._here.choose(_whole(sample, "an example"))
         self._dirty = True
         return {}
+
+    def look(self, x: Any) -> dict[str, Any]:
+        """Look at an input of one's own."""
+        self._here.look(x)
+        self._dirty = True
+        return {}
+
+    def predict(self, body: str, form: str) -> dict[str, Any]:
+        """Answer rows with the model of the run that is open, as it was trained."""
+        run = self._source.run
+        if run is None:
+            raise UsageError("predictions are those of a trained model; bp play RUN serves it")
+        if self._served is None:
+            self._served = load(run.path)
+        return answered(self._served, body, form)
 
     def point(self, layer: str, what: str, index: list[int]) -> dict[str, Any]:
         """Explain a number of the example's pass."""

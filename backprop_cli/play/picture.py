@@ -112,6 +112,7 @@ class Model:
             else [],
             "remark": alone(network),
             "plane": self._data(),
+            "input": self._input(),
         }
 
     def _data(self) -> dict[str, Any] | None:
@@ -133,6 +134,13 @@ class Model:
         ends = [[float(each[0]), float(each[-1])] if len(each) else None for each in (first, second)]
         return {"kind": self.plane, "x": ends[0], "y": ends[1], "rows": rows.tolist(),
                 "points": np.column_stack([x, value]).round(6).tolist()}  # fmt: skip
+
+    def _input(self) -> dict[str, Any]:
+        """What an input of one's own looks like: its shape, the ends of its numbers, and one as an example."""
+        x = self.session.made.dataset.splits[self._split].x
+        shape, some = list(x.shape[1:]), np.asarray(x[:200], np.float64)
+        row = some[0].round(4).tolist() if len(shape) == 1 and shape[0] <= 64 else []
+        return {"shape": shape, "low": float(some.min()), "high": float(some.max()), "row": row}
 
     def surface(self) -> dict[str, Any] | None:
         """What the network says over the plane or along the curve, with the weights it has now."""
@@ -163,7 +171,8 @@ class Model:
         values[network.nodes[-1].name] = network.output[0]
         wanted = {node.name for node in network.nodes if node.needs_gradient}
         count = len(network.nodes)
-        layers: dict[str, Any] = {INPUT: self._layer(INPUT, values[INPUT], None)}
+        slope = network.input_gradients[0] if session.at == session.parts and network.input_dtype.kind == "f" else None
+        layers: dict[str, Any] = {INPUT: self._layer(INPUT, values[INPUT], slope)}
         for number, node in enumerate(network.nodes):
             if node.name not in self.spots:
                 continue
@@ -192,7 +201,8 @@ class Model:
             "note": session.note or loop.stop_reason or "",
             "rate": loop.optimizer.current_rate,
             "row": {name: value for name, value in loop.row.items() if "/" in name},
-            "sample": session.sample,
+            "sample": session.sample if session.own is None else None,
+            "answer": session.made.reading.answers(network.output)[0] if session.at >= count else None,
             "target": plain(np.asarray(y, float).reshape(-1)[:UNITS]),
             "output": plain(network.output[0].reshape(-1)[:UNITS]) if session.at >= count else None,
             "example_loss": loss if told_loss else None,

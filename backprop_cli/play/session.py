@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -77,6 +78,7 @@ class Session(Callback):
         self.furthest = 0
         self.note = ""  # what happened last, in a sentence
         self.sample = 0
+        self.own: tuple[Array, Array] | None = None  # an input of one's own, in place of the sample
         self._trained = trained(self.loop.network)
         for callback in self.loop.callbacks:
             callback.start(self.loop)
@@ -185,12 +187,34 @@ class Session(Callback):
 
     def choose(self, sample: int) -> None:
         """Look at another example of the training split. Raises UsageError."""
-        before, self.sample = self.sample, sample
+        before, self.sample, self.own = self.sample, sample, None
         try:
             self.example()
         except UsageError:
             self.sample = before
             raise
+
+    def look(self, x: Any) -> None:
+        """Look at an input of one's own, as the dataset has them, beside what the network now answers as its target.
+        Raises UsageError for another shape."""
+        data, reading = self.made.dataset, self.made.reading
+        try:
+            raw = np.asarray(x, np.float64)
+        except (TypeError, ValueError):
+            raw = np.empty(0)
+        if raw.shape != data.input_shape or not np.isfinite(raw).all():
+            raise UsageError(f"expected numbers of the shape {data.input_shape}, got {raw.shape or 'something else'}")
+        rows = self.inputs(raw[None].astype(data.input_dtype))
+        z = self.synced().forward(rows)
+        target = example(self._glass, 0)[1]
+        if reading.kind == "classes" and target.shape == z.shape:
+            target = (np.arange(z.shape[-1]) == z.argmax(axis=-1, keepdims=True)).astype(target.dtype)
+        elif reading.has_classes:
+            target = reading.ids(z).reshape(target.shape).astype(target.dtype)
+        else:
+            target = z.reshape(target.shape).astype(target.dtype)
+        self.own, self.at = (rows, target), self.parts
+        self.note = f"an input of your own; the network answers {reading.answers(z)[0]}"
 
     # ---- what one sees
 
@@ -209,7 +233,7 @@ class Session(Callback):
 
     def example(self) -> tuple[Array, Array]:
         """(x, y) of the example that is looked at, each with one row. Raises UsageError."""
-        return example(self._glass, self.sample)
+        return self.own or example(self._glass, self.sample)
 
     def inputs(self, x: Array) -> Array:
         """Rows as the dataset has them, as the network gets them."""

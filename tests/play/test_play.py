@@ -143,6 +143,70 @@ def test_a_lesson_has_its_expectation_beside_it(tmp_path: Path, bp: Any) -> None
     assert bp("play", "--lesson", "nothing").code == 2
 
 
+TABLE = """
+dataset: {source: files, path: table.csv, target: kind, splits: {train: "60%", validation: "40%"}}
+architecture: [{type: dense, units: 4, activation: relu}, {type: dense, units: 2, activation: softmax}]
+loss: sparse_categorical_crossentropy
+trainer: {epochs: 2}
+"""
+
+
+def test_an_input_of_ones_own(played: Served) -> None:
+    stream = events(played)
+    assert post(played, {"do": "look", "x": [0.25, 0.75]}) == (200, {})
+    found = frame(stream, lambda each: each["sample"] is None)
+    assert found["answer"] in ("0", "1", 0, 1) and "answers" in found["note"]
+    assert found["layers"]["input"]["d"]["s"] == [2]  # the input's gradient
+    for wrong in ([1], [1, 2, 3], "ab", [[0, 1]], [None, 1], {"a": 1}):
+        assert post(played, {"do": "look", "x": wrong})[0] == 400, wrong
+    assert post(played, {"do": "choose", "sample": 1}) == (200, {})
+    assert frame(stream, lambda each: each["sample"] == 1)
+
+
+def test_a_model_is_served_to_scripts(bp: Any, tmp_path: Path) -> None:
+    """The same answers as `bp predict`, for CSV and for JSON; what is no table of rows is a sentence."""
+    rows = "\n".join(["x,y,kind", *(f"{i % 7},{i % 5},{'ab'[i % 2]}" for i in range(40))])
+    (tmp_path / "table.csv").write_text(rows + "\n")
+    (tmp_path / "table.yaml").write_text(TABLE)
+    assert bp("train", "table.yaml", "--run-dir", "run").code == 0
+    (tmp_path / "new.csv").write_text("x,y\n1,2\n3.5,4\n")
+    told = bp("predict", "run", "new.csv")
+    with serving("play", "run", cwd=tmp_path) as served:
+
+        def ask(body: bytes, kind: str) -> tuple[int, str]:
+            request = urllib.request.Request(f"{served.address}predict", body, {"content-type": kind})
+            try:
+                with urllib.request.urlopen(request, timeout=60) as response:
+                    return response.status, response.read().decode()
+            except urllib.error.HTTPError as error:
+                return error.code, error.read().decode()
+
+        assert ask(b"x,y\n1,2\n3.5,4\n", "text/csv") == (200, told.out)
+        status, text = ask(json.dumps([{"x": 1, "y": 2}, {"x": 3.5, "y": 4}]).encode(), "application/json")
+        assert status == 200
+        found = json.loads(text)
+        assert found["samples"] == 2
+        assert found["predictions"] == bp("predict", "run", "new.csv", "--json").json["predictions"]
+        for body, kind in (
+            (b"x,y\n1,2\n", "text/plain"),
+            (b"\xff\xfe", "text/csv"),
+            (b"", "text/csv"),
+            (b"x\n1\n", "text/csv"),
+            (b"{", "application/json"),
+            (b"[]", "application/json"),
+            (b"[1, [2]]", "application/json"),
+            (b'[{"z": 1}]', "application/json"),
+            (b"x,y\n" + b"1,2\n" * 10_001, "text/csv"),
+        ):
+            status, text = ask(body, kind)
+            assert status == 400, (body[:40], text)
+            assert json.loads(text)["error"] and "Traceback" not in text
+    with serving("play", XOR, cwd=tmp_path) as served:
+        request = urllib.request.Request(f"{served.address}predict", b"[[0, 1]]", {"content-type": "application/json"})
+        with pytest.raises(urllib.error.HTTPError, match="400"):
+            urllib.request.urlopen(request, timeout=60)
+
+
 def test_nobody_looking_it_rests(tmp_path: Path) -> None:
     with serving("play", XOR, cwd=tmp_path) as served:
         stream = events(served)

@@ -113,6 +113,22 @@ def test_a_number_that_is_pointed_at_is_explained(page: Any) -> None:
     page.locator("details[open] table tr").first.wait_for()
 
 
+def test_a_point_and_a_digit_of_ones_own(page: Any, chromium: Any, tmp_path: Path) -> None:  # noqa: F811
+    page.locator(".plane canvas").click(position={"x": 200, "y": 200})
+    page.locator("#told >> text=the network answers").wait_for()
+    with serving("play", ROOT / "configs/mnist.yaml", *DIGITS, cwd=tmp_path) as served:
+        other = chromium.new_page()
+        other.goto(served.address)
+        other.locator(".pad").scroll_into_view_if_needed()
+        pad = other.locator(".pad").bounding_box()
+        other.mouse.move(pad["x"] + 70, pad["y"] + 20)
+        other.mouse.down()
+        other.mouse.move(pad["x"] + 70, pad["y"] + 120, steps=8)
+        other.mouse.up()
+        other.locator("#told >> text=the network answers").wait_for()
+        other.close()
+
+
 def frames(page: Any, seconds: float = 3.0) -> float:
     read = "Number(document.body.dataset.frames)"
     before = page.evaluate(f"[{read}, performance.now()]")

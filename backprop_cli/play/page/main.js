@@ -6,6 +6,7 @@ import { Lesson } from "./lesson.js";
 import { Network } from "./network.js";
 import { Plane } from "./plane.js";
 import { Settings } from "./settings.js";
+import { Try } from "./try.js";
 
 const $ = (id) => document.getElementById(id);
 const SPEEDS = [[1, "1 a second"], [3, "3 a second"], [10, "10 a second"], [30, "30 a second"], [100, "100 a second"], [1e6, "as fast as it goes"]];
@@ -50,12 +51,13 @@ $("choices").append(el("label", {}, "steps", speed), el("label", {}, "time", tim
 
 const choose = (k) => { if (model) act("choose", { sample: Math.max(0, Math.min(model.samples - 1, Math.round(k) || 0)) }); };
 const network = new Network($("network"), (list, pinned) => { if (list.length) point(list, pinned); });
-const plane = new Plane($("right"), choose);
+const plane = new Plane($("right"), choose, (x) => act("look", { x }));
 const losses = el("figure", { class: "chart", "data-quantity": "loss" }, el("figcaption", {}, el("span", {}, "loss")));
 const norms = el("figure", {}, el("figcaption", {}, "‖gradient‖ by layer, last batch"), el("div", { class: "bars" }));
 const filters = el("figure", { hidden: true }, el("figcaption", {}, el("span")), el("div", { class: "filters" }));
 $("right").append(losses, norms, filters);
 const settings = new Settings($("settings"), $("changes"), $("saving"), act);
+const trying = new Try($("try"), act);
 const lesson = new Lesson($("lesson"), act);
 let drawn = null;
 
@@ -84,6 +86,7 @@ const onModel = (found) => {
   network.model(found);
   plane.model(found);
   settings.model(found);
+  trying.model(found);
   lesson.model(found);
   filters.hidden = true;
   empty();
@@ -101,11 +104,11 @@ const onFrame = (found) => {
   time.max = Math.max(found.furthest, 1);
   if (document.activeElement !== time || found.running) time.value = found.step;
   timed.textContent = `${number(found.step)} of ${number(found.furthest)}`;
-  if (document.activeElement !== sample) sample.value = found.sample;
+  if (document.activeElement !== sample) sample.value = found.sample ?? "";
   const loss = found.curves?.batch?.y.at(-1);
   if (loss !== undefined) onFrame.loss = loss;
   if (found.step === 0) onFrame.loss = null;
-  const rows = [["step", found.step], [`epoch; config: ${number(model.epochs)}`, found.epoch], ["learning rate", found.rate], ["loss of the batch", onFrame.loss ?? null], ["loss of the example", found.example_loss], ...Object.entries(found.row)];
+  const rows = [["step", found.step], [`epoch; config: ${number(model.epochs)}`, found.epoch], ["learning rate", found.rate], ["loss of the batch", onFrame.loss ?? null], ["loss of the example", found.sample === null ? null : found.example_loss], ["answer", found.answer === null ? null : answer(found.answer)], ...Object.entries(found.row)];
   $("tiles").replaceChildren(...rows.map(([name, value]) => el("div", { class: "tile" }, el("b", {}, number(value)), el("span", {}, name))));
   network.frame(found);
   plane.frame(found);
@@ -115,6 +118,8 @@ const onFrame = (found) => {
   pictures(found);
   if (wanted && !found.running) point(wanted, true);
 };
+
+const answer = (said) => (typeof said === "number" ? said : Array.isArray(said) ? said.slice(0, 4).map((v) => number(v)).join(" ") : String(said).slice(0, 24));
 
 const curves = (found) => {
   const names = { batch: ["each batch", "var(--s6)", true], "train/loss": ["train, by epoch", "var(--s1)", false], "validation/loss": ["validation, by epoch", "var(--s0)", false] };
@@ -176,8 +181,8 @@ const faster = (by) => {
 const KEYS = {
   ...Object.fromEntries(Object.values(ACTS).map(([, key, go]) => [key, go])),
   ArrowRight: () => act("go_to", { step: frame.step + 1 }),
-  j: () => choose(frame.sample + 1),
-  k: () => choose(frame.sample - 1),
+  j: () => choose((frame.sample ?? -1) + 1),
+  k: () => choose((frame.sample ?? 1) - 1),
   "+": () => faster(1),
   "-": () => faster(-1),
   g: () => { edges.selectedIndex = 1 - edges.selectedIndex; edges.dispatchEvent(new Event("change")); },

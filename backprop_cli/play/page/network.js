@@ -154,7 +154,7 @@ export class Network {
         circle.style.strokeWidth = d && back ? 1 + (3 * Math.abs(d[i])) / back : 1;
         if (this.radius >= 13) {
           value.textContent = y ? short(y[i]) : "";
-          delta.textContent = d ? `δ ${short(d[i])}` : "";
+          delta.textContent = d ? `${name === "input" ? "∂L/∂x" : "δ"} ${short(d[i])}` : "";
         }
       });
     }
@@ -168,7 +168,7 @@ export class Network {
         return diverging(v / (2 * top) + 0.5);
       });
       box.told.textContent = each.tile ? `${short(each.tile.low)} … ${short(each.tile.high)}` : "";
-      box.back.textContent = back ? `δ rms ${short(back.rms)}` : "";
+      box.back.textContent = back ? `${name === "input" ? "∂L/∂x" : "δ"} rms ${short(back.rms)}` : "";
     }
   }
 

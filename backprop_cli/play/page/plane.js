@@ -5,19 +5,29 @@ import { el } from "./dom.js";
 const SIDE = 480;
 
 export class Plane {
-  constructor(parent, choose) {
+  constructor(parent, choose, look) {
     this.canvas = el("canvas", { width: SIDE, height: SIDE, role: "img", "aria-label": "what the network says over its inputs, with the examples" });
     this.caption = el("figcaption", {}, el("span"));
-    this.node = el("figure", { class: "chart plane" }, this.caption, this.canvas, el("p", { class: "faint" }, "Click a dot to look at that example."));
+    this.node = el("figure", { class: "chart plane" }, this.caption, this.canvas, el("p", { class: "faint" }, "Click a dot to look at that example, or anywhere to try a point of your own."));
     this.canvas.addEventListener("click", (event) => {
       const box = this.canvas.getBoundingClientRect(), at = [((event.clientX - box.left) / box.width) * SIDE, ((event.clientY - box.top) / box.height) * SIDE];
       const near = this.data.points.map((_, i) => this.place(i)).map(([x, y]) => Math.hypot(x - at[0], y - at[1]));
-      choose(this.data.rows[near.indexOf(Math.min(...near))]);
+      const nearest = Math.min(...near), [x0, x1] = this.data.x;
+      const x = x0 + (at[0] / SIDE) * (x1 - x0);
+      if (nearest < 14) choose(this.data.rows[near.indexOf(nearest)]);
+      else if (this.data.kind === "curve") this.tried([x, null], look);
+      else this.tried([x, this.data.y[0] + (1 - at[1] / SIDE) * (this.data.y[1] - this.data.y[0])], look);
     });
     parent.append(this.node);
   }
 
+  tried(point, look) {
+    this.own = point;
+    look(point.filter((v) => v !== null));
+  }
+
   model(model) {
+    this.own = null;
     this.data = model.plane;
     this.node.hidden = !this.data;
     if (!this.data) return;
@@ -49,6 +59,19 @@ export class Plane {
       context.strokeStyle = chosen ? ink : paper;
       context.stroke();
     });
+    if (frame.sample === null && this.own) this.mine(context, ink);
+  }
+
+  mine(context, ink) {
+    const [x0, x1] = this.data.x, x = ((this.own[0] - x0) / (x1 - x0)) * SIDE;
+    const y = this.own[1] === null ? SIDE / 2 : SIDE - ((this.own[1] - this.data.y[0]) / (this.data.y[1] - this.data.y[0])) * SIDE;
+    context.beginPath();
+    context.moveTo(x, this.own[1] === null ? 0 : y - 12);
+    context.lineTo(x, this.own[1] === null ? SIDE : y + 12);
+    if (this.own[1] !== null) { context.moveTo(x - 12, y); context.lineTo(x + 12, y); }
+    context.lineWidth = 3;
+    context.strokeStyle = ink;
+    context.stroke();
   }
 
   curve(context, y, style) {
