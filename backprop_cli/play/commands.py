@@ -164,7 +164,9 @@ class Commands:
         if not isinstance(index, list) or len(index) > 8:
             raise UsageError("expected an index: a list of whole numbers")
         places = [_whole(i, "an index") for i in index]
-        found = point(session.synced(), *session.example(), str(layer)[:200], str(what)[:40], places)
+        found = point(
+            session.synced(), *session.example(), str(layer)[:200], str(what)[:40], places, session.own is None
+        )
         told = asdict(found)
         store = session.loop.network
         name = f"{layer}.{what}"

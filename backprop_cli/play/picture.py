@@ -164,7 +164,7 @@ class Model:
         """What has changed: the example's pass as far as it is shown, weights, the plane, and the curves."""
         session = self.session
         network, (x, y) = session.synced(), session.example()
-        z = network.forward(x, training=True, copy=False)
+        z = network.forward(x, training=session.own is None, copy=False)  # an own input is answered, not trained on
         loss = network.loss(z, y)
         network.backward()
         values = {name: value[0] for name, value in network.outputs.items()}

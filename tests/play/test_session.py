@@ -10,6 +10,7 @@ import pytest
 
 from backprop_cli import build, load_config
 from backprop_cli.errors import DivergedError
+from backprop_cli.insight.trace.point import point
 from backprop_cli.play import history
 from backprop_cli.play.picture import Model
 from backprop_cli.play.session import Session, Source
@@ -157,3 +158,16 @@ def test_every_kind_of_network_can_be_drawn(name: str, tmp_path: Path) -> None:
     assert set(frame["layers"]) == {layer["name"] for layer in told["layers"]}
     assert (frame["surface"] is not None) == (told["plane"] is not None)
     assert frame["step"] == 1
+
+
+def test_an_input_of_ones_own_is_answered_as_prediction_does() -> None:
+    """Dropout is at rest: the answer that is said is the output that is drawn, and what is explained belongs to it."""
+    session = opened("mnist", *DIGITS, "architecture.2.rate=0.9")
+    data = session.made.dataset.splits["train"].x
+    for k in range(8):
+        session.look(data[k])
+        shown = Model(session).frame()
+        assert f"answers {shown['answer']}" in session.note
+        x, y = session.example()
+        found = point(session.synced(), x, y, "dense_1", "W", (400, 3), session.own is None)
+        assert found.error is not None and found.error < 1e-5

@@ -41,12 +41,14 @@ class Point:
     error: float | None = None
 
 
-def point(network: Network, x: Array, y: Array, layer: str, what: str, index: Sequence[int]) -> Point:
+def point(
+    network: Network, x: Array, y: Array, layer: str, what: str, index: Sequence[int], training: bool = True
+) -> Point:
     """The number `what` of a layer (y, δ, or a parameter by name; x of `input`) at an index, counted from 0, for one
     example. The network is one that `passed` takes; it is left as it was. Raises UsageError for what is not there."""
     rng, states = network.rng.bit_generator.state, network.store.state.copy()
-    loss = still(network, x, y)
-    found = passed(network, x, y)
+    loss = still(network, x, y, training)
+    found = passed(network, x, y, training)
     try:
         return _of_input(network, found, x, loss, tuple(index)) if layer == INPUT else _of_layer(
             network, found, loss, layer, what, tuple(index)

@@ -94,10 +94,10 @@ class Pass:
     rng: Any
 
 
-def passed(network: Network, x: Array, y: Array) -> Pass:
+def passed(network: Network, x: Array, y: Array, training: bool = True) -> Pass:
     """One pass of a network in float64 that was built to `observe`, each layer's part written out where it is small."""
     rng = network.rng.bit_generator.state
-    network.forward(x, training=True, copy=False)
+    network.forward(x, training=training, copy=False)
     loss = network.loss(network.output, y)
     compared = (network.compared[0][0].copy(), network.compared[1][0].copy())
     upstream = _backward(network)
@@ -108,7 +108,7 @@ def passed(network: Network, x: Array, y: Array) -> Pass:
     return Pass(steps, output, compared, loss, gradients, rng)
 
 
-def still(network: Network, x: Array, y: Array) -> Callable[[], float]:
+def still(network: Network, x: Array, y: Array, training: bool = True) -> Callable[[], float]:
     """The loss of an example with the parameters as they then are; random numbers and running statistics are those of
     now, each time."""
     rng, states = network.rng.bit_generator.state, network.store.state.copy()
@@ -116,7 +116,7 @@ def still(network: Network, x: Array, y: Array) -> Callable[[], float]:
     def loss() -> float:
         network.rng.bit_generator.state = rng
         network.store.state[...] = states
-        return network.loss(network.forward(x, training=True, copy=False), y)
+        return network.loss(network.forward(x, training=training, copy=False), y)
 
     return loss
 

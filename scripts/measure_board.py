@@ -1,0 +1,117 @@
+"""Measure what `bp board` and `bp play` promise, with Chromium, and print a table (some three minutes).
+
+python scripts/measure_board.py
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from playwright.sync_api import sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+MOONS = ["train", str(ROOT / "configs/moons.yaml"), "--set", "dataset.samples=100", "--epochs", "3", "--quiet"]
+RUNS, STEPS = 2000, 100_000
+
+
+def bp(*arguments: str, cwd: Path) -> None:
+    subprocess.run([sys.executable, "-m", "backprop_cli", *arguments], cwd=cwd, check=True, capture_output=True)
+
+
+@contextmanager
+def serving(*arguments: str, cwd: Path) -> Iterator[tuple[str, int, float]]:
+    """(address, process id, seconds until the address was said)"""
+    start = time.monotonic()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "backprop_cli", *arguments, "--port", "0"], cwd=cwd, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    address = process.stdout.readline().strip()
+    try:
+        yield address, process.pid, time.monotonic() - start
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def memory(pid: int) -> float:
+    """Megabytes that a process holds."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
+
+
+def shown(page: Any, address: str, wanted: str) -> float:
+    """Seconds from asking for a page until something is on it."""
+    start = time.monotonic()
+    page.goto(address)
+    page.locator(wanted).first.wait_for(state="attached")
+    return time.monotonic() - start
+
+
+def frames(page: Any, seconds: float = 4.0) -> float:
+    """Pictures a second."""
+    read = "[Number(document.body.dataset.frames), performance.now()]"
+    before = page.evaluate(read)
+    page.wait_for_timeout(1000 * seconds)
+    after = page.evaluate(read)
+    return float(1000 * (after[0] - before[0]) / (after[1] - before[1]))
+
+
+def board(page: Any, folder: Path) -> Iterator[tuple[str, str, str]]:
+    bp(*MOONS, "--run-dir", "many/run0", cwd=folder)
+    for i in range(1, RUNS):
+        shutil.copytree(folder / "many/run0", folder / f"many/run{i}", copy_function=os.link)
+    shutil.copytree(folder / "many/run0", folder / "long/one")
+    row = json.loads((folder / "long/one/metrics.jsonl").read_text().splitlines()[-1])
+    with (folder / "long/one/metrics.jsonl").open("w") as file:
+        for step in range(1, STEPS + 1):
+            file.write(json.dumps({**row, "epoch": step, "step": step, "train/loss": 1 / step}) + "\n")
+    with serving("board", "many", cwd=folder) as (address, pid, start):
+        yield "board: start", f"{start:.2f} s", "1.5 s"
+        yield (
+            f"board: first view of {RUNS:,} runs",
+            f"{shown(page, address, 'table.runs tr:nth-child(9)'):.2f} s",
+            "1.5 s",
+        )
+        yield "board: memory of the server then", f"{memory(pid):.0f} MB", "300 MB"
+    with serving("board", "long", cwd=folder) as (address, _, _):
+        seconds = shown(page, f"{address}#/run/0/one", ".chart path.line")
+        yield f"board: a run of {STEPS:,} steps", f"{seconds:.2f} s", "1 s"
+
+
+def play(page: Any, folder: Path) -> Iterator[tuple[str, str, str]]:
+    digits = ["--set", "dataset={source: sample, name: mnist5k}", "--set", "trainer.epochs=1000"]
+    for name, more, asked in (("xor", [], "20"), ("mnist", digits, "5")):
+        with serving("play", str(ROOT / f"configs/{name}.yaml"), *more, cwd=folder) as (address, _, start):
+            yield f"play {name}: start", f"{start:.2f} s", "1.5 s"
+            shown(page, address, "svg.net")
+            page.locator("select").first.select_option("1000000")
+            page.keyboard.press(" ")
+            yield f"play {name}: pictures a second", f"{frames(page):.1f}", asked
+
+
+def main() -> None:
+    path = next(filter(None, map(shutil.which, BROWSERS)))
+    print(f"load of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
+    with sync_playwright() as playwright, TemporaryDirectory() as folder:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        for part in (play, board):
+            for what, found, asked in part(page, Path(folder)):
+                print(f"{what:46} {found:>10}   asked for: {asked}", flush=True)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
