@@ -51,7 +51,7 @@ class Search:
         try:
             self._studies = self._open(folder / JOURNAL)
             self._propose = self._proposer()
-            trials = [self._taken_up(each) for each in self._studies[0].trials]
+            trials = [self._taken_up(each) for each in _trials(self._studies[0])]
         except BaseException:
             os.close(self._held)
             raise
@@ -75,7 +75,7 @@ class Search:
             if begun.status not in FINISHED:
                 return begun.trial
             self.finished(begun)  # it ended, and the process before the journal said so
-        while time.monotonic() < self._deadline and (number := len(self._studies[0].trials)) < self._limit:
+        while time.monotonic() < self._deadline and (number := len(_trials(self._studies[0]))) < self._limit:
             varied = self._propose(number)
             if varied is None:
                 return None
@@ -105,7 +105,7 @@ class Search:
             key = storage.get_trial_id_from_study_id_trial_number(of_study, number)
             storage.set_trial_intermediate_value(key, int(row["epoch"]), float(value))
         journal = self._studies[0]
-        return bool(self._pruner.prune(journal, journal.trials[number]))
+        return bool(self._pruner.prune(journal, _trials(journal)[number]))
 
     def finished(self, outcome: Outcome) -> None:
         """Write what came of a trial; one that was interrupted stays open."""
@@ -127,12 +127,12 @@ class Search:
             else:
                 journal = create(storage=storage, study_name=STUDY, directions=directions)
             known = journal.user_attrs.get("bp")
-            if known is None and not journal.trials:
+            if known is None and not _trials(journal):
                 journal.set_user_attr("bp", self.space.identity)
             elif known != self.space.identity:
                 raise UsageError(f"{path} is the journal of another search: {_difference(known, self.space.identity)}")
             copy = create(storage=storages.InMemoryStorage(), study_name=STUDY, directions=directions)
-            copy.add_trials(journal.trials)
+            copy.add_trials(_trials(journal))
         except BpError:
             raise
         except Exception as error:  # whatever Optuna makes of a file that is none of its journals
@@ -155,7 +155,7 @@ class Search:
             return self._tpe
         if self.space.search == "cma-es":
             self._cma = Cma(self.space)
-            for each in self._studies[0].trials:
+            for each in _trials(self._studies[0]):
                 self._cma.propose()
                 if each.state.is_finished():
                     self._cma.told(each)
@@ -185,14 +185,14 @@ class Search:
     def _write(self, number: int, varied: dict[str, str]) -> None:
         """A proposal into the journal, in one line: it is there whole or not at all."""
         journal, copy = self._studies
-        if len(copy.trials) == number:
+        if len(_trials(copy)) == number:
             axes = [axis for axis in self.space.axes if axis.key in varied]
             params = {axis.key: _value(axis, varied[axis.key]) for axis in axes}
             distributions = {axis.key: self._distribution(axis) for axis in axes}
             running = self._optuna.trial.TrialState.RUNNING
             create = self._optuna.trial.create_trial
             copy.add_trial(create(state=running, params=params, distributions=distributions))
-        journal.add_trial(copy.trials[number])
+        journal.add_trial(_trials(copy)[number])
 
     def _distribution(self, axis: Axis) -> Any:
         kinds = self._optuna.distributions
@@ -214,7 +214,13 @@ class Search:
         for study in self._studies:
             study.tell(number, values if state == states.COMPLETE else None, state)
         if self.space.search == "cma-es":
-            self._cma.told(self._studies[0].trials[number])
+            self._cma.told(_trials(self._studies[0])[number])
+
+
+def _trials(study: Any) -> list[Any]:
+    """Those of a study, to be read: a copy of thousands for every proposal would take minutes."""
+    trials: list[Any] = study.get_trials(deepcopy=False)
+    return trials
 
 
 def _value(axis: Axis, text: str) -> Any:
