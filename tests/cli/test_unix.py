@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -90,7 +91,7 @@ def test_a_full_disk_is_an_error_in_a_line(tmp_path: Path) -> None:
 
 
 def test_progress_that_cannot_be_written_ends_no_training(tmp_path: Path) -> None:
-    config = ROOT / "configs" / "xor.yaml"
+    config = shlex.quote(str(ROOT / "configs" / "xor.yaml"))
     done = bash(f"$BP train {config} --epochs 2 --json 2> /dev/full", tmp_path)
     assert done.returncode == 0
     assert json.loads(done.stdout)["status"] == "completed"
@@ -112,7 +113,7 @@ def test_any_encoding_and_any_width(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("width", [24, 40, 60, 80])
 def test_narrow_tables_stay_legible(tmp_path: Path, width: int) -> None:
-    config = ROOT / "configs" / "cnn.yaml"
+    config = shlex.quote(str(ROOT / "configs" / "cnn.yaml"))
     layers = json.loads(bash(f"$BP check {config} --json", tmp_path).stdout)["layers"]
     shown = bash(f"$BP check {config}", tmp_path, COLUMNS=str(width)).stdout.split()
     for layer in layers:
@@ -120,7 +121,8 @@ def test_narrow_tables_stay_legible(tmp_path: Path, width: int) -> None:
 
 
 def test_the_bar_has_room_for_the_time_left(tmp_path: Path) -> None:
-    command = f"{BP} train {ROOT / 'configs' / 'xor.yaml'} --epochs 4000"
+    (tmp_path / "xor.yaml").write_bytes((ROOT / "configs" / "xor.yaml").read_bytes())
+    command = f"{BP} train xor.yaml --epochs 4000"
     done = bash(f"script -qec 'stty cols 80; {command}' /dev/null", tmp_path, TERM="xterm", COLUMNS="80")
     assert done.returncode == 0
     assert re.search(r"\d+/4000.{1,20}\b\d:\d\d:\d\d\b", re.sub(r"\x1b\[[\d;]*m", "", done.stdout)), done.stdout
