@@ -19,6 +19,7 @@ class Poisson(Elementwise):
     ε = 1e-7, as in Keras. Outputs must be positive: end with softplus.
     With `log_input`, y are logarithms of rates: L = 1/(N K) Σ exp(y) − t y, dy = (exp(y) − t) / (N K). That is the
     default of PyTorch's PoissonNLLLoss, whose names imply it. Predictions and metrics then are of logarithms, too.
+    A y above 80 in float32, and above 700 in float64, has the exponential of that bound, so that sums stay finite.
     """
 
     output_range = (0.0, math.inf)
@@ -42,7 +43,7 @@ class Poisson(Elementwise):
         if self.log_input:
             product = self.scratch("product", y.shape, y.dtype)
             np.multiply(t, y, out=product)
-            np.exp(y, out=out)
+            self._exponential(y, out)
             np.subtract(out, product, out=out)
             return
         self._rate(y, out)
@@ -52,12 +53,17 @@ class Poisson(Elementwise):
 
     def slopes(self, y: Array, t: Array, out: Array) -> None:
         if self.log_input:
-            np.exp(y, out=out)
+            self._exponential(y, out)
             np.subtract(out, t, out=out)
             return
         self._rate(y, out)
         np.divide(t, out, out=out)
         np.subtract(1, out, out=out)
+
+    @staticmethod
+    def _exponential(y: Array, out: Array) -> None:
+        np.minimum(y, 80 if y.dtype == np.float32 else 700, out=out)
+        np.exp(out, out=out)
 
     @staticmethod
     def _rate(y: Array, out: Array) -> None:
