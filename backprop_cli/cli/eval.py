@@ -87,10 +87,8 @@ def evaluate(
         return
     name = result["run_id"] or run
     print(f"{name}  {data or result['split']}: {result['samples']:,} samples")
-    if data is not None and result["data"]["same"]:
-        ui.note(f"{data} holds the data that {name} was trained on; rows held out are measured by `bp eval {name}`")
-    elif data is not None:
-        ui.note(f"{data} has another fingerprint ({result['data']['fingerprint']}) than the data trained on")
+    if data is not None:
+        ui.note(_whether_trained_on(result["data"], str(data), str(name)))
     others = result.get("baselines", {})
     heads = ["metric", "value", *(["95 % interval"] if result["intervals"] else []), *others]
     rows = []
@@ -130,3 +128,11 @@ def evaluate(
 
 def register(app: typer.Typer) -> None:
     app.command("eval")(evaluate)
+
+
+def _whether_trained_on(measured: dict[str, Any], data: str, name: str) -> str:
+    if measured["same"]:
+        return f"{data} holds the data that {name} was trained on; rows held out are measured by `bp eval {name}`"
+    if measured["same"] is None:
+        return f"{data} cannot be compared with the data that {name} was trained on: only a run that split one file can"
+    return f"{data} has another fingerprint ({measured['fingerprint']}) than the data trained on"

@@ -109,20 +109,21 @@ def evaluate_file(
     }
 
 
-def _trained_on(model: Model, path: Path) -> bool:
-    """Whether a file in the place of the run's own gives the splits that the model was trained on. False where the
-    model's file lies in no run, so that nobody knows how they were made."""
+def _trained_on(model: Model, path: Path) -> bool | None:
+    """Whether a file in the place of the run's own gives the splits that the model was trained on. None where that
+    cannot be known: the model's file lies in no run, or the run's splits are not dealt from one file.
+    """
     run = run_around(model.path) if model.path is not None else None
     if run is None:
-        return False
+        return None
     schema = model.description.data
     try:
         cfg = config_of(run, [f"dataset.path={json.dumps(str(path.absolute()))}"])
         dataset = load_dataset(cfg.dataset, cfg.seed, cfg.folder, known=schema)
     except BpError:
-        return False
-    read = {Path(each).absolute() for each in dataset.origin.get("files", {}).values()}
-    return read == {path.absolute()} and fingerprint(dataset) == schema.fingerprint
+        return None
+    read = {Path(name).absolute() for name in dataset.origin.get("files", {}).values()}
+    return fingerprint(dataset) == schema.fingerprint if read == {path.absolute()} else None
 
 
 def _source(path: Path, schema: Schema) -> Files:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -163,4 +164,6 @@ def test_a_copy_of_the_data_trained_on_is_recognized(tmp_path: Path, bp: Any) ->
         assert done.code == 0 and "copy.csv holds the data that run was trained on" in " ".join(done.err.split())
     assert "another fingerprint" in " ".join(bp("eval", "run", "--data", "other.csv").err.split())
     (tmp_path / "run" / "checkpoints" / "best.safetensors").rename(tmp_path / "m.safetensors")
-    assert "another fingerprint" in " ".join(bp("eval", "m.safetensors", "--data", "copy.csv").err.split())
+    assert "copy.csv cannot be compared" in " ".join(bp("eval", "m.safetensors", "--data", "copy.csv").err.split())
+    told = json.loads(bp("eval", "m.safetensors", "--data", "copy.csv", "--json").out)
+    assert told["data"]["same"] is None
