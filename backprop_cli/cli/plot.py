@@ -100,16 +100,15 @@ def picture(
         raise UsageError(f"{output}: expected a file name ending in .png or .svg")
     if output is not None and not output.parent.is_dir():
         raise UsageError(f"{output}: there is no folder {output.parent}")
-    from backprop_cli.insight import plots, style
-
+    shown: list[Look] | list[View]
     if kind == "data":
-        tables = [_table(name) for name in names]
-        path = output or Path(f"data-{Path(names[0]).stem}.png")
-        with style.styled():
-            style.save(plots.draw(kind, tables, options), path)
-        return path
-    shown = views(names, runs, checkpoint)
-    path = output or Path(f"{kind}-{shown[0].run.id}{f'+{len(shown) - 1}' if len(shown) > 1 else ''}.png")
+        shown, stem = [_table(name) for name in names], Path(names[0]).stem
+    else:
+        shown = views(names, runs, checkpoint)
+        stem = f"{shown[0].run.id}{f'+{len(shown) - 1}' if len(shown) > 1 else ''}"
+    path = output or Path(f"{kind}-{stem}.png")
+    from backprop_cli.insight import plots, style  # Matplotlib takes longer than to refuse what cannot be read
+
     with style.styled():
         style.save(plots.draw(kind, shown, options), path)
     return path

@@ -199,15 +199,17 @@ class Batches:
         scale: Any = self.transforms[0]
         order, slot, targets = self.order(epoch), self._slot(), self._target_buffer()
         raw = slot.raw.reshape(self.batch_size, -1)
+        at = self._rows(steps.start)
         for step in steps:
-            at = self._rows(step)
-            rows, coming = order[at], order[self._rows(step + 1)] if step + 1 < self.steps_per_epoch else order[:0]
+            after = self._rows(step + 1) if step + 1 < self.steps_per_epoch else slice(0)
+            rows, coming = order[at], order[after]
             n = len(rows)
             x = slot.x[:n] if self._into is None else self._into(n)
             y = targets if n == self.batch_size else targets[:n]
             gather(source, rows, coming, scale.by, scale.offset, raw[:n], x.reshape(n, raw.shape[1]))
             self._y(order, at.start, y)
             yield x, y
+            at = after
 
     def _in_place(self, epoch: int, steps: range) -> Iterator[tuple[Array, Array]]:
         slot, y, order = self._slot(), self._target_buffer(), self.order(epoch)
