@@ -154,6 +154,6 @@ def test_a_layer_that_writes_everything_trains(bp, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("base", BASES)
 def test_what_a_class_can_say_of_itself_is_explained(base: type) -> None:
-    table = (ROOT / "docs/plugins.md").read_text(encoding="utf-8").partition("## What a class says of itself")[2]
+    table = (ROOT / "docs/plugins.md").read_text(encoding="utf-8").partition("## How a class describes itself")[2]
     said = {name for name, kind in base.__annotations__.items() if str(kind).startswith("ClassVar")} - NOT_DESCRIPTIONS
     assert [name for name in sorted(said) if f"`{name}`" not in table and f"`{name}(" not in table] == []
