@@ -14,6 +14,10 @@ from tests.conftest import ROOT
 
 pytestmark = pytest.mark.browser
 DIGITS = ["--set", "dataset={source: sample, name: mnist5k}"]
+CUT = """[...document.querySelectorAll("svg.net text")].filter((text) => {
+    const box = text.getBoundingClientRect(), picture = text.ownerSVGElement.getBoundingClientRect();
+    return box.width && (box.left < picture.left || box.right > picture.right);
+}).map((text) => text.textContent)"""
 PLAYED = {"xor": [], "moons": [], "mnist": DIGITS, "adding_lstm": []}
 
 
@@ -38,6 +42,12 @@ def test_every_network(width: int, scheme: str, played: Served, chromium: Any) -
     page.locator("#step").click()
     page.locator('.tile:has-text("loss of the batch")').wait_for()
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    for key in "fffffbbbbb":  # until the inputs show their gradient
+        if page.locator('svg.net text:text("∂L/∂x")').count() > 0:
+            break
+        page.keyboard.press(key)
+        page.wait_for_timeout(50)
+    assert page.evaluate(CUT) == []
     dark = page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 23, 27)"
     assert dark == (scheme == "dark")
     unnamed = page.locator(

@@ -32,7 +32,7 @@ const ACTS = {
   step: ["step", "s", () => act("step")],
   epoch: ["epoch", "e", () => act("epoch")],
   undo: ["back in time", "ArrowLeft", () => act("back", { steps: 1 })],
-  restart: ["start anew", "r", () => act("restart")],
+  restart: ["start again", "r", () => act("restart")],
   seed: ["other seed", "n", () => act("restart", { seed: model.seed + 1 })],
 };
 const HINTS = { " ": "space", ArrowLeft: "←" };
@@ -157,7 +157,7 @@ const pictures = (found) => {
   [...own.children].forEach((canvas, k) => paint(canvas, rows, columns, (i) => diverging(values[k * rows * columns + i] / 255)));
 };
 
-// Pictures that come faster than the screen shows them are passed over.
+// Pictures that come faster than the screen shows them are skipped.
 let next = null;
 const events = new EventSource("events");
 events.addEventListener("open", () => { state.textContent = "live"; state.className = "faint"; });

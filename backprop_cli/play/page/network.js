@@ -25,7 +25,7 @@ export class Network {
     const size = Math.max(stacked ? 50 : 19, Math.min(INCH, TALL / (bottom - top)));
     const right = Math.max(...layers.map((each) => each.x));
     const named = model.features.length > 0;
-    const left = named ? 110 : 50, end = model.outputs.length ? 110 : 50;
+    const left = named ? 122 : 64, end = model.outputs.length ? 110 : 50;
     const wide = INCH * right + left + end, high = Math.max(size * (bottom - top), BOX) + 2 * MARGIN, shift = Math.max(0, BOX - size * (bottom - top)) / 2;
     const x = (v) => left + INCH * v, y = (v) => MARGIN + shift + size * (v - top);
     const radius = Math.max(5, Math.min(19, size * 0.86 * 0.36));
@@ -109,7 +109,7 @@ export class Network {
     this.boxes.set(layer.name, own);
   }
 
-  // Which number of the layer a place in its picture is.
+  // The index of the number under the pointer in a layer's picture.
   cell(layer, own, what, node, event) {
     const box = node.getBoundingClientRect(), tile = own.tiles[what];
     if (!tile) return [];

@@ -1,4 +1,4 @@
-// Inputs of one's own: a picture drawn, a row typed. (A point of the plane is clicked there.)
+// The user's own inputs: a picture drawn, a row typed. (plane.js handles a clicked point.)
 import { el } from "./dom.js";
 
 const PIXELS = 196;
