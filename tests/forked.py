@@ -125,7 +125,7 @@ def _become(message: dict[str, Any], descriptors: list[int]) -> None:
         os.environ.update(message["env"])
         gc.unfreeze()
         program = import_module("backprop_cli.__main__")
-        sys.modules["__main__"] = program  # what multiprocessing imports anew in processes of its own
+        sys.modules["__main__"] = program  # what multiprocessing imports again in processes of its own
         sys.argv = [str(program.__file__), *message["arguments"]]
         program.main()
     except SystemExit as done:  # another exit than with a code

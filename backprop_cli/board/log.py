@@ -47,7 +47,7 @@ class Log:
         self._file, self._offset, self._rest = 0, 0, b""
 
     def refresh(self) -> None:
-        """Read what was written since. Raises RunError for what is no regular file."""
+        """Read what was written since. Raises RunError unless it is a regular file."""
         try:
             with os.fdopen(open_plain(self.path, os.O_RDONLY), "rb") as file:
                 stat = os.fstat(file.fileno())

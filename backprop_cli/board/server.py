@@ -16,8 +16,8 @@ def serve(app: Any, host: str, port: int, *, open_: bool, say: Callable[[str], N
     """Say the address, and answer requests at host:port until a signal, when `app.state.stop` is called. Port 0 takes
     a free one.
 
-    Where others than this machine can reach the port, a token made now is part of the address, and whoever has not
-    got it is turned away. Raises RunError where the port cannot be had.
+    Where others than this machine can reach the port, a token made now is part of the address, and requests
+    without it are refused. Raises RunError if the port is not available.
     """
     import uvicorn
 

@@ -40,7 +40,7 @@ def baselines(prepared: Prepared, split: str, evidence: Evidence) -> dict[str, d
 
 
 def _last(prepared: Prepared, split: str) -> Array | None:
-    """Of windows: that every step will be as the last known one; None where the targets are no inputs as they are."""
+    """For windows: predict the last known value for every step; None if the targets are not raw inputs."""
     series, features = prepared.dataset.series, prepared.dataset.features or []
     table = prepared.dataset.table
     if series is None or table is None or any(each not in features or each in table.plans for each in series.targets):

@@ -145,7 +145,7 @@ def _source(path: Path, schema: Schema) -> Files:
 
 
 def _target(path: Path, form: str, features: Sequence[str]) -> str:
-    """The column of a table that is none of the inputs of a model which was trained on arrays. Raises UsageError."""
+    """The target column of a table, for a model trained on arrays: the one that is not an input. Raises UsageError."""
     names = column_names(path, guess(path, form, {}, features))
     rest = [name for name in names if name not in features]
     if len(rest) != 1:
@@ -163,7 +163,7 @@ def _about(name: str, found: str, schema: Schema) -> dict[str, Any]:
 def measured(
     network: Network, batches: Batches, reading: Reading, metrics: Sequence[Metric], progress: Any, what: str
 ) -> tuple[dict[str, Any], Evidence | None]:
-    """Loss and metrics, and what was taken for what; and the answers, unless they would take much memory."""
+    """Loss, metrics and confusion matrix; and the answers, unless they would take much memory."""
     predicted: list[Array] = []
     truth: list[Array] = []
     logits = network.gives_logits and any(metric.wants_logits for metric in metrics)

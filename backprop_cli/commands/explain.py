@@ -76,7 +76,7 @@ def dependence(made: Prepared, data: Split, column: str, places: Sequence[int]) 
     plan = table.plans.get(column) if table is not None else None
     known = (table.categories.get(column) if plan is None else plan.categories) if table is not None else None
     if plan is not None and (plan.type == "text" or (plan.type == "category" and plan.encoding == "target")):
-        return []  # words, and means of the target, are no values of the column
+        return []  # words and means of the target are not values of the column
     flag = [0.0] if plan is not None and plan.flag else []  # as if it were not missing
     wide = len(places) - len(flag) > 1
     if known and wide:
@@ -104,7 +104,7 @@ def dependence(made: Prepared, data: Split, column: str, places: Sequence[int]) 
 def attributions(made: Prepared, split: str, sample: int) -> dict[str, Any]:
     """How much of the answer's probability depends on each token of a text: what it loses when the token is unknown.
 
-    Raises UsageError where inputs are no texts, or steps have answers of their own.
+    Raises UsageError if the inputs are not texts, or if each step has its own answer.
     """
     data, made_tokens = made.dataset.splits[split], _tokenizer(made)
     if made_tokens is None or not made.reading.has_classes or len(made.network.output_shape) > 1:

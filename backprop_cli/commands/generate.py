@@ -40,7 +40,7 @@ def generate(
     schema, network = model.description.data, model.network
     names = schema.classes or []
     if schema.text is None or network.output_shape != (schema.text.length, len(names)):
-        raise UsageError(f"{model}: --generate goes on with a text, and this model was not trained to guess one")
+        raise UsageError(f"{model}: --generate continues a text, and this model was not trained to predict one")
     length = schema.text.length
     tokens = list(tokens_of(prompt, schema.text.level))
     _check_prompt(tokens, names, strict, warn)

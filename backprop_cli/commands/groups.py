@@ -16,7 +16,7 @@ def values_of(split: Split, schema: Schema, column: str) -> list[str]:
     """The group of each row: the category, the number, or the quarter in which a number lies; of a window what its
     last row has.
 
-    Raises UsageError for what is no column.
+    Raises UsageError for an unknown column.
     """
     if schema.series is not None and column == schema.series.by and split.series is not None:
         return [str(name) for name in split.series]

@@ -59,8 +59,8 @@ def resume(
             wanted = [*overrides, *([] if epochs is None else [f"trainer.epochs={epochs}"])]
             cfg, changes = ranks.together(lambda: _wanted(run, wanted, ranks))
             join(cfg, ranks, say)
-            anew = any(path.startswith("optimizer.schedule") for path in changes)
-            session = _restore(run, cfg, say, anew, ranks, warn=warn, progress=progress)
+            new_schedule = any(path.startswith("optimizer.schedule") for path in changes)
+            session = _restore(run, cfg, say, new_schedule, ranks, warn=warn, progress=progress)
             compare(session.prepared, ranks)
             loop = session.loop
             if wanted:
@@ -93,19 +93,19 @@ def _wanted(run: RunDirectory, overrides: Sequence[str], ranks: Ranks) -> tuple[
     return cfg, changed(before, cfg)
 
 
-def _restore(run: RunDirectory, cfg: Config, say: Warn, anew: bool, ranks: Ranks, **options: Any) -> Session:
-    """The run at its newest good checkpoint; damaged ones are said and set aside. `anew`: with a schedule that has
-    seen nothing yet."""
+def _restore(run: RunDirectory, cfg: Config, say: Warn, new_schedule: bool, ranks: Ranks, **options: Any) -> Session:
+    """The run at its newest good checkpoint; damaged ones are reported and renamed. `new_schedule`: with a schedule in
+    its initial state."""
     candidates = ranks.first(saved.newest_first(run.checkpoints))
     if candidates and candidates[0].name != saved.LAST:
-        say(f"{run.checkpoints / saved.LAST} is missing; going on from {candidates[0].name}, the one before")
+        say(f"{run.checkpoints / saved.LAST} is missing; resuming from {candidates[0].name}, the previous one")
     bad: list[Path] = []
     for path in candidates:
         try:
-            session = ranks.together(partial(_load, run, cfg, path, say, anew, ranks, **options))
+            session = ranks.together(partial(_load, run, cfg, path, say, new_schedule, ranks, **options))
         except CheckpointError as error:
             bad.append(path)
-            say(f"{error}; looking for the one before")
+            say(f"{error}; trying the previous one")
             continue
         if bad:
             say(f"going on from {path.name}, after step {session.loop.step}; {bad[0].name} is now {saved.DAMAGED}")
@@ -125,7 +125,9 @@ def _session(run: RunDirectory, cfg: Config, say: Warn, ranks: Ranks, **options:
     return Session.of(prepared, training(prepared, ranks=ranks), run, say)
 
 
-def _load(run: RunDirectory, cfg: Config, path: Path, say: Warn, anew: bool, ranks: Ranks, **options: Any) -> Session:
+def _load(
+    run: RunDirectory, cfg: Config, path: Path, say: Warn, new_schedule: bool, ranks: Ranks, **options: Any
+) -> Session:
     file = CheckpointFile(path)
     said = description_of(file)
     known = said.data if said is not None else None
@@ -134,7 +136,7 @@ def _load(run: RunDirectory, cfg: Config, path: Path, say: Warn, anew: bool, ran
     totals = {name: MAX_UNKNOWN for name in arrays if name.startswith("metric/")}  # empty before the first batch
     file.expect({**arrays, **session.learned}, optional=totals)
     values = file.values
-    if anew:
+    if new_schedule:
         schedule = session.loop.optimizer.schedule.state_dict()
         values = {**values, "optimizer": {**values.get("optimizer", {}), "schedule": schedule}}
     try:
@@ -159,7 +161,7 @@ def _go_on_with(session: Session, run: RunDirectory, changes: Mapping[str, Any])
         raise UsageError(f"{run.path} has made {loop.epoch - 1} epochs; expected --epochs above that")
     if loop.stop_reason is not None:
         loop.stop_reason = None
-        session.best.wait_anew()
+        session.best.reset_patience()
     if changes and session.run is not None:
         own = consent.trained_here(run.config.read_bytes())
         write_atomically(run.config, [dump(session.prepared.config, run.path).encode()])

@@ -36,7 +36,7 @@ def table_config(look: Look, file: str, data: str) -> str:
     numbers = [column for column in _used(look) if column.name not in embedded]
     lines = [
         f"# {target.name} from {look.name}: {look.rows:,} rows, {len(look.columns)} columns.",
-        f"#   bp data info {file}      what each column is taken for",
+        f"#   bp data info {file}      how each column is read",
         f"#   bp train {file}",
         f"name: {flow(_name(look))}",
         "seed: 0",

@@ -34,9 +34,9 @@ def load_config(
 ) -> Config:
     """The checked config of a file, of `bp:NAME` or of a dict, with `--set` style overrides applied.
 
-    Relative paths in a dict start in the working directory. Its plugins run first: those that the overrides or a
-    config of one's own name; those of a config in a run directory with consent only (see `consent`). `plugins` take
-    the place of what a file names, and need consent.
+    Relative paths in a dict start in the working directory. Its plugins run first: those that the overrides or the
+    user's own config name; those of a config in a run directory only with consent (see `consent`). `plugins` replace
+    those that a file names, and need consent.
     Raises ConfigError with all the problems found, UsageError for a NAME that does not ship, ConsentError.
     """
     problems: list[Problem] = []

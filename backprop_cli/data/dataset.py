@@ -46,7 +46,7 @@ class Dataset:
     classes: list[str] | None = None  # the names of class ids 0, 1, …; None for regression
     features: list[str] | None = None  # column names of x, where they have any
     origin: dict[str, Any] = field(default_factory=dict)  # version, files, fallback reason: goes to run.json
-    notes: list[str] = field(default_factory=list)  # what was guessed or left out on reading, for whoever asked
+    notes: list[str] = field(default_factory=list)  # what was guessed or left out on reading, to be reported
     targets: list[str] = field(default_factory=list)  # column names of y, where they have any
     table: Columns | None = None  # how the columns of a table became x
     weight: str | None = None  # the column that says how much each row counts in the loss

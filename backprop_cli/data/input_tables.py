@@ -96,7 +96,7 @@ def _series(x: Array, kept: Kept, table: Any, series: Series, place: str) -> tup
 
 
 def _numeric(column: Any, name: str, columns: Columns, place: str) -> Any:
-    """A column that must hold numbers. Raises DataError for the first value that is none."""
+    """A column that must hold numbers. Raises DataError for the first other value."""
     import pyarrow as pa
 
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):

@@ -16,7 +16,7 @@ USUAL = ("train", "validation", "test")
 #: what people call the three usual splits
 _NAMES = {"train": "train", "training": "train", "test": "test", "testing": "test"}
 _NAMES |= dict.fromkeys(("validation", "valid", "val", "dev"), "validation")
-_NEAR = 0.75  # from here on a name is taken for a mistyped one
+_NEAR = 0.75  # from this similarity on a name counts as mistyped
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*%")
 _NUMBER = re.compile(r"\d+(\.\d*)?|\.\d+")
 _EXPRESSION = re.compile(r"[\w-]+(\[[^\[\]]*\])?(\s*\+\s*[\w-]+(\[[^\[\]]*\])?)*")

@@ -1,4 +1,4 @@
-"""`bp play`: training under one's hands, in a browser.
+"""`bp play`: step a training by hand, in a browser.
 
 The way of a step: a button or key → POST /do {"do": "step"} → `link` writes a line to the engine's process → `engine`
 makes the step with `session` (the training's own loop, a snapshot after it) → `picture` looks at one example through a

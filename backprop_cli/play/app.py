@@ -50,7 +50,7 @@ def app(link: Link) -> Starlette:
             body = (await request.body()).decode("utf-8")
             found = await asyncio.to_thread(lambda: link.ask("predict", body=body, form=form))
         except UnicodeDecodeError:
-            return kit.as_json({"error": "the body is no UTF-8"}, 400)
+            return kit.as_json({"error": "the body is not UTF-8"}, 400)
         except BpError as error:
             return kit.as_json({"error": str(error)}, 400)
         return Response(found["csv"], media_type="text/csv") if form == "csv" else kit.as_json(found)
@@ -74,7 +74,7 @@ async def _body(request: Request) -> dict[str, Any]:
     try:
         found = await request.json()
     except (ValueError, RecursionError):
-        raise UsageError("the body is no JSON") from None
+        raise UsageError("the body is not JSON") from None
     if not isinstance(found, dict):
         raise UsageError("expected a JSON object")
     return found

@@ -1,4 +1,4 @@
-"""What is changed by hand, as the override of a config that it means."""
+"""Changes made by hand on the page, as overrides of the config."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LAYERS = ("activation", "width", "depth", "dropout")
 
 
 def override(cfg: Config, what: str, value: Any) -> str:
-    """`--set` for one change; what the value may be, the config says where it is loaded. Raises UsageError."""
+    """The `--set` override for one change; loading the config checks the value. Raises UsageError."""
     if what in SIMPLE:
         return f"{SIMPLE[what]}={json.dumps(value)}"
     if what == "optimizer":
@@ -106,7 +106,7 @@ def _deepened(layers: list[Any], value: Any) -> list[Any]:
     places = _plain_hidden(layers)
     _bounded(value, DEEPEST, "hidden layers")
     if not places:
-        raise UsageError("its hidden layers stand inside another one (repeat, residual, parallel); change that in YAML")
+        raise UsageError("its hidden layers are inside repeat, residual or parallel; change them in the YAML file")
     while len(places) > value:
         del layers[places.pop()]
     last = {key: each for key, each in layers[places[-1]].items() if key not in ("name", "inputs")}

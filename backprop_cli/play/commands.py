@@ -1,4 +1,4 @@
-"""What a page may ask of the engine: each method without an underscore is a command, and answers with plain data."""
+"""The commands of a page: each method without an underscore is a command, and returns plain data."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Commands:
     def open(
         self, source: str, is_config: bool, overrides: list[str], runs: str, lesson: str | None = None
     ) -> dict[str, Any]:
-        """Build a session, of a config of a lesson if one is named. What goes wrong ends the command."""
+        """Build a session, from a config of a lesson if one is named. An error here ends `bp play`."""
         self._lesson = OpenLesson(lesson) if lesson is not None else None
         if self._lesson is not None:
             source, is_config = str(self._lesson.config()), True
@@ -53,7 +53,7 @@ class Commands:
         return {}
 
     def lesson(self, config: str) -> dict[str, Any]:
-        """Another config of the lesson."""
+        """Open another config of the lesson."""
         if self._lesson is None:
             raise UsageError("no lesson is open")
         self._source = Source(str(self._lesson.config(str(config))), True)
@@ -61,7 +61,7 @@ class Commands:
         return {}
 
     def change(self, what: str, value: Any) -> dict[str, Any]:
-        """Another value of the config; with the weights as they are, where they fit."""
+        """Change a value of the config; keep the weights where they fit."""
         before = self._here
         setting = override(before.made.config, str(what), value)
         key = setting.partition("=")[0]
@@ -85,48 +85,48 @@ class Commands:
         return {"path": str(path)}
 
     def forward(self) -> dict[str, Any]:
-        """One layer forward."""
+        """Go one layer forward."""
         return self._still(self._here.forward)
 
     def backward(self) -> dict[str, Any]:
-        """One layer back."""
+        """Go one layer backward."""
         return self._still(self._here.backward)
 
     def step(self) -> dict[str, Any]:
-        """One step."""
+        """Make one step."""
         return self._still(self._here.advance)
 
     def back(self, steps: int = 1) -> dict[str, Any]:
-        """So many steps back in time."""
+        """Go `steps` steps back in time."""
         return self.go_to(self._here.loop.step - _whole(steps, "steps"))
 
     def go_to(self, step: int) -> dict[str, Any]:
-        """To where so many steps had been made."""
+        """Go to the state after the given number of steps."""
         return self._still(lambda: self._here.go_to(_whole(step, "a step", least=-(10**9))))
 
     def epoch(self) -> dict[str, Any]:
-        """To the end of the epoch."""
+        """Train to the end of the epoch."""
         self._until = self._here.loop.epoch + 1
         return self._start(FASTEST)
 
     def run(self) -> dict[str, Any]:
-        """On and on, at the chosen speed."""
+        """Train continuously, at the chosen speed."""
         self._until = None
         return self._start(self._speed)
 
     def pause(self) -> dict[str, Any]:
-        """Stop here."""
+        """Pause."""
         return self._still(lambda: None)
 
     def speed(self, steps: float) -> dict[str, Any]:
-        """So many steps a second from now on."""
+        """Set the speed, in steps a second."""
         if not isinstance(steps, int | float) or not steps > 0:
             raise UsageError(f"expected steps a second above 0, got {steps!r:.40}")
         self._speed = self._pace = min(float(steps), FASTEST)
         return {}
 
     def restart(self, seed: int | None = None) -> dict[str, Any]:
-        """From the start: of the same training, or of one with another seed."""
+        """Start again, with the same or another seed."""
         if seed is None:
             session = self._here
             self._running = False
@@ -144,7 +144,7 @@ class Commands:
         return {}
 
     def look(self, x: Any) -> dict[str, Any]:
-        """Look at an input of one's own."""
+        """Look at an input that the user gives."""
         self._here.look(x)
         self._dirty = True
         return {}
@@ -153,7 +153,7 @@ class Commands:
         """Answer rows with the model of the run that is open, as it was trained."""
         run = self._source.run
         if run is None:
-            raise UsageError("predictions are those of a trained model; bp play RUN serves it")
+            raise UsageError("predictions need a trained model; start bp play RUN")
         if self._served is None:
             self._served = load(run.path)
         return answered(self._served, body, form)

@@ -1,4 +1,4 @@
-"""What the process that trains does of its own accord: answers, steps when it runs, and pictures at their pace."""
+"""The loop of the training process: it answers commands, makes steps while it runs, and sends pictures at intervals."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Engine(Commands):
         self._out.flush()
 
     def _answer(self, line: str) -> None:
-        """Carry out a command, and say what came of it."""
+        """Carry out a command and send its result."""
         asked = json.loads(line)
         number = asked.pop("id")
         verb = str(asked.pop("do", ""))
@@ -54,7 +54,7 @@ class Engine(Commands):
             self._say("answer", {"error": theirs, "code": 1}, number)
 
     def _go(self, inbox: queue.Queue[str | None]) -> None:
-        """Steps until a picture is due, somebody asks, or it is over."""
+        """Make steps until a picture is due, a command arrives, or training ends."""
         session = self._here
         try:
             while self._running and inbox.empty():
@@ -95,7 +95,7 @@ class Engine(Commands):
             self._next_charts = end + CHARTS
 
     def serve(self, inbox: queue.Queue[str | None]) -> None:
-        """Until there is nothing more to come."""
+        """Run until the input ends."""
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             while True:
                 now = time.monotonic()

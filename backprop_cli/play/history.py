@@ -1,4 +1,4 @@
-"""The past of a training, as far as one can go back."""
+"""The past steps of a training that can be restored."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class Snapshot:
 
 class History:
     """Snapshots of the last `STEPS` steps: after every one where they fit into `BYTES`, else after every k-th. A step
-    between two is made from the one before, and comes out the same to the last bit, as a resumed training does."""
+    between two is computed again from the earlier one, with the same bits, as in a resumed training."""
 
     def __init__(self) -> None:
         self._kept: deque[Snapshot] = deque()
         self.every = 1
 
     def note(self, loop: Loop) -> None:
-        """Keep how things are now, if it is time."""
+        """Take a snapshot of the present state, if one is due."""
         if self._kept and loop.step - self._kept[-1].step < self.every:
             return
         arrays, values = loop.state_dict()
@@ -50,7 +50,7 @@ class History:
         return self._kept[0].step
 
     def back_to(self, step: int) -> Snapshot:
-        """The newest snapshot that is no newer than this step; what is newer is dropped."""
+        """The newest snapshot at or before this step; later ones are dropped."""
         while len(self._kept) > 1 and self._kept[-1].step > step:
             self._kept.pop()
         return self._kept[-1]

@@ -1,4 +1,4 @@
-"""A lesson, open beside what is trained: its claim, its configs, and what it expects of each."""
+"""A lesson, shown beside the training: its claim, its configs, and its expected results."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from backprop_cli.errors import UsageError, expected
 
 
 class OpenLesson:
-    """Raises UsageError for a lesson that there is not."""
+    """Raises UsageError for an unknown lesson."""
 
     def __init__(self, name: str) -> None:
         self._lesson = load(name)

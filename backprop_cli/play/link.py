@@ -21,7 +21,7 @@ BREATH = 15.0  # seconds of silence after which a page is told that the server i
 
 
 class AskedError(BpError):
-    """What the engine said of a command, with the exit code it stands for."""
+    """The engine's error message for a command, with its exit code."""
 
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
@@ -29,7 +29,7 @@ class AskedError(BpError):
 
 
 class Link:
-    """One engine. Of models and pictures only the newest is kept: a slow page misses some, and holds up nobody."""
+    """One engine. It keeps only the newest model and picture: a slow page misses some, and delays nothing."""
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
@@ -45,11 +45,11 @@ class Link:
         threading.Thread(target=self._read, daemon=True).start()
 
     def ask(self, do: str, **what: Any) -> dict[str, Any]:
-        """Have the engine carry out a command; its answer. Raises AskedError with what is wrong, RunError where the
-        engine has ended or too much is waiting."""
+        """Send a command to the engine and return its answer. Raises AskedError for a mistake in the command, RunError
+        if the engine has ended or too many commands are waiting."""
         with self._writing:
             if len(self._answers) >= WAITING:
-                raise RunError(f"{WAITING} commands are waiting already; let the engine come to them")
+                raise RunError(f"{WAITING} commands are waiting already; wait for the engine")
             self._number += 1
             number = self._number
             found = self._answers[number] = Future()
@@ -63,7 +63,7 @@ class Link:
         try:
             answer = found.result(SECONDS)
         except TimeoutError:
-            raise RunError(f"no answer after {SECONDS:.0f} s; the engine is still at work") from None
+            raise RunError(f"no answer after {SECONDS:.0f} s; the engine is still working") from None
         finally:
             self._answers.pop(number, None)
         if "code" in answer:

@@ -1,4 +1,4 @@
-"""What a page draws of a session: once what stays (`Model`), and after every change what moves."""
+"""What a page draws of a session: the fixed part once (`Model`), and the changing part after every change."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NAMES = 24  # letters of a name
 
 
 class Model:
-    """What stays the same while a session is trained: layers and where they stand, data, the grid of the plane."""
+    """The part that stays the same during training: layers and their places, data, the grid of the plane."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -136,7 +136,7 @@ class Model:
                 "points": np.column_stack([x, value]).round(6).tolist()}  # fmt: skip
 
     def _input(self) -> dict[str, Any]:
-        """What an input of one's own looks like: its shape, the ends of its numbers, and one as an example."""
+        """What an input of the user must look like: its shape, its smallest and largest number, and an example."""
         x = self.session.made.dataset.splits[self._split].x
         shape, some = list(x.shape[1:]), np.asarray(x[:200], np.float64)
         row = some[0].round(4).tolist() if len(shape) == 1 and shape[0] <= 64 else []

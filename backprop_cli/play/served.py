@@ -29,7 +29,7 @@ def answered(model: Model, body: str, form: str) -> dict[str, Any]:
     try:
         rows = json.loads(body)
     except (ValueError, RecursionError):
-        raise UsageError("the body is no JSON") from None
+        raise UsageError("the body is not JSON") from None
     if not isinstance(rows, list) or not rows:
         raise UsageError('expected a list of rows: objects such as {"width": 1.5}, or arrays')
     _few(len(rows))

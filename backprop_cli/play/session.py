@@ -1,4 +1,4 @@
-"""A training that somebody steps: forwards, backwards, from the start."""
+"""A training that is stepped by hand: forward, back in time, from the start."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Source:
         return None if self.is_config else find_run(self.name, self.runs)
 
     def config(self) -> Config:
-        """Read again each time: a config's layers belong to the network that is built from it."""
+        """The config, read again each time: its layers belong to the network that is built from it."""
         run = self.run
         return load_config(self.name, self.overrides) if run is None else config_of(run, self.overrides)
 
@@ -78,7 +78,7 @@ class Session(Callback):
         self.furthest = 0
         self.note = ""  # what happened last, in a sentence
         self.sample = 0
-        self.own: tuple[Array, Array] | None = None  # an input of one's own, in place of the sample
+        self.own: tuple[Array, Array] | None = None  # the user's own input, in place of the sample
         self._trained = trained(self.loop.network)
         for callback in self.loop.callbacks:
             callback.start(self.loop)
@@ -88,7 +88,7 @@ class Session(Callback):
         self.at = self.parts
 
     def close(self) -> None:
-        """Give back the threads that were taken."""
+        """Release the threads."""
         self._walk.close()  # type: ignore[attr-defined]  # a generator
         self._closing.close()
 
@@ -113,10 +113,10 @@ class Session(Callback):
         if len(self.rows) > KEPT:
             del self.rows[1::2]
 
-    # ---- what one does with it
+    # ---- commands
 
     def advance(self) -> None:
-        """One step of the training. Raises DivergedError; everything is then as before it."""
+        """Make one step of the training. Raises DivergedError; the state is then the one before the step."""
         before = self.loop.step
         try:
             next(self._walk)
@@ -131,7 +131,7 @@ class Session(Callback):
         self.at, self.note = self.parts, ""
 
     def go_to(self, step: int) -> None:
-        """Be where `step` steps had been made: as far back as `history` goes, as far on as one had been."""
+        """Go to the state after `step` steps: no earlier than `history` reaches, no later than the last step made."""
         step = min(max(step, self.history.oldest), self.furthest)
         if step < self.loop.step:
             self._put_back(step)
@@ -154,12 +154,12 @@ class Session(Callback):
         return 2 * len(self.glass.nodes) + 1
 
     def forward(self) -> None:
-        """Show one layer more of the forward pass; from its end, the loss; from there on, the pass again."""
+        """Show one more layer of the forward pass; after the last layer the loss; then start the pass again."""
         self.at = self.at + 1 if self.at <= len(self.glass.nodes) else 1
         self.note = self._told()
 
     def backward(self) -> None:
-        """Show one layer more of the backward pass; at its end make the step, on its batch."""
+        """Show one more layer of the backward pass; after the last layer make the step, on its batch."""
         if self.at == self.parts:
             self.advance()
             self.at, self.note = 0, "update: the weights have moved against the gradient of their batch"
@@ -176,7 +176,7 @@ class Session(Callback):
         return f"backward: {nodes[self.parts - self.at].name} has δ, and from it its gradients"
 
     def take(self, other: Session) -> bool:
-        """Begin with the weights of another session, if they all fit; whether they do."""
+        """Take over the weights of another session, if they all fit. Returns whether they do."""
         mine, theirs = self.loop.network.parameters, other.loop.network.parameters
         if {name: view.shape for name, view in mine.items()} != {name: view.shape for name, view in theirs.items()}:
             return False
@@ -195,7 +195,7 @@ class Session(Callback):
             raise
 
     def look(self, x: Any) -> None:
-        """Look at an input of one's own, as the dataset has them, beside what the network now answers as its target.
+        """Look at an input of the user, raw as in the dataset; its target is the network's present answer.
         Raises UsageError for another shape."""
         data, reading = self.made.dataset, self.made.reading
         try:
@@ -216,15 +216,15 @@ class Session(Callback):
         self.own, self.at = (rows, target), self.parts
         self.note = f"an input of your own; the network answers {reading.answers(z)[0]}"
 
-    # ---- what one sees
+    # ---- what is shown
 
     @property
     def glass(self) -> Network:
-        """The network for looking: in float64, no two layers sharing memory."""
+        """The network that is looked into: in float64, no two layers sharing memory."""
         return self._glass.network
 
     def synced(self) -> Network:
-        """The same with the weights, statistics and random numbers of the training as it stands."""
+        """The same network with the present weights, statistics and random numbers of the training."""
         glass, store = self.glass, self.loop.network.store
         np.copyto(glass.store.values, store.values)
         np.copyto(glass.store.state, store.state)

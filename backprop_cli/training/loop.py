@@ -109,7 +109,7 @@ class Loop:
     def finished(self) -> bool:
         return self.epoch > self.options.epochs or self.stop_reason is not None
 
-    @np.errstate(over="ignore", invalid="ignore")  # a loss that is no longer finite is told once, as an error
+    @np.errstate(over="ignore", invalid="ignore")  # a NaN or infinite loss is reported once, as an error
     def run(self) -> None:
         """Train to the end. Raises DivergedError, or what a callback raises to stop."""
         self._clock = time.perf_counter() - self.seconds
@@ -117,7 +117,7 @@ class Loop:
         try:
             for callback in self.callbacks:
                 callback.start(self)
-            self._clock = time.perf_counter() - self.seconds  # what they have opened is no training
+            self._clock = time.perf_counter() - self.seconds  # the callbacks' start is not training time
             while not self.finished:
                 self.run_epoch()
         except BaseException as caught:
@@ -142,8 +142,8 @@ class Loop:
             pass
 
     def walk(self) -> Iterator[float]:
-        """The same, for whoever goes at a pace of their own: the loss of every step once it has been made and told. The
-        epoch is measured when one more is asked for after its last."""
+        """The same, step by step: yields the loss of each step after the callbacks have seen it. The epoch is measured
+        when the iterator is asked for one more after the last step."""
         for loss in self.steps():
             for callback in self.callbacks:
                 callback.step(self, loss)
@@ -178,9 +178,9 @@ class Loop:
     def around_update(
         self, around: Callable[[Callable[[], bool]], bool], due: Callable[[int], float] | None = None
     ) -> Callable[[], None]:
-        """Let `around(update)` stand in for every update; it makes it, and returns what that returned. Returns what
-        takes it out again, the last one first. `due(step)`: the first step from that one on that it is for; it may be
-        left out of those before."""
+        """Call `around(update)` in place of every update; it must call `update` and return its result. Returns a
+        function that undoes this; undo the last one first. `due(step)`: the first step from `step` on that needs
+        `around`; earlier steps may skip it."""
         inner, before = self._update, self.next_around
         self._update = lambda: around(inner)
         self.next_around = lambda step: min(before(step), due(step) if due is not None else step)
@@ -191,7 +191,7 @@ class Loop:
         return leave
 
     def between_batches(self, check: Callable[[], None]) -> None:
-        """Call this, too, between two batches of an evaluation, before what was asked for earlier; it may raise."""
+        """Also call `check` between two batches of an evaluation, before checks added earlier; it may raise."""
         self._checks.insert(0, check)
 
     def heard(self, signal: int | None) -> int | None:

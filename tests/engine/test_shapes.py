@@ -24,7 +24,7 @@ def test_build_names_the_shape_that_forward_writes(layer_example: tuple[str, dic
 
 
 def test_a_short_batch_gives_the_rows_of_a_long_one(layer_example: tuple[str, dict[str, Any]]) -> None:
-    """In inference no example knows of its neighbours, and every output is written anew."""
+    """In inference no example depends on its neighbours, and every output is written again."""
     name, example = layer_example
     network, x, _ = network_around(name, example, 5)
     whole = network.forward(x).copy()

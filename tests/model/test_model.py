@@ -1,4 +1,4 @@
-"""A model's file alone is enough to use it: no config, no training data, nothing learnt anew."""
+"""A model's file alone is enough to use it: no config, no training data, nothing learnt again."""
 
 from __future__ import annotations
 

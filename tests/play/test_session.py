@@ -42,7 +42,7 @@ def same(a: Any, b: Any) -> bool:
 def test_back_in_time_and_on_again_is_the_same_to_the_last_bit(
     name: str, overrides: tuple[str, ...], budget: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With every step kept, and with some made anew: over the ends of epochs, with Adam, an average and dropout."""
+    """With every step kept, and with some computed again: across epochs, with Adam, an average and dropout."""
     monkeypatch.setattr(history, "BYTES", budget)
     session = opened(name, *overrides)
     states = [state(session)]

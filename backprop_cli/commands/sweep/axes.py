@@ -124,7 +124,7 @@ def parse(settings: Sequence[str]) -> tuple[list[Axis], list[str]]:
         if other is not None and other not in (each.key for each in axes):
             known = [each.key for each in axes]
             hint = f"; {expected(other, known)}" if known else ""
-            raise UsageError(f"--set {text}: {other} is no axis before this one{hint}")
+            raise UsageError(f"--set {text}: {other} is not an earlier axis{hint}")
         axes.append(axis)
     return axes, fixed
 

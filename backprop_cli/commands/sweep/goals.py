@@ -14,7 +14,7 @@ from backprop_cli.runs.directory import RunDirectory
 if TYPE_CHECKING:
     from backprop_cli.commands.sweep.outcomes import Outcome
 
-PARAMETERS = "parameters"  # how many a network has; the one goal that is no metric
+PARAMETERS = "parameters"  # of the network; the only goal that is not a metric
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,9 @@ def goals_of(
         if name not in known:
             raise UsageError(f"--monitor {name}: no trial computes it; {expected(name, known)}")
     if maximize is not None and len(names) > 1:
-        raise UsageError("--maximize and --minimize are for one goal; of several each knows which way is better")
+        raise UsageError(
+            "--maximize and --minimize are for one goal; with several goals each metric knows which direction is better"
+        )
     return [Goal(each, larger_is_better(each, metrics) if maximize is None else maximize) for each in names]
 
 

@@ -6,7 +6,7 @@ they ask `Search.ends` whether to go on, where trials are pruned. `Search.finish
 the journal, models what it says (TPE) and prunes; the runs are bp's.
 
 Nothing but the journal is a state. The chance in a proposal is seeded by the search's seed and the proposal's number,
-and CMA-ES hears of all trials anew when a sweep goes on; so with one job a search that was killed proposes what it
+and CMA-ES is told all trials again when a sweep is resumed; so with one job a search that was killed proposes what it
 would have proposed. Optuna's own CMA-ES keeps its state pickled, which would run a stranger's code.
 """
 

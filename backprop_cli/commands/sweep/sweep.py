@@ -182,7 +182,7 @@ class _Teller(Callback):
             self._told = time.monotonic()
             self._line.tell(("epoch", row, loop.options.epochs))
         if self._prunes and self._line.ask(("ends", row)) and not loop.finished:
-            raise PrunedError(f"pruned after epoch {row['epoch']} of {loop.options.epochs}: others did better by then")
+            raise PrunedError(f"pruned after epoch {row['epoch']} of {loop.options.epochs}: others were better by then")
 
 
 def _work(task: tuple[str, tuple[str, ...], str, bool, bool], line: Line) -> dict[str, Any]:

@@ -79,7 +79,7 @@ def _grid(axes: Sequence[Axis]) -> Iterator[dict[str, str]]:
     """Every combination of values; where a condition is not met an axis is left out."""
     drawn = next((axis.key for axis in axes if not axis.values), None)
     if drawn is not None:
-        raise UsageError(f"{drawn} is drawn from a range; say how often with --trials N")
+        raise UsageError(f"{drawn} is drawn from a range; set the number of trials with --trials N")
 
     def combined(i: int, varied: dict[str, str]) -> Iterator[dict[str, str]]:
         if i == len(axes):
@@ -95,7 +95,7 @@ def _grid(axes: Sequence[Axis]) -> Iterator[dict[str, str]]:
 
 def _drawn(axes: Sequence[Axis], count: int | None, seed: int, search: str) -> Iterator[dict[str, str]]:
     if count is None:
-        raise UsageError(f"--search {search} has no end of its own; say when with --trials N or --budget 30m")
+        raise UsageError(f"--search {search} does not end by itself; set --trials N or --budget 30m")
     if search == "qmc":
         points = _sobol(len(axes), seed)
     else:

@@ -136,7 +136,7 @@ def encode(plan: Plan, column: Any, name: str, place: str, unseen: Unseen | None
 
 
 def numbers(column: Any, name: str, place: str, plan: Plan) -> Array:
-    """A column of numbers or days in float64, gaps NaN. Raises DataError for the first value that is none."""
+    """A column of numbers or days in float64, gaps NaN. Raises DataError for the first other value."""
     import pyarrow as pa
 
     kind = column.type

@@ -81,7 +81,7 @@ def plain_number(decimal: str, thousands: str | None) -> str:
 def guess(path: Path, form: str, given: dict[str, Any], named: Collection[str] = ()) -> Layout:
     """The layout of a table: what is given, the rest guessed. `named` are columns that its header must have.
 
-    Raises DataError for a file that is no text, or empty.
+    Raises DataError for a file that is not text, or is empty.
     """
     layout = Layout(form, **{key: value for key, value in given.items() if value is not None})
     if not layout.delimited:

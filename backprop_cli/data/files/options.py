@@ -74,7 +74,7 @@ class FileOptions(Source):
         list[str] | None, Doc("the labels of the target in their order, for ordered classes; by default sorted")
     ] = None
     sample_weight: Annotated[
-        str | None, Doc("a column that says how much each row counts in the loss; it is no feature")
+        str | None, Doc("a column that says how much each row counts in the loss; it is not a feature")
     ] = None
     split_seed: Annotated[
         Annotated[int, Ge(0)] | None, Doc("of the deal into splits and folds; by default data_seed, else the seed")
@@ -124,7 +124,7 @@ class FileOptions(Source):
         Literal["error", "mean", "median", "drop"],
         Doc("a gap is an error, becomes the training split's mean or median (most frequent category), or its row goes"),
     ] = "error"
-    exclude: Annotated[list[str] | None, Doc("columns that are no features")] = None
+    exclude: Annotated[list[str] | None, Doc("columns that are not features")] = None
     header: Annotated[
         bool | None, Doc("whether the first row of a CSV holds the names of the columns; by default guessed")
     ] = None

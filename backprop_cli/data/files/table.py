@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from backprop_cli.data.files.options import FileOptions
     from backprop_cli.data.schema import Schema
 
-BESIDE = ("sample_weight", "group", "time", "by", "split_column")  # options that name a column which is no feature
+BESIDE = ("sample_weight", "group", "time", "by", "split_column")  # options that name a column outside the features
 _ROW = "\0row"  # a column that no file has
 MAX_CATEGORIES = 100  # a text column with more is a name or a number, unless it is listed
 _CODE = re.compile(r"0\d+")
@@ -229,7 +229,7 @@ def _choose(options: FileOptions, layout: Layout, path: Path, targets: Sequence[
         if unnamed:
             listed = ", ".join(map(repr, unnamed))
             notes.append(
-                f"{path}: left out {listed}: without a name, it is taken for the row numbers that pandas saves; "
+                f"{path}: left out {listed}: without a name, it looks like the row numbers that pandas saves; "
                 "list it under dataset.features to keep it"
             )
             options.exclude = exclude = [*exclude, *unnamed]

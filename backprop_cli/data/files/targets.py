@@ -25,7 +25,7 @@ def is_text(kind: Any) -> bool:
 def check_targets(
     table: Any, targets: Sequence[str], path: Path, layout: Layout, task: str | None, notes: list[str]
 ) -> None:
-    """Refuse labels that look like numbers nobody could read; say what 0.0 and 1.0 are taken for."""
+    """Refuse labels that look like numbers nobody could read; say how 0.0 and 1.0 are read."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

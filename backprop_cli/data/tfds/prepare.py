@@ -53,7 +53,7 @@ def prepared(name: str, version: str | None, data_dir: Path, manual_dir: Path | 
 
 def _opened(folder: Path, name: str) -> Any:
     """The builder of a prepared dataset. TFDS imports the modules that features.json names as types of features: any
-    but its own are refused, and so is what is no file. Raises DataError."""
+    but its own are refused, and so is anything but a regular file. Raises DataError."""
     try:
         for path in folder.iterdir():
             if not path.is_dir():

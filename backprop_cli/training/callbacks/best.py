@@ -67,8 +67,8 @@ class Best(Callback):
     def _better(self, value: float, than: float | None, margin: float) -> bool:
         return isfinite(value) and (than is None or self.sign * value < self.sign * than - margin)
 
-    def wait_anew(self) -> None:
-        """Give a run that had stopped early its whole patience again."""
+    def reset_patience(self) -> None:
+        """Give a run that had stopped early its full patience again."""
         self.waited = 0
 
     def _copy(self, loop: Loop) -> None:
