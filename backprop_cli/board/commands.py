@@ -12,7 +12,7 @@ from backprop_cli.board.shelf import Shelf
 from backprop_cli.errors import UsageError, visible
 
 SECONDS = 120.0
-MAX_OUTPUT = 8 << 20  # bytes of an answer
+MAX_OUTPUT = 8 << 20  # bytes of an answer, at most
 KEPT = 64
 VERBS = ("doctor", "eval")
 
@@ -27,7 +27,7 @@ class Commands:
         self._process: asyncio.subprocess.Process | None = None
 
     def stop(self) -> None:
-        """End what runs: the server is about to leave."""
+        """End the running process: the server is about to stop."""
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
 

@@ -1,4 +1,4 @@
-"""Who may ask: this machine's own browser, or whoever has the token.
+"""Access: only browsers on this machine, or requests with the token.
 
 A page of another site must not read runs or start anything: its requests carry a foreign Origin, or, after DNS
 rebinding, a foreign Host. Every answer forbids the page to load or run anything from elsewhere.

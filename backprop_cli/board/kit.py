@@ -1,4 +1,4 @@
-"""What the pages of `bp` are served with: their files, and JSON in answer to a question."""
+"""Helpers to serve the pages of `bp`: their files, and answers in JSON."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ class Live:
         self._over = False
 
     def stop(self) -> None:
-        """End every stream: the server is about to leave."""
+        """End every stream: the server is about to stop."""
         self._over = True
         for event in self._pages:
             event.set()

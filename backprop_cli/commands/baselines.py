@@ -1,4 +1,4 @@
-"""Models that a network has to beat: what is true most often or on average, of a series what was last, and a linear
+"""Simple models to compare a network with: the majority class or the mean, for a series the last value, and a linear
 model of the same inputs."""
 
 from __future__ import annotations

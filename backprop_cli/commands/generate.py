@@ -1,4 +1,4 @@
-"""Text from a model that has learnt to guess the next character or word: each guess is drawn, and then read."""
+"""Text from a model that has learnt to guess the next character or word: each token is drawn and becomes input."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def generate(
     if not ids:
         ids = [names.index("\n") if "\n" in names else int(rng.integers(1, len(names)))]
     if not _reads_onward(model, length, len(names)):
-        raise UsageError(f"{model}: its network sees what comes after, too, so it cannot go on with a text")
+        raise UsageError(f"{model}: its network also sees later tokens, so it cannot continue a text")
     last = tokens[-1] if tokens else "\n"
     for _ in range(count):
         seen = ids[-length:]

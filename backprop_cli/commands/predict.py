@@ -30,8 +30,8 @@ class Wishes:
 
     keep: Sequence[str] = ()  # columns of the input that go into the output
     proba: bool | None = None  # every output as a probability, or none of them; None: outputs as they are
-    top: int | None = None  # so many likeliest classes
-    threshold: float | None = None  # from which probability (or score) on a yes is a yes
+    top: int | None = None  # the number of likeliest classes
+    threshold: float | None = None  # the smallest probability (or score) that counts as yes
     strict: bool = False  # categories that the model has not learnt are an error
 
 
@@ -110,7 +110,7 @@ def _wanted(model: Model, wishes: Wishes) -> Reading:
     if wishes.threshold is None:
         return reading
     if reading.kind not in ("binary", "labels"):
-        raise UsageError(f"--threshold is where a yes begins, and {_kind(model)}; leave it out")
+        raise UsageError(f"--threshold sets the probability for yes, and {_kind(model)}; leave it out")
     if reading.scale == "scores":
         return replace(reading, threshold=wishes.threshold)
     if not 0 <= wishes.threshold <= 1:

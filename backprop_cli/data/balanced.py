@@ -20,6 +20,6 @@ def class_members(y: Array) -> list[Array]:
 
 
 def draw(members: Array, count: int, rng: np.random.Generator) -> Array:
-    """`count` members: every one as often as it goes, the rest without repetition."""
+    """`count` members: every one equally often, the rest without repetition."""
     whole, rest = divmod(count, len(members))
     return np.concatenate([np.tile(members, whole), rng.permutation(members)[:rest]])

@@ -1,4 +1,4 @@
-"""Decoded datasets on disk: written once, memory-mapped ever after.
+"""Decoded datasets on disk: written once, then memory-mapped.
 
 An entry is a folder of .npy files and an `entry.json` that names them. Every file is written
 under another name, synced, and moved into place; `entry.json` comes last and holds size, times and hash of
@@ -137,7 +137,7 @@ class Entry:
                     return None
                 written[name] = (file, known)
                 arrays[name] = np.load(path, mmap_mode="r", allow_pickle=False)
-            if (sources, written) != (document["sources"], document["arrays"]):  # so that they need not be hashed again
+            if (sources, written) != (document["sources"], document["arrays"]):  # so that they are not hashed again
                 with suppress(DataError, OSError):
                     _note(self.folder, {**document, "sources": sources, "arrays": written})
             return self.about.check(document["about"]), arrays
@@ -164,7 +164,7 @@ class Entry:
     def write(self) -> Iterator[Writer]:
         """Write new contents; call within `lock`. They replace the old ones only if all goes well."""
         before = set(self.folder.glob("*.npy"))
-        for leftover in self.folder.glob("*.part"):  # of a process that was killed
+        for leftover in self.folder.glob("*.part"):  # left by a process that was killed
             leftover.unlink(missing_ok=True)
         writer = Writer(self.folder)
         try:

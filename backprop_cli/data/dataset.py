@@ -1,4 +1,4 @@
-"""What every data source hands over: named splits of arrays.
+"""What every data source returns: named splits of arrays.
 
 An example is a row: `x[i]` goes in, `y[i]` should come out. Arrays may be memory maps; nothing
 here reads them whole.

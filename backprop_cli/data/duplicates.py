@@ -1,4 +1,4 @@
-"""Rows that stand in two splits: what is measured on them has been seen in training."""
+"""Rows that are in two splits: a measurement on them uses rows seen in training."""
 
 from __future__ import annotations
 

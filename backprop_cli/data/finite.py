@@ -27,7 +27,7 @@ def check_array(owner: str, array: Array, features: list[str] | None = None) -> 
     for start in range(0, len(array), rows):
         block = array[start : start + rows]
         announce(array[start + rows : start + 2 * rows])
-        # a sum is NaN or infinite if any value is, and costs a third of looking at each
+        # a sum is NaN or infinite if any value is, and costs a third of checking each
         with np.errstate(over="ignore", invalid="ignore"):
             suspicious = not np.isfinite(np.sum(block))
         if suspicious and not np.isfinite(block).all():

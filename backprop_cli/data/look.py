@@ -141,7 +141,7 @@ def _compare(look: Look, table: Any) -> None:
         return
     try:
         rows = look.rows - len(table.group_by(table.column_names).aggregate([]))
-    except pa.ArrowNotImplementedError:  # lists and structures, which are no columns for a network either
+    except pa.ArrowNotImplementedError:  # lists and structures, which a network cannot use as columns either
         return
     if rows:
         look.notes.append(f"{rows:,} rows stand there more than once")

@@ -1,4 +1,4 @@
-"""How long work on data reports its progress, without knowing who shows it."""
+"""Progress reports of long work on data, independent of the code that displays them."""
 
 from __future__ import annotations
 
@@ -23,6 +23,6 @@ def shown_by(show: Show | None) -> Iterator[None]:
 
 
 def report(task: str, done: int, total: int | None = None) -> None:
-    """Say how far a task is. Does nothing if nobody shows it."""
+    """Report the progress of a task. Does nothing outside `shown_by`."""
     if _show:
         _show[-1](task, done, total)

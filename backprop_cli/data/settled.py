@@ -1,4 +1,4 @@
-"""What loading a dataset has decided and learnt, to be kept with the model."""
+"""The decisions and learnt values from loading a dataset, to be kept with the model."""
 
 from __future__ import annotations
 

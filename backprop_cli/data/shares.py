@@ -1,4 +1,4 @@
-"""What people write under `splits:`: the usual names in every spelling, shares of the rows, files."""
+"""The values of `splits:`: the usual names in every spelling, shares of the rows, files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where numbers stopped being finite.
+"""Detects NaN and infinity, and finds where they came from.
 
 Every step looks at the loss, and at one dot product: g·w over all that is trained is NaN or infinite if any
 gradient or weight is, since 0·∞ is NaN. A sum that only overflowed is told apart by looking at each number. So a

@@ -1,4 +1,4 @@
-"""What a training will do that its author may not expect, said before it begins."""
+"""Warnings about behaviour of a training that its author may not expect, given before it starts."""
 
 from __future__ import annotations
 

@@ -144,7 +144,9 @@ def test_the_likeliest_classes(run: Path, new: Path) -> None:
     rows, _ = answer(run, new, top=2)
     assert list(rows[0]) == ["row", "top1", "p(top1)", "top2", "p(top2)"]
     assert rows[0]["top1"] == "short" and float(rows[0]["p(top1)"]) >= float(rows[0]["p(top2)"])
-    with pytest.raises(UsageError, match="--threshold is where a yes begins, and the outputs of this model are one"):
+    with pytest.raises(
+        UsageError, match="--threshold sets the probability for yes, and the outputs of this model are one"
+    ):
         answer(run, new, threshold=0.3)
 
 

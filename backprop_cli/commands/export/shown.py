@@ -211,7 +211,7 @@ def gelu_tanh(x: Array) -> Array:
 
 
 def softmax(x: Array) -> Array:
-    """Exponentials that sum to one; the largest is taken off first, so that none overflows."""
+    """Exponentials that sum to one; the largest is subtracted first, so that none overflows."""
     e = np.exp(x - x.max(axis=-1, keepdims=True))
     return e / e.sum(axis=-1, keepdims=True)
 

@@ -3,7 +3,7 @@
 A file says
 
     title:   what it is about, in a line
-    claim:   what one is to see
+    claim:   what the lesson shows
     source:  who said so first: authors, year, title or DOI
     shows:   the figure, table or page of the source that it reproduces
     seconds: of one seed on two cores

@@ -1,4 +1,4 @@
-"""What a sweep is to make small or large, and which trials no other one beats."""
+"""The goals of a sweep, smaller or larger, and the trials that no other trial beats."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What came of trials: from their run directories, and which are best."""
+"""The results of trials, from their run directories, and their ranking."""
 
 from __future__ import annotations
 

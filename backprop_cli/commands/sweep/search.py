@@ -135,8 +135,8 @@ class Search:
             copy.add_trials(_trials(journal))
         except BpError:
             raise
-        except Exception as error:  # whatever Optuna makes of a file that is none of its journals
-            raise RunError(f"{path} is no journal that Optuna can read: {type(error).__name__}: {error}") from None
+        except Exception as error:  # Optuna raises many types for a file that is not its journal
+            raise RunError(f"{path} is not a journal that Optuna can read: {type(error).__name__}: {error}") from None
         return journal, copy
 
     def _taken_up(self, frozen: Any) -> Trial:

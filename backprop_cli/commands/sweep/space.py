@@ -1,4 +1,4 @@
-"""What is searched, for what, and what a search cannot be asked for."""
+"""The space and goals of a search, and checks of what a search supports."""
 
 from __future__ import annotations
 

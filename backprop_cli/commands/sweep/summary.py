@@ -1,4 +1,4 @@
-"""What a sweep came to: each setting's mean over seeds and folds, best first, and whether the best is the best."""
+"""The results of a sweep: each setting's mean over seeds and folds, best first, and if it differs from the second."""
 
 from __future__ import annotations
 

@@ -150,5 +150,5 @@ def _sobol(dimensions: int, seed: int) -> Iterator[list[float]]:
 
 
 def digest(overrides: Iterable[str]) -> str:
-    """The id of the trial with these overrides."""
+    """The id of the trial with these overrides, a digest."""
     return hashlib.sha256("\0".join(overrides).encode()).hexdigest()[:8]

@@ -22,51 +22,51 @@ if TYPE_CHECKING:
 class Files(FileOptions):
     """Your own data: a table (CSV, Parquet, Excel, SQL, …), .npy, .npz or IDX arrays, a folder of images, a text.
 
-    A path starts in the folder of the file that says it, with --set where bp runs; `sample:NAME` is a
-    text that ships with bp. `format` is told from the suffix.
+    A relative path starts at the folder of the config that contains it, with --set at the working directory;
+    `sample:NAME` is a text that ships with bp. `format` follows from the suffix.
 
     Splits are shares of one file, `{train: 80%, validation: 10%, test: 10%}` (0.8 and 80 are the same),
-    or slices of it, `train[:80%]`, drawn after a seeded shuffle that keeps every class at its share
-    (`stratify: true`: every tenth of values, too); or files, `{train: a.csv, test: b.csv}`; or what
-    `split_column` says. `group` keeps what belongs together in one split, `time` puts train before
-    validation before test. `folds: 5, fold: 2` makes the second fifth test, and shares out the rest.
-    Rows of train that stand in another split, too, are counted and said. Arrays of 256 MiB and more are
-    cut as they lie. valid, val and dev are names of validation.
+    or slices of it, `train[:80%]`, drawn after a seeded shuffle that keeps the proportion of every class
+    (`stratify: true`: also of every tenth of values); or files, `{train: a.csv, test: b.csv}`; or named by the column
+    `split_column`. `group` keeps all rows of a group in one split, `time` puts train before
+    validation before test. `folds: 5, fold: 2` makes the second fifth test, and divides the rest.
+    Rows of train that are also in another split are counted and reported. Arrays of 256 MiB and more are
+    split in the order of the file. valid, val and dev are other names of validation.
 
     Tables: CSV and TSV (also .gz, .zst, .zip, .bz2, .xz), Parquet, Feather, JSON lines, .xlsx (extra
     `excel`), SQLite and DuckDB (extra `duckdb`). `target` is a column or a list of them, `features` the
-    columns of x (default: all others but `exclude`), `categorical` those that hold categories (text columns
-    always do), as one-hot columns or, with `categories: integer`, as codes 0, 1, … for an embedding; `text`
+    columns of x (default: all others except `exclude`), `categorical` the columns of categories (text columns
+    always are), encoded as one-hot columns or, with `categories: integer`, as codes 0, 1, … for an embedding; `text`
     is one column of free text for {type: tokenize}. Text, booleans and up to 50 different integers as target
     are classes, other numbers values; `task` overrides that, and `classes` gives them an order. The loss of a
     split is the mean weighted by `sample_weight`; metrics count each row once. Dates become days since
-    1970-01-01. `missing: mean` fills gaps with the training split's mean (categories: the most frequent),
+    1970-01-01. `missing: mean` fills missing values with the training split's mean (categories: the most frequent),
     `drop` leaves the row out.
 
-    How a CSV is written is guessed from the file alone: encoding (UTF-8, UTF-16, else cp1252), delimiter
+    The layout of a CSV is guessed from the file alone: encoding (UTF-8, UTF-16, else cp1252), delimiter
     (comma, semicolon, tab, |), decimal and thousands mark, header, lines above it, marks of missing values,
-    forms of dates. What is not as usual is said, and stands in the run's config; each can be set. What
-    could be read in two ways is refused, with its row. A first column without a name is left out.
+    date formats. Guesses that differ from the defaults are reported and written to the run's config; each option can
+    be set. A value that could be read in two ways is refused, with its row. A first column without a name is left out.
 
-    Series: `window: 24, horizon: 6` makes windows of 24 rows in the order of `time`, of which the next 6 values of the
-    target are predicted (outputs `load +1` to `load +6`); of several targets each at every step. The target is an
-    input, too, unless `features` leaves it out. No window reaches across two values of `by`, two splits, or a gap in
-    time, and what is learnt of columns is learnt on rows of the training split. Splits follow each other in time,
-    unless `group` or `split_column` deals the rows out.
+    Series: `window: 24, horizon: 6` makes windows of 24 rows in the order of `time`; the next 6 values of the
+    target are predicted (outputs `load +1` to `load +6`), for several targets each at every step. The target is also
+    an input unless `features` leaves it out. No window crosses two values of `by`, two splits, or a gap in
+    time, and everything learnt for columns is learnt on rows of the training split. Splits follow each other in time,
+    unless `group` or `split_column` assigns the rows.
 
     Arrays: .npz holds x and y, or x_train, y_train, x_test, …; for .npy and IDX `target` is the
-    file of labels, a path like the others, or one beside x. A folder of MNIST's four IDX files is read whole.
+    file of labels, a path like the others, or one beside x. A folder of MNIST's four IDX files is read as a whole.
 
-    Images: `path/class/*.png`, or `path/train/class/*.png`; hidden files are passed over, and EXIF data
+    Images: `path/class/*.png`, or `path/train/class/*.png`; hidden files are skipped, and EXIF data
     turn a picture upright. `size` (height, width) resizes.
-    They are decoded once and kept in the cache; folders of splits stay on the disk while training. What can be seen
-    through lies on white. `corrupt: skip` leaves out, by name, what cannot be decoded. A table lists pictures, too:
-    `images: file, target: label` names its columns; several targets of 0 and 1, or labels such as `cat dog` with
-    `label_separator: ' '`, are outputs of their own. Parquet files of Hugging Face, one or a folder of them, are read
-    as they are, with pictures in them, and with the names of classes that their schema holds.
+    They are decoded once and kept in the cache; folders of splits stay on the disk while training. Transparent pictures
+    are put on white. `corrupt: skip` leaves out files that cannot be decoded, and names them. A table can list
+    pictures: `images: file, target: label` names its columns; several targets of 0 and 1, or labels such as `cat dog`
+    with `label_separator: ' '`, give an output for each label. Parquet files of Hugging Face, one or a folder of them,
+    are read as they are, with pictures in them, and with the class names of their schema.
 
     Text: windows of `length` characters or words (`level`), each `stride` after the last; y is
-    what comes next at every step. The vocabulary is that of the training split.
+    the next character or word at every step. The vocabulary is that of the training split.
     """
 
     def load(self, seed: int, folder: Path, known: Schema | None = None) -> Dataset:
@@ -86,7 +86,9 @@ class Files(FileOptions):
         load: Callable[..., Dataset]
         if self.images is not None:
             if form not in TABLES:
-                raise DataError(f"dataset.images names a column of a table, and {first} is none ({form}); remove it")
+                raise DataError(
+                    f"dataset.images names a column of a table, but {first} is not a table ({form}); remove it"
+                )
             from backprop_cli.data.files.listed import load_listed as load
         elif form in TABLES:
             from backprop_cli.data.files.table import load_tables as load

@@ -230,7 +230,7 @@ def _parsed(text: str, delimiter: str, cut: bool) -> _Parsed:
                 rows.append(row)
                 starts.append(before)
             before = reader.line_num
-    except csv.Error:  # a value longer than any should be: reading will say so
+    except csv.Error:  # a value longer than any should be: reading reports it
         pass
     if cut and len(rows) > 1:
         rows.pop()
@@ -325,7 +325,7 @@ def possible_dates(cells: Sequence[str]) -> list[str]:
     if not cells or not all(re.search(r"\d", cell) and len(cell) <= 30 for cell in cells):
         return []
     if _PLAIN.fullmatch(cells[0]) or all(re.fullmatch(r"\d{8}", cell) for cell in cells):
-        return []  # numbers, as far as one can see
+        return []  # these look like numbers
     different = list(dict.fromkeys(cells))[:200]
     formats = [date + time for date in DATES for time in TIMES]
     return [form for form in formats if all(_is_date(cell, form) for cell in different)]

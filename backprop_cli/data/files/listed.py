@@ -71,7 +71,7 @@ def load_listed(
         require(path, names, [column, *targets, *beside], "named in the config")
         texts = [column, *(targets if options.label_separator else [])]
         raw = raw_columns(path, layout, names, [column, *targets, *beside], texts)
-        pictures[name] = raw[column]  # bytes are no text here
+        pictures[name] = raw[column]  # bytes are not text here
         tables[name] = understood(raw.drop_columns([column]), layout, texts, path)
         _check_whole(tables[name], [] if options.label_separator else targets, path)
     files = {name: pictures_of(each, column, paths[name]) for name, each in pictures.items()}

@@ -1,4 +1,4 @@
-"""How much fits into this machine."""
+"""Limits from this machine's memory."""
 
 from __future__ import annotations
 

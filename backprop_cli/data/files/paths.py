@@ -93,7 +93,10 @@ def format_of(path: Path) -> str:
 def inner_name(path: Path) -> str:
     """The name of what a compressed file holds: `a.csv` for a.csv.gz and for archive.zip with a.csv in it."""
     if path.suffix.lower() == ".zip":
-        with suppress(OSError, ValueError, zipfile.BadZipFile), open_zip(path) as archive:  # reading it will say
+        with (
+            suppress(OSError, ValueError, zipfile.BadZipFile),
+            open_zip(path) as archive,
+        ):  # reading it reports the error
             names = [each.filename for each in archive.infolist() if not each.is_dir() and is_visible(each.filename)]
             if len(names) == 1:
                 return Path(names[0]).name

@@ -66,7 +66,7 @@ class ColumnOptions:
 
     @property
     def plain(self) -> bool:
-        """Whether no more than a unit is said."""
+        """Whether only a unit is given."""
         return self == ColumnOptions(unit=self.unit)
 
 
@@ -160,7 +160,7 @@ def problems(
             yield f"{path}: the file has no such column; {expected(name, names)}"
         elif name in targets and name not in used:
             if not options.plain:
-                yield f"{path}: {name!r} is a target, of which only the unit can be said; remove the rest"
+                yield f"{path}: {name!r} is a target, for which only the unit can be given; remove the rest"
         elif name not in used:
             yield f"{path}: {name!r} is no feature; remove it here, or take it into the features"
         yield from (f"{path}.{option}" for option in meaningless(options))

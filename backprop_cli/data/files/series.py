@@ -19,7 +19,7 @@ from backprop_cli.data.files.memory import check_room
 from backprop_cli.data.schema import Series
 from backprop_cli.errors import DataError
 
-_LONGER = 1.5  # times the usual step: from here on a step is a gap, and a month of 31 days is none
+_LONGER = 1.5  # times the usual step: a longer step is a gap; a month of 31 days is not
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ EXAMPLES = 3  # categories shown in a note
 
 
 class Unseen:
-    """Categories met that a model has not learnt. In one-hot columns they are none of the known ones: all zeros."""
+    """Categories in the input that a model has not learnt. In one-hot columns they become all zeros."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()  # values by column

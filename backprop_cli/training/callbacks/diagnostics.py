@@ -52,7 +52,7 @@ class Diagnostics(Callback):
         return self.due(loop.step + 1)
 
     def update(self, loop: Loop, update: Callable[[], bool]) -> bool:
-        """The optimizer's step, with a look before and after it where one is due."""
+        """The optimizer's step, with measurements before and after it when they are due."""
         step = loop.step + 1
         if self.due(step) != step:
             return update()

@@ -1,1 +1,1 @@
-"""Loggers: where else each row of metrics goes, one file each."""
+"""Loggers: other destinations for each row of metrics, one file each."""

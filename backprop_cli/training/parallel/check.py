@@ -1,4 +1,4 @@
-"""What cannot be shared among ranks."""
+"""Checks of what ranks can share."""
 
 from __future__ import annotations
 

@@ -151,7 +151,7 @@ def test_units_go_along(table: pd.DataFrame, tmp_path: Path, bp: Any) -> None:
     }
     assert model.description.data.table is not None and [*model.description.data.table.plans] == ["gap"]
     assert model.describe()["data"]["table"]["units"]["y"] == "EUR"
-    with pytest.raises(DataError, match=r"columns\.y: 'y' is a target, of which only the unit can be said"):
+    with pytest.raises(DataError, match=r"columns\.y: 'y' is a target, for which only the unit can be given"):
         made(tmp_path, table, {"a": {}}, columns={"y": {"unit": "EUR", "scale": "log"}})
     (tmp_path / "c.yaml").write_text(
         "dataset: {source: files, path: t.csv, target: y, features: [a], columns: {y: {unit: EUR}}}\n"

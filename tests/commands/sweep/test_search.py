@@ -135,7 +135,7 @@ def test_the_journal_of_another_search_is_refused(bp, tmp_path: Path, options: l
     journal.write_text('{"op_code": 0, "study_name": "x", "worker_id": "y"}\n')
     done = bp(*small)
     assert (done.code, done.err.count("\n")) == (1, 1), done.err
-    assert "no journal that Optuna can read" in done.err
+    assert "not a journal that Optuna can read" in done.err
 
 
 def test_two_searches_do_not_share_a_journal(bp, tmp_path: Path) -> None:
