@@ -38,7 +38,7 @@ def check_targets(
             few = pc.unique(column)
             if len(few) <= MAX_INTEGER_CLASSES and pc.all(pc.equal(few, pc.floor(few))).as_py():
                 notes.append(
-                    f"{path}: target {name!r} is taken for a number to predict: {len(few)} whole numbers written with "
+                    f"{path}: target {name!r} is read as a number to predict: {len(few)} whole numbers written with "
                     "a decimal point; dataset.task: classification makes them classes"
                 )
 

@@ -16,7 +16,7 @@ from backprop_cli.errors import BuildError
 
 @dataclass(kw_only=True)
 class Matrix(Metric):
-    """A number about C (K, K), where C[i, j] examples of class i were taken for class j."""
+    """A number about C (K, K), where C[i, j] examples of class i were predicted as class j."""
 
     maximize: ClassVar[bool] = True
     size: ClassVar[int] = 0

@@ -11,7 +11,7 @@ from backprop_cli.engine.metrics.matrix import Matrix
 class MCC(Matrix):
     """Matthews correlation of predicted and true classes: 1 for all right, 0 for what chance gives.
 
-    (n c − Σ t_k p_k) / √((n² − Σ p_k²) (n² − Σ t_k²))          c right of n; t_k of class k, p_k taken for it
+    (n c − Σ t_k p_k) / √((n² − Σ p_k²) (n² − Σ t_k²))          c right of n; t_k of class k, p_k predicted as k
     0 where the denominator is. Gorodkin 2004, doi:10.1016/j.compbiolchem.2004.09.006
     """
 

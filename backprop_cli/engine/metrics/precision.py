@@ -7,7 +7,7 @@ from backprop_cli.engine.metrics.counts import Counts
 
 @metric("precision", "precision_score")
 class Precision(Counts):
-    """Share of the examples taken for a class that belong to it: true positives / (true + false positives).
+    """Share of the examples predicted as a class that belong to it: true positives / (true + false positives).
 
     Of class 1, or averaged over the classes; see `average`.
     """

@@ -7,7 +7,7 @@ from backprop_cli.engine.metrics.counts import Counts
 
 @metric("recall", "recall_score")
 class Recall(Counts):
-    """Share of a class's examples that are taken for it: true positives / (true positives + false negatives).
+    """Share of a class's examples that are predicted as such: true positives / (true positives + false negatives).
 
     Of class 1, or averaged over the classes; see `average`.
     """
