@@ -121,6 +121,8 @@ def _settle_kernels(prepared: Prepared, say: Warn) -> None:
 def _about(prepared: Prepared, command: Sequence[str]) -> dict[str, Any]:
     """What run.json says about where a run comes from."""
     cfg, dataset = prepared.config, prepared.dataset
+    host = platform.uname()  # platform.platform() would start a process
+    system = f"{host.system} {host.release} {host.machine}"
     return {
         "name": cfg.name,
         "started": now(),
@@ -128,7 +130,7 @@ def _about(prepared: Prepared, command: Sequence[str]) -> dict[str, Any]:
         "command": list(command),
         "overrides": list(cfg.overrides),
         "versions": versions(),
-        "host": {"name": platform.node(), "system": platform.platform(), "cpus": os.cpu_count(), "pid": os.getpid()},
+        "host": {"name": host.node, "system": system, "cpus": os.cpu_count(), "pid": os.getpid()},
         "seed": cfg.seed,
         "kernels": prepared.network.kernels.which,
         "dataset": {
