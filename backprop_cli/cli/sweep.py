@@ -100,11 +100,11 @@ def sweep(
     from backprop_cli.runs.finding import list_runs
 
     settings = changes(set_, unset)
-    if folds is not None:
+    learns = search in ("tpe", "cma-es")
+    if folds is not None and not learns:
         of_folds.check(config, settings)
         settings = [*settings, *of_folds.same_folds(config, settings)]
     time = seconds(budget) if budget is not None else None
-    learns = search in ("tpe", "cma-es")
     count = trials or (None if time is None or search == "grid" else MAX_TRIALS)
     planned = (
         looked_at(settings, search, trials, time, folds)
