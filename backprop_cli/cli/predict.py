@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -72,6 +73,8 @@ def command(
       tail -f measured.csv | bp predict latest - --no-proba
       bp predict latest --generate 400 --prompt "It is" --temperature 0.8 --seed 1
     """
+    # OpenBLAS' threads spin for 2²⁶ cycles before they sleep: as they start, a fifth of the time of predicting one row
+    os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "10")
     from backprop_cli.commands.answers import Csv, as_json, check_output, document, json_lines, save
     from backprop_cli.commands.predict import STDIN, Wishes, predict
     from backprop_cli.commands.trained import load
