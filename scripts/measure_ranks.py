@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
+import yaml
+
 from backprop_cli.config import load_config
 from backprop_cli.engine.ranks import Ranks
 from backprop_cli.model.build import prepare, training
@@ -48,12 +50,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int)
     given = parser.parse_args()
     ranks = world()
-    path = given.config or Path(f"/tmp/measure_ranks_{os.getpid()}.yaml")
-    if given.config is None:
-        path.write_text(CONFIG)
-    prepared = prepare(load_config(path, given.set))
-    if given.config is None:
-        path.unlink()
+    prepared = prepare(load_config(given.config or yaml.safe_load(CONFIG), given.set))
     loop, _ = training(prepared, ranks=ranks)
     spent = [0.0, 0.0]  # seconds in communication, and of the processor
     for name in ("table", "add", "gather", "first"):
