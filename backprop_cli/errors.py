@@ -51,8 +51,8 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        place = ":".join(str(part) for part in (self.file, self.line, self.column) if part is not None)
-        return ": ".join(part for part in (place, self.path, self.message) if part)
+        position = ":".join(str(part) for part in (self.file, self.line, self.column) if part is not None)
+        return ": ".join(part for part in (position, self.path, self.message) if part)
 
     def as_dict(self) -> dict[str, str | int | None]:
         return asdict(self)
@@ -159,11 +159,11 @@ def expected(word: str, known: Iterable[str]) -> str:
 
 def plugin_failure(error: BaseException) -> str | None:
     """`plugin FILE, line N: what was raised` for an exception out of a plugin's code; None for any other."""
-    found = None
+    message = None
     for frame, line in traceback.walk_tb(error.__traceback__):
         if frame.f_globals.get("__name__", "").startswith(PLUGIN_MODULE):
-            found = f"plugin {frame.f_code.co_filename}, line {line}: {type(error).__name__}: {error}"
-    return found
+            message = f"plugin {frame.f_code.co_filename}, line {line}: {type(error).__name__}: {error}"
+    return message
 
 
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -172,7 +172,7 @@ _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029
 def visible(text: str) -> str:
     """Text with control characters, escape sequences and changes of direction written out, as `\\x1b`: a name that
     somebody else chose must not steer a terminal."""
-    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return _UNSEEN.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 def to_stderr(message: str) -> None:

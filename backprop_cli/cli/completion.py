@@ -97,8 +97,8 @@ def sweeps(ctx: Any, incomplete: str) -> list[str]:
     if "/" in incomplete:
         return sorted(f"{name}/" for name, entry in _entries(incomplete) if entry.is_dir())
     folder = Path(ctx.params.get("runs") or os.environ.get("BP_RUNS") or "runs")
-    found = sorted(path.parent.name for path in folder.glob("[!.]*/sweep.json"))
-    return [name for name in found if name.startswith(incomplete)]
+    names = sorted(path.parent.name for path in folder.glob("[!.]*/sweep.json"))
+    return [name for name in names if name.startswith(incomplete)]
 
 
 def configs_or_runs(ctx: Any, incomplete: str) -> list[str]:

@@ -142,24 +142,24 @@ def _show_table(table: Look) -> None:
         ["column", "type", "missing", "distinct", "becomes", "values"],
         [
             [
-                each.name + (" (target)" if each.role == "target" else ""),
-                each.type,
-                each.missing,
-                each.distinct,
-                _becomes(each),
-                _values(each),
+                column.name + (" (target)" if column.role == "target" else ""),
+                column.type,
+                column.missing,
+                column.distinct,
+                _becomes(column),
+                _values(column),
             ]
-            for each in table.columns
+            for column in table.columns
         ],
         right=("missing", "distinct"),
     )
-    width = sum(each.width or 0 for each in table.columns if each.role == "feature")
+    width = sum(column.width or 0 for column in table.columns if column.role == "feature")
     print(f"{table.rows:,} rows; x has {width:,} columns")
     classes = balance(table)
     if classes:
         shares = ", ".join(f"{name} {100 * count / table.rows:.0f} %" for name, count in classes.items())
         print(f"classes: {shares}")
-    for text in [*table.notes, *(f"{each.name}: {text}" for each in table.columns for text in each.notes)]:
+    for text in [*table.notes, *(f"{column.name}: {text}" for column in table.columns for text in column.notes)]:
         print(text)
 
 

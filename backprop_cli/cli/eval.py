@@ -75,14 +75,14 @@ def evaluate(
     elif around is not None:
         results = [evaluate_run(around, split, run, baseline=baseline, **told)]
     else:
-        results = [evaluate_run(each, split, checkpoint, baseline=baseline, **told) for each in find_runs(run, runs)]
+        results = [evaluate_run(path, split, checkpoint, baseline=baseline, **told) for path in find_runs(run, runs)]
     result = results[0]
     if json:
         print_json(result if len(results) == 1 else results)
         return
     if len(results) > 1:
-        names = list(dict.fromkeys(name for each in results for name in each["metrics"]))
-        rows = [[each["run_id"], each["split"], *map(each["metrics"].get, names)] for each in results]
+        names = list(dict.fromkeys(name for result in results for name in result["metrics"]))
+        rows = [[result["run_id"], result["split"], *map(result["metrics"].get, names)] for result in results]
         ui.table(["run_id", "split", *names], rows, right=names)
         return
     name = result["run_id"] or run
@@ -95,7 +95,7 @@ def evaluate(
     for metric, value in result["metrics"].items():
         low_high = result["intervals"].get(metric)
         interval = ["" if low_high is None else " to ".join(map(ui.number, low_high))] if result["intervals"] else []
-        rows.append([metric, value, *interval, *(each.get(metric, "") for each in others.values())])
+        rows.append([metric, value, *interval, *(baseline.get(metric, "") for baseline in others.values())])
     ui.table(heads, rows, right=heads[1:])
     if result["calibration"] is not None:
         print(f"calibration: expected calibration error {ui.number(result['calibration']['ece'])}")
@@ -111,17 +111,17 @@ def evaluate(
         ui.table(["", *names], rows, right=names)
     for column, rows in result["by"].items():
         print(f"by {column}")
-        ui.table(list(rows[0]), [list(each.values()) for each in rows], right=list(rows[0])[1:])
+        ui.table(list(rows[0]), [list(row.values()) for row in rows], right=list(rows[0])[1:])
     if result["thresholds"]:
         print("thresholds: what is a yes above them")
         keys = list(result["thresholds"][0])
-        ui.table(keys, [list(each.values()) for each in result["thresholds"]], right=keys)
+        ui.table(keys, [list(row.values()) for row in result["thresholds"]], right=keys)
     if result["worst"] and result["metrics"].get("accuracy") != 1:
         print("worst rows")
         keys = list(result["worst"][0])
         shown = [
-            [", ".join(map(ui.number, v)) if isinstance(v, list) else v for v in each.values()]
-            for each in result["worst"][:SHOWN]
+            [", ".join(map(ui.number, v)) if isinstance(v, list) else v for v in row.values()]
+            for row in result["worst"][:SHOWN]
         ]
         ui.table(keys, shown, right=[keys[0], keys[-1]])
 

@@ -53,40 +53,40 @@ def command(
     from backprop_cli.insight.plots import PictureOptions
     from backprop_cli.runs.finding import find_run
 
-    found = find_run(run, runs)
-    made, _ = load_run(found, checkpoint, warn=ui.warn, progress=None if json else ui.loading)
-    split = split or made.measured_split
-    if split not in made.dataset.splits:
-        raise UsageError(f"the dataset has no split {split!r}; expected one of {', '.join(made.dataset.splits)}")
-    if is_text(made):
-        told = {"run_id": found.id, **attributions(made, split, sample or 0)}
+    directory = find_run(run, runs)
+    prepared, _ = load_run(directory, checkpoint, warn=ui.warn, progress=None if json else ui.loading)
+    split = split or prepared.measured_split
+    if split not in prepared.dataset.splits:
+        raise UsageError(f"the dataset has no split {split!r}; expected one of {', '.join(prepared.dataset.splits)}")
+    if is_text(prepared):
+        told = {"run_id": directory.id, **attributions(prepared, split, sample or 0)}
         if json:
             print_json(told)
             return
         print(f"{split}, sample {told['sample']}: {told['prediction']}, p = {ui.number(told['p'])}")
-        ui.table(["token", "weight"], [list(each.values()) for each in told["tokens"]], right=["weight"])
+        ui.table(["token", "weight"], [list(token.values()) for token in told["tokens"]], right=["weight"])
         return
-    if len(made.dataset.input_shape) > 1 and not has_columns(made):
+    if len(prepared.dataset.input_shape) > 1 and not has_columns(prepared):
         options = PictureOptions(split=split, sample=sample, note=ui.note)
-        path = picture([run], "saliency", output or Path(f"saliency-{found.id}.png"), runs, checkpoint, options)
-        print_json({"run_id": found.id, "split": split, "path": str(path)}) if json else print(path)
+        path = picture([run], "saliency", output or Path(f"saliency-{directory.id}.png"), runs, checkpoint, options)
+        print_json({"run_id": directory.id, "split": split, "path": str(path)}) if json else print(path)
         return
     if sample is not None or output is not None:
         raise UsageError("--sample and --output are for texts and images; the inputs of this run are columns")
     progress = None if json else ui.loading
-    told = explain(made, split, columns=column or (), repeats=repeats, seed=seed, progress=progress)
+    told = explain(prepared, split, columns=column or (), repeats=repeats, seed=seed, progress=progress)
     if json:
-        print_json({"run_id": found.id, **told})
+        print_json({"run_id": directory.id, **told})
         return
-    print(f"{found.id}  {split}: {told['samples']:,} rows, {told['metric']} {ui.number(told['value'])}")
-    rows = [[each["column"], each["importance"], each["std"]] for each in told["importance"]]
+    print(f"{directory.id}  {split}: {told['samples']:,} rows, {told['metric']} {ui.number(told['value'])}")
+    rows = [[row["column"], row["importance"], row["std"]] for row in told["importance"]]
     ui.table(
         ["column", f"worse {told['metric']} without it", "±"], rows, right=[f"worse {told['metric']} without it", "±"]
     )
     for name, values in told["dependence"].items():
         print(f"mean answer by {name}")
         heads = list(values[0])
-        ui.table(heads, [list(each.values()) for each in values], right=heads[1:])
+        ui.table(heads, [list(value.values()) for value in values], right=heads[1:])
 
 
 def register(app: typer.Typer) -> None:

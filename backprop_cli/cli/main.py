@@ -87,7 +87,8 @@ dress(app)
 
 def main() -> None:
     """Entry point of `bp`. Exit codes: 0 done, 1 it ran and failed, 2 wrong usage or config, 128 + signal."""
-    arguments = [each for each in sys.argv[1:] if each not in ("--debug", *consent.ALLOWED)]  # anywhere in the line
+    # these flags may stand anywhere in the line
+    arguments = [argument for argument in sys.argv[1:] if argument not in ("--debug", *consent.ALLOWED)]
     debug = "--debug" in sys.argv or bool(os.environ.get("BP_DEBUG"))
     for flag in consent.ALLOWED.keys() & set(sys.argv):
         consent.allow(flag)
@@ -182,14 +183,14 @@ def usage(error: Any) -> str:
     text = (error.message if near else error.format_message()).replace("Value error, ", "")
     choice = re.search(r"'([^']*)' is not one of (.*)", text)
     if hasattr(error, "option_name"):
-        near = [each for each in near if suggest(error.option_name.lstrip("-"), [each.lstrip("-")])]
-        if not near and any("--set" in each.opts for each in error.ctx.command.params):
+        near = [name for name in near if suggest(error.option_name.lstrip("-"), [name.lstrip("-")])]
+        if not near and any("--set" in parameter.opts for parameter in error.ctx.command.params):
             hint = "; a value of the config is changed with --set KEY=VALUE"
-        dashed = [each for each in sys.argv[1:] if each.startswith("-") and _is_there(each)]
+        dashed = [argument for argument in sys.argv[1:] if argument.startswith("-") and _is_there(argument)]
         if dashed and not near:
             hint = f"; a name that begins with - comes after --: `{command} -- {dashed[0]}`"
     elif choice:
-        near = [found for found in [suggest(choice[1], re.findall(r"'([^']*)'", choice[2]))] if found]
+        near = [name for name in [suggest(choice[1], re.findall(r"'([^']*)'", choice[2]))] if name]
     text = (text[:1].lower() + text[1:].rstrip(".")).replace(". Did", "; did")
     hint = f"; did you mean {' or '.join(near)}?" if near else hint
     return f"{command}: {text}{hint}\nSee `{command} --help`"

@@ -40,29 +40,29 @@ def plan(
 
     rate, delay = _quantity(bandwidth, "--bandwidth", BANDWIDTHS), _quantity(latency, "--latency", LATENCIES)
     warn = None if json else ui.warn
-    found = plan_config(config, changes(set_, unset), nodes=nodes, bandwidth=rate, latency=delay, warn=warn)
+    plan = plan_config(config, changes(set_, unset), nodes=nodes, bandwidth=rate, latency=delay, warn=warn)
     if json:
-        print_json(found)
+        print_json(plan)
         return
     rows = [
         [
-            each["ranks"],
-            each["rows"],
-            f"{each['compute_us']:,.0f}",
-            f"{each['communication_us']:,.0f}",
-            f"{each['step_us']:,.0f}",
-            f"{each['speedup']:.2f}",
-            f"{100 * each['efficiency']:.0f} %",
+            ranks["ranks"],
+            ranks["rows"],
+            f"{ranks['compute_us']:,.0f}",
+            f"{ranks['communication_us']:,.0f}",
+            f"{ranks['step_us']:,.0f}",
+            f"{ranks['speedup']:.2f}",
+            f"{100 * ranks['efficiency']:.0f} %",
         ]
-        for each in found["ranks"]
+        for ranks in plan["ranks"]
     ]
     columns = ["ranks", "rows each", "computing µs", "communication µs", "step µs", "speed-up", "efficiency"]
     ui.table(columns, rows, right=columns)
     print(
-        f"{ui.size(found['bytes'])} of gradients a step, batches of {found['batch_size']}, {found['kernels']} kernels; "
+        f"{ui.size(plan['bytes'])} of gradients a step, batches of {plan['batch_size']}, {plan['kernels']} kernels; "
         "computing was measured here"
     )
-    most, last = found["worth"], found["ranks"][-1]["ranks"]
+    most, last = plan["worth"], plan["ranks"][-1]["ranks"]
     if last < nodes:
         print(f"a batch of {last} rows has work for {last} ranks at most; raise trainer.batch_size for more")
     if most == last:
@@ -76,11 +76,11 @@ def plan(
 def _quantity(text: str, option: str, units: dict[str, float]) -> float:
     from backprop_cli.errors import UsageError
 
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?|\.\d+)\s*([a-zµ]+?)(?:/s|ps)?\s*", text, re.IGNORECASE)
-    unit = units.get(found[2].lower()) if found else None
-    if found is None or unit is None or float(found[1]) <= 0:
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?|\.\d+)\s*([a-zµ]+?)(?:/s|ps)?\s*", text, re.IGNORECASE)
+    unit = units.get(match[2].lower()) if match else None
+    if match is None or unit is None or float(match[1]) <= 0:
         raise UsageError(f"{option}: expected a number above 0 and one of {', '.join(units)}, got {text!r}")
-    return float(found[1]) * unit
+    return float(match[1]) * unit
 
 
 def register(app: typer.Typer) -> None:

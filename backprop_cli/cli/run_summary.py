@@ -59,24 +59,31 @@ def summary(
     folder = find_sweep(sweep, runs)
     keys = [key for text in group_by or [] for key in text.split(",")]
     if importance:
-        found = importances(folder, points_of(folder, outcomes_of(folder), metric, maximize))
-        shares = [[key, share] for key, share in found.items()]
+        weights = importances(folder, points_of(folder, outcomes_of(folder), metric, maximize))
+        shares = [[key, share] for key, share in weights.items()]
         ui.print_rows(["key", "importance"], shares, "json" if json else format)
         return
-    made = summarize(folder, outcomes_of(folder), keys, metric, maximize)
+    result = summarize(folder, outcomes_of(folder), keys, metric, maximize)
     if json or format == "json":
-        print_json(made.rows)
+        print_json(result.rows)
         return
-    heads, rows = table_of(made)
+    heads, rows = table_of(result)
     ui.print_rows(heads, rows, format)
     if format == "table":
-        print(verdict(made))
+        print(verdict(result))
 
 
-def table_of(made: Summary) -> tuple[list[str], list[list[Any]]]:
+def table_of(result: Summary) -> tuple[list[str], list[list[Any]]]:
     """Headings and rows, a column for each key."""
-    keys = list(dict.fromkeys(key for each in made.settings for key in each.settings))
-    own = ["n", *(["left_out"] if any(each.left_out for each in made.settings) else []), "mean", "std", "error", "p"]
+    keys = list(dict.fromkeys(key for setting in result.settings for key in setting.settings))
+    own = [
+        "n",
+        *(["left_out"] if any(setting.left_out for setting in result.settings) else []),
+        "mean",
+        "std",
+        "error",
+        "p",
+    ]
     heads = [*keys, *own, "best_run"]
     return heads, [[*(row["settings"].get(key) for key in keys), *(row[key] for key in heads[len(keys) :])]
-                   for row in made.rows]  # fmt: skip
+                   for row in result.rows]  # fmt: skip

@@ -53,16 +53,16 @@ def listing(
 
     if runs.exists() and not runs.is_dir():
         raise UsageError(f"{runs} is not a folder; expected the one that holds the runs")
-    found = overview(runs)
-    if not found:
+    listed = overview(runs)
+    if not listed:
         ui.note(f"no runs in {runs} yet; `bp train CONFIG` makes one, --runs DIR looks elsewhere")
-    require(found, sort.removeprefix("-"), f"--sort {sort}", possible_columns)
+    require(listed, sort.removeprefix("-"), f"--sort {sort}", possible_columns)
     names = columns.split(",") if columns else []
     for name in names:
-        require(found, name, f"--columns {columns}", possible_columns)
-    rows = order(matching(found, where or [], possible_columns), sort)
+        require(listed, name, f"--columns {columns}", possible_columns)
+    rows = order(matching(listed, where or [], possible_columns), sort)
     if columns is None and (json or format == "json"):
-        print_json([{key: each for key, each in row.items() if key != "config"} for row in rows])
+        print_json([{key: value for key, value in row.items() if key != "config"} for row in rows])
         return
     names = names or usual_columns(rows, format)
     cells = [[value(row, name) for name in names] for row in rows]
@@ -103,18 +103,23 @@ def show(run: RunName, runs: Runs = RUNS, json: Json = False) -> None:
     from backprop_cli.runs.finding import find_run
     from backprop_cli.runs.listing import measured
 
-    found = find_run(run, runs)
-    info = {**found.info, "status": found.status, "metrics": measured(found), "run_dir": str(found.path)}
-    columns = settled_columns(found)
+    directory = find_run(run, runs)
+    info = {
+        **directory.info,
+        "status": directory.status,
+        "metrics": measured(directory),
+        "run_dir": str(directory.path),
+    }
+    columns = settled_columns(directory)
     if columns:
         info["columns"] = columns
     if json:
         print_json(info)
         return
-    ui.table(["", ""], [[key, ui.brief(each)] for key, each in info.items() if key != "columns"])
+    ui.table(["", ""], [[key, ui.brief(value)] for key, value in info.items() if key != "columns"])
     if columns:
         print("columns, as the training split has settled them:")
-        ui.table(["column", "becomes"], [list(each) for each in columns.items()])
+        ui.table(["column", "becomes"], [list(pair) for pair in columns.items()])
 
 
 def side_by_side(
@@ -150,21 +155,21 @@ def side_by_side(
         from backprop_cli.cli.plot import picture
 
         picture(names, "compare", plot, runs)
-    found = compare(chosen)
+    differences = compare(chosen)
     if json or format == "json":
-        print_json(found)
+        print_json(differences)
         return
     if format != "table":
-        ui.print_rows(["", "key", *found["runs"], "last − first"], rows(found), format)
+        ui.print_rows(["", "key", *differences["runs"], "last − first"], rows(differences), format)
         return
     from backprop_cli.commands.labels import labels
 
-    differing = [row for row in rows(found) if len({str(value) for value in row[2:-1]}) > 1]
+    differing = [row for row in rows(differences) if len({str(value) for value in row[2:-1]}) > 1]
     if len(chosen) <= SIDE_BY_SIDE:
         ui.print_rows(["", "key", *labels(chosen), "last − first"], differing, format)
     else:  # a row a run
         values = zip(*(row[2:-1] for row in differing), strict=True)
-        rows_of_runs = [[run, *map(ui.brief, row)] for run, row in zip(found["runs"], values, strict=True)]
+        rows_of_runs = [[run, *map(ui.brief, row)] for run, row in zip(differences["runs"], values, strict=True)]
         heads = [row[1] if row[0] in ("config", "run") else f"{row[0]} {row[1]}" for row in differing]
         ui.print_rows(["run", *heads], rows_of_runs, format)
 

@@ -40,16 +40,16 @@ def stop_listening() -> None:
             signal.signal(number, signal.SIG_DFL)
 
 
-def unraisable(found: Any) -> None:
+def unraisable(event: Any) -> None:
     """An exception that a finalizer or a callback cannot pass on: if it is the end that a signal asked for, that is
     asked for again."""
-    error = found.exc_value
+    error = event.exc_value
     if isinstance(error, KeyboardInterrupt):
         _ask_again(signal.SIGINT)
     elif isinstance(error, SystemExit) and isinstance(error.code, int) and error.code > 128:
         _ask_again(error.code - 128)
     elif not isinstance(error, InterruptedRunError):  # of which the training knows
-        sys.__unraisablehook__(found)
+        sys.__unraisablehook__(event)
 
 
 def _ask_again(number: int) -> None:

@@ -43,9 +43,13 @@ def _last(prepared: Prepared, split: str) -> Array | None:
     """For windows: predict the last known value for every step; None if the targets are not raw inputs."""
     series, features = prepared.dataset.series, prepared.dataset.features or []
     table = prepared.dataset.table
-    if series is None or table is None or any(each not in features or each in table.plans for each in series.targets):
+    if (
+        series is None
+        or table is None
+        or any(target not in features or target in table.plans for target in series.targets)
+    ):
         return None
-    known = prepared.dataset.splits[split].x[:, -1, [features.index(each) for each in series.targets]]
+    known = prepared.dataset.splits[split].x[:, -1, [features.index(target) for target in series.targets]]
     return np.tile(np.asarray(known, np.float64), series.horizon)
 
 

@@ -155,9 +155,14 @@ def _target(path: Path, form: str, features: Sequence[str]) -> str:
     return rest[0]
 
 
-def _about(name: str, found: str, schema: Schema) -> dict[str, Any]:
+def _about(name: str, fingerprint: str, schema: Schema) -> dict[str, Any]:
     """Which data were measured, and whether they are those that the model comes from."""
-    return {"name": name, "fingerprint": found, "trained_on": schema.fingerprint, "same": found == schema.fingerprint}
+    return {
+        "name": name,
+        "fingerprint": fingerprint,
+        "trained_on": schema.fingerprint,
+        "same": fingerprint == schema.fingerprint,
+    }
 
 
 def measured(
@@ -200,10 +205,12 @@ def measured(
     report = class_report if reading.has_classes else label_report
     evidence = None
     if kept:
-        y, target, z, mask = (None if each[0] is None else np.concatenate(each) for each in zip(*kept, strict=True))
+        y, target, z, mask = (
+            None if arrays[0] is None else np.concatenate(arrays) for arrays in zip(*kept, strict=True)
+        )
         assert y is not None
         assert target is not None
-        known = [each for each in losses if each is not None]
+        known = [loss for loss in losses if loss is not None]
         of_each = np.concatenate(known) if known and len(known) == len(losses) else None
         evidence = Evidence(y, target, z, mask, reading, metrics, of_each)
     return {"metrics": numbers, **report(predicted, truth, names)}, evidence

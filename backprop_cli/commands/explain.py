@@ -27,7 +27,13 @@ PROFILED = 5  # columns whose partial dependence is told: the most important one
 
 
 def explain(
-    made: Prepared, split: str, *, columns: Sequence[str] = (), repeats: int = 5, seed: int = 0, progress: Any = None
+    prepared: Prepared,
+    split: str,
+    *,
+    columns: Sequence[str] = (),
+    repeats: int = 5,
+    seed: int = 0,
+    progress: Any = None,
 ) -> dict[str, Any]:
     """Permutation importance of every column, and partial dependence of some: what `bp explain --json` prints.
 
@@ -36,15 +42,15 @@ def explain(
     Partial dependence is the mean output when every row has the same value in the column (Friedman 2001).
     Raises UsageError where inputs have no columns, and for a column that they do not have.
     """
-    data, groups = _some(made.dataset.splits[split]), _groups(made)
-    unknown = next((each for each in columns if each not in groups), None)
+    data, groups = _some(prepared.dataset.splits[split]), _groups(prepared)
+    unknown = next((column for column in columns if column not in groups), None)
     if unknown is not None:
         raise UsageError(
             f"--column {unknown}: no such column; the inputs have {', '.join(list(groups)[:20])}"
             f"{did_you_mean(suggest(unknown, groups))}"
         )
-    name, score = _score(made, data)
-    sign = 1 if larger_is_better(name, made.config.trainer.metrics) else -1
+    name, score = _score(prepared, data)
+    sign = 1 if larger_is_better(name, prepared.config.trainer.metrics) else -1
     base, rng = score(data.x), np.random.default_rng(seed)
     rows: list[dict[str, Any]] = []
     for i, (column, places) in enumerate(groups.items(), start=1):
@@ -57,7 +63,7 @@ def explain(
         if progress is not None:
             progress("shuffling columns", i, len(groups))
     rows.sort(key=lambda row: -row["importance"])
-    most = 0 if made.schema.series is not None else PROFILED  # of windows only where it is asked for: in every step
+    most = 0 if prepared.schema.series is not None else PROFILED  # of windows only where it is asked for: in every step
     shown = list(columns) or [row["column"] for row in rows[:most]]
     return {
         "split": split,
@@ -65,14 +71,14 @@ def explain(
         "metric": name,
         "value": base,
         "importance": rows,
-        "dependence": {column: dependence(made, data, column, groups[column]) for column in shown},
+        "dependence": {column: dependence(prepared, data, column, groups[column]) for column in shown},
     }
 
 
-def dependence(made: Prepared, data: Split, column: str, places: Sequence[int]) -> list[dict[str, Any]]:
+def dependence(prepared: Prepared, data: Split, column: str, places: Sequence[int]) -> list[dict[str, Any]]:
     """The mean outputs (probabilities where outputs tell some) at values of a column: its categories, or numbers from
     its least to its greatest as often as they are common."""
-    reading, table = made.reading, made.schema.table
+    reading, table = prepared.reading, prepared.schema.table
     plan = table.plans.get(column) if table is not None else None
     known = (table.categories.get(column) if plan is None else plan.categories) if table is not None else None
     if plan is not None and (plan.type == "text" or (plan.type == "category" and plan.encoding == "target")):
@@ -82,72 +88,73 @@ def dependence(made: Prepared, data: Split, column: str, places: Sequence[int]) 
     if known and wide:
         values: list[tuple[Any, Array]] = list(zip(known, np.eye(len(known), len(places)), strict=True))
     elif known:
-        values = [(each, np.array([code, *flag])) for code, each in enumerate(known)]
+        values = [(category, np.array([code, *flag])) for code, category in enumerate(known)]
     else:
         seen = np.asarray(data.x[..., places[0]], np.float64).reshape(-1)
-        found = np.unique(seen)
-        if len(found) > GRID:
-            found = np.unique(np.quantile(seen, np.linspace(0, 1, GRID)))
-        values = [(float(value), np.array([value, *flag])) for value in found]
-    names = reading.output_names(int(np.prod(made.network.output_shape)))
+        points = np.unique(seen)
+        if len(points) > GRID:
+            points = np.unique(np.quantile(seen, np.linspace(0, 1, GRID)))
+        values = [(float(value), np.array([value, *flag])) for value in points]
+    names = reading.output_names(int(np.prod(prepared.network.output_shape)))
     rows = []
     for value, written in values:
         x = np.array(data.x)
         x[..., places] = written
-        y = outputs(made, x)
+        y = outputs(prepared, x)
         p = None if reading.kind == "values" else reading.probabilities(y)
         mean = (y if p is None else p).reshape(len(y), -1).mean(axis=0)
-        rows.append({"value": value, **{name: float(each) for name, each in zip(names, mean, strict=True)}})
+        rows.append({"value": value, **{name: float(output) for name, output in zip(names, mean, strict=True)}})
     return rows
 
 
-def attributions(made: Prepared, split: str, sample: int) -> dict[str, Any]:
+def attributions(prepared: Prepared, split: str, sample: int) -> dict[str, Any]:
     """How much of the answer's probability depends on each token of a text: what it loses when the token is unknown.
 
     Raises UsageError if the inputs are not texts, or if each step has its own answer.
     """
-    data, made_tokens = made.dataset.splits[split], _tokenizer(made)
-    if made_tokens is None or not made.reading.has_classes or len(made.network.output_shape) > 1:
+    data, tokenizer = prepared.dataset.splits[split], _tokenizer(prepared)
+    if tokenizer is None or not prepared.reading.has_classes or len(prepared.network.output_shape) > 1:
         raise UsageError("the weight of a token needs the transform tokenize, and one class for each text")
     if not 0 <= sample < len(data):
         raise UsageError(f"there is no sample {sample}; the split {split} has the samples 0 to {len(data) - 1}")
-    ids = next(iter(_batches(made, _rows(data, slice(sample, sample + 1))).epoch(0)))[0][0].copy()
-    tokens = made_tokens.split(data.x[sample])[: len(ids)]
+    ids = next(iter(_batches(prepared, _rows(data, slice(sample, sample + 1))).epoch(0)))[0][0].copy()
+    tokens = tokenizer.split(data.x[sample])[: len(ids)]
     x = np.repeat(ids[None], len(tokens) + 1, axis=0)
     x[np.arange(1, len(tokens) + 1), np.arange(len(tokens))] = UNKNOWN
-    with limited(made.network, len(x)):
-        y = made.network.forward(x)
-    p = made.reading.probabilities(y)
+    with limited(prepared.network, len(x)):
+        y = prepared.network.forward(x)
+    p = prepared.reading.probabilities(y)
     if p is None:
         raise UsageError("the outputs are scores, not probabilities, so no answer has a probability to explain")
-    answer = int(made.reading.ids(y)[0])
-    sure = p[:, answer] if made.reading.kind == "classes" else np.abs(1 - answer - p.reshape(-1))
+    answer = int(prepared.reading.ids(y)[0])
+    sure = p[:, answer] if prepared.reading.kind == "classes" else np.abs(1 - answer - p.reshape(-1))
     return {
         "split": split,
         "sample": sample,
-        "prediction": made.reading.class_names(y.shape[-1])[answer],
+        "prediction": prepared.reading.class_names(y.shape[-1])[answer],
         "p": float(sure[0]),
         "tokens": [
-            {"token": token, "weight": float(sure[0] - each)} for token, each in zip(tokens, sure[1:], strict=True)
+            {"token": token, "weight": float(sure[0] - without)}
+            for token, without in zip(tokens, sure[1:], strict=True)
         ],
     }
 
 
-def is_text(made: Prepared) -> bool:
+def is_text(prepared: Prepared) -> bool:
     """Whether inputs are texts that become tokens."""
-    return _tokenizer(made) is not None
+    return _tokenizer(prepared) is not None
 
 
-def outputs(made: Prepared, x: Array) -> Array:
+def outputs(prepared: Prepared, x: Array) -> Array:
     """The network's outputs for raw inputs."""
-    first = next(iter(made.dataset.splits.values()))
-    batches = _batches(made, Split(x, np.broadcast_to(first.y[:1], (len(x), *first.y.shape[1:]))))
-    with limited(made.network, batches.batch_size):
-        return np.concatenate([made.network.forward(rows) for rows, _ in batches.epoch(0)])
+    first = next(iter(prepared.dataset.splits.values()))
+    batches = _batches(prepared, Split(x, np.broadcast_to(first.y[:1], (len(x), *first.y.shape[1:]))))
+    with limited(prepared.network, batches.batch_size):
+        return np.concatenate([prepared.network.forward(rows) for rows, _ in batches.epoch(0)])
 
 
-def _batches(made: Prepared, data: Split) -> Batches:
-    return replace(made, dataset=replace(made.dataset, splits={"rows": data})).batches("rows")
+def _batches(prepared: Prepared, data: Split) -> Batches:
+    return replace(prepared, dataset=replace(prepared.dataset, splits={"rows": data})).batches("rows")
 
 
 def _rows(data: Split, rows: Any) -> Split:
@@ -159,35 +166,37 @@ def _some(data: Split) -> Split:
     return _rows(data, rows)
 
 
-def _score(made: Prepared, data: Split) -> tuple[str, Callable[[Array], float]]:
-    metrics = made.config.trainer.metrics
+def _score(prepared: Prepared, data: Split) -> tuple[str, Callable[[Array], float]]:
+    metrics = prepared.config.trainer.metrics
     name = metrics[0].key if metrics else "loss"
 
     def score(x: Array) -> float:
-        found, _ = measured(made.network, _batches(made, Split(x, data.y)), made.reading, metrics, None, "rows")
-        return float(found["metrics"][name])
+        result, _ = measured(
+            prepared.network, _batches(prepared, Split(x, data.y)), prepared.reading, metrics, None, "rows"
+        )
+        return float(result["metrics"][name])
 
     return name, score
 
 
-def _groups(made: Prepared) -> dict[str, list[int]]:
+def _groups(prepared: Prepared) -> dict[str, list[int]]:
     """The columns that inputs come from, with their places in x; a category has one for each of its values."""
-    table, shape = made.schema.table, made.dataset.input_shape
-    if not has_columns(made):
+    table, shape = prepared.schema.table, prepared.dataset.input_shape
+    if not has_columns(prepared):
         raise UsageError("the inputs have no columns; for images there is a picture, for texts --sample N")
     if table is not None:
         return table.groups()
-    heads = list(made.schema.features or [])
+    heads = list(prepared.schema.features or [])
     heads = heads if len(heads) == shape[0] else [f"x{i + 1}" for i in range(shape[0])]
     return {head: [i] for i, head in enumerate(heads)}
 
 
-def has_columns(made: Prepared) -> bool:
+def has_columns(prepared: Prepared) -> bool:
     """Whether inputs are rows of columns, or windows of such rows."""
-    table, shape = made.schema.table, made.dataset.input_shape
-    columns = len(shape) == 1 or made.schema.series is not None
-    return columns and made.dataset.text is None and not (table is not None and table.text)
+    table, shape = prepared.schema.table, prepared.dataset.input_shape
+    columns = len(shape) == 1 or prepared.schema.series is not None
+    return columns and prepared.dataset.text is None and not (table is not None and table.text)
 
 
-def _tokenizer(made: Prepared) -> Tokenize | None:
-    return next((each for each in made.transforms if isinstance(each, Tokenize)), None)
+def _tokenizer(prepared: Prepared) -> Tokenize | None:
+    return next((transform for transform in prepared.transforms if isinstance(transform, Tokenize)), None)

@@ -67,8 +67,8 @@ def _layers(runs: Sequence[RunDirectory], differing: dict[str, list[Any]]) -> li
         return ["" for _ in runs]
     counts = [_types(recorded(run.config).get("architecture")) for run in runs]
     common, union = counts[0], counts[0]
-    for each in counts[1:]:
-        common, union = common & each, union | each
+    for row in counts[1:]:
+        common, union = common & row, union | row
     extra = union - common
     if not extra:
         return ["" for _ in runs]

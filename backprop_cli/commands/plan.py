@@ -93,10 +93,10 @@ def _adding(vector: Array) -> float:
 def worth(ranks: Sequence[dict[str, Any]]) -> int:
     """The most ranks up to which each step of the list saves a tenth of the time or more."""
     best = ranks[0]
-    for each in ranks[1:]:
-        if each["step_us"] > (1 - WORTH) * best["step_us"]:
+    for rank in ranks[1:]:
+        if rank["step_us"] > (1 - WORTH) * best["step_us"]:
             break
-        best = each
+        best = rank
     return int(best["ranks"])
 
 

@@ -31,11 +31,11 @@ def compare(prepared: Prepared, ranks: Ranks) -> None:
         return
     every = ranks.all((ranks.name(), _facts(prepared)))
     name, first = every[0]
-    for other, found in every[1:]:
+    for other, digests in every[1:]:
         for what in first:
-            if found[what] != first[what]:
+            if digests[what] != first[what]:
                 error = UsageError(
-                    f"{other} has another {what} than {name}: {found[what]}, there {first[what]}; "
+                    f"{other} has another {what} than {name}: {digests[what]}, there {first[what]}; "
                     "all ranks must read the same files and run the same versions"
                 )
                 error.everywhere = True
@@ -45,10 +45,10 @@ def compare(prepared: Prepared, ranks: Ranks) -> None:
 def _facts(prepared: Prepared) -> dict[str, str]:
     """What has to be equal on all ranks, by what it is called."""
     cfg, store = prepared.config, prepared.network.store
-    found = {
+    digests = {
         "config": f"digest {crc32(dump(cfg, cfg.folder).encode()):08x}",
         "dataset": f"fingerprint {fingerprint(prepared.dataset)}",
         "set of first weights": f"digest {crc32(store.values.data):08x}",
         "set of kernels": prepared.network.kernels.which,
     }
-    return {f"version of {name}": version for name, version in versions().items()} | found
+    return {f"version of {name}": version for name, version in versions().items()} | digests

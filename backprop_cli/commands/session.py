@@ -33,8 +33,8 @@ class Session:
     run: RunDirectory | None
 
     @classmethod
-    def of(cls, prepared: Prepared, made: tuple[Loop, Best], run: RunDirectory | None, warn: Warn) -> Session:
-        loop, best = made
+    def of(cls, prepared: Prepared, loop_and_best: tuple[Loop, Best], run: RunDirectory | None, warn: Warn) -> Session:
+        loop, best = loop_and_best
         learned = {f"{TRANSFORMS}{name}": array for name, array in transforms_state(prepared.transforms).items()}
         document, tables = prepared.description.document()
         learned |= tables

@@ -87,7 +87,7 @@ class Validator:
         places = [Path(node.mark.origin).parent, Path()] if node.mark.line else [Path(), self.folder]
         if self.beside is not None:
             places.insert(1, self.beside)
-        candidates = [Path(os.path.normpath(os.path.realpath(place) / value)) for place in places]
+        candidates = [Path(os.path.normpath(os.path.realpath(folder) / value)) for folder in places]
         chosen = next(
             (candidate for candidate in candidates if os.path.lexists(candidate)),
             None if self.beside else candidates[0],

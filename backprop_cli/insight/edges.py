@@ -10,75 +10,75 @@ from matplotlib.patches import FancyArrowPatch
 from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.layers.dense import Dense
 from backprop_cli.insight import style
-from backprop_cli.insight.layout import Place
+from backprop_cli.insight.layout import Spot
 
 RADIUS = 0.3
 WIDE = 0.62  # half the width of a layer drawn as a whole
 NUMBERED = 18  # edges between two layers up to which each bears its weight
 
 
-def weights(place: Place) -> Array:
+def weights(spot: Spot) -> Array:
     """The weights into a dense layer."""
-    assert place.node is not None and isinstance(place.node.layer, Dense)
-    return place.node.layer.W
+    assert spot.node is not None and isinstance(spot.node.layer, Dense)
+    return spot.node.layer.W
 
 
-def weighted(spots: dict[str, Place], place: Place) -> bool:
+def weighted(spots: dict[str, Spot], spot: Spot) -> bool:
     """Whether each weight into the node is an edge of its own."""
-    if place.node is None or not isinstance(place.node.layer, Dense) or place.units is None:
+    if spot.node is None or not isinstance(spot.node.layer, Dense) or spot.units is None:
         return False
-    return any(source.units is not None for source in sources(spots, place))
+    return any(source.units is not None for source in sources(spots, spot))
 
 
-def edges(ax: Axes, spots: dict[str, Place], place: Place, largest: float) -> None:
+def edges(ax: Axes, spots: dict[str, Spot], spot: Spot, largest: float) -> None:
     """Draw all connections into a node; `largest` is the size of the largest weight in the picture."""
-    for source in sources(spots, place):
-        if place.depth - source.depth > 1:  # past other columns: an arc above them
-            start, end = (source.x, source.top - 0.1), (place.x, place.top - 0.1)
-            rad = -2 * arc(source, place) / (place.x - source.x)
+    for source in sources(spots, spot):
+        if spot.depth - source.depth > 1:  # past other columns: an arc above them
+            start, end = (source.x, source.top - 0.1), (spot.x, spot.top - 0.1)
+            rad = -2 * arc(source, spot) / (spot.x - source.x)
             arrow = FancyArrowPatch(start, end, connectionstyle=f"arc3,rad={rad}", arrowstyle="-|>", mutation_scale=12,
                                     color=style.GREY, linewidth=1.3, zorder=1)  # fmt: skip
             ax.add_patch(arrow)
-        elif source.units is not None and place.units is not None and weighted(spots, place):
-            _weight_lines(ax, source, place, weights(place), largest)
-        elif source.units is not None and place.units is not None and len(source.units) == len(place.units):
-            lines = [[(source.x, a), (place.x, b)] for a, b in zip(source.units, place.units, strict=True)]
+        elif source.units is not None and spot.units is not None and weighted(spots, spot):
+            _weight_lines(ax, source, spot, weights(spot), largest)
+        elif source.units is not None and spot.units is not None and len(source.units) == len(spot.units):
+            lines = [[(source.x, a), (spot.x, b)] for a, b in zip(source.units, spot.units, strict=True)]
             ax.add_collection(LineCollection(lines, colors=style.GREY, linewidths=0.9, zorder=1))
         else:
-            _band(ax, source, place)
+            _band(ax, source, spot)
 
 
-def sources(spots: dict[str, Place], place: Place) -> list[Place]:
+def sources(spots: dict[str, Spot], spot: Spot) -> list[Spot]:
     """What a node reads, as far as it is drawn."""
-    return [spots[name] for name in (place.node.inputs if place.node else ()) if name in spots]
+    return [spots[name] for name in (spot.node.inputs if spot.node else ()) if name in spots]
 
 
-def arc(source: Place, place: Place) -> float:
+def arc(source: Spot, spot: Spot) -> float:
     """How far, in inches, the arc of a connection past other columns rises; 0 between neighbours."""
-    columns = place.depth - source.depth
+    columns = spot.depth - source.depth
     return min(0.32 * columns, 1.3) if columns > 1 else 0.0
 
 
-def _weight_lines(ax: Axes, source: Place, place: Place, weights: Array, largest: float) -> None:
+def _weight_lines(ax: Axes, source: Spot, spot: Spot, weights: Array, largest: float) -> None:
     lines, tints, widths = [], [], []
     for i, a in enumerate(source.units or []):
-        for j, b in enumerate(place.units or []):
+        for j, b in enumerate(spot.units or []):
             share = abs(float(weights[i, j])) / largest
-            lines.append([(source.x, a), (place.x, b)])
+            lines.append([(source.x, a), (spot.x, b)])
             tints.append((*to_rgb(style.VERMILLION if weights[i, j] > 0 else style.BLUE), 0.25 + 0.75 * share))
             widths.append(0.5 + 3.2 * share)
             if weights.size <= NUMBERED:
                 at = 0.66
-                ax.text(source.x + at * (place.x - source.x), a + at * (b - a), f"{weights[i, j]:.2f}", fontsize=7,
+                ax.text(source.x + at * (spot.x - source.x), a + at * (b - a), f"{weights[i, j]:.2f}", fontsize=7,
                         ha="center", va="center", zorder=2,
                         bbox={"facecolor": style.paper(), "edgecolor": "none", "pad": 0.6, "alpha": 0.85})  # fmt: skip
     ax.add_collection(LineCollection(lines, colors=tints, linewidths=widths, zorder=1))
 
 
-def _band(ax: Axes, source: Place, place: Place) -> None:
+def _band(ax: Axes, source: Spot, spot: Spot) -> None:
     """All connections between two layers as one area, as tall at each end as the layer there."""
-    left, right = source.height / 2 - 0.15, place.height / 2 - 0.15
-    inner = [source.x + (RADIUS if source.units else WIDE), place.x - (RADIUS if place.units else WIDE)]
+    left, right = source.height / 2 - 0.15, spot.height / 2 - 0.15
+    inner = [source.x + (RADIUS if source.units else WIDE), spot.x - (RADIUS if spot.units else WIDE)]
     xs = [inner[0], inner[1], inner[1], inner[0]]
-    ys = [source.y + left, place.y + right, place.y - right, source.y - left]
+    ys = [source.y + left, spot.y + right, spot.y - right, source.y - left]
     ax.fill(xs, ys, color=style.GREY, alpha=0.22, linewidth=0, zorder=0)

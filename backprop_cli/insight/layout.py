@@ -15,7 +15,7 @@ FIRST, LAST = 6, 5  # columns that are drawn of a network with more than both an
 
 
 @dataclass(frozen=True)
-class Place:
+class Spot:
     """A node in the picture, in inches; `units` are the heights of its units, None where they are too many."""
 
     name: str
@@ -32,7 +32,7 @@ class Place:
         return self.y + self.height / 2
 
 
-def places(network: Network, readable: int = READABLE) -> dict[str, Place]:
+def places(network: Network, readable: int = READABLE) -> dict[str, Spot]:
     """A place for the input and every node, in columns by the longest way from the input, centred on y = 0. The units
     of a vector are drawn one by one up to `readable` of them.
 
@@ -59,8 +59,8 @@ def places(network: Network, readable: int = READABLE) -> dict[str, Place]:
             if _readable(shapes[name], readable):
                 count = shapes[name][0]
                 units = [centre + UNIT * ((count - 1) / 2 - i) for i in range(count)]
-            place = Place(name, shapes[name], nodes[name], at * COLUMN, centre, height, at, units)
-            spots[name] = place
+            spot = Spot(name, shapes[name], nodes[name], at * COLUMN, centre, height, at, units)
+            spots[name] = spot
             top -= height + GAP
     return spots
 

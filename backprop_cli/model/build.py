@@ -113,7 +113,7 @@ def prepare(
             dataset = load_dataset(cfg.dataset, cfg.seed, cfg.folder, warn=warn, progress=progress, known=known)
     except UnknownNameError as error:
         raise ConfigError([cfg.problem(("dataset", "name"), str(error))]) from None
-    wrong = [cfg.problem(*each) for each in monitors(cfg.trainer, cfg.optimizer, cfg.places, dataset.splits)]
+    wrong = [cfg.problem(*monitor) for monitor in monitors(cfg.trainer, cfg.optimizer, cfg.places, dataset.splits)]
     if wrong:
         raise ConfigError(wrong)
     transforms = list(cfg.dataset.transforms or [])
@@ -121,14 +121,14 @@ def prepare(
     dtype = np.dtype(cfg.dtype)
     try:
         codes = dataset.table.codes() if dataset.table is not None else {}
-        for each in transforms:
-            each.know(dataset.classes)
-            each.codes = tuple(codes)
-            if codes and not each.spares_codes:
+        for transform in transforms:
+            transform.know(dataset.classes)
+            transform.codes = tuple(codes)
+            if codes and not transform.spares_codes:
                 raise BuildError(
                     "would change the codes of categories among the columns; set scale for the others in "
                     "dataset.columns, or use standardize or robust_scale",
-                    each.type_name,
+                    transform.type_name,
                 )
         padding = _masked_input(cfg)
         if learned is None:
@@ -146,7 +146,7 @@ def prepare(
         if padding is not None and learned is None:
             check_kept(first, transforms, seen[0].input_shape, dtype, padding)
     except BuildError as error:
-        named = [index for index, each in enumerate(transforms) if each.type_name == error.node]
+        named = [index for index, transform in enumerate(transforms) if transform.type_name == error.node]
         raise ConfigError([cfg.problem(("dataset", "transforms", *named[:1]), str(error))]) from None
     built = _network(cfg, seen, dataset, **network_options)
     if learned is None or initial:
@@ -169,9 +169,9 @@ def prepare(
 
 def _masked_input(cfg: Config) -> float | None:
     """The value of padding that a layer `masking` looks for in the input itself."""
-    for index, each in enumerate(cfg.architecture):
-        if isinstance(each, Masking) and (each.inputs == ["input"] or (index == 0 and not each.inputs)):
-            return each.mask_value
+    for index, layer in enumerate(cfg.architecture):
+        if isinstance(layer, Masking) and (layer.inputs == ["input"] or (index == 0 and not layer.inputs)):
+            return layer.mask_value
     return None
 
 
@@ -208,11 +208,11 @@ def _network(cfg: Config, seen: Sequence[Batches], dataset: Dataset, **options: 
     cfg.loss.labels = dataset.classes or ()
     try:
         cfg.loss.learn((dataset.splits.get("train") or next(iter(dataset.splits.values()))).y)
-        for each in seen:
-            cfg.loss.check(built.output_shape, each.target_shape, each.target_dtype, classes)
+        for split in seen:
+            cfg.loss.check(built.output_shape, split.target_shape, split.target_dtype, classes)
         cfg.loss.check_activation(built.last_activation)
     except BuildError as error:
-        axes = len(built.output_shape) - max(1, *(len(each.target_shape) for each in seen))
+        axes = len(built.output_shape) - max(1, *(len(split.target_shape) for split in seen))
         hint = ""
         if axes > 0 and len(sample.input_shape) == len(built.output_shape):
             steps = any(node.layer.walks for node in built.nodes)

@@ -149,8 +149,8 @@ class Model:
         if isinstance(data, str | Path):
             return read_inputs(Path(data), schema, keep, unseen)
         if schema.images is not None and isinstance(data, list) and data and isinstance(data[0], str | Path):
-            parts = [read_inputs(Path(each), schema, keep, unseen) for each in data]
-            return Rows(np.concatenate([each.x for each in parts]))
+            parts = [read_inputs(Path(path), schema, keep, unseen) for path in data]
+            return Rows(np.concatenate([part.x for part in parts]))
         return rows_of(data, schema, keep, unseen)
 
     def outputs(self, data: Any, *, strict: bool = False) -> Array:

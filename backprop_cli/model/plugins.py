@@ -78,7 +78,7 @@ def run_plugins(needed: Sequence[Plugin], given: Sequence[Path], path: Path) -> 
             raise UsageError(
                 f"{path}: trained with the plugin {plugin.file} (sha256 {plugin.sha256[:12]}…), which is Python code, "
                 f"in its {' and '.join(plugin.used_by)}; give that file with --plugin FILE"
-                + "".join(f"; {each}" for each in others)
+                + "".join(f"; {path}" for path in others)
             )
         else:
             without.update(plugin.used_by)

@@ -160,7 +160,7 @@ class Loop:
         while self.batch < self.train.steps_per_epoch:
             if self.replay.ready():
                 batches = None
-                loss = self.replay.go(min((each.next_step(self) for each in self.callbacks), default=math.inf))
+                loss = self.replay.go(min((callback.next_step(self) for callback in self.callbacks), default=math.inf))
             else:
                 batches = batches or self.train.epoch(self.epoch, self.batch)
                 batch = next(batches, None)

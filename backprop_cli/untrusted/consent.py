@@ -97,9 +97,9 @@ def remember(files: Iterable[Path]) -> None:
     known = _remembered()
     lines = {f"{sha256}\n" for path in files if (sha256 := digest(path.read_bytes())) not in known}
     if lines:
-        place = _place()
-        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = open_regular(place, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        record = _place()
+        record.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle = open_regular(record, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         try:
             os.write(handle, "".join(sorted(lines)).encode())
         finally:
@@ -129,7 +129,7 @@ def run_of(path: Path) -> Path | None:
 
 def named_in(path: Path) -> Path | None:
     """The run directory that a path names a file of, links not followed."""
-    for each in Path(os.path.abspath(path)).parents:
-        if os.path.lexists(each / "run.json") and any(os.path.lexists(each / name) for name in RUN_FILES):
-            return each
+    for folder in Path(os.path.abspath(path)).parents:
+        if os.path.lexists(folder / "run.json") and any(os.path.lexists(folder / name) for name in RUN_FILES):
+            return folder
     return None

@@ -31,9 +31,9 @@ class Number:
 
     __hash__ = None  # type: ignore[assignment]  # equality is a number, too
 
-    def __init__(self, tape: Tape, value: Any, place: Array | None = None) -> None:
+    def __init__(self, tape: Tape, value: Any, array: Array | None = None) -> None:
         self.tape, self.value = tape, value
-        self.place = cell() if place is None else place  # where it will be in later steps
+        self.place = cell() if array is None else array  # where it will be in later steps
 
     def _made(self, kind: Kind, function: Callable[..., Any], *operands: Any) -> Any:
         values = [operand.value if isinstance(operand, Number) else operand for operand in operands]

@@ -32,11 +32,13 @@ def draw(figure: Figure, views: Sequence[View], options: PictureOptions) -> None
 
 def check(view: View) -> None:
     """Raise UsageError for a network whose plane cannot be drawn."""
-    made = view.prepared
-    if made.dataset.input_shape != (2,):
-        size = int(np.prod(made.dataset.input_shape))
-        shape = f" of shape {made.dataset.input_shape}" if len(made.dataset.input_shape) > 1 else ""
-        possible = "confusion, activations or weights" if made.reading.has_classes else "loss, activations or weights"
+    prepared = view.prepared
+    if prepared.dataset.input_shape != (2,):
+        size = int(np.prod(prepared.dataset.input_shape))
+        shape = f" of shape {prepared.dataset.input_shape}" if len(prepared.dataset.input_shape) > 1 else ""
+        possible = (
+            "confusion, activations or weights" if prepared.reading.has_classes else "loss, activations or weights"
+        )
         raise UsageError(
             f"{view.run.id}: a boundary is drawn in the plane of 2 inputs, this network has {size}{shape}; "
             f"try --kind {possible}"

@@ -41,8 +41,8 @@ def draw(figure: Figure, views: Sequence[View], options: PictureOptions) -> None
 
 
 def _cells(ax: Any, x: Column, y: Column, points: Points) -> Any:
-    across, down = (sorted(each.choices, key=dict(zip(each.texts, each.numbers, strict=True)).__getitem__)
-                    for each in (x, y))  # fmt: skip
+    across, down = (sorted(axis.choices, key=dict(zip(axis.texts, axis.numbers, strict=True)).__getitem__)
+                    for axis in (x, y))  # fmt: skip
     sums, counts = np.zeros((2, len(down), len(across)))
     for a, b, value in zip(x.texts, y.texts, points.values, strict=True):
         if a is not None and b is not None:

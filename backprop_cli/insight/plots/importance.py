@@ -15,11 +15,11 @@ from backprop_cli.insight.view import View
 
 def draw(figure: Figure, views: Sequence[View], options: PictureOptions) -> None:
     folder, points = drawn_from(views, options.metrics, "importance")
-    found = importances(folder, points)
-    figure.set_size_inches(6.4, 1.4 + 0.4 * len(found))
+    shares = importances(folder, points)
+    figure.set_size_inches(6.4, 1.4 + 0.4 * len(shares))
     ax = figure.subplots()
-    keys = [style.shorten(key) for key in found][::-1]
-    bars = ax.barh(keys, list(found.values())[::-1], color=style.BLUE)
+    keys = [style.shorten(key) for key in shares][::-1]
+    bars = ax.barh(keys, list(shares.values())[::-1], color=style.BLUE)
     ax.bar_label(bars, fmt="{:.2f}", padding=3)
     ax.set_xlim(0, 1.1)
     ax.set_xlabel(f"importance for {points.metric} (share; PED-ANOVA, {len(points.values)} trials)")

@@ -16,7 +16,7 @@ from backprop_cli.insight import style
 from backprop_cli.insight.brief import brief, short
 from backprop_cli.insight.edges import RADIUS, WIDE, arc, edges, sources, weighted, weights
 from backprop_cli.insight.filters import tile as pixels
-from backprop_cli.insight.layout import BOX, COLUMN, FIRST, Place, places
+from backprop_cli.insight.layout import BOX, COLUMN, FIRST, Spot, places
 from backprop_cli.insight.plots import PictureOptions
 from backprop_cli.insight.view import Probe, View, alone
 
@@ -32,8 +32,8 @@ def draw(figure: Figure, views: Sequence[View], options: PictureOptions) -> None
         split, _ = view.split(options.split)
         pairs.append((view, view.probe(split, options.sample) if options.sample is not None else None, split))
     spots = [places(view.network) for view in views]
-    width = max(max(place.x for place in each.values()) for each in spots) + COLUMN
-    height = max(max(place.top for place in each.values()) for each in spots) * 2 + 2.3
+    width = max(max(spot.x for spot in drawing.values()) for drawing in spots) + COLUMN
+    height = max(max(spot.top for spot in drawing.values()) for drawing in spots) * 2 + 2.3
     for part, (view, probe, split) in style.panels(figure, pairs, max(width, 5.5), height):
         panel(part, view, probe, f", sample {options.sample} of {split}" if probe else "")
 
@@ -45,19 +45,17 @@ def panel(figure: Figure | SubFigure, view: View, probe: Probe | None, what: str
     ax.set_aspect("equal")
     network = view.network
     spots = places(network)
-    largest = max(
-        (float(np.abs(weights(place)).max()) for place in spots.values() if weighted(spots, place)), default=1
-    )
+    largest = max((float(np.abs(weights(spot)).max()) for spot in spots.values() if weighted(spots, spot)), default=1)
     values = _shown_values(spots, probe)
-    for place in spots.values():
-        edges(ax, spots, place, largest or 1.0)
-    for place in spots.values():
-        delta = probe.deltas.get(place.name) if probe else None
-        if place.units is None:
-            _box(ax, place, values.get(place.name), delta)
+    for spot in spots.values():
+        edges(ax, spots, spot, largest or 1.0)
+    for spot in spots.values():
+        delta = probe.deltas.get(spot.name) if probe else None
+        if spot.units is None:
+            _box(ax, spot, values.get(spot.name), delta)
         else:
-            _units(ax, place, values, delta)
-        _heading(ax, network, place)
+            _units(ax, spot, values, delta)
+        _heading(ax, network, spot)
     last, reading = spots[network.nodes[-1].name], view.prepared.reading
     classes = reading.class_names(network.output_shape[-1]) if reading.kind == "classes" else []
     if len(last.units or []) == len(classes):
@@ -66,10 +64,10 @@ def panel(figure: Figure | SubFigure, view: View, probe: Probe | None, what: str
     named = bool(features) and len(spots[INPUT].units or []) == len(features)
     if named:
         _names(ax, spots[INPUT], features, -1)
-    top = max(place.top for place in spots.values())
-    right = max(place.x for place in spots.values())
+    top = max(spot.top for spot in spots.values())
+    right = max(spot.x for spot in spots.values())
     ax.set_xlim(-1.1 - (0.075 * min(max(map(len, features)), NAME) if named else 0), right + 1.1)
-    arcs = [arc(source, place) for place in spots.values() for source in sources(spots, place)]
+    arcs = [arc(source, spot) for spot in spots.values() for source in sources(spots, spot)]
     _left_out(ax, [node.name for node in network.nodes if node.name not in spots])
     ax.set_ylim(-top - 0.75, top + max(0.95, *arcs, 0))
     title = f"{style.shorten(view.label, 60)}{what}"
@@ -82,18 +80,18 @@ def panel(figure: Figure | SubFigure, view: View, probe: Probe | None, what: str
     )
 
 
-def _key(spots: dict[str, Place], largest: float, probe: Probe | None) -> str:
+def _key(spots: dict[str, Spot], largest: float, probe: Probe | None) -> str:
     lines = []
-    if any(weighted(spots, place) for place in spots.values()):
+    if any(weighted(spots, spot) for spot in spots.values()):
         lines.append(f"edges: weights; vermillion above 0, blue below; the thickest is |w| = {largest:.3g}")
     if probe is not None:
         lines.append("in the nodes: activations; δ = ∂loss/∂z")
-    elif any(place.units for place in spots.values() if place.node):
+    elif any(spot.units for spot in spots.values() if spot.node):
         lines.append("in the nodes: biases")
     return "\n".join(lines)
 
 
-def _shown_values(spots: dict[str, Place], probe: Probe | None) -> dict[str, Array]:
+def _shown_values(spots: dict[str, Spot], probe: Probe | None) -> dict[str, Array]:
     return {name: probe.values[name][0] for name in spots if name in probe.values} if probe else {}
 
 
@@ -109,13 +107,13 @@ def _left_out(ax: Axes, names: Sequence[str]) -> None:
         ax.plot(ends, [0, 0], ":", color=style.GREY, linewidth=2)
 
 
-def _units(ax: Axes, place: Place, values: dict[str, Array], delta: Array | None) -> None:
+def _units(ax: Axes, spot: Spot, values: dict[str, Array], delta: Array | None) -> None:
     """A circle a unit: its activation by colour and number, δ below; without a sample its bias."""
-    value = values.get(place.name)
-    drawn = [np.ravel(each) for each in values.values() if each.ndim == 1 and len(each) <= 12]
+    value = values.get(spot.name)
+    drawn = [np.ravel(array) for array in values.values() if array.ndim == 1 and len(array) <= 12]
     low, high = (min(map(np.min, drawn)), max(map(np.max, drawn))) if drawn else (0, 1)
-    bias = getattr(place.node.layer, "b", None) if place.node else None
-    for i, y in enumerate(place.units or []):
+    bias = getattr(spot.node.layer, "b", None) if spot.node else None
+    for i, y in enumerate(spot.units or []):
         face: Any = style.paper()
         ink, text = style.ink(), ""
         if value is not None:
@@ -123,55 +121,55 @@ def _units(ax: Axes, place: Place, values: dict[str, Array], delta: Array | None
             ink, text = style.ink_on(face), short(float(value[i]))
         elif bias is not None and bias.ndim == 1:
             text = short(float(bias[i]))
-        elif place.name == INPUT:
+        elif spot.name == INPUT:
             text = f"x{i + 1}"
-        ax.add_patch(Circle((place.x, y), RADIUS, facecolor=face, edgecolor=style.ink(), linewidth=1, zorder=3))
-        ax.text(place.x, y, text, ha="center", va="center", fontsize=8, color=ink, zorder=4)
+        ax.add_patch(Circle((spot.x, y), RADIUS, facecolor=face, edgecolor=style.ink(), linewidth=1, zorder=3))
+        ax.text(spot.x, y, text, ha="center", va="center", fontsize=8, color=ink, zorder=4)
         if delta is not None and value is not None:
-            ax.text(place.x, y - RADIUS - 0.05, f"δ {short(float(delta[0, i]))}", ha="center", va="top", fontsize=7,
+            ax.text(spot.x, y - RADIUS - 0.05, f"δ {short(float(delta[0, i]))}", ha="center", va="top", fontsize=7,
                     color=style.VERMILLION, zorder=4,
                     bbox={"facecolor": style.paper(), "edgecolor": "none", "pad": 0.4, "alpha": 0.8})  # fmt: skip
 
 
-def _box(ax: Axes, place: Place, value: Array | None, delta: Array | None) -> None:
+def _box(ax: Axes, spot: Spot, value: Array | None, delta: Array | None) -> None:
     """A layer of many units as a whole: its size, its weights' spread; with a sample a picture of its activations."""
-    corner = (place.x - WIDE, place.y - BOX / 2)
+    corner = (spot.x - WIDE, spot.y - BOX / 2)
     ax.add_patch(
         FancyBboxPatch(corner, 2 * WIDE, BOX, boxstyle="round,pad=0,rounding_size=0.12", facecolor=style.paper(),
                        edgecolor=style.ink(), linewidth=1, zorder=2)
     )  # fmt: skip
-    lines = ["×".join(map(str, place.shape)) + (" units" if len(place.shape) == 1 else "")]
-    weights = getattr(place.node.layer, "W", None) if place.node else None
+    lines = ["×".join(map(str, spot.shape)) + (" units" if len(spot.shape) == 1 else "")]
+    weights = getattr(spot.node.layer, "W", None) if spot.node else None
     if value is None and weights is not None:
         lines += ["weights", "×".join(map(str, weights.shape)), f"rms {np.sqrt(np.mean(np.square(weights))):.3g}"]
     if value is None:
-        ax.text(place.x, place.y, "\n".join(lines), ha="center", va="center", fontsize=8, zorder=4)
+        ax.text(spot.x, spot.y, "\n".join(lines), ha="center", va="center", fontsize=8, zorder=4)
         return
     if delta is not None:
         lines.append(f"δ rms {short(float(np.sqrt(np.mean(np.square(delta)))))}")
     tile, side = pixels(value), WIDE - 0.1
-    extent = (place.x - side, place.x + side, place.y - side + 0.28, place.y + side + 0.28)
+    extent = (spot.x - side, spot.x + side, spot.y - side + 0.28, spot.y + side + 0.28)
     ax.imshow(tile, cmap=style.SCALE, extent=extent, aspect="auto", interpolation="nearest", zorder=3)
-    ax.text(place.x, place.y - BOX / 2 + 0.1, "\n".join(lines), ha="center", va="bottom", fontsize=7.5, zorder=4)
+    ax.text(spot.x, spot.y - BOX / 2 + 0.1, "\n".join(lines), ha="center", va="bottom", fontsize=7.5, zorder=4)
     spread = f"{short(float(value.min()))} … {short(float(value.max()))}"
-    ax.text(place.x, place.y - BOX / 2 - 0.06, spread, ha="center", va="top", fontsize=7, color=style.GREY, zorder=4)
+    ax.text(spot.x, spot.y - BOX / 2 - 0.06, spread, ha="center", va="top", fontsize=7, color=style.GREY, zorder=4)
 
 
-def _heading(ax: Axes, network: Network, place: Place) -> None:
+def _heading(ax: Axes, network: Network, spot: Spot) -> None:
     kind = ""
-    if place.node is not None:
-        layer = place.node.layer
+    if spot.node is not None:
+        layer = spot.node.layer
         inner = getattr(layer, "activation", None)
         kind = layer.type_name
-        if place.node is network.nodes[-1] and network.head is not None:
+        if spot.node is network.nodes[-1] and network.head is not None:
             inner = network.head
         kind = f"\n{kind}, {inner.type_name}" if inner is not None else f"\n{kind}"
-    ax.text(place.x, place.top + 0.12, f"{style.shorten(place.name, 18)}{kind}", ha="center", va="bottom", fontsize=8.5)
+    ax.text(spot.x, spot.top + 0.12, f"{style.shorten(spot.name, 18)}{kind}", ha="center", va="bottom", fontsize=8.5)
 
 
-def _names(ax: Axes, place: Place, names: Sequence[str], side: int) -> None:
+def _names(ax: Axes, spot: Spot, names: Sequence[str], side: int) -> None:
     """The names of features left of the inputs (side −1), of classes right of the outputs (1)."""
     where = "left" if side > 0 else "right"
-    for y, name in zip(place.units or [], names, strict=True):
+    for y, name in zip(spot.units or [], names, strict=True):
         text = style.shorten(str(name), NAME)
-        ax.text(place.x + side * (RADIUS + 0.12), y, text, ha=where, va="center", fontsize=8)
+        ax.text(spot.x + side * (RADIUS + 0.12), y, text, ha=where, va="center", fontsize=8)

@@ -26,15 +26,15 @@ def draw(figure: Figure, views: Sequence[View], options: PictureOptions) -> None
         ax.plot(lines[i], "-o", color=tint, alpha=1 if i == 0 else 0.5, linewidth=2.2 if i == 0 else 1, markersize=3)
     heads = [*(style.shorten(column.key, 24) for column in points.columns), points.metric]
     ax.set_xticks(range(len(heads)), heads)
-    for place, column in enumerate(points.columns):
-        known = [(share, text) for share, text in zip(lines[:, place], column.texts, strict=True) if text is not None]
+    for x, column in enumerate(points.columns):
+        known = [(share, text) for share, text in zip(lines[:, x], column.texts, strict=True) if text is not None]
         if column.numeric or column.distinct > LABELLED:
             known = [min(known), max(known)]
         for share, text in set(known):
-            ax.annotate(style.shorten(text, 16), (place, share), xytext=(4, 2), textcoords="offset points", fontsize=8)
+            ax.annotate(style.shorten(text, 16), (x, share), xytext=(4, 2), textcoords="offset points", fontsize=8)
     for value, share in ((values.min(), 0.0), (values.max(), 1.0)):
-        place, text = len(heads) - 1, f"{value:.4g}"
-        ax.annotate(text, (place, share), xytext=(4, 2), textcoords="offset points", fontsize=8)
+        x, text = len(heads) - 1, f"{value:.4g}"
+        ax.annotate(text, (x, share), xytext=(4, 2), textcoords="offset points", fontsize=8)
     ax.set_yticks([])
     ax.grid(axis="y", visible=False)
     ax.margins(x=0.15)

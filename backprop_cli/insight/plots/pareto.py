@@ -23,9 +23,9 @@ def draw(figure: Figure, views: Sequence[View], options: PictureOptions) -> None
     across, up = wanted[:2]
     figure.set_size_inches(6.4, 4.6)
     ax = figure.subplots()
-    places = [(across.value(each), up.value(each)) for each in points.outcomes]
+    places = [(across.value(outcome), up.value(outcome)) for outcome in points.outcomes]
     ax.plot(*zip(*[pair for pair in places if None not in pair], strict=True), "o", color=style.GREY, alpha=0.5)
-    ahead = [(across.value(each), up.value(each)) for each in front(wanted[:2], points.outcomes)]
+    ahead = [(across.value(outcome), up.value(outcome)) for outcome in front(wanted[:2], points.outcomes)]
     ahead.sort(key=lambda pair: pair[0] or 0.0)
     ax.plot(*zip(*ahead, strict=True), "o-", color=style.VERMILLION, label=f"{len(ahead)} that no other beats")
     for goal, name in ((across, "x"), (up, "y")):

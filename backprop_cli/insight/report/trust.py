@@ -19,38 +19,37 @@ COLUMNS = 64  # up to which it is told how much each matters
 
 def trust(view: View) -> Markup:
     """Metrics with intervals beside baselines, calibration, thresholds, the worst rows, the importance of columns."""
-    made = view.prepared
-    split, metrics = made.measured_split, made.config.trainer.metrics
-    numbers, found = measured(made.network, made.batches(split), made.reading, metrics, None, split)
-    if found is None:
+    prepared = view.prepared
+    split, metrics = prepared.measured_split, prepared.config.trainer.metrics
+    numbers, evidence = measured(prepared.network, prepared.batches(split), prepared.reading, metrics, None, split)
+    if evidence is None:
         return note(f"{split} has too many outputs to be looked at row by row.")
-    others, sure = baselines(made, split, found), intervals(found)
+    others, sure = baselines(prepared, split, evidence), intervals(evidence)
     rows = [
         [name, value, " to ".join(map(number, sure[name])) if name in sure else "–",
-         *(each.get(name) for each in others.values())]
+         *(baseline.get(name) for baseline in others.values())]
         for name, value in numbers["metrics"].items()
     ]  # fmt: skip
-    said = (
-        f"{split}, {len(found):,} examples; the middle 95 % of 1,000 bootstrap samples, and simpler models beside it."
-    )
+    rows_of = f"{split}, {len(evidence):,} examples"
+    said = f"{rows_of}; the middle 95 % of 1,000 bootstrap samples, and simpler models beside it."
     parts = [
         element("p", said, class_="faint"),
         table(["metric", "value", "95 % interval", *others], rows),
-        _calibration(found),
+        _calibration(evidence),
     ]
-    cuts = thresholds(found)
+    cuts = thresholds(evidence)
     if cuts:
         parts.append(details("Thresholds", table(list(cuts[0]), [list(cut.values()) for cut in cuts])))
-    far = worst(found, made.dataset.splits[split].rows)
+    far = worst(evidence, prepared.dataset.splits[split].rows)
     if far:
         shown = [[", ".join(map(number, v)) if isinstance(v, list) else v for v in row.values()] for row in far]
-        parts.append(details("Worst rows", table(list(far[0]), shown), open_=made.reading.kind == "values"))
+        parts.append(details("Worst rows", table(list(far[0]), shown), open_=prepared.reading.kind == "values"))
     parts.append(_importance(view, split))
     return join(part for part in parts if part)
 
 
-def _calibration(found: Evidence) -> Markup:
-    told = calibration(found)
+def _calibration(evidence: Evidence) -> Markup:
+    told = calibration(evidence)
     if told is None:
         return Markup("")
     x, y = [row["predicted"] for row in told["curve"]], [row["true"] for row in told["curve"]]
@@ -64,14 +63,14 @@ def _calibration(found: Evidence) -> Markup:
 
 
 def _importance(view: View, split: str) -> Markup:
-    made = view.prepared
-    if not made.schema.features or made.dataset.input_shape[-1] > COLUMNS:
+    prepared = view.prepared
+    if not prepared.schema.features or prepared.dataset.input_shape[-1] > COLUMNS:
         return Markup("")
     try:
-        told = explain(made, split)
+        told = explain(prepared, split)
     except UsageError:
         return Markup("")
-    rows = [[each["column"], each["importance"], each["std"]] for each in told["importance"]]
+    rows = [[row["column"], row["importance"], row["std"]] for row in told["importance"]]
     shown = table(["column", f"worse {told['metric']} when shuffled", "±"], rows)
     parts = [details("What it goes by", shown, open_=True), _dependence(told["dependence"])]
     return join(part for part in parts if part)
@@ -99,12 +98,12 @@ def _dependence(told: dict[str, list[dict[str, Any]]]) -> Markup:
 
 def tokens(view: View) -> Markup:
     """What the answer's probability loses without each token, of the first texts."""
-    made = view.prepared
-    split = made.measured_split
+    prepared = view.prepared
+    split = prepared.measured_split
     parts = []
-    for sample in range(min(TEXTS, len(made.dataset.splits[split]))):
-        told = attributions(made, split, sample)
+    for sample in range(min(TEXTS, len(prepared.dataset.splits[split]))):
+        told = attributions(prepared, split, sample)
         head = element("p", f"{split}, sample {sample}: {told['prediction']}, p = {number(told['p'])}", class_="faint")
-        words = [each["token"] for each in told["tokens"]]
-        parts += [head, table(words, [[each["weight"] for each in told["tokens"]]])]
+        words = [token["token"] for token in told["tokens"]]
+        parts += [head, table(words, [[token["weight"] for token in told["tokens"]]])]
     return join(parts)

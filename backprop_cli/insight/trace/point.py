@@ -48,20 +48,20 @@ def point(
     example. The network is one that `passed` takes; it is left as it was. Raises UsageError for what is not there."""
     rng, states = network.rng.bit_generator.state, network.store.state.copy()
     loss = still(network, x, y, training)
-    found = passed(network, x, y, training)
+    pass_ = passed(network, x, y, training)
     try:
-        return _of_input(network, found, x, loss, tuple(index)) if layer == INPUT else _of_layer(
-            network, found, loss, layer, what, tuple(index)
+        return _of_input(network, pass_, x, loss, tuple(index)) if layer == INPUT else _of_layer(
+            network, pass_, loss, layer, what, tuple(index)
         )  # fmt: skip
     finally:
         network.rng.bit_generator.state = rng
         network.store.state[...] = states
 
 
-def _of_input(network: Network, found: Pass, x: Array, loss: Callable[[], float], index: tuple[int, ...]) -> Point:
+def _of_input(network: Network, pass_: Pass, x: Array, loss: Callable[[], float], index: tuple[int, ...]) -> Point:
     value = _at(x[0], index, "x")
     told = Point(_name("x", index), value, [])
-    first = next((step for step in found.steps if step.inputs == [INPUT]), None)
+    first = next((step for step in pass_.steps if step.inputs == [INPUT]), None)
     if network.input_gradient and x.dtype.kind == "f":
         loss()
         network.backward()
@@ -73,11 +73,11 @@ def _of_input(network: Network, found: Pass, x: Array, loss: Callable[[], float]
 
 
 def _of_layer(
-    network: Network, found: Pass, loss: Callable[[], float], layer: str, what: str, index: tuple[int, ...]
+    network: Network, pass_: Pass, loss: Callable[[], float], layer: str, what: str, index: tuple[int, ...]
 ) -> Point:
-    step = next((step for step in found.steps if step.name == layer), None)
+    step = next((step for step in pass_.steps if step.name == layer), None)
     if step is None:
-        raise UsageError(f"no layer is called {layer!r}; {expected(layer, [step.name for step in found.steps])}")
+        raise UsageError(f"no layer is called {layer!r}; {expected(layer, [step.name for step in pass_.steps])}")
     parameter = f"{layer}.{what}"
     if what in ("y", "δ"):
         array = step.y if what == "y" else step.delta
@@ -93,7 +93,7 @@ def _of_layer(
     if not told.lines and isinstance(of, Dense) and step.y.ndim == 1:
         told.lines = _long(step, of, what, index)
     if parameter in network.parameters and not network.store.entries[parameter].frozen:
-        _compare(told, float(found.gradients[parameter][index]), derivative(loss, network.parameters[parameter], index))
+        _compare(told, float(pass_.gradients[parameter][index]), derivative(loss, network.parameters[parameter], index))
     bias = network.parameters.get(f"{layer}.b")
     if what == "δ" and isinstance(of, Dense) and bias is not None and step.y.ndim == 1:
         _compare(told, told.value, derivative(loss, bias, index))
@@ -112,9 +112,9 @@ def _at(array: Array, index: tuple[int, ...], what: str) -> float:
 
 
 def _name(what: str, index: tuple[int, ...]) -> str:
-    place = ",".join(str(i + 1) for i in index)
+    position = ",".join(str(i + 1) for i in index)
     name, _, layer = what.partition(" ")
-    return f"{name}[{place}] {layer}".strip()
+    return f"{name}[{position}] {layer}".strip()
 
 
 def _lines(step: Step, what: str, index: tuple[int, ...]) -> list[str]:

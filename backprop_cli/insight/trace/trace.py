@@ -53,30 +53,30 @@ def trace(cfg: Config, sample: int = 0, prepared: build.Prepared | None = None, 
     weights = dict(prepared.network.parameters) if prepared else None
     states = dict(prepared.network.states) if prepared else {}
     cfg = replace(cfg, dtype="float64")
-    made = build.prepare(cfg, observe=True, input_gradient=True, kernels="numpy", **options)
-    network = made.network
+    prepared = build.prepare(cfg, observe=True, input_gradient=True, kernels="numpy", **options)
+    network = prepared.network
     if weights is not None:
         network.load_parameters(weights)
         network.store.load(states, network.states)
-    x, y = example(made, sample)
+    x, y = example(prepared, sample)
     optimizer = cfg.optimizer
     optimizer.bind(network.store, 1)
     rate = optimizer.current_rate
     loss_again = still(network, x, y)
-    found = passed(network, x, y)
-    for step in found.steps:
-        step.parameters = _parameters(network, step.name, found.gradients, loss_again)
-    steps = found.steps
+    pass_ = passed(network, x, y)
+    for step in pass_.steps:
+        step.parameters = _parameters(network, step.name, pass_.gradients, loss_again)
+    steps = pass_.steps
     optimizer.step()
     for step in steps:
         for parameter in step.parameters:
-            for each in parameter.gradients:
-                each.updated = float(network.parameters[parameter.name][each.index])
-    network.rng.bit_generator.state = found.rng
+            for gradient in parameter.gradients:
+                gradient.updated = float(network.parameters[parameter.name][gradient.index])
+    network.rng.bit_generator.state = pass_.rng
     after = network.loss(network.forward(x, training=True, copy=False), y)
     return Trace(
-        cfg.name, "train", sample, x[0], y[0], steps, found.output, cfg.loss.type_name, equations(cfg.loss),
-        found.compared, cfg.loss.terms(*found.compared), found.loss, after,
+        cfg.name, "train", sample, x[0], y[0], steps, pass_.output, cfg.loss.type_name, equations(cfg.loss),
+        pass_.compared, cfg.loss.terms(*pass_.compared), pass_.loss, after,
         network.head.type_name if network.head else None, optimizer.type_name, equations(optimizer), rate,
         getattr(optimizer, "epsilon", None), alone(network),
     )  # fmt: skip

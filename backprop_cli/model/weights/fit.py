@@ -96,12 +96,12 @@ def fit(
 
 def _idle(ours: Sequence[Target], theirs: Sequence[Module], match: Sequence[str], skip: Sequence[str]) -> Iterator[str]:
     """Patterns that name nothing, and would leave out less, or load less, than was meant."""
-    here = {spelled for each in ours for inner in each.wanted for spelled in (each.name, f"{each.name}.{inner}")}
+    here = {spelled for layer in ours for inner in layer.wanted for spelled in (layer.name, f"{layer.name}.{inner}")}
     there = {
         spelled
-        for each in theirs
-        for name in (each.name, each.label)
-        for inner in each.arrays
+        for layer in theirs
+        for name in (layer.name, layer.label)
+        for inner in layer.arrays
         for spelled in ((name, f"{name}.{inner}") if name else ())
     }
     for key, patterns, names, whose in (

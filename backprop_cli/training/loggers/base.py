@@ -22,9 +22,9 @@ def logger(name: str, *aliases: str) -> Any:
 
 def check(loggers: Sequence[Logger], folder: Path) -> None:
     """Whether these loggers of a config in this folder can and may write. Raises UsageError, ConsentError."""
-    for each in loggers:
-        require_for(folder, each.outside())
-        each.check()
+    for logger in loggers:
+        require_for(folder, logger.outside())
+        logger.check()
 
 
 POSITION = ("epoch", "step", "time")  # where a row belongs, and no measurement
@@ -79,14 +79,16 @@ class Loggers(Callback):
         self._open: list[Logger] = []
 
     def start(self, loop: Loop) -> None:
-        self._open = [each for each in self.loggers if self._done(each, partial(each.open, self.folder, loop.step))]
+        self._open = [
+            logger for logger in self.loggers if self._done(logger, partial(logger.open, self.folder, loop.step))
+        ]
 
     def epoch(self, loop: Loop, row: Row) -> None:
-        self._open = [each for each in self._open if self._done(each, partial(each.write, row))]
+        self._open = [logger for logger in self._open if self._done(logger, partial(logger.write, row))]
 
     def end(self, loop: Loop, error: BaseException | None) -> None:
-        for each in self._open:
-            self._done(each, each.close)
+        for logger in self._open:
+            self._done(logger, logger.close)
 
     def _done(self, logger: Logger, work: Callable[[], None]) -> bool:
         """Whether a logger did its work; if not, it is said."""
