@@ -24,13 +24,13 @@ ROW = Document[dict[str, Any]](Annotated[Numbers, AfterValidator(_counted)])
 
 
 @lasting
-class Step(TypedDict):
+class LogLine(TypedDict):
     """Of a line of either log."""
 
     step: Whole
 
 
-STEP = Document[Step](Step)
+LOG_LINE = Document[LogLine](LogLine)
 
 
 @lasting

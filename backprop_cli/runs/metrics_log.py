@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from backprop_cli.errors import to_stderr
-from backprop_cli.runs.contents import ROW, STEP
+from backprop_cli.runs.contents import LOG_LINE, ROW
 from backprop_cli.runs.files import write_atomically
 from backprop_cli.runs.json_text import dumps
 from backprop_cli.runs.plain import failure, open_plain, read_plain, sync
@@ -107,7 +107,7 @@ def _read(path: Path) -> bytes:
 def _step(line: bytes) -> int | None:
     """The step of a row; None for what is not a row."""
     try:
-        return STEP.line(line)["step"]
+        return LOG_LINE.line(line)["step"]
     except ValueError:
         return None
 

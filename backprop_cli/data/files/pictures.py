@@ -42,7 +42,7 @@ class Packed:
 Picture = Path | Packed
 
 
-class DamagedError(DataError):
+class DamagedPictureError(DataError):
     """A picture that cannot be decoded."""
 
 
@@ -122,9 +122,9 @@ def decoded(
                             append(picture[None])
                 told = {split: {str(i): what for i, what in own.items()} for split, own in lost.items()}
                 writer.commit({"color": found, "lost": told}, stamps)
-        except DamagedError:
+        except DamagedPictureError:
             wrong = [what for own in sound.values() for what in _damaged(own).values()]
-            raise DamagedError(f"{_listed(wrong)}; remove or replace, or set dataset.corrupt: skip") from None
+            raise DamagedPictureError(f"{_listed(wrong)}; remove or replace, or set dataset.corrupt: skip") from None
 
     about, arrays = entry.filled(fill, sources)
     return Decoded(
@@ -141,7 +141,7 @@ def _damaged(files: Sequence[Picture]) -> dict[int, str]:
         try:
             with _opened(file) as image:
                 image.load()
-        except DamagedError as error:
+        except DamagedPictureError as error:
             found[i] = str(error)
     return found
 
@@ -222,12 +222,12 @@ def _opened(file: Picture) -> Iterator[Any]:
                     raise DataError(f"{file}: {image.height} × {image.width} pixels, {swollen(size, needed)}")
                 yield image
         except UnidentifiedImageError as error:
-            raise DamagedError(f"{file}: not an image, or a damaged one") from error
+            raise DamagedPictureError(f"{file}: not an image, or a damaged one") from error
         except (SyntaxError, ValueError) as error:
-            raise DamagedError(f"{file}: cannot be decoded: {error}") from error
+            raise DamagedPictureError(f"{file}: cannot be decoded: {error}") from error
         except OSError as error:  # Pillow's own has no number: a picture that ends too early
             if error.errno is not None:
                 raise
-            raise DamagedError(f"{file}: cannot be decoded: {error}") from error
+            raise DamagedPictureError(f"{file}: cannot be decoded: {error}") from error
         finally:
             Image.MAX_IMAGE_PIXELS = pillows

@@ -86,7 +86,7 @@ def details(summary: str, *children: Any, open_: bool = False) -> Markup:
 
 
 @dataclass(frozen=True)
-class Series:
+class Curve:
     """A series of a chart; None is a gap. `color` is CSS."""
 
     name: str
@@ -97,7 +97,7 @@ class Series:
     faint: bool = False  # beside those that stand out: thin, and not in the legend
 
 
-def chart(title: str, x: str, lines: Sequence[Series], *, log: bool = False, whole: bool = True) -> Markup:
+def chart(title: str, x: str, lines: Sequence[Curve], *, log: bool = False, whole: bool = True) -> Markup:
     """A chart that the page's script draws from its data; long series are thinned to `POINTS`."""
     series = []
     for line in lines:

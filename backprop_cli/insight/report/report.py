@@ -16,8 +16,8 @@ from backprop_cli.commands import compare
 from backprop_cli.errors import BpError, visible
 from backprop_cli.insight.curves import AXES, COLOURS, PHASES, curve, leading, quantities, spans_decades
 from backprop_cli.insight.report.markup import (
+    Curve,
     Markup,
-    Series,
     chart,
     details,
     element,
@@ -137,7 +137,7 @@ def _curves(views: Sequence[View]) -> Markup:
             faint = i not in first
             k = first.index(i) % COLORS if len(views) > 1 and not faint else int(dash)
             color = "var(--faint)" if faint else f"var(--s{k})"
-            lines.append(Series(name or quantity, color, logged.x, logged.y, dash, faint))
+            lines.append(Curve(name or quantity, color, logged.x, logged.y, dash, faint))
         if quantity == "learning_rate" and all(len(set(line.y)) == 1 for _, line in drawn):
             continue  # constant: the config says it
         title = quantity.replace("_", " ")

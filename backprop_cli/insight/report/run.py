@@ -17,8 +17,8 @@ from backprop_cli.insight.doctor.verdicts import Limits
 from backprop_cli.insight.flow import HOW_TO_RECORD, recorded, snapshot
 from backprop_cli.insight.layout import READABLE
 from backprop_cli.insight.report.markup import (
+    Curve,
     Markup,
-    Series,
     chart,
     details,
     element,
@@ -97,7 +97,7 @@ def _flow(view: View) -> Markup:
             continue
         last = max(len(flow.y) - 1, 1)
         layers = [
-            Series(name, f"color-mix(in oklab, var(--s0) {100 - 100 * i / last:.0f}%, var(--s4))", flow.x,
+            Curve(name, f"color-mix(in oklab, var(--s0) {100 - 100 * i / last:.0f}%, var(--s4))", flow.x,
                  [None if log and value is not None and value <= 0 else value for value in y])
             for i, (name, y) in enumerate(flow.y.items())
         ]  # fmt: skip

@@ -9,7 +9,7 @@ from backprop_cli.commands.evaluation import measured
 from backprop_cli.commands.evidence import Evidence, calibration, intervals, thresholds, worst
 from backprop_cli.commands.explain import attributions, explain
 from backprop_cli.errors import UsageError
-from backprop_cli.insight.report.markup import Markup, Series, chart, details, element, join, note, number, table
+from backprop_cli.insight.report.markup import Curve, Markup, chart, details, element, join, note, number, table
 from backprop_cli.insight.view import View
 
 CURVES = 7  # outputs whose dependence is drawn
@@ -54,8 +54,8 @@ def _calibration(evidence: Evidence) -> Markup:
         return Markup("")
     x, y = [row["predicted"] for row in told["curve"]], [row["true"] for row in told["curve"]]
     lines = [
-        Series("right as often as sure", "var(--s4)", [0, 1], [0, 1], dash=True),
-        Series("here", "var(--s0)", x, y),
+        Curve("right as often as sure", "var(--s4)", [0, 1], [0, 1], dash=True),
+        Curve("here", "var(--s0)", x, y),
     ]
     said = f"Expected calibration error {number(told['ece'])}: how far the lines are apart, on average."
     drawn = chart("share that is right", "probability said", lines, whole=False)
@@ -87,7 +87,7 @@ def _dependence(told: dict[str, list[dict[str, Any]]]) -> Markup:
             tables.append(table([column, *names], [[row["value"], *map(row.get, names)] for row in rows]))
             continue
         x = [row["value"] for row in rows]
-        lines = [Series(name, f"var(--s{k})", x, [row[name] for row in rows]) for k, name in enumerate(names)]
+        lines = [Curve(name, f"var(--s{k})", x, [row[name] for row in rows]) for k, name in enumerate(names)]
         drawn.append(chart("mean answer", column, lines, whole=False))
     if not drawn and not tables:
         return Markup("")

@@ -13,7 +13,7 @@ from backprop_cli.engine.layer import Activation
 from backprop_cli.engine.layers.dense import Dense
 from backprop_cli.engine.layers.softmax import Softmax
 from backprop_cli.insight.trace.lines import Line, Value, number, products, signed, source
-from backprop_cli.insight.trace.step import Step, Trace
+from backprop_cli.insight.trace.step import LayerStep, Trace
 
 #: a line with a relation that does not begin as a sentence does: `Training: μ = …` is one, `The sum, y = …` is none
 _EQUATION = re.compile(r"(?!`|With |[A-Z][a-z]{2,}[^:=←~∈]*[=←~∈]|.*PyTorch does).*[=←~∈]")
@@ -86,7 +86,7 @@ def updates(trace: Trace) -> list[Line | str]:
     return lines
 
 
-def _gradient(step: Step, name: str, index: tuple[int, ...]) -> tuple[Any, ...]:
+def _gradient(step: LayerStep, name: str, index: tuple[int, ...]) -> tuple[Any, ...]:
     return (f"d{name.removeprefix(f'{step.name}.')}", step.name, *index)
 
 
@@ -94,7 +94,7 @@ def _close(a: float, b: float) -> bool:
     return math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12)
 
 
-def dense_forward(step: Step, layer: Dense, activation: Activation | None) -> list[Line]:
+def dense_forward(step: LayerStep, layer: Dense, activation: Activation | None) -> list[Line]:
     """z_j = Σ_i x_i W_ij + b_j, then a_j = f(z_j), one line a unit."""
     (x,), (before,) = step.x, step.inputs
     z = step.z if step.z is not None else step.y
@@ -110,7 +110,7 @@ def dense_forward(step: Step, layer: Dense, activation: Activation | None) -> li
     return lines + (_softmax(step, z) if isinstance(activation, Softmax) else [])
 
 
-def _softmax(step: Step, z: Any) -> list[Line]:
+def _softmax(step: LayerStep, z: Any) -> list[Line]:
     """a_j = e^z_j / Σ_k e^z_k. The largest z is taken from all of them first where e^z would be too large to print."""
     shift = float(z.max()) if abs(z).max() > LARGE else 0.0
     powers = [math.exp(float(logit) - shift) for logit in z]
@@ -129,7 +129,7 @@ def _softmax(step: Step, z: Any) -> list[Line]:
     return lines
 
 
-def _fused(step: Step, target: Any, j: int) -> tuple[str, str]:
+def _fused(step: LayerStep, target: Any, j: int) -> tuple[str, str]:
     """δ_j where loss and last activation make one step: p − t by the number of outputs that are averaged, where that is
     what was done; and its formula."""
     assert step.delta is not None
@@ -147,7 +147,7 @@ def _fused(step: Step, target: Any, j: int) -> tuple[str, str]:
 
 
 def dense_backward(
-    step: Step, layer: Dense, activation: Activation | None, fused: bool, target: Any = None
+    step: LayerStep, layer: Dense, activation: Activation | None, fused: bool, target: Any = None
 ) -> list[Line]:
     """δ_j = dL/da_j · f'(z_j), then dW_ij = x_i δ_j, db_j = δ_j and dx_i = Σ_j δ_j W_ij, one line a number."""
     if step.delta is None or step.upstream is None:

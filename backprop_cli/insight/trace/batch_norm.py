@@ -14,10 +14,10 @@ import numpy as np
 from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.layers.batch_norm import BatchNorm
 from backprop_cli.insight.trace.lines import Line, Value, number, signed, source, total
-from backprop_cli.insight.trace.step import Step, Written
+from backprop_cli.insight.trace.step import LayerStep, Written
 
 
-def write(step: Step, layer: BatchNorm) -> Written:
+def write(step: LayerStep, layer: BatchNorm) -> Written:
     """Channel by channel: μ and σ² of the example, or the running ones; then x̂, y, and the gradients."""
     (given,), (before,) = step.x, step.inputs
     channels = given.shape[-1]
@@ -69,11 +69,13 @@ def _x(x: Array, before: str, i: int, c: int, bracketed: bool = False) -> Value:
     return Value(float(x[i, c]), source(before, i * x.shape[1] + c), bracketed)
 
 
-def _mean(step: Step, mean: float, c: int, own: bool) -> Value:
+def _mean(step: LayerStep, mean: float, c: int, own: bool) -> Value:
     return Value(mean, ("μ", step.name, c) if own else None, bracketed=True)
 
 
-def _back(step: Step, layer: BatchNorm, hats: Array, roots: Array, own: bool, lines: list[Line]) -> dict[str, Array]:
+def _back(
+    step: LayerStep, layer: BatchNorm, hats: Array, roots: Array, own: bool, lines: list[Line]
+) -> dict[str, Array]:
     assert step.upstream is not None
     m, channels = hats.shape
     dy, dx = step.upstream.reshape(m, channels), np.zeros((m, channels))

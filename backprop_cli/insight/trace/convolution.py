@@ -9,12 +9,12 @@ import numpy as np
 from backprop_cli.engine.layers.conv1d import Conv1d
 from backprop_cli.engine.layers.conv2d import Conv2d
 from backprop_cli.insight.trace.lines import Line, Value, number, products, signed, source, total
-from backprop_cli.insight.trace.step import Step, Written
+from backprop_cli.insight.trace.step import LayerStep, Written
 
 Index = tuple[int, ...]
 
 
-def write(step: Step, layer: Conv1d | Conv2d) -> Written:
+def write(step: LayerStep, layer: Conv1d | Conv2d) -> Written:
     """z of every place and filter, then y = f(z); back from δ = dL/dz, which the activation has made of dL/dy."""
     (x,), (before,), y = step.x, step.inputs, step.y
     places, cells = y.shape[:-1], x.shape[:-1]

@@ -13,7 +13,7 @@ from backprop_cli.engine.graph import INPUT, Network
 from backprop_cli.engine.layers.dense import Dense
 from backprop_cli.errors import UsageError, expected
 from backprop_cli.insight.trace.lines import number, signed
-from backprop_cli.insight.trace.step import Step
+from backprop_cli.insight.trace.step import LayerStep
 from backprop_cli.insight.trace.trace import Pass, passed, still
 
 #: what can be pointed at -> what the lines about it are results of
@@ -117,13 +117,13 @@ def _name(what: str, index: tuple[int, ...]) -> str:
     return f"{name}[{position}] {layer}".strip()
 
 
-def _lines(step: Step, what: str, index: tuple[int, ...]) -> list[str]:
+def _lines(step: LayerStep, what: str, index: tuple[int, ...]) -> list[str]:
     """The lines of a small layer that end in this number."""
     wanted = {(kind, step.name, *index) for kind in RESULTS.get(what, ())}
     return [str(line) for line in (*step.forward, *step.backward) if line.result in wanted]
 
 
-def _long(step: Step, layer: Dense, what: str, index: tuple[int, ...]) -> list[str]:
+def _long(step: LayerStep, layer: Dense, what: str, index: tuple[int, ...]) -> list[str]:
     """The sums of a dense layer too large for the trace: the largest products, and the rest as one number."""
     (x,) = step.x
     i = index[0]

@@ -19,7 +19,7 @@ from backprop_cli.engine.layers.lstm import LSTM
 from backprop_cli.engine.layers.recurrent import Recurrent
 from backprop_cli.engine.layers.rnn import RNN
 from backprop_cli.insight.trace.lines import Line, Value, number, products, signed, source, total
-from backprop_cli.insight.trace.step import Step, Written
+from backprop_cli.insight.trace.step import LayerStep, Written
 
 GATES = {RNN: "h", LSTM: "ifgo", GRU: "zrn"}  # the letters of the blocks of W, U and b
 
@@ -32,7 +32,7 @@ def sigmoid(z: float) -> float:
 class Walk:
     """One example's way through a recurrent layer: lines forward, lines backward, and what they end in."""
 
-    def __init__(self, step: Step, layer: Recurrent) -> None:
+    def __init__(self, step: LayerStep, layer: Recurrent) -> None:
         self.step, self.layer, self.name = step, layer, step.name
         (self.x,), (self.before,) = step.x, step.inputs
         self.T, self.H = len(self.x), layer.units
@@ -169,7 +169,7 @@ class Walk:
         return y
 
 
-def write(step: Step, layer: Recurrent) -> Written:
+def write(step: LayerStep, layer: Recurrent) -> Written:
     """The lines of an rnn, lstm or gru, with the numbers they end in."""
     walk = Walk(step, layer)
     lines = _WAYS[type(layer)](walk, layer)

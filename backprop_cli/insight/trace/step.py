@@ -24,7 +24,7 @@ class Gradient:
 
 
 @dataclass
-class Parameter:
+class TracedParameter:
     """A parameter of a layer with as many of its gradients as are shown."""
 
     name: str
@@ -45,7 +45,7 @@ class Written:
 
 
 @dataclass
-class Step:
+class LayerStep:
     """One layer's part of the step."""
 
     name: str
@@ -60,7 +60,7 @@ class Step:
     inputs: list[str]  # the layers that x comes from; `input` is the data
     forward: list[Line] = field(default_factory=list)  # sums with numbers
     backward: list[Line] = field(default_factory=list)
-    parameters: list[Parameter] = field(default_factory=list)
+    parameters: list[TracedParameter] = field(default_factory=list)
 
 
 @dataclass
@@ -72,7 +72,7 @@ class Trace:
     sample: int
     x: Array
     target: Array
-    steps: list[Step]
+    steps: list[LayerStep]
     output: Array
     loss_name: str
     loss_symbols: list[str]

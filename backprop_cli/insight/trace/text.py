@@ -12,7 +12,7 @@ from backprop_cli.engine.node import INPUT
 from backprop_cli.errors import visible
 from backprop_cli.insight.trace.arithmetic import loss_lines, updates
 from backprop_cli.insight.trace.lines import Line, Section, Value, number, source, worksheet
-from backprop_cli.insight.trace.step import READABLE, Parameter, Step, Trace
+from backprop_cli.insight.trace.step import READABLE, LayerStep, Trace, TracedParameter
 
 SHOWN = 144  # numbers of an array that are printed
 FIRST, LAST = 8, 2  # of a longer vector than READABLE
@@ -61,7 +61,7 @@ def _symbols(equations: list[str]) -> list[str]:
     return [f"    {line}" for line in equations]
 
 
-def _forward(step: Step, readable: set[str], whole: bool) -> list[Line | str]:
+def _forward(step: LayerStep, readable: set[str], whole: bool) -> list[Line | str]:
     """The sums of a small layer; of another its input, as results of the layers before, and its output."""
     if step.forward:
         return [*step.forward]
@@ -79,14 +79,14 @@ def _forward(step: Step, readable: set[str], whole: bool) -> list[Line | str]:
     return [*lines, Line(("y =",), _array(step.y, whole), ("y", step.name))]
 
 
-def _backward(step: Step, whole: bool) -> list[Line | str]:
+def _backward(step: LayerStep, whole: bool) -> list[Line | str]:
     if step.delta is None:
         return ["nothing before this layer is trained: no gradient is needed"]
     lines: list[Line | str] = [Line(("δ =",), _array(step.delta, whole))]
     return lines + [Line(("dx =",), _array(gradient, whole)) for gradient in step.dx if gradient is not None]
 
 
-def _rows(parameter: Parameter) -> list[Line | str]:
+def _rows(parameter: TracedParameter) -> list[Line | str]:
     lines: list[Line | str] = []
     if len(parameter.gradients) < int(np.prod(parameter.shape)):
         lines.append(f"the {len(parameter.gradients)} largest of {int(np.prod(parameter.shape)):,}")

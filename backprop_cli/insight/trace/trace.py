@@ -29,7 +29,7 @@ from backprop_cli.engine.layers.rnn import RNN
 from backprop_cli.errors import UsageError
 from backprop_cli.insight.trace import batch_norm, convolution, recurrent
 from backprop_cli.insight.trace.arithmetic import dense_backward, dense_forward, equations
-from backprop_cli.insight.trace.step import READABLE, Gradient, Parameter, Step, Trace, Written
+from backprop_cli.insight.trace.step import READABLE, Gradient, LayerStep, Trace, TracedParameter, Written
 from backprop_cli.insight.view import alone
 from backprop_cli.model import build
 
@@ -86,7 +86,7 @@ def trace(cfg: Config, sample: int = 0, prepared: build.Prepared | None = None, 
 class Pass:
     """Forward, loss and backward of one example, nothing updated. `rng` is the state that random layers began with."""
 
-    steps: list[Step]
+    steps: list[LayerStep]
     output: Array
     compared: tuple[Array, Array]
     loss: float
@@ -144,7 +144,7 @@ def _backward(network: Network) -> dict[str, Array]:
     return before
 
 
-def _step(network: Network, node: Node, upstream: dict[str, Array], target: Array) -> Step:
+def _step(network: Network, node: Node, upstream: dict[str, Array], target: Array) -> LayerStep:
     values, deltas, layer = network.outputs, network.deltas, node.layer
     last = node is network.nodes[-1]
     y = values[node.name][0].copy()
@@ -155,7 +155,7 @@ def _step(network: Network, node: Node, upstream: dict[str, Array], target: Arra
     if last and network.head is not None:
         y = network.output[0].copy()
     delta = deltas[node.name][0].copy() if node.name in upstream else None
-    step = Step(
+    step = LayerStep(
         name=node.name,
         type=layer.type_name,
         symbols=equations(layer),
@@ -175,7 +175,7 @@ def _step(network: Network, node: Node, upstream: dict[str, Array], target: Arra
     return step
 
 
-def _write(step: Step, layer: Layer, gradients: dict[str, Array]) -> None:
+def _write(step: LayerStep, layer: Layer, gradients: dict[str, Array]) -> None:
     """The sums of a small layer of another kind, if they end in what the engine has: options may ask for more."""
     way: Any = WAYS.get(type(layer))
     if way is None or layer.flops(step.x[0].shape) > MOST_FLOPS:
@@ -192,12 +192,14 @@ def _equal(a: Array, b: Array | None) -> bool:
     return b is not None and a.shape == b.shape and bool(np.allclose(a, b, rtol=1e-7, atol=1e-10))
 
 
-def _parameters(network: Network, name: str, gradients: dict[str, Array], loss: Callable[[], float]) -> list[Parameter]:
+def _parameters(
+    network: Network, name: str, gradients: dict[str, Array], loss: Callable[[], float]
+) -> list[TracedParameter]:
     parameters = []
     for own, values in network.parameters.items():
         if not own.startswith(f"{name}."):
             continue
-        parameter = Parameter(own, values.shape, network.store.entries[own].frozen)
+        parameter = TracedParameter(own, values.shape, network.store.entries[own].frozen)
         for index in _shown(gradients[own]):
             analytic, numeric = float(gradients[own][index]), derivative(loss, values, index)
             error = relative_error(analytic, numeric)
