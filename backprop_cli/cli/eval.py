@@ -9,6 +9,7 @@ import typer
 
 from backprop_cli.cli.options import RUNS, SPLITS, Checkpoint, Json, ModelName, ModelPlugins, Runs, print_json
 
+NUMBERS = 12  # of a worst row; --json has all
 SHOWN = 5  # worst rows; --json has more
 MOST_CLASSES = 1000  # rows of a table on a terminal
 
@@ -119,15 +120,20 @@ def evaluate(
     if result["worst"] and result["metrics"].get("accuracy") != 1:
         print("worst rows")
         keys = list(result["worst"][0])
-        shown = [
-            [", ".join(map(ui.number, v)) if isinstance(v, list) else v for v in row.values()]
-            for row in result["worst"][:SHOWN]
-        ]
+        shown = [[_first(v) if isinstance(v, list) else v for v in row.values()] for row in result["worst"][:SHOWN]]
         ui.table(keys, shown, right=[keys[0], keys[-1]])
 
 
 def register(app: typer.Typer) -> None:
     app.command("eval")(evaluate)
+
+
+def _first(values: list[float]) -> str:
+    """Numbers in a row; of many, as an autoencoder has, the first."""
+    from backprop_cli.cli import ui
+
+    rest = f", … ({len(values):,} in all)" if len(values) > NUMBERS else ""
+    return ", ".join(map(ui.number, values[:NUMBERS])) + rest
 
 
 def _whether_trained_on(measured: dict[str, Any], data: str, name: str) -> str:

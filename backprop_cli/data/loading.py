@@ -8,6 +8,7 @@ from pathlib import Path
 
 from backprop_cli.data.dataset import Dataset
 from backprop_cli.data.finite import check_finite
+from backprop_cli.data.label_noise import with_label_noise
 from backprop_cli.data.progress import Show, shown_by
 from backprop_cli.data.schema import Schema
 from backprop_cli.data.source import Source
@@ -34,15 +35,18 @@ def load_dataset(
     Raises DataError; DownloadError if there is no fallback; ConsentError for files that a stranger's config names.
     """
     require_for(folder, source.files())
+    data_seed = seed if source.data_seed is None else source.data_seed
     with shown_by(progress):
         try:
-            dataset = source.load(seed if source.data_seed is None else source.data_seed, folder, known)
+            dataset = source.load(data_seed, folder, known)
         except DownloadError as error:
             if source.fallback is None:
                 raise
             dataset = _fallback(source.fallback, seed, folder, str(error), known)
             if warn is not None:
                 warn(f"{error}\nUsing the fallback instead: {dataset.source} {dataset.name}, " + _sizes(dataset))
+    if source.label_noise:
+        dataset = with_label_noise(dataset, source.label_noise, data_seed)
     if dataset.notes and warn is not None:
         warn("\n".join(dataset.notes))
     for name, split in dataset.splits.items():

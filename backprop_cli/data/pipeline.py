@@ -92,6 +92,11 @@ class Pipeline:
         return self.x[:n], y
 
 
+def class_names(transforms: Sequence[Transform], classes: Sequence[str] | None) -> Sequence[str]:
+    """What class ids of the targets stand for after the transforms; empty where these put other targets there."""
+    return () if any(step.new_targets for step in transforms) else classes or ()
+
+
 def outside_training(transforms: Sequence[Transform]) -> list[Transform]:
     """The transforms that also run in evaluation and prediction."""
     return [transform for transform in transforms if transform.always or not transform.augments]

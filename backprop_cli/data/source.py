@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from annotated_types import Ge
+from annotated_types import Ge, Interval
 
 from backprop_cli.data import shares
 from backprop_cli.data.dataset import Dataset
@@ -38,6 +38,10 @@ class Source(Component):
     data_seed: Annotated[
         Annotated[int, Ge(0)] | None,
         Doc("of all that is drawn to make the data (synthetic rows, the deal into splits); by default the seed"),
+    ] = None
+    label_noise: Annotated[
+        Annotated[float, Interval(ge=0, le=1)] | None,
+        Doc("probability with which a label of the training split is drawn again, uniformly from all classes"),
     ] = None
     fallback: Annotated[
         Annotated[Any, Registered("source", key="source")] | None,

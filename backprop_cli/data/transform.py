@@ -38,6 +38,7 @@ class Transform(Component):
     always: ClassVar[bool] = False  # augments, and outside training runs without a generator
     spares_codes: ClassVar[bool] = False  # leaves the columns in `codes` as they are
     mixes: ClassVar[bool] = False  # makes rows of several
+    new_targets: ClassVar[bool] = False  # puts others in the place of the source's: class names do not apply to them
     onnx_exact: ClassVar[bool] = False  # `onnx` takes x in its own type; else x is made float32 where y is
     in_place: ClassVar[bool] = False  # `apply` works when `out` is the memory of x itself
 

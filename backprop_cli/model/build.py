@@ -19,7 +19,7 @@ from backprop_cli.data.batches import Batches
 from backprop_cli.data.dataset import Dataset
 from backprop_cli.data.kept import check_kept, keep
 from backprop_cli.data.loading import load_dataset
-from backprop_cli.data.pipeline import fit_transforms, load_transforms_state
+from backprop_cli.data.pipeline import class_names, fit_transforms, load_transforms_state
 from backprop_cli.data.schema import Schema
 from backprop_cli.data.settled import schema_of
 from backprop_cli.data.transform import Transform
@@ -151,6 +151,11 @@ def prepare(
     built = _network(cfg, seen, dataset, **network_options)
     if learned is None or initial:
         if built.unit is not None:
+            if any(step.new_targets for step in transforms):
+                message = (
+                    "unscale learns from the targets of the source; put standardize before input_as_target instead"
+                )
+                raise ConfigError([cfg.problem(("architecture",), message)])
             built.unit.learn(first.y)
         load_first(built, cfg, warn)
     reading = _reading(cfg, built, dataset, transforms)
@@ -204,10 +209,12 @@ def _network(cfg: Config, seen: Sequence[Batches], dataset: Dataset, **options: 
     except BuildError as error:
         source = expander.sources.get(error.node or "", ("architecture",))
         raise ConfigError([cfg.problem(source, str(error))]) from None
-    classes = len(dataset.classes) if dataset.classes else None
-    cfg.loss.labels = dataset.classes or ()
+    names = class_names(sample.transforms, dataset.classes)
+    classes = len(names) or None
+    cfg.loss.labels = names
     try:
-        cfg.loss.learn((dataset.splits.get("train") or next(iter(dataset.splits.values()))).y)
+        if not any(step.new_targets for step in sample.transforms):
+            cfg.loss.learn((dataset.splits.get("train") or next(iter(dataset.splits.values()))).y)
         for split in seen:
             cfg.loss.check(built.output_shape, split.target_shape, split.target_dtype, classes)
         cfg.loss.check_activation(built.last_activation)

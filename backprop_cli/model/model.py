@@ -19,7 +19,7 @@ from backprop_cli.data.batches import Batches
 from backprop_cli.data.dataset import Split
 from backprop_cli.data.files.unseen import Unseen
 from backprop_cli.data.inputs import Rows, read_inputs, rows_of
-from backprop_cli.data.pipeline import load_transforms_state, network_input, transforms_state
+from backprop_cli.data.pipeline import class_names, load_transforms_state, network_input, transforms_state
 from backprop_cli.data.schema import TEXT
 from backprop_cli.data.source import Source
 from backprop_cli.data.transform import Transform
@@ -84,11 +84,11 @@ class Model:
         """A model without its weights. `without`: parts that need a plugin which is not there. Raises ConfigError,
         BuildError, and what arrays of a wrong name or shape raise."""
         loss = None if "loss" in without else part(Options, "loss", said.loss, origin)
-        if loss is not None:
-            loss.labels = said.data.classes or ()
         metrics = [] if "metrics" in without else part(Trainer, "metrics", said.metrics, origin)
         transforms = part(Source, "transforms", said.transforms, origin)
         layers = part(Options, "architecture", said.architecture, origin)
+        if loss is not None:
+            loss.labels = class_names(transforms, said.data.classes)
         for transform in transforms:
             transform.know(said.data.classes)
         load_transforms_state(transforms, {name.removeprefix(TRANSFORMS): array for name, array in learned.items()})

@@ -25,5 +25,7 @@ def targets_of(dataset: Dataset, transforms: Sequence[Transform], dtype: np.dtyp
     some = Split(split.x[rows], split.y[rows])
     batches = Batches(some, len(rows), transforms=transforms, shuffle=False, dtype=dtype, augment=False, prefetch=False)
     _, y = next(iter(batches.epoch(0)))
+    if any(step.new_targets for step in transforms):
+        return Targets.of(y)
     untouched = y.shape == some.y.shape and np.array_equal(y, some.y.astype(y.dtype))
     return Targets.of(split.y if untouched else y, tuple(dataset.classes or ()), tuple(dataset.targets))

@@ -204,6 +204,7 @@ TRANSFORMS: dict[str, Callable[[Any], str]] = {
     "log1p": lambda step: "np.log1p(x)",
     "cast": lambda step: "x * 1.0" if step.of == "input" else "x",
     "one_hot": lambda step: f"np.eye({step._classes()})[x]" if step.of == "input" else "x",
+    "input_as_target": lambda step: "x",
     "reshape": lambda step: f"x.reshape(len(x), {', '.join(map(str, step.shape))})",
     "crop": _middle,
 }

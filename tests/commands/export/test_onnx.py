@@ -48,6 +48,7 @@ def sequences(**options: Any) -> str:
         ("{type: clip, low: 50, high: 60.5}", (3,), "int16"),
         ("log1p", (3,), "float64"),
         ("cast", (3,), "int64"),
+        ("input_as_target", (2,), "float64"),
         ("{type: reshape, shape: [6]}", (3, 2), "float64"),
         ("{type: one_hot, of: input, classes: 256}", (3,), "int64"),
         ("{type: crop, size: [2, 3], padding: 1}", (5, 4, 1), "uint8"),

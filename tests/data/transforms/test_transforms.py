@@ -30,6 +30,7 @@ CASES = {
     "normalize": ({"low": -1, "high": 1}, TABLE),
     "one_hot": ({"of": "input"}, TOKENS),
     "reshape": ({"shape": [-1, 3]}, IMAGES),
+    "input_as_target": ({}, IMAGES),
     "clip": ({"low": -1, "high": 1}, TABLE),
     "log1p": ({}, np.abs(TABLE)),
     "pad": ({"length": 7}, TOKENS),
