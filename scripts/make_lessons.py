@@ -1,8 +1,9 @@
-"""Write docs/lessons.md and docs/pictures/lessons/: every lesson trained over seeds, measured and drawn.
+"""Write docs/papers.md and docs/pictures/papers/: every lesson trained over seeds, measured and drawn.
 
-    python scripts/make_lessons.py [--seeds 5] [NAME …]
+    python scripts/make_lessons.py [--seeds 5] [--data-dir FOLDER] [--jobs 2] [NAME …]
 
-With names, only these lessons are trained again; the page keeps what it says of the others.
+With names, only these lessons are trained again; the page keeps what it says of the others, as it does of those that
+need data that are not given. `--page` writes the page alone, from what was measured.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -18,80 +22,136 @@ from PIL import Image
 
 from backprop_cli.commands.lessons.lesson import Lesson, load, names
 from backprop_cli.commands.lessons.measure import function
-from backprop_cli.commands.lessons.run import run_lesson
+from backprop_cli.commands.lessons.run import quoted, run_lesson
 from backprop_cli.insight.lessons import picture
 
 ROOT = Path(__file__).parents[1]
-PAGE, PICTURES = ROOT / "docs" / "lessons.md", ROOT / "docs" / "pictures" / "lessons"
+PAGE, PICTURES = ROOT / "docs" / "papers.md", ROOT / "docs" / "pictures" / "papers"
 MEASURED = PICTURES / "measured.json"
+COLORS = 64  # of a picture: small files, and still all its curves
 TOP = """\
-# Lessons
+# What books and papers print
 
-Claims of textbooks and papers, each trained from configs that ship. `bp lesson run NAME` repeats one. Made by
-`python scripts/make_lessons.py --seeds {seeds}`: every figure is the mean over {seeds} seeds ± their
-standard deviation. {verdict}
+Claims and figures of textbooks and papers, each trained from configs that ship. `bp lesson ls` lists them, `bp lesson
+run NAME` repeats one. `python scripts/make_lessons.py` makes this page: every figure is the mean over {seeds} seeds ±
+their standard deviation. It is as expected if that mean lies in an interval that the lesson's file states; the interval
+holds the printed figure.
 
-| lesson | source | figures as expected |
-|---|---|---|
+{sources} sources, {printed} printed figures, of which {right} come out as expected ({share:.0%}); of all figures, also
+those that no source prints, {all_right} of {all}. All seeds of all lessons take {minutes:.0f} minutes of one core.
+
+## What does not come out
+
+{failed}
+## All of them
+
+| lesson | source | printed figures | as expected |
+|---|---|---|---|
 """
 
 
-def measured(name: str, seeds: int) -> dict[str, Any]:
+def measured(name: str, seeds: int, data_dir: Path | None) -> dict[str, Any]:
     """Train one lesson and write its picture."""
     lesson = load(name)
+    began = time.process_time()
     with tempfile.TemporaryDirectory() as folder:
-        outcome = run_lesson(lesson, Path(folder), seeds)
+        outcome = run_lesson(lesson, Path(folder), seeds, data_dir=data_dir, warn=lambda text: None)
+        seconds = (time.process_time() - began) / seeds
         wanted = dict(lesson.picture)
         own = function(lesson, wanted.pop("function")) if "function" in wanted else None
         path = picture(outcome.runs[0], PICTURES / f"{name}.png", draw=own, **wanted)
     with Image.open(path) as image:
-        small = image.convert("RGB").quantize(128)
+        image.thumbnail((800, 800))
+        small = image.convert("RGB").quantize(COLORS)
     small.save(path, optimize=True)
-    figures = [each.as_json() for each in outcome.results]
-    return {"date": str(date.today()), "seconds": round(outcome.seconds / seeds, 1), "seeds": seeds, "figures": figures}
+    figures = [result.as_json() for result in outcome.results]
+    return {"date": str(date.today()), "seconds": round(seconds, 1), "seeds": seeds, "figures": figures}
 
 
-def section(lesson: Lesson, found: dict[str, Any]) -> str:
+def failures(lesson: Lesson, taken: dict[str, Any]) -> Iterator[str]:
+    """A line for every figure that does not come out, with what is known of why."""
+    for figure, result in zip(lesson.figures, taken["figures"], strict=True):
+        if not result["as_expected"]:
+            printed = "" if figure.printed is None else f"printed {figure.printed:g}, "
+            bounds = f"expected {figure.expect[0]:g} … {figure.expect[1]:g}"
+            why = f" {figure.why}" if figure.why else " Why is not known."
+            link = f"[{lesson.title}](#{anchor(lesson.title)})"
+            yield f"- {link}, {figure.say}: {printed}{here(result)}, {bounds}.{why}\n"
+
+
+def here(result: dict[str, Any]) -> str:
+    return f"{result['mean']:.4g} ± {result['std']:.2g}"
+
+
+def section(lesson: Lesson, taken: dict[str, Any]) -> str:
     """The card of one lesson."""
     rows = []
-    for each in found["figures"]:
-        printed = "" if each["printed"] is None else f"{each['printed']:g}"
-        here = f"{each['mean']:.4g} ± {each['std']:.2g}"
-        low, high = each["expect"]
-        verdict = "as expected" if each["as_expected"] else "**not as expected**"
-        rows.append(f"| {each['say']} | {printed} | {here} | {low:g} … {high:g} | {verdict} |")
+    for figure, result in zip(lesson.figures, taken["figures"], strict=True):
+        printed = "" if figure.printed is None else f"{figure.printed:g}"
+        where = quoted(figure.where, figure.quoted)
+        low, high = figure.expect
+        verdict = "as expected" if result["as_expected"] else "**not as expected**"
+        rows.append(f"| {figure.say} | {printed} | {where} | {here(result)} | {low:g} … {high:g} | {verdict} |")
     shows = f" Shows {lesson.shows}." if lesson.shows else ""
     note = f"\n{lesson.note}\n" if lesson.note else ""
+    option = " --data-dir FOLDER" if lesson.needs else ""
+    files = ", ".join(dict.fromkeys(f"`{lesson.config(run).relative_to(ROOT)}`" for run in lesson.configs))
     return (
-        f"\n## {lesson.title}\n\n{lesson.claim}\n{note}\nSource: {lesson.source}.{shows} "
-        f"`bp lesson run {lesson.name}`, {found['seconds']:g} s a seed, measured {found['date']}.\n\n"
-        "| figure | printed | here | expected | verdict |\n|---|---|---|---|---|\n" + "\n".join(rows) + "\n\n"
-        f"![{lesson.title}](pictures/lessons/{lesson.name}.png)\n"
+        f"\n## {lesson.title}\n\n{lesson.claim}\n{note}\nSource: {lesson.source}.{shows} From {files}: "
+        f"`bp lesson run {lesson.name}{option}`, {taken['seconds']:g} s a seed, {taken['seeds']} seeds, "
+        f"measured {taken['date']}.\n\n"
+        "| figure | printed | where | here | expected | verdict |\n|---|---|---|---|---|---|\n"
+        + "\n".join(rows)
+        + "\n\n"
+        f"![{lesson.title}](pictures/papers/{lesson.name}.png)\n"
     )
+
+
+def page(known: dict[str, dict[str, Any]]) -> str:
+    """The whole page."""
+    lessons = [load(name) for name in names() if name in known]
+    results = [(lesson, result) for lesson in lessons for result in known[lesson.name]["figures"]]
+    printed = [result for _, result in results if result["printed"] is not None]
+    failed = "".join(line for lesson in lessons for line in failures(lesson, known[lesson.name]))
+    rows = []
+    for lesson in lessons:
+        own = known[lesson.name]["figures"]
+        number = sum(result["printed"] is not None for result in own)
+        link = f"[{lesson.title}](#{anchor(lesson.title)})"
+        rows.append(f"| {link} | {lesson.source} | {number} | {sum(r['as_expected'] for r in own)} of {len(own)} |\n")
+    right = sum(result["as_expected"] for result in printed)
+    seeds = sorted({taken["seeds"] for taken in known.values()}, reverse=True)
+    top = TOP.format(
+        seeds=" or ".join(map(str, seeds)),
+        sources=len({source for lesson in lessons for source in lesson.source.split("; ")}),
+        printed=len(printed), right=right, share=right / max(1, len(printed)),
+        all=len(results), all_right=sum(result["as_expected"] for _, result in results),
+        minutes=sum(taken["seconds"] * taken["seeds"] for taken in known.values()) / 60,
+        failed=failed or "Nothing: all figures are as expected.\n",
+    )  # fmt: skip
+    return top + "".join(rows) + "".join(section(lesson, known[lesson.name]) for lesson in lessons)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--page", action="store_true")
     parser.add_argument("names", nargs="*")
     given = parser.parse_args()
     PICTURES.mkdir(parents=True, exist_ok=True)
-    known = json.loads(MEASURED.read_text(encoding="utf-8")) if given.names and MEASURED.exists() else {}
-    for name in given.names or names():
-        known[name] = measured(name, given.seeds)
-        print(name, [each["as_expected"] for each in known[name]["figures"]])
-        MEASURED.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
-    lessons = [load(name) for name in names() if name in known]
-    counts = {each.name: [figure["as_expected"] for figure in known[each.name]["figures"]] for each in lessons}
-    total, right = sum(map(len, counts.values())), sum(map(sum, counts.values()))
-    verdict = f"{right} of {total} figures lie where they are expected."
-    rows = []
-    for each in lessons:
-        link = f"[{each.title}](#{anchor(each.title)})"
-        rows.append(f"| {link} | {each.source} | {sum(counts[each.name])} of {len(counts[each.name])} |\n")
-    table = "".join(rows)
-    cards = "".join(section(each, known[each.name]) for each in lessons)
-    PAGE.write_text(TOP.format(seeds=given.seeds, verdict=verdict) + table + cards, encoding="utf-8")
+    known = json.loads(MEASURED.read_text(encoding="utf-8")) if MEASURED.exists() else {}
+    known = {name: taken for name, taken in known.items() if name in names()}
+    wanted = [] if given.page else given.names or names()
+    wanted = [name for name in wanted if load(name).needs is None or given.data_dir is not None]
+    with ProcessPoolExecutor(given.jobs) as pool:
+        running = {pool.submit(measured, name, given.seeds, given.data_dir): name for name in wanted}
+        for done in as_completed(running):
+            known[running[done]] = done.result()
+            print(running[done], [result["as_expected"] for result in done.result()["figures"]], flush=True)
+            MEASURED.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    PAGE.write_text(page(known), encoding="utf-8")
 
 
 def anchor(title: str) -> str:

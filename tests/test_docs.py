@@ -30,7 +30,7 @@ from backprop_cli.config.marked import plain
 from backprop_cli.config.text import parse
 from tests.conftest import NO_NETWORK, ROOT
 
-MADE = ("config.md", "lessons.md")  # by scripts, from what was run
+MADE = ("config.md", "papers.md")  # by scripts, from what was run
 DOCUMENTS = [path for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))] if path.name not in MADE]
 NOT = "not-run:"
 NOT_RUN = {"sh", "toml", "text"}

@@ -26,11 +26,11 @@ def listing(json: Json = False) -> None:
 
     lessons = [load(name) for name in names()]
     if json:
-        keys = {"name", "title", "claim", "source", "shows", "seconds"}
+        keys = {"name", "title", "claim", "source", "shows", "seconds", "quick", "needs"}
         print_json([lesson.model_dump(include=keys) for lesson in lessons])
     else:
-        rows = [[lesson.name, lesson.title, lesson.source, lesson.seconds] for lesson in lessons]
-        ui.table(["name", "title", "source", "seconds"], rows, right=["seconds"])
+        rows = [[lesson.name, lesson.title, lesson.source, lesson.seconds, lesson.needs or ""] for lesson in lessons]
+        ui.table(["name", "title", "source", "seconds", "needs"], rows, right=["seconds"])
 
 
 def show(name: Name, json: Json = False) -> None:
@@ -38,10 +38,11 @@ def show(name: Name, json: Json = False) -> None:
 
     \b
     Examples:
-      bp lesson show vanishing
+      bp lesson show vanishing_gradients
     """
     from backprop_cli.cli import ui
     from backprop_cli.commands.lessons.lesson import load
+    from backprop_cli.commands.lessons.run import quoted
 
     lesson = load(name)
     if json:
@@ -50,12 +51,19 @@ def show(name: Name, json: Json = False) -> None:
     print(f"{lesson.title}\n\n{lesson.claim}\n\nsource   {lesson.source}")
     if lesson.shows:
         print(f"shows    {lesson.shows}")
+    if lesson.note:
+        print(f"note     {lesson.note}")
     print(f"seconds  {lesson.seconds:g} a seed")
+    if lesson.needs:
+        print("needs    the original MNIST files: --data-dir FOLDER")
     for run in lesson.configs:
-        print(f"config   {lesson.config(run)}")
+        print(f"config   {' '.join([str(lesson.config(run)), *lesson.changes(run)])}")
     print()
-    rows = [[figure.say, figure.printed, _interval(figure.expect)] for figure in lesson.figures]
-    ui.table(["figure", "printed", "expected"], rows, right=["printed", "expected"])
+    rows = [
+        [figure.say, figure.printed, quoted(figure.where, figure.quoted), _interval(figure.expect)]
+        for figure in lesson.figures
+    ]
+    ui.table(["figure", "printed", "where", "expected"], rows, right=["printed", "expected"])
     print(f"\nbp lesson run {lesson.name}", file=sys.stderr)
 
 
@@ -63,6 +71,10 @@ def run(
     name: Name,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds; the config's own is the first.")] = 1,
     runs: Annotated[Path, typer.Option("--runs", metavar="DIR", help="Where its runs and picture go.")] = Path("runs"),
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="The original files, for a lesson whose data do not ship with bp."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Train a lesson, compare its figures, draw its picture.
@@ -72,8 +84,9 @@ def run(
 
     \b
     Examples:
-      bp lesson run vanishing
+      bp lesson run vanishing_gradients
       bp lesson run symmetry --seeds 5
+      bp lesson run nielsen_overfitting --data-dir mnist
     """
     from backprop_cli.cli import ui
     from backprop_cli.commands.lessons.lesson import load
@@ -84,7 +97,7 @@ def run(
 
     lesson = load(name)
     folder = runs / new_id(f"lesson-{lesson.name}")
-    outcome = run_lesson(lesson, folder, seeds, None if json else ui.note, warn=ui.warn)
+    outcome = run_lesson(lesson, folder, seeds, None if json else ui.note, data_dir, warn=ui.warn)
     wanted = dict(lesson.picture)
     own = function(lesson, wanted.pop("function")) if "function" in wanted else None
     path = picture(outcome.runs[0], folder / f"{lesson.name}.png", draw=own, **wanted)

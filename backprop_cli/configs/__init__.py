@@ -41,7 +41,9 @@ def located(source: str | Path) -> Path:
     name = str(source).removeprefix(PREFIX).removesuffix(".yaml")
     if name not in shipped():
         near = suggest(name, shipped()) or suggest(Path(name).name, [Path(name).name for name in shipped()])
-        near_name = next((name for name in shipped() if near and name in (near, f"lessons/{near}")), None)
+        near_name = next(
+            (name for name in shipped() if near and name in (near, f"lessons/{near}", f"papers/{near}")), None
+        )
         hint = f"; did you mean {PREFIX}{near_name}?" if near_name else ";"
         raise UsageError(f"no config called {name!r} ships with bp{hint} `bp config ls` lists them")
     return folder() / f"{name}.yaml"

@@ -48,6 +48,7 @@ class Commands:
         self._lesson = OpenLesson(lesson) if lesson is not None else None
         if self._lesson is not None:
             source, is_config = str(self._lesson.config()), True
+            overrides = [*self._lesson.changes(), *overrides]
         self._source = Source(source, is_config, tuple(overrides), Path(runs))
         self._replace(Session(self._source, to_stderr))
         return {}
@@ -56,7 +57,8 @@ class Commands:
         """Open another config of the lesson."""
         if self._lesson is None:
             raise UsageError("no lesson is open")
-        self._source = Source(str(self._lesson.config(str(config))), True)
+        path = self._lesson.config(str(config))
+        self._source = Source(str(path), True, self._lesson.changes())
         self._replace(Session(self._source))
         return {}
 

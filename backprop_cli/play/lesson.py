@@ -23,6 +23,10 @@ class OpenLesson:
         self.at = name or self.at
         return self._lesson.config(self.at)
 
+    def changes(self) -> tuple[str, ...]:
+        """What the lesson changes in the config that is open, as `--set` takes it."""
+        return tuple(self._lesson.changes(self.at))
+
     def told(self) -> dict[str, Any]:
         """As the page gets it; `metric` of a figure where the page can read it off the last epoch."""
         lesson = self._lesson

@@ -6,10 +6,14 @@ A file says
     claim:   what the lesson shows
     source:  who said so first: authors, year, title or DOI
     shows:   the figure, table or page of the source that it reproduces
+    note:    what differs from the source
     seconds: of one seed on two cores
-    configs: short name -> config file, relative to this file; trained in this order, once per seed
+    quick:   true for a lesson that the test suite trains
+    needs:   mnist: the user's own copy of the original files, which do not ship
+    configs: short name -> config file, relative to this file, or {config: file, set: {key: value}}; trained in this
+             order, once per seed
     figures: a list of what is measured
-    picture: `kind` and options of `bp plot`, over the runs of the first seed
+    picture: `kind` and options of `bp plot`, over the runs of the first seed; or function: a name in `code`
 
 and each figure
 
@@ -19,11 +23,16 @@ and each figure
     at:      last | first | min | max | {epoch: N} | {step: N}; or {above: X}, {below: X}: the first step that is
     minus, over: another measure, subtracted or divided by
     printed: the figure as the source prints it, if it does
-    expect:  [low, high]: where the mean over the seeds is to lie
+    where:   the page, section, table or file of the source that prints it
+    quoted:  source: looked up there; memory: from memory, it could not be looked up; formula: the source prints a
+             formula, and this is its value
+    expect:  [low, high]: where the mean over the seeds is to lie, stated before it is measured; includes `printed`
+    why:     where it does not come out: what is known of why
 """
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -78,7 +87,25 @@ class Figure(Measure):
 
     say: str
     printed: float | None = None
+    where: str = ""
+    quoted: Literal["source", "memory", "formula"] = "source"
     expect: tuple[float, float]
+    why: str = ""
+
+    @model_validator(mode="after")
+    def _honest(self) -> Figure:
+        if self.printed is not None and not self.where:
+            raise ValueError(f"{self.say!r} is printed, but `where` does not say on which page or in which file")
+        if self.printed is not None and not self.expect[0] <= self.printed <= self.expect[1]:
+            raise ValueError(f"{self.say!r}: expected an interval around the printed {self.printed:g}")
+        return self
+
+
+class Variant(_Strict):
+    """A config with some of its keys changed."""
+
+    config: str
+    set: dict[str, Any]
 
 
 class Lesson(_Strict):
@@ -90,7 +117,9 @@ class Lesson(_Strict):
     shows: str = ""
     note: str = ""
     seconds: Annotated[float, Field(gt=0)]
-    configs: Annotated[dict[str, str], Field(min_length=1)]
+    quick: bool = False
+    needs: Literal["mnist"] | None = None
+    configs: Annotated[dict[str, str | Variant], Field(min_length=1)]
     code: str | None = None
     figures: Annotated[list[Figure], Field(min_length=1)]
     picture: dict[str, Any] = Field(default_factory=lambda: {"kind": "loss"})
@@ -99,7 +128,13 @@ class Lesson(_Strict):
 
     def config(self, run: str) -> Path:
         """The config file behind a short name."""
-        return self.folder / self.configs[run]
+        named = self.configs[run]
+        return self.folder / (named if isinstance(named, str) else named.config)
+
+    def changes(self, run: str) -> list[str]:
+        """What this lesson changes in that config, as `--set` takes it."""
+        named = self.configs[run]
+        return [] if isinstance(named, str) else [f"{key}={json.dumps(value)}" for key, value in named.set.items()]
 
 
 def names() -> list[str]:

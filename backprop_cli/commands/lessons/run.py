@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import re
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -15,7 +17,7 @@ from backprop_cli.commands.lessons.lesson import Figure, Lesson
 from backprop_cli.commands.lessons.measure import Runs, value
 from backprop_cli.commands.train import train
 from backprop_cli.config import load_config
-from backprop_cli.errors import DivergedError
+from backprop_cli.errors import DivergedError, UsageError
 from backprop_cli.runs.directory import RunDirectory
 
 
@@ -45,6 +47,8 @@ class Result:
         return {
             "say": self.figure.say,
             "printed": self.figure.printed,
+            "where": self.figure.where,
+            "quoted": self.figure.quoted,
             "expect": list(self.figure.expect),
             "mean": self.mean,
             "std": self.spread,
@@ -68,13 +72,20 @@ class LessonOutcome:
 
 
 def run_lesson(
-    lesson: Lesson, folder: Path, seeds: int = 1, said: Callable[[str], None] | None = None, **options: Any
+    lesson: Lesson,
+    folder: Path,
+    seeds: int = 1,
+    said: Callable[[str], None] | None = None,
+    data_dir: Path | None = None,
+    **options: Any,
 ) -> LessonOutcome:
     """Train every config of a lesson with `seeds` seeds, the config's own first, into run directories under `folder`.
 
-    A diverging run is one of the outcomes. `said` is told what begins. Raises ConfigError, DataError.
+    A diverging run is one of the outcomes. `said` is told what begins. `data_dir` is the folder of the original data
+    that some lessons need. Raises UsageError, ConfigError, DataError.
     """
     began = time.perf_counter()
+    own_data = _data(lesson, data_dir)
     trained: list[Runs] = []
     for number in range(seeds):
         done = {}
@@ -82,10 +93,28 @@ def run_lesson(
             if said is not None:
                 said(f"{lesson.name}: {name}, seed {number + 1} of {seeds}")
             own = load_config(lesson.config(name)).seed
-            path = folder / f"{name.replace(' ', '_')}-{own + number}"
+            path = folder / f"{re.sub(r'[^A-Za-z0-9.-]', '_', name)}-{own + number}"
+            changes = [*own_data, *lesson.changes(name), f"seed={own + number}"]
             with suppress(DivergedError):  # `status` says so
-                train(load_config(lesson.config(name), [f"seed={own + number}"]), run_dir=path, **options)
+                train(load_config(lesson.config(name), changes), run_dir=path, **options)
             done[name] = RunDirectory(path)
         trained.append(done)
     results = [Result(figure, [value(lesson, figure, runs) for runs in trained]) for figure in lesson.figures]
     return LessonOutcome(lesson, results, trained, time.perf_counter() - began)
+
+
+def _data(lesson: Lesson, data_dir: Path | None) -> list[str]:
+    """The changes that make a lesson read the original data. Raises UsageError where they are needed and not given."""
+    if lesson.needs is None:
+        return []
+    if data_dir is None:
+        raise UsageError(
+            f"lesson {lesson.name} needs the original MNIST, which does not ship: --data-dir FOLDER with "
+            "train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz and the two t10k files"
+        )
+    return [f"dataset.manual_dir={json.dumps(str(data_dir.resolve()))}"]
+
+
+def quoted(where: str, how: str) -> str:
+    """The place of a printed figure, with how it was had."""
+    return where + {"source": "", "memory": " (from memory)", "formula": " (its formula)"}[how]

@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
-from backprop_cli.commands.lessons.lesson import At, Lesson, load, names
+from backprop_cli import configs
+from backprop_cli.commands.lessons.lesson import At, Figure, Lesson, load, names
 from backprop_cli.commands.lessons.measure import _metric, value
 from backprop_cli.commands.lessons.run import Result, run_lesson
 from backprop_cli.config import load_config
 from backprop_cli.errors import DataError, UsageError
+from backprop_cli.runs.metrics_log import read
 
 ROWS = [{"epoch": epoch, "step": 10 * epoch, "loss": loss} for epoch, loss in enumerate([3.0, 1.0, 0.5, 2.0], 1)]
 
@@ -104,3 +108,45 @@ def test_the_command(bp, tmp_path: Path) -> None:
     assert done.json["as_expected"] is True
     assert (tmp_path / done.json["picture"]).stat().st_size > 10_000
     assert bp("lesson", "run", "nothing").code == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"printed": 0.5}, "`where` does not say"),
+        ({"printed": 2.0, "where": "page 1"}, "an interval around the printed 2"),
+        ({"quoted": "hearsay"}, "quoted"),
+    ],
+)
+def test_a_printed_figure_says_where_and_lies_in_its_own_interval(changes: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ValidationError, match=problem):
+        Figure(say="loss", metric="train/loss", expect=(0, 1), **changes)
+
+
+def test_a_lesson_changes_keys_of_its_configs(tmp_path: Path) -> None:
+    config = configs.folder() / "lessons/local_minimum.yaml"
+    written = {"title": "t", "claim": "c", "source": "s", "seconds": 1, "quick": True,
+               "configs": {"short": {"config": str(config), "set": {"trainer.epochs": 2, "name": "short"}}},
+               "figures": [{"say": "loss", "metric": "train/loss", "expect": [0, 10]}]}  # fmt: skip
+    (tmp_path / "short.lesson.yaml").write_text(json.dumps(written), encoding="utf-8")
+    outcome = run_lesson(load(str(tmp_path / "short.lesson.yaml")), tmp_path)
+    rows = list(read(outcome.runs[0]["short"].metrics))
+    assert [row["epoch"] for row in rows] == [1, 2]
+
+
+def test_a_lesson_that_needs_data_says_which_option_gives_them(bp) -> None:
+    needy = [name for name in names() if load(name).needs]
+    for name in needy:
+        done = bp("lesson", "run", name)
+        assert done.code == 2
+        assert "--data-dir FOLDER" in done.err
+        assert "--data-dir" in bp("lesson", "show", name).out
+
+
+@pytest.mark.trains
+@pytest.mark.parametrize("name", [name for name in names() if load(name).quick])
+def test_a_quick_lesson_comes_out(name: str, tmp_path: Path) -> None:
+    lesson = load(name)
+    assert lesson.needs is None
+    outcome = run_lesson(lesson, tmp_path, warn=lambda text: None)
+    assert [(result.figure.say, result.mean) for result in outcome.results if not result.as_expected] == []
