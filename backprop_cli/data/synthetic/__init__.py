@@ -60,18 +60,28 @@ class Synthetic(Source):
         """The names of the class ids in y, None where y holds values."""
         return None
 
+    @property
+    def target_names(self) -> list[str]:
+        """The names of the columns of y, where they have any."""
+        return []
+
     def generate(self, rng: np.random.Generator) -> tuple[Array, Array]:
         """All rows: x (N, …), and y (N,) class ids, (N, K) values or (N, T) ids per step."""
         raise NotImplementedError  # every problem has its own rows
 
+    def draw(self, seed: int) -> tuple[Array, Array]:
+        """The same from a seed; those that another program generates, too, use its generator."""
+        return self.generate(generator(seed, "synthetic", self.type_name))
+
     def load(self, seed: int, folder: Path, known: Schema | None = None) -> Dataset:
         seed = seed if self.seed is None else self.seed
-        x, y = self.generate(generator(seed, "synthetic", self.type_name))
+        x, y = self.draw(seed)
         return Dataset(
             name=self.type_name,
             source="synthetic",
             splits=splits.cut({"train": x}, {"train": y}, self.splits or {"train": "train"}),
             classes=self.classes,
+            targets=self.target_names,
             origin={"seed": seed},
         )
 

@@ -9,6 +9,7 @@ from backprop_cli import registry
 from backprop_cli.errors import DataError
 
 POINTS = {"x": [[0.05, 0.10]], "y": [[0.01, 0.99]]}
+FIXED = {"xor", "and", "points", "symmetry", "bit_parity", "encoder"}  # nothing in them is drawn
 NAMES = sorted(registry.classes("synthetic"))
 
 
@@ -38,7 +39,7 @@ def test_rows_fit_the_contract(name):
         assert y.shape in (x.shape[:1], x.shape[:2])
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("xor", "and", "points")])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in FIXED])
 def test_the_seed_and_nothing_else_decides(name):
     first, again, other = train(name, seed=1), train(name, seed=1), train(name, seed=2)
     np.testing.assert_array_equal(first[0], again[0])
