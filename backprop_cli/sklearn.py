@@ -212,3 +212,6 @@ class _History(Callback):
 
     def epoch(self, loop: Loop, row: dict[str, float]) -> None:
         self.rows.append(dict(row))
+
+    def many_epochs(self, loop: Loop, rows: Sequence[dict[str, float]]) -> None:
+        self.rows += map(dict, rows)

@@ -13,7 +13,7 @@ from typing import Any
 from backprop_cli.errors import to_stderr
 from backprop_cli.runs.contents import LOG_LINE, ROW
 from backprop_cli.runs.files import write_atomically
-from backprop_cli.runs.json_text import dumps
+from backprop_cli.runs.json_text import lines
 from backprop_cli.runs.plain import failure, open_plain, read_plain, sync
 from backprop_cli.untrusted.documents import Document
 
@@ -38,11 +38,11 @@ class MetricsLog:
             raise failure(f"cannot write {path}", error) from None
         self.close = weakref.finalize(self, os.close, self.handle)  # also where nobody calls it
 
-    def write(self, row: Mapping[str, Any]) -> None:
-        line = dumps(row).encode() + b"\n"
-        self.rows += 1
-        self._waiting += line
-        self._tail += line
+    def write(self, *rows: Mapping[str, Any]) -> None:
+        text = lines(rows).encode()
+        self.rows += len(rows)
+        self._waiting += text
+        self._tail += text
         if len(self._tail) > 2 * TAIL:
             self._tail = self.tail
         if time.monotonic() - self._flushed > FLUSH_SECONDS:

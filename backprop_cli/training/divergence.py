@@ -33,6 +33,12 @@ def infinite(network: Network) -> str | None:
     return next((what for what, of in (("gradient", g), ("weight", w)) if not np.isfinite(of).all()), None)
 
 
+def healthy(network: Network, memory: Mapping[str, Array]) -> bool:
+    """Whether weights, running statistics and the optimizer's `memory` are finite."""
+    store = network.store
+    return first_infinite({"weights": store.values, "state": store.state, **memory}) is None
+
+
 def refuse_infinite(network: Network, memory: Mapping[str, Array], where: str) -> None:
     """Raise DivergedError unless weights, running statistics and the optimizer's `memory` are finite. `where` says
     when they were looked at."""

@@ -20,9 +20,10 @@ from backprop_cli.engine.graph import Network
 from backprop_cli.engine.metrics.base import Metric, larger_is_better
 from backprop_cli.engine.optimizers.base import Optimizer
 from backprop_cli.engine.ranks import ALONE, Ranks
+from backprop_cli.engine.replay.epochs import Passed
 from backprop_cli.engine.replay.replay import Replay
 from backprop_cli.errors import CheckpointError, DivergedError, UsageError, expected
-from backprop_cli.training.divergence import culprit, finite, infinite, refuse_infinite
+from backprop_cli.training.divergence import culprit, finite, healthy, infinite, refuse_infinite
 from backprop_cli.training.options import Trainer
 from backprop_cli.training.passes import Batches, evaluate
 from backprop_cli.training.sums import Sums
@@ -46,6 +47,17 @@ class Callback:
 
     def epoch(self, loop: Loop, row: Row) -> None:
         """An epoch has been measured; `loop.epoch` is the next one."""
+
+    def many_epochs(self, loop: Loop, rows: Sequence[Row]) -> None:
+        """Several short epochs have been measured, `loop` is as after the last. A class that has this of its own, or no
+        `epoch`, need not be told of each when it ends."""
+        for row in rows:
+            self.epoch(loop, row)
+
+    def at_once(self, loop: Loop, rows: Sequence[Row]) -> int:
+        """Of these rows to come by `many_epochs`, how many until the network has to be as after the last of them, or
+        training may end there."""
+        return len(rows)
 
     def end(self, loop: Loop, error: BaseException | None) -> None:
         """Training is over: complete, or ended by an error. The last callback is told first."""
@@ -119,7 +131,8 @@ class Loop:
                 callback.start(self)
             self._clock = time.perf_counter() - self.seconds  # the callbacks' start is not training time
             while not self.finished:
-                self.run_epoch()
+                if not self._run_short_epochs():
+                    self.run_epoch()
         except BaseException as caught:
             error = caught
             raise
@@ -141,6 +154,41 @@ class Loop:
         for _ in self.walk():
             pass
 
+    def _run_short_epochs(self) -> bool:
+        """The same with several, where nobody has to be told of each when it ends."""
+        if self.batch or self.validation is not None or self.optimizer.schedule.watches is not None:
+            return False
+        each = [type(callback) for callback in self.callbacks]
+        if any(one.epoch is not Callback.epoch and one.many_epochs is Callback.many_epochs for one in each):
+            return False
+        passed = self.replay.several(self.options.epochs + 1 - self.epoch, self._next_step())
+        if passed is None:
+            return False
+        rows = self._epoch_rows(passed)
+        together = min((callback.at_once(self, rows) for callback in self.callbacks), default=len(rows))
+        if together < len(rows):
+            rows = self._epoch_rows(self.replay.again(together))
+        else:
+            self.replay.farther()
+        self.row, self.seconds = rows[-1], rows[-1]["time"]
+        for callback in self.callbacks:
+            callback.many_epochs(self, rows)
+        return True
+
+    def _epoch_rows(self, passed: Passed) -> list[Row]:
+        """The rows of epochs whose ends were not told; the last one is that before `epoch`."""
+        measured, steps = self.sums.results(passed.totals), self.train.steps_per_epoch
+        columns = {f"train/{name}": values for name, values in measured.items()}
+        epochs = range(self.epoch - len(passed.rates), self.epoch)
+        times = [round(end - self._clock, 6) for end in passed.ends]
+        heads = zip(epochs, [epoch * steps for epoch in epochs], times, passed.rates, *columns.values(), strict=True)
+        names = ("epoch", "step", "time", "learning_rate", *columns)
+        return [dict(zip(names, values, strict=True)) for values in heads]
+
+    def _next_step(self) -> float:
+        """The first step after this one that some callback has to be told of."""
+        return min((callback.next_step(self) for callback in self.callbacks), default=math.inf)
+
     def walk(self) -> Iterator[float]:
         """The same, step by step: yields the loss of each step after the callbacks have seen it. The epoch is measured
         when the iterator is asked for one more after the last step."""
@@ -160,7 +208,7 @@ class Loop:
         while self.batch < self.train.steps_per_epoch:
             if self.replay.ready():
                 batches = None
-                loss = self.replay.go(min((callback.next_step(self) for callback in self.callbacks), default=math.inf))
+                loss = self.replay.go(self._next_step())
             else:
                 batches = batches or self.train.epoch(self.epoch, self.batch)
                 batch = next(batches, None)
@@ -237,6 +285,10 @@ class Loop:
         x = self.network.input_buffer(len(y))
         where = f"at step {self.step + 1} (epoch {self.epoch}, learning rate {self.optimizer.current_rate:.4g})"
         return DivergedError(f"{what} {where}; {culprit(self.network)}", (x, y))
+
+    def healthy(self) -> bool:
+        """Whether `check_state` finds nothing."""
+        return healthy(self.network, self.optimizer.memory)
 
     def check_state(self) -> None:
         """Raise DivergedError unless weights, running statistics and the optimizer's memory are finite. What is

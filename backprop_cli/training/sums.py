@@ -76,6 +76,15 @@ class Sums:
         total, count = self._loss
         return {"loss": float(total / count) if count else math.nan} | {m.key: m.result() for m in self.metrics}
 
+    def results(self, epochs: Array) -> dict[str, list[float]]:
+        """`result` of epochs that are over, from the totals of each: those of `arrays`, one after the other."""
+        columns = {"loss": [total / count if count else math.nan for total, count in epochs[:, :2].tolist()]}
+        first = 2
+        for metric in self.metrics:
+            columns[metric.key] = metric.results(epochs[:, first : first + metric.totals.size])
+            first += metric.totals.size
+        return columns
+
     @contextmanager
     def aside(self) -> Iterator[None]:
         """Keep the metrics' totals while the same metrics measure something else."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from backprop_cli.errors import RunError
+from backprop_cli.runs.json_text import dumps, lines
 from backprop_cli.runs.metrics_log import TAIL, MetricsLog, read, repair
 
 
@@ -23,6 +25,19 @@ def write(path: Path, count: int, wide: int = 0) -> MetricsLog:
         log.write(row(step) | ({"x" * wide: 0} if wide else {}))
     log.flush()
     return log
+
+
+NUMBERS = st.integers(-(1 << 70), 1 << 70) | st.floats() | st.booleans() | st.none()
+ROWS = st.lists(st.text(max_size=5), unique=True, max_size=4).flatmap(
+    lambda names: st.lists(st.fixed_dictionaries(dict.fromkeys(names, NUMBERS)), min_size=1, max_size=4)
+)
+
+
+@given(ROWS | st.lists(st.dictionaries(st.text(max_size=3), NUMBERS), min_size=1, max_size=3))
+@example([{"100 %": 1.5, "{": 1}, {"100 %": 2.5, "{": 2}])
+@example([{"a": 1e308, "b": 1e308}, {"a": 1.0, "b": 0.1}])
+def test_many_rows_are_written_as_each_by_itself(rows: list[dict[str, Any]]) -> None:
+    assert lines(rows) == "".join(f"{dumps(row)}\n" for row in rows)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import inf
 
 from rich.console import RenderableType
@@ -31,6 +31,9 @@ class Lines(Callback):
         if last or time.monotonic() - self._printed >= LINES_EVERY:
             self._printed = time.monotonic()
             fields(f"epoch {loop.epoch - 1}/{loop.options.epochs}", f"step {loop.step}", *numbers(row))
+
+    def many_epochs(self, loop: Loop, rows: Sequence[Row]) -> None:
+        self.epoch(loop, rows[-1])
 
     def end(self, loop: Loop, error: BaseException | None) -> None:
         if loop.stop_reason:
@@ -94,6 +97,10 @@ class Bar(Lines):
         epoch = f"{loop.epoch}/{loop.options.epochs}"
         self._progress.update(self._task, completed=loop.step, epoch=epoch, numbers="  ".join(shown))
 
+    def many_epochs(self, loop: Loop, rows: Sequence[Row]) -> None:
+        super().many_epochs(loop, rows)
+        self.step(loop, rows[-1]["train/loss"])
+
     def end(self, loop: Loop, error: BaseException | None) -> None:
         self._progress.stop()
         super().end(loop, error)
@@ -125,6 +132,11 @@ class LiveChart(Bar):
         last = self._chart(loop)
         if last is not None:
             err.print(last)
+
+    def many_epochs(self, loop: Loop, rows: Sequence[Row]) -> None:
+        for row in rows[:-1]:
+            self._curves["train/loss"].add(int(row["step"]), row["train/loss"])
+        super().many_epochs(loop, rows)
 
     def _chart(self, loop: Loop) -> Text | None:
         width = min(self.WIDEST, err.width - 12)

@@ -184,6 +184,12 @@ class _Teller(Callback):
         if self._prunes and self._line.ask(("ends", row)) and not loop.finished:
             raise PrunedError(f"pruned after epoch {row['epoch']} of {loop.options.epochs}: others were better by then")
 
+    def at_once(self, loop: Loop, rows: Sequence[Row]) -> int:
+        return 1 if self._prunes else len(rows)
+
+    def many_epochs(self, loop: Loop, rows: Sequence[Row]) -> None:
+        self.epoch(loop, rows[-1])
+
 
 def _work(task: tuple[str, tuple[str, ...], str, bool, bool], line: Line) -> dict[str, Any]:
     """Run in a worker process: train one trial, or resume it where it was interrupted."""

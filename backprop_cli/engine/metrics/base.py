@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -101,6 +102,17 @@ class Metric(Scratch):
     def result(self) -> float:
         """The metric over everything since `reset`. A mean, unless a metric says otherwise."""
         return float(self.totals[0] / self.totals[1]) if self.totals[1] else float("nan")
+
+    def results(self, totals: Array) -> list[float]:
+        """`result` of each of these totals, where `reset` comes next."""
+        if type(self).result is Metric.result:
+            return [total / count if count else math.nan for total, count in totals[:, :2].tolist()]
+        results = []
+        for row in totals:
+            self.totals[...] = row
+            results.append(self.result())
+        self.reset()
+        return results
 
 
 def tell(metrics: Sequence[Metric], reading: Reading, logits: bool) -> None:

@@ -25,6 +25,7 @@ from backprop_cli.errors import CheckpointError
 from backprop_cli.registry import Component, Doc, Registered, register, slot
 
 FLUSH_EVERY = 200  # updates between two sweeps for denormal numbers, which are up to 100 times slower
+NEVER = 1 << 60
 NOTHING = 1e-28  # a slot below this changes no weight; 200 updates of decay by 0.9 keep it a normal float32
 
 
@@ -208,8 +209,8 @@ class Optimizer(Component):
 
     @property
     def until_flush(self) -> int:
-        """How many updates do nothing but `apply`, from the next one on."""
-        return FLUSH_EVERY - 1 - self.iteration % FLUSH_EVERY
+        """How many updates do nothing but `apply`, from the next one on. Without memory there is nothing to sweep."""
+        return FLUSH_EVERY - 1 - self.iteration % FLUSH_EVERY if self.memory else NEVER
 
     def _gather(self, rows: float) -> bool:
         """Add the gradient, weighted by its rows, to the sum; True, with the mean in its place, once that is due."""

@@ -112,12 +112,25 @@ class StreamCall(ctypes.Structure):
     _fields_ = [("next", ctypes.c_void_p)]
 
 
+class Total(ctypes.Structure):
+    """Numbers that are added up over an epoch."""
+
+    _fields_ = [("at", ctypes.c_void_p), ("count", ctypes.c_int64)]
+
+
 @cache
 def library() -> ctypes.CDLL:
     """The library of kernels, with what replaying needs."""
     lib = compiled.library()
     lib.bp_replay.argtypes = [*[ctypes.c_void_p], *[ctypes.c_int64] * 4, ctypes.c_void_p]
-    lib.bp_replay.restype = ctypes.c_int64
+    lib.bp_replay_epochs.argtypes = [
+        ctypes.c_void_p,
+        *[ctypes.c_int64] * 4,
+        ctypes.c_void_p,
+        ctypes.c_int64,
+        *[ctypes.c_void_p] * 2,
+    ]
+    lib.bp_replay.restype = lib.bp_replay_epochs.restype = ctypes.c_int64
     for function in (lib.bp_record, lib.bp_run):
         function.argtypes, function.restype = [ctypes.c_void_p], None
     for function in (lib.bp_call_size, lib.bp_call_numbers):
@@ -145,6 +158,19 @@ class Program:
         array, done = self._where
         stopped = self._run(array, last, first, steps, int(1e6 * patience), done)
         return self._made.value, int(stopped)
+
+    def run_epochs(self, steps: int, epochs: int, patience: float, totals: Sequence[Array]) -> tuple[Array, bool]:
+        """Make up to so many epochs of so many steps, until `patience` seconds have passed. Returns a row for each
+        whole epoch, its totals and the seconds until its end, and whether a step did not go on: that epoch is then made
+        in part. The totals are 0 after each epoch."""
+        rows = np.empty((epochs, sum(total.size for total in totals) + 1))
+        parts = (Total * len(totals))(*(Total(address(total), total.size) for total in totals))
+        whole = library().bp_replay_epochs(
+            *(self._where[0], len(self), steps, epochs, int(1e6 * patience)),
+            *(parts, len(parts), address(rows), self._where[1]),
+        )
+        rows[:, -1] /= 1e6
+        return rows[:whole], bool(self._made.value)
 
 
 def address(array: Array) -> int:

@@ -8,7 +8,7 @@ ways from the same state; unless all it leaves is equal to the last bit, everyth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 
 from backprop_cli.engine.arrays import Array
+from backprop_cli.engine.replay.epochs import Epochs
 from backprop_cli.engine.replay.numbers import Number
 from backprop_cli.engine.replay.program import Kind, Operation, Program
 from backprop_cli.engine.replay.recorder import StepRecorder
-from backprop_cli.engine.replay.running import Running
+from backprop_cli.engine.replay.snapshot import snapshot
 from backprop_cli.engine.replay.stages import Stage, foreign
 from backprop_cli.engine.replay.standins import Standins
 from backprop_cli.errors import BpError
@@ -27,21 +28,8 @@ from backprop_cli.errors import BpError
 WARM = 2  # steps before one is recorded: what is made at its first use is there then
 
 
-class Replay(Running):
+class Replay(Epochs):
     """The steps of one training."""
-
-    def ready(self) -> bool:
-        """Whether the next step is one for `go`."""
-        training = self.training
-        if not self.off and self._feed is None:
-            self.off = self._prepare()
-        full = (training.batch + 1) * training.train.batch_size <= training.train.samples
-        return not self.off and full and not training.network.watched
-
-    @property
-    def learned(self) -> bool:
-        """Whether steps are replayed by now."""
-        return self._checked and not self.off
 
     def go(self, until: float) -> float:
         """Make some steps, one at least, and none after step `until`; the loss of the last."""
@@ -70,7 +58,7 @@ class Replay(Running):
 
     def _record(self) -> None:
         """Write a step down while it is made. Where that fails, it is made again, and nothing is replayed."""
-        recorder, restore = StepRecorder(), self._snapshot()
+        recorder, restore = StepRecorder(), snapshot(self.training)
         own = vars(self.training.network)
         before = dict(own)
         standins = Standins(recorder, self.training.network.kernels)
@@ -170,26 +158,9 @@ class Replay(Running):
         if not operations:
             self.off = f"no part of a step can be recorded: {self.stages[0].why}"
 
-    def _snapshot(self) -> Callable[[], None]:
-        """What brings everything back that a step changes for good."""
-        training, optimizer, random = self.training, self.training.optimizer, self.training.network.rng.bit_generator
-        store, totals = training.network.store, [metric.totals for metric in training.metrics]
-        kept = [store.values, store.state, *optimizer.memory.values(), *training.sums.arrays().values()]
-        before, counters, drawn = [array.copy() for array in kept], dict(vars(optimizer)), random.state
-
-        def restore() -> None:
-            for array, copy in zip(kept, before, strict=True):
-                array[...] = copy
-            for metric, own in zip(training.metrics, totals, strict=True):
-                metric.totals = own
-            vars(optimizer).update(counters)
-            random.state = drawn
-
-        return restore
-
     def _check(self) -> None:
         """Make the step in both ways from the same state, and compare all that they leave."""
-        restore = self._snapshot()
+        restore = snapshot(self.training)
         self._single(hand=None)
         replayed = {name: array.copy() for name, array in self._results()}
         restore()

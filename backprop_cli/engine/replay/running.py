@@ -38,8 +38,7 @@ class Running(Steps):
         optimizer = self.training.optimizer
         now, scale = optimizer.iteration, optimizer.schedule.scale
         scales, counts = self._numbers
-        for i in range(steps):
-            scales[i] = scale(now + i)
+        scales[:steps] = [*map(scale, range(now, now + steps))]
         counts[:steps] = [*range(now + 1, now + steps + 1)]
         self._scales.next, self._counts.next = self._places
         self._given.at = self.training.batch * len(self._rows)

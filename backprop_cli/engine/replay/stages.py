@@ -69,6 +69,8 @@ class Training(Protocol):
 
     def count(self, steps: int) -> None: ...
 
+    def healthy(self) -> bool: ...
+
 
 @dataclass
 class Stage:
@@ -120,6 +122,19 @@ class Steps:
         self._places = tuple(ctypes.addressof(number) for number in self._numbers)
         return ""
 
+    def ready(self) -> bool:
+        """Whether the next step is one for `go`."""
+        training = self.training
+        if not self.off and self._feed is None:
+            self.off = self._prepare()
+        full = (training.batch + 1) * training.train.batch_size <= training.train.samples
+        return not self.off and full and not training.network.watched
+
+    @property
+    def learned(self) -> bool:
+        """Whether steps are replayed by now."""
+        return self._checked and not self.off
+
     def _settle(self) -> None:
         """Have everything stand where it stood when the step was recorded, or record again."""
         training = self.training
@@ -133,7 +148,10 @@ class Steps:
             assert self._feed is not None, "asked where there is one"
             self._epoch = training.epoch
             self._order = np.ascontiguousarray(self._feed.order(self._epoch), np.int64)
-            self._given.order, self._given.end = address(self._order), len(self._order)
+            self._point_at_order()
+
+    def _point_at_order(self) -> None:
+        self._given.order, self._given.end = address(self._order), len(self._order)
 
     # ---- the stages
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import isfinite
+from math import inf, isfinite, nan
 from typing import Any
 
 import numpy as np
@@ -46,26 +46,50 @@ class Best(Callback):
         return {"epoch": self.epoch_number, "step": self.step_number, self.monitor: self.value}
 
     def epoch(self, loop: Loop, row: Row) -> None:
-        if self.monitor not in row:
-            known = expected(self.monitor, [name for name in row if "/" in name])
+        self.many_epochs(loop, [row])
+
+    def at_once(self, loop: Loop, rows: Sequence[Row]) -> int:
+        """Up to the best of them, whose weights are copied, or to where training stops."""
+        stop = self._stop(rows)[2]
+        return self._best(rows[: stop or len(rows)]) or stop or len(rows)
+
+    def many_epochs(self, loop: Loop, rows: Sequence[Row]) -> None:
+        """The weights are those of the last of these rows, so no other may be the best."""
+        if self.monitor not in rows[0]:
+            known = expected(self.monitor, [name for name in rows[0] if "/" in name])
             raise UsageError(f"monitor: there is no {self.monitor!r} in an epoch's row; {known}")
-        value = row[self.monitor]
-        if self._better(value, self.value, 0.0):
-            self.value, self.epoch_number, self.step_number = value, int(row["epoch"]), int(row["step"])
+        number = self._best(rows)
+        if number:
+            row = rows[number - 1]
+            self.value, self.epoch_number, self.step_number = row[self.monitor], int(row["epoch"]), int(row["step"])
             self._copy(loop)
-        if self.stopping is None:
-            return
-        if self._better(value, self.reference, self.stopping.min_delta):
-            self.reference, self.waited = value, 0
-            return
-        self.waited += 1
-        if self.waited >= self.stopping.patience:
+        self.reference, self.waited, stop = self._stop(rows)
+        if stop:
             loop.stop_reason = f"{self.monitor} has not improved for {self.waited} epochs; " + (
                 f"best {self.value:.6g} at epoch {self.epoch_number}" if self.value is not None else "never finite"
             )
 
-    def _better(self, value: float, than: float | None, margin: float) -> bool:
-        return isfinite(value) and (than is None or self.sign * value < self.sign * than - margin)
+    def _best(self, rows: Sequence[Row]) -> int:
+        """The number, from 1, of the best row; 0 where none is better than all before."""
+        column = [self.sign * row.get(self.monitor, nan) for row in rows]
+        value = min(filter(isfinite, column), default=inf)
+        return column.index(value) + 1 if value < (inf if self.value is None else self.sign * self.value) else 0
+
+    def _stop(self, rows: Sequence[Row]) -> tuple[float | None, int, int]:
+        """`reference` and `waited` after these rows, or after the one that ends training, with its number; 0 if none
+        does."""
+        reference, waited = self.reference, self.waited
+        if self.stopping is None:
+            return reference, waited, 0
+        for number, row in enumerate(rows, 1):
+            value = self.sign * row.get(self.monitor, nan)
+            if isfinite(value) and (reference is None or value < self.sign * reference - self.stopping.min_delta):
+                reference, waited = self.sign * value, 0
+                continue
+            waited += 1
+            if waited >= self.stopping.patience:
+                return reference, waited, number
+        return reference, waited, 0
 
     def reset_patience(self) -> None:
         """Give a run that had stopped early its full patience again."""

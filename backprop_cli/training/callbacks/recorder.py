@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import inf
 from typing import Any
@@ -72,8 +72,17 @@ class Recorder(Callback):
             self.save(loop)
 
     def epoch(self, loop: Loop, row: Row) -> None:
+        self.many_epochs(loop, [row])
+
+    def at_once(self, loop: Loop, rows: Sequence[Row]) -> int:
+        """Up to a checkpoint."""
+        every = loop.options.checkpoint.every_epochs
+        due = int(-rows[0]["epoch"] % every + 1) if every else len(rows)
+        return min(due, len(rows))
+
+    def many_epochs(self, loop: Loop, rows: Sequence[Row]) -> None:
         assert self.log is not None
-        self.log.write(row)
+        self.log.write(*rows)
         policy = loop.options.checkpoint
         if policy.every_epochs:
             due = (loop.epoch - 1) % policy.every_epochs == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Sequence
 from math import inf
 from types import FrameType
 from typing import Any
@@ -61,6 +62,9 @@ class Signals(Callback):
         if received is not None:
             name = signal.Signals(received).name
             raise InterruptedRunError(f"stopped by {name} after step {loop.step}", received)
+
+    def many_epochs(self, loop: Loop, rows: Sequence[Row]) -> None:
+        self.epoch(loop, rows[-1])
 
     def epoch(self, loop: Loop, row: Row) -> None:
         if not loop.finished:

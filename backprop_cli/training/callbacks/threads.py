@@ -8,6 +8,7 @@ computed does not depend on it.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from backprop_cli.engine.kernels.compiled import MOST_THREADS, set_threads
 from backprop_cli.training.loop import Callback
 
 if TYPE_CHECKING:
-    from backprop_cli.training.loop import Loop
+    from backprop_cli.training.loop import Loop, Row
 
 ROUNDS = 4  # of each candidate, in turn
 ROUND_STEPS, ROUND_SECONDS = 2, 0.004  # that a round lasts at least
@@ -38,6 +39,9 @@ class Threads(Callback):
     def step(self, loop: Loop, loss: float) -> None:
         if loop.step >= self._next:
             self._try(loop.step)
+
+    def many_epochs(self, loop: Loop, rows: Sequence[Row]) -> None:
+        self.step(loop, rows[-1]["train/loss"])
 
     def _try(self, step: int) -> None:
         if MOST_THREADS == 1:

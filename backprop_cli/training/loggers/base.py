@@ -86,6 +86,10 @@ class Loggers(Callback):
     def epoch(self, loop: Loop, row: Row) -> None:
         self._open = [logger for logger in self._open if self._done(logger, partial(logger.write, row))]
 
+    def many_epochs(self, loop: Loop, rows: Sequence[Row]) -> None:
+        for row in rows:
+            self.epoch(loop, row)
+
     def end(self, loop: Loop, error: BaseException | None) -> None:
         for logger in self._open:
             self._done(logger, logger.close)

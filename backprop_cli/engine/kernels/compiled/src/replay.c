@@ -185,6 +185,12 @@ static int64_t microseconds(void) {
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
+/* Operations from - count-1. Returns `count`, or the number of the one that did not let the step go on. */
+static int64_t run_all(const Operation *operations, int64_t count, int64_t from) {
+    while (from < count && !run(&operations[from])) from++;
+    return from;
+}
+
 /* Make up to `steps` steps of operations from - count-1 (the first) and 0 - count-1 (the others), and stop after one
  * that ends later than `patience` microseconds from now. Returns `count`, or the number of the operation that did not
  * let the step go on. *made: whole steps. */
@@ -193,11 +199,42 @@ int64_t bp_replay(const Operation *operations, int64_t count, int64_t from, int6
     const int64_t began = microseconds();
     int64_t at = from, passed = 0;
     for (*made = 0; *made < steps && passed >= 0 && passed <= patience;) { /* a clock may be set back */
-        while (at < count && !run(&operations[at])) at++;
+        at = run_all(operations, count, at);
         if (at < count) break;
         passed = microseconds() - began;
         if (++*made < steps && passed >= 0 && passed <= patience) at = 0;
     }
     feclearexcept(FE_ALL_EXCEPT); /* Python warns of what it finds there */
     return at;
+}
+
+/* Numbers that are added up over an epoch. */
+typedef struct {
+    double *at;
+    int64_t count;
+} Total;
+
+/* Make up to `epochs` epochs of `steps` steps each, and stop after one that ends later than `patience` microseconds
+ * from now, or in a step that does not go on. At the end of each, its totals and the microseconds until then become the
+ * next row of `rows`, and the totals are 0 again. Returns the number of whole epochs. */
+int64_t bp_replay_epochs(const Operation *operations, int64_t count, int64_t steps, int64_t epochs, int64_t patience,
+                         const Total *totals, int64_t parts, double *rows, int64_t *stopped) {
+    const int64_t began = microseconds();
+    int64_t made = 0, passed = 0;
+    *stopped = 0;
+    while (made < epochs && passed >= 0 && passed <= patience) {
+        for (int64_t step = 0; step < steps && !*stopped; step++) *stopped = run_all(operations, count, 0) < count;
+        if (*stopped) break;
+        passed = microseconds() - began;
+        for (int64_t part = 0; part < parts; part++) {
+            const size_t bytes = (size_t)totals[part].count * sizeof(double);
+            memcpy(rows, totals[part].at, bytes);
+            memset(totals[part].at, 0, bytes);
+            rows += totals[part].count;
+        }
+        *rows++ = (double)passed;
+        made++;
+    }
+    feclearexcept(FE_ALL_EXCEPT);
+    return made;
 }
