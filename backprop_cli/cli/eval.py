@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -42,7 +43,8 @@ def evaluate(
     Loss, metrics with 95 % intervals, confusion matrix, calibration, the worst rows.
 
     The weights of the best epoch are used, on the test split where there is one. For classes there is
-    a row each with precision, recall and F1. Of a sweep's folder each run is a row.
+    a row each with precision, recall and F1. Of a sweep's folder each run is a row; with --data the networks of a sweep
+    over seeds or folds are averaged.
 
     Data are read with what the model has learnt (columns, categories, classes); nothing is learnt from them. A note
     says when they are not those that it was trained on. The file of a model has no data: give them with --data.
@@ -53,11 +55,14 @@ def evaluate(
       bp eval runs/mnist-20260101-120000-1a2b --split validation --checkpoint last
       bp eval latest --data new.csv --json
       bp eval iris.safetensors --data new.csv
+      bp eval runs/iris-sweep --data new.csv
       bp eval latest --baseline --by city
     """
     from backprop_cli.cli import ui
-    from backprop_cli.commands.evaluation import evaluate_file, evaluate_run
-    from backprop_cli.commands.trained import is_model, load, run_around
+    from backprop_cli.commands.ensembles import load
+    from backprop_cli.commands.evaluation import evaluate_run
+    from backprop_cli.commands.file_evaluation import evaluate_file
+    from backprop_cli.commands.trained import is_model, run_around
     from backprop_cli.errors import UsageError
     from backprop_cli.runs.finding import find_runs
 
@@ -87,10 +92,12 @@ def evaluate(
         ui.table(["run_id", "split", *names], rows, right=names)
         return
     name = result["run_id"] or run
-    print(f"{name}  {data or result['split']}: {result['samples']:,} samples")
+    members = result.get("members", [])
+    average = f", average of {len(members)} networks" if members else ""
+    print(f"{name}  {data or result['split']}: {result['samples']:,} samples{average}")
     if data is not None:
         ui.note(_whether_trained_on(result["data"], str(data), str(name)))
-    others = result.get("baselines", {})
+    others = result.get("baselines", {}) or _alone(members)
     heads = ["metric", "value", *(["95 % interval"] if result["intervals"] else []), *others]
     rows = []
     for metric, value in result["metrics"].items():
@@ -134,6 +141,13 @@ def _first(values: list[float]) -> str:
 
     rest = f", … ({len(values):,} in all)" if len(values) > NUMBERS else ""
     return ", ".join(map(ui.number, values[:NUMBERS])) + rest
+
+
+def _alone(members: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """A column with the mean of the metrics of networks that were measured one by one."""
+    names = members[0]["metrics"] if members else ()
+    means = {name: sum(each["metrics"][name] for each in members) / len(members) for name in names}
+    return {"one network": means} if members else {}
 
 
 def _whether_trained_on(measured: dict[str, Any], data: str, name: str) -> str:

@@ -61,13 +61,14 @@ def command(
     """Predict for new data, from the model alone.
 
     An INPUT holds rows without targets: a table with the columns of the training data, an array of inputs, or
-    images. CSV goes to stdout, a line a row. From standard input, CSV with a header or JSON Lines, each row is
-    answered as it comes, in the same form.
+    images. The networks of a sweep over seeds or folds are averaged. CSV goes to stdout, a line a row. From standard
+    input, CSV with a header or JSON Lines, each row is answered as it comes, in the same form.
 
     \b
     Examples:
       bp predict latest new.csv --keep id
       bp predict iris.safetensors new.csv -o predictions.csv
+      bp predict runs/iris-sweep new.csv --json
       bp predict latest digits/ --top 3
       bp predict latest digit.png --json
       tail -f measured.csv | bp predict latest - --no-proba
@@ -76,8 +77,8 @@ def command(
     # OpenBLAS' threads spin for 2²⁶ cycles before they sleep: as they start, a fifth of the time of predicting one row
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "10")
     from backprop_cli.commands.answers import Csv, as_json, check_output, document, json_lines, save
+    from backprop_cli.commands.ensembles import load
     from backprop_cli.commands.predict import STDIN, Wishes, predict
-    from backprop_cli.commands.trained import load
     from backprop_cli.errors import UsageError
 
     warn = _ui("warn")
@@ -86,7 +87,9 @@ def command(
             raise UsageError(
                 "--generate takes no INPUT and none of the options of rows; --prompt is what it begins with"
             )
-        model = load(run, checkpoint, runs=runs, plugins=plugin or (), warn=warn)
+        from backprop_cli.commands import trained
+
+        model = trained.load(run, checkpoint, runs=runs, plugins=plugin or (), warn=warn)
         _write_text(model, generate, prompt or "", temperature, seed, strict, json)
         return
     if prompt is not None or temperature is not None or seed is not None:
@@ -101,13 +104,15 @@ def command(
     if output is not None:
         check_output(output)
     wishes = Wishes(keep.split(",") if keep else (), proba, top, threshold, strict)
-    model = load(run, checkpoint, runs=runs, plugins=plugin or (), warn=warn)
-    blocks = predict(model, inputs, wishes, warn=warn, progress=None if json or streamed else _ui("loading"))
+    predictor = load(run, checkpoint, runs=runs, plugins=plugin or (), warn=warn)
+    if predictor.members:
+        _ui("note")(f"each prediction is the average of {len(predictor.members)} networks")
+    blocks = predict(predictor, inputs, wishes, warn=warn, progress=None if json or streamed else _ui("loading"))
     if output is not None:
-        save(model, blocks, output)
+        save(predictor, blocks, output)
         print(str(output))
     elif json:
-        print_json(as_json(document(model, blocks)))
+        print_json(as_json(document(predictor, blocks)))
     elif streamed:
         write = None
         for block in blocks:

@@ -15,7 +15,7 @@ from backprop_cli.data.stream import NAME
 from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.reading import Reading
 from backprop_cli.errors import DataError, UsageError
-from backprop_cli.model.model import Model
+from backprop_cli.model.predictor import Predictor
 from backprop_cli.runs.files import write_atomically
 from backprop_cli.runs.json_text import dumps
 
@@ -35,6 +35,7 @@ class Answers:
     numbered: bool = True  # whether rows have numbers
     numbers: bool = True  # whether outputs are written beside the answers
     form: str = "csv"  # csv or json, as the rows came in
+    spread: Array | None = None  # the standard deviation (n − 1) of each output over the networks of an average
 
     @property
     def columns(self) -> list[str]:
@@ -124,7 +125,7 @@ def json_lines(answers: Answers) -> str:
     return "".join(dumps(dict(zip(heads, line, strict=True))) + "\n" for line in answers.lines())
 
 
-def document(model: Model, blocks: Iterator[Answers]) -> dict[str, Any]:
+def document(model: Predictor, blocks: Iterator[Answers]) -> dict[str, Any]:
     """What `bp predict --json` prints; `outputs` and `predictions` have an item a row."""
     every = list(blocks)
     if not every:
@@ -145,6 +146,9 @@ def document(model: Model, blocks: Iterator[Answers]) -> dict[str, Any]:
     units = {name: table.units[name] for name in last.columns if name in table.units} if table else {}
     if units:
         result["units"] = units
+    if last.spread is not None:
+        result["members"] = model.members
+        result["spread"] = np.concatenate([answers.spread for answers in every if answers.spread is not None])
     if last.files:
         result["files"] = [name for answers in every for name in answers.files or ()]
     if last.kept:
@@ -161,10 +165,10 @@ def document(model: Model, blocks: Iterator[Answers]) -> dict[str, Any]:
 
 def as_json(result: dict[str, Any]) -> dict[str, Any]:
     """The same as plain data."""
-    return {**result, "outputs": result["outputs"].tolist()}
+    return {key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in result.items()}
 
 
-def save(model: Model, blocks: Iterator[Answers], path: Path) -> None:
+def save(model: Predictor, blocks: Iterator[Answers], path: Path) -> None:
     """Write answers as .csv, .jsonl, .json (one document), or the bare outputs as .npy; whole or not at all."""
     if path.suffix == ".npy":
         buffer = io.BytesIO()

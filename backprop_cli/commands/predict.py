@@ -1,6 +1,6 @@
 """What `bp predict` does: rows without targets through a trained model, answers out.
 
-files or standard input → `Model.rows` → `Answers`, block by block → a writer of commands/answers.py
+files or standard input → `Predictor.rows` → `Answers`, block by block → a writer of commands/answers.py
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from backprop_cli.commands.answers import Answers
 from backprop_cli.data.files.unseen import Unseen
 from backprop_cli.data.inputs import Rows
 from backprop_cli.data.stream import NAME, Stream
 from backprop_cli.engine.reading import Reading
 from backprop_cli.errors import DataError, UsageError
-from backprop_cli.model.model import Model
+from backprop_cli.model.predictor import Predictor
 
 Say = Callable[[str], None]
 STDIN = "-"
@@ -36,7 +38,7 @@ class Wishes:
 
 
 def predict(
-    model: Model,
+    model: Predictor,
     sources: Sequence[str | Path],
     wishes: Wishes = Wishes(),  # it cannot be changed
     *,
@@ -52,10 +54,11 @@ def predict(
     unseen = None if wishes.strict else Unseen()
     for source in sources:
         if str(source) == STDIN:
-            stream = Stream(stdin, model.description.data, wishes.keep, unseen)
-            parts, form = iter(stream), stream.form
+            stream = Stream(stdin, model.description.data)
+            parts = (model.rows(table, wishes.keep, unseen, place) for place, table in stream)
+            form = stream.form
         else:
-            parts, form = iter([model.rows(source, wishes.keep, unseen)]), "csv"
+            parts, form = (model.rows(path, wishes.keep, unseen) for path in [source]), "csv"
         name = str(source) if len(sources) > 1 else None
         first = 0
         for rows in parts:
@@ -79,7 +82,8 @@ def _blocks(rows: Rows) -> Iterator[Rows]:
     for start in range(0, len(rows.x), BLOCK):
         part = slice(start, start + BLOCK)
         kept = {name: [_plain(cell) for cell in values[part].to_pylist()] for name, values in rows.kept.items()}
-        yield Rows(rows.x[part], rows.files[part] if rows.files else None, kept)
+        files = rows.files[part] if rows.files else None
+        yield Rows(rows.x[part], files, kept, others=[x[part] for x in rows.others])
 
 
 def _plain(value: Any) -> Any:
@@ -87,22 +91,23 @@ def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, str | int | float) else str(value)
 
 
-def _answered(model: Model, rows: Rows, reading: Reading, wishes: Wishes, first: int, name: str | None) -> Answers:
-    outputs = model.outputs(rows)
+def _answered(model: Predictor, rows: Rows, reading: Reading, wishes: Wishes, first: int, name: str | None) -> Answers:
+    of_each = model.each(rows)
     if wishes.proba or wishes.top:
-        shares = reading.probabilities(outputs)
-        outputs = outputs if shares is None else shares
+        shares = [reading.probabilities(outputs) for outputs in of_each]
+        of_each = [outputs if p is None else p for outputs, p in zip(of_each, shares, strict=True)]
         if reading.scale == "logits":
             reading = replace(reading, scale="probabilities", threshold=_sigmoid(reading.threshold))
+    outputs, spread = reading.average(of_each), np.std(of_each, axis=0, ddof=1) if len(of_each) > 1 else None
     files = rows.files or ([name] * len(outputs) if name else None)
     top = min(wishes.top, outputs.shape[-1]) if wishes.top else None
     numbers = wishes.proba is not False
-    return Answers(reading, outputs, first, files, rows.kept, top, not rows.files, numbers)
+    return Answers(reading, outputs, first, files, rows.kept, top, not rows.files, numbers, spread=spread)
 
 
-def _wanted(model: Model, wishes: Wishes) -> Reading:
+def _wanted(model: Predictor, wishes: Wishes) -> Reading:
     """How outputs are to be read, as asked for. Raises UsageError for what these outputs cannot tell."""
-    reading, shape = model.description.reading, model.network.output_shape
+    reading, shape = model.description.reading, model.output_shape
     if wishes.top is not None and (reading.kind != "classes" or len(shape) != 1):
         raise UsageError(f"--top chooses among classes, and {_kind(model)}; leave it out")
     if wishes.proba and (reading.kind == "values" or reading.scale == "scores"):
@@ -118,7 +123,7 @@ def _wanted(model: Model, wishes: Wishes) -> Reading:
     return replace(reading, threshold=_logit(wishes.threshold) if reading.scale == "logits" else wishes.threshold)
 
 
-def _kind(model: Model) -> str:
+def _kind(model: Predictor) -> str:
     reading = model.description.reading
     kinds = {
         "values": "the outputs of this model are values",
@@ -126,7 +131,7 @@ def _kind(model: Model) -> str:
         "labels": "each output of this model answers a question of its own",
         "classes": "the outputs of this model are one class each",
     }
-    if len(model.network.output_shape) > 1 and reading.kind == "classes":
+    if len(model.output_shape) > 1 and reading.kind == "classes":
         return "this model names a class in every step"
     scores = "; they are scores" if reading.scale == "scores" and reading.kind != "values" else ""
     return kinds[reading.kind] + scores

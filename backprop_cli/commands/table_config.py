@@ -38,6 +38,7 @@ def table_config(look: Look, file: str, data: str) -> str:
         f"# {target.name} from {look.name}: {look.rows:,} rows, {len(look.columns)} columns.",
         f"#   bp data info {file}      how each column is read",
         f"#   bp train {file}",
+        f"#   bp sweep {file} --set seed=0..4 --set dataset.split_seed=0    # 5 networks; bp predict averages them",
         f"name: {flow(_name(look))}",
         "seed: 0",
         "",

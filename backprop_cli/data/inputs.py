@@ -40,6 +40,7 @@ class Rows:
     files: list[str] | None = None  # of images
     kept: Kept = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)  # what was left out on reading
+    others: list[Array] = field(default_factory=list)  # the same rows as further networks of an average take them
 
 
 def read_inputs(path: Path, schema: Schema, keep: Sequence[str] = (), unseen: Unseen | None = None) -> Rows:

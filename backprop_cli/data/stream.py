@@ -9,13 +9,11 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from backprop_cli.data.files.columns import repeated
 from backprop_cli.data.files.layout import MISSING, Layout
-from backprop_cli.data.files.unseen import Unseen
-from backprop_cli.data.inputs import Rows, rows_of
 from backprop_cli.data.schema import Schema
 from backprop_cli.errors import DataError
 
@@ -25,26 +23,25 @@ NAME = "standard input"
 
 
 class Stream:
-    """The rows of an open file in blocks. `form` is csv or json, as its first sign tells."""
+    """The rows of an open file in blocks: where each begins, in words, and an Arrow table or a list of dicts. `form` is
+    csv or json, as its first sign tells. Raises DataError."""
 
-    def __init__(self, handle: int, schema: Schema, keep: Sequence[str], unseen: Unseen | None) -> None:
+    def __init__(self, handle: int, schema: Schema) -> None:
         if schema.series is not None:
             raise DataError(f"{NAME}: rows of a series are put in order, so all of them are needed first; give a file")
         self._blocks = _blocks(handle)
-        self._schema, self._keep, self._unseen = schema, keep, unseen
+        self._schema = schema
         self._first = next(self._blocks, "")
         if not self._first.strip():
             raise DataError(f"{NAME}: empty; expected CSV with a header, or JSON Lines")
         self.form = "json" if self._first.lstrip()[:1] in ("{", "[") else "csv"
 
-    def __iter__(self) -> Iterator[Rows]:
+    def __iter__(self) -> Iterator[tuple[str, Any]]:
         read = self._json if self.form == "json" else self._csv
         done = 0
         for table in read():
-            place = f"{NAME} after row {done}" if done else NAME
-            rows = rows_of(table, self._schema, self._keep, self._unseen, place)
-            done += len(rows.x)
-            yield rows
+            yield (f"{NAME} after row {done}" if done else NAME), table
+            done += len(table)
 
     def _texts(self) -> Iterator[str]:
         yield self._first
@@ -88,7 +85,7 @@ class Stream:
     def _json(self) -> Iterator[Any]:
         number = 0
         for text in self._texts():
-            found = []
+            records: list[Any] = []
             for line in text.splitlines():
                 number += 1
                 if line.strip():
@@ -96,11 +93,11 @@ class Stream:
                         record = json.loads(line)
                     except (ValueError, RecursionError) as error:
                         raise DataError(f"{NAME}:{number}: not JSON ({error}); expected one object a line") from None
-                    found += record if isinstance(record, list) else [record]
-            if not all(isinstance(each, dict) for each in found):
+                    records += record if isinstance(record, list) else [record]
+            if not all(isinstance(record, dict) for record in records):
                 raise DataError(f'{NAME}:{number}: expected objects such as {{"width": 1.5}}')
-            if found:
-                yield found
+            if records:
+                yield records
 
 
 def _delimiter(head: str, usual: str | None) -> str:

@@ -6,6 +6,7 @@ of the data. It is plain data, which a model carries along in its file.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -94,6 +95,25 @@ class Reading:
             np.tanh(0.5 * p, out=p)
             p = 0.5 + 0.5 * p
         return p
+
+    def average(self, outputs: Sequence[Array]) -> Array:
+        """The mean of the outputs (N, …) of several networks for the same rows: of values, of scores, and of
+        probabilities, for logits too: the logits are returned whose probabilities are the mean.
+
+        Of probabilities p_m of M networks: p = 1/M Σ p_m (Lakshminarayanan, Pritzel & Blundell 2017, arXiv:1612.01474)
+        """
+        if len(outputs) == 1:
+            return outputs[0]
+        if self.scale != "logits":
+            mean: Array = np.mean(outputs, axis=0, dtype=np.float64).astype(outputs[0].dtype)
+            return mean
+        shares = [self.probabilities(y) for y in outputs]
+        p = np.mean([share for share in shares if share is not None], axis=0)
+        tiny = np.finfo(np.float64).tiny
+        z = np.log(np.maximum(p, tiny))
+        if self.kind != "classes":
+            z -= np.log(np.maximum(1 - p, tiny))
+        return np.asarray(z, outputs[0].dtype)
 
     def sureness(self, y: Array) -> Array:
         """How sure the answer of each row is: its probability; of scores the distance to the next answer. (rows,)"""

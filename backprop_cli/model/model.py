@@ -24,15 +24,16 @@ from backprop_cli.data.schema import TEXT
 from backprop_cli.data.source import Source
 from backprop_cli.data.transform import Transform
 from backprop_cli.engine import kernels
-from backprop_cli.engine.arrays import Array
+from backprop_cli.engine.arrays import Array, Shape
 from backprop_cli.engine.column_reader import tell_columns
 from backprop_cli.engine.graph import Network
 from backprop_cli.engine.losses.base import Loss
 from backprop_cli.engine.metrics.base import Metric, tell
-from backprop_cli.errors import BuildError, ConfigError, DataError, UsageError
+from backprop_cli.errors import BuildError, ConfigError
 from backprop_cli.model.description import TRANSFORMS, Description, description_of
 from backprop_cli.model.expand import Expander
 from backprop_cli.model.plugins import run_plugins
+from backprop_cli.model.predictor import Predictor
 from backprop_cli.runs.checkpoints.checkpoint import CheckpointFile
 from backprop_cli.training.options import Trainer
 from backprop_cli.training.passes import outputs
@@ -41,7 +42,7 @@ ROWS = 256  # of a batch
 
 
 @dataclass(repr=False)
-class Model:
+class Model(Predictor):
     """A trained network with what it takes to use it. `read` makes one from a file."""
 
     description: Description
@@ -121,9 +122,8 @@ class Model:
         return Model.restored, (self.description, learned, weights)
 
     @property
-    def classes(self) -> list[str] | None:
-        """The names of the classes 0, 1, …; None for values."""
-        return self.description.data.classes
+    def output_shape(self) -> Shape:
+        return self.network.output_shape
 
     def batches(self, split: Split) -> Batches:
         """Raw rows as the network takes them, in order."""
@@ -137,70 +137,20 @@ class Model:
             kernels=self.network.kernels,
         )
 
-    def rows(self, data: Any, keep: Sequence[str] = (), unseen: Unseen | None = None) -> Rows:
-        """Raw rows of a path, an array, a DataFrame, a dict or a list of dicts.
-
-        Columns to `keep` are passed on. Categories that the model has not learnt are none of the known ones and are
-        noted in `unseen`; without it they are an error. Raises DataError.
-        """
+    def rows(self, data: Any, keep: Sequence[str] = (), unseen: Unseen | None = None, place: str = "input") -> Rows:
         schema = self.description.data
         if isinstance(data, Rows):
             return data
         if isinstance(data, str | Path):
             return read_inputs(Path(data), schema, keep, unseen)
         if schema.images is not None and isinstance(data, list) and data and isinstance(data[0], str | Path):
-            parts = [read_inputs(Path(path), schema, keep, unseen) for path in data]
-            return Rows(np.concatenate([part.x for part in parts]))
-        return rows_of(data, schema, keep, unseen)
+            pictures = [read_inputs(Path(file), schema, keep, unseen) for file in data]
+            return Rows(np.concatenate([rows.x for rows in pictures]))
+        return rows_of(data, schema, keep, unseen, place)
 
-    def outputs(self, data: Any, *, strict: bool = False) -> Array:
-        """The network's outputs (N, …) for what `rows` takes, as they are.
-
-        Categories that the model has not learnt are none of the known ones, with a UserWarning; `strict` makes them an
-        error. Raises DataError.
-        """
-        unseen = None if strict else Unseen()
-        x = self.rows(data, unseen=unseen).x
-        if not len(x):
-            raise DataError("input: no rows")
-        if unseen is not None:
-            unseen.warn("input")
-        batches = self.batches(Split(x, _targets(self.description, len(x))))
-        return np.concatenate([y for y, _ in outputs(self.network, batches)])
-
-    def predict(self, data: Any, *, strict: bool = False) -> Array:
-        """The class (its name) or the value of each row (N,); (N, T) for sequences, (N, K) for several values.
-
-        Where outputs answer questions of their own, a list of the names of those that say yes. `data` and `strict` are
-        those of `outputs`. Raises DataError.
-        """
-        reading, y = self.description.reading, self.outputs(data, strict=strict)
-        if reading.kind == "values":
-            return y[..., 0] if y.ndim > 1 and y.shape[-1] == 1 else y
-        answers = reading.answers(y)
-        if reading.has_classes:
-            return np.asarray(answers)
-        labels = np.empty(len(answers), object)
-        labels[:] = answers
-        return labels
-
-    def predict_proba(self, data: Any, *, strict: bool = False) -> Array:
-        """A probability for each class (N, K), no and yes for a single question, or for each question of several.
-
-        Raises UsageError for a model of values, or whose scores tell no probabilities; DataError.
-        """
-        reading = self.description.reading
-        y = self.outputs(data, strict=strict)
-        p = None if reading.kind == "values" else reading.probabilities(y)
-        if p is None:
-            raise UsageError(
-                f"{self}: its outputs are {reading.scale if reading.kind != 'values' else 'values'}, "
-                "not probabilities; use predict or outputs"
-            )
-        if reading.kind != "binary":
-            return p
-        yes = p[..., 0] if p.ndim > 1 and p.shape[-1] == 1 else p
-        return np.stack([1 - yes, yes], axis=-1)
+    def each(self, rows: Rows) -> list[Array]:
+        batches = self.batches(Split(rows.x, _targets(self.description, len(rows.x))))
+        return [np.concatenate([y for y, _ in outputs(self.network, batches)])]
 
     def describe(self) -> dict[str, Any]:
         """What goes in, what comes out and how large it is, as plain data."""
@@ -217,14 +167,6 @@ class Model:
 
     def __repr__(self) -> str:
         return f"<model {self.description.name}: {self.network.store.count:,} parameters>"
-
-    @property
-    def needs(self) -> list[str]:
-        """The columns that an input table must have; empty where it is no table."""
-        schema = self.description.data
-        if schema.table is None:
-            return list(schema.features or [])
-        return [schema.table.text] if schema.table.text else list(schema.table.features)
 
 
 def load_weights(file: CheckpointFile, network: Network) -> None:

@@ -39,15 +39,18 @@ def evaluate(
     metrics: Sequence[Metric],
     between: Callable[[], None] | None = None,
     weight: Callable[[], Any] = lambda: None,
+    averaged: Callable[[Array], Array] | None = None,
 ) -> dict[str, float]:
     """Loss and metrics over batches, in inference mode. `between` is called before each batch; it may raise.
-    `weight` gives how much each row of the last batch counts in the loss."""
+    `weight` gives how much each row of the last batch counts in the loss. `averaged` makes of the outputs of a batch
+    those that are measured in their place."""
     sums = Sums(metrics)
     sums.reset()
     for x, y in batches:
         if between is not None:
             between()
         z = network.forward(x, copy=False)
+        z = z if averaged is None else averaged(z)
         network.loss(z, y, weight())
         sums.add(network, y)
     return sums.result()

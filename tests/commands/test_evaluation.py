@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backprop_cli.commands.evaluation import evaluate_file, evaluate_run
+from backprop_cli.commands.evaluation import evaluate_run
+from backprop_cli.commands.file_evaluation import evaluate_file
 from backprop_cli.commands.train import train
 from backprop_cli.commands.trained import load, load_run
 from backprop_cli.config import load_config

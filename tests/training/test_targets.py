@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from backprop_cli import load
-from backprop_cli.commands.evaluation import evaluate_file, evaluate_run
+from backprop_cli.commands.evaluation import evaluate_run
+from backprop_cli.commands.file_evaluation import evaluate_file
 from backprop_cli.commands.train import train
 from backprop_cli.config import load_config
 from backprop_cli.errors import ConfigError, DataError

@@ -23,6 +23,13 @@ class Unseen:
         shown = self.examples.setdefault(name, [])
         shown += [word for word in dict.fromkeys(values) if word not in shown][: EXAMPLES + 1 - len(shown)]
 
+    def add_most(self, of_each: Sequence[Unseen]) -> None:
+        """Note what several models have not learnt of the same rows: of each column the most."""
+        for name in dict.fromkeys(name for unseen in of_each for name in unseen.counts):
+            most = max(of_each, key=lambda unseen: unseen.counts[name])
+            self.add(name, most.examples[name])
+            self.counts[name] += most.counts[name] - len(most.examples[name])
+
     def notes(self, place: str, who: str = "the model") -> list[str]:
         """A sentence about each column that has some."""
         return [

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from backprop_cli import load
-from backprop_cli.commands.evaluation import evaluate_file
+from backprop_cli.commands.file_evaluation import evaluate_file
 from backprop_cli.commands.train import train
 from backprop_cli.config import load_config
 from backprop_cli.data.dataset import Dataset

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backprop_cli import load
-from backprop_cli.commands.evaluation import evaluate_file, evaluate_run
+from backprop_cli.commands.evaluation import evaluate_run
+from backprop_cli.commands.file_evaluation import evaluate_file
 from backprop_cli.commands.train import train
 from backprop_cli.config import load_config
 from backprop_cli.data.dataset import Dataset
@@ -205,7 +206,7 @@ def test_predict_says_where_each_answer_begins(bp, tmp_path: Path) -> None:
     assert [line.split(",")[:2] for line in lines[1:]] == [["A", "63"], ["A", "64"]]
     assert "no answer for B: fewer than 4 rows behind each other" in " ".join(done.err.replace("│", " ").split())
     with pytest.raises(DataError, match="give a file"):
-        Stream(0, load(tmp_path / "run").description.data, (), None)
+        Stream(0, load(tmp_path / "run").description.data)
 
 
 @pytest.mark.parametrize(
