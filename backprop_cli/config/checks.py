@@ -31,6 +31,7 @@ def check(values: Mapping[str, Any], places: Mapping[int, Keys], marks: Mapping[
             wrong.append((("architecture",), f"more than {MAX_LAYERS:,} layers once `repeat` is written out"))
     if isinstance(values.get("trainer"), Component):
         wrong += _twice(values["trainer"].metrics)
+        wrong += _pruning(values["trainer"])
         splits = getattr(values.get("dataset"), "splits", None)
         wrong += monitors(values["trainer"], values.get("optimizer"), places, splits)
     return [problem(nearest(marks, path), path, message) for path, message in wrong]
@@ -44,6 +45,24 @@ def _twice(metrics: list[Any]) -> Iterator[tuple[Keys, str]]:
             yield ("trainer", "metrics", index), "'loss' is the column of the loss; give the metric a key of its own"
         elif key in keys[:index]:
             yield ("trainer", "metrics", index), f"{key!r} is there already, as metric {keys.index(key)}; remove one"
+
+
+def _pruning(trainer: Any) -> Iterator[tuple[Keys, str]]:
+    """Rounds of pruning that do not fit the training."""
+    policy, at = trainer.pruning, ("trainer", "pruning")
+    if policy is None:
+        return
+    if (policy.fraction is None) == (policy.sparsity is None):
+        yield at, "expected either fraction, of the remaining weights in each round, or sparsity, after the last one"
+    if policy.every * policy.rounds >= trainer.epochs:
+        needed = policy.every * (policy.rounds + 1)
+        yield (
+            (*at, "rounds"),
+            f"{policy.rounds} rounds of {policy.every} epochs leave none of {trainer.epochs} epochs after the last; "
+            f"set trainer.epochs: {needed}",
+        )
+    if trainer.early_stopping is not None:
+        yield at, "early_stopping would end the training between two rounds; leave one of them out"
 
 
 def _walk(items: list[Any], path: Keys, times: int = 1) -> Iterator[tuple[Any, Keys, int]]:

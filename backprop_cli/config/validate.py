@@ -25,7 +25,16 @@ from backprop_cli.registry import Registered
 INVALID: Any = object()
 SHIPPED = "sample:"  # what the path of a text that ships with bp begins with
 MAX_UNKNOWN = 20  # unknown keys of one mapping that are reported one by one
-OWN = ("name", "inputs", "shared", "frozen", "l1", "l2", "constraint")  # what `{shared: NAME}` does not take over
+OWN = (
+    "name",
+    "inputs",
+    "shared",
+    "frozen",
+    "l1",
+    "l2",
+    "constraint",
+    "weight_mask",
+)  # what `{shared: NAME}` does not take over
 SUGAR_BESIDE = ("name", "inputs")  # keys that may stand beside `residual:` in a list item
 
 

@@ -18,6 +18,7 @@ from backprop_cli.engine.losses.base import Loss
 from backprop_cli.engine.masks import Cells, Joined
 from backprop_cli.engine.node import INPUT, Node
 from backprop_cli.engine.parameters import Parameter, ParameterStore
+from backprop_cli.engine.weight_masks import check_mask, kernel_mask
 from backprop_cli.errors import BuildError, expected
 from backprop_cli.registry import make
 
@@ -142,12 +143,15 @@ def allocate(nodes: Sequence[Node], dtype: Any, most: int | None = None) -> Para
         if node.layer.shared is not None:
             _check_owner(node, by_name)
             continue
+        if node.layer.weight_mask is not None:
+            check_mask(node)
         for prefix, part in node.layer.walk():
             for spec in part.needs.parameters:
                 still = frozen if isinstance(frozen, bool) else f"{prefix}{spec.name}" in frozen
                 name = f"{node.name}.{prefix}{spec.name}"
                 constraint = node.layer.constraint if spec.decay else None
-                entries.append(Parameter(name, spec.shape, spec.initializer, spec.decay, still, constraint))
+                mask = kernel_mask(node, spec.shape) if spec.decay and not still else None
+                entries.append(Parameter(name, spec.shape, spec.initializer, spec.decay, still, constraint, mask))
             for state in part.needs.states:
                 states[f"{node.name}.{prefix}{state.name}"] = (state.shape, state.value)
     shapes = [*(entry.shape for entry in entries), *(shape for shape, _ in states.values())]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from annotated_types import Ge, Gt
@@ -64,6 +64,14 @@ class Layer(Component):
     constraint: Annotated[ConstraintOption | None, Doc("a projection of its kernels after every update")] = (
         None  # on the kernels, after every update
     )
+
+    weight_mask: Annotated[
+        list[Any] | Literal["nonzero"] | None,
+        Doc(
+            "which weights of its kernel there are: 0 and 1 in a list of the kernel's shape, or of one that stretches "
+            "to it; `nonzero`: those that are not 0 at the start. The others stay 0"
+        ),
+    ] = None
 
     listed_under: ClassVar[str] = "Other"
     merges: ClassVar[bool] = False  # takes several inputs: x, dx and build's shapes are sequences

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -30,12 +30,14 @@ class Parameter:
     decay: bool
     frozen: bool
     constraint: Constraint | None = None
+    mask: Array | Literal["nonzero"] | None = None  # 0 and 1 in the parameter's shape; see `weight_mask` of layers
 
 
 class ParameterStore:
     """The flat vectors and the views into them.
 
-    `parameters` are in the order of the entries given.
+    `parameters` are in the order of the entries given. `mask`, where there is one, is 0 at weights of
+    `values[:trainable]` that are held at 0, and 1 at the others; whoever changes it calls `hold`.
     `values[:trainable]` is what an optimizer may change, `values[:decayed]` what decays.
     """
 
@@ -58,6 +60,9 @@ class ParameterStore:
         names = [entry.name for entry in entries]
         self.parameters = self._views(self.values, names)
         self.gradient_views = self._views(self.gradients, names)
+        self.mask: Array | None = None
+        if any(entry.mask is not None for entry in ordered):
+            self.take_mask()
         self._constrained = [
             (entry.constraint, self.parameters[entry.name])
             for entry in ordered
@@ -84,11 +89,41 @@ class ParameterStore:
         """Draw first values, in the order of the nodes, so that a frozen flag changes no other weight."""
         for name, view in self.parameters.items():
             self.entries[name].initializer.fill(view, rng)
+        self.begin_mask()
+
+    def take_mask(self) -> Array:
+        """From now on hold weights at 0 by a mask, which the entries' own begin; the mask. To be called before an
+        optimizer is bound, which saves it."""
+        if self.mask is None:
+            self.mask = np.ones_like(self.values[: self.trainable])
+            self._held = self.values[: self.trainable], self.gradients[: self.trainable], self.mask
+        return self.mask
+
+    def begin_mask(self) -> None:
+        """Let the mask be what the entries say, now that the first weights are there."""
+        for name, entry in self.entries.items():
+            if self.mask is not None and entry.mask is not None and not entry.frozen:
+                own = self.parameters[name] != 0 if isinstance(entry.mask, str) else entry.mask
+                self.mask[self.spans[name]] = own.reshape(-1)
+        self.hold()
+
+    def hold(self) -> None:
+        """Put masked weights at 0."""
+        if self.mask is not None:
+            w, _, mask = self._held
+            np.multiply(w, mask, out=w)
+
+    def hold_gradients(self) -> None:
+        """Put the gradients of masked weights at 0: they are no part of the network."""
+        if self.mask is not None:
+            _, g, mask = self._held
+            np.multiply(g, mask, out=g)
 
     def constrain(self) -> None:
-        """Apply the layers' constraints, as after every update."""
+        """Apply the layers' constraints and the mask, as after every update."""
         for constraint, w in self._constrained:
             constraint.apply(w)
+        self.hold()
 
     def load(self, values: Mapping[str, Any], into: Mapping[str, Array], *, complete: bool = False) -> None:
         """Copy arrays in by name. Raises BuildError for an unknown name, a wrong shape, or, if

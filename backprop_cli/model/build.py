@@ -38,6 +38,7 @@ from backprop_cli.model.expand import Expander
 from backprop_cli.model.targets import targets_of
 from backprop_cli.model.weights.load import load_first
 from backprop_cli.training.callbacks.best import Best
+from backprop_cli.training.callbacks.pruning import Pruning
 from backprop_cli.training.callbacks.threads import Threads
 from backprop_cli.training.kernels import chosen
 from backprop_cli.training.loop import Callback, Loop
@@ -158,6 +159,7 @@ def prepare(
                 raise ConfigError([cfg.problem(("architecture",), message)])
             built.unit.learn(first.y)
         load_first(built, cfg, warn)
+        built.store.begin_mask()
     reading = _reading(cfg, built, dataset, transforms)
     tell(cfg.trainer.metrics, reading, built.gives_logits)
     wrong = []
@@ -256,11 +258,17 @@ def training(prepared: Prepared, callbacks: Sequence[Callback] = (), ranks: Rank
     stopping = options.early_stopping
     default = "validation/loss" if validation is not None else "train/loss"
     monitor = (stopping and stopping.monitor) or options.checkpoint.monitor or default
-    best = Best(monitor, network.store, stopping, options.metrics)
+    rounds = options.pruning
+    since = 1 if rounds is None else rounds.every * rounds.rounds + 1
+    best = Best(monitor, network.store, stopping, options.metrics, since)
+    try:
+        pruning = [] if rounds is None else [Pruning(rounds, network.store, cfg.seed)]
+    except BuildError as error:
+        raise ConfigError([cfg.problem(("trainer", "pruning"), str(error))]) from None
     threads = [Threads()] if network.kernels.which == "compiled" and ranks.count == 1 else []
     if ranks.shared and (wrong := unshared(network, train, ranks)) is not None:
         raise ConfigError([cfg.problem(*wrong)])
-    given = (network, optimizer, train, validation, options, [best, *threads, *callbacks])
+    given = (network, optimizer, train, validation, options, [best, *pruning, *threads, *callbacks])
     try:
         loop = SharedLoop(*given, ranks=ranks) if ranks.shared else Loop(*given)
     except BuildError as error:

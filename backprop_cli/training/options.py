@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Gt
+from annotated_types import Ge, Gt, Interval
 
 from backprop_cli.registry import Component, Doc, Registered, register
 
@@ -59,6 +59,39 @@ class CheckpointPolicy:
 
 
 @dataclass(kw_only=True)
+class PruningPolicy:
+    """Weights that are put at 0 for good, in rounds: after every `every` epochs those that count least.
+
+    Either `fraction` of the weights that are left goes in each round, or `sparsity` is reached in equal steps.
+    With `rewind: initial` the others go back to their first values after each round, and the optimizer and its schedule
+    begin again: a lottery ticket. Frankle & Carbin 2019, arXiv:1803.03635; by magnitude: Han et al. 2015,
+    arXiv:1506.02626
+    """
+
+    every: Annotated[PositiveInt, Doc("epochs between two rounds")]
+    rounds: Annotated[PositiveInt, Doc("how many rounds there are; training goes on after the last")] = 1
+    fraction: Annotated[
+        Annotated[float, Interval(gt=0, lt=1)] | None, Doc("share of the remaining weights that goes in each round")
+    ] = None
+    sparsity: Annotated[
+        Annotated[float, Interval(gt=0, le=1)] | None,
+        Doc("share of all weights that are 0 after the last round, reached in equal steps"),
+    ] = None
+    by: Annotated[
+        Literal["magnitude", "random"], Doc("which go: the smallest, or any; the latter is what to compare with")
+    ] = "magnitude"
+    scope: Annotated[Literal["layer", "network"], Doc("whether that is counted in each layer or over all of them")] = (
+        "layer"
+    )
+    match: Annotated[
+        str | None, Doc("pattern of the parameters that are pruned, such as `dense_*`; by default all kernels")
+    ] = None
+    rewind: Annotated[
+        Literal["initial"] | None, Doc("`initial`: the remaining weights return to their first values after each round")
+    ] = None
+
+
+@dataclass(kw_only=True)
 class DiagnosticsPolicy:
     """How often the network is looked into: at every so many steps, and at steps 1, 2, 4, 8, … before."""
 
@@ -78,6 +111,9 @@ class Trainer(Component):
     drop_last: Annotated[bool, Doc("leave out the last batch of an epoch where it is short")] = False
     balanced: Annotated[bool, Doc("draw as many rows of every class")] = False
     early_stopping: Annotated[EarlyStopping | None, Doc("when to stop before the last epoch; by default never")] = None
+    pruning: Annotated[PruningPolicy | None, Doc("which weights are put at 0 for good, and when; by default none")] = (
+        None
+    )
     checkpoint: Annotated[CheckpointPolicy, Doc("when the state is saved")] = field(default_factory=CheckpointPolicy)
     kernels: Annotated[
         Literal["auto", "numpy", "compiled", "numba"],

@@ -73,7 +73,8 @@ class Optimizer(Component):
     3. `weight_decay` λ, on kernels only: g ← g + λ w, after clipping, as in PyTorch; or, where
        `decoupled_weight_decay` is set, w ← w (1 − η λ), as in PyTorch's AdamW and Keras. L2 as part of the loss
        is the layers' option `l2`.
-    4. The rule. Then the layers' constraints.
+    4. The rule. Then the layers' constraints. Weights that a mask leaves out stay 0, and so does their gradient,
+       from before the clipping.
     5. `ema` d: e ← d e + (1 − d) w, from e = w after the first update; used inside `averaged()`.
 
     `groups` gives parameters by name a learning rate and decay of their own; the first that matches wins.
@@ -152,6 +153,8 @@ class Optimizer(Component):
         size, dtype = store.trainable, store.values.dtype
         names = [*self.slots, *["accumulated"] * (self.accumulate > 1), *["average"] * (self.ema is not None)]
         self.memory = {name: aligned_zeros(size, dtype) for name in names}
+        if store.mask is not None:
+            self.memory["mask"] = store.mask
         self._gradient = store.gradients[:size]
         length = LONG_BLOCK if self.one_loop and self.kernels.which == "compiled" else BLOCK
         self._work = [aligned_zeros(min(length, size), dtype) for _ in range(self.scratch)]
@@ -193,6 +196,7 @@ class Optimizer(Component):
 
     def apply(self, scale: float, t: int) -> None:
         """Update number t with the gradients in the store; the schedule says `scale`."""
+        self.store.hold_gradients()
         self._clip()
         for block in self._blocks:
             rate = block.learning_rate * scale
@@ -258,6 +262,13 @@ class Optimizer(Component):
                 difference = np.subtract(block.w, block.average, out=block.work[0])
                 np.multiply(difference, 1 - decay, out=difference)
                 np.add(block.average, difference, out=block.average)
+
+    def restart(self) -> None:
+        """Begin again, as at the first update; what the rule has remembered is forgotten."""
+        for name, vector in self.memory.items():
+            if name != "mask":
+                vector[...] = 0
+        self.iteration, self.gathered, self.gathered_rows = 0, 0, 0.0
 
     @contextmanager
     def averaged(self) -> Iterator[None]:

@@ -29,8 +29,10 @@ class Best(Callback):
         store: ParameterStore,
         stopping: EarlyStopping | None = None,
         metrics: Sequence[Metric] = (),
+        since: int = 1,
     ) -> None:
-        self.monitor, self.stopping = monitor, stopping
+        """`since`: the first epoch that counts."""
+        self.monitor, self.stopping, self.since = monitor, stopping, since
         self.sign = -1.0 if larger_is_better(monitor, metrics) else 1.0
         self.value: float | None = None
         self.reference: float | None = None
@@ -71,7 +73,7 @@ class Best(Callback):
 
     def _best(self, rows: Sequence[Row]) -> int:
         """The number, from 1, of the best row; 0 where none is better than all before."""
-        column = [self.sign * row.get(self.monitor, nan) for row in rows]
+        column = [self.sign * row.get(self.monitor, nan) if row["epoch"] >= self.since else nan for row in rows]
         value = min(filter(isfinite, column), default=inf)
         return column.index(value) + 1 if value < (inf if self.value is None else self.sign * self.value) else 0
 
