@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -23,6 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 MOONS = ["train", str(ROOT / "configs/moons.yaml"), "--set", "dataset.samples=100", "--epochs", "3", "--quiet"]
 RUNS, STEPS = 2000, 100_000
+TURNS = 5
 
 
 def bp(*arguments: str, cwd: Path) -> None:
@@ -77,8 +79,8 @@ def board(page: Any, folder: Path) -> Iterator[tuple[str, str, str]]:
     with (folder / "long/one/metrics.jsonl").open("w") as file:
         for step in range(1, STEPS + 1):
             file.write(json.dumps({**row, "epoch": step, "step": step, "train/loss": 1 / step}) + "\n")
-    with serving("board", "many", cwd=folder) as (address, pid, start):
-        yield "board: start", f"{start:.2f} s", "1.5 s"
+    yield "board: start", started("board", "many", cwd=folder), "1.5 s"
+    with serving("board", "many", cwd=folder) as (address, pid, _):
         yield (
             f"board: first view of {RUNS:,} runs",
             f"{shown(page, address, 'table.runs tr:nth-child(9)'):.2f} s",
@@ -90,15 +92,62 @@ def board(page: Any, folder: Path) -> Iterator[tuple[str, str, str]]:
         yield f"board: a run of {STEPS:,} steps", f"{seconds:.2f} s", "1 s"
 
 
+def started(*arguments: str, cwd: Path) -> str:
+    """Seconds until a command has said its address: the median of five, after one that warms up."""
+    seconds = []
+    for _ in range(6):
+        with serving(*arguments, cwd=cwd) as (_, _, start):
+            seconds.append(start)
+    return f"{median(seconds[1:]):.2f} s"
+
+
 def play(page: Any, folder: Path) -> Iterator[tuple[str, str, str]]:
-    digits = ["--set", "dataset={source: sample, name: mnist5k}", "--set", "trainer.epochs=1000"]
+    endless = ["--set", "trainer.epochs=1000000"]  # a training that has ended sends no pictures
+    digits = ["--set", "dataset={source: sample, name: mnist5k}"]
     for name, more, asked in (("xor", [], "20"), ("mnist", digits, "5")):
-        with serving("play", str(ROOT / f"configs/{name}.yaml"), *more, cwd=folder) as (address, _, start):
-            yield f"play {name}: start", f"{start:.2f} s", "1.5 s"
+        command = ["play", str(ROOT / f"configs/{name}.yaml"), *more, *endless]
+        yield f"play {name}: start", started(*command, cwd=folder), "1.5 s"
+        with serving(*command, cwd=folder) as (address, _, _):
             shown(page, address, "svg.net")
             page.locator("select").first.select_option("1000000")
             page.keyboard.press(" ")
+            page.locator("#run.on").wait_for()
             yield f"play {name}: pictures a second", f"{frames(page):.1f}", asked
+            assert page.locator("#run.on").count() == 1, "it must still be training"
+
+
+def processor(pid: int) -> float:
+    """Seconds of a processor that a process has taken."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def watching(page: Any, folder: Path) -> Iterator[tuple[str, str, str]]:
+    """Trainings in turns, one alone, one with the page of its run open."""
+    digits = [str(ROOT / "configs/mnist.yaml"), "--set", "dataset={source: sample, name: mnist5k}", "--epochs", "30"]
+    seconds: dict[bool, list[float]] = {False: [], True: []}
+    shares = []
+    (folder / "live").mkdir()
+    with serving("board", "live", cwd=folder) as (address, pid, _):
+        for turn in range(2 * TURNS):
+            watched = turn % 2 == 1
+            name = f"turn{turn}"
+            page.goto(f"{address}#/run/0/{name}" if watched else "about:blank")
+            start, before = time.monotonic(), processor(pid)
+            process = subprocess.Popen(
+                [sys.executable, "-m", "backprop_cli", "train", *digits, "-q", "--run-dir", f"live/{name}"], cwd=folder
+            )
+            if watched:
+                while not (folder / f"live/{name}/metrics.jsonl").exists():
+                    time.sleep(0.05)
+                page.reload()
+            _, _, usage = os.wait4(process.pid, 0)
+            seconds[watched].append(usage.ru_utime + usage.ru_stime)
+            if watched:
+                shares.append((processor(pid) - before) / (time.monotonic() - start))
+    ratio = median(seconds[True]) / median(seconds[False])
+    yield "watching: processor time of a training", f"{100 * (ratio - 1):+.1f} %", "1 %"
+    yield "watching: share of a processor in the server", f"{100 * median(shares):.1f} %", "–"
 
 
 def main() -> None:
@@ -107,9 +156,9 @@ def main() -> None:
     with sync_playwright() as playwright, TemporaryDirectory() as folder:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1280, "height": 900})
-        for part in (play, board):
-            for what, found, asked in part(page, Path(folder)):
-                print(f"{what:46} {found:>10}   asked for: {asked}", flush=True)
+        for part in (play, board, watching):
+            for what, figure, asked in part(page, Path(folder)):
+                print(f"{what:46} {figure:>10}   asked for: {asked}", flush=True)
         browser.close()
 
 

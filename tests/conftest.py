@@ -78,7 +78,7 @@ class Finished:
 #: what takes its time -> the files and folders of tests that do it, beside tests that are marked; one that asks for
 #: `bp` starts processes
 TAKES_TIME = {
-    "process": ["board/test_board.py", "play/test_play.py",
+    "process": ["board/test_board.py", "play/test_play.py", "test_notebook.py",
                 "cli/test_descriptors.py", "cli/test_escapes.py", "cli/test_narrow.py", "cli/test_unix.py",
                 "cli/test_live.py", "cli/test_completion.py", "commands/sweep",
                 "data/test_cache.py", "data/test_large.py", "data/test_tfds.py", "data/test_without_tfds.py",
@@ -100,7 +100,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         kinds = [kind for kind, places in TAKES_TIME.items() if place.startswith(tuple(places))]
         kinds += ["process"] if "bp" in getattr(item, "fixturenames", ()) else []
         kinds += [kind for kind in TAKES_TIME if item.get_closest_marker(kind) and kind not in kinds]
-        slow = any(item.get_closest_marker(name) for name in ("slow", "browser", "loggers", "mpi", "search"))
+        slow = any(
+            item.get_closest_marker(name) for name in ("slow", "browser", "loggers", "mpi", "notebook", "search")
+        )
         for kind in kinds or ([] if slow else ["fast"]):
             item.add_marker(kind)
 

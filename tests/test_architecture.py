@@ -32,6 +32,7 @@ MAY = {
     "insight": {"commands", "config", "data", "engine", "model", "runs", "training"},
     "board": {"commands", "config", "runs"},
     "play": {"board", "commands", "config", "data", "engine", "insight", "model", "runs", "training"},
+    "notebook": set(),  # it starts `bp` as a process
     "sklearn": {"config", "data", "model", "training"},
     "cli": {
         "board",
@@ -154,9 +155,10 @@ def test_rooms_and_arrows_become_no_more() -> None:
     """A new room, or a room that imports another for the first time, needs a reason: raise the figure with it.
 
     20 and 82; `play` is a room as `board` is, and puts a training together of what all the others make: 21 and 93.
+    `notebook` is a file that people import, as `sklearn` is: 22, and an arrow to `errors`.
     """
-    assert len(ROOMS) <= 21
-    assert len(room_arrows()) <= 93
+    assert len(ROOMS) <= 22
+    assert len(room_arrows()) <= 94
 
 
 def test_a_circle_is_found() -> None:

@@ -62,14 +62,14 @@ def app(shelf: Shelf) -> Starlette:
         Route("/api/doctor", told(lambda request: commands.answer("doctor", _key(request)))),
         Route("/api/eval", told(lambda request: commands.answer("eval", _key(request)))),
     ]
-    made = Starlette(routes=routes, lifespan=looking)
+    application = Starlette(routes=routes, lifespan=looking)
 
     def stop() -> None:
         live.stop()
         commands.stop()
 
-    made.state.stop = stop
-    return made
+    application.state.stop = stop
+    return application
 
 
 def _key(request: Request) -> str:
@@ -99,7 +99,7 @@ def _runs(shelf: Shelf, request: Request) -> dict[str, Any]:
         chosen = [row for row in chosen if not row["sweep"]]
     ordered = order(chosen, asked.get("sort", "-started")[:KEYS])
     start, count = (_count(asked.get(name), most) for name, most in (("from", len(ordered)), ("rows", ROWS)))
-    columns = [each for each in asked.get("columns", "")[:KEYS].split(",") if each]
+    columns = [name for name in asked.get("columns", "")[:KEYS].split(",") if name]
     shown = [
         {**shelf.told(keys[id(row)]), "columns": {name: value(row, name) for name in columns}}
         for row in ordered[start : start + count]

@@ -41,12 +41,12 @@ class Commands:
             return kept[1]
         async with self._turn:
             signature = book.signature
-            found = await self._run([verb, str(book.path.absolute()), "--json"])
+            answer = await self._run([verb, str(book.path.absolute()), "--json"])
         self._answers.pop((verb, key), None)
-        self._answers[verb, key] = (signature, found)
+        self._answers[verb, key] = (signature, answer)
         if len(self._answers) > KEPT:
             del self._answers[next(iter(self._answers))]
-        return found
+        return answer
 
     async def _run(self, arguments: list[str]) -> dict[str, Any]:
         process = self._process = await asyncio.create_subprocess_exec(

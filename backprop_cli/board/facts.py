@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from backprop_cli.board.log import Log
+from backprop_cli.board.log import LogReader
 from backprop_cli.board.shelf import Shelf
 from backprop_cli.board.thin import curve, heat, plain
 from backprop_cli.commands import compare
 from backprop_cli.commands.labels import by_seed, labels
 from backprop_cli.commands.sweep.noted import noted
-from backprop_cli.config import recorded
+from backprop_cli.config import flat, recorded
 from backprop_cli.errors import BpError, UsageError
 from backprop_cli.runs.checkpoints.checkpoint import CheckpointFile
 from backprop_cli.runs.directory import DIAGNOSTICS, RunDirectory
@@ -34,11 +34,11 @@ class Facts:
 
     def __init__(self, shelf: Shelf) -> None:
         self.shelf = shelf
-        self._logs: dict[str, Log] = {}
+        self._logs: dict[str, LogReader] = {}
 
-    def _log(self, run: RunDirectory, name: str) -> Log:
+    def _log(self, run: RunDirectory, name: str) -> LogReader:
         path = run.path / name
-        log = self._logs.pop(str(path), None) or Log(path)
+        log = self._logs.pop(str(path), None) or LogReader(path)
         self._logs[str(path)] = log  # the newest last
         if len(self._logs) > KEPT * 2:
             del self._logs[next(iter(self._logs))]
@@ -50,7 +50,7 @@ class Facts:
         run = self.shelf.run(key)
         return {
             **self.shelf.told(key),
-            "info": {name: each for name, each in run.info.items() if name not in ("metrics", "best")},
+            "info": {name: value for name, value in run.info.items() if name not in ("metrics", "best")},
             "config": _config(run),
             "resume": None if run.status == "completed" else f"bp train --resume {run.path}",
         }
@@ -66,16 +66,16 @@ class Facts:
         book = self.shelf.books.get(key)
         if book is None:
             return []
-        log = Log(book.path / "metrics.jsonl")  # looked at once: thousands of them would not stay in memory
+        log = LogReader(book.path / "metrics.jsonl")  # looked at once: thousands of them would not stay in memory
         log.refresh()
         watched = [name for name in book.row["best"] or {} if "/" in str(name)]
-        name = next((each for each in (*watched, "validation/loss", "train/loss") if each in log.columns), None)
+        name = next((name for name in (*watched, "validation/loss", "train/loss") if name in log.columns), None)
         return curve(log, name, 48)["y"] if name else []
 
     def flow(self, key: str) -> dict[str, Any]:
         """Quantity -> layer × time, of what was recorded."""
         log = self._log(self.shelf.run(key), DIAGNOSTICS)
-        recorded = [name for name in RECORDED if any(each.startswith(f"{name} of ") for each in log.columns)]
+        recorded = [name for name in RECORDED if any(column.startswith(f"{name} of ") for column in log.columns)]
         return {quantity: heat(log, quantity) for quantity in recorded}
 
     def histograms(self, key: str) -> list[dict[str, Any]]:
@@ -104,8 +104,8 @@ class Facts:
         if not 1 < len(keys) <= MAX_RUNS:
             raise UsageError(f"expected 2 to {MAX_RUNS} runs to compare, got {len(keys)}")
         runs = [self.shelf.run(key) for key in keys]
-        found = compare.compare(runs)
-        table = [row for row in compare.rows(found) if len({str(value) for value in row[2:-1]}) > 1]
+        comparison = compare.compare(runs)
+        table = [row for row in compare.rows(comparison) if len({str(value) for value in row[2:-1]}) > 1]
         return {"labels": labels(runs), "groups": by_seed(runs), "rows": table}
 
     def sweep(self, key: str) -> dict[str, Any]:
@@ -122,7 +122,7 @@ class Facts:
             if book.sweep == key:
                 given = values.get(book.path.name)
                 best = book.row["best"] or {}
-                score = next(((name, each) for name, each in best.items() if "/" in str(name)), (None, None))
+                score = next(((name, value) for name, value in best.items() if "/" in str(name)), (None, None))
                 trials.append({"key": own, "run_id": book.row["run_id"], "status": book.row["status"],
                                "values": given if isinstance(given, dict) else {},
                                "monitor": score[0], "score": score[1]})  # fmt: skip
@@ -132,10 +132,24 @@ class Facts:
 
 
 def _config(run: RunDirectory) -> dict[str, Any]:
-    """The config as it stands in the run, or why it cannot be shown."""
+    """The config as it stands in the run, and each value as [path, value, origin], or why it cannot be shown. An origin
+    is null where run.json does not record it."""
     try:
         text = read_plain(run.config, MAX_CONFIG).decode("utf-8", "replace")
-        recorded(run.config)
-        return {"text": text, "problem": None}
+        given = run.info.get("origins")
+        changed = {path: f"--resume at step {change.get('step', '?')}"
+                   for change in run.info.get("changes", []) for path in change.get("changed", {})}  # fmt: skip
+        values = [
+            (path, value, changed.get(path) or _origin(given, path)) for path, value in flat(recorded(run.config))
+        ]
+        return {"text": text, "values": values, "problem": None}
     except (BpError, OSError) as error:
-        return {"text": "", "problem": str(error)}
+        return {"text": "", "values": [], "problem": str(error)}
+
+
+def _origin(given: Mapping[str, str] | None, path: str) -> str | None:
+    """Where a value comes from: config.yaml may write `relu` for {type: relu}, [accuracy] for [{type: accuracy}]."""
+    if given is None:
+        return None
+    spellings = (path, f"{path}.type", f"{path}.0", f"{path}.0.type")
+    return next((given[spelling] for spelling in spellings if spelling in given), "default")

@@ -1,7 +1,8 @@
 """Access: only browsers on this machine, or requests with the token.
 
 A page of another site must not read runs or start anything: its requests carry a foreign Origin, or, after DNS
-rebinding, a foreign Host. Every answer forbids the page to load or run anything from elsewhere.
+rebinding, a foreign Host. Every answer forbids the page to load or run anything from elsewhere. A page inside a
+notebook belongs to another site, so no cookie reaches it: there the token is in the path of every address.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ LOCAL = ("127.0.0.1", "localhost", "[::1]")
 MAX_BODY = 8 << 20  # bytes of a request
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "connect-src 'self'; base-uri 'none'; form-action 'none'"
 )
 HEADERS = {
-    "content-security-policy": POLICY,
+    "content-security-policy": f"{POLICY}; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cross-origin-resource-policy": "same-origin",
@@ -38,12 +39,14 @@ class Guard:
     """Lets a request through, or answers 400, 403 or 413 itself.
 
     With a token (needed where others can reach the port) a request must carry it: `?token=` once, a cookie from then
-    on, or `Authorization: Bearer`. Without one, only the names of this machine are accepted as Host.
+    on, or `Authorization: Bearer`. Without one, only the names of this machine are accepted as Host. `in_path`: every
+    address starts with the token instead, and pages that know it may show this one in a frame.
     """
 
-    def __init__(self, app: Asgi, port: int, token: str | None) -> None:
-        self.app, self.token = app, token
+    def __init__(self, app: Asgi, port: int, token: str | None, *, in_path: bool = False) -> None:
+        self.app, self.token, self.in_path = app, token, in_path
         self.hosts = {f"{name}:{port}" for name in LOCAL}
+        self.headers = {**HEADERS, "content-security-policy": POLICY} if in_path else HEADERS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -52,12 +55,14 @@ class Guard:
         refused = self._refuse(scope, given)
         if refused is not None:
             return await _answer(send, *refused)
-        handed = self._handed(scope)
+        if self.in_path:
+            scope = {**scope, "path": scope["path"][len(self.token or "") + 1 :]}
+        handed = "" if self.in_path else self._handed(scope)
         cookie = f"{COOKIE}={handed}; HttpOnly; SameSite=Strict; Path=/" if handed else None
 
         async def guarded(message: Any) -> None:
             if message["type"] == "http.response.start":
-                own = {**HEADERS, **({"set-cookie": cookie} if cookie else {})}
+                own = {**self.headers, **({"set-cookie": cookie} if cookie else {})}
                 message["headers"] = [*message.get("headers", []), *((k.encode(), v.encode()) for k, v in own.items())]
             await send(message)
 
@@ -69,7 +74,7 @@ class Guard:
             return 403, f"this board answers to {sorted(self.hosts)[0]} only"
         if "origin" in given and given["origin"] not in (f"http://{host}", f"https://{host}"):
             return 403, "requests from pages of other sites are not answered"
-        if given.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        if not self.in_path and given.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
             return 403, "requests from pages of other sites are not answered"
         if self.token is not None and not self._known(scope, given):
             return 403, "the token is missing or wrong; open the address that `bp` printed"
@@ -79,6 +84,9 @@ class Guard:
         return None
 
     def _known(self, scope: Scope, given: dict[str, str]) -> bool:
+        if self.in_path:
+            first, slash, _ = str(scope["path"])[1:].partition("/")
+            return bool(slash) and hmac.compare_digest(first.encode(), (self.token or "").encode())
         try:
             morsel = SimpleCookie(given.get("cookie", "")).get(COOKIE)
         except CookieError:
@@ -88,7 +96,7 @@ class Guard:
             morsel.value if morsel else "",
             given.get("authorization", "")[len("Bearer ") :],
         ]
-        return any(hmac.compare_digest(each.encode(), (self.token or "").encode()) for each in offered if each)
+        return any(hmac.compare_digest(text.encode(), (self.token or "").encode()) for text in offered if text)
 
     def _handed(self, scope: Scope) -> str:
         return (

@@ -22,7 +22,7 @@ SHARED = {"chart.js": CHARTS / "chart.js", "report.css": CHARTS / "report.css"}
 
 def folder(path: Path) -> dict[str, Path]:
     """The files of a folder by name."""
-    return {each.name: each for each in sorted(path.iterdir())}
+    return {file.name: file for file in sorted(path.iterdir())}
 
 
 def pages(files: Mapping[str, Path]) -> Callable[[Request], Awaitable[Response]]:
@@ -40,16 +40,16 @@ def pages(files: Mapping[str, Path]) -> Callable[[Request], Awaitable[Response]]
 def told(make: Callable[[Request], Any]) -> Callable[[Request], Any]:
     """A request answered with JSON, in a thread; a mistake of the asker with 400 and a sentence."""
 
-    async def answer(request: Request) -> Response:
+    async def respond(request: Request) -> Response:
         try:
-            found = make(request)
-            found = await found if asyncio.iscoroutine(found) else await asyncio.to_thread(found)
+            answer = make(request)
+            answer = await answer if asyncio.iscoroutine(answer) else await asyncio.to_thread(answer)
         except (BpError, OSError) as error:
             return as_json({"error": str(error)}, 400)
-        return as_json(found)
+        return as_json(answer)
 
-    return answer
+    return respond
 
 
-def as_json(found: Any, status: int = 200) -> Response:
-    return Response(dumps(found), status, media_type="application/json")
+def as_json(answer: Any, status: int = 200) -> Response:
+    return Response(dumps(answer), status, media_type="application/json")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 from backprop_cli.board.shelf import Shelf
+from backprop_cli.board.stream import FULL, stream
 from backprop_cli.runs.json_text import dumps
 
 OFTEN = 0.25  # seconds between two looks at runs that train
 SELDOM = 2.0  # and at all the others
 SHARE = 0.05  # of one processor that looking may take, at most
-BREATH = 15.0  # seconds of silence after which a page is told that the board is still there
 MOST = 200  # keys told one by one; of more, a page asks for all
 PAGES = 64  # pages that may listen at a time
 
@@ -52,22 +52,19 @@ class Live:
 
     async def events(self) -> AsyncIterator[str]:
         """The stream of one page: `data: {"changed": [key, …]}`, or {"all": true}."""
-        event: asyncio.Event = asyncio.Event()
         if len(self._pages) >= PAGES:
-            yield "event: full\ndata: {}\n\n"
+            yield FULL
             return
+        event = asyncio.Event()
         waiting = self._pages[event] = set()
+
+        def news() -> Iterator[str]:
+            changes = {"all": True} if len(waiting) > MOST else {"changed": sorted(waiting)}
+            waiting.clear()
+            yield f"data: {dumps(changes)}\n\n"
+
         try:
-            yield "retry: 1000\n\n"
-            while not self._over:
-                try:
-                    await asyncio.wait_for(event.wait(), BREATH)
-                except TimeoutError:
-                    yield ": still here\n\n"
-                    continue
-                event.clear()
-                told = {"all": True} if len(waiting) > MOST else {"changed": sorted(waiting)}
-                waiting.clear()
-                yield f"data: {dumps(told)}\n\n"
+            async for message in stream(event, news, lambda: self._over):
+                yield message
         finally:
             del self._pages[event]

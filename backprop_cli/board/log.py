@@ -5,9 +5,14 @@ from __future__ import annotations
 import math
 import os
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic_core import from_json
 
 from backprop_cli.runs.contents import DIAGNOSIS, ROW
 from backprop_cli.runs.directory import DIAGNOSTICS
@@ -15,10 +20,13 @@ from backprop_cli.runs.plain import failure, open_plain
 
 MAX_BYTES = 64 << 20  # of a log: some 200,000 rows; of a longer one the newest are shown
 MAX_COLUMNS = 400
+CHUNK = 10_000  # lines that are read at once
+NUMBERS = {int, float, type(None)}  # types of what a line of metrics.jsonl holds
+LARGEST = (1 << 63) - 1  # of a whole number
 X = ("epoch", "step", "time")
 
 
-class Column:
+class Quantity:
     """The values of one quantity, and the rows of the log they stand in. Values are NaN where the log says null."""
 
     __slots__ = ("rows", "values")
@@ -27,7 +35,7 @@ class Column:
         self.rows, self.values = array("q"), array("d")
 
 
-class Log:
+class LogReader:
     """metrics.jsonl or diagnostics.jsonl. `refresh` reads what is new; where rows were taken back, as resuming does,
     all of it again.
 
@@ -41,7 +49,7 @@ class Log:
         self._forget()
 
     def _forget(self) -> None:
-        self.columns: dict[str, Column] = {}
+        self.columns: dict[str, Quantity] = {}
         self.x = {name: array("d") for name in X}
         self.cut = False  # whether the log is longer than what is shown
         self._file, self._offset, self._rest = 0, 0, b""
@@ -66,8 +74,48 @@ class Log:
             raise failure(f"cannot read {self.path}", error) from None
         self._offset += len(text)
         *lines, self._rest = (self._rest + text).split(b"\n")
-        for line in lines:
-            self._take(line)
+        for start in range(0, len(lines), CHUNK):
+            chunk = lines[start : start + CHUNK]
+            if self.document is DIAGNOSIS or not self._take_together(chunk):
+                for line in chunk:
+                    self._take(line)
+
+    def _take_together(self, lines: Sequence[bytes]) -> bool:
+        """Take lines of metrics.jsonl as `_take` does one after the other, in a third of the time; take none, and
+        return False, where one of them is not what it should be."""
+        if not all(line[:1] == b"{" and line[-1:] == b"}" for line in lines):
+            return False
+        try:  # a line break inside a text is no JSON, so each row is a line
+            rows = from_json(b"[" + b",\n".join(lines) + b"]", allow_inf_nan=False)
+        except ValueError:
+            return False
+        if len(rows) != len(lines) or not all(type(row.get("epoch")) is type(row.get("step")) is int for row in rows):
+            return False
+        columns = {}
+        for name in dict.fromkeys(chain.from_iterable(rows)):
+            there = [row[name] for row in rows if name in row]
+            values = _floats(there)
+            if values is None or (name in ("epoch", "step") and min(there) < 0):
+                return False
+            columns[name] = values
+        last = self.x["step"][-1] if self.x["step"] else -math.inf
+        before = np.maximum.accumulate(np.concatenate([[last], columns["step"][:-1]]))
+        kept = columns["step"] > before
+        numbers = len(self.x["step"]) + np.cumsum(kept) - 1
+        for name, values in columns.items():
+            whole = len(values) == len(rows)
+            own = np.arange(len(rows)) if whole else np.array([i for i, row in enumerate(rows) if name in row])
+            values, own = values[kept[own]], numbers[own][kept[own]]
+            if name in X:
+                x = np.full(int(kept.sum()), np.nan)
+                x[own - len(self.x[name])] = values
+                self.x[name].frombytes(x.tobytes())
+            elif len(values) and (quantity := self._quantity(name)):
+                quantity.rows.frombytes(own.astype("q").tobytes())
+                quantity.values.frombytes(values.tobytes())
+        for name in set(X) - columns.keys():
+            self.x[name].extend([math.nan] * int(kept.sum()))
+        return True
 
     def _take(self, line: bytes) -> None:
         try:
@@ -80,13 +128,27 @@ class Log:
         for name in X:
             self.x[name].append(_number(row.get(name)))
         for name, value in _flat(row):
-            column = self.columns.get(name)
-            if column is None:
-                if len(self.columns) == MAX_COLUMNS:
-                    continue
-                column = self.columns[name] = Column()
-            column.rows.append(number)
-            column.values.append(_number(value))
+            if quantity := self._quantity(name):
+                quantity.rows.append(number)
+                quantity.values.append(_number(value))
+
+    def _quantity(self, name: str) -> Quantity | None:
+        """The column of that name, a new one for a new name; None where there are too many."""
+        if name not in self.columns and len(self.columns) < MAX_COLUMNS:
+            self.columns[name] = Quantity()
+        return self.columns.get(name)
+
+
+def _floats(values: Sequence[Any]) -> npt.NDArray[np.float64] | None:
+    """Finite numbers and null as floats, NaN for null; None if anything else is among them."""
+    types = set(map(type, values))
+    if not types <= NUMBERS:
+        return None
+    if int in types and not all(abs(value) <= LARGEST for value in values if type(value) is int):
+        return None
+    numbers = np.array(values, np.float64)
+    infinite = np.isinf(numbers) if type(None) in types else ~np.isfinite(numbers)
+    return None if infinite.any() else numbers
 
 
 def _flat(row: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -94,7 +156,7 @@ def _flat(row: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, value in row.items():
         if isinstance(value, dict) and name == "layers":
             for layer, own in value.items():
-                yield from ((f"{quantity} of {layer}", each) for quantity, each in own.items())
+                yield from ((f"{quantity} of {layer}", number) for quantity, number in own.items())
         elif name not in X and (value is None or isinstance(value, int | float)):
             yield name, value
 

@@ -43,11 +43,11 @@ class Shelf:
 
     def refresh(self) -> set[str]:
         """Look at every folder; the keys of what is new, changed or gone."""
-        found, changed = dict(self._paths()), set()
-        for key in self.books.keys() - found.keys():
+        runs, changed = dict(self._paths()), set()
+        for key in self.books.keys() - runs.keys():
             del self.books[key]
             changed.add(key)
-        for key, (path, sweep) in found.items():
+        for key, (path, sweep) in runs.items():
             if self._look(key, path, sweep):
                 changed.add(key)
         return changed
@@ -75,19 +75,19 @@ class Shelf:
         count = 0
         for number, folder in enumerate(self.folders):
             if (folder / RUN_JSON).is_file():
-                places = [(str(number), folder, "")]
+                runs = [(str(number), folder, "")]
             elif (folder / SWEEP).is_file():
                 self.sweeps[str(number)] = folder
-                places = [(key, path, str(number)) for key, path in _inside(folder, str(number))]
+                runs = [(key, path, str(number)) for key, path in _inside(folder, str(number))]
             else:
-                places = []
+                runs = []
                 for key, path in _inside(folder, str(number)):
                     if (path / SWEEP).is_file():
                         self.sweeps[key] = path
-                        places += [(inner, trial, key) for inner, trial in _inside(path, key)]
+                        runs += [(inner, trial, key) for inner, trial in _inside(path, key)]
                     else:
-                        places.append((key, path, ""))
-            for key, path, sweep in places:
+                        runs.append((key, path, ""))
+            for key, path, sweep in runs:
                 if count == MAX_RUNS:
                     self.cut = True
                     return

@@ -8,29 +8,30 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from backprop_cli.board.log import Log
+from backprop_cli.board.log import LogReader
 
 POINTS = 800  # of a curve
 
 
 def thin(y: npt.NDArray[np.float64], points: int = POINTS) -> npt.NDArray[np.intp]:
-    """Places that draw the same picture: of each of `points`/2 pieces the smallest and the largest value, the first
+    """Indices that draw the same picture: of each of `points`/2 pieces the smallest and the largest value, the first
     and the last of all, and the first that is not finite in its piece."""
     if len(y) <= points:
         return np.arange(len(y))
-    edges = np.linspace(0, len(y), points // 2 + 1).astype(int)
-    kept = {0, len(y) - 1}
-    for start, stop in pairwise(edges):
-        piece = y[start:stop]
-        bad = np.isnan(piece)
-        if bad.any():
-            kept.add(start + int(bad.argmax()))
-        if not bad.all():
-            kept |= {start + int(np.nanargmin(piece)), start + int(np.nanargmax(piece))}
-    return np.array(sorted(kept))
+    width = -(-len(y) // (points // 2))
+    starts = np.arange(0, len(y), width)
+    grid = np.full(len(starts) * width, np.nan)  # the last piece may be shorter
+    grid[: len(y)] = y
+    lost = np.isnan(grid)
+    low = np.where(lost, np.inf, grid).reshape(-1, width).argmin(axis=1)
+    high = np.where(lost, -np.inf, grid).reshape(-1, width).argmax(axis=1)
+    lost[len(y) :] = False
+    pieces = lost.reshape(-1, width)
+    first = (starts + pieces.argmax(axis=1))[pieces.any(axis=1)]
+    return np.unique(np.concatenate([starts + low, starts + high, first, [0, len(y) - 1]]))
 
 
-def curve(log: Log, name: str, points: int = POINTS) -> dict[str, list[float | None]]:
+def curve(log: LogReader, name: str, points: int = POINTS) -> dict[str, list[float | None]]:
     """One column: {"epoch", "step", "time", "y"}, equally long; null where a value is not finite."""
     column = log.columns[name]
     y, rows = np.array(column.values), np.array(column.rows)
@@ -39,7 +40,7 @@ def curve(log: Log, name: str, points: int = POINTS) -> dict[str, list[float | N
     return {**{x: plain(values) for x, values in at.items()}, "y": plain(y[kept])}
 
 
-def heat(log: Log, quantity: str, times: int = 160) -> dict[str, Any]:
+def heat(log: LogReader, quantity: str, times: int = 160) -> dict[str, Any]:
     """Layer × time: {"layers", "step", "epoch", "z"}, of each piece of time the largest value."""
     prefix = f"{quantity} of "
     layers = {name.removeprefix(prefix): column for name, column in log.columns.items() if name.startswith(prefix)}

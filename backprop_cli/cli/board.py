@@ -10,6 +10,14 @@ import typer
 from backprop_cli.cli.options import RUNS, Runs
 
 Host = Annotated[str, typer.Option(metavar="ADDRESS", help="Where to listen; another than this machine needs a token.")]
+Embed = Annotated[
+    bool,
+    typer.Option(
+        "--embed",
+        help="For programs that show the page in a frame, such as a notebook: the token is in the path, and the server "
+        "ends when its standard input does.",
+    ),
+]
 Open = Annotated[bool, typer.Option("--open", help="Open it in a browser.")]
 
 
@@ -17,12 +25,13 @@ def command(
     folders: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[RUNS]...", help="Folders of runs, or single runs; by default that of --runs.", show_default=False
+            metavar="RUNS", help="Folders of runs, or single runs; by default that of --runs.", show_default=False
         ),
     ] = None,
     port: Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="0 takes a free one.")] = 8123,
     host: Host = "127.0.0.1",
     open_: Open = False,
+    embed: Embed = False,
     runs: Runs = RUNS,
 ) -> None:
     """Show runs in a browser, while they train.
@@ -46,7 +55,7 @@ def command(
 
     shelf = Shelf(folders or [runs])
     shelf.refresh()
-    serve(app(shelf), host, port, open_=open_, say=lambda text: print(text, flush=True))
+    serve(app(shelf), host, port, open_=open_, say=lambda text: print(text, flush=True), embedded=embed)
 
 
 def register(app: typer.Typer) -> None:

@@ -7,14 +7,15 @@ from typing import Annotated
 import typer
 
 from backprop_cli.cli import completion
-from backprop_cli.cli.board import Host, Open
+from backprop_cli.cli.board import Embed, Host, Open
 from backprop_cli.cli.options import RUNS, Runs, Set, Unset, changes, is_config
 
 Played = Annotated[
-    str | None,
+    list[str] | None,
     typer.Argument(
         metavar="CONFIG|RUN",
-        help="A config, or a run with its trained weights.",
+        help="A config, or a run with its trained weights; of several runs, the first is on the page, and all answer "
+        "/predict.",
         show_default=False,
         autocompletion=completion.configs_or_runs,
     ),
@@ -22,7 +23,7 @@ Played = Annotated[
 
 
 def command(
-    source: Played = None,
+    sources: Played = None,
     lesson: Annotated[
         str | None, typer.Option(metavar="NAME", help="Open a lesson, as `bp lesson ls` lists it.")
     ] = None,
@@ -31,6 +32,7 @@ def command(
     port: Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="0 takes a free one.")] = 8124,
     host: Host = "127.0.0.1",
     open_: Open = False,
+    embed: Embed = False,
     runs: Runs = RUNS,
 ) -> None:
     """Train by hand in a browser: a layer, a step, back in time.
@@ -42,6 +44,7 @@ def command(
     Examples:
       bp play configs/xor.yaml --open
       bp play latest
+      bp play runs/wide runs/deep  # POST /predict/wide, /predict/deep
       bp play --lesson vanishing_gradients
     """
     from importlib.util import find_spec
@@ -54,18 +57,24 @@ def command(
     from backprop_cli.play.link import Link
 
     overrides = changes(set_, unset)
-    if (source is None) == (lesson is None):
+    if bool(sources) == (lesson is not None):
         raise UsageError("expected a CONFIG or RUN, or --lesson NAME")
-    config = source is None or is_config(source)
+    source, *others = sources or [""]
+    config = lesson is not None or is_config(source)
+    if others and (config or any(map(is_config, others))):
+        raise UsageError("expected one CONFIG, or runs only")
     if overrides and not config:
         raise UsageError("--set needs a CONFIG; a run keeps the config it was trained with")
     link = Link()
     try:
-        link.ask("open", source=source or "", is_config=config, overrides=overrides, runs=str(runs), lesson=lesson)
-        from backprop_cli.board.server import serve
+        opened = link.send(
+            "open", source=source, is_config=config, overrides=overrides, runs=str(runs), lesson=lesson, others=others
+        )
+        from backprop_cli.board.server import serve  # while the engine opens it
         from backprop_cli.play.app import app
 
-        serve(app(link), host, port, open_=open_, say=lambda text: print(text, flush=True))
+        opened()
+        serve(app(link), host, port, open_=open_, say=lambda text: print(text, flush=True), embedded=embed)
     finally:
         link.close()
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from backprop_cli.commands.ranks import compare, join, silent
 from backprop_cli.commands.session import Session
-from backprop_cli.config import Config, dump, load_config, masked
+from backprop_cli.config import Config, dump, load_config, masked, origins
 from backprop_cli.config.marked import dotted
 from backprop_cli.engine.ranks import Ranks
 from backprop_cli.errors import to_stderr
@@ -129,6 +129,7 @@ def _about(prepared: Prepared, command: Sequence[str]) -> dict[str, Any]:
         "ended": None,
         "command": list(command),
         "overrides": list(cfg.overrides),
+        "origins": {path: where for path, _, where in origins(cfg) if where != "default"},
         "versions": versions(),
         "host": {"name": host.node, "system": system, "cpus": os.cpu_count(), "pid": os.getpid()},
         "seed": cfg.seed,

@@ -100,7 +100,7 @@ def diff(a: Config | dict[str, Any], b: Config | dict[str, Any]) -> list[tuple[s
     """Where two configs, or their plain data, differ: (dotted path, value in a, value in b), None for what one leaves
     out."""
     plain = (side if isinstance(side, dict) else resolved(side) for side in (a, b))
-    ours, theirs = ({dotted(path): value for path, value in _flat(side)} for side in plain)
+    ours, theirs = (dict(flat(side)) for side in plain)
     paths = dict.fromkeys([*ours, *theirs])
     return [(path, ours.get(path), theirs.get(path)) for path in paths if ours.get(path) != theirs.get(path)]
 
@@ -114,6 +114,11 @@ def origins(cfg: Config) -> list[tuple[str, Any, str]]:
         mark = cfg.marks[exact] if exact is not None and (exact == path or inside_list) else "default"
         lines.append((dotted(path), value, str(mark)))
     return lines
+
+
+def flat(values: dict[str, Any]) -> list[tuple[str, Any]]:
+    """The values of a plain config by their dotted paths."""
+    return [(dotted(path), value) for path, value in _flat(values)]
 
 
 def _flat(value: Any, path: Keys = ()) -> Iterator[tuple[Keys, Any]]:

@@ -48,23 +48,25 @@ def app(link: Link) -> Starlette:
             if form is None:
                 raise UsageError("expected a body of the type text/csv or application/json")
             body = (await request.body()).decode("utf-8")
-            found = await asyncio.to_thread(lambda: link.ask("predict", body=body, form=form))
+            model = request.path_params.get("model")
+            answer = await asyncio.to_thread(lambda: link.ask("predict", body=body, form=form, model=model))
         except UnicodeDecodeError:
             return kit.as_json({"error": "the body is not UTF-8"}, 400)
         except BpError as error:
             return kit.as_json({"error": str(error)}, 400)
-        return Response(found["csv"], media_type="text/csv") if form == "csv" else kit.as_json(found)
+        return Response(answer["csv"], media_type="text/csv") if form == "csv" else kit.as_json(answer)
 
     routes = [
         Route("/", kit.pages(FILES)),
         Route("/page/{name}", kit.pages(FILES)),
         Route("/events", events),
         Route("/predict", predict, methods=["POST"]),
+        Route("/predict/{model}", predict, methods=["POST"]),
         Route("/do", kit.told(do), methods=["POST"]),
     ]
-    made = Starlette(routes=routes)
-    made.state.stop = link.close
-    return made
+    application = Starlette(routes=routes)
+    application.state.stop = link.close
+    return application
 
 
 async def _body(request: Request) -> dict[str, Any]:
@@ -72,12 +74,12 @@ async def _body(request: Request) -> dict[str, Any]:
     if _type(request) != "application/json":
         raise UsageError("expected a body of the type application/json")
     try:
-        found = await request.json()
+        body = await request.json()
     except (ValueError, RecursionError):
         raise UsageError("the body is not JSON") from None
-    if not isinstance(found, dict):
+    if not isinstance(body, dict):
         raise UsageError("expected a JSON object")
-    return found
+    return body
 
 
 def _type(request: Request) -> str:

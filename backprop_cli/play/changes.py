@@ -64,8 +64,8 @@ def settings(cfg: Config) -> dict[str, Any]:
         "width": hidden[0]["units"] if hidden else None,
         "depth": len(_plain_hidden(plain["architecture"])) or None,
         "dropout": rates[0] if rates else 0,
-        "optimizers": sorted(each["name"] for each in listing("optimizer")),
-        "activations": sorted(each["name"] for each in listing("activation")),
+        "optimizers": sorted(entry["name"] for entry in listing("optimizer")),
+        "activations": sorted(entry["name"] for entry in listing("activation")),
     }
 
 
@@ -103,15 +103,15 @@ def _plain_hidden(layers: Any) -> list[int]:
 
 def _deepened(layers: list[Any], value: Any) -> list[Any]:
     """So many hidden dense layers: the last one again and again, or the last ones left out."""
-    places = _plain_hidden(layers)
+    indices = _plain_hidden(layers)
     _bounded(value, DEEPEST, "hidden layers")
-    if not places:
+    if not indices:
         raise UsageError("its hidden layers are inside repeat, residual or parallel; change them in the YAML file")
-    while len(places) > value:
-        del layers[places.pop()]
-    last = {key: each for key, each in layers[places[-1]].items() if key not in ("name", "inputs")}
-    for _ in range(value - len(places)):
-        layers.insert(places[-1] + 1, copy.deepcopy(last))
+    while len(indices) > value:
+        del layers[indices.pop()]
+    last = {key: option for key, option in layers[indices[-1]].items() if key not in ("name", "inputs")}
+    for _ in range(value - len(indices)):
+        layers.insert(indices[-1] + 1, copy.deepcopy(last))
     rates = [layer["rate"] for layer in layers if isinstance(layer, dict) and layer.get("type") == "dropout"]
     return _dropped(layers, rates[0]) if rates else layers
 
@@ -121,8 +121,8 @@ def _dropped(layers: list[Any], rate: Any) -> list[Any]:
     kept = [layer for layer in layers if not (isinstance(layer, dict) and layer.get("type") == "dropout")]
     if rate == 0:
         return kept
-    for place in reversed(_plain_hidden(kept)):
-        kept.insert(place + 1, {"type": "dropout", "rate": rate})
+    for index in reversed(_plain_hidden(kept)):
+        kept.insert(index + 1, {"type": "dropout", "rate": rate})
     return kept
 
 

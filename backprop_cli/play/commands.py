@@ -9,16 +9,15 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from backprop_cli.commands.trained import load
 from backprop_cli.config.dump import dump
 from backprop_cli.errors import UsageError, to_stderr
 from backprop_cli.insight.trace.point import point
-from backprop_cli.model import model
 from backprop_cli.play.changes import difference, override, settings
 from backprop_cli.play.lesson import OpenLesson
 from backprop_cli.play.picture import Model
-from backprop_cli.play.served import answered
+from backprop_cli.play.served import Models, answered
 from backprop_cli.play.session import Session, Source
+from backprop_cli.runs.finding import find_run
 
 FASTEST = 1e6  # steps a second: as fast as it goes
 MAX_SEED = 2**32
@@ -34,7 +33,7 @@ class Commands:
         self._model: Model | None = None
         self._source = Source("", True)
         self._lesson: OpenLesson | None = None
-        self._served: model.Model | None = None
+        self._models = Models()
         self._running = False
         self._until: int | None = None  # the epoch at which it stops
         self._speed = 10.0
@@ -42,14 +41,17 @@ class Commands:
         self._dirty = False
 
     def open(
-        self, source: str, is_config: bool, overrides: list[str], runs: str, lesson: str | None = None
+        self, source: str, is_config: bool, overrides: list[str], runs: str, lesson: str | None, others: list[str]
     ) -> dict[str, Any]:
-        """Build a session, from a config of a lesson if one is named. An error here ends `bp play`."""
+        """Build a session, from a config of a lesson if one is named; `others` are runs that answer /predict too. An
+        error here ends `bp play`."""
         self._lesson = OpenLesson(lesson) if lesson is not None else None
         if self._lesson is not None:
             source, is_config = str(self._lesson.config()), True
             overrides = [*self._lesson.changes(), *overrides]
         self._source = Source(source, is_config, tuple(overrides), Path(runs))
+        if not is_config:
+            self._models = Models([find_run(name, Path(runs)) for name in (source, *others)])
         self._replace(Session(self._source, to_stderr))
         return {}
 
@@ -65,9 +67,9 @@ class Commands:
     def change(self, what: str, value: Any) -> dict[str, Any]:
         """Change a value of the config; keep the weights where they fit."""
         before = self._here
-        setting = override(before.made.config, str(what), value)
+        setting = override(before.prepared.config, str(what), value)
         key = setting.partition("=")[0]
-        others = [each for each in before.source.overrides if each.partition("=")[0] != key]
+        others = [text for text in before.source.overrides if text.partition("=")[0] != key]
         session = Session(replace(before.source, overrides=(*others, setting)))
         kept = session.take(before)
         self._replace(session)
@@ -81,7 +83,7 @@ class Commands:
         path = Path(f"{name}.yaml")
         try:
             with path.open("x", encoding="utf-8") as file:
-                file.write(f"# bp train {path}\n{dump(self._here.made.config, Path.cwd())}")
+                file.write(f"# bp train {path}\n{dump(self._here.prepared.config, Path.cwd())}")
         except OSError as error:
             raise UsageError(f"{path}: {error.strerror}; choose another name") from None
         return {"path": str(path)}
@@ -135,7 +137,7 @@ class Commands:
             self._replace(Session(session.source))
         else:
             setting = f"seed={_whole(seed, 'a seed', most=MAX_SEED)}"
-            others = [each for each in self._here.source.overrides if not each.startswith("seed=")]
+            others = [text for text in self._here.source.overrides if not text.startswith("seed=")]
             self._replace(Session(replace(self._here.source, overrides=(*others, setting))))
         return {}
 
@@ -151,30 +153,25 @@ class Commands:
         self._dirty = True
         return {}
 
-    def predict(self, body: str, form: str) -> dict[str, Any]:
-        """Answer rows with the model of the run that is open, as it was trained."""
-        run = self._source.run
-        if run is None:
-            raise UsageError("predictions need a trained model; start bp play RUN")
-        if self._served is None:
-            self._served = load(run.path)
-        return answered(self._served, body, form)
+    def predict(self, body: str, form: str, model: str | None = None) -> dict[str, Any]:
+        """Answer rows with the model of a run, as it was trained: of the first, or of the one named."""
+        return answered(self._models.get(model), body, form)
 
     def point(self, layer: str, what: str, index: list[int]) -> dict[str, Any]:
         """Explain a number of the example's pass."""
         session = self._here
         if not isinstance(index, list) or len(index) > 8:
             raise UsageError("expected an index: a list of whole numbers")
-        places = [_whole(i, "an index") for i in index]
-        found = point(
-            session.synced(), *session.example(), str(layer)[:200], str(what)[:40], places, session.own is None
+        indices = [_whole(i, "an index") for i in index]
+        explanation = point(
+            session.synced(), *session.example(), str(layer)[:200], str(what)[:40], indices, session.own is None
         )
-        told = asdict(found)
+        told = asdict(explanation)
         store = session.loop.network
         name = f"{layer}.{what}"
         told["batch"] = None  # the gradient that the last step went by
         if name in store.gradients and session.loop.step:
-            told["batch"] = float(store.gradients[name][tuple(places)])
+            told["batch"] = float(store.gradients[name][tuple(indices)])
         return told
 
     @property
@@ -187,7 +184,7 @@ class Commands:
             self._session.close()
         self._session, self._model = session, Model(session)
         self._running, self._until = False, None
-        about = {"settings": settings(session.made.config), "changes": self._changes(),
+        about = {"settings": settings(session.prepared.config), "changes": self._changes(),
                  "lesson": self._lesson.told() if self._lesson else None}  # fmt: skip
         self._say("model", {**self._model.told(), **about})
         self._dirty = True

@@ -39,12 +39,12 @@ class Engine(Commands):
             if act is None:
                 raise UsageError(f"there is no command {verb!r:.40}")
             try:
-                found = act(self, **asked)
+                answer = act(self, **asked)
             except TypeError as error:
                 if error.__traceback__ is None or error.__traceback__.tb_next is not None:
                     raise
                 raise UsageError(f"{verb} does not take {sorted(asked)}") from None
-            self._say("answer", found, number)
+            self._say("answer", answer, number)
         except BpError as error:
             self._say("answer", {"error": str(error), "code": error.exit_code}, number)
         except Exception as error:
@@ -86,8 +86,8 @@ class Engine(Commands):
         start = time.monotonic()
         assert self._model is not None
         charts = start >= self._next_charts or not self._running
-        found = self._model.frame(charts)
-        self._say("frame", {**found, "running": self._running, "speed": self._speed})
+        picture = self._model.frame(charts)
+        self._say("frame", {**picture, "running": self._running, "speed": self._speed})
         self._dirty = False
         end = time.monotonic()
         self._next_frame = max(start + 1 / FRAMES, end + (end - start) * (1 / SHARE - 1) * self._running)

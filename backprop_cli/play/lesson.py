@@ -32,9 +32,9 @@ class OpenLesson:
         lesson = self._lesson
         first = next(iter(lesson.configs))
         figures = [
-            {"say": each.say, "of": each.of or first, "expect": list(each.expect),
-             "metric": each.metric if each.at == "last" and each.minus is None and each.over is None else None}
-            for each in lesson.figures
+            {"say": figure.say, "of": figure.of or first, "expect": list(figure.expect),
+             "metric": figure.metric if figure.at == "last" and figure.minus is None and figure.over is None else None}
+            for figure in lesson.figures
         ]  # fmt: skip
         return {"name": lesson.name, "title": lesson.title, "claim": lesson.claim, "source": lesson.source,
                 "configs": list(lesson.configs), "at": self.at, "figures": figures}  # fmt: skip

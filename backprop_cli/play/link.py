@@ -7,17 +7,17 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any
 
+from backprop_cli.board.stream import FULL, stream
 from backprop_cli.errors import BpError, RunError
 
 WAITING = 32  # commands that may wait for the engine at a time
 SECONDS = 300.0  # that one may take
 PAGES = 16  # that may listen at a time
-BREATH = 15.0  # seconds of silence after which a page is told that the server is still there
 
 
 class AskedError(BpError):
@@ -47,12 +47,17 @@ class Link:
     def ask(self, do: str, **what: Any) -> dict[str, Any]:
         """Send a command to the engine and return its answer. Raises AskedError for a mistake in the command, RunError
         if the engine has ended or too many commands are waiting."""
+        return self.send(do, **what)()
+
+    def send(self, do: str, **what: Any) -> Callable[[], dict[str, Any]]:
+        """Send a command to the engine; the function returned waits for the answer and returns it. Both raise what
+        `ask` does."""
         with self._writing:
             if len(self._answers) >= WAITING:
                 raise RunError(f"{WAITING} commands are waiting already; wait for the engine")
             self._number += 1
             number = self._number
-            found = self._answers[number] = Future()
+            answer = self._answers[number] = Future()
             try:
                 assert self._process.stdin is not None
                 self._process.stdin.write(json.dumps({**what, "id": number, "do": do}) + "\n")
@@ -60,15 +65,18 @@ class Link:
             except (OSError, ValueError):
                 self._answers.pop(number, None)
                 raise self._ended() from None
+        return lambda: self._wait(number, answer)
+
+    def _wait(self, number: int, answer: Future[dict[str, Any]]) -> dict[str, Any]:
         try:
-            answer = found.result(SECONDS)
+            result = answer.result(SECONDS)
         except TimeoutError:
             raise RunError(f"no answer after {SECONDS:.0f} s; the engine is still working") from None
         finally:
             self._answers.pop(number, None)
-        if "code" in answer:
-            raise AskedError(answer["error"], answer["code"])
-        return answer
+        if "code" in result:
+            raise AskedError(result["error"], result["code"])
+        return result
 
     def _ended(self) -> RunError:
         return RunError("the engine has ended; start `bp play` again")
@@ -84,9 +92,9 @@ class Link:
             else:
                 self._latest[kind] = (self._latest[kind][0] + 1, text.rstrip("\n"))
                 self._wake()
-        for each in list(self._answers.values()):
+        for answer in list(self._answers.values()):
             with suppress(Exception):  # answered already
-                each.set_exception(self._ended())
+                answer.set_exception(self._ended())
         if not self._over:
             self._latest["frame"] = (self._latest["frame"][0] + 1, '{"ended": true}')
             self._wake()
@@ -99,26 +107,22 @@ class Link:
     async def events(self) -> AsyncIterator[str]:
         """The stream of one page: the model, and from then on pictures. When the last page goes, the engine pauses."""
         if len(self._pages) >= PAGES:
-            yield "event: full\ndata: {}\n\n"
+            yield FULL
             return
         event = asyncio.Event()
         self._pages[event] = asyncio.get_running_loop()
         seen = {"model": 0, "frame": 0}
         event.set()
+
+        def news() -> Iterator[str]:
+            for kind, (number, text) in list(self._latest.items()):  # the model first
+                if number != seen[kind]:
+                    seen[kind] = number
+                    yield f"event: {kind}\ndata: {text}\n\n"
+
         try:
-            yield "retry: 1000\n\n"
-            while not self._over:
-                try:
-                    await asyncio.wait_for(event.wait(), BREATH)
-                except TimeoutError:
-                    yield ": still here\n\n"
-                    continue
-                event.clear()
-                for kind in ("model", "frame"):
-                    number, text = self._latest[kind]
-                    if number != seen[kind]:
-                        seen[kind] = number
-                        yield f"event: {kind}\ndata: {text}\n\n"
+            async for message in stream(event, news, lambda: self._over):
+                yield message
         finally:
             del self._pages[event]
             if not self._pages and not self._over:

@@ -32,7 +32,7 @@ class Model:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        network, made = session.glass, session.made
+        network, prepared = session.glass, session.prepared
         self.spots = places(network, UNITS)
         self.by_unit = {name for name, spot in self.spots.items() if spot.units is not None}
         self.weighted = [
@@ -40,26 +40,26 @@ class Model:
             for node in network.nodes
             if isinstance(node.layer, Dense) and node.name in self.by_unit and node.inputs[0] in self.by_unit
         ]
-        found = filters(network)
-        self.filters = found[0] if found is not None and found[0] not in self.weighted else None
+        filtering = filters(network)
+        self.filters = filtering[0] if filtering is not None and filtering[0] not in self.weighted else None
         self._grid: Array | None = None
         self._axes: tuple[Array, Array] | None = None
         self.plane = self._plane()
-        self.samples = made.batches("train").samples
+        self.samples = prepared.batches("train").samples
 
     def _plane(self) -> str:
         """What can be drawn of the data: the `plane` of two inputs, the `curve` over one, or nothing."""
-        made = self.session.made
-        shape, flat = made.dataset.input_shape, len(made.network.output_shape) == 1
-        codes = made.dataset.table is not None and made.dataset.table.codes()
-        if made.dataset.input_dtype.kind not in "fu" or not flat or codes:
+        prepared = self.session.prepared
+        shape, flat = prepared.dataset.input_shape, len(prepared.network.output_shape) == 1
+        codes = prepared.dataset.table is not None and prepared.dataset.table.codes()
+        if prepared.dataset.input_dtype.kind not in "fu" or not flat or codes:
             return ""
-        x = np.asarray(made.dataset.splits[self._split].x[:20_000])
+        x = np.asarray(prepared.dataset.splits[self._split].x[:20_000])
         if shape == (2,):
             self._axes = axis(x[:, 0], CELLS), axis(x[:, 1], CELLS)
             self._grid = self.session.inputs(grid(*self._axes).astype(x.dtype))
             return "plane"
-        if shape == (1,) and made.reading.kind == "values":
+        if shape == (1,) and prepared.reading.kind == "values":
             self._axes = axis(x[:, 0], CURVE), np.zeros(0)
             self._grid = self.session.inputs(self._axes[0][:, None].astype(x.dtype))
             return "curve"
@@ -67,13 +67,13 @@ class Model:
 
     @property
     def _split(self) -> str:
-        splits = self.session.made.dataset.splits
+        splits = self.session.prepared.dataset.splits
         return "train" if "train" in splits else next(iter(splits))
 
     def told(self) -> dict[str, Any]:
         """As the page gets it."""
-        session, made, network = self.session, self.session.made, self.session.glass
-        cfg, loop, reading = made.config, session.loop, made.reading
+        session, prepared, network = self.session, self.session.prepared, self.session.glass
+        cfg, loop, reading = prepared.config, session.loop, prepared.reading
         width = network.output_shape[-1]
         last = network.nodes[-1]
         layers = []
@@ -105,9 +105,9 @@ class Model:
             "weighted": self.weighted,
             "left_out": [node.name for node in network.nodes if node.name not in self.spots],
             "kind": reading.kind,
-            "features": [str(each)[:NAMES] for each in made.dataset.features or []],
-            "outputs": [str(each)[:NAMES] for each in reading.output_names(width)][:UNITS],
-            "classes": [str(each)[:NAMES] for each in reading.class_names(width)][:UNITS]
+            "features": [str(name)[:NAMES] for name in prepared.dataset.features or []],
+            "outputs": [str(name)[:NAMES] for name in reading.output_names(width)][:UNITS],
+            "classes": [str(name)[:NAMES] for name in reading.class_names(width)][:UNITS]
             if reading.has_classes
             else [],
             "remark": alone(network),
@@ -119,32 +119,32 @@ class Model:
         """The examples in the plane, or on the curve: {"kind", "x", "y", "points": [[x1, x2 or target, class], …]}."""
         if not self.plane:
             return None
-        made = self.session.made
-        split = made.dataset.splits[self._split]
+        prepared = self.session.prepared
+        split = prepared.dataset.splits[self._split]
         rows = np.unique(np.linspace(0, len(split) - 1, min(len(split), POINTS)).astype(int))
         x = np.asarray(split.x)[rows].astype(float).reshape(len(rows), -1)
         y = np.asarray(split.y)[rows]
-        if made.reading.has_classes:
-            outputs = np.zeros((len(rows), *made.network.output_shape))
-            value = made.reading.truth(y, outputs)
+        if prepared.reading.has_classes:
+            outputs = np.zeros((len(rows), *prepared.network.output_shape))
+            value = prepared.reading.truth(y, outputs)
         else:
             value = y.reshape(len(rows), -1)[:, 0].astype(float)
         assert self._axes is not None
         first, second = self._axes
-        ends = [[float(each[0]), float(each[-1])] if len(each) else None for each in (first, second)]
+        ends = [[float(values[0]), float(values[-1])] if len(values) else None for values in (first, second)]
         return {"kind": self.plane, "x": ends[0], "y": ends[1], "rows": rows.tolist(),
                 "points": np.column_stack([x, value]).round(6).tolist()}  # fmt: skip
 
     def _input(self) -> dict[str, Any]:
         """What an input of the user must look like: its shape, its smallest and largest number, and an example."""
-        x = self.session.made.dataset.splits[self._split].x
+        x = self.session.prepared.dataset.splits[self._split].x
         shape, some = list(x.shape[1:]), np.asarray(x[:200], np.float64)
         row = some[0].round(4).tolist() if len(shape) == 1 and shape[0] <= 64 else []
         return {"shape": shape, "low": float(some.min()), "high": float(some.max()), "row": row}
 
     def surface(self) -> dict[str, Any] | None:
         """What the network says over the plane or along the curve, with the weights it has now."""
-        network, reading = self.session.glass, self.session.made.reading
+        network, reading = self.session.glass, self.session.prepared.reading
         if self._grid is None:
             return None
         z = network.forward(self._grid, copy=False)
@@ -190,7 +190,7 @@ class Model:
             layers[self.filters]["filters"] = self._filters()
         told_loss = session.at > count
         loop = session.loop
-        found = {
+        picture = {
             "step": loop.step,
             "epoch": loop.epoch,
             "batch": loop.batch,
@@ -202,17 +202,17 @@ class Model:
             "rate": loop.optimizer.current_rate,
             "row": {name: value for name, value in loop.row.items() if "/" in name},
             "sample": session.sample if session.own is None else None,
-            "answer": session.made.reading.answers(network.output)[0] if session.at >= count else None,
+            "answer": session.prepared.reading.answers(network.output)[0] if session.at >= count else None,
             "target": plain(np.asarray(y, float).reshape(-1)[:UNITS]),
             "output": plain(network.output[0].reshape(-1)[:UNITS]) if session.at >= count else None,
             "example_loss": loss if told_loss else None,
             "norms": session.norms,
             "layers": layers,
         }
-        found["surface"] = self.surface()
+        picture["surface"] = self.surface()
         if charts:
-            found["curves"] = self._curves()
-        return found
+            picture["curves"] = self._curves()
+        return picture
 
     def _layer(self, name: str, y: Array | None, delta: Array | None) -> dict[str, Any]:
         if name in self.by_unit:
@@ -220,9 +220,9 @@ class Model:
         return {"tile": None if y is None else as_tile(y), "back": None if delta is None else as_tile(delta)}
 
     def _filters(self) -> dict[str, Any]:
-        found = filters(self.session.glass)
-        assert found is not None
-        kernels = found[1]
+        filtering = filters(self.session.glass)
+        assert filtering is not None
+        kernels = filtering[1]
         shown = kernels[:FILTERS].mean(axis=-1)
         limit = float(np.abs(shown).max()) or 1.0
         return {"count": len(kernels), "shape": list(shown.shape), "limit": limit,
@@ -231,7 +231,7 @@ class Model:
     def _curves(self) -> dict[str, Any]:
         """The loss of every step, and those of the epochs, thinned: {name: {"x": steps, "y"}}."""
         session = self.session
-        found: dict[str, Any] = {}
+        curves: dict[str, Any] = {}
         named = {"batch": session.losses}
         for name in ("train/loss", "validation/loss"):
             named[name] = [(int(row["step"]), row[name]) for row in session.rows if name in row]
@@ -239,8 +239,8 @@ class Model:
             if pairs:
                 y = np.array([value for _, value in pairs])
                 kept = thin(y, SHOWN)
-                found[name] = {"x": [pairs[i][0] for i in kept], "y": plain(y[kept])}
-        return found
+                curves[name] = {"x": [pairs[i][0] for i in kept], "y": plain(y[kept])}
+        return curves
 
 
 def _equations(node: Any) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from tempfile import TemporaryFile
 from typing import Any
 
@@ -10,11 +11,39 @@ import numpy as np
 
 from backprop_cli.commands.answers import Csv, as_json, document
 from backprop_cli.commands.predict import STDIN, predict
-from backprop_cli.errors import UsageError
+from backprop_cli.commands.trained import load
+from backprop_cli.errors import UsageError, expected
 from backprop_cli.model.model import Model
+from backprop_cli.runs.directory import RunDirectory
 
 MOST = 10_000  # rows of a request
-FORMS = ("csv", "json")
+MOST_MODELS = 16
+
+
+class Models:
+    """The models of some runs by run id, each read when it is first asked for.
+
+    Raises UsageError for too many, or two of one id.
+    """
+
+    def __init__(self, runs: Sequence[RunDirectory] = ()) -> None:
+        if len(runs) > MOST_MODELS:
+            raise UsageError(f"{len(runs)} runs; expected at most {MOST_MODELS}")
+        self._paths = {run.id: run.path for run in runs}
+        self._read: dict[str, Model] = {}
+        if len(self._paths) < len(runs):
+            raise UsageError(f"two runs have the same id; expected different ones, got {[run.id for run in runs]}")
+
+    def get(self, name: str | None) -> Model:
+        """The model of that run, by default of the first. Raises UsageError, CheckpointError."""
+        if not self._paths:
+            raise UsageError("predictions need a trained model; start bp play RUN")
+        name = next(iter(self._paths)) if name is None else name
+        if name not in self._paths:
+            raise UsageError(f"no model {name!r:.100} is served; {expected(name, list(self._paths))}")
+        if name not in self._read:
+            self._read[name] = load(self._paths[name])
+        return self._read[name]
 
 
 def answered(model: Model, body: str, form: str) -> dict[str, Any]:

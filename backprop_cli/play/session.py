@@ -61,13 +61,13 @@ class Session(Callback):
         self.source = source
         cfg, run = source.config(), source.run
         known = learnt(run) if run is not None else {}
-        self.made = build.prepare(cfg, warn=warn, initial=True, **known)
+        self.prepared = build.prepare(cfg, warn=warn, initial=True, **known)
         if run is not None and not source.overrides:
-            load_weights(CheckpointFile(run.checkpoint("best")), self.made.network)
-        self.loop, _ = build.training(self.made, [self])
+            load_weights(CheckpointFile(run.checkpoint("best")), self.prepared.network)
+        self.loop, _ = build.training(self.prepared, [self])
         double = replace(source.config(), dtype="float64")
         self._glass = build.prepare(
-            double, dataset=self.made.dataset, observe=True, input_gradient=True, kernels="numpy", **known
+            double, dataset=self.prepared.dataset, observe=True, input_gradient=True, kernels="numpy", **known
         )
         self._closing = ExitStack()
         self._closing.enter_context(limited(self.loop.network, self.loop.train.batch_size))
@@ -106,7 +106,7 @@ class Session(Callback):
             self.losses.append((loop.step, loss))
         if len(self.losses) > KEPT:
             self._stride *= 2
-            self.losses = [each for each in self.losses if each[0] % self._stride == 0]
+            self.losses = [pair for pair in self.losses if pair[0] % self._stride == 0]
 
     def epoch(self, loop: Loop, row: Row) -> None:
         self.rows.append(dict(row))
@@ -143,7 +143,7 @@ class Session(Callback):
         snapshot = self.history.back_to(step)
         self.loop.load_state_dict(snapshot.arrays, snapshot.values)
         self._walk = self.loop.walk()
-        self.losses = [each for each in self.losses if each[0] <= snapshot.step]
+        self.losses = [pair for pair in self.losses if pair[0] <= snapshot.step]
         self.rows = [row for row in self.rows if row["step"] <= snapshot.step]
         while self.loop.step < step:
             self.advance()
@@ -197,7 +197,7 @@ class Session(Callback):
     def look(self, x: Any) -> None:
         """Look at an input of the user, raw as in the dataset; its target is the network's present answer.
         Raises UsageError for another shape."""
-        data, reading = self.made.dataset, self.made.reading
+        data, reading = self.prepared.dataset, self.prepared.reading
         try:
             raw = np.asarray(x, np.float64)
         except (TypeError, ValueError):
@@ -237,8 +237,8 @@ class Session(Callback):
 
     def inputs(self, x: Array) -> Array:
         """Rows as the dataset has them, as the network gets them."""
-        first = next(iter(self.made.dataset.splits.values()))
+        first = next(iter(self.prepared.dataset.splits.values()))
         y = np.broadcast_to(first.y[:1], (len(x), *first.y.shape[1:]))
-        made = Batches(Split(x, y), len(x), transforms=self._glass.transforms, shuffle=False, dtype="float64",
+        batches = Batches(Split(x, y), len(x), transforms=self._glass.transforms, shuffle=False, dtype="float64",
                        augment=False, prefetch=False)  # fmt: skip
-        return np.array(next(iter(made.epoch(0)))[0])
+        return np.array(next(iter(batches.epoch(0)))[0])

@@ -86,6 +86,7 @@ class Info(TypedDict, total=False):
     ended: str | None
     command: list[str]
     overrides: list[str]
+    origins: dict[str, str]  # where values of the config come from, by path; the others are defaults
     versions: dict[str, str]
     host: dict[str, str | Number | None]
     seed: int | str | None

@@ -64,6 +64,12 @@ def test_what_a_run_shows(board: Served, folder: Path) -> None:
     assert run["seed"] == 1
     assert run["of"] == 4
     assert "name: moons" in run["config"]["text"]
+    origins = {path: (value, origin) for path, value, origin in run["config"]["values"]}
+    assert origins["seed"] == (1, "--set seed=1")
+    assert origins["trainer.diagnostics"] == (True, "--set trainer.diagnostics=true")
+    assert origins["dtype"] == ("float32", "default")
+    value, origin = origins["dataset.name"]
+    assert value == "moons" and origin.split("/")[-1].startswith("moons.yaml:")
     assert board.json("api/flow", ("key", "0/two"))["gradient_norm"]["layers"][0] == "dense_1"
     weights = board.json("api/histograms", ("key", "0/two"))
     assert weights[0]["name"] == "dense_1.W"

@@ -6,6 +6,7 @@ import json
 import os
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from backprop_cli.board.log import MAX_BYTES, Log
+from backprop_cli.board.log import MAX_BYTES, LogReader
 from backprop_cli.board.shelf import Shelf
 from backprop_cli.board.thin import curve, heat, thin
 from backprop_cli.errors import RunError, UsageError
@@ -29,7 +30,7 @@ def rows(first: int, last: int) -> list[dict]:
 
 
 def test_a_log_is_read_on(tmp_path: Path) -> None:
-    log = Log(tmp_path / "metrics.jsonl")
+    log = LogReader(tmp_path / "metrics.jsonl")
     log.refresh()
     assert curve_of(log) == []
     write(log.path, rows(1, 3))
@@ -49,7 +50,7 @@ def test_a_log_is_read_on(tmp_path: Path) -> None:
 
 
 def test_no_point_comes_twice_when_a_run_goes_on(tmp_path: Path) -> None:
-    log = Log(tmp_path / "metrics.jsonl")
+    log = LogReader(tmp_path / "metrics.jsonl")
     write(log.path, rows(1, 8))
     log.refresh()
     (tmp_path / "new").write_text("")
@@ -67,7 +68,7 @@ def test_a_log_of_any_size_takes_bounded_memory(tmp_path: Path) -> None:
     with path.open("wb") as file:
         file.truncate(MAX_BYTES * 3)  # zeros: no line ends
     write(path, [{"step": 0}, {"epoch": 1, "step": 1, "train/loss": 0.5}])
-    log = Log(path)
+    log = LogReader(path)
     log.refresh()
     assert log.cut
     assert curve_of(log) == [0.5]
@@ -78,7 +79,7 @@ def test_what_is_no_file_is_not_read(make, tmp_path: Path) -> None:
     make(tmp_path / "metrics.jsonl")
     start = time.monotonic()
     with pytest.raises(RunError):
-        Log(tmp_path / "metrics.jsonl").refresh()
+        LogReader(tmp_path / "metrics.jsonl").refresh()
     assert time.monotonic() - start < 1
 
 
@@ -97,7 +98,7 @@ def test_odd_lines_are_passed_over(line: str, tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     path.write_text(f"{line}\n")
     write(path, [{"epoch": 7, "step": 7, "train/loss": 2}])
-    log = Log(path)
+    log = LogReader(path)
     log.refresh()
     assert curve_of(log) == [2]
 
@@ -120,7 +121,7 @@ def test_a_run_of_a_hundred_thousand_steps(tmp_path: Path) -> None:
     values = np.random.default_rng(0).random(100_000)
     values[54_321] = 99
     write(path, [{"epoch": 1, "step": i + 1, "time": i, "train/loss": v} for i, v in enumerate(values)])
-    log = Log(path)
+    log = LogReader(path)
     start = time.process_time()
     log.refresh()
     found = curve(log, "train/loss")
@@ -130,10 +131,34 @@ def test_a_run_of_a_hundred_thousand_steps(tmp_path: Path) -> None:
     assert len(found["y"]) < 1300
 
 
+NUMBER = st.none() | st.integers(-3, 9) | st.floats(-1e3, 1e3) | st.sampled_from([True, "x", [1], 1e999, 1 << 70, {}])
+ROWS = st.fixed_dictionaries(
+    {"epoch": st.integers(-1, 9), "step": st.integers(-1, 40)},
+    optional={"time": NUMBER, "a": NUMBER, "b": NUMBER, "train/loss": st.floats(0, 1)},
+)
+LINES = ROWS.map(json.dumps) | st.sampled_from(["", "{}", "{", '{"epoch": 1', '"step": 2}', "[]", '{"a": "\\ud800"}'])
+
+
+@given(st.lists(ROWS.map(json.dumps), max_size=30) | st.lists(LINES, max_size=30))
+def test_lines_read_together_are_those_read_one_by_one(lines: list[str]) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "metrics.jsonl"
+        path.write_text("".join(f"{line}\n" for line in lines))
+        together = LogReader(path)
+        together.refresh()
+        single = LogReader(path)
+        for line in lines:
+            single._take(line.encode())
+    assert repr(together.x) == repr(single.x)  # NaN is not equal to itself
+    assert {name: (list(column.rows), repr(column.values)) for name, column in together.columns.items()} == {
+        name: (list(column.rows), repr(column.values)) for name, column in single.columns.items()
+    }
+
+
 def test_layers_over_time(tmp_path: Path) -> None:
     path = tmp_path / "diagnostics.jsonl"
     write(path, [{"epoch": 1, "step": i, "layers": {"b": {"g": i}, "a": {"g": -i, "dead": 0.5}}} for i in range(1, 9)])
-    log = Log(path)
+    log = LogReader(path)
     log.refresh()
     found = heat(log, "g", times=4)
     assert found == {
@@ -195,5 +220,5 @@ def test_a_run_or_a_sweep_alone(tmp_path: Path) -> None:
         Shelf([tmp_path / "nowhere"])
 
 
-def curve_of(log: Log) -> list[float | None]:
+def curve_of(log: LogReader) -> list[float | None]:
     return curve(log, "train/loss")["y"] if "train/loss" in log.columns else []

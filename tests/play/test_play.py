@@ -171,10 +171,11 @@ def test_a_model_is_served_to_scripts(bp: Any, tmp_path: Path) -> None:
     assert bp("train", "table.yaml", "--run-dir", "run").code == 0
     (tmp_path / "new.csv").write_text("x,y\n1,2\n3.5,4\n")
     told = bp("predict", "run", "new.csv")
-    with serving("play", "run", cwd=tmp_path) as served:
+    assert bp("train", "table.yaml", "--run-dir", "other", "--seed", "1").code == 0
+    with serving("play", "run", "other", cwd=tmp_path) as served:
 
-        def ask(body: bytes, kind: str) -> tuple[int, str]:
-            request = urllib.request.Request(f"{served.address}predict", body, {"content-type": kind})
+        def ask(body: bytes, kind: str, model: str = "") -> tuple[int, str]:
+            request = urllib.request.Request(f"{served.address}predict{model}", body, {"content-type": kind})
             try:
                 with urllib.request.urlopen(request, timeout=60) as response:
                     return response.status, response.read().decode()
@@ -187,6 +188,12 @@ def test_a_model_is_served_to_scripts(bp: Any, tmp_path: Path) -> None:
         found = json.loads(text)
         assert found["samples"] == 2
         assert found["predictions"] == bp("predict", "run", "new.csv", "--json").json["predictions"]
+        for name in ("run", "other"):
+            answer = bp("predict", name, "new.csv").out
+            assert ask(b"x,y\n1,2\n3.5,4\n", "text/csv", f"/{name}") == (200, answer)
+        assert answer != told.out
+        status, text = ask(b"x,y\n1,2\n", "text/csv", "/ohter")
+        assert status == 400 and "did you mean 'other'" in json.loads(text)["error"], text
         for body, kind in (
             (b"x,y\n1,2\n", "text/plain"),
             (b"\xff\xfe", "text/csv"),
@@ -289,6 +296,7 @@ def test_bad_use_is_a_line(bp: Any, tmp_path: Path) -> None:
     assert "bad.yaml:1:1: missing key 'dataset'" in wrong.err and "Traceback" not in wrong.err
     assert bp("play", "nowhere").code == 2
     assert "--set needs a CONFIG" in bp("play", "latest", "--set", "seed=1").err
+    assert "runs only" in bp("play", XOR, XOR).err
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -163,7 +163,7 @@ def test_every_kind_of_network_can_be_drawn(name: str, tmp_path: Path) -> None:
 def test_an_input_of_ones_own_is_answered_as_prediction_does() -> None:
     """Dropout is at rest: the answer that is said is the output that is drawn, and what is explained belongs to it."""
     session = opened("mnist", *DIGITS, "architecture.2.rate=0.9")
-    data = session.made.dataset.splits["train"].x
+    data = session.prepared.dataset.splits["train"].x
     for k in range(8):
         session.look(data[k])
         shown = Model(session).frame()

@@ -39,6 +39,15 @@ const diagnosis = (found) => el("div", {},
   ...found.verdicts.map((each) => el("pre", { class: "verdict" }, [each.disease + (each.layer ? ` at ${each.layer}` : ""), each.sentence, each.edit ? `\nedit:\n${each.edit.yaml}` : ""].join("\n"))),
   ...found.notes.map((each) => el("p", { class: "faint" }, String(each))));
 
+// The config: what was given and where, then every value, then the file itself.
+const configured = ({ config: { text, values, problem }, info }) => {
+  if (problem) return [note(problem)];
+  const listed = (rows) => table(["key", "value", "origin"], rows.map(([path, value, origin]) => [path, el("code", {}, typeof value === "string" ? value : JSON.stringify(value)), origin ?? "not recorded"]), { class: "config" });
+  const given = values.filter(([, , origin]) => origin !== null && origin !== "default");
+  return [given.length ? listed(given) : null, folded(`every value (${values.length})`, () => listed(values)), folded("config.yaml", () => el("pre", {}, text)),
+    folded("environment", () => table(["", ""], Object.entries(info).filter(([name]) => name !== "origins").map(([name, value]) => [name, typeof value === "object" ? JSON.stringify(value) : value])))].filter(Boolean);
+};
+
 // A part that takes a process of its own: asked for by a button.
 const asked = (title, address, key, draw) => {
   const place = el("div");
@@ -97,9 +106,7 @@ export const run = async (main, key) => {
     el("h2", {}, "Mistakes"), measured.node, el("h2", {}, "Diagnosis"), doctor.node,
     el("h2", {}, "Config"), config);
   draw();
-  config.replaceChildren(info.config.problem ? note(info.config.problem) : el("pre", {}, info.config.text),
-    info.info.overrides?.length ? el("p", {}, "Set on the command line: ", el("code", {}, info.info.overrides.join("  "))) : "",
-    folded("environment", () => table(["", ""], Object.entries(info.info).map(([name, value]) => [name, typeof value === "object" ? JSON.stringify(value) : value]))));
+  config.replaceChildren(...configured(info));
   bins();
   return {
     async update(changed, all) {
