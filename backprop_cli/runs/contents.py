@@ -51,6 +51,7 @@ class Nonfinite(TypedDict):
 @lasting
 class Diagnosis(Layers, total=False):
     loss: Number | None
+    learning_rate: Number
     nonfinite: Nonfinite
 
 

@@ -22,10 +22,10 @@ EVERY = 100  # steps; a look costs less than a step, even with a network of four
 class Diagnostics(Callback):
     """Measures every `every`-th step, and 1, 2, 4, 8, … before the first of them; hands each row to `write`.
 
-    A row is {"epoch", "step", "loss", "layers": {name: {"gradient_norm", "weight_norm", "gradient_ratio",
-    "update_ratio", "dead", "saturated", "mean", "std"}}}, each number where it applies (see `measures`).
-    Gradients are those of the batch, before clipping and weight decay. If training diverges, a last row says
-    where: {"epoch", "step", "loss": null, "nonfinite": {"layer", "what"}, "layers"}.
+    A row is {"epoch", "step", "loss", "learning_rate", "layers": {name: {"gradient_norm", "weight_norm",
+    "gradient_ratio", "update_ratio", "dead", "saturated", "mean", "std"}}}, each number where it applies (see
+    `measures`). Gradients are those of the batch, before clipping and weight decay. If training diverges, a last row
+    says where: {"epoch", "step", "loss": null, "nonfinite": {"layer", "what"}, "layers"}.
 
     It only reads, so that training takes the same steps with it and without.
     """
@@ -87,7 +87,7 @@ class Diagnostics(Callback):
     def step(self, loop: Loop, loss: float) -> None:
         if self._row is not None:
             row, self._row = self._row, None
-            self.write({**row, "loss": loss})
+            self.write({**row, "loss": loss, "learning_rate": loop.rate})
 
     def end(self, loop: Loop, error: BaseException | None) -> None:
         if isinstance(error, DivergedError):

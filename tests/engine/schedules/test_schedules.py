@@ -23,6 +23,7 @@ REQUIRED: dict[str, dict[str, Any]] = {
     "multi_step": {"milestones": [3, 5]},
     "exponential": {"gamma": 0.9},
     "cosine_restarts": {"period": 4, "growth": 1.5, "decay": 0.5},
+    "cyclic": {"rise": 3},
     "piecewise": {"boundaries": [3], "values": [1.0, 0.5]},
 }
 
@@ -119,4 +120,35 @@ def test_piecewise_that_cannot_be_is_refused(options: dict[str, Any]) -> None:
 
 def test_pytorch_has_been_asked_about_every_schedule_it_has() -> None:
     asked = {json.loads(key.partition(" ")[2])["type"] for key in SEQUENCES + PLATEAUS}
-    assert set(classes("schedule")) - asked == {"inverse_sqrt", "cosine_log"}  # which it has not
+    assert set(classes("schedule")) - asked == {
+        *("inverse_sqrt", "cosine_log", "range_test"),  # which it has not
+        "cyclic",  # compared with its formula below
+    }
+
+
+def cyclic_of_pytorch(step: int, low: float, up: int, down: int, mode: str, gamma: float) -> float:
+    """CyclicLR.get_lr with max_lr = 1 and base_lr = low, as torch/optim/lr_scheduler.py has it."""
+    total, ratio = up + down, up / (up + down)
+    cycle = int(1 + step / total)
+    x = 1.0 + step / total - cycle
+    height = (1 - low) * (x / ratio if x <= ratio else (x - 1) / (ratio - 1))
+    if mode == "exp_range":
+        return low + height * gamma**step
+    return low + height * (1.0 if mode == "triangular" else 1 / 2.0 ** (cycle - 1))
+
+
+@pytest.mark.parametrize("mode", ["triangular", "triangular2", "exp_range"])
+@pytest.mark.parametrize(("rise", "fall"), [(3, None), (4, 7), (1, 1), (5, 2)])
+def test_cycles_are_those_of_pytorch(mode: str, rise: int, fall: int | None) -> None:
+    got = sequence({"type": "cyclic", "low": 0.2, "rise": rise, "fall": fall, "mode": mode, "gamma": 0.97}, 40)
+    expected = [cyclic_of_pytorch(step, 0.2, rise, fall or rise, mode, 0.97) for step in range(40)]
+    np.testing.assert_allclose(got, expected, rtol=1e-12)
+
+
+def test_a_range_test_rises_by_one_factor_or_one_amount() -> None:
+    rates = np.array(sequence({"type": "range_test", "low": 1e-4}, 50))
+    np.testing.assert_allclose(rates[[0, -1]], [1e-4, 1])
+    np.testing.assert_allclose(rates[1:] / rates[:-1], 1e-4 ** (-1 / 49))
+    rates = np.array(sequence({"type": "range_test", "low": 0.1, "curve": "linear", "steps": 11}, 20))
+    np.testing.assert_allclose(rates[:11], np.linspace(0.1, 1, 11))
+    assert (rates[11:] == 1).all()

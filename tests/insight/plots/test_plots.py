@@ -404,3 +404,25 @@ def test_counts_are_whole_numbers(view: Views) -> None:
     figure.canvas.draw()
     ticks = [tick for ax in figure.findobj() if type(ax).__name__ == "Axes" and ax.axison for tick in ax.get_yticks()]
     assert ticks and all(tick == round(tick) for tick in ticks)
+
+
+def test_a_range_test_shows_the_loss_of_each_rate(tmp_path: Path) -> None:
+    changes = ["optimizer={type: sgd, learning_rate: 100, schedule: {type: range_test, low: 1e-6}}"]
+    changes += ["trainer.diagnostics={every: 1}", "trainer.epochs=8"]
+    train(load_config(ROOT / "configs/moons.yaml", changes), run_dir=tmp_path / "range")
+    run = View(RunDirectory(tmp_path / "range"))
+    notes: list[str] = []
+    (ax,) = draw("rate", [run], PictureOptions(note=notes.append)).axes
+    drawn = ax.get_lines()[0]
+    rows = run.diagnostics
+    assert ax.get_xscale() == "log"
+    assert list(drawn.get_xdata()) == [row["learning_rate"] for row in rows]
+    assert list(drawn.get_ydata()) == [row["loss"] for row in rows]
+    assert np.allclose(drawn.get_xdata()[[0, -1]], [1e-4, 100])  # type: ignore[index]
+    best = rows[int(np.argmin(ax.get_lines()[1].get_ydata()))]["learning_rate"]
+    assert f"{best:.3g}" in notes[0]
+
+
+def test_a_run_without_rates_says_how_to_record_them(view: Views) -> None:
+    with pytest.raises(UsageError, match=r"--set optimizer\.schedule=range_test"):
+        draw("rate", [view("moons")])
