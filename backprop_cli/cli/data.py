@@ -208,7 +208,7 @@ def show(about: dict[str, Any], json: bool) -> None:
         print_json(about)
     else:
         shown = {key: value for key, value in about.items() if value is not None and key != "columns"}
-        ui.table(["", ""], [[key, text(value)] for key, value in shown.items()])
+        ui.entries({key: text(value) for key, value in shown.items()})
 
 
 def text(value: Any) -> str:

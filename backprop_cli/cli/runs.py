@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -116,7 +117,10 @@ def show(run: RunName, runs: Runs = RUNS, json: Json = False) -> None:
     if json:
         print_json(info)
         return
-    ui.table(["", ""], [[key, ui.brief(value)] for key, value in info.items() if key != "columns"])
+    host = info.get("host")
+    if isinstance(host, dict) and "pid" in host:
+        info["host"] = {**host, "pid": str(host["pid"])}  # a name rather than a quantity
+    ui.entries({key: ui.brief(value) for key, value in info.items() if key != "columns"})
     if columns:
         print("columns, as the training split has settled them:")
         ui.table(["column", "becomes"], [list(pair) for pair in columns.items()])
@@ -166,7 +170,14 @@ def side_by_side(
 
     differing = [row for row in rows(differences) if len({str(value) for value in row[2:-1]}) > 1]
     if len(chosen) <= SIDE_BY_SIDE:
-        ui.print_rows(["", "key", *labels(chosen), "last − first"], differing, format)
+        names_of_runs = labels(chosen)
+        for i, (kind, rows_of_kind) in enumerate(groupby(differing, key=lambda row: str(row[0]))):
+            cells = [row[1:] for row in rows_of_kind]
+            measured = kind != "config" and any(row[-1] is not None for row in cells)
+            heads = [kind, *names_of_runs, *(["last − first"] if measured else [])]
+            if i:
+                print()
+            ui.table(heads, [row[: len(heads)] for row in cells], right=heads[1:], whole=heads[:1])
     else:  # a row a run
         values = zip(*(row[2:-1] for row in differing), strict=True)
         rows_of_runs = [[run, *map(ui.brief, row)] for run, row in zip(differences["runs"], values, strict=True)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
@@ -14,7 +15,8 @@ from backprop_cli.insight.layout import Spot
 
 RADIUS = 0.3
 WIDE = 0.62  # half the width of a layer drawn as a whole
-NUMBERED = 18  # edges between two layers up to which each bears its weight
+NUMBERED = 18  # edges between two layers up to which each bears its weight,
+LINE = 0.13  # if no two of these numbers are closer than this: the height of their line, in inches
 
 
 def weights(spot: Spot) -> Array:
@@ -59,16 +61,29 @@ def arc(source: Spot, spot: Spot) -> float:
     return min(0.32 * columns, 1.3) if columns > 1 else 0.0
 
 
+def numbered_at(source: Spot, spot: Spot) -> float | None:
+    """How far along the edges between two layers, from 0 to 1, their numbers are easiest to tell apart; None where two
+    of them would overlap everywhere, or where there are too many."""
+    starts, ends = np.array(source.units or []), np.array(spot.units or [])
+    if not 0 < starts.size * ends.size <= NUMBERED:
+        return None
+    margin = (RADIUS + 0.25) / (spot.x - source.x)  # the nodes, and half the width of a number
+    shares = np.linspace(margin, 1 - margin, 41)
+    heights = np.sort([np.add.outer(starts * (1 - share), ends * share).ravel() for share in shares], axis=1)
+    gaps = np.diff(heights, axis=1).min(axis=1, initial=1.0)
+    return float(shares[gaps.argmax()]) if gaps.max() >= LINE else None
+
+
 def _weight_lines(ax: Axes, source: Spot, spot: Spot, weights: Array, largest: float) -> None:
     lines, tints, widths = [], [], []
+    at = numbered_at(source, spot)
     for i, a in enumerate(source.units or []):
         for j, b in enumerate(spot.units or []):
             share = abs(float(weights[i, j])) / largest
             lines.append([(source.x, a), (spot.x, b)])
             tints.append((*to_rgb(style.VERMILLION if weights[i, j] > 0 else style.BLUE), 0.25 + 0.75 * share))
             widths.append(0.5 + 3.2 * share)
-            if weights.size <= NUMBERED:
-                at = 0.66
+            if at is not None:
                 ax.text(source.x + at * (spot.x - source.x), a + at * (b - a), f"{weights[i, j]:.2f}", fontsize=7,
                         ha="center", va="center", zorder=2,
                         bbox={"facecolor": style.paper(), "edgecolor": "none", "pad": 0.6, "alpha": 0.85})  # fmt: skip

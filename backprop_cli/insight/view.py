@@ -174,7 +174,7 @@ class View:
         if not reading.has_classes:
             why = "its outputs are numbers" if reading.kind == "values" else "each output says yes or no of its own"
             raise UsageError(
-                f"{self.run.id}: no classes that exclude each other ({why}), so none can be taken for another; "
+                f"{self.run.id}: no classes that exclude each other ({why}), so none can be predicted as another; "
                 "try --kind loss, network or activations"
             )
         if name not in self._answers:

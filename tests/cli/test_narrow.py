@@ -65,6 +65,29 @@ def test_ids_stay_whole(bp: Callable, tmp_path: Path) -> None:
         assert max(map(len, listed.splitlines())) <= int(columns)
 
 
+def test_a_run_shows_ids_paths_and_numbers_whole(bp: Callable) -> None:
+    assert bp("train", "configs/moons.yaml", "--epochs", "1", "--quiet").code == 0
+    told = bp("runs", "show", "latest", "--json").json
+    for columns in ("80", "40"):
+        words = bp("runs", "show", "latest", COLUMNS=columns).out.split()
+        whole = {told["id"], told["started"], told["run_dir"], str(told["host"]["pid"]), told["dataset"]["fingerprint"]}
+        assert whole <= set(words), whole - set(words)
+
+
+def test_two_runs_side_by_side_fit_80_columns(bp: Callable) -> None:
+    """A table for what differs in the configs, one for the figures; keys stay whole, to be pasted after --set."""
+    for name in ("xor", "cnn"):
+        assert bp("train", f"configs/{name}.yaml", "--epochs", "1", "--quiet", "--run-dir", name).code == 0
+    shown = bp("runs", "compare", "cnn", "xor", COLUMNS="80").out
+    assert max(map(len, shown.splitlines())) <= 80
+    assert shown.split("\n")[0].split() == ["config", "cnn", "xor"]
+    keys = bp("runs", "compare", "cnn", "xor", "--format", "csv").out.splitlines()
+    keys = [line.split(",")[1] for line in keys if line.startswith("config,")]
+    assert len(keys) > 9
+    assert [key for key in keys if not re.search(rf"^{re.escape(key)} ", shown, re.MULTILINE)] == []
+    assert re.search(r"^run +cnn +xor +last − first$", shown, re.MULTILINE)
+
+
 def test_after_ctrl_c_the_very_command_that_goes_on(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "backprop_cli", "train", str(ROOT / "configs/xor.yaml"), "--epochs", "1000000"]
     child = subprocess.Popen([*command, "--runs", "my runs"], cwd=tmp_path, stderr=subprocess.PIPE, text=True)

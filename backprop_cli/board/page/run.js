@@ -31,7 +31,7 @@ const matrix = (found) => {
   return el("div", { class: "wide" }, el("table", { class: "matrix" },
     el("tr", {}, el("th", {}, "true ↓ predicted →"), ...found.classes.map((name) => el("th", { scope: "col" }, String(name)))),
     ...found.confusion_matrix.map((row, i) => el("tr", {}, el("th", { scope: "row" }, String(found.classes[i])),
-      ...row.map((count, j) => el("td", { class: i === j ? "right" : null, style: `--p:${(100 * (i === j ? count / sums[i] : Math.sqrt(count / sums[i]))).toFixed(0)}`, title: `${found.classes[i]} taken for ${found.classes[j]}: ${count} of ${sums[i]}` }, number(count)))))));
+      ...row.map((count, j) => el("td", { class: i === j ? "right" : null, style: `--p:${(100 * (i === j ? count / sums[i] : Math.sqrt(count / sums[i]))).toFixed(0)}`, title: `${found.classes[i]} predicted as ${found.classes[j]}: ${count} of ${sums[i]}` }, number(count)))))));
 };
 
 const diagnosis = (found) => el("div", {},

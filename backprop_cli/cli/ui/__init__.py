@@ -4,10 +4,11 @@
 """
 
 from backprop_cli.cli.ui.console import err, fields, loading, note, out, warn
-from backprop_cli.cli.ui.tables import brief, fits, number, print_rows, sections, size, table
+from backprop_cli.cli.ui.tables import brief, entries, fits, number, print_rows, sections, size, table
 
 __all__ = [
     "brief",
+    "entries",
     "err",
     "fields",
     "fits",

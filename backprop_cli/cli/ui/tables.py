@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from textwrap import TextWrapper
 from typing import Any
 
@@ -96,6 +96,11 @@ def _blocks(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
     lines = TextWrapper(out.width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
     rows = [[lines.fill(f"{name:<{indent}}{cell}") for name, cell in zip(columns, row, strict=True)] for row in cells]
     out.file.write("\n\n".join(map("\n".join, rows)) + "\n")
+
+
+def entries(named: Mapping[str, str]) -> None:
+    """One `name  value` line each on stdout. Long values go on below where they began; ids and paths stay whole."""
+    _blocks([visible(name) for name in named], [[visible(value) for value in named.values()]])
 
 
 def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], format: str) -> None:

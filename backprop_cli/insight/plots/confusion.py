@@ -24,7 +24,7 @@ def draw(figure: Figure, views: Sequence[View], options: PictureOptions) -> None
 
 
 def panel(figure: Figure | SubFigure, view: View, answers: SplitAnswers) -> None:
-    """One matrix: rows are true classes; what is right is blue, mistakes are vermillion, by their share of the row.
+    """One matrix: rows are true classes; what is right is blue, mistakes are orange, by their share of the row.
 
     Mistakes go by the root of their share: one in a hundred is to be seen. Cells are more or less transparent, so that
     they suit a dark page, too.
@@ -53,4 +53,4 @@ def panel(figure: Figure | SubFigure, view: View, answers: SplitAnswers) -> None
     ax.set_xlabel("predicted class")
     ax.set_ylabel("true class")
     title = f"{style.shorten(view.label)}: {answers.split}, {len(answers.truth):,} examples"
-    ax.set_title(f"{title}\naccuracy {answers.accuracy:.4f}; blue is right, vermillion taken for another")
+    ax.set_title(f"{title}\naccuracy {answers.accuracy:.4f}; blue: right, orange: predicted as another class")

@@ -37,7 +37,7 @@ def _filters(view: View) -> tuple[str, Array]:
 
 
 def panel(figure: Figure | SubFigure, view: View, layer: str, kernels: Array) -> None:
-    """A tile a filter: in colour for three channels, else blue below 0 and vermillion above."""
+    """A tile a filter: in colour for three channels, else blue below 0 and orange above."""
     shown = kernels[:SHOWN]
     rows = -(-len(shown) // COLUMNS)
     axes = list(figure.subplots(rows, COLUMNS, squeeze=False).flat)

@@ -84,7 +84,8 @@ def _lines(
         if not faint:
             _mark_best(ax, views[i], f"{line.phase}/{quantity}", options, tint)
     if len(standing_out) < len(views):
-        ax.plot([], [], color=style.GREY, alpha=0.5, label=f"{len(views) - len(standing_out)} others")
+        others = f"{len(views) - len(standing_out)} others: all but the best {len(standing_out)}"
+        ax.plot([], [], color=style.GREY, alpha=0.5, label=others)
 
 
 def _bands(

@@ -83,7 +83,7 @@ def panel(figure: Figure | SubFigure, view: View, probe: Probe | None, what: str
 def _key(spots: dict[str, Spot], largest: float, probe: Probe | None) -> str:
     lines = []
     if any(weighted(spots, spot) for spot in spots.values()):
-        lines.append(f"edges: weights; vermillion above 0, blue below; the thickest is |w| = {largest:.3g}")
+        lines.append(f"edges: weights; orange above 0, blue below; the thickest is |w| = {largest:.3g}")
     if probe is not None:
         lines.append("in the nodes: activations; δ = ∂loss/∂z")
     elif any(spot.units for spot in spots.values() if spot.node):

@@ -16,8 +16,8 @@ LARGEST = 96  # pixels along the longer side of a picture
 
 @dataclass(frozen=True)
 class Mistake:
-    """One example: its row in the split, what it is, what it was taken for, and how surely: the probability, or where
-    outputs are scores the distance to the next answer."""
+    """One example: its row in the split, its class, the predicted one, and how surely: the probability, or for
+    scores the distance to the next answer."""
 
     row: int
     true: str

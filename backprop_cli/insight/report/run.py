@@ -151,7 +151,7 @@ def _matrix(answers: SplitAnswers) -> Markup:
         for j, other in enumerate(answers.classes):
             share = matrix[i, j] / totals[i]
             depth = 100 * share if i == j else 100 * np.sqrt(share)
-            told = f"{name} taken for {other}: {matrix[i, j]} of {totals[i]} ({100 * share:.1f} %)"
+            told = f"{name} predicted as {other}: {matrix[i, j]} of {totals[i]} ({100 * share:.1f} %)"
             right = "right" if i == j else None
             cells.append(element("td", matrix[i, j], class_=right, style=f"--p:{depth:.0f}", title=told))
         rows.append(element("tr", *cells))
@@ -193,7 +193,7 @@ def _mistakes(view: View, answers: SplitAnswers, level: int) -> Markup:
 
 
 def _card(mistake: Mistake, x: Any, white: float, scores: bool) -> Markup:
-    said = f"sample {mistake.row}: {mistake.true} taken for {mistake.predicted}"
+    said = f"sample {mistake.row}: {mistake.true} predicted as {mistake.predicted}"
     image = Markup(f'<img src="{data_uri(x, white)}" alt="{escape(said)}">')
     sure = number(mistake.sureness) if scores else f"{100 * mistake.sureness:.0f} %"
     text = join([element("b", f"{mistake.true} → {mistake.predicted}"), f" {sure}"])

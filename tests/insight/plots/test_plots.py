@@ -26,7 +26,8 @@ from backprop_cli.commands.labels import by_seed, labels
 from backprop_cli.commands.train import train
 from backprop_cli.errors import BpError, UsageError
 from backprop_cli.insight import style
-from backprop_cli.insight.layout import COLUMN
+from backprop_cli.insight.edges import RADIUS, numbered_at
+from backprop_cli.insight.layout import COLUMN, Spot
 from backprop_cli.insight.plots import PictureOptions, draw, kinds
 from backprop_cli.insight.view import View
 from backprop_cli.runs.directory import RunDirectory
@@ -132,7 +133,7 @@ def test_of_many_runs_few_stand_out(tmp_path: Path, trained: Runs) -> None:
     figure = draw("loss", views, PictureOptions(metrics=["validation/loss"]))
     lines = figure.axes[0].get_lines()
     assert sum(line.get_alpha() == 0.3 for line in lines) == 35
-    assert "35 others" in texts(figure)
+    assert "35 others: all but the best 5" in texts(figure)
     assert len([text for text in texts(figure) if text.startswith("learning_rate=")]) == 5
 
 
@@ -207,6 +208,24 @@ def test_the_boundary_separates_what_the_network_separates(view: Views) -> None:
     sure = np.abs(z[:, 0] - 0.5) > 0.2
     assert sure.sum() > 300
     np.testing.assert_array_equal(bluer[at[sure, 1], at[sure, 0]], z[sure, 0] > 0.5)
+
+
+@pytest.mark.parametrize(("start", "end"), [(2, 2), (4, 1), (1, 4), (6, 3), (3, 3), (3, 6), (2, 9)])
+def test_weights_on_edges_can_be_told_apart(start: int, end: int) -> None:
+    """No two numbers between the same layers overlap."""
+
+    def column(x: float, units: int) -> Spot:
+        heights = [0.9 * (units - 1) / 2 - 0.9 * i for i in range(units)]
+        return Spot("dense_1", (units,), None, x, 0.0, 0.9 * units, int(x), heights)
+
+    source, spot = column(0, start), column(2.6, end)
+    share = numbered_at(source, spot)
+    assert share is not None
+    assert source.units and spot.units
+    heights = sorted(a + share * (b - a) for a in source.units for b in spot.units)
+    assert min(np.diff(heights)) > 0.12  # the height of a number, in inches
+    assert RADIUS + 0.2 < share * 2.6 < 2.6 - RADIUS - 0.2
+    assert numbered_at(column(0, 8), column(2.6, 8)) is None
 
 
 def test_the_network_shows_its_weights_and_what_a_sample_does(view: Views) -> None:

@@ -133,7 +133,7 @@ def test_mistakes_are_mistakes_the_surest_first_with_their_images(view: Views, t
 
 def test_the_matrix_is_that_of_eval(view: Views, told: Told) -> None:
     matrix = evaluate_run(view("mnist").run)["confusion_matrix"]
-    cells = re.findall(r'<td[^>]*title="[^"]*taken for[^"]*"[^>]*>(\d+)</td>', told("mnist"))
+    cells = re.findall(r'<td[^>]*title="[^"]*predicted as[^"]*"[^>]*>(\d+)</td>', told("mnist"))
     assert np.array(cells, int).reshape(10, 10).tolist() == matrix
 
 
