@@ -7,6 +7,7 @@ traced or starved like any process. The parent has imported everything and never
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import shutil
 import sys
@@ -14,11 +15,14 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
+from importlib import import_module
 from io import StringIO
 from pathlib import Path
 from typing import Any
+
+import typer
 
 from backprop_cli import load_config
 from backprop_cli.cli import main as command_line
@@ -28,6 +32,7 @@ from backprop_cli.commands import train
 from backprop_cli.commands.resume import resume
 from backprop_cli.runs.directory import RunDirectory
 from backprop_cli.training.loop import Callback
+from tests.forked import LIBRARIES
 from tests.reliability.compare import EVERYTHING, outcome
 
 os.environ.setdefault("BP_STATE", tempfile.mkdtemp(prefix="bp-state-"))  # what is trained here is no user's
@@ -36,16 +41,39 @@ TRACEBACK = 99  # exit code of a child that met a bug
 
 
 @dataclass
+class Ended:
+    """How a `bp` ended, and what it took."""
+
+    code: int  # 128 + n where signal n ended it
+    said: str
+    processor: float  # seconds of processor time
+    clock: float  # seconds on the clock, less those in which it could have run but other processes had the processors
+    megabytes: float  # at most, of memory
+
+
+@dataclass
 class Child:
     """A running `bp`."""
 
     pid: int
     errors: Path
+    began: float  # on the clock
 
     def wait(self) -> int:
         """Its exit code; 128 + n where signal n ended it."""
-        status = os.waitpid(self.pid, 0)[1]
-        return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+        return self.end().code
+
+    def end(self) -> Ended:
+        """How it ended. Its time on the clock is that of an idle machine: what remains after the kernel's count of how
+        long its first thread was ready and not running (sched-stats.rst in the kernel's documentation) is computing,
+        and waiting for anything else: a pipe, a lock, a disk, a thread."""
+        os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+        passed, queued = time.monotonic() - self.began, 0.0
+        with suppress(FileNotFoundError):  # elsewhere than on Linux
+            queued = int(Path(f"/proc/{self.pid}/task/{self.pid}/schedstat").read_text().split()[1]) / 1e9
+        _, status, used = os.wait4(self.pid, 0)
+        code = 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+        return Ended(code, self.said, used.ru_utime + used.ru_stime, passed - queued, used.ru_maxrss / 1024)
 
     @property
     def said(self) -> str:
@@ -57,11 +85,12 @@ def start(folder: Path, *arguments: str, before: Callable[[], object] = lambda: 
     errors = folder / f"stderr-{time.monotonic_ns()}"
     # opened here: in the child, a fault that strace injects may hit it, and nobody would hear of it
     handles = os.open(os.devnull, os.O_WRONLY), os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    began = time.monotonic()
     pid = os.fork()
     if pid:
         for handle in handles:
             os.close(handle)
-        return Child(pid, errors)
+        return Child(pid, errors, began)
     code = TRACEBACK
     try:
         os.chdir(folder)
@@ -70,7 +99,9 @@ def start(folder: Path, *arguments: str, before: Callable[[], object] = lambda: 
             os.close(handle)
         sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
         ui.err.file = sys.stderr
-        sys.argv = ["bp", *arguments]
+        program = import_module("backprop_cli.__main__")
+        sys.modules["__main__"] = program  # what the processes of a sweep import, and not this harness
+        sys.argv = [str(program.__file__), *arguments]
         before()
         main()
         code = 0
@@ -152,10 +183,15 @@ def trials(default: int) -> int:
     return parser.parse_args().trials
 
 
-with folder() as _warm:  # imports, once for all children, what a run needs
+for _library in (*LIBRARIES, "pandas"):  # imported once for all children, like what a run needs, below
+    import_module(_library)
+command_line.app = typer.main.get_command(command_line.app)  # built once: it takes longer than many a command
+with folder() as _warm:
     train.train(load_config(EVERYTHING, ["trainer.epochs=1"]), run_dir=_warm / "run")
     resume(RunDirectory(_warm / "run"), epochs=2)
     kept, ui.err.file = ui.err.file, StringIO()
     with redirect_stdout(StringIO()):
         command_line.run(["train", str(EVERYTHING), "--run-dir", str(_warm / "other"), "--dry-run", "--quiet"], False)
     ui.err.file = kept
+gc.collect()
+gc.freeze()  # which spares each child a copy of all objects

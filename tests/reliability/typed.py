@@ -27,7 +27,6 @@ from typing import Any
 
 import hypothesis
 import numpy as np
-import typer
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -290,7 +289,6 @@ class Tally:
 
 def fuzz(trials: int, seed: int, tell: Callable[[str], None] = print) -> Tally:
     tally = Tally()
-    command_line.app = typer.main.get_command(command_line.app)  # built once: it takes longer than most commands
     with folder() as base:
         made, trial = base / "made", base / "trial"
         os.environ |= {"BP_CACHE": str(trial / "cache"), "BP_RUNS": ".", "COLUMNS": "100"}
