@@ -13,12 +13,16 @@ from typing import Any
 
 from backprop_cli import registry
 from backprop_cli.configs import shipped
+from backprop_cli.untrusted.regular import read_regular
 
 PACKAGE = Path(registry.__file__).parent
 #: @layer("dense", …), @register("synthetic", "moons", …): the decorator, then every name
 _DECORATOR = re.compile(r'^@(\w+)\(\s*((?:"\w+",?\s*)+)\)', re.MULTILINE)
 TFDS = ("cifar10", "cifar100", "emnist", "fashion_mnist", "kmnist", "mnist")
 YAML = (".yaml", ".yml")
+LONGEST = 1 << 20  # bytes of a file that is read while a shell waits
+#: a name that has one of these is not offered: the shell would do what it says, or lose the line
+UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff$`;|&<>(){}\[\]\"'\\*?!#~]")
 BREAKS = ("=", ":")  # where bash breaks words
 
 
@@ -31,12 +35,20 @@ def names(kind: str) -> Iterator[str]:
 def written_in(kind: str, files: Iterable[Path]) -> Iterator[str]:
     """The first name of every class of a kind in some files, which are read and not run."""
     for path in files:
-        for decorator, written in _DECORATOR.findall(path.read_text(encoding="utf-8")):
+        for decorator, written in _DECORATOR.findall(text_of(path)):
             words = re.findall(r"\w+", written)
             if decorator == kind:
                 yield words[0]
             elif decorator == "register" and words[0] == kind:
                 yield words[1]
+
+
+def text_of(path: Path) -> str:
+    """The text of a file that a shell waits for: nothing where it is too long or cannot be read at once."""
+    try:
+        return read_regular(path, LONGEST).decode("utf-8", "replace")
+    except OSError:
+        return ""
 
 
 def of_kind(*kinds: str) -> Callable[[str], list[str]]:
@@ -72,7 +84,7 @@ def _entries(incomplete: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
     folder, _, start = incomplete.rpartition("/")
     directory = Path(folder or ("/" if incomplete.startswith("/") else ".")).expanduser()
     for entry in os.scandir(directory) if directory.is_dir() else ():
-        if entry.name.startswith(start) and (start or not entry.name.startswith(".")):
+        if entry.name.startswith(start) and (start or not entry.name.startswith(".")) and not UNSAFE.search(entry.name):
             yield (f"{folder}/{entry.name}" if "/" in incomplete else entry.name), entry
 
 
@@ -89,7 +101,12 @@ def runs(ctx: Any, incomplete: str) -> list[str]:
     folder = Path(ctx.params.get("runs") or os.environ.get("BP_RUNS") or "runs")
     run_folders = [path.parent for path in folder.glob("[!.]*/run.json")]
     run_folders.sort(key=lambda path: path.stat().st_mtime, reverse=True)
-    return [name for name in ("latest", *(path.name for path in run_folders)) if name.startswith(incomplete)]
+    return [name for name in ("latest", *_safe(run_folders)) if name.startswith(incomplete)]
+
+
+def _safe(folders: Iterable[Path]) -> list[str]:
+    """The names of folders that a shell may be given."""
+    return [path.name for path in folders if not UNSAFE.search(path.name)]
 
 
 def sweeps(ctx: Any, incomplete: str) -> list[str]:
@@ -97,8 +114,8 @@ def sweeps(ctx: Any, incomplete: str) -> list[str]:
     if "/" in incomplete:
         return sorted(f"{name}/" for name, entry in _entries(incomplete) if entry.is_dir())
     folder = Path(ctx.params.get("runs") or os.environ.get("BP_RUNS") or "runs")
-    names = sorted(path.parent.name for path in folder.glob("[!.]*/sweep.json"))
-    return [name for name in names if name.startswith(incomplete)]
+    sweep_folders = [path.parent for path in folder.glob("[!.]*/sweep.json")]
+    return sorted(name for name in _safe(sweep_folders) if name.startswith(incomplete))
 
 
 def configs_or_runs(ctx: Any, incomplete: str) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from backprop_cli import configs
+from backprop_cli.cli.completion import text_of
 
 Schema = Mapping[str, Any]
 KINDS = ("type", "source", "name")  # keys that say of which kind a part is
@@ -49,7 +50,7 @@ def _config() -> Any:
     line = os.environ.get("_TYPER_COMPLETE_ARGS") or os.environ.get("COMP_WORDS") or ""
     path = next((word for word in line.split() if word.endswith((".yaml", ".yml")) or configs.is_shipped(word)), None)
     try:
-        return yaml.safe_load(configs.located(Path(path)).read_text(encoding="utf-8")) if path else None
+        return yaml.safe_load(text_of(configs.located(Path(path)))) if path else None
     except Exception:  # whatever it is: a shell that completes says nothing
         return None
 

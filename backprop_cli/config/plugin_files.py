@@ -19,9 +19,14 @@ def load_plugin(path: Path, *, given: bool = False) -> None:
 
     `given`: somebody has named this very file. One that came with a run needs consent. Raises UsageError, ConsentError.
     """
+    run_file(path, given=given)
+
+
+def run_file(path: Path, *, given: bool = False, shipped: bool = False) -> types.ModuleType:
+    """As `load_plugin`, for any Python file; the module. One that ships with bp is run without a word."""
     path = real(path)
     if not os.path.lexists(path):
-        raise UsageError(f"plugin {path}: no such file; give the path relative to the config that names it")
+        raise UsageError(f"plugin {path}: no such file; give the path relative to the file that names it")
     if path.suffix != ".py":
         raise UsageError(f"plugin {path}: not a Python file; expected a name ending in .py")
     try:
@@ -30,10 +35,11 @@ def load_plugin(path: Path, *, given: bool = False) -> None:
         raise UsageError(f"plugin {path}: {error.strerror}") from None
     module_name = f"{PLUGIN_MODULE}{path.stem}_{consent.digest(text)[:16]}"  # a copy of it is not loaded again
     if module_name in sys.modules:
-        return
-    if not given:
+        return sys.modules[module_name]
+    if not given and not shipped:
         consent.require(path, text)
-    consent.announce(path)
+    if not shipped:
+        consent.announce(path)
     module = types.ModuleType(module_name)
     module.__file__ = str(path)
     sys.modules[module_name] = module
@@ -42,3 +48,4 @@ def load_plugin(path: Path, *, given: bool = False) -> None:
     except Exception as error:  # any mistake of the plugin's author, shown with its own words
         del sys.modules[module_name]
         raise UsageError(f"plugin {path}: {type(error).__name__}: {error}") from error
+    return module

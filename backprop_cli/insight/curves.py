@@ -58,7 +58,7 @@ def wanted(views: Sequence[View], metrics: Sequence[str]) -> dict[str, list[str]
         )
     phases_of: dict[str, list[str]] = {}
     for name in metrics or [quantity for quantity in logged if quantity != "learning_rate"]:
-        phase, _, quantity = name.rpartition("/")
+        phase, _, quantity = ("", "", name) if name in logged else name.partition("/")
         if quantity not in logged or (phase and not any(name in row for view in views for row in view.rows)):
             columns = dict.fromkeys(key for view in views for row in view.rows for key in row if "/" in key)
             near = suggest(name, [*logged, *columns])

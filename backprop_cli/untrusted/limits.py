@@ -67,6 +67,26 @@ def megabytes(size: int) -> str:
 
 
 @contextmanager
+def memory(more: int) -> Iterator[None]:
+    """Let this process take so many bytes more than it has, where the system can say how many that is (proc(5))."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+    except OSError:
+        yield
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    most = pages * resource.getpagesize() + more
+    limits = [limit for limit in (soft, hard) if limit != resource.RLIM_INFINITY]
+    resource.setrlimit(resource.RLIMIT_AS, (min(most, *limits) if limits else most, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+@contextmanager
 def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
     """A zip whose list of members is not too long, and of which no member unpacks to more than all may together.
 

@@ -11,12 +11,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from backprop_cli import registry
-from backprop_cli.cli import completion
+from backprop_cli.cli import completion, keys
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,6 +40,32 @@ def test_configs_and_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert completion.configs("sub/") == ["sub/c.yaml"]
     assert completion.configs(f"{tmp_path}/a") == [f"{tmp_path}/a.yaml"]
     assert completion.configs("nowhere/x") == []
+
+
+def test_names_that_a_shell_would_obey_are_not_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("good", "$(touch PWNED)", "`id`", "a;b", "a\nb", "a|b", "\x1b[31m", "a\u202eb", "'", "*"):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        (tmp_path / "runs" / name / "run.json").write_text("{}")
+        (tmp_path / "runs" / name / "sweep.json").write_text("{}")
+        (tmp_path / f"{name}.yaml").touch()
+    context = SimpleNamespace(params={})
+    assert completion.runs(context, "") == ["latest", "good"]
+    assert completion.sweeps(context, "") == ["good"]
+    assert completion.configs("") == ["good.yaml", "runs/"]
+    assert completion.runs(context, "runs/") == ["runs/good"]
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero"), Path.mkdir])
+def test_a_shell_does_not_wait_for_what_is_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], object]
+) -> None:
+    make(tmp_path / "c.yaml")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COMP_WORDS", "bp train c.yaml --set see")
+    assert keys.settings("see") == ["seed="]
+    context = SimpleNamespace(params={"plugin": [tmp_path / "c.yaml"]})
+    assert "dense" in completion.of_kind("layer")("", context)
 
 
 def test_the_shell_gets_runs_and_datasets(tmp_path: Path) -> None:

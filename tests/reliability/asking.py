@@ -42,6 +42,15 @@ PLUGIN = "x = 1\n"
 SERVING = {"board", "play"}  # commands that serve until a signal: `board` and `play` below ask what their pages ask
 
 
+def pictures(folder: Path) -> None:
+    """Six pictures of two classes."""
+    rng = np.random.default_rng(0)
+    for i in range(6):
+        file = folder / "ab"[i % 2] / f"{i}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 255, (4, 4), np.uint8)).save(file)
+
+
 def prepare(path: Path) -> None:
     """Runs, a sweep, an archive, and data of several kinds."""
     rng = np.random.default_rng(0)
@@ -59,10 +68,7 @@ def prepare(path: Path) -> None:
     np.save(path / "input.npy", np.zeros((2, 8, 8)))
     np.save(path / "x.npy", rng.normal(size=(40, 3)))
     np.save(path / "y.npy", rng.normal(size=40))
-    for i in range(6):
-        place = path / "pictures" / "ab"[i % 2] / f"{i}.png"
-        place.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(rng.integers(0, 255, (4, 4), np.uint8)).save(place)
+    pictures(path / "pictures")
     for command in (
         "train c.yaml --run-dir mine --quiet",
         "train table.yaml --run-dir tabled --quiet",

@@ -2,8 +2,8 @@
 
     python -m tests.reliability.bombs
 
-Each is given to a command in a process of its own; processor time and peak memory are the kernel's figures. What is
-large and honest has to pass.
+Each is given to a command in a process of its own, whose time on the clock and peak memory are measured. What is large
+and honest has to pass.
 """
 
 from __future__ import annotations
@@ -19,8 +19,11 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import duckdb
 import h5py
 import numpy as np
 import openpyxl
@@ -30,8 +33,12 @@ from pyarrow import feather, parquet
 
 from tests.reliability.compare import EVERYTHING
 
+if TYPE_CHECKING:
+    from tests.reliability.harness import Ended  # which trains a network first
+
 MB = 1 << 20
 SECONDS, MEGABYTES = 1.0, 512
+QUERY = 1.0  # more, for a query
 TABLE = "dataset: {{source: files, path: {0}, target: y{1}}}\narchitecture: [{{type: dense, units: 1}}]\nloss: mse\n"
 IMAGES = (
     "dataset: {source: files, path: pictures, format: images}\n"
@@ -126,12 +133,28 @@ def last_corner(path: Path) -> None:
     book.save(path)
 
 
-def endless_view(path: Path) -> None:
-    with sqlite3.connect(path) as connection:
-        connection.execute("create table t (y)")
-        rows = "with recursive r(y) as (select 1 union all select y + 1 from r) select y, zeroblob(1000) x from r"
-        connection.execute(f"create view v as {rows}")
-    connection.close()
+ENDLESS = "with recursive r(y) as (select 1 union all select y + 1 from r)"
+#: what a view gives that never ends: rows, one row that never comes, rows in an order that is never known
+VIEWS = {
+    "rows": f"{ENDLESS} select y, {{large}} x from r",
+    "count": f"{ENDLESS} select count(*) y from r",
+    "sort": f"{ENDLESS} select y, {{large}} x from r order by -y",
+}
+
+
+def endless_view(path: Path, query: str = VIEWS["rows"]) -> None:
+    """A database whose only table is a view that never ends."""
+    duck = path.suffix == ".duckdb"
+    large = "repeat('x', 1000)" if duck else "zeroblob(1000)"
+    with closing(duckdb.connect(str(path)) if duck else sqlite3.connect(path)) as connection:
+        connection.execute(f"create view v as {query.format(large=large)}")
+        connection.commit()
+
+
+def wide_vector(path: Path) -> None:
+    """DuckDB works on 2,048 rows at once: of a megabyte each here."""
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("create view v as select range y, repeat('x', 1000000) x from range(100000000)")
 
 
 def unwritten(path: Path) -> None:
@@ -188,7 +211,12 @@ BOMBS: list[tuple[str, Make, str]] = [
     ("s.parquet", lambda p: parquet.write_table(pa.table({"y": ["a" * MB] * 1000, "x": range(1000)}), p), TABLE),
     ("t.feather", lambda p: feather.write_feather(pa.table({"y": np.zeros(10**8)}), p, "zstd", 22), TABLE),
     ("t.xlsx", last_corner, TABLE),
-    ("t.sqlite", endless_view, TABLE),
+    *(
+        (f"{name}.{ending}", lambda path, query=query: endless_view(path, query), TABLE)
+        for ending in ("sqlite", "duckdb")
+        for name, query in VIEWS.items()
+    ),
+    ("wide.duckdb", wide_vector, TABLE),
     ("pictures/a/1.png", lambda path: png(path, 13_000), IMAGES),
     ("w.weights.h5", unwritten, WEIGHTS),
     ("z.weights.h5", compressed, WEIGHTS),
@@ -202,9 +230,8 @@ BOMBS: list[tuple[str, Make, str]] = [
 def command(base: Path, name: str, what: str) -> list[str]:
     """The arguments that make bp read a file."""
     if what in (TABLE, IMAGES, WEIGHTS):
-        more = {"t.sqlite": ", query: select * from v"}.get(name, "")
         what = what.replace("target: y", "target: {0}") if "idx" in name else what
-        (base / "c.yaml").write_text(what if what == IMAGES else what.format(name, more))
+        (base / "c.yaml").write_text(what if what == IMAGES else what.format(name, ""))
         return ["check", "c.yaml"]
     return what.format(name).split()
 
@@ -222,19 +249,23 @@ def apart(action: Callable[[], object]) -> None:
     assert os.waitpid(child, 0)[1] == 0
 
 
-def refused(base: Path, what: str, *arguments: str) -> tuple[float, float]:
-    """(seconds of processor time, MB) that bp takes to say no."""
-    from tests.reliability.harness import start
+def refused(base: Path, what: str, *arguments: str) -> Ended:
+    """What bp takes to say no."""
+    from tests.reliability.harness import quickest, start
 
-    child = start(base, *arguments)
-    _, status, used = os.wait4(child.pid, 0)
-    code, said = os.waitstatus_to_exitcode(status), child.said
-    seconds, megabytes = used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
-    print(f"{what}: {seconds:.2f} s, {megabytes:.0f} MB, exit code {code}: {said.strip()}", flush=True)
-    assert code in (1, 2) and "Traceback" not in said and len(said.strip().splitlines()) == 1, what
-    assert seconds < SECONDS and megabytes < MEGABYTES, what
+    ended = quickest(lambda: start(base, *arguments).end(), SECONDS)
+    said = ended.said.strip()
+    took = f"{ended.clock:.2f} s, {ended.processor:.2f} s of processor time, {ended.megabytes:.0f} MB"
+    print(f"{what}: {took}, exit code {ended.code}: {said}", flush=True)
+    assert ended.code in (1, 2) and "Traceback" not in said and len(said.splitlines()) == 1, what
+    assert ended.clock < allowed(what) and ended.megabytes < MEGABYTES, what
     assert "BP_LIMITS" in said or "is compressed" in said, what  # it is refused for this and nothing else
-    return seconds, megabytes
+    return ended
+
+
+def allowed(what: str) -> float:
+    """Seconds on the clock; a query gets a second of processor time before it counts as endless."""
+    return SECONDS + (QUERY if what.startswith(("count", "sort")) else 0)
 
 
 PREDICTIONS = ("input.png", "input.json.gz", "input.npz")
@@ -248,9 +279,9 @@ def predictions(base: Path) -> None:
 
 
 def main() -> None:
-    from tests.reliability.harness import TRAIN, bp, folder  # which trains a network first
+    from tests.reliability.harness import TRAIN, bp, folder
 
-    worst: list[tuple[float, float]] = []
+    worst: list[Ended] = []
     with folder() as base:
         for name, make, what in BOMBS:
             apart(lambda name=name, make=make: make(base / name))
@@ -267,8 +298,9 @@ def main() -> None:
             code, said = bp(base, "check", "h.yaml")
             assert code == 0, f"{name}: {said}"
             print(f"{name}: passes", flush=True)
-    seconds, megabytes = (max(each[i] for each in worst) for i in (0, 1))
-    print(f"{len(worst)} files: all refused in one line, at most {seconds:.2f} s and {megabytes:.0f} MB")
+    most = [max(getattr(ended, name) for ended in worst) for name in ("clock", "processor", "megabytes")]
+    took = f"{most[0]:.2f} s on the clock, {most[1]:.2f} s of processor time and {most[2]:.0f} MB"
+    print(f"{len(worst)} files: all refused in one line, at most {took}")
 
 
 def honest(base: Path) -> Iterator[tuple[str, str]]:

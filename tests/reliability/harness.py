@@ -38,6 +38,7 @@ from tests.reliability.compare import EVERYTHING, outcome
 os.environ.setdefault("BP_STATE", tempfile.mkdtemp(prefix="bp-state-"))  # what is trained here is no user's
 
 TRACEBACK = 99  # exit code of a child that met a bug
+TRIES = 3  # of a command that took too long
 
 
 @dataclass
@@ -119,6 +120,16 @@ def bp(folder: Path, *arguments: str, before: Callable[[], object] = lambda: Non
     """Run to the end: (exit code, stderr)."""
     child = start(folder, *arguments, before=before)
     return child.wait(), child.said
+
+
+def quickest(attempt: Callable[[], Ended], seconds: float) -> Ended:
+    """The first of up to three attempts that takes less than so many seconds on the clock, else the last: a machine
+    that does other work is not slow three times, a pipe to which nobody writes is."""
+    for _ in range(TRIES - 1):
+        ended = attempt()
+        if ended.clock < seconds:
+            return ended
+    return attempt()
 
 
 TRAIN = ("train", str(EVERYTHING), "--run-dir", "run", "--quiet")

@@ -5,7 +5,6 @@ python -m tests.reliability.hostile_inputs
 
 from __future__ import annotations
 
-import os
 import resource
 import shutil
 from collections.abc import Callable, Iterator
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from tests.reliability import hostile
 from tests.reliability.compare import EVERYTHING
-from tests.reliability.harness import RESUME, TRAIN, bp, folder, options, start, watched
+from tests.reliability.harness import RESUME, TRAIN, Ended, bp, folder, options, quickest, start, watched
 from tests.training.test_resume import StopAt
 
 TEXT = EVERYTHING.read_text()
@@ -38,11 +37,16 @@ def refused(
 ) -> None:
     """Run `bp`, and insist on how it says no."""
     before = tree(folder)
-    child = start(folder, *arguments)
-    _, status, used = os.wait4(child.pid, 0)
-    code, said = os.waitstatus_to_exitcode(status), child.said
-    seconds, megabytes = used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
-    child.errors.unlink()
+
+    def attempt() -> Ended:
+        child = start(folder, *arguments)
+        try:
+            return child.end()
+        finally:
+            child.errors.unlink()
+
+    ended = quickest(attempt, allowed)
+    code, said, seconds, megabytes = ended.code, ended.said, ended.clock, ended.megabytes
     assert code in codes, f"{what}: code {code}: {said}"
     assert "Traceback" not in said, f"{what}: {said}"
     assert all(word in said for word in mentions), f"{what}: {mentions} not in {said:.500}"

@@ -123,7 +123,6 @@ class Tally:
     codes: Counter[int] = field(default_factory=Counter)
     wrong: int = 0
     again: int = 0  # commands that were repeated
-    usual: dict[str, float] = field(default_factory=dict)  # line -> seconds with everything in its place
     worst: dict[str, float] = field(default_factory=dict)  # of refused commands, and of `bp --version`
 
     def note(self, name: str, value: float) -> None:
@@ -162,14 +161,14 @@ def try_all(base: Path, chosen: list[tuple[str, str, str]]) -> Tally:
     slept = asked(base, "c.yaml", "", "runs ls", lambda: time.sleep(SECONDS + 0.5))
     assert fault(slept, 0) and slept.processor < SECONDS, "a command that waits is not noticed"
     for number, (place, kind, line) in enumerate(chosen):
-        if line not in tally.usual:
-            takes = min(asked(base, "c.yaml", "", line).clock for _ in range(2))
-            tally.usual[line] = takes + (10 if line.startswith("sweep") else 0)  # whose processes wait for a processor
         if number % 10 == 0:
             tally.note("version", asked(base, "c.yaml", "", "--version").clock)
-        tries = 1
-        while (told := fault(ended := asked(base, place, kind, line), tally.usual[line])) and tries < TRIES:
+        tries, usual = 1, 0.0
+        while (told := fault(ended := asked(base, place, kind, line), usual)) and tries < TRIES:
             tries += 1
+            if ended.code == 0:
+                usual = asked(base, "c.yaml", "", line).clock
+                usual += 10 if line.startswith("sweep") else 0  # whose processes wait for a processor
         tally.again += tries > 1
         tally.codes[ended.code] += 1
         if told:

@@ -29,7 +29,6 @@ import hypothesis
 import numpy as np
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
 from backprop_cli.cli import main as command_line
 from backprop_cli.cli import ui
@@ -38,7 +37,7 @@ from backprop_cli.runs.checkpoints.checkpoint import CheckpointFile
 from backprop_cli.runs.checkpoints.writer import write
 from backprop_cli.runs.files import Folder
 from backprop_cli.untrusted import consent
-from tests.reliability.asking import board
+from tests.reliability.asking import PICTURES, board, pictures
 from tests.reliability.harness import folder
 
 POINTS = """
@@ -47,12 +46,6 @@ architecture: [{type: dense, units: 4, activation: relu}, {type: dense, units: 2
 loss: sparse_categorical_crossentropy
 optimizer: {type: adam, learning_rate: 0.01, ema: 0.9, schedule: {type: reduce_on_plateau, patience: 0}}
 trainer: {epochs: 2, batch_size: 10, metrics: [accuracy], early_stopping: {patience: 1}, diagnostics: true}
-"""
-PICTURES = """
-dataset: {source: files, path: pictures, splits: {train: "50%", test: "50%"}}
-architecture: [flatten, {type: dense, units: 2, activation: softmax}]
-loss: sparse_categorical_crossentropy
-trainer: {epochs: 1}
 """
 #: what is asked of a run, of its rows, of its weights, of a sweep and of the cache
 OF_RUN = """
@@ -251,11 +244,7 @@ def prepare(path: Path) -> None:
     (path / "start.yaml").write_text(POINTS + "weights: mine/checkpoints/best.safetensors\n")
     (path / "pictures.yaml").write_text(PICTURES)
     np.save(path / "input.npy", np.zeros((3, 2)))
-    rng = np.random.default_rng(0)
-    for i in range(6):
-        place = path / "pictures" / "ab"[i % 2] / f"{i}.png"
-        place.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(rng.integers(0, 255, (4, 4), np.uint8)).save(place)
+    pictures(path / "pictures")
     for command in (
         "train points.yaml --run-dir mine --quiet",
         "train points.yaml --run-dir other --seed 1 --quiet",

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from tests.conftest import ROOT
 
@@ -67,3 +71,23 @@ def test_it_is_checked_described_and_in_the_schema(bp, tmp_path: Path) -> None:
     assert "name of the file" in bp("loggers", "lines", "--plugin", plugin).out
     schema = json.loads(bp("config", "schema", "--plugin", plugin).out)
     assert schema["definitions"]["logger.lines"]["properties"]["file"]["description"].startswith("name of the file")
+
+
+def secret_by_link(run: Path) -> None:
+    (run.parent / "secret.csv").write_text("step,SECRET\n1,HIDDEN\n")
+    (run / "metrics.csv").symlink_to(run.parent / "secret.csv")
+
+
+@pytest.mark.parametrize("put", [secret_by_link, lambda run: os.mkfifo(run / "metrics.csv")])
+def test_the_csv_logger_reads_and_writes_no_other_file(bp, tmp_path: Path, put: Callable[[Path], object]) -> None:
+    """What a stranger's run holds in the place of metrics.csv."""
+    run = tmp_path / "run"
+    logged = ("--quiet", "--set", "trainer.loggers=[csv]")
+    assert bp("train", ROOT / "configs/xor.yaml", "--epochs", "2", "--run-dir", run, *logged).code == 0
+    (run / "metrics.csv").unlink()
+    put(run)
+    done = bp("train", "--resume", run, "--epochs", "3")
+    assert done.code == 0 and "the logger csv has failed and gets nothing more" in " ".join(done.err.split())
+    secret = tmp_path / "secret.csv"
+    assert not secret.exists() or secret.read_text() == "step,SECRET\n1,HIDDEN\n"
+    assert len((run / "metrics.jsonl").read_text().splitlines()) == 3, "the run itself goes on"

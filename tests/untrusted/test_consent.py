@@ -249,11 +249,12 @@ def test_weights_that_a_stranger_names(bp: Bp, tmp_path: Path, state: Path) -> N
         assert done.code == 2 and "--allow-files" in done.out + done.err, (command, done)
 
 
-def test_a_folder_that_a_stranger_s_logger_would_write_to(bp: Bp, tmp_path: Path, state: Path) -> None:
+@pytest.mark.parametrize("logger", ["{type: mlflow, store: %s}", "trackio"])
+def test_a_folder_that_a_stranger_s_logger_would_write_to(bp: Bp, tmp_path: Path, state: Path, logger: str) -> None:
     train(load_config("bp:xor", ["trainer.epochs=1"]), run_dir=tmp_path / "run")
     config = tmp_path / "run/config.yaml"
-    logger = f"loggers: [{{type: mlflow, store: {tmp_path / 'elsewhere'}}}]"
-    config.write_text(config.read_text().replace("loggers: []", logger))
+    logger = logger.replace("%s", str(tmp_path / "elsewhere"))
+    config.write_text(config.read_text().replace("loggers: []", f"loggers: [{logger}]"))
     assert logger in config.read_text()
     for command in (["train", "--resume", "run", "--epochs", "2"], ["train", "run/config.yaml"]):
         done = bp(*command)

@@ -36,11 +36,13 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from backprop_cli import configs
-from backprop_cli.errors import DataError, UsageError, expected
+from backprop_cli.config.marked import plain
+from backprop_cli.config.opened import read
+from backprop_cli.config.text import parse
+from backprop_cli.errors import ConfigError, DataError, Problem, UsageError, expected
 
 ENDING = ".lesson.yaml"
 
@@ -126,6 +128,11 @@ class Lesson(_Strict):
     name: str
     folder: Path
 
+    @property
+    def ships(self) -> bool:
+        """Whether it comes with bp, and so its code, too."""
+        return self.folder.is_relative_to(configs.folder())
+
     def config(self, run: str) -> Path:
         """The config file behind a short name."""
         named = self.configs[run]
@@ -150,12 +157,13 @@ def load(name: str) -> Lesson:
         if not files:
             raise UsageError(f"no lesson called {name!r}; {expected(name, names())}")
         path = files[0]
+    problems: list[Problem] = []
     try:
-        written = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError):
-        raise DataError(f"{path}: not YAML; expected the description of a lesson") from None
+        written = plain(parse(read(path), str(path), problems))
+    except ConfigError as error:
+        problems = error.problems
+    if problems:
+        raise DataError(f"{problems[0]}; expected the description of a lesson")
     try:
         return Lesson(**{**written, "name": path.name.removesuffix(ENDING), "folder": path.parent})
     except (ValidationError, TypeError) as error:

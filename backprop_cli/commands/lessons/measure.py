@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 from collections.abc import Mapping
 from typing import Any
 
 from backprop_cli.commands.lessons.lesson import At, Lesson, Measure
+from backprop_cli.config.plugin_files import run_file
 from backprop_cli.errors import DataError
 from backprop_cli.runs.directory import RunDirectory
 from backprop_cli.runs.metrics_log import read
+from backprop_cli.untrusted.consent import run_of
 
 Runs = Mapping[str, RunDirectory]
 
@@ -54,8 +55,7 @@ def function(lesson: Lesson, name: str) -> Any:
     if lesson.code is None:
         raise DataError(f"lesson {lesson.name}: function {name!r}, but no `code`")
     path = lesson.folder / lesson.code
-    spec = importlib.util.spec_from_file_location(f"bp_lesson_{path.stem}", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = run_file(path, given=run_of(path) is None, shipped=lesson.ships)
+    if not callable(getattr(module, name, None)):
+        raise DataError(f"lesson {lesson.name}: {lesson.code} has no function {name!r}")
     return getattr(module, name)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from backprop_cli.data.files import parquet
+from backprop_cli.data.files import databases, parquet
 from backprop_cli.data.files.feather import unpacked_size
 from backprop_cli.data.files.layout import Layout
 from backprop_cli.data.files.opened import arrow_input, check_size, check_unpacked, opened
@@ -41,7 +40,6 @@ def read(path: Path, layout: Layout, wanted: Sequence[str]) -> Any:
 
 
 _MAX_CELLS = 50_000_000  # of a sheet, empty ones too: one cell in the last corner makes 17 thousand millions
-_AT_ONCE, _MAX_VALUE = 16, 16 << 20  # rows that are fetched together, bytes of a value in them
 
 
 def _nan_as_missing(table: Any) -> Any:
@@ -163,60 +161,6 @@ def _without_end(row: Sequence[Any]) -> list[Any]:
     return list(row[:width])
 
 
-def _sqlite(path: Path, layout: Layout) -> Any:
-    try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-            connection.set_progress_handler(_carry_on, 100_000)
-            connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_VALUE)
-            tables = connection.execute("select name from sqlite_master where type in ('table', 'view') order by name")
-            return _asked(path, layout.query, [name for (name,) in tables], connection.execute)
-    except sqlite3.Error as error:
-        raise DataError(f"{path}: SQLite says: {error}; check dataset.query") from error
-
-
-def _carry_on() -> int:
-    """Called by SQLite now and then, so that Python hears a Ctrl-C."""
-    return 0
-
-
-def _duckdb(path: Path, layout: Layout) -> Any:
-    try:
-        import duckdb
-    except ImportError:
-        raise DataError(f"{path}: reading DuckDB files needs duckdb: pip install 'backprop-cli[duckdb]'") from None
-    try:
-        with closing(
-            duckdb.connect(str(path), read_only=True, config={"enable_external_access": "false"})
-        ) as connection:
-            tables = [
-                name for (name,) in connection.execute("select table_name from information_schema.tables").fetchall()
-            ]
-            return _asked(path, layout.query, sorted(tables), connection.execute)
-    except duckdb.Error as error:
-        raise DataError(f"{path}: DuckDB says: {one_line(error)}; check dataset.query") from error
-
-
-def _asked(path: Path, query: str | None, tables: Sequence[str], execute: Callable[[str], Any]) -> Any:
-    """What a query gives; without one, the only table there is."""
-    if query is None and len(tables) != 1:
-        raise DataError(
-            f"{path}: holds the tables {', '.join(tables) or '(none)'}; say which rows: dataset.query: "
-            f"SELECT * FROM {tables[0] if tables else 'TABLE'}"
-        )
-    quoted = tables[0].replace('"', '""') if tables else ""
-    cursor = execute(query if query is not None else f'SELECT * FROM "{quoted}"')
-    if not cursor.description:
-        raise DataError(f"{path}: dataset.query gives no rows; expected a SELECT, got {query!r}")
-    header = [str(described[0]) for described in cursor.description]
-    rows: list[list[Any]] = []
-    taken = 0
-    while fetched := cursor.fetchmany(_AT_ONCE):
-        rows += map(list, fetched)
-        taken += sum(len(value) if isinstance(value, str | bytes) else CELL for row in fetched for value in row)
-        check_size(path, taken)
-    return _table(path, header, rows)
-
-
 def _table(path: Path, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> Any:
     """Python values as Arrow columns; a column of several kinds is text, as it would be in a CSV file."""
     import pyarrow as pa
@@ -238,6 +182,6 @@ _READERS: dict[str, Callable[[Path, Layout], Any]] = {
     "feather": _feather,
     "jsonl": _json_lines,
     "xlsx": _excel,
-    "sqlite": _sqlite,
-    "duckdb": _duckdb,
+    "sqlite": lambda path, layout: _table(path, *databases.sqlite(path, layout)),
+    "duckdb": lambda path, layout: _table(path, *databases.duckdb(path, layout)),
 }

@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from backprop_cli.registry import slot
 from backprop_cli.runs.files import write_atomically
+from backprop_cli.runs.plain import open_plain, read_plain
 from backprop_cli.training.loggers.base import Logger, logger
+
+MAX_BYTES = 1 << 30  # of a metrics.csv that is read again when its run goes on
 
 
 @logger("csv", "CSVLogger")
@@ -28,10 +32,11 @@ class CSV(Logger):
         self._write_all(kept)
 
     def _rows(self) -> list[dict[str, str]]:
-        if not self.path.exists():
+        try:
+            text = read_plain(self.path, MAX_BYTES).decode("utf-8")
+        except FileNotFoundError:
             return []
-        with self.path.open(encoding="utf-8", newline="") as file:
-            return list(csv.DictReader(file))
+        return list(csv.DictReader(io.StringIO(text, newline="")))
 
     def _write_all(self, rows: list[dict[str, Any]]) -> None:
         self.columns = list(dict.fromkeys([*self.columns, *(name for row in rows for name in row)]))
@@ -40,8 +45,8 @@ class CSV(Logger):
 
     def write(self, row: Mapping[str, Any]) -> None:
         if set(row) <= set(self.columns):
-            with self.path.open("a", encoding="utf-8", newline="") as file:
-                file.write(_line([row.get(name) for name in self.columns]))
+            with os.fdopen(open_plain(self.path, os.O_WRONLY | os.O_APPEND), "wb") as file:
+                file.write(_line([row.get(name) for name in self.columns]).encode())
         else:
             self._write_all([*self._rows(), dict(row)])
 

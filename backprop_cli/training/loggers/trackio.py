@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from contextlib import redirect_stdout
 from io import StringIO
@@ -24,6 +25,9 @@ class Trackio(Logger):
 
     def check(self) -> None:
         package("trackio", self.type_name)
+
+    def outside(self) -> list[Path]:
+        return [Path(os.environ.get("TRACKIO_DIR") or "~/.cache/huggingface/trackio").expanduser()]
 
     def open(self, folder: Path, step: int) -> None:
         trackio = package("trackio", self.type_name)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Mapping
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from backprop_cli.registry import Doc, slot
+from backprop_cli.runs.plain import failure
 from backprop_cli.training.loggers.base import Logger, logger, measured, package
 
 
@@ -28,6 +30,8 @@ class WandB(Logger):
 
     def open(self, folder: Path, step: int) -> None:
         self.check()
+        if (folder / "wandb").is_symlink():
+            raise failure(f"cannot use {folder / 'wandb'}", OSError(errno.ELOOP, os.strerror(errno.ELOOP)))
         wandb = package("wandb", self.type_name)
         quiet = wandb.Settings(
             silent=True, console="off", disable_git=True, save_code=False, x_disable_stats=True, x_disable_meta=True

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import py_compile
+import shutil
+from collections.abc import Callable
+from importlib.util import cache_from_source
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +18,10 @@ from pydantic import ValidationError
 
 from backprop_cli import configs
 from backprop_cli.commands.lessons.lesson import At, Figure, Lesson, load, names
-from backprop_cli.commands.lessons.measure import _metric, value
+from backprop_cli.commands.lessons.measure import _metric, function, value
 from backprop_cli.commands.lessons.run import Result, run_lesson
 from backprop_cli.config import load_config
-from backprop_cli.errors import DataError, UsageError
+from backprop_cli.errors import ConsentError, DataError, UsageError
 from backprop_cli.runs.metrics_log import read
 
 ROWS = [{"epoch": epoch, "step": 10 * epoch, "loss": loss} for epoch, loss in enumerate([3.0, 1.0, 0.5, 2.0], 1)]
@@ -86,6 +92,7 @@ def test_a_run_that_is_not_there_is_named(tmp_path: Path) -> None:
         ("- a list", "expected a mapping"),
         ("title: x", "claim: Field required"),
         ("{", "not YAML"),
+        ("a: &a [x, x]\n" + "".join(f"{y}: &{y} [{f'*{x}, ' * 9}]\n" for x, y in pairwise("abcdefghi")), "aliases"),
     ],
 )
 def test_a_damaged_description_is_one_line(tmp_path: Path, text: str, words: str) -> None:
@@ -93,6 +100,41 @@ def test_a_damaged_description_is_one_line(tmp_path: Path, text: str, words: str
     path.write_text(text)
     with pytest.raises(DataError, match=words):
         load(str(path))
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero"), Path.mkdir])
+def test_what_is_no_file_is_no_lesson(tmp_path: Path, make: Callable[[Path], object]) -> None:
+    make(tmp_path / "mine.lesson.yaml")
+    with pytest.raises(DataError, match=r"mine\.lesson\.yaml"):
+        load(str(tmp_path / "mine.lesson.yaml"))
+
+
+OWN = """
+{title: t, claim: c, source: s, seconds: 1, configs: {up: up.yaml}, code: mine.py,
+ figures: [{say: one, function: one, expect: [1, 1]}]}
+"""
+
+
+def test_code_of_one_s_own_lesson_is_named_and_its_bytecode_not_loaded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.lesson.yaml").write_text(OWN)
+    (tmp_path / "mine.py").write_text("def one(runs): return 2")
+    cached = Path(cache_from_source(str(tmp_path / "mine.py")))
+    py_compile.compile(
+        str(tmp_path / "mine.py"), str(cached), invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH
+    )
+    (tmp_path / "mine.py").write_text("def one(runs): return 1")
+    lesson = load(str(tmp_path / "mine.lesson.yaml"))
+    assert function(lesson, "one")({}) == 1
+    assert f"running the plugin {tmp_path / 'mine.py'}, which is Python code" in capsys.readouterr().err
+    shutil.copytree(tmp_path, tmp_path / "run")
+    for name in ("run.json", "config.yaml"):
+        (tmp_path / "run" / name).write_text("{}")
+    (tmp_path / "run/mine.py").write_text("def one(runs): return 3")
+    lesson = load(str(tmp_path / "run/mine.lesson.yaml"))
+    with pytest.raises(ConsentError):
+        function(lesson, "one")
 
 
 def test_an_unknown_lesson_is_answered_with_the_nearest() -> None:

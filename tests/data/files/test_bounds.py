@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import resource
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ from backprop_cli.data.idx import parse_idx, read_idx
 from backprop_cli.errors import DataError, UsageError
 from backprop_cli.model.weights import files as weights
 from backprop_cli.untrusted import limits
-from tests.reliability.bombs import endless_view, last_corner, packed, png, unwritten, wide
+from tests.reliability.bombs import VIEWS, endless_view, last_corner, packed, png, unwritten, wide, wide_vector
 
 ODD: dict[str, Callable[[Path], object]] = {
     "a pipe": os.mkfifo,
@@ -100,6 +101,37 @@ def test_other_small_files_that_become_large(tmp_path: Path, monkeypatch: pytest
         png(tmp_path / f"pictures/{folder}/1.png", 1300)
     with pytest.raises(DataError, match=r"1300 × 1300 pixels, .*BP_LIMITS=2$"):
         load(tmp_path / "pictures", target=None, format="images")
+
+
+@pytest.mark.parametrize("name", ["t.db", "t.duckdb"])
+@pytest.mark.parametrize("view", ["count", "sort"])
+def test_a_view_that_never_gives_a_row_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, view: str
+) -> None:
+    endless_view(tmp_path / name, VIEWS[view])
+    monkeypatch.setattr("backprop_cli.data.files.databases.SECONDS", 100)
+    with pytest.raises(DataError, match=r"gives no row for 0\.1\d* s of processor time; .*BP_LIMITS=10$"):
+        load(tmp_path / name)
+
+
+def test_what_duckdb_takes_at_once_is_bounded(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    wide_vector(tmp_path / "t.duckdb")
+    with pytest.raises(DataError, match=r"that unpack to more than 128\.0 MiB; .*BP_LIMITS=10$"):
+        load(tmp_path / "t.duckdb")
+    assert resource.getrlimit(resource.RLIMIT_AS) == before
+
+
+def test_a_query_reads_no_other_file(tmp_path: Path) -> None:
+    for name, statement in (("t.db", "attach '{0}' as other"), ("t.duckdb", "attach '{0}' as other")):
+        endless_view(tmp_path / name)
+        other = tmp_path / f"other-{name}"
+        with pytest.raises(DataError):
+            load(tmp_path / name, query=statement.format(other))
+        assert not other.exists()
+    (tmp_path / "secret.csv").write_text("SECRET\n1\n")
+    with pytest.raises(DataError, match="DuckDB says"):
+        load(tmp_path / "t.duckdb", query=f"select * from read_csv('{tmp_path / 'secret.csv'}')")
 
 
 def test_the_bounds_are_raised_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

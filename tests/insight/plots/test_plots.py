@@ -26,6 +26,7 @@ from backprop_cli.commands.labels import by_seed, labels
 from backprop_cli.commands.train import train
 from backprop_cli.errors import BpError, UsageError
 from backprop_cli.insight import style
+from backprop_cli.insight.curves import wanted
 from backprop_cli.insight.edges import RADIUS, numbered_at
 from backprop_cli.insight.layout import COLUMN, Spot
 from backprop_cli.insight.plots import PictureOptions, draw, kinds
@@ -324,6 +325,17 @@ def test_names_that_are_no_names(view: Views, tmp_path: Path, trained: Runs) -> 
     assert any("_hidden" in text for text in legend)
     assert any("$x^{2}$" in text for text in legend)
     assert all(len(text) < 80 for text in legend)
+
+
+def test_a_metric_whose_name_has_a_slash(tmp_path: Path, trained: Runs) -> None:
+    shutil.copytree(trained("moons"), tmp_path / "run")
+    log = tmp_path / "run/metrics.jsonl"
+    log.write_text(log.read_text().replace("train/accuracy", "train/hits/all"))
+    run = View(RunDirectory(tmp_path / "run"))
+    assert wanted([run], []) == {"loss": ["", "train", "validation"], "hits/all": ["", "train", "validation"],
+                                 "accuracy": ["", "train", "validation"]}  # fmt: skip
+    assert wanted([run], ["train/hits/all"]) == {"hits/all": ["train"]}
+    draw("loss", [run])
 
 
 @pytest.mark.parametrize(
