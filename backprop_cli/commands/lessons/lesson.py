@@ -22,6 +22,7 @@ and each figure
     metric:  a column of metrics.jsonl; or function: a name in `code`; or status: 1 where the run ended so, else 0
     at:      last | first | min | max | {epoch: N} | {step: N}; or {above: X}, {below: X}: the first step that is
     minus, over: another measure, subtracted or divided by
+    times:   a factor, where the source counts in another unit
     printed: the figure as the source prints it, if it does
     where:   the page, section, table or file of the source that prints it
     quoted:  source: looked up there; memory: from memory, it could not be looked up; formula: the source prints a
@@ -76,6 +77,7 @@ class Measure(_Strict):
     at: Literal["last", "first", "min", "max"] | At = "last"
     minus: Measure | None = None
     over: Measure | None = None
+    times: float = 1.0
 
     @model_validator(mode="after")
     def _one(self) -> Measure:

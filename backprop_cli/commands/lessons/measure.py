@@ -32,7 +32,7 @@ def value(lesson: Lesson, measure: Measure, runs: Runs) -> float:
     if measure.over is not None:
         below = value(lesson, measure.over, runs)
         measured = measured / below if below else math.nan
-    return float(measured)
+    return float(measured) * measure.times
 
 
 def _metric(rows: list[dict[str, Any]], name: str, at: str | At) -> float:
