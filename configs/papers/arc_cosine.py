@@ -11,7 +11,7 @@ from backprop_cli.commands.lessons.look import Runs, before, one_pass
 
 def _kernel(runs: Runs) -> Any:
     """Products of the outputs of each direction with those of the first, over its own."""
-    y = one_pass(before(runs["20,000 ReLUs"])).outputs["dense_1"].astype(np.float64)
+    y = one_pass(before(runs["wide"])).outputs["dense_1"].astype(np.float64)
     return y @ y[0] / (y[0] @ y[0])
 
 

@@ -25,7 +25,7 @@ def _singular(run: RunDirectory) -> float:
     means = []
     for below, above in itertools.pairwise(hidden):
         kernel = prepared.network.parameters[f"{above}.W"]
-        for y in seen.outputs[below][:2]:
+        for y in seen.outputs[below][:1]:
             means.append(np.linalg.svd((1 - y[:, None] ** 2) * kernel, compute_uv=False).mean())
     return float(np.mean(means))
 

@@ -144,3 +144,34 @@ def test_points_of_class_ids():
 def test_bad_points_are_refused(options, message):
     with pytest.raises(DataError, match=message):
         load("points", **options)
+
+
+def test_monks_follow_their_rules_and_lie_in_a_twentieth_of_the_third_training_set():
+    for problem, trained in ((1, 124), (2, 169), (3, 122)):
+        x, y = train("monks", problem=problem)
+        a = [x[:, start:stop].argmax(1) for start, stop in ((0, 3), (3, 6), (6, 8), (8, 11), (11, 15), (15, 17))]
+        rule = {
+            1: (a[0] == a[1]) | (a[4] == 0),
+            2: sum((each == 0).astype(int) for each in a) == 2,
+            3: ((a[4] == 2) & (a[3] == 0)) | ((a[4] != 3) & (a[1] != 2)),
+        }[problem]
+        assert len(x) == trained + 432
+        assert len(np.unique(x[trained:], axis=0)) == 432
+        np.testing.assert_array_equal(y[trained:], rule[trained:])
+        assert (y[:trained] != rule[:trained]).sum() == (6 if problem == 3 else 0)
+
+
+def test_lone_features_are_of_one_row_each():
+    x, y = train("lone_features", rows=20)
+    assert (y == 1).sum() == 12
+    np.testing.assert_array_equal(x[:, 0], y[:, 0])
+    assert (x[:, 1:3] == 1).all()
+    np.testing.assert_array_equal(x[:, 3:].sum(1), np.where(y[:, 0] > 0, 1, 5))
+    assert x[:, 3:].sum(0).max() == 1
+
+
+def test_dichotomies_are_coins_over_normal_points():
+    x, y = train("dichotomies", points=300, features=5, times=20)
+    assert (x.shape, y.shape) == ((300, 5), (300, 20))
+    assert set(np.unique(y)) == {0, 1}
+    assert abs(y.mean() - 0.5) < 0.03 and abs(x.mean()) < 0.1 and abs(x.std() - 1) < 0.1

@@ -1,0 +1,45 @@
+"""Test accuracies of the table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from backprop_cli.commands.lessons.look import Runs, after, answers
+from backprop_cli.runs.directory import RunDirectory
+
+
+def _right(run: RunDirectory) -> float:
+    y, target = answers(after(run), "test")
+    return float((y.argmax(1) == target).mean())
+
+
+def line(runs: Runs) -> float:
+    return _right(runs["line"])
+
+
+def mlp(runs: Runs) -> float:
+    return _right(runs["MLP"])
+
+
+def cnn(runs: Runs) -> float:
+    return _right(runs["CNN"])
+
+
+def line_shuffled(runs: Runs) -> float:
+    return _right(runs["line shuffled"])
+
+
+def mlp_shuffled(runs: Runs) -> float:
+    return _right(runs["MLP shuffled"])
+
+
+def cnn_shuffled(runs: Runs) -> float:
+    return _right(runs["CNN shuffled"])
+
+
+def draw(figure: Any, runs: Runs) -> None:
+    """Test accuracies, as bars."""
+    axes = figure.subplots()
+    axes.bar(list(runs), [_right(run) for run in runs.values()])
+    axes.tick_params(axis="x", labelrotation=20)
+    axes.set(ylabel="test accuracy", ylim=(0, 1))
