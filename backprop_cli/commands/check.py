@@ -66,7 +66,7 @@ def _described(prepared: build.Prepared, warn: build.Warn | None) -> dict[str, A
         "valid": True,
         "errors": [],
         "warnings": warnings,
-        "layers": [_layer(node) for node in network.nodes],
+        "layers": [_layer(node, network.store) for node in network.nodes],
         "parameters": network.store.count,
         "bytes": network.bytes,
         "batch_size": loop.train.batch_size,
@@ -75,14 +75,13 @@ def _described(prepared: build.Prepared, warn: build.Warn | None) -> dict[str, A
     }
 
 
-def _layer(node: Any) -> dict[str, Any]:
-    parts = [part for _, part in node.layer.walk()] if node.layer.shared is None else []
+def _layer(node: Any, store: Any) -> dict[str, Any]:
     return {
         "name": node.name,
         "type": node.layer.type_name,
         "inputs": list(node.inputs),
         "output_shape": list(node.shape),
-        "parameters": sum(int(np.prod(spec.shape)) for part in parts for spec in part.needs.parameters),
+        "parameters": store.count_of(name for name in store.entries if name.startswith(f"{node.name}.")),
         "flops": node.layer.flops(*node.input_shapes),
     }
 

@@ -6,7 +6,7 @@ weight decay is a slice of that.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -83,7 +83,15 @@ class ParameterStore:
     @property
     def count(self) -> int:
         """How many numbers are parameters, alignment gaps left out."""
-        return sum(view.size for view in self.parameters.values())
+        return self.count_of(self.entries)
+
+    def count_of(self, names: Iterable[str]) -> int:
+        """The same of some; weights that a given mask leaves out are none."""
+        masks = {name: self.entries[name].mask for name in names}
+        return sum(
+            int(mask.sum()) if isinstance(mask, np.ndarray) else self.parameters[name].size
+            for name, mask in masks.items()
+        )
 
     def initialize(self, rng: np.random.Generator) -> None:
         """Draw first values, in the order of the nodes, so that a frozen flag changes no other weight."""

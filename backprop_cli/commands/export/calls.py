@@ -95,7 +95,8 @@ def _zero_padding(layer: Any, x: str, w: Weight) -> Written:
     from backprop_cli.engine.window import borders
 
     rank = len(layer._inside) - 1
-    return f"np.pad({x}, {((0, 0), *borders(layer.padding, rank), (0, 0))})"
+    value = f", constant_values={layer.value}" if layer.value else ""
+    return f"np.pad({x}, {((0, 0), *borders(layer.padding, rank), (0, 0))}{value})"
 
 
 def _named(function: str, *options: str) -> Callable[[Any, str, Weight], str]:
@@ -108,6 +109,7 @@ LAYERS: dict[str, Callable[[Any, str, Weight], Written]] = {
     "conv2d": _conv,
     "depthwise_conv2d": _conv,
     "conv2d_transpose": _transposed,
+    "position_bias": lambda layer, x, w: f"{x} + {w('b')}",
     "max_pool1d": _pool("max_pool2d"),
     "max_pool2d": _pool("max_pool2d"),
     "avg_pool1d": _pool("avg_pool2d"),

@@ -15,9 +15,9 @@ from backprop_cli.registry import Doc
 
 @layer("zero_padding", "zero_padding1d", "zero_padding2d", "zero_pad1d", "zero_pad2d")
 class ZeroPadding(Layer):
-    """Zeros around an image, or before and after a sequence.
+    """Zeros, or another value, around an image, or before and after a sequence.
 
-    y = x with `padding` zeros at each side          x (N, H, W, C)   y (N, top + H + bottom, left + W + right, C)
+    y = x with `padding` of them at each side          x (N, H, W, C)   y (N, top + H + bottom, left + W + right, C)
     dx = the part of dy where x was                  x (N, T, F)      y (N, before + T + after, F)
     Of a padded sequence the zeros come right after the steps that count.
     `padding` is a number, [h, w], [[top, bottom], [left, right]], or [[before, after]] for sequences.
@@ -26,11 +26,13 @@ class ZeroPadding(Layer):
     listed_under = "Shape"
 
     padding: Annotated[Border, Doc("zeros at each side: a number, one for each axis, or [before, after] pairs")] = 1
+    value: Annotated[float, Doc("what is put there in the place of zeros")] = 0.0
 
     examples = [
         {"options": {}, "inputs": [(2, 3, 2)]},
         {"options": {"padding": [[0, 1], [2, 0]]}, "inputs": [(1, 2, 1)]},
         {"options": {"padding": [[2, 0]]}, "inputs": [(3, 2)]},
+        {"options": {"padding": [1, 2], "value": -1.0}, "inputs": [(2, 1, 2)]},
         {"options": {"padding": [[1, 2]]}, "inputs": [(3, 2)], "padded": True},
     ]
 
@@ -39,6 +41,8 @@ class ZeroPadding(Layer):
         if len(places) not in (1, 2):
             raise BuildError(f"zero_padding takes sequences (T, F) or images (H, W, C), got {shapes[0]}")
         sides = borders(self.padding, len(places))
+        if self.value and self.has_mask:
+            raise BuildError(f"padded sequences are continued with zeros; leave value: {self.value:g} out")
         if len(places) == 1:
             self.mask_rule = spans(places[0], places[0] + sum(sides[0]), 1, 1 - sum(sides[0]))
         self._inside = (slice(None), *(slice(b, b + length) for (b, _), length in zip(sides, places, strict=True)))
@@ -49,7 +53,7 @@ class ZeroPadding(Layer):
         return False
 
     def forward(self, x: Array, y: Array, training: bool) -> None:
-        y[...] = 0
+        y[...] = self.value
         if self.mask is not None:
             np.multiply(x, self.mask[..., None], out=y[self._inside])
             return
@@ -58,7 +62,7 @@ class ZeroPadding(Layer):
     def onnx(self, graph: OnnxGraph, x: str) -> str:
         sides = borders(self.padding, len(graph.shapes[0]) - 1)
         before, after = ([0, *(side[end] for side in sides), 0] for end in (0, 1))
-        return graph.add("Pad", hidden(graph, x, 0.0), np.array(before + after))
+        return graph.add("Pad", hidden(graph, x, 0.0), np.array(before + after), self.value)
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         if dx is not None:
