@@ -118,13 +118,19 @@ def _for_table(data: Path, target: str | None, file: str) -> str:
     """The text of a config for a table. Raises UsageError, DataError."""
     from backprop_cli.commands.table_config import relative, table_config
     from backprop_cli.data.look import file_source, look_at_file
+    from backprop_cli.data.look_column import AS_TEXT
     from backprop_cli.errors import UsageError
 
     look = look_at_file(file_source(data, target=target))
     if target is None:
         names = ", ".join(column.name for column in look.columns[:30])
         raise UsageError(f"--data {data}: say which column to predict: --target COL, one of {names}")
-    return table_config(look, file, relative(data, file))
+    text = table_config(look, file, relative(data, file))
+    for column in look.columns:
+        for note in column.notes:
+            if column.role == "feature" and note.startswith(AS_TEXT):
+                print(f"left out: {column.name}: {note}", file=sys.stderr)
+    return text
 
 
 def listing(json: Json = False) -> None:

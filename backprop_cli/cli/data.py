@@ -174,7 +174,7 @@ def _values(column: Column) -> str:
     if column.range is not None:
         low, _, high = column.range
         return f"{low} … {high}" if isinstance(low, str) else f"{low:.6g} … {high:.6g}"
-    most = (column.frequent or [])[:3]
+    most = [(" ".join(value.split()), count) for value, count in (column.frequent or [])[:3]]
     return ", ".join(f"{value if len(value) <= 20 else value[:19] + '…'} {count}" for value, count in most)
 
 

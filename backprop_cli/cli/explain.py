@@ -84,6 +84,9 @@ def command(
         ["column", f"worse {told['metric']} without it", "±"], rows, right=[f"worse {told['metric']} without it", "±"]
     )
     for name, values in told["dependence"].items():
+        if not values:
+            print(f"no mean answer by {name}: words, or means of the target, are not values of a column")
+            continue
         print(f"mean answer by {name}")
         heads = list(values[0])
         ui.table(heads, [list(value.values()) for value in values], right=heads[1:])

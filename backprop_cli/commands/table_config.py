@@ -13,7 +13,7 @@ from backprop_cli.data.files.layout import Layout
 from backprop_cli.data.files.options import LAYOUT
 from backprop_cli.data.files.table import MAX_CATEGORIES
 from backprop_cli.data.look import Look
-from backprop_cli.data.look_column import Column
+from backprop_cli.data.look_column import AS_TEXT, Column
 from backprop_cli.errors import UsageError
 from backprop_cli.registry import about
 
@@ -31,6 +31,9 @@ def table_config(look: Look, file: str, data: str) -> str:
     target = look.column(look.targets[0])
     if target.type == "constant":
         raise UsageError(f"target {target.name!r} has one value only; there is nothing to predict")
+    unread = next((note for note in target.notes if note.startswith(AS_TEXT)), None)
+    if unread is not None:
+        raise UsageError(f"target {target.name!r}: {unread}")
     classes, large = _classes(target), look.rows > _LARGE
     embedded = _embedded(look)
     numbers = [column for column in _used(look) if column.name not in embedded]
@@ -90,7 +93,8 @@ def _dataset(look: Look, target: Column, classes: int | None) -> Iterator[str]:
         yield f"  exclude: {flow(list(out))}"
         yield from (f"    # {name}: {reason}" for name, reason in out.items())
     if len(out) == len(look.columns) - 1:
-        raise UsageError(f"{look.name}: no column is left to learn from; write the config by hand")
+        reasons = "; ".join(f"{name} {reason}" for name, reason in out.items())
+        raise UsageError(f"{look.name}: no column is left to learn from: {reasons}")
     if target.missing:
         yield f"  missing: drop    # {target.missing} rows lack the target"
     elif any(column.missing for column in look.columns if column.role == "feature" and column.name not in out):
@@ -111,6 +115,9 @@ def _meaning(option: str) -> str:
 
 def _left_out(column: Column) -> str | None:
     """Why a column is no feature."""
+    unread = next((note for note in column.notes if note.startswith(AS_TEXT)), None)
+    if unread is not None:
+        return unread
     if column.type == "text":
         return "free text; to learn from it alone, set dataset.text and the transform tokenize"
     if column.type == "category" and column.distinct > MAX_CATEGORIES:

@@ -133,7 +133,8 @@ def flow(value: Any) -> str:
     text: str = yaml.dump(
         value, Dumper=Dumper, default_flow_style=True, sort_keys=False, width=10_000, allow_unicode=True
     )
-    return text.strip().removesuffix("...").strip()
+    text = text.strip("\n ").removesuffix("...").strip("\n ")
+    return text if text.strip() == text else f'"{text}"'  # spaces of other kinds, at the ends of a word
 
 
 def example(cls: type, name: str) -> str:

@@ -10,8 +10,9 @@ import numpy as np
 
 from backprop_cli.data.files.layout import UNNAMED, Layout
 from backprop_cli.data.files.table import MAX_CATEGORIES
-from backprop_cli.data.files.values import BOOLEANS, looks_like_numbers
+from backprop_cli.data.files.values import BOOLEANS, looks_like_numbers, no_number
 
+AS_TEXT = "numbers written as text, such as"
 EXAMPLES = 3
 _FEWEST = 10  # rows from which on distinct values tell something
 _WORDS = 4  # words a value from which on a column is text
@@ -78,7 +79,8 @@ def column_of(name: str, raw: Any, values: Any, layout: Layout, categorical: boo
     elif len(counts) > MAX_CATEGORIES and not categorical:
         notes.append(f"has more than {MAX_CATEGORIES} categories: list it under dataset.categorical, or leave it out")
     if not numeric and looks_like_numbers(spellings):
-        notes.append(f"numbers written as text, such as {spellings[0]!r}: set dataset.decimal, thousands or na_values")
+        row, value, remedy = no_number(values.cast(pa.string()), layout)
+        notes.append(f"{AS_TEXT} {value!r} in row {row}: {remedy}")
     folded = {text.strip().casefold() for text in spellings}
     if not numeric and len(folded) < len(set(spellings)):
         notes.append("values that differ only in case or in spaces around them")
@@ -143,4 +145,5 @@ def _examples(raw: Any) -> list[str]:
             examples.setdefault(value.decode(errors="replace") if isinstance(value, bytes) else str(value))
         if len(examples) == EXAMPLES:
             break
-    return [text if len(text) <= 40 else text[:37] + "…" for text in examples]
+    lines = [" ".join(text.split()) for text in examples]
+    return [text if len(text) <= 40 else text[:37] + "…" for text in lines]

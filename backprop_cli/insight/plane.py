@@ -13,7 +13,7 @@ from backprop_cli.engine.reading import Reading
 def axis(values: Array, cells: int) -> Array:
     """So many places from a little below the smallest value to a little above the largest."""
     low, high = float(values.min()), float(values.max())
-    margin = 0.12 * (high - low) or 1.0
+    margin = 0.12 * (high - low) or max(1.0, 0.12 * abs(high))
     return np.linspace(low - margin, high + margin, cells)
 
 

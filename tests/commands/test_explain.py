@@ -156,3 +156,14 @@ def test_columns_of_windows_are_shuffled_whole(tmp_path: Path) -> None:
     told = explain(prepare(load_config(tmp_path / "c.yaml")), "validation", repeats=3)
     assert {row["column"]: row["importance"] != 0 for row in told["importance"]} == {"a": True, "b": False}
     assert told["dependence"] == {}
+
+
+def test_a_column_of_words_has_no_mean_answer(bp, tmp_path: Path) -> None:
+    rows = "".join(f"{i % 7},{'good' if i % 2 else 'bad'} thing of {i % 3},{i % 2}\n" for i in range(60))
+    (tmp_path / "t.csv").write_text("a,note,y\n" + rows)
+    text = LINEAR.replace("target: y,", "target: y, task: regression, columns: {note: {type: text, words: 8}},")
+    (tmp_path / "c.yaml").write_text(text.replace(text[text.index("parameters") : text.index("trainer")], ""))
+    assert bp("train", "c.yaml", "--quiet", "--set", "trainer.epochs=1", "--run-dir", "run").code == 0
+    done = bp("explain", "run")
+    assert done.code == 0, done.err
+    assert "no mean answer by note" in done.out and "mean answer by a" in done.out

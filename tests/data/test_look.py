@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from backprop_cli.commands.table_config import table_config
 from backprop_cli.config import load_config
+from backprop_cli.config.spelling import flow
 from backprop_cli.data.files import Files
 from backprop_cli.data.look import file_source, look_at_file
 from backprop_cli.errors import DataError
@@ -76,7 +78,62 @@ def test_rows_that_are_numbered(tmp_path):
 
 def test_numbers_that_are_written_as_text(tmp_path):
     (tmp_path / "t.csv").write_text("a,y\n" + "".join(f"{i}%,{'xy'[i % 2]}\n" for i in range(9)))
-    assert "numbers written as text, such as '0%'" in look(tmp_path / "t.csv").column("a").notes[-1]
+    assert "numbers written as text, such as '0%' in row 1" in look(tmp_path / "t.csv").column("a").notes[-1]
+
+
+def test_the_value_that_is_no_number_is_named(tmp_path):
+    (tmp_path / "t.csv").write_text("a,y\n" + "".join(f"{i}.5,{i}\n" for i in range(40)) + "Summe,780\n")
+    assert "'Summe' in row 41" in look(tmp_path / "t.csv").column("a").notes[-1]
+
+
+def test_a_config_does_not_learn_from_numbers_that_are_read_as_categories(bp, tmp_path):
+    (tmp_path / "t.csv").write_text("p,n,q,y\n" + "".join(f"{i}.5%,{i % 7},{i},{i * 10} €\n" for i in range(40)))
+    done = bp("config", "init", "t.yaml", "--data", "t.csv", "--target", "q")
+    assert done.code == 0 and "left out: p: numbers written as text, such as '0.5%' in row 1: write" in done.err
+    assert "exclude: [p, y]" in (tmp_path / "t.yaml").read_text(encoding="utf-8")
+    refused = bp("config", "init", "u.yaml", "--data", "t.csv", "--target", "y")
+    assert refused.code == 2 and "target 'y': numbers written as text, such as '0 €' in row 1" in refused.err
+
+
+def test_values_of_several_lines_are_shown_in_one(bp, tmp_path):
+    (tmp_path / "t.csv").write_text("a,y\n" + "".join(f'"one\ntwo {i % 2}",{i}\n' for i in range(20)))
+    shown = bp("data", "info", "t.csv").out
+    assert "one two 0 10, one two 1 10" in shown
+    assert look(tmp_path / "t.csv").column("a").examples == ["one two 0", "one two 1"]
+
+
+def test_gaps_of_databases_and_clocks_of_twelve_hours(tmp_path):
+    rows = [
+        f"{1 + i % 12}/{13 + i}/2024 {1 + i % 12}:05 {'PM' if i % 2 else 'AM'}\t"
+        + ("\\N" if i % 4 else f"{i}.5")
+        + "\t\\N\n"
+        for i in range(12)
+    ]
+    (tmp_path / "t.tsv").write_text("d\ta\ty\n" + "".join(rows))
+    found = look(tmp_path / "t.tsv")
+    assert found.layout.na_values == ["\\N"] and found.layout.dates == {"d": "%m/%d/%Y %I:%M %p"}
+    assert (found.column("a").missing, found.column("a").range) == (9, [0.5, 4.5, 8.5])
+    assert found.column("y").missing == 12
+    hours = [value % 1 * 24 for value in found.column("d").values.to_pylist()[:2]]
+    assert hours == pytest.approx([1 + 5 / 60, 14 + 5 / 60], abs=1e-6)
+
+
+def test_a_comment_below_the_table_does_not_hide_its_header(tmp_path):
+    (tmp_path / "t.csv").write_text(
+        "# logger 2\n# unit: C\nt;v\n" + "".join(f"{i};{i},5\n" for i in range(9)) + "# end\n"
+    )
+    with pytest.raises(DataError, match=r"t\.csv:13: 1 values in a row, expected 2: '# end'"):
+        look(tmp_path / "t.csv", target="v")
+
+
+@pytest.mark.parametrize("mark", ["\u202f", "\u00a0", " ", "'", "’"])
+def test_a_mark_between_thousands_survives_the_config(tmp_path, mark):
+    assert yaml.safe_load(f"thousands: {flow(mark)}    # guessed") == {"thousands": mark}
+    rows = "".join(f"{i + 1}{mark}000,5;{'ja' if i % 2 else 'nein'}\n" for i in range(20))
+    (tmp_path / "t.csv").write_text("a;y\n" + rows, encoding="utf-8")
+    text = table_config(look(tmp_path / "t.csv", target="y"), "t.yaml", str(tmp_path / "t.csv"))
+    (tmp_path / "t.yaml").write_text(text, encoding="utf-8")
+    assert load_config(tmp_path / "t.yaml").dataset.thousands == mark
 
 
 def test_what_is_wrong_with_the_file_is_said(tmp_path):

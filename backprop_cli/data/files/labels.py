@@ -44,8 +44,8 @@ def check_seen(parts: Mapping[str, Split], classes: list[str] | None) -> None:
         if len(unseen):
             rows = int((part.y == unseen[0]).sum())
             raise DataError(
-                f"split {name} has {rows} rows of class {classes[unseen[0]]!r}, split train "
-                "has none; give train a larger share, or drop the class"
+                f"split {name} has {rows} {'row' if rows == 1 else 'rows'} of class {classes[unseen[0]]!r}, split "
+                "train has none; give train a larger share, or drop the class"
             )
 
 

@@ -29,13 +29,14 @@ MISSING = (
 #: what people and spreadsheets write beside numbers where one is missing
 MARKERS = (
     "?", "-", "--", "---", ".", "..", "...", "*", "none", "NONE", "missing", "unknown", "k.A.", "n.a.", "N.A.", "na",
-    "Na", "nil", "\\N", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!",
+    "Na", "nil", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!",
 )  # fmt: skip
+NULL = "\\N"  # of MySQL and PostgreSQL, in a column of any kind
 DATES = (
     "%d.%m.%Y", "%d.%m.%y", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y",
     "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y",
 )  # fmt: skip
-TIMES = ("", " %H:%M", " %H:%M:%S", "T%H:%M", "T%H:%M:%S")
+TIMES = ("", " %H:%M", " %H:%M:%S", "T%H:%M", "T%H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 DELIMITERS = ("\t", ";", "|", ",")  # where two would do, the one that is rarer in texts and numbers
 UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)?|__index_level_\d+__")  # how pandas calls an index that it has saved
 THOUSANDS = " \u00a0\u202f'’_"
@@ -104,7 +105,8 @@ def guess(path: Path, form: str, given: dict[str, Any], named: Collection[str] =
     elif given.get("decimal") is None:
         layout = replace(layout, decimal="," if layout.thousands == "." else ".")
     if given.get("na_values") is None:
-        layout = replace(layout, na_values=_markers(columns.values(), layout))
+        null = [NULL] if any(cell.strip() == NULL for row in rows.rows[:_LOOKED_AT] for cell in row) else []
+        layout = replace(layout, na_values=[*_markers(columns.values(), layout), *null])
     if given.get("dates") is None:
         layout = replace(layout, dates=_dates(columns))
     return layout
@@ -211,9 +213,10 @@ class _Parsed:
         """How many rows are a title, or comments, and not of the table: they are narrower than all that follow."""
         widths = [len(row) for row in self.rows]
         first = widths.index(self.width) if self.rows else 0
-        even = all(width == self.width for width in widths[first:])
+        comment = [row[0].startswith("#") for row in self.rows]  # one below the table is refused by its line
+        even = all(width == self.width or comment[first + i] for i, width in enumerate(widths[first:]))
         title = all(
-            self.rows[i][0].startswith("#")
+            comment[i]
             or len(self.rows[i]) < self.width - 1
             or (len(self.rows[i]) == 1 and self.starts[first] > i + 1 + self.starts[0])  # a blank line follows
             for i in range(first)
@@ -260,7 +263,7 @@ def _columns(rows: Sequence[Sequence[str]], header: bool) -> dict[str, list[str]
     names = named(rows[0]) if header else [str(i) for i in range(len(rows[0]))]
     body = rows[1 if header else 0 :][:_LOOKED_AT]
     return {
-        name: [cell for row in body if len(row) > i and (cell := row[i].strip()) not in MISSING]
+        name: [cell for row in body if len(row) > i and (cell := row[i].strip()) not in (*MISSING, NULL)]
         for i, name in enumerate(names)
     }
 

@@ -124,11 +124,11 @@ def _is_iso(column: Any) -> bool:
 
 
 def _strptime(text: Any, form: str) -> Any:
-    """Arrow's strptime, which depends on the system's for the names of months."""
+    """Arrow's strptime, which depends on the system's for the names of months and for AM and PM."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if re.search(r"%[bB]", form):
+    if re.search(r"%[bBp]", form):
         from datetime import datetime
 
         def read(value: str | None) -> datetime | None:
@@ -213,14 +213,18 @@ def refuse_words(column: Any, name: str, path: Path, layout: Layout) -> None:
 
 
 def _refuse(column: Any, name: str, path: Path, layout: Layout, why: str, otherwise: str) -> None:
+    row, value, remedy = no_number(column, layout)
+    raise DataError(f"{path}, row {row}, column {name!r}: {value!r} {why}; {remedy}, or {otherwise}")
+
+
+def no_number(column: Any, layout: Layout) -> tuple[int, str, str]:
+    """The first value of a column of text that is no plain number, with its row from 1, and what would help."""
     pattern = re.compile(plain_number(layout.decimal, layout.thousands))
     row, value = next(
         ((i, text) for i, text in enumerate(column.to_pylist(), 1) if text and not pattern.fullmatch(text.strip())),
         (1, column[0].as_py()),
     )
-    raise DataError(
-        f"{path}, row {row}, column {name!r}: {value!r} {why}; {_remedy(str(value).strip())}, or {otherwise}"
-    )
+    return row, value, _remedy(str(value).strip())
 
 
 def _remedy(value: str) -> str:

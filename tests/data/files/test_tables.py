@@ -243,7 +243,7 @@ def test_a_class_that_only_the_test_split_got(tmp_path):
             outcomes.add("in train")
         except DataError as error:
             outcomes.add(str(error).partition(";")[0])
-    assert outcomes == {"in train", "split test has 1 rows of class 'q', split train has none"}
+    assert outcomes == {"in train", "split test has 1 row of class 'q', split train has none"}
 
 
 def test_files_that_cannot_be_read(tmp_path):
