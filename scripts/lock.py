@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-EXTRAS = ("test", "docs", "mlflow", "mpi", "search", "test-notebook", "trackio", "wandb")
+EXTRAS = ("test", "docs", "cluster", "mlflow", "mpi", "search", "test-notebook", "trackio", "wandb")
 HEAD = "# Made by `python scripts/lock.py`: the versions that CI installs. `pip install -c constraints.txt` reads it.\n"
 
 

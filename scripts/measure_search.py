@@ -1,24 +1,25 @@
-"""TPE with pruning against random search, at equal cost: seconds of training (processor-bound, one trial at a time).
+"""TPE with pruning against random search at equal cost, which is epochs of training: other work on the machine does not
+change that.
 
-    python scripts/measure_search.py [--seeds 20] [--trials 40] [--task NAME …]
+    python scripts/measure_search.py [--seeds 20] [--trials 24] [--task NAME …]
 
-For each task and seed a random search trains TRIALS settings. TPE with hyperband then searches until it has spent as
-much. Reported are the mean best value of both ± standard deviation, how often TPE's is at least as good, and the share
-of random search's cost after which TPE first had a value as good as random search's best (the median over seeds; `inf`
-where it never had within four times the trials). Needs the extra `search`.
+For each task and seed a random search trains TRIALS settings. TPE with hyperband then searches until it has trained as
+many epochs. Reported are the median best value of both, how often TPE's is at least as good, and the share of random
+search's cost after which TPE first had a value as good as random search's best: the median over seeds, in epochs and in
+seconds of training (`inf` where it never had, within three times the trials). Needs the extra `search`.
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
+import math
 import statistics
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 BP = [sys.executable, "-m", "backprop_cli", "sweep"]
@@ -26,7 +27,7 @@ RATE = "optimizer.learning_rate=log:1e-4..3e-1"
 TASKS = {
     "MNIST sample": (
         """
-dataset: {source: sample, name: mnist5k}
+dataset: {source: sample, name: mnist5k, splits: {train: "train[:1000]", validation: validation}}
 architecture: [flatten, {type: dense, units: 64, activation: relu}, {type: dropout, rate: 0.1},
   {type: dense, units: 10, activation: softmax}]
 loss: sparse_categorical_crossentropy
@@ -45,7 +46,7 @@ trainer: {epochs: 27, batch_size: 32}
     ),
     "adding problem": (
         """
-dataset: {source: synthetic, name: adding, samples: 2000, length: 20,
+dataset: {source: synthetic, name: adding, samples: 1000, length: 10,
   splits: {train: "train[:90%]", validation: "train[90%:]"}}
 architecture: [{type: lstm, units: 16}, {type: dense, units: 1}]
 loss: mean_squared_error
@@ -57,66 +58,78 @@ trainer: {epochs: 9, batch_size: 50}
 }
 
 
-def search(config: Path, axes: list[str], seed: int, *options: str) -> list[tuple[float, float]]:
-    """(seconds of training so far, best value so far) after every trial."""
+@dataclass
+class Progress:
+    """A search after one of its trials: what it has cost so far, and the best value so far."""
+
+    epochs: int
+    seconds: float
+    best: float
+
+
+def search(config: Path, axes: list[str], seed: int, *options: str) -> list[Progress]:
+    """Run a search; its progress after every trial."""
     settings = [word for axis in axes for word in ("--set", axis)]
-    command = [
-        *BP,
-        config.name,
-        *settings,
-        "--search-seed",
-        str(seed),
-        "--name",
-        "-".join(options),
-        "--json",
-        "--quiet",
-    ]
-    done = subprocess.run([*command, *options], cwd=config.parent, capture_output=True, text=True, check=False)
+    command = [*BP, config.name, *settings, "--search-seed", str(seed), "--name", "-".join(options), "--json"]
+    done = subprocess.run([*command, "--quiet", *options], cwd=config.parent, capture_output=True, text=True)
     if not done.stdout:
         raise SystemExit(done.stderr)
-    trials: list[dict[str, Any]] = json.loads(done.stdout)["trials"]
-    spent = itertools.accumulate((each["metrics"] or {}).get("time") or 0.0 for each in trials)
-    values = (_value(each) for each in trials)
-    return list(zip(spent, itertools.accumulate(values, min), strict=True))
+    progress, last = [], Progress(0, 0.0, math.inf)
+    for trial in json.loads(done.stdout)["trials"]:
+        row, value = trial["metrics"] or {}, (trial["best"] or {}).get("validation/loss")
+        best = min(last.best, math.inf if value is None else float(value))
+        last = Progress(last.epochs + (row.get("epoch") or 0), last.seconds + (row.get("time") or 0.0), best)
+        progress.append(last)
+    return progress
 
 
-def _value(trial: dict[str, Any]) -> float:
-    value = (trial["best"] or {}).get("validation/loss")
-    return float("inf") if value is None else float(value)
+@dataclass
+class Compared:
+    """Both searches with one seed: the best values at equal cost, and TPE's shares of the cost to random's best."""
+
+    random: float
+    tpe: float
+    share_of_epochs: float
+    share_of_seconds: float
 
 
-def measure(name: str, seeds: int, trials: int) -> str:
-    """A row of the table."""
+def compare(name: str, seed: int, trials: int) -> Compared:
     text, axes = TASKS[name]
-    random, tpe, shares = [], [], []
     with TemporaryDirectory() as folder:
-        for seed in range(seeds):
-            config = Path(folder) / f"{seed}" / "task.yaml"
-            config.parent.mkdir()
-            config.write_text(text)
-            drawn = search(config, axes, seed, "--search", "random", "--trials", str(trials))
-            more = ["--search", "tpe", "--prune", "hyperband", "--trials", str(4 * trials)]
-            learnt = search(config, axes, seed, *more)
-            cost, best = drawn[-1]
-            random.append(best)
-            tpe.append(min((value for spent, value in learnt if spent <= cost), default=float("inf")))
-            shares.append(next((spent / cost for spent, value in learnt if value <= best), float("inf")))
-    wins = sum(a <= b for a, b in zip(tpe, random, strict=True))
-    share = statistics.median(shares)
-    means = [f"{statistics.fmean(each):.4g} ± {statistics.pstdev(each):.2g}" for each in (random, tpe)]
-    return f"| {name} | {means[0]} | {means[1]} | {wins} of {seeds} | {share:.2f} |"
+        config = Path(folder) / "task.yaml"
+        config.write_text(text)
+        drawn = search(config, axes, seed, "--search", "random", "--trials", str(trials))[-1]
+        learnt = search(config, axes, seed, "--search", "tpe", "--prune", "hyperband", "--trials", str(3 * trials))
+    tpe = min((each.best for each in learnt if each.epochs <= drawn.epochs), default=math.inf)
+    reached = next((each for each in learnt if each.best <= drawn.best), Progress(1 << 60, math.inf, 0.0))
+    share = reached.epochs / drawn.epochs if reached.epochs < 1 << 60 else math.inf
+    return Compared(drawn.best, tpe, share, reached.seconds / drawn.seconds)
+
+
+def row(name: str, seeds: list[Compared]) -> str:
+    """A row of the table."""
+    wins = sum(each.tpe <= each.random for each in seeds)
+    random, tpe = (statistics.median(getattr(each, which) for each in seeds) for which in ("random", "tpe"))
+    epochs = statistics.median(each.share_of_epochs for each in seeds)
+    seconds = statistics.median(each.share_of_seconds for each in seeds)
+    return f"| {name} | {random:.4g} | {tpe:.4g} | {wins} of {len(seeds)} | {epochs:.2f} | {seconds:.2f} |"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="TPE with pruning against random search.")
     parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument("--trials", type=int, default=40)
+    parser.add_argument("--trials", type=int, default=24)
     parser.add_argument("--task", action="append", choices=list(TASKS))
     given = parser.parse_args()
-    print("| task (validation/loss) | random | TPE, hyperband | TPE as good | share of the cost to random's best |")
-    print("|---|---|---|---|---|")
-    for name in given.task or TASKS:
-        print(measure(name, given.seeds, given.trials), flush=True)
+    compared: dict[str, list[Compared]] = {name: [] for name in given.task or TASKS}
+    for seed in range(given.seeds):
+        for name in compared:
+            compared[name].append(compare(name, seed, given.trials))
+            print(seed, name, compared[name][-1], file=sys.stderr, flush=True)
+    print("| task (validation/loss) | random | TPE, hyperband | TPE as good | epochs to random's best | seconds |")
+    print("|---|---|---|---|---|---|")
+    for name, seeds in compared.items():
+        print(row(name, seeds))
 
 
 if __name__ == "__main__":

@@ -100,9 +100,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         kinds = [kind for kind, places in TAKES_TIME.items() if place.startswith(tuple(places))]
         kinds += ["process"] if "bp" in getattr(item, "fixturenames", ()) else []
         kinds += [kind for kind in TAKES_TIME if item.get_closest_marker(kind) and kind not in kinds]
-        slow = any(
-            item.get_closest_marker(name) for name in ("slow", "browser", "loggers", "mpi", "notebook", "search")
-        )
+        named = ("slow", "browser", "cluster", "loggers", "mpi", "notebook", "search")
+        slow = any(item.get_closest_marker(name) for name in named)
         for kind in kinds or ([] if slow else ["fast"]):
             item.add_marker(kind)
 

@@ -14,7 +14,6 @@ from backprop_cli.cli.sweep_results import print_folds, print_table, summary
 
 if TYPE_CHECKING:
     from backprop_cli.commands.sweep.outcomes import Outcome
-    from backprop_cli.commands.sweep.trials import Trial
 
 #: what a worker has imported when it begins; the second because it runs the script `bp` once more
 PRELOADED = ("backprop_cli.commands.sweep.preloaded", "backprop_cli.cli.main")
@@ -43,7 +42,16 @@ def sweep(
     folds: Annotated[
         int | None, typer.Option(metavar="K", min=2, help="Train each once for every fold; mean ± deviation.")
     ] = None,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", metavar="N", min=1, help="Processes at a time.")] = 1,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", "-j", metavar="N", min=1, help="Trials at a time; default: 1; with --on, all."),
+    ] = None,
+    on: Annotated[
+        str | None, typer.Option("--on", metavar="CLUSTER", help="Train on dask://HOST:PORT, dask, slurm, pbs or lsf.")
+    ] = None,
+    set_cluster: Annotated[
+        Path | None, typer.Option("--set-cluster", metavar="FILE", help="Jobs of slurm, pbs or lsf: cores, memory, ….")
+    ] = None,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="The sweep's folder; default: CONFIG-sweep.")] = None,
     runs: Runs = RUNS,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with this sweep: skip what is complete.")] = False,
@@ -66,7 +74,8 @@ def sweep(
     A trial is an ordinary run, in a folder under --runs;
     its id comes from its values, so that the same sweep finds its trials again: --resume goes on with
     what is unfinished, --only failed repeats what failed, as long as the rest of the config is the same.
-    Ctrl-C stops every trial with a checkpoint.
+    Ctrl-C stops every trial with a checkpoint. --on trains on the workers of a Dask cluster (extra
+    `cluster`): of one that runs, of one on this machine, or of jobs that a batch system starts.
 
     With --folds K each is trained on the rest of every fold and measured on that fold: mean and standard
     deviation of each metric (seeds are averaged first), and out-of-fold.csv with a prediction for every row.
@@ -77,16 +86,23 @@ def sweep(
       bp sweep configs/moons.yaml --set optimizer.learning_rate=log:1e-4..1e-1 --trials 20
       bp sweep my.yaml --set architecture.0.units=log-int:8..256 --search tpe --budget 30m
       bp sweep my.yaml --folds 5 --set seed=0..2 --jobs 2
+      bp sweep my.yaml --set seed=0..99 --on dask://10.0.0.1:8786
       bp runs ls --runs runs/moons-sweep --sort validation/loss
     """
     from backprop_cli.commands.sweep import processes
+    from backprop_cli.commands.sweep.cluster.clusters import Cluster
 
-    processes.start(jobs, PRELOADED)  # before this process does the same imports
+    cluster = None
+    if on is None:
+        processes.start(jobs or 1, PRELOADED)  # before this process does the same imports
+    else:
+        cluster = Cluster(on, jobs, set_cluster)
     from backprop_cli.cli import ui
     from backprop_cli.cli.ui.sweeps import sweep_progress
     from backprop_cli.commands.sweep import folds as of_folds
     from backprop_cli.commands.sweep.axes import MAX_TRIALS, parse
     from backprop_cli.commands.sweep.checks import changed, check_trials, others
+    from backprop_cli.commands.sweep.executors import Open
     from backprop_cli.commands.sweep.goals import goals_of
     from backprop_cli.commands.sweep.journal import JOURNAL
     from backprop_cli.commands.sweep.noted import noted
@@ -94,11 +110,14 @@ def sweep(
     from backprop_cli.commands.sweep.search import Search as Searching
     from backprop_cli.commands.sweep.space import Space
     from backprop_cli.commands.sweep.sweep import Listed, Silent, Source, Watcher, run
-    from backprop_cli.commands.sweep.trials import plan, seconds
+    from backprop_cli.commands.sweep.trials import ends, plan, seconds
+    from backprop_cli.commands.sweep.workers import Workers
     from backprop_cli.config import load_config
     from backprop_cli.errors import UsageError
     from backprop_cli.runs.finding import list_runs
 
+    if set_cluster is not None and on is None:
+        raise UsageError("--set-cluster describes the jobs of a batch system; expected --on slurm, pbs or lsf")
     settings = changes(set_, unset)
     learns = search in ("tpe", "cma-es")
     if folds is not None and not learns:
@@ -107,9 +126,7 @@ def sweep(
     time = seconds(budget) if budget is not None else None
     count = trials or (None if time is None or search == "grid" else MAX_TRIALS)
     planned = (
-        looked_at(settings, search, trials, time, folds)
-        if learns
-        else plan(settings, count, search_seed, folds, search)
+        ends(settings, search, trials or time, folds) if learns else plan(settings, count, search_seed, folds, search)
     )
     if name and Path(name).name != name:
         raise UsageError(f"--name {name}: expected a name; --runs DIR says where its folder is to be")
@@ -147,6 +164,9 @@ def sweep(
         "goals": [{"name": goal.name, "maximize": goal.maximize} for goal in goals],
     }
     with ExitStack() as stack:
+        executor: Open = partial(Workers, jobs=jobs or 1)
+        if cluster is not None:
+            executor = stack.enter_context(cluster.open(ui.warn))
         source: Source = Listed(chosen, time)
         if learns or prune != "none":
             way = search or ("grid" if trials is None else "random")
@@ -161,13 +181,13 @@ def sweep(
             if source.prunes or learns
             else len(chosen)
         )
-        watcher: Watcher = Silent() if quiet else stack.enter_context(sweep_progress(total, jobs, keys, rank))
+        watcher: Watcher = Silent() if quiet else stack.enter_context(sweep_progress(total, keys, rank))
         outcomes = run(
             config,
             before,
             source,
             folder,
-            jobs=jobs,
+            executor,
             again=only == "failed",
             fail_fast=fail_fast,
             about=about,
@@ -198,28 +218,6 @@ def done(outcomes: list[Outcome]) -> int:
     from backprop_cli.commands.sweep.outcomes import FINISHED
 
     return sum(each.status in FINISHED for each in outcomes)
-
-
-def looked_at(
-    settings: list[str], search: str | None, trials: int | None, time: float | None, folds: int | None
-) -> list[Trial]:
-    """Trials at the ends of what a search that learns may draw. Raises UsageError for what it cannot be asked."""
-    from backprop_cli.commands.sweep.axes import parse
-    from backprop_cli.commands.sweep.trials import corners
-    from backprop_cli.errors import UsageError
-
-    axes, fixed = parse(settings)
-    if trials is None and time is None:
-        raise UsageError(f"--search {search} has no end of its own; say when with --trials N or --budget 30m")
-    if not axes:
-        raise UsageError("nothing varies; expected --set KEY=A,B or KEY=0..4 or KEY=log:A..B")
-    if folds is not None or any(axis.key == "seed" for axis in axes):
-        which = "--folds" if folds is not None else "--set seed"
-        raise UsageError(
-            f"{which}: --search {search} would choose the luckiest one; leave it out, and repeat the best settings "
-            "with --set seed=0..4 or --folds K in a sweep of their own"
-        )
-    return corners(axes, fixed)
 
 
 def wanted(status: str, only: str | None) -> bool:

@@ -18,6 +18,7 @@ from backprop_cli.runs.directory import CHECKPOINTS, CONFIG, RUN_JSON, STAGING, 
 from backprop_cli.runs.files import Folder
 from backprop_cli.runs.lock import LOCK
 from backprop_cli.runs.plain import failure, open_plain
+from backprop_cli.runs.removal import remove
 from backprop_cli.untrusted.regular import real
 
 NAME = re.compile(r"[^./\\\x00-\x1f\x7f-\x9f][^/\\\x00-\x1f\x7f-\x9f]*")  # of a file, a folder or a run
@@ -25,15 +26,16 @@ MAX_DEPTH = 4
 MAX_NAME = 200  # bytes
 
 
-def pack(run: RunDirectory, path: Path | None = None) -> Path:
+def pack(run: RunDirectory, path: Path | None = None, *, running: bool = False) -> Path:
     """Write a run into an archive, by default `<id>.tar.zst` in the working directory; its path.
 
-    Links and what begins with a dot stay behind. Raises RunError while the run is running, and where the archive cannot
-    be written; UsageError for another ending.
+    Links and what begins with a dot stay behind. Raises RunError while the run is running, unless that is `running`
+    (only its own process knows when nothing is being written), and where the archive cannot be written; UsageError for
+    another ending.
     """
     path = path or Path(f"{real(run.path).name}.tar.zst")
     archives.check_name(path)
-    if run.status == "running":
+    if not running and run.status == "running":
         raise RunError(f"{run.path} is running; pack it when it has ended")
     ending = next(suffix for suffix in archives.SUFFIXES if path.name.endswith(suffix))
     temporary = path.parent / f".{path.name}.{uuid4().hex}.tmp{ending}"
@@ -68,8 +70,9 @@ def _files(run: RunDirectory) -> Iterator[tuple[str, int, IO[bytes]]]:
                 yield str(PurePosixPath(home.name) / path.relative_to(home)), os.fstat(file.fileno()).st_size, file
 
 
-def unpack(path: Path, runs: Path, name: str | None = None) -> RunDirectory:
-    """The run of an archive, in the folder `runs` under its own name or another; there whole or not at all.
+def unpack(path: Path, runs: Path, name: str | None = None, *, replace: bool = False) -> RunDirectory:
+    """The run of an archive, in the folder `runs` under its own name or another; there whole or not at all. With
+    `replace` an older copy of it, which may be there, is deleted.
 
     Raises RunError for what no run holds: links, devices, paths that lead elsewhere, too much of anything, checkpoints
     that are damaged; UsageError for a name that is taken.
@@ -87,6 +90,8 @@ def unpack(path: Path, runs: Path, name: str | None = None) -> RunDirectory:
         own = _extract(path, staging)
         _check(staging, path)
         target = runs / (name or own)
+        if replace and os.path.lexists(target):
+            remove(target, runs)
         if os.path.lexists(target):
             raise UsageError(f"{target} is there already; give another name with --name")
         os.rename(staging, target)

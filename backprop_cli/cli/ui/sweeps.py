@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 class SweepLines:
     """A sweep without a terminal: a line for every finished trial, with what came of it and the time left."""
 
-    def __init__(self, total: int | None, jobs: int) -> None:
-        self.total, self.jobs, self.done = total, jobs, 0
+    def __init__(self, total: int | None) -> None:
+        self.total, self.done = total, 0
         self.began = time.monotonic()
         self.shares: dict[str, float] = {}  # of the trials that run
 
@@ -71,8 +71,8 @@ class SweepTable(SweepLines):
 
     SHOWN = 5  # of the finished ones
 
-    def __init__(self, total: int | None, jobs: int, keys: Sequence[str], rank: Rank) -> None:
-        super().__init__(total, jobs)
+    def __init__(self, total: int | None, keys: Sequence[str], rank: Rank) -> None:
+        super().__init__(total)
         self._keys, self._rank = keys, rank
         self._running: dict[str, list[Any]] = {}
         self._ended: list[Outcome] = []
@@ -119,6 +119,6 @@ def _best(outcome: Outcome) -> str:
     return brief({f"best.{key}": value for key, value in outcome.best.items() if "/" in key})
 
 
-def sweep_progress(total: int | None, jobs: int, keys: Sequence[str], rank: Rank) -> SweepLines:
+def sweep_progress(total: int | None, keys: Sequence[str], rank: Rank) -> SweepLines:
     """The display of a sweep that suits where stderr goes. `rank` gives the trials that have ended, the best first."""
-    return SweepTable(total, jobs, keys, rank) if err.is_terminal else SweepLines(total, jobs)
+    return SweepTable(total, keys, rank) if err.is_terminal else SweepLines(total)

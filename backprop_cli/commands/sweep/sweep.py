@@ -1,4 +1,9 @@
-"""Many trainings of one config, in several processes: each trial is an ordinary run in the sweep's folder."""
+"""Many trainings of one config: each trial is an ordinary run in the sweep's folder.
+
+A trial passes through like this. A source gives it: a plan, or a search that learns. An executor hands it to a process,
+here or on another machine, which trains it (`training.train_trial`) into its folder. What it says on the way, how far
+it is and what there is to warn of, goes to a watcher; its outcome goes to sweep.json, to the source and to the watcher.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +14,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from backprop_cli.commands.sweep.executors import Died, Done, Open, Started, Stopped, Told
 from backprop_cli.commands.sweep.noted import note
 from backprop_cli.commands.sweep.outcomes import Outcome, state_of
+from backprop_cli.commands.sweep.training import Task, train_trial
 from backprop_cli.commands.sweep.trials import Trial
-from backprop_cli.commands.sweep.workers import Died, Done, Line, Started, Told, Workers
-from backprop_cli.config import load_config
-from backprop_cli.errors import BpError, DivergedError, InterruptedRunError, PrunedError
+from backprop_cli.errors import BpError, InterruptedRunError
 from backprop_cli.runs.directory import RunDirectory, now
-from backprop_cli.runs.removal import remove
-from backprop_cli.training.loop import Callback, Loop, Row
-from backprop_cli.untrusted import consent
-
-SECONDS_BETWEEN = 0.25  # epochs of a trial that are told
 
 
 class Source(Protocol):
@@ -87,15 +87,15 @@ def run(
     before: Sequence[Outcome],
     source: Source,
     folder: Path,
+    executor: Open,
     *,
-    jobs: int = 1,
     again: bool = False,
     fail_fast: bool = False,
     about: Mapping[str, Any] | None = None,
     watcher: Watcher | None = None,
 ) -> list[Outcome]:
-    """Train the trials of a source, `jobs` at a time, each in its own process; the outcome of every trial, which for
-    those that it does not give is the one `before`. sweep.json says what is `about` the sweep.
+    """Train the trials of a source in the processes of an executor; the outcome of every trial, which for those that
+    the source does not give is the one `before`. sweep.json says what is `about` the sweep.
 
     A trial that has begun goes on from its last checkpoint; `again` starts it from the beginning. One that fails, or
     whose process dies, stops no other, unless `fail_fast`. Raises InterruptedRunError on a signal, when every trial
@@ -103,40 +103,40 @@ def run(
     """
     watcher = watcher or Silent()
     folder.mkdir(parents=True, exist_ok=True)
-    outcomes = {each.trial.id: each for each in before}
+    outcomes = {outcome.trial.id: outcome for outcome in before}
     begun: list[Trial] = []
 
-    def tasks() -> Iterator[tuple[Any, ...]]:
+    def tasks() -> Iterator[Task]:
         while (trial := source.next()) is not None:
             if not begun:  # now, so that it is known whatever ends this process
                 _note(folder, config, list(outcomes.values()), about or {})
             begun.append(trial)
-            yield str(config), trial.overrides, str(folder / trial.id), again, source.prunes
+            yield Task(str(config), trial.overrides, str(folder / trial.id), again, source.prunes)
 
-    workers, said = Workers(_work, tasks(), jobs), set[str]()
+    running, said = executor(train_trial, tasks()), set[str]()
     try:
-        for number, event in workers.events():
+        for number, event in running.events():
             trial = begun[number]
             if isinstance(event, Started):
                 watcher.started(trial)
             elif isinstance(event, Told) and event.value[0] == "ends":
-                workers.answer(number, source.ends(trial, event.value[1]))
+                running.answer(number, source.ends(trial, event.value[1]))
             elif isinstance(event, Told):
                 _pass_on(event.value, trial, watcher, said)
             else:
-                outcome = outcomes[trial.id] = _outcome(event, folder / trial.id, trial, workers.stopped)
+                outcome = outcomes[trial.id] = _outcome(event, folder / trial.id, trial, running.stopped)
                 source.finished(outcome)
                 watcher.finished(outcome)
                 if fail_fast and outcome.status in ("failed", "diverged"):
-                    workers.stop()
+                    running.stop()
     finally:
         if begun:
             _note(folder, config, list(outcomes.values()), about or {})
-    if workers.received is not None:
-        complete = sum(each.status == "completed" for each in outcomes.values())
-        name = signal.Signals(workers.received).name
+    if running.received is not None:
+        complete = sum(outcome.status == "completed" for outcome in outcomes.values())
+        name = signal.Signals(running.received).name
         text = f"stopped by {name} with {complete} of {len(outcomes)} trials complete; add --resume to go on"
-        raise InterruptedRunError(text, workers.received)
+        raise InterruptedRunError(text, running.received)
     return list(outcomes.values())
 
 
@@ -149,10 +149,12 @@ def _pass_on(told: tuple[Any, ...], trial: Trial, watcher: Watcher, said: set[st
         watcher.said(values[0])
 
 
-def _outcome(event: Done | Died, path: Path, trial: Trial, stopped: bool) -> Outcome:
+def _outcome(event: Done | Stopped | Died, path: Path, trial: Trial, stopped: bool) -> Outcome:
     if isinstance(event, Done):
         result = event.value
         return Outcome(trial, path, result["status"], result, result.get("error"))
+    if isinstance(event, Stopped):
+        return Outcome(trial, path, "interrupted", None, event.reason)
     if not stopped:
         try:
             RunDirectory(path).update(status="failed", ended=now(), reason=event.reason)
@@ -164,62 +166,7 @@ def _outcome(event: Done | Died, path: Path, trial: Trial, stopped: bool) -> Out
 def _note(folder: Path, config: Path, outcomes: Sequence[Outcome], about: Mapping[str, Any]) -> None:
     """Write the values of each trial and its outcome into sweep.json."""
     rows = [
-        {"trial": each.trial.id, "varied": each.trial.varied, "status": each.status, "error": each.error}
-        for each in outcomes
+        {"trial": known.trial.id, "varied": known.trial.varied, "status": known.status, "error": known.error}
+        for known in outcomes
     ]
     note(folder, rows, config=str(config), **about)
-
-
-class _Teller(Callback):
-    """Reports epochs to the parent process, a few a second; where trials are pruned it asks at each whether to go
-    on."""
-
-    def __init__(self, line: Line, prunes: bool) -> None:
-        self._line, self._prunes, self._told = line, prunes, 0.0
-
-    def epoch(self, loop: Loop, row: Row) -> None:
-        if time.monotonic() - self._told > SECONDS_BETWEEN:
-            self._told = time.monotonic()
-            self._line.tell(("epoch", row, loop.options.epochs))
-        if self._prunes and self._line.ask(("ends", row)) and not loop.finished:
-            raise PrunedError(f"pruned after epoch {row['epoch']} of {loop.options.epochs}: others were better by then")
-
-    def at_once(self, loop: Loop, rows: Sequence[Row]) -> int:
-        return 1 if self._prunes else len(rows)
-
-    def many_epochs(self, loop: Loop, rows: Sequence[Row]) -> None:
-        self.epoch(loop, rows[-1])
-
-
-def _work(task: tuple[str, tuple[str, ...], str, bool, bool], line: Line) -> dict[str, Any]:
-    """Run in a worker process: train one trial, or resume it where it was interrupted."""
-    from backprop_cli.commands.resume import resume
-    from backprop_cli.commands.train import train
-
-    consent.keep_quiet()
-    config, overrides, run_dir, again, prunes = task
-    path = Path(run_dir)
-    listening: dict[str, Any] = {
-        "warn": lambda text: line.tell(("said", text)),
-        "callbacks": [_Teller(line, prunes)],
-    }
-    try:
-        if again and path.exists():
-            remove(RunDirectory(path), path.parent)
-        if path.exists():
-            return resume(RunDirectory(path), **listening)
-        command = ["bp", "sweep", config, *overrides]
-        return train(load_config(config, overrides), run_dir=path, command=command, **listening)
-    except InterruptedRunError as error:
-        status, text = "interrupted", str(error)
-    except DivergedError as error:
-        status, text = "diverged", str(error)
-    except PrunedError as error:
-        return {"status": "pruned", "error": str(error), "run_dir": run_dir, **_numbers(error.result)}
-    except Exception as error:  # whatever it is, the other trials go on
-        status, text = "failed", str(error) if isinstance(error, BpError) else f"{type(error).__name__}: {error}"
-    return {"status": status, "error": text, "run_dir": run_dir, "metrics": {}, "best": None}
-
-
-def _numbers(result: dict[str, Any] | None) -> dict[str, Any]:
-    return {key: (result or {}).get(key) for key in ("metrics", "best")}

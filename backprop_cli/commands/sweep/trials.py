@@ -114,6 +114,22 @@ def at(axes: Sequence[Axis], point: Sequence[float]) -> dict[str, str]:
     return varied
 
 
+def ends(settings: Sequence[str], search: str | None, limit: float | None, folds: int | None) -> list[Trial]:
+    """Trials at the ends of what a search that learns may draw. Raises UsageError for what it cannot be asked."""
+    axes, fixed = parse(settings)
+    if limit is None:
+        raise UsageError(f"--search {search} has no end of its own; say when with --trials N or --budget 30m")
+    if not axes:
+        raise UsageError("nothing varies; expected --set KEY=A,B or KEY=0..4 or KEY=log:A..B")
+    if folds is not None or any(axis.key == "seed" for axis in axes):
+        which = "--folds" if folds is not None else "--set seed"
+        raise UsageError(
+            f"{which}: --search {search} would choose the luckiest one; leave it out, and repeat the best settings "
+            "with --set seed=0..4 or --folds K in a sweep of their own"
+        )
+    return corners(axes, fixed)
+
+
 def corners(axes: Sequence[Axis], fixed: Sequence[str]) -> list[Trial]:
     """Trials that between them have every value of every list and both ends of every range, to be looked at before a
     search draws others."""

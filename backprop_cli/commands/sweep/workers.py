@@ -12,17 +12,17 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from types import FrameType
 from typing import Any
 
+from backprop_cli.commands.sweep.executors import Died, Done, Event, Heeding, Started, Stopped, Told, Work
 from backprop_cli.commands.sweep.processes import CONTEXT, threads
+from backprop_cli.errors import InterruptedRunError
 
 
-class Line:
+class PipeLine:
     """From a task to the process that started it."""
 
     def __init__(self, pipe: Connection) -> None:
@@ -32,7 +32,6 @@ class Line:
         self._pipe.send(Told(value))
 
     def ask(self, value: Any) -> Any:
-        """The same, and what `Workers.answer` says to it; None where nobody is there any more."""
         try:
             self._pipe.send(Told(value))
             return self._pipe.recv()
@@ -40,40 +39,9 @@ class Line:
             return None
 
 
-Work = Callable[[Any, Line], Any]
-STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+class WorkerProcess:
+    """A process that does one task after the other, as they are sent through its pipe."""
 
-
-@dataclass(frozen=True)
-class Started:
-    """A process has begun with a task."""
-
-
-@dataclass(frozen=True)
-class Told:
-    """A message that a task sent while it ran."""
-
-    value: Any
-
-
-@dataclass(frozen=True)
-class Done:
-    """The task is over; what it gave back."""
-
-    value: Any
-
-
-@dataclass(frozen=True)
-class Died:
-    """The process ended in the middle of the task."""
-
-    reason: str
-
-
-Event = Started | Told | Done | Died
-
-
-class _Worker:
     def __init__(self, work: Work) -> None:
         self.pipe, theirs = CONTEXT.Pipe()
         self.process = CONTEXT.Process(target=_serve, args=(theirs, work), daemon=True)
@@ -88,44 +56,36 @@ class _Worker:
         return f"its process was ended by {signal.Signals(-code).name}" if code < 0 else f"its process exited ({code})"
 
 
-class Workers:
-    """`for number, event in Workers(work, tasks, jobs).events():`, with `stop` to end early.
-
-    `work(task, line)` runs in the processes; it must be a function of a module. It gets SIGTERM when it is
-    to stop and may finish in order. The first SIGINT, SIGTERM or SIGHUP to this process stops the work, the
-    second kills it; `received` says which it was.
-    """
+class Workers(Heeding):
+    """An executor on this machine: `jobs` processes at a time."""
 
     def __init__(self, work: Work, tasks: Iterable[Any], jobs: int) -> None:
+        super().__init__()
         self._work, self._tasks, self._jobs = work, enumerate(tasks), jobs
         self._again: deque[tuple[int, Any]] = deque()  # tasks that a process could not be given
-        self._workers: list[_Worker] = []
-        self.received: int | None = None
-        self.stopped = False
+        self._workers: list[WorkerProcess] = []
 
     def stop(self) -> None:
-        """Start no other task, and ask those that run to end."""
         self.stopped = True
         for worker in self._workers:
             if worker.process.is_alive():
                 worker.process.terminate()
 
+    def kill(self) -> None:
+        for worker in self._workers:
+            worker.process.kill()
+
     def answer(self, number: int, value: Any) -> None:
-        """Answer a task that asks."""
         for worker in self._workers:
             if worker.task == number:
                 with suppress(OSError):  # its process has died: the next event says so
                     worker.pipe.send(value)
 
     def events(self) -> Iterator[tuple[int, Event]]:
-        """Yield (number of the task, event) until every task is done or given up."""
-        before = self._listen()
         try:
-            with threads(self._jobs):
+            with self.heeding(), threads(self._jobs):
                 yield from self._run()
         finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
             for worker in self._workers:
                 worker.pipe.close()
                 worker.process.terminate()
@@ -145,7 +105,7 @@ class Workers:
                 except (EOFError, OSError):
                     self._workers.remove(worker)
                     event = Died(worker.reason())
-                if isinstance(event, Done):
+                if isinstance(event, Done | Stopped):
                     worker.task = None
                 yield task, event
 
@@ -159,7 +119,7 @@ class Workers:
             if task is None:
                 return
             if idle is None:
-                idle = _Worker(self._work)
+                idle = WorkerProcess(self._work)
                 self._workers.append(idle)
             if self.stopped:  # by a signal, while the process started
                 return
@@ -172,19 +132,6 @@ class Workers:
             idle.task = task[0]
             yield task[0], Started()
 
-    def _listen(self) -> dict[int, Any]:
-        if threading.current_thread() is not threading.main_thread():
-            return {}
-        heeded = [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
-        return {number: signal.signal(number, self._note) for number in heeded}
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.received is not None:
-            for worker in self._workers:
-                worker.process.kill()
-        self.received = number
-        self.stop()
-
 
 def _serve(pipe: Connection, work: Work) -> None:
     """The loop of a worker process: receive a task, send its result, repeat. Ctrl-C is left to the parent."""
@@ -195,8 +142,11 @@ def _serve(pipe: Connection, work: Work) -> None:
             task = pipe.recv()
         except EOFError:
             return
-        value = work(task, Line(pipe))
-        pipe.send(Done(value))
+        try:
+            event: Event = Done(work(task, PipeLine(pipe)))
+        except InterruptedRunError as error:
+            event = Stopped(str(error))
+        pipe.send(event)
 
 
 def _follow() -> None:

@@ -17,12 +17,12 @@ def work(task: int, tell: Callable[[Any], None]) -> int:
 
 
 def test_a_signal_while_a_process_starts_ends_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Interrupted(workers._Worker):
+    class Interrupted(workers.WorkerProcess):
         def __init__(self, *arguments: Any) -> None:
             super().__init__(*arguments)
             os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr(workers, "_Worker", Interrupted)
+    monkeypatch.setattr(workers, "WorkerProcess", Interrupted)
     started = workers.Workers(work, [1, 2, 3], 2)
     assert list(started.events()) == []
     assert started.received == signal.SIGINT
