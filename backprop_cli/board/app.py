@@ -60,6 +60,7 @@ def app(shelf: Shelf) -> Starlette:
         Route("/api/sweep", about(facts.sweep)),
         Route("/api/compare", told(lambda request: lambda: facts.compare(_keys(request)))),
         Route("/api/doctor", told(lambda request: commands.answer("doctor", _key(request)))),
+        Route("/api/importance", told(lambda request: commands.importance(_key(request)))),
         Route("/api/eval", told(lambda request: commands.answer("eval", _key(request)))),
     ]
     application = Starlette(routes=routes, lifespan=looking)
@@ -108,7 +109,7 @@ def _runs(shelf: Shelf, request: Request) -> dict[str, Any]:
         "version": __version__,
         "folders": [str(folder) for folder in shelf.folders],
         "total": len(rows),
-        "found": len(ordered),
+        "matching": len(ordered),
         "cut": shelf.cut,
         "metrics": sorted({str(name) for row in shown for name in row["metrics"] if "/" in str(name)})[:100],
         "sweeps": _sweeps(shelf, rows),

@@ -1,11 +1,12 @@
-"""`bp doctor` and `bp eval` of a run, each in a process of its own, one at a time, the answer kept while the run stays
-the same."""
+"""`bp doctor` and `bp eval` of a run, and the importances of a sweep's keys, each in a process of its own, one at a
+time, the answer kept while the run or sweep stays the same."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from backprop_cli.board.shelf import Shelf
@@ -14,7 +15,6 @@ from backprop_cli.errors import UsageError, visible
 SECONDS = 120.0
 MAX_OUTPUT = 8 << 20  # bytes of an answer, at most
 KEPT = 64
-VERBS = ("doctor", "eval")
 
 
 class Commands:
@@ -32,16 +32,34 @@ class Commands:
             self._process.kill()
 
     async def answer(self, verb: str, key: str) -> dict[str, Any]:
-        """What the command prints as JSON, or {"error": its message}. Raises UsageError for a run that is gone."""
+        """What `bp VERB RUN` prints as JSON, or {"error": its message}. Raises UsageError for a run that is gone."""
         book = self.shelf.books.get(key)
-        if book is None or verb not in VERBS:
+        if book is None:
             raise UsageError("there is no such run any more")
+        return await self._kept(verb, key, lambda: book.signature, [verb, str(book.path.absolute()), "--json"])
+
+    async def importance(self, key: str) -> dict[str, Any]:
+        """{"importance": [{"key", "importance"}]} of a sweep, or {"error": message}. Raises UsageError for one that is
+        gone."""
+        folder = self.shelf.sweeps.get(key)
+        if folder is None:
+            raise UsageError("there is no such sweep any more")
+
+        def signature() -> tuple[Any, ...]:
+            return tuple(book.signature for book in list(self.shelf.books.values()) if book.sweep == key)
+
+        command = ["runs", "summary", str(folder.absolute()), "--importance", "--json"]
+        return await self._kept("importance", key, signature, command)
+
+    async def _kept(
+        self, verb: str, key: str, sign: Callable[[], tuple[Any, ...]], command: list[str]
+    ) -> dict[str, Any]:
         kept = self._answers.get((verb, key))
-        if kept is not None and kept[0] == book.signature:
+        if kept is not None and kept[0] == sign():
             return kept[1]
         async with self._turn:
-            signature = book.signature
-            answer = await self._run([verb, str(book.path.absolute()), "--json"])
+            signature = sign()
+            answer = await self._run(command)
         self._answers.pop((verb, key), None)
         self._answers[verb, key] = (signature, answer)
         if len(self._answers) > KEPT:
@@ -64,4 +82,4 @@ class Commands:
         if process.returncode or len(out) > MAX_OUTPUT:
             return {"error": visible(said.decode("utf-8", "replace"))[-4000:].strip() or "it ended without a word"}
         answer = json.loads(out)
-        return answer if isinstance(answer, dict) else {"error": "it printed no JSON object"}
+        return answer if isinstance(answer, dict) else {"importance": answer}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from backprop_cli.commands.sweep.noted import noted
 from backprop_cli.config import flat, recorded
 from backprop_cli.errors import BpError, UsageError
 from backprop_cli.runs.checkpoints.checkpoint import CheckpointFile
-from backprop_cli.runs.directory import DIAGNOSTICS, RunDirectory
+from backprop_cli.runs.directory import DIAGNOSTICS, METRICS, RunDirectory
 from backprop_cli.runs.plain import read_plain
 
 KEPT = 8  # logs in memory
@@ -36,8 +37,7 @@ class Facts:
         self.shelf = shelf
         self._logs: dict[str, LogReader] = {}
 
-    def _log(self, run: RunDirectory, name: str) -> LogReader:
-        path = run.path / name
+    def _log(self, path: Path) -> LogReader:
         log = self._logs.pop(str(path), None) or LogReader(path)
         self._logs[str(path)] = log  # the newest last
         if len(self._logs) > KEPT * 2:
@@ -57,7 +57,7 @@ class Facts:
 
     def curves(self, key: str) -> dict[str, Any]:
         """{"rows", "cut", "curves": {name: {"epoch", "step", "time", "y"}}}"""
-        log = self._log(self.shelf.run(key), "metrics.jsonl")
+        log = self._log(self.shelf.run(key).path / METRICS)
         rows = len(log.x["step"])
         return {"rows": rows, "cut": log.cut, "curves": {name: curve(log, name) for name in list(log.columns)}}
 
@@ -66,15 +66,19 @@ class Facts:
         book = self.shelf.books.get(key)
         if book is None:
             return []
-        log = LogReader(book.path / "metrics.jsonl")  # looked at once: thousands of them would not stay in memory
-        log.refresh()
+        path = book.path / METRICS
+        if book.row["status"] == "running":
+            log = self._log(path)
+        else:  # looked at once: thousands of them would not stay in memory
+            log = LogReader(path)
+            log.refresh()
         watched = [name for name in book.row["best"] or {} if "/" in str(name)]
         name = next((name for name in (*watched, "validation/loss", "train/loss") if name in log.columns), None)
         return curve(log, name, 48)["y"] if name else []
 
     def flow(self, key: str) -> dict[str, Any]:
         """Quantity -> layer × time, of what was recorded."""
-        log = self._log(self.shelf.run(key), DIAGNOSTICS)
+        log = self._log(self.shelf.run(key).path / DIAGNOSTICS)
         recorded = [name for name in RECORDED if any(column.startswith(f"{name} of ") for column in log.columns)]
         return {quantity: heat(log, quantity) for quantity in recorded}
 

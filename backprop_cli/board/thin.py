@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+import math
 from typing import Any
 
 import numpy as np
@@ -51,12 +51,11 @@ def heat(log: LogReader, quantity: str, times: int = 160) -> dict[str, Any]:
     for column in layers.values():
         full = np.full(count, np.nan)
         full[np.array(column.rows, int)] = column.values
-        pieces = [full[start:stop] for start, stop in pairwise(edges)]
-        z.append(plain(np.array([np.nan if np.isnan(piece).all() else np.nanmax(piece) for piece in pieces])))
+        z.append(plain(np.fmax.reduceat(full, edges[:-1]) if count else full))  # passes over NaN
     x = {name: plain(np.array(log.x[name])[ends]) for name in ("step", "epoch")} if count else {"step": [], "epoch": []}
     return {"layers": list(layers), **x, "z": z}
 
 
 def plain(values: npt.NDArray[np.float64]) -> list[float | None]:
     """Numbers for JSON, six digits of each; None for what is not finite."""
-    return [float(f"{value:.6g}") if np.isfinite(value) else None for value in values]
+    return [float(f"{value:.6g}") if math.isfinite(value) else None for value in values.tolist()]

@@ -44,18 +44,25 @@ def command(
       bp board
       bp board runs other/runs --port 9000 --open
     """
-    from backprop_cli.errors import UsageError
-
-    try:
-        from backprop_cli.board.app import app
-        from backprop_cli.board.server import serve
-    except ModuleNotFoundError as error:
-        raise UsageError(f"bp board needs the package {error.name}; pip install 'backprop-cli[board]'") from None
+    need_extra("board")
+    from backprop_cli.board.app import app
+    from backprop_cli.board.server import serve
     from backprop_cli.board.shelf import Shelf
 
     shelf = Shelf(folders or [runs])
     shelf.refresh()
     serve(app(shelf), host, port, open_=open_, say=lambda text: print(text, flush=True), embedded=embed)
+
+
+def need_extra(verb: str) -> None:
+    """Raise UsageError unless the extra `board` is installed."""
+    from importlib.util import find_spec
+
+    from backprop_cli.errors import UsageError
+
+    for name in ("starlette", "uvicorn"):
+        if find_spec(name) is None:
+            raise UsageError(f"bp {verb} needs the package {name}; pip install 'backprop-cli[board]'")
 
 
 def register(app: typer.Typer) -> None:

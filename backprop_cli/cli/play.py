@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from backprop_cli.cli import completion
-from backprop_cli.cli.board import Embed, Host, Open
+from backprop_cli.cli.board import Embed, Host, Open, need_extra
 from backprop_cli.cli.options import RUNS, Runs, Set, Unset, changes, is_config
 
 Played = Annotated[
@@ -47,13 +47,9 @@ def command(
       bp play runs/wide runs/deep  # POST /predict/wide, /predict/deep
       bp play --lesson vanishing_gradients
     """
-    from importlib.util import find_spec
-
     from backprop_cli.errors import UsageError
 
-    missing = [name for name in ("starlette", "uvicorn") if find_spec(name) is None]
-    if missing:
-        raise UsageError(f"bp play needs the package {missing[0]}; pip install 'backprop-cli[board]'")
+    need_extra("play")
     from backprop_cli.play.link import Link
 
     overrides = changes(set_, unset)

@@ -45,7 +45,7 @@ def test_the_table(board: Served) -> None:
     found = board.json(
         "api/runs", ("where", "status=completed trainer.epochs=4"), ("columns", "optimizer.learning_rate")
     )
-    assert found["total"] == found["found"] == 4
+    assert found["total"] == found["matching"] == 4
     assert {row["run_id"] for row in found["rows"]} >= {"one", "two"}
     assert {row["columns"]["optimizer.learning_rate"] for row in found["rows"]} == {0.01, 0.1}
     assert [each["trials"] for each in found["sweeps"]] == [{"completed": 2}]
@@ -86,6 +86,8 @@ def test_runs_beside_each_other(board: Served) -> None:
     assert sweep["axes"] == ["optimizer.learning_rate"]
     assert sorted(trial["values"]["optimizer.learning_rate"] for trial in sweep["trials"]) == ["0.01", "0.1"]
     assert all(trial["score"] is not None for trial in sweep["trials"])
+    answer = board.json("api/importance", ("key", "0/rates"))
+    assert "optuna" in answer["error"] or "expected 10 trials" in answer["error"]
 
 
 @pytest.mark.parametrize(
@@ -94,6 +96,7 @@ def test_runs_beside_each_other(board: Served) -> None:
         ("api/run", [("key", "0/../../etc")]),
         ("api/curves", [("key", "/etc/passwd")]),
         ("api/doctor", [("key", "--help")]),
+        ("api/importance", [("key", "0/one")]),
         ("api/compare", [("key", "0/one")]),
         ("api/compare", [("key", "0/one")] * 41),
         ("api/runs", [("where", "optimizr.learning_rate<3")]),
@@ -207,6 +210,35 @@ def test_bad_use_is_a_line(bp, tmp_path: Path) -> None:
     missing = bp("board", "nowhere")
     assert missing.code == 2
     assert "nowhere is not a folder" in missing.err
+
+
+@pytest.mark.parametrize("package", ["starlette", "uvicorn"])
+@pytest.mark.parametrize("verb", ["board", "play"])
+def test_without_the_extra_it_is_a_line(verb: str, package: str, tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    arguments = ["bp", verb, *(["bp:xor"] if verb == "play" else [])]
+    missing = f"import sys; sys.modules[{package!r}] = None; sys.argv = {arguments}"
+    code = f"{missing}; from backprop_cli.__main__ import main; main()"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    line = f"bp: bp {verb} needs the package {package}; pip install 'backprop-cli[board]'\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", line)
+
+
+def test_without_a_browser_it_says_so_and_serves(tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "backprop_cli", "board", "--port", "0", "--open"],
+        cwd=tmp_path, stdout=subprocess.PIPE, text=True,
+        env={"PATH": "/nowhere", "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        address = process.stdout.readline().strip()
+        assert process.stdout.readline() == "no browser could be opened; open the address yourself\n"
+        assert urllib.request.urlopen(address, timeout=20).status == 200
+    finally:
+        process.terminate()
+        process.wait(20)
 
 
 def test_ctrl_c_ends_it(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 // The curves of one or several runs as charts: a chart a quantity, its axis and smoothing chosen by the reader.
 /* global chart */
-import { choice, el, folded, table } from "./dom.js";
+import { choice, el, folded, here, note, remember, table } from "./dom.js";
 
 const COLORS = 7;
 export const color = (i) => `var(--s${i % COLORS})`;
@@ -33,6 +33,8 @@ export class Charts {
   constructor(parent) {
     this.parent = parent;
     this.drawn = new Map();
+    this.empty = note("No epoch has been measured.");
+    parent.append(this.empty);
   }
 
   show(quantities, x, weight) {
@@ -44,7 +46,7 @@ export class Charts {
         if (at.low) Object.assign(own, { low: kept.map(([, i]) => at.low[i]), high: kept.map(([, i]) => at.high[i]) });
         return weight && !line.faint && !line.low ? [{ ...own, name: `${line.name} `, y: kept.map(([, i]) => line.curve.y[i]), faint: true }, own] : [own];
       });
-      const data = { x: x === "time" ? "time of training (s)" : x, label: `${name} against ${x}`, log: decades(series), whole: x === "epoch", series };
+      const data = { x: x === "time" ? "time of training (s)" : x, label: `${name} against ${x}`, log: here().state.has(`scale ${name}`) ? here().state.get(`scale ${name}`) === "log" : decades(series), whole: x === "epoch", series };
       const before = this.drawn.get(name);
       if (before) {
         before.chart.set(data);
@@ -54,9 +56,11 @@ export class Charts {
       const lines_ = { data: series };
       const figure = el("figure", { class: "chart", "data-quantity": name }, el("figcaption", {}, el("span", {}, name.replaceAll("_", " "))));
       const holder = el("div", {}, figure, folded("numbers", () => numbers(lines_.data, x)));
+      figure.addEventListener("scale", (event) => remember(`scale ${name}`, event.detail)); // the link keeps it
       this.parent.append(holder);
       this.drawn.set(name, { chart: chart(figure, data), lines: lines_, holder });
     }
+    this.empty.hidden = quantities.size > 0;
     for (const [name, { holder }] of this.drawn) {
       if (!quantities.has(name)) {
         holder.remove();
@@ -66,7 +70,7 @@ export class Charts {
   }
 }
 
-// A chart's table: at most fifty places of its x, the last among them.
+// A chart's table: at most fifty of its x, the last among them.
 const numbers = (series, x) => {
   const shown = series.filter((s) => !s.faint);
   const all = [...new Set(shown.flatMap((s) => s.x))].sort((a, b) => a - b);

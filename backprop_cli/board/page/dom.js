@@ -31,35 +31,36 @@ export const seconds = (value) => {
 };
 
 export const moment = (text) => {
-  const found = new Date(text);
-  return Number.isNaN(found.getTime()) ? "–" : found.toLocaleString(undefined, { dateStyle: "short", timeStyle: "medium" });
+  const date = new Date(text ?? NaN);
+  return Number.isNaN(date.getTime()) ? "–" : date.toLocaleString(undefined, { dateStyle: "short", timeStyle: "medium" });
 };
 
 export const status = (value) => el("span", { class: `status ${/^[a-z]+$/.test(value) ? value : ""}` }, String(value));
 
+const isText = (cell) => typeof cell === "string" || cell instanceof Node;
 export const table = (heads, rows, attributes = {}) =>
   el("div", { class: "wide" }, el("table", attributes,
-    el("tr", {}, ...heads.map((head) => el("th", { scope: "col" }, String(head)))),
+    el("tr", {}, ...heads.map((head, i) => el("th", { scope: "col", class: rows.length && rows.every((row) => isText(row[i])) ? "text" : null }, String(head)))),
     ...rows.map((row) => el("tr", {}, ...row.map((cell) =>
-      el("td", { class: typeof cell === "string" ? "text" : null }, cell instanceof Node ? cell : number(cell)))))));
+      el("td", { class: isText(cell) ? "text" : null }, cell instanceof Node ? cell : number(cell)))))));
 
 export const folded = (title, make) => {
-  const heading = el("summary", {}, title), found = el("details", {}, heading);
-  found.addEventListener("toggle", () => { if (found.open) found.replaceChildren(heading, make()); }); // as it is now
-  return found;
+  const heading = el("summary", {}, title), result = el("details", {}, heading);
+  result.addEventListener("toggle", () => { if (result.open) result.replaceChildren(heading, make()); }); // as it is now
+  return result;
 };
 
 export const note = (text) => el("p", { class: "note" }, text);
 
 export const get = async (address, query = []) => {
   const response = await fetch(`${address}?${new URLSearchParams(query)}`);
-  const found = await response.json().catch(() => ({ error: `the board answered ${response.status}` }));
-  if (!response.ok) throw new Error(found.error);
-  return found;
+  const result = await response.json().catch(() => ({ error: `the board answered ${response.status}` }));
+  if (!response.ok) throw new Error(result.error);
+  return result;
 };
 
 // The state of a page is its address, so that a link shows the same: #/run/KEY?x=step&log=1
-export const place = () => {
+export const here = () => {
   const [path, query] = location.hash.replace(/^#\/?/, "").split("?");
   const [view, ...rest] = path.split("/");
   return { view, key: rest.join("/"), state: new URLSearchParams(query ?? "") };
@@ -69,7 +70,7 @@ export const link = (view, key = "", state = {}) => {
   return `#/${view}${key ? `/${key}` : ""}${query ? `?${query}` : ""}`;
 };
 export const remember = (name, value) => {
-  const { view, key, state } = place();
+  const { view, key, state } = here();
   if (value === "" || value === null) state.delete(name);
   else state.set(name, value);
   history.replaceState(null, "", link(view, key, Object.fromEntries(state)));
@@ -79,7 +80,7 @@ export const remember = (name, value) => {
 export const choice = (label, name, options, change, fallback = options[0][0]) => {
   const select = el("select", { onchange: () => { remember(name, select.value === fallback ? "" : select.value); change(); } },
     ...options.map(([value, text]) => el("option", { value }, text)));
-  select.value = place().state.get(name) ?? fallback;
+  select.value = here().state.get(name) ?? fallback;
   if (select.selectedIndex < 0) select.value = fallback;
   return { node: el("label", {}, label, select), get value() { return select.value; } };
 };

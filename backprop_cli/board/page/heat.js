@@ -17,17 +17,17 @@ const strip = (values, scale) => {
   return canvas;
 };
 
-export const heatmap = (title, found) => {
-  const all = found.z.flat().filter((v) => v !== null);
+export const heatmap = (title, recorded) => {
+  const all = recorded.z.flat().filter((v) => v !== null);
   const positive = all.filter((v) => v > 0), log = positive.length > 0 && all.every((v) => v >= 0) && Math.max(...positive) / Math.min(...positive) > 20;
   const f = log ? (v) => Math.log10(Math.max(v, Math.min(...positive))) : (v) => v;
   const low = all.length ? Math.min(...all.map(f)) : 0, high = all.length ? Math.max(...all.map(f)) : 1;
   const scale = (v) => (f(v) - low) / (high - low || 1);
   const end = (v) => number(log ? 10 ** v : v);
-  const last = found.z.map((row) => row.at(-1));
+  const last = recorded.z.map((row) => row.at(-1));
   return el("figure", {},
     el("figcaption", {}, el("span", {}, title), el("span", { class: "faint" }, `${end(low)} to ${end(high)}${log ? ", logarithmic" : ""}`)),
-    el("div", { class: "heat", role: "img", "aria-label": `${title} by layer over ${found.step.length} times; the numbers are in the table below` },
-      ...found.layers.flatMap((name, i) => [el("span", {}, name), strip(found.z[i], scale)])),
-    folded("numbers", () => table(["layer", "first", "last"], found.layers.map((name, i) => [name, found.z[i].find((v) => v !== null) ?? null, last[i]]))));
+    el("div", { class: "heat", role: "img", "aria-label": `${title} by layer over ${recorded.step.length} times; the numbers are in the table below` },
+      ...recorded.layers.flatMap((name, i) => [el("span", {}, name), strip(recorded.z[i], scale)])),
+    folded("numbers", () => table(["layer", "first", "last"], recorded.layers.map((name, i) => [name, recorded.z[i].find((v) => v !== null) ?? null, last[i]]))));
 };

@@ -1,5 +1,5 @@
 // Chooses the view that the address names, and tells it when runs change.
-import { el, note, place } from "./dom.js";
+import { el, note, here } from "./dom.js";
 import { runs } from "./runs.js";
 import { run } from "./run.js";
 import { compare } from "./compare.js";
@@ -10,14 +10,14 @@ const main = document.getElementById("view"), state = document.getElementById("s
 let shown = null;
 
 const show = async () => {
-  const { view, key } = place();
+  const { view, key } = here();
   shown?.close?.();
   main.replaceChildren(el("p", { class: "faint" }, "loading …"));
   const mine = (shown = {});
   try {
-    const found = await (VIEWS[view] ?? runs)(main, key);
-    if (shown === mine) shown = found;
-    else found.close?.();
+    const opened = await (VIEWS[view] ?? runs)(main, key);
+    if (shown === mine) shown = opened;
+    else opened.close?.();
   } catch (error) {
     if (shown === mine) main.replaceChildren(note(error.message));
   }
@@ -30,9 +30,10 @@ const tell = async (changed) => {
   if (busy) return;
   busy = true;
   while (waiting !== null) {
-    const now = waiting;
+    const now = waiting, start = performance.now();
     waiting = null;
     try { await shown?.update?.(new Set(now.changed ?? []), Boolean(now.all)); } catch (error) { state.textContent = error.message; }
+    await new Promise((resume) => setTimeout(resume, Math.min(500, 4 * (performance.now() - start)))); // leave time for what trains
   }
   busy = false;
 };

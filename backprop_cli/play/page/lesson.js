@@ -19,10 +19,10 @@ export class Lesson {
 
   frame(frame) {
     if (!this.told) return;
-    this.list.replaceChildren(...this.told.figures.map((each) => {
-      const here = each.of === this.told.at && each.metric ? frame.row[each.metric] : undefined;
-      const inside = here !== undefined && here !== null && each.expect[0] <= here && here <= each.expect[1];
-      return el("li", { class: each.of === this.told.at ? "" : "faint" }, `${each.of}: ${each.say}, expected ${number(each.expect[0])} to ${number(each.expect[1])} at the end`,
+    this.list.replaceChildren(...this.told.figures.map((figure) => {
+      const here = figure.of === this.told.at && figure.metric ? frame.row[figure.metric] : undefined;
+      const inside = here !== undefined && here !== null && figure.expect[0] <= here && here <= figure.expect[1];
+      return el("li", { class: figure.of === this.told.at ? "" : "faint" }, `${figure.of}: ${figure.say}, expected ${number(figure.expect[0])} to ${number(figure.expect[1])} at the end`,
         here === undefined ? "" : el("b", { class: inside ? "good" : "" }, `; here ${number(here)}${inside ? ", as expected" : ", not yet"}`));
     }));
   }

@@ -19,9 +19,9 @@ const say = (text, bad = false) => {
 };
 const send = async (address, body) => {
   const response = await fetch(address, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
-  const found = await response.json().catch(() => ({ error: `the server answered ${response.status}` }));
-  if (!response.ok) throw new Error(found.error);
-  return found;
+  const result = await response.json().catch(() => ({ error: `the server answered ${response.status}` }));
+  if (!response.ok) throw new Error(result.error);
+  return result;
 };
 const act = (verb, what = {}) => send("do", { do: verb, ...what }).catch((error) => { say(error.message, true); return null; });
 
@@ -62,68 +62,68 @@ const lesson = new Lesson($("lesson"), act);
 let drawn = null;
 
 const TITLES = { y: "output", "δ": "∂loss/∂z" };
-const explained = (found) => el("div", {},
-  el("h3", {}, `${found.name} = ${number(found.value)}`, TITLES[found.name.slice(0, 1)] ? ` (${TITLES[found.name.slice(0, 1)]})` : ""),
-  ...(found.lines.length ? found.lines.map((line) => el("pre", {}, line)) : found.symbols.map((line) => el("p", { class: "eq" }, line))),
-  found.gradient === null ? null : el("p", { class: "faint" }, `gradient ${number(found.gradient)} · finite difference ${number(found.numeric)} · relative error ${found.error.toExponential(0)}`,
-    found.batch === null ? "" : ` · in the batch of the last step ${number(found.batch)}`));
+const explained = (explanation) => el("div", {},
+  el("h3", {}, `${explanation.name} = ${number(explanation.value)}`, TITLES[explanation.name.slice(0, 1)] ? ` (${TITLES[explanation.name.slice(0, 1)]})` : ""),
+  ...(explanation.lines.length ? explanation.lines.map((line) => el("pre", {}, line)) : explanation.symbols.map((line) => el("p", { class: "eq" }, line))),
+  explanation.gradient === null ? null : el("p", { class: "faint" }, `gradient ${number(explanation.gradient)} · finite difference ${number(explanation.numeric)} · relative error ${explanation.error.toExponential(0)}`,
+    explanation.batch === null ? "" : ` · in the batch of the last step ${number(explanation.batch)}`));
 const empty = () => $("point").replaceChildren(el("p", { class: "faint" }, "Point at a unit, an edge or a pixel: its line of bp trace, with the numbers put in, and its finite difference. Click to keep it."));
 const point = async (list, pinned) => {
   if (pinned) wanted = list;
   else if (wanted) return;
   const mine = (point.mine = {});
-  const found = await Promise.all(list.map((each) => send("do", { do: "point", ...each }).catch(() => null)));
-  if (point.mine === mine && found.some(Boolean)) $("point").replaceChildren(...found.filter(Boolean).map(explained), pinned ? el("button", { type: "button", onclick: () => { wanted = null; empty(); } }, "let go") : "");
+  const explanations = await Promise.all(list.map((number) => send("do", { do: "point", ...number }).catch(() => null)));
+  if (point.mine === mine && explanations.some(Boolean)) $("point").replaceChildren(...explanations.filter(Boolean).map(explained), pinned ? el("button", { type: "button", onclick: () => { wanted = null; empty(); } }, "let go") : "");
 };
 
-const onModel = (found) => {
-  model = found;
+const onModel = (received) => {
+  model = received;
   wanted = null;
   drawn = null;
   losses.replaceChildren(el("figcaption", {}, el("span", {}, "loss")));
-  $("where").textContent = `${found.source} · seed ${found.seed} · ${found.loss}, ${found.optimizer} · ${number(found.parameters)} parameters`;
-  sample.max = found.samples - 1;
-  network.model(found);
-  plane.model(found);
-  settings.model(found);
-  trying.model(found);
-  lesson.model(found);
+  $("where").textContent = `${received.source} · seed ${received.seed} · ${received.loss}, ${received.optimizer} · ${number(received.parameters)} parameters`;
+  sample.max = received.samples - 1;
+  network.model(received);
+  plane.model(received);
+  settings.model(received);
+  trying.model(received);
+  lesson.model(received);
   filters.hidden = true;
   empty();
-  if (found.remark) $("point").append(note(found.remark));
+  if (received.remark) $("point").append(note(received.remark));
 };
 
-const onFrame = (found) => {
-  if (found.ended) { state.textContent = "the engine has ended; start bp play again"; state.className = "lost"; return; }
-  frame = found;
-  buttons.run.firstChild.textContent = found.running ? "pause" : "run";
-  buttons.run.classList.toggle("on", found.running);
-  if (found.note || !found.running) say(found.note);
+const onFrame = (picture) => {
+  if (picture.ended) { state.textContent = "the engine has ended; start bp play again"; state.className = "lost"; return; }
+  frame = picture;
+  buttons.run.firstChild.textContent = picture.running ? "pause" : "run";
+  buttons.run.classList.toggle("on", picture.running);
+  if (picture.note || !picture.running) say(picture.note);
   else say("running");
-  time.min = found.oldest;
-  time.max = Math.max(found.furthest, 1);
-  if (document.activeElement !== time || found.running) time.value = found.step;
-  timed.textContent = `${number(found.step)} of ${number(found.furthest)}`;
-  if (document.activeElement !== sample) sample.value = found.sample ?? "";
-  const loss = found.curves?.batch?.y.at(-1);
+  time.min = picture.oldest;
+  time.max = Math.max(picture.furthest, 1);
+  if (document.activeElement !== time || picture.running) time.value = picture.step;
+  timed.textContent = `${number(picture.step)} of ${number(picture.furthest)}`;
+  if (document.activeElement !== sample) sample.value = picture.sample ?? "";
+  const loss = picture.curves?.batch?.y.at(-1);
   if (loss !== undefined) onFrame.loss = loss;
-  if (found.step === 0) onFrame.loss = null;
-  const rows = [["step", found.step], [`epoch; config: ${number(model.epochs)}`, found.epoch], ["learning rate", found.rate], ["loss of the batch", onFrame.loss ?? null], ["loss of the example", found.sample === null ? null : found.example_loss], ["answer", found.answer === null ? null : answer(found.answer)], ...Object.entries(found.row)];
+  if (picture.step === 0) onFrame.loss = null;
+  const rows = [["step", picture.step], [`epoch; config: ${number(model.epochs)}`, picture.epoch], ["learning rate", picture.rate], ["loss of the batch", onFrame.loss ?? null], ["loss of the example", picture.sample === null ? null : picture.example_loss], ["answer", picture.answer === null ? null : answer(picture.answer)], ...Object.entries(picture.row)];
   $("tiles").replaceChildren(...rows.map(([name, value]) => el("div", { class: "tile" }, el("b", {}, number(value)), el("span", {}, name))));
-  network.frame(found);
-  plane.frame(found);
-  bars(found.norms);
-  lesson.frame(found);
-  if (found.curves) curves(found.curves);
-  pictures(found);
-  if (wanted && !found.running) point(wanted, true);
+  network.frame(picture);
+  plane.frame(picture);
+  bars(picture.norms);
+  lesson.frame(picture);
+  if (picture.curves) curves(picture.curves);
+  pictures(picture);
+  if (wanted && !picture.running) point(wanted, true);
 };
 
 const answer = (said) => (typeof said === "number" ? said : Array.isArray(said) ? said.slice(0, 4).map((v) => number(v)).join(" ") : String(said).slice(0, 24));
 
-const curves = (found) => {
+const curves = (byName) => {
   const names = { batch: ["each batch", "var(--s6)", true], "train/loss": ["train, by epoch", "var(--s1)", false], "validation/loss": ["validation, by epoch", "var(--s0)", false] };
-  const series = Object.entries(found).filter(([name]) => model.steps_per_epoch > 1 || name !== "batch" || !found["train/loss"]).map(([name, curve]) => ({ name: names[name][0], color: names[name][1], dash: false, faint: false, ...curve }));
+  const series = Object.entries(byName).filter(([name]) => model.steps_per_epoch > 1 || name !== "batch" || !byName["train/loss"]).map(([name, curve]) => ({ name: names[name][0], color: names[name][1], dash: false, faint: false, ...curve }));
   const positive = series.flatMap((s) => s.y).filter((v) => v !== null);
   const data = { x: "step", label: "loss against step", log: positive.length > 0 && positive.every((v) => v > 0) && Math.max(...positive) / Math.min(...positive) > 50, whole: true, series };
   if (!series.length) { losses.replaceChildren(el("figcaption", {}, el("span", {}, "loss")), el("p", { class: "faint" }, "No step has been made.")); drawn = null; return; }
@@ -135,8 +135,8 @@ const curves = (found) => {
   }
 };
 
-const bars = (found) => {
-  const entries = Object.entries(found), values = entries.map(([, v]) => v).filter((v) => v > 0);
+const bars = (byLayer) => {
+  const entries = Object.entries(byLayer), values = entries.map(([, v]) => v).filter((v) => v > 0);
   norms.hidden = !entries.length;
   const low = Math.log10(Math.min(...values)) - 0.3, high = Math.log10(Math.max(...values));
   norms.lastChild.replaceChildren(...entries.flatMap(([name, v]) => {
@@ -146,11 +146,11 @@ const bars = (found) => {
   }));
 };
 
-const pictures = (found) => {
-  const [name, each] = Object.entries(found.layers).find(([, layer]) => layer.filters) ?? [];
-  filters.hidden = !each;
-  if (!each) return;
-  const { shape: [count, rows, columns], cells, limit, count: all } = each.filters, values = bytes(cells), own = filters.lastChild;
+const pictures = (picture) => {
+  const [name, filtering] = Object.entries(picture.layers).find(([, layer]) => layer.filters) ?? [];
+  filters.hidden = !filtering;
+  if (!filtering) return;
+  const { shape: [count, rows, columns], cells, limit, count: all } = filtering.filters, values = bytes(cells), own = filters.lastChild;
   filters.firstChild.firstChild.textContent = `${name}: ${count < all ? `the first ${count} of ` : ""}${all} filters, |w| up to ${number(limit)}`;
   while (own.children.length < count) own.append(el("canvas", { "aria-hidden": "true" }));
   while (own.children.length > count) own.lastChild.remove();

@@ -20,10 +20,10 @@ export class Network {
     this.lines = new Map();
     this.boxes = new Map();
     const layers = model.layers;
-    const stacked = layers.some((each) => layers.some((other) => each !== other && each.x === other.x && !(each.units && other.units)));
-    const top = Math.min(...layers.map((each) => each.y - each.height / 2)), bottom = Math.max(...layers.map((each) => each.y + each.height / 2));
+    const stacked = layers.some((one) => layers.some((other) => one !== other && one.x === other.x && !(one.units && other.units)));
+    const top = Math.min(...layers.map((layer) => layer.y - layer.height / 2)), bottom = Math.max(...layers.map((layer) => layer.y + layer.height / 2));
     const size = Math.max(stacked ? 50 : 19, Math.min(INCH, TALL / (bottom - top)));
-    const right = Math.max(...layers.map((each) => each.x));
+    const right = Math.max(...layers.map((layer) => layer.x));
     const named = model.features.length > 0;
     const left = named ? 122 : 64, end = model.outputs.length ? 110 : 50;
     const wide = INCH * right + left + end, high = Math.max(size * (bottom - top), BOX) + 2 * MARGIN, shift = Math.max(0, BOX - size * (bottom - top)) / 2;
@@ -35,7 +35,7 @@ export class Network {
     picture.style.maxHeight = `${high * 1.25}px`;
     const under = svg("g"), over = svg("g");
     picture.append(under, over);
-    const spot = new Map(layers.map((each) => [each.name, each]));
+    const spot = new Map(layers.map((layer) => [layer.name, layer]));
     for (const layer of layers) {
       for (const name of layer.inputs) if (spot.has(name)) this.connect(under, spot.get(name), layer, x, y);
       const head = layer.units ? y(layer.y - layer.height / 2) : y(layer.y) - BOX / 2;
@@ -131,7 +131,7 @@ export class Network {
     node.addEventListener("pointerenter", () => this.soon(() => this.ask(find(), false)));
     node.addEventListener("pointerleave", () => clearTimeout(this.timer));
     const pin = () => {
-      this.parent.querySelectorAll(".pinned").forEach((each) => each.classList.remove("pinned"));
+      this.parent.querySelectorAll(".pinned").forEach((node) => node.classList.remove("pinned"));
       marked.classList.add("pinned");
       this.ask(find(), true);
     };
@@ -142,7 +142,7 @@ export class Network {
   frame(frame) {
     this.shown = frame;
     const all = Object.entries(frame.layers);
-    const ys = all.map(([name, each]) => [name, floats(each.y), floats(each.d)]);
+    const ys = all.map(([name, shown]) => [name, floats(shown.y), floats(shown.d)]);
     const most = largest(ys.flatMap(([name, y]) => (name === "input" || !y ? [] : [...y])));
     for (const [name, y, d] of ys) {
       const units = this.units.get(name);
@@ -160,22 +160,22 @@ export class Network {
     }
     this.widths(frame);
     for (const [name, box] of this.boxes) {
-      const each = frame.layers[name] ?? {};
-      this.tile(box, "y", box.y, each.tile, (t) => scale(t));
-      const back = each.back ? { ...each.back, cells: each.back.cells } : null;
+      const shown = frame.layers[name] ?? {};
+      this.tile(box, "y", box.y, shown.tile, (t) => scale(t));
+      const back = shown.back ? { ...shown.back, cells: shown.back.cells } : null;
       this.tile(box, "δ", box.d, back, (t) => {
         const v = back.low + t * (back.high - back.low), top = Math.max(Math.abs(back.low), Math.abs(back.high)) || 1;
         return diverging(v / (2 * top) + 0.5);
       });
-      box.told.textContent = each.tile ? `${short(each.tile.low)} … ${short(each.tile.high)}` : "";
+      box.told.textContent = shown.tile ? `${short(shown.tile.low)} … ${short(shown.tile.high)}` : "";
       box.back.textContent = back ? `${name === "input" ? "∂L/∂x" : "δ"} rms ${short(back.rms)}` : "";
     }
   }
 
   widths(frame) {
-    const found = [...this.lines].map(([name, lines]) => [lines, floats(frame.layers[name]?.[this.edges])]);
-    const top = this.edges === "W" ? largest(found.flatMap(([, w]) => (w ? [...w] : []))) : null;
-    for (const [lines, w] of found) {
+    const widths = [...this.lines].map(([name, lines]) => [lines, floats(frame.layers[name]?.[this.edges])]);
+    const top = this.edges === "W" ? largest(widths.flatMap(([, w]) => (w ? [...w] : []))) : null;
+    for (const [lines, w] of widths) {
       const most = top ?? (w ? largest([...w]) : 1);
       lines.forEach((line, i) => {
         const v = w ? w[i] : 0;
@@ -200,7 +200,7 @@ export class Network {
   numbers() {
     if (!this.shown) return el("p");
     const parts = this.told.layers.filter((layer) => layer.units).map((layer) => {
-      const each = this.shown.layers[layer.name], y = floats(each.y), d = floats(each.d), w = floats(each.W), b = floats(each.b);
+      const shown = this.shown.layers[layer.name], y = floats(shown.y), d = floats(shown.d), w = floats(shown.W), b = floats(shown.b);
       const from = w ? w.length / layer.units.length : 0;
       const heads = ["unit", "y", "δ", ...(w ? [...Array(from).keys()].map((i) => `W[${i + 1},·]`) : []), ...(b ? ["b"] : [])];
       const rows = layer.units.map((_, j) => [j + 1, y ? y[j] : null, d ? d[j] : null, ...(w ? [...Array(from).keys()].map((i) => w[i * layer.units.length + j]) : []), ...(b ? [b[j]] : [])]);

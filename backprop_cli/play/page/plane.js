@@ -11,7 +11,7 @@ export class Plane {
     this.node = el("figure", { class: "chart plane" }, this.caption, this.canvas, el("p", { class: "faint" }, "Click a dot to look at that example, or anywhere to try a point of your own."));
     this.canvas.addEventListener("click", (event) => {
       const box = this.canvas.getBoundingClientRect(), at = [((event.clientX - box.left) / box.width) * SIDE, ((event.clientY - box.top) / box.height) * SIDE];
-      const near = this.data.points.map((_, i) => this.place(i)).map(([x, y]) => Math.hypot(x - at[0], y - at[1]));
+      const near = this.data.points.map((_, i) => this.position(i)).map(([x, y]) => Math.hypot(x - at[0], y - at[1]));
       const nearest = Math.min(...near), [x0, x1] = this.data.x;
       const x = x0 + (at[0] / SIDE) * (x1 - x0);
       if (nearest < 14) choose(this.data.rows[near.indexOf(nearest)]);
@@ -35,24 +35,24 @@ export class Plane {
     this.caption.firstChild.textContent = this.data.kind === "curve" ? "fitted curve" : model.classes.length ? "decision boundary" : "output over the inputs";
   }
 
-  place(i) {
+  position(i) {
     const point = this.data.points[i], [x0, x1] = this.data.x, [y0, y1] = this.data.kind === "curve" ? this.ends : this.data.y;
     return [((point[0] - x0) / (x1 - x0)) * SIDE, SIDE - ((point[1] - y0) / (y1 - y0 || 1)) * SIDE];
   }
 
   frame(frame) {
     if (!this.data || !frame.surface) return;
-    const context = this.canvas.getContext("2d"), found = frame.surface;
+    const context = this.canvas.getContext("2d"), surface = frame.surface;
     context.clearRect(0, 0, SIDE, SIDE);
     const style = getComputedStyle(document.documentElement), ink = style.getPropertyValue("--ink"), paper = style.getPropertyValue("--paper");
-    if (this.data.kind === "curve") this.curve(context, floats(found.y), style);
-    else this.cells(context, found, ink);
+    if (this.data.kind === "curve") this.curve(context, floats(surface.y), style);
+    else this.cells(context, surface, ink);
     this.data.points.forEach((point, i) => {
-      const [x, y] = this.place(i), chosen = this.data.rows[i] === frame.sample;
+      const [x, y] = this.position(i), chosen = this.data.rows[i] === frame.sample;
       context.beginPath();
       context.arc(x, y, chosen ? 9 : this.data.points.length > 60 ? 4 : 7, 0, 7);
       const value = point.at(-1);
-      const colour = this.data.kind === "curve" ? BLUE : this.classes === 2 ? (value ? VERMILLION : BLUE) : this.classes ? CLASSES[value % CLASSES.length] : scale((value - (found.low ?? 0)) / ((found.high ?? 1) - (found.low ?? 0) || 1));
+      const colour = this.data.kind === "curve" ? BLUE : this.classes === 2 ? (value ? VERMILLION : BLUE) : this.classes ? CLASSES[value % CLASSES.length] : scale((value - (surface.low ?? 0)) / ((surface.high ?? 1) - (surface.low ?? 0) || 1));
       context.fillStyle = `rgb(${colour})`;
       context.fill();
       context.lineWidth = chosen ? 4 : 1.5;
@@ -85,26 +85,26 @@ export class Plane {
     context.stroke();
   }
 
-  cells(context, found, ink) {
-    const main = bytes(found.yes ?? found.class ?? found.value), sure = found.sure ? bytes(found.sure) : null, n = Math.round(Math.sqrt(main.length));
+  cells(context, surface, ink) {
+    const main = bytes(surface.yes ?? surface.class ?? surface.value), sure = surface.sure ? bytes(surface.sure) : null, n = Math.round(Math.sqrt(main.length));
     const flipped = (i) => (n - 1 - Math.floor(i / n)) * n + (i % n); // the second input grows upwards
     const colour = (i) => {
       const v = main[flipped(i)];
-      if (found.yes) return diverging(v / 255);
+      if (surface.yes) return diverging(v / 255);
       if (!sure) return scale(v / 255);
       const strength = 0.08 + (0.5 * sure[flipped(i)]) / 255;
       return CLASSES[v % CLASSES.length].map((c) => Math.round(255 - strength * (255 - c)));
     };
     this.small ??= el("canvas");
     paint(this.small, n, n, colour);
-    context.imageSmoothingEnabled = !found.class;
+    context.imageSmoothingEnabled = !surface.class;
     context.globalAlpha = 0.85;
     context.drawImage(this.small, 0, 0, SIDE, SIDE);
     context.globalAlpha = 1;
     context.beginPath();
     const step = SIDE / n;
-    if (found.yes) contour(context, main, n, step);
-    if (found.class) for (let r = 0; r < n; r++) for (let c = 0; c < n; c++) {
+    if (surface.yes) contour(context, main, n, step);
+    if (surface.class) for (let r = 0; r < n; r++) for (let c = 0; c < n; c++) {
       const v = main[r * n + c], x = c * step, y = SIDE - r * step;
       if (c + 1 < n && main[r * n + c + 1] !== v) { context.moveTo(x + step, y); context.lineTo(x + step, y - step); }
       if (r + 1 < n && main[(r + 1) * n + c] !== v) { context.moveTo(x, y - step); context.lineTo(x + step, y - step); }

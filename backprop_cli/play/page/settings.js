@@ -13,8 +13,8 @@ export class Settings {
   }
 
   async save() {
-    const found = await this.act("save", { name: this.name.value });
-    this.said.textContent = found ? `saved: bp train ${found.path}` : "";
+    const saved = await this.act("save", { name: this.name.value });
+    this.said.textContent = saved ? `saved: bp train ${saved.path}` : "";
   }
 
   model(model) {

@@ -2,7 +2,8 @@
 // A chart one can hover, for a report's pages and for the board's.
 // chart(figure, data) draws data = {x: label, label, log, whole, series: [{name, color, dash, faint, x: [...], y: [...],
 // low: [...], high: [...]}]} into a figure with a figcaption; null in y is a gap, low and high a band about y.
-// What it returns draws other data in the same place: set(data). What a reader has hidden stays hidden.
+// What it returns draws other data in the same place: set(data). What a reader has hidden stays hidden. The figure gets
+// an event `scale`, with the detail "log" or "linear", when the reader changes that.
 const chart = (() => {
   const NS = new DOMParser().parseFromString("<svg></svg>", "text/html").body.firstChild.namespaceURI;
   const HEIGHT = 260, LEFT = 58, RIGHT = 12, TOP = 10, BOTTOM = 40;
@@ -44,7 +45,11 @@ const chart = (() => {
     const hidden = new Set();
     const scale = html("button", "", figure.querySelector("figcaption"));
     scale.type = "button";
-    scale.addEventListener("click", () => { chosen = !log; draw(); });
+    scale.addEventListener("click", () => {
+      chosen = !log;
+      draw();
+      figure.dispatchEvent(new CustomEvent("scale", { detail: log ? "log" : "linear" }));
+    });
     const holder = html("div", "", figure);
     const legend = html("div", "", figure);
     legend.className = "legend";
