@@ -2,14 +2,17 @@
 
     python scripts/make_pictures.py
 
-Nothing is downloaded: the digits are those that ship with the package. The picture of `bp play` needs Chromium.
+Nothing is downloaded: the digits are those that ship with the package. Those of `bp board` and `bp play` need Chromium.
 """
 
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from PIL import Image
 
@@ -38,32 +41,57 @@ def save(file: str, kind: str, *views: View, **options: object) -> None:
     smaller(path)
 
 
-def screen(file: str, config: str, keys: list[str], wait: str) -> None:
-    """`bp play` in Chromium, after some keys, once `wait` is on the page."""
+@contextmanager
+def opened(*command: str, height: int) -> Iterator[tuple[Any, str]]:
+    """(a page of Chromium that wide, the address of a server): `bp COMMAND` while the block runs."""
     from playwright.sync_api import sync_playwright
 
-    command = [sys.executable, "-m", "backprop_cli", "play", f"configs/{config}.yaml", "--port", "0"]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    served = [sys.executable, "-m", "backprop_cli", *command, "--port", "0"]
+    process = subprocess.Popen(served, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
         with sync_playwright() as playwright:
             path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
             browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-            page = browser.new_page(viewport={"width": 1280, "height": 980})
             assert process.stdout is not None
-            page.goto(process.stdout.readline().strip())
-            page.locator("svg.net circle").first.wait_for()
-            page.locator("select").first.select_option("1000000")
-            for key in keys:
-                page.keyboard.press(key)
-                page.wait_for_timeout(1500)
-            page.locator("svg.net circle").nth(3).click()
-            page.locator(wait).first.wait_for()
-            page.screenshot(path=PICTURES / file, full_page=True)
+            yield browser.new_page(viewport={"width": 1280, "height": height}), process.stdout.readline().strip()
             browser.close()
     finally:
         process.terminate()
         process.wait()
-    smaller(PICTURES / file)
+
+
+def play() -> None:
+    """`bp play` on XOR after some hundred steps, with the arithmetic of a unit."""
+    with opened("play", "configs/xor.yaml", height=980) as (page, address):
+        page.goto(address)
+        page.locator("svg.net circle").first.wait_for()
+        page.locator("select").first.select_option("1000000")
+        for _ in range(2):
+            page.keyboard.press(" ")
+            page.wait_for_timeout(1500)
+        page.locator("svg.net circle").nth(3).click()
+        page.locator("#point >> text=finite difference").first.wait_for()
+        page.screenshot(path=PICTURES / "play.png", full_page=True)
+    smaller(PICTURES / "play.png")
+
+
+def board(folder: Path) -> None:
+    """`bp board`: the table, a run, and three seeds compared."""
+    seeds = ",".join(f"0/moons-{seed}" for seed in range(3))
+    views = {
+        "board_runs.png": ("", "table.runs tr:last-child .spark path"),
+        "board_run.png": ("#/run/0/mnist", ".heat canvas"),
+        "board_compare.png": (f"#/compare?runs={seeds}&group=mean", ".chart path.band"),
+    }
+    with opened("board", str(folder), height=860) as (page, address):
+        for file, (state, wanted) in views.items():
+            page.goto("about:blank")
+            page.goto(address + state)
+            page.locator(wanted).first.wait_for(state="attached")
+            page.wait_for_timeout(500)
+            page.evaluate("document.getElementById('where').textContent = 'runs'")  # not the folder of this script
+            page.screenshot(path=PICTURES / file)
+            smaller(PICTURES / file)
 
 
 def smaller(path: Path) -> None:
@@ -86,7 +114,12 @@ def main() -> None:
         save("network.png", "network", run(folder, "xor"), sample=1)
         digits = run(folder, "mnist", "dataset={source: sample, name: mnist5k}", SCALED)
         save("confusion.png", "confusion", digits)
-    screen("play.png", "xor", [" ", " "], "#point >> text=finite difference")
+        for seed in range(3):
+            train(
+                load_config(ROOT / "configs/moons.yaml", overrides=[f"seed={seed}"]), run_dir=folder / f"moons-{seed}"
+            )
+        board(folder)
+    play()
 
 
 if __name__ == "__main__":
