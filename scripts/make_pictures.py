@@ -79,12 +79,13 @@ def board(folder: Path) -> None:
     """`bp board`: the table, a run, and three seeds compared."""
     seeds = ",".join(f"0/moons-{seed}" for seed in range(3))
     views = {
-        "board_runs.png": ("", "table.runs tr:last-child .spark path"),
-        "board_run.png": ("#/run/0/mnist", ".heat canvas"),
-        "board_compare.png": (f"#/compare?runs={seeds}&group=mean", ".chart path.band"),
+        "board_runs.png": ("", "table.runs tr:last-child .spark path", 460),
+        "board_run.png": ("#/run/0/mnist", ".heat canvas", 1560),
+        "board_compare.png": (f"#/compare?runs={seeds}&group=mean", ".chart path.band", 880),
     }
-    with opened("board", str(folder), height=860) as (page, address):
-        for file, (state, wanted) in views.items():
+    with opened("board", str(folder), height=880) as (page, address):
+        for file, (state, wanted, height) in views.items():
+            page.set_viewport_size({"width": 1280, "height": height})
             page.goto("about:blank")
             page.goto(address + state)
             page.locator(wanted).first.wait_for(state="attached")
