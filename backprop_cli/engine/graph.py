@@ -77,6 +77,7 @@ class Network(Inside):
         self.states = self.store.states
         if most is None:
             self.store.initialize(generator(seed, "init"))
+        self.adders = [node.layer for node in self.nodes if node.layer.adds_loss]
         self.plan = MemoryPlan(self)
         self.use(kernels)
         self.told = 0.0  # the last loss in the unit of the targets; see the layer unscale
@@ -188,7 +189,7 @@ class Network(Inside):
             weight = _masked_weight(bound.mask, self.counted, weight, bound.step_weight)
         self._weight = weight
         self._compared = (bound.z, bound.output, target)
-        penalty = self.penalty() if self.wiring.penalties else 0.0
+        penalty = self.penalty() if self.wiring.penalties or self.adders else 0.0
         value = self.loss_function.forward(*self._compared, weight)
         self.told = value + penalty
         if self.unit is None:
@@ -205,7 +206,7 @@ class Network(Inside):
         bound, target, weight = self._bound, np.asanyarray(target), self._weight
         if bound is None or bound.mask is not None or self.loss_function is None:
             return None
-        penalty = self.penalty() if self.wiring.penalties else 0.0
+        penalty = self.penalty() if self.wiring.penalties or self.adders else 0.0
         per_example = np.empty(len(target))
         for i in range(len(target)):
             one = slice(i, i + 1)
@@ -230,8 +231,8 @@ class Network(Inside):
         return self._bound.mask if self._bound is not None else None
 
     def penalty(self) -> float:
-        """The L1/L2 part of the loss."""
-        total = 0.0
+        """The part of the loss that outputs and targets have none in: L1/L2, and what layers add."""
+        total = sum((layer.own_loss for layer in self.adders), 0.0)
         for w, _, l1, l2 in self.wiring.penalties:
             total += l1 * np.abs(w).sum().item() + l2 * self.kernels.inner(w.reshape(-1), w.reshape(-1))
         return total

@@ -2,7 +2,8 @@
 
 The law: layers write, the graph adds. `forward(x, y, training)` writes y; `backward(x, y, dy, dx)`
 writes the gradients of the layer's parameters and, unless it is None, dx. A layer allocates nothing
-and accumulates nothing; `dy` is its to overwrite, so that δ = dL/dz can be formed in place.
+and accumulates nothing; `dy` is its to overwrite, so that δ = dL/dz can be formed in place. Options, flags and hooks
+are in one file because together they are what the author of a layer has to know.
 """
 
 from __future__ import annotations
@@ -85,6 +86,7 @@ class Layer(Component):
     keeps_linear: ClassVar[bool] = False  # bounds nothing: where an input has no activation, y has none either
     normalizes: ClassVar[bool] = False  # gives outputs of unit scale, whatever the scale of its inputs
     mixes_examples: ClassVar[bool] = False  # in training, y of an example depends on the others of its batch
+    adds_loss: ClassVar[bool] = False  # has an `own_loss`
     in_unit: ClassVar[bool] = False  # the last layer, which turns standardized values into the targets' unit: Unscale
     acts_as: ClassVar[str | None] = None  # the activation whose range y has, where that is no option
     examples: ClassVar[list[dict[str, Any]]] = []  # {"options": {…}, "inputs": [shape, …]} for the gradient battery
@@ -111,6 +113,12 @@ class Layer(Component):
     def needs_output(self) -> bool:
         """Whether backward reads y; if not, the next layer may overwrite it."""
         return True
+
+    @property
+    def own_loss(self) -> float:
+        """What the layer itself adds to the loss of the last batch, a mean over its examples; backward adds its slope
+        to dx. For classes that say `adds_loss`."""
+        return 0.0
 
     def build(self, *shapes: Shape) -> Shape:
         """Declare parameters and memory for inputs of these shapes (N left out); return y's shape.

@@ -109,6 +109,8 @@ LAYERS: dict[str, Callable[[Any, str, Weight], Written]] = {
     "conv2d": _conv,
     "depthwise_conv2d": _conv,
     "conv2d_transpose": _transposed,
+    "gaussian_sampling": lambda layer, x, w: f"{x}[..., :{layer._half}]",
+    "select": lambda layer, x, w: f"{x}[:, {str(layer.at).strip('[]').replace(', ', ':')}]",
     "position_bias": lambda layer, x, w: f"{x} + {w('b')}",
     "max_pool1d": _pool("max_pool2d"),
     "max_pool2d": _pool("max_pool2d"),

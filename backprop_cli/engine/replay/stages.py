@@ -106,6 +106,8 @@ class Steps:
             return "the kernels are not the compiled ones"
         if self._feed is None:
             return "batches are more than rows picked from memory"
+        if network.adders:
+            return "a layer adds a term to the loss"
         held = network.bytes + sum(memory.nbytes for memory in training.optimizer.memory.values())
         if held > MOST_BYTES:
             return "a step of so large a network is long beside its calls"

@@ -19,6 +19,11 @@ def unshared(network: Network, train: Batches, ranks: Ranks) -> tuple[tuple[str,
         return ("trainer", "batch_size"), (
             f"batches of {size} rows for {what}, some of which would never have one; expected {parts} rows or more"
         )
+    if network.adders:
+        name = network.adders[0].type_name
+        return (
+            "architecture",
+        ), f"{name} adds a term to the loss, which ranks and shards do not divide; train it alone"
     mixing = [node for node in network.nodes if node.layer.mixes_examples and node.layer.frozen is not True]
     for node in mixing:
         if ranks.shards or not isinstance(node.layer, BatchNorm):
