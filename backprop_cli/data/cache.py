@@ -46,6 +46,7 @@ class _Stored(TypedDict):
     about: dict[str, Any]
     sources: dict[str, Stamp]
     arrays: dict[str, Annotated[tuple[str, Stamp], Field(strict=False)]]
+    digest: str  # of all the rest: a file that was changed is none of ours
 
 
 ENTRY = Document[_Stored](_Stored)
@@ -124,6 +125,8 @@ class Entry:
         changed since, or from others than `files`."""
         try:
             document = ENTRY.parse(read_regular(self.folder / "entry.json", MAX_ENTRY))
+            if document["digest"] != _seal(document):
+                return None
             if files is not None and {str(path.absolute()) for path in files} != set(document["sources"]):
                 return None
             sources = {path: _confirmed(path, stamped) for path, stamped in document["sources"].items()}
@@ -217,9 +220,15 @@ class Writer:
         _note(self.folder, {"format": FORMAT, "about": about, "sources": sources, "arrays": self.arrays})
 
 
+def _seal(document: Mapping[str, Any]) -> str:
+    """SHA-256 of what an entry.json says."""
+    said = [document[name] for name in ("about", "sources", "arrays")]
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
 def _note(folder: Path, document: Mapping[str, Any]) -> None:
     with _replacing(folder / "entry.json") as handle:
-        handle.write(json.dumps(document, indent=1).encode())
+        handle.write(json.dumps({**document, "digest": _seal(document)}, indent=1).encode())
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from backprop_cli.data import cache
 from backprop_cli.data.cache import Entry, stamp
 from backprop_cli.errors import DataError
 
@@ -104,7 +106,7 @@ def test_a_source_that_was_replaced_within_a_tick_of_the_clock_is_stale(source: 
     now = source.stat()
     document = json.loads(note.read_text())
     document["sources"][str(source)][3] = now.st_ctime_ns
-    note.write_text(json.dumps(document))
+    cache._note(note.parent, document)
     assert numbers().read() is None
 
 
@@ -120,7 +122,7 @@ def test_a_source_with_another_date_and_the_same_contents_is_not_stale(source: P
     document = json.loads(note.read_text())
     document["sources"][str(source)][0] += 10**10  # as if it had been hashed ten seconds after the change
     document["sources"][str(source)][4] = "not looked at"
-    note.write_text(json.dumps(document))
+    cache._note(note.parent, document)
     assert numbers().read() is not None
 
 
@@ -136,6 +138,23 @@ def test_a_damaged_entry_counts_as_absent_and_is_replaced(source: Path) -> None:
     assert len(list(numbers().folder.glob("*.npy"))) == 1
     (numbers().folder / "entry.json").write_text("{")
     assert numbers().read() is None
+
+
+def test_an_entry_whose_note_was_changed_counts_as_absent(source: Path) -> None:
+    write(numbers(), source, np.arange(10))
+    note = numbers().folder / "entry.json"
+    whole = json.loads(note.read_text())
+    changes: dict[str, Any] = {
+        "about": {"rows": 11},
+        "sources": {},
+        "arrays": {"y": whole["arrays"]["x"]},
+        "digest": "",
+    }
+    for name, value in changes.items():
+        note.write_text(json.dumps({**whole, name: value}))
+        assert numbers().read() is None, name
+    note.write_text(json.dumps(whole))
+    assert numbers().read() is not None
 
 
 def test_a_replaced_entry_stays_readable_where_it_is_mapped(source: Path) -> None:

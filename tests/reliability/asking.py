@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,9 @@ from PIL import Image
 from backprop_cli.board.facts import Facts
 from backprop_cli.board.shelf import Shelf
 from backprop_cli.cli.options import is_config
-from backprop_cli.errors import BpError
+from backprop_cli.errors import BpError, DataError, UsageError
+from backprop_cli.play.commands import Commands
 from backprop_cli.play.picture import Model
-from backprop_cli.play.session import Session, Source
 from backprop_cli.runs.json_text import dumps
 from tests.reliability.compare import EVERYTHING
 from tests.reliability.harness import Child, start
@@ -89,7 +90,7 @@ def begin(path: Path, line: str, before: Callable[[], object] = lambda: None) ->
     def serve() -> None:
         before()
         if words[0] in SERVING:
-            os._exit(board(path) if words[0] == "board" else play(words[1]))
+            os._exit(board(path) if words[0] == "board" else play(*words[1:]))
 
     return start(path, *words, before=serve)
 
@@ -100,12 +101,20 @@ def ask(path: Path, line: str) -> tuple[int, str]:
     return child.wait(), child.said
 
 
-def play(source: str) -> int:
-    """What the engine of `bp play` does with a run or a config until its first picture; the exit code."""
+ROWS = "[[0.5, 0.5]]"  # what is posted to /predict, which may refuse it
+
+
+def play(source: str, *others: str) -> int:
+    """What the engine of `bp play` does with a run or a config until its first picture, and what it answers to rows
+    that are posted for each run; the exit code."""
+    commands = Commands(lambda *_: None)
     try:
-        session = Session(Source(source, is_config(source)))
-        session.advance()
-        dumps([Model(session).told(), Model(session).frame()])
+        commands.open(source, is_config(source), [], "runs", None, list(others))
+        commands.step()
+        dumps([Model(commands._here).told(), Model(commands._here).frame()])
+        for name in (None, *others):
+            with suppress(UsageError, DataError):
+                dumps(commands.predict(ROWS, "json", name))
     except BpError as error:
         print(f"bp: {error}", file=sys.stderr, flush=True)
         return error.exit_code

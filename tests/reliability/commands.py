@@ -22,8 +22,10 @@ sweep {config} --set seed=1,2 --runs sweeps --quiet
 eval {run}
 eval {run} --checkpoint last
 eval tabled --data table.csv
+eval swept --data table.csv
 predict {run} input.npy
 predict tabled table.csv
+predict swept table.csv
 export {run} --to numpy -o m.npz
 export {run} --to safetensors -o m.safetensors
 export {run} --to onnx -o m.onnx
@@ -67,6 +69,7 @@ runs rm {run} --runs .
 runs rm swept --runs .
 board .
 play {run}
+play {run} tabled
 play {config}
 config schema --plugin mine.py
 config show {config}
