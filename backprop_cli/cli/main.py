@@ -146,10 +146,25 @@ def run(arguments: list[str], debug: bool) -> Any:
         theirs = plugin_failure(error)
         if theirs and not debug:
             return fail(f"bp: {theirs}; --debug shows the traceback", 1)
+        if not debug and out_of_range(error):
+            return fail(f"bp: a number is too large or too small: {out_of_range(error)}; --debug shows where", 1)
         if debug or not _out_of_files():
             raise
         return fail("bp: too many open files; raise the limit with `ulimit -n`", 1)
     return code or 0
+
+
+#: how NumPy begins the ValueError of an array with more entries than can be counted
+UNCOUNTED = ("array is too big", "Maximum allowed", "maximum supported dimension", "negative dimensions")
+
+
+def out_of_range(error: Exception) -> str:
+    """What a calculation says of a number that does not fit, as a config or a run may hold it; empty for any other
+    error."""
+    fits = not isinstance(error, OverflowError) and not (
+        isinstance(error, ValueError) and str(error).startswith(UNCOUNTED)
+    )
+    return "" if fits else str(error.args[-1])
 
 
 def _out_of_files() -> bool:
@@ -205,4 +220,4 @@ def plain(error: BaseException) -> str:
     """An operating system's error in words."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else f"cannot write: {error.strerror}"
-    return str(error) or "out of memory"
+    return f"out of memory: {error}".removesuffix(": ")

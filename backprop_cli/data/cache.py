@@ -4,9 +4,6 @@ An entry is a folder of .npy files and an `entry.json` that names them. Every fi
 under another name, synced, and moved into place; `entry.json` comes last and holds size, times and hash of
 each, and of the files they were made from. So an entry is either whole or absent, whenever a process dies, absent
 when a byte of it has changed, and stale as soon as its sources change.
-
-Files are hashed again only where size and times could deceive: where these are others, though the contents may be the
-same, and where a file had changed so shortly before it was read that a second change may bear the same time.
 """
 
 from __future__ import annotations
@@ -16,8 +13,7 @@ import hashlib
 import io
 import json
 import os
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,14 +25,13 @@ from typing_extensions import TypedDict
 
 from backprop_cli.data.arrays import Array
 from backprop_cli.data.progress import report
+from backprop_cli.data.stamps import Stamp, confirmed, times
 from backprop_cli.errors import DataError
 from backprop_cli.untrusted.documents import Document, lasting
 from backprop_cli.untrusted.regular import open_regular, read_regular
 
 FORMAT = 4
-_TICK = 2_000_000_000  # ns: how coarse the clocks of file systems are at most
 MAX_ENTRY = 64 << 20  # bytes of an entry.json
-Stamp = Annotated[tuple[int, int, int, int, str], Field(strict=False)]  # see `_times`, and SHA-256
 
 
 @lasting
@@ -61,33 +56,6 @@ def root() -> Path:
     import platformdirs  # not needed where BP_CACHE is set
 
     return Path(platformdirs.user_cache_dir("bp"))
-
-
-def stamp(files: Iterable[Path]) -> dict[str, Stamp]:
-    """What tells by absolute path whether a file is still the one that an entry was made from; see `_confirmed`."""
-    return {str(path.absolute()): (*_times(path), _digest(path)) for path in sorted(files)}
-
-
-def _times(path: str | Path) -> tuple[int, int, int, int]:
-    """Now, size, and times of modification and change (ns). The last cannot be set."""
-    now, stat = time.time_ns(), os.stat(path)
-    return now, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
-
-
-def _digest(path: str | Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _confirmed(path: str | Path, stamped: Stamp, tick: int = _TICK) -> Stamp | None:
-    """The stamp of a file that is as it was, a new one where it had to be hashed to know; None if it has changed."""
-    moment, size, *_, digest = stamped
-    now = _times(path)
-    if now[1] != size:
-        return None
-    if now[2:] == stamped[2:4] and max(now[2:]) + tick < moment:
-        return stamped
-    return (*now, digest) if _digest(path) == digest else None
 
 
 @dataclass
@@ -129,13 +97,13 @@ class Entry:
                 return None
             if files is not None and {str(path.absolute()) for path in files} != set(document["sources"]):
                 return None
-            sources = {path: _confirmed(path, stamped) for path, stamped in document["sources"].items()}
+            sources = {path: confirmed(path, stamped) for path, stamped in document["sources"].items()}
             if None in sources.values():
                 return None
             arrays, written = dict[str, Array](), dict[str, tuple[str, Stamp]]()
             for name, (file, stamped) in document["arrays"].items():
                 path = self.folder / Path(file).name
-                known = None if path.is_symlink() else _confirmed(path, stamped, 0)  # nobody else writes there
+                known = None if path.is_symlink() else confirmed(path, stamped, 0)  # nobody else writes there
                 if known is None:
                     return None
                 written[name] = (file, known)
@@ -213,7 +181,7 @@ class Writer:
             yield append
             if count != rows:
                 raise DataError(f"{name}: expected {rows} rows, read {count}; prepare the dataset again")
-        self.arrays[name] = (file, (*_times(self.folder / file), digest.hexdigest()))
+        self.arrays[name] = (file, (*times(self.folder / file), digest.hexdigest()))
 
     def commit(self, about: Mapping[str, Any], sources: Mapping[str, Stamp]) -> None:
         """Make what was written the entry's contents."""

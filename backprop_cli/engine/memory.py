@@ -5,6 +5,7 @@ Outputs, gradients, masks and work space are in one file because they share the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -116,7 +117,7 @@ class MemoryPlan:
         """All arrays in one block: a large one gets large pages, which spares the processor many look-ups."""
         spans, end = {}, 0
         for key, (shape, dtype) in self._sizes.items():
-            size = int(np.prod(shape)) * dtype.itemsize
+            size = math.prod(shape) * dtype.itemsize
             spans[key] = slice(end, end + size)
             end += _rounded(size)
         block = aligned_zeros(end, np.uint8)

@@ -6,6 +6,7 @@ weight decay is a slice of that.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -48,7 +49,7 @@ class ParameterStore:
         end = 0
         self.decayed = self.trainable = 0
         for entry in ordered:
-            size = int(np.prod(entry.shape))
+            size = math.prod(entry.shape)
             self.spans[entry.name] = slice(end, end + size)
             end = -(-(end + size) // ALIGN) * ALIGN
             if not entry.frozen:
@@ -68,7 +69,7 @@ class ParameterStore:
             for entry in ordered
             if entry.constraint is not None and not entry.frozen
         ]
-        sizes = [int(np.prod(shape)) for shape, _ in states.values()]
+        sizes = [math.prod(shape) for shape, _ in states.values()]
         self.state = np.zeros(sum(sizes), dtype)
         self.states: dict[str, Array] = {}
         start = 0
@@ -157,8 +158,11 @@ class ParameterStore:
 
 
 def aligned_zeros(size: int, dtype: Any, boundary: int = 64) -> Array:
-    """A zeroed vector whose first byte lies on a cache line."""
+    """A zeroed vector whose first byte lies on a cache line. Raises MemoryError."""
     itemsize = np.dtype(dtype).itemsize
-    raw = np.zeros(size + boundary // itemsize, dtype)
+    try:
+        raw = np.zeros(size + boundary // itemsize, dtype)
+    except ValueError:  # NumPy's answer to more bytes than can be counted
+        raise MemoryError(f"Unable to allocate {size * itemsize / 2**30:,.0f} GiB") from None
     offset = (-raw.ctypes.data % boundary) // itemsize
     return raw[offset : offset + size]

@@ -20,7 +20,7 @@ from backprop_cli.errors import UsageError
 from backprop_cli.untrusted.regular import open_regular
 
 FACTOR = "BP_LIMITS"  # the variable of the environment
-UNPACKED = 128 << 20  # bytes that any file may unpack to
+UNPACKED = 64 << 20  # bytes that any file may unpack to
 #: a file that unpacks to more, and to that many times its size, is a trap: data shrink 2 to 50 times, nothing but zeros
 #: 1,000 times and more
 RATIO = 200

@@ -17,14 +17,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from backprop_cli.data import cache
-from backprop_cli.data.cache import Entry, stamp
+from backprop_cli.data.cache import Entry
+from backprop_cli.data.stamps import stamp
 from backprop_cli.errors import DataError
 
 WRITER = """
 import sys
 import numpy as np
 from pathlib import Path
-from backprop_cli.data.cache import Entry, stamp
+from backprop_cli.data.cache import Entry
+from backprop_cli.data.stamps import stamp
 
 entry = Entry("test", "numbers", {"name": "numbers"})
 rows = int(sys.argv[2])

@@ -13,10 +13,11 @@ import numpy as np
 from typing_extensions import TypedDict
 
 from backprop_cli.data.arrays import Array
-from backprop_cli.data.cache import Entry, stamp
+from backprop_cli.data.cache import Entry
 from backprop_cli.data.files.memory import check_room
 from backprop_cli.data.files.paths import reading
 from backprop_cli.data.progress import report
+from backprop_cli.data.stamps import stamp
 from backprop_cli.errors import DataError
 from backprop_cli.untrusted.documents import Document, lasting
 from backprop_cli.untrusted.limits import swollen, unpacked

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
-from annotated_types import Ge
+from annotated_types import Ge, Interval
 
 from backprop_cli import registry
 from backprop_cli.data import splits
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from backprop_cli.data.schema import Schema
 
 Noise = Annotated[float, Ge(0), Doc("standard deviation of the Gaussian noise added to x")]
-AtLeastOne = Annotated[int, Ge(1)]
-AtLeastTwo = Annotated[int, Ge(2)]
+AtLeastOne = Annotated[int, Interval(ge=1, le=10**9)]
+AtLeastTwo = Annotated[int, Interval(ge=2, le=10**5)]  # classes, steps: of each one something is made in Python
 
 
 @source("synthetic")

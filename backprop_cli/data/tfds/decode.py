@@ -9,8 +9,9 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from backprop_cli.data.arrays import Array
-from backprop_cli.data.cache import Entry, Writer, stamp
+from backprop_cli.data.cache import Entry, Writer
 from backprop_cli.data.progress import report
+from backprop_cli.data.stamps import stamp
 from backprop_cli.errors import DataError
 
 CHUNK_BYTES = 16_000_000

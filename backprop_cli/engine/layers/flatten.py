@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from backprop_cli.engine.arrays import Array, Shape
@@ -22,7 +24,7 @@ class Flatten(Layer):
     examples = [{"options": {}, "inputs": [(2, 3)]}, {"options": {}, "inputs": [(1, 2, 1)]}]
 
     def build(self, *shapes: Shape) -> Shape:
-        return (int(np.prod(shapes[0])),)
+        return (math.prod(shapes[0]),)
 
     def onnx(self, graph: OnnxGraph, x: str) -> str:
         return graph.add("Reshape", x, np.array([0, -1]))

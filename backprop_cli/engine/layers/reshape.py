@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from typing import Annotated
 
 import numpy as np
@@ -34,8 +35,8 @@ class Reshape(Layer):
     ]
 
     def build(self, *shapes: Shape) -> Shape:
-        size = int(np.prod(shapes[0]))
-        known = int(np.prod([n for n in self.shape if n != -1]))
+        size = math.prod(shapes[0])
+        known = math.prod(n for n in self.shape if n != -1)
         unknown = self.shape.count(-1)
         if unknown > 1 or known == 0 or (size % known if unknown else size != known):
             raise BuildError(f"cannot reshape {shapes[0]} ({size} numbers) to {tuple(self.shape)}")

@@ -64,7 +64,7 @@ def test_a_path_through_a_circle_of_links_is_found_and_then_refused(tmp_path: Pa
 def test_an_idx_file_is_not_unpacked_to_more_than_its_header_says(tmp_path: Path) -> None:
     head = struct.pack(">HBBIII", 0, 8, 3, 4_400_000, 28, 28)
     packed(tmp_path / "x.gz", gzip.compress, head, bytes(784), 1 << 28)
-    with pytest.raises(DataError, match=r"unpack to 3\.2 GiB, expected at most 128\.0 MiB; .*BP_LIMITS=26$"):
+    with pytest.raises(DataError, match=r"unpack to 3\.2 GiB, expected at most 64\.0 MiB; .*BP_LIMITS=52$"):
         read_idx(tmp_path / "x.gz")
     with pytest.raises(DataError, match="it has more"):
         parse_idx(gzip.compress(struct.pack(">HBBI", 0, 8, 1, 3) + bytes(9)), "x")
@@ -117,7 +117,7 @@ def test_a_view_that_never_gives_a_row_is_left(
 def test_what_duckdb_takes_at_once_is_bounded(tmp_path: Path) -> None:
     before = resource.getrlimit(resource.RLIMIT_AS)
     wide_vector(tmp_path / "t.duckdb")
-    with pytest.raises(DataError, match=r"that unpack to more than 128\.0 MiB; .*BP_LIMITS=10$"):
+    with pytest.raises(DataError, match=r"that unpack to more than 64\.0 MiB; .*BP_LIMITS=10$"):
         load(tmp_path / "t.duckdb")
     assert resource.getrlimit(resource.RLIMIT_AS) == before
 
