@@ -61,14 +61,15 @@ def opened(*command: str, height: int) -> Iterator[tuple[Any, str]]:
 
 
 def play() -> None:
-    """`bp play` on XOR after some hundred steps, with the arithmetic of a unit."""
+    """`bp play` on XOR after some thousand steps, with the arithmetic of a unit."""
     with opened("play", "configs/xor.yaml", height=980) as (page, address):
         page.goto(address)
         page.locator("svg.net circle").first.wait_for()
         page.locator("select").first.select_option("1000000")
-        for _ in range(2):
-            page.keyboard.press(" ")
-            page.wait_for_timeout(1500)
+        page.keyboard.press(" ")
+        page.wait_for_function("() => document.querySelector('input[type=range]').max >= 5000", timeout=300_000)
+        page.keyboard.press(" ")
+        page.locator("#run:not(.on)").wait_for()
         page.locator("svg.net circle").nth(3).click()
         page.locator("#point >> text=finite difference").first.wait_for()
         page.screenshot(path=PICTURES / "play.png", full_page=True)

@@ -152,7 +152,8 @@ class Model:
             return {"y": packed(z.reshape(len(self._grid), -1)[:, 0])}
         if reading.kind == "binary":
             values, middle, reach = yes(reading, z.reshape(len(self._grid), -1))
-            return {"yes": as_bytes((values.reshape(-1) - middle) / (2 * reach) + 0.5)}
+            shares = (values.reshape(-1) - middle) / (2 * reach) + 0.5
+            return {"yes": packed(np.clip(np.nan_to_num(shares), 0, 1))}  # in full: the boundary lies between cells
         if reading.kind == "classes":
             _, winner, sure = winners(reading, z)
             return {"class": as_bytes(winner / 255), "sure": as_bytes(sure)}

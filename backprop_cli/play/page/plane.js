@@ -86,11 +86,11 @@ export class Plane {
   }
 
   cells(context, surface, ink) {
-    const main = bytes(surface.yes ?? surface.class ?? surface.value), sure = surface.sure ? bytes(surface.sure) : null, n = Math.round(Math.sqrt(main.length));
+    const main = surface.yes ? floats(surface.yes) : bytes(surface.class ?? surface.value), sure = surface.sure ? bytes(surface.sure) : null, n = Math.round(Math.sqrt(main.length));
     const flipped = (i) => (n - 1 - Math.floor(i / n)) * n + (i % n); // the second input grows upwards
     const colour = (i) => {
       const v = main[flipped(i)];
-      if (surface.yes) return diverging(v / 255);
+      if (surface.yes) return diverging(v);
       if (!sure) return scale(v / 255);
       const strength = 0.08 + (0.5 * sure[flipped(i)]) / 255;
       return CLASSES[v % CLASSES.length].map((c) => Math.round(255 - strength * (255 - c)));
@@ -117,7 +117,7 @@ export class Plane {
 
 // The line where the values cross the middle (marching squares, Lorensen & Cline 1987 in the plane).
 const contour = (context, main, n, step) => {
-  const at = (r, c) => main[r * n + c] - 127.5;
+  const at = (r, c) => main[r * n + c] - 0.5;
   for (let r = 0; r + 1 < n; r++) for (let c = 0; c + 1 < n; c++) {
     const corners = [[r, c], [r, c + 1], [r + 1, c + 1], [r + 1, c]];
     const crossings = [];
