@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import http.server
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -17,6 +20,7 @@ import pytest
 
 from backprop_cli.errors import RunError, UsageError
 from backprop_cli.notebook import Page, play, watch
+from tests.board.test_board_in_browser import chromium  # noqa: F401  # the fixture
 from tests.conftest import ROOT
 
 XOR = ROOT / "configs/xor.yaml"
@@ -117,6 +121,29 @@ def test_a_server_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     kernel.send_signal(signal.SIGKILL)
     kernel.wait()
     assert gone(server) and all(gone(int(engine)) for engine in engines)
+
+
+@pytest.mark.browser
+def test_a_page_of_another_site_shows_the_frame(page: Page, chromium: Any, tmp_path: Path) -> None:  # noqa: F811
+    """As a notebook server does: its page is of localhost, the frame of 127.0.0.1. Without the token it is refused."""
+    page = watch(page.command[1])
+    (tmp_path / "index.html").write_text(f"<!doctype html><title>book</title>{page._repr_html_()}")
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as book:
+        threading.Thread(target=book.serve_forever, daemon=True).start()
+        browser = chromium.new_page()
+        browser.goto(f"http://localhost:{book.server_port}/index.html")
+        frame = browser.frame_locator("iframe")
+        frame.locator("text=no runs in").wait_for()
+        frame.locator("#state >> text=live").wait_for()
+        root = page.address.rsplit("/", 2)[0]
+        (tmp_path / "index.html").write_text(f'<!doctype html><iframe src="{root}/"></iframe>')
+        browser.reload()
+        browser.wait_for_timeout(1000)
+        assert browser.frame_locator("iframe").locator("#state").count() == 0
+        browser.close()
+        book.shutdown()
+    page.stop()
 
 
 @pytest.mark.notebook

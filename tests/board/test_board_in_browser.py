@@ -121,6 +121,26 @@ def test_keys_filters_and_links(board: Served, chromium: Any) -> None:
     page.close()
 
 
+def test_a_run_that_is_deleted_or_torn_says_so(tmp_path: Path, folder: Path, chromium: Any) -> None:
+    shutil.copytree(folder / "runs/one", tmp_path / "runs/gone")
+    shutil.copytree(folder / "runs/one", tmp_path / "runs/torn")
+    (tmp_path / "runs/torn/run.json").write_text("{")
+    with serving("board", cwd=tmp_path) as served:
+        page = chromium.new_page()
+        page.goto(served.address)
+        page.locator("tr >> text=unreadable").wait_for()
+        page.goto(f"{served.address}#/run/0/torn")
+        page.locator(".note >> text=run.json").wait_for()
+        page.goto(f"{served.address}#/run/0/gone")
+        page.locator(".chart path.line").first.wait_for(state="attached")
+        shutil.rmtree(tmp_path / "runs/gone")
+        page.locator("#state >> text=there is no such run any more").wait_for()
+        assert page.locator(".chart path.line").count() > 0  # what was seen stays
+        page.goto(f"{served.address}#/run/0/nothing")
+        page.locator(".note >> text=there is no such run any more").wait_for()
+        page.close()
+
+
 def points(page: Any) -> list[float]:
     """Where the points of the validation loss stand, as the chart has them."""
     path = page.locator('[data-quantity="loss"] path.line').last.get_attribute("d") or ""

@@ -4,6 +4,8 @@ import { el, folded, number, table } from "./dom.js";
 // viridis (Smith & van der Walt 2015), nine of its colours
 const VIRIDIS = [[68, 1, 84], [71, 44, 122], [59, 81, 139], [44, 113, 142], [33, 144, 141], [39, 173, 129], [92, 200, 99], [170, 220, 50], [253, 231, 37]];
 
+const TIMES = 8; // in the table
+
 const colour = (t) => {
   const at = Math.max(0, Math.min(1, t)) * (VIRIDIS.length - 1), i = Math.min(Math.floor(at), VIRIDIS.length - 2);
   return VIRIDIS[i].map((v, k) => Math.round(v + (at - i) * (VIRIDIS[i + 1][k] - v)));
@@ -24,10 +26,10 @@ export const heatmap = (title, recorded) => {
   const low = all.length ? Math.min(...all.map(f)) : 0, high = all.length ? Math.max(...all.map(f)) : 1;
   const scale = (v) => (f(v) - low) / (high - low || 1);
   const end = (v) => number(log ? 10 ** v : v);
-  const last = recorded.z.map((row) => row.at(-1));
+  const count = recorded.step.length, shown = [...new Set([...Array(TIMES).keys()].map((i) => Math.round((i * (count - 1)) / (TIMES - 1))))].filter((i) => i >= 0);
   return el("figure", {},
     el("figcaption", {}, el("span", {}, title), el("span", { class: "faint" }, `${end(low)} to ${end(high)}${log ? ", logarithmic" : ""}`)),
     el("div", { class: "heat", role: "img", "aria-label": `${title} by layer over ${recorded.step.length} times; the numbers are in the table below` },
       ...recorded.layers.flatMap((name, i) => [el("span", {}, name), strip(recorded.z[i], scale)])),
-    folded("numbers", () => table(["layer", "first", "last"], recorded.layers.map((name, i) => [name, recorded.z[i].find((v) => v !== null) ?? null, last[i]]))));
+    folded("numbers", () => table(["layer", ...shown.map((i) => `step ${number(recorded.step[i])}`)], recorded.layers.map((name, row) => [name, ...shown.map((i) => recorded.z[row][i])]))));
 };

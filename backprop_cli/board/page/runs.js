@@ -18,12 +18,12 @@ const progress = (row) => row.status === "running" && row.of
   ? el("span", {}, el("progress", { max: row.of, value: row.epochs, "aria-label": "progress" }), ` ${number(row.epochs)} / ${number(row.of)}`)
   : number(row.epochs);
 
-export const runs = async (main, sweepKey) => {
+export const runs = async (main, sweepKey, axes = []) => {
   const { state } = here();
   let sort = state.get("sort") ?? "-started", from = Number(state.get("from")) || 0, listed = null, at = -1;
   const sparks = new Map(), stale = new Set();
   const filter = el("input", { type: "search", placeholder: "words, or conditions: status=completed optimizer.learning_rate<0.01", "aria-label": "filter", value: state.get("where") ?? "" });
-  const columns = el("input", { type: "search", placeholder: "more columns: seed,optimizer.learning_rate", "aria-label": "columns", value: state.get("columns") ?? "" });
+  const columns = el("input", { type: "search", placeholder: "more columns: seed,optimizer.learning_rate", "aria-label": "columns", value: state.get("columns") ?? axes.join(",") });
   const compare = el("button", { type: "button", onclick: () => { location.hash = link("compare", "", { runs: [...chosen].join(",") }); } });
   const fold = choice("sweeps", "sweeps", [["folded", "folded"], ["open", "opened"]], () => { from = 0; load(); });
   const folded = () => !sweepKey && !filter.value && fold.value === "folded";

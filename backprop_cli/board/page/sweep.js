@@ -52,9 +52,10 @@ export const sweep = async (main, key) => {
       el("p", { class: "faint" }, Object.entries(counts).map(([name, count]) => `${count} ${name}`).join(", ")),
       best ? el("p", {}, "best so far: ", el("a", { href: link("run", best.key) }, best.run_id), ` ${data.axes.map((name) => `${name}=${number(best.values[name])}`).join(", ")}, ${data.monitor} ${number(best.score)}`) : "");
     axes.replaceChildren(best ? box : el("p", { class: "faint" }, "No trial has a result yet."));
+    return data;
   };
-  await draw();
+  const { axes: varied } = await draw();
   main.replaceChildren(head, axes, mattered.node, list);
-  const inner = await runs(list, key);
+  const inner = await runs(list, key, varied);
   return { ...inner, async update(changed, all) { await draw(); await inner.update(changed, all); } };
 };
