@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.machine import Others
 from benchmarks.workloads import ROOT, WORKLOADS, XOR_EPOCHS, save_data
 
 Say = Callable[[str], None]
@@ -84,7 +85,7 @@ def run(name: str, peers: Sequence[str], *, rounds: int, budget: float, say: Say
     workload = WORKLOADS[name]
     chosen = [*OURS, *(["gemm"] if workload.gemms else []), *(peer for peer in workload.peers if peer in peers)]
     skipped = [why for peer in chosen if (why := missing(peer))]
-    with tempfile.TemporaryDirectory() as folder:
+    with Others() as others, tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "data.npz"
         save_data(workload.data, data)
         workers: list[Worker] = []
@@ -115,6 +116,7 @@ def run(name: str, peers: Sequence[str], *, rounds: int, budget: float, say: Say
         "steps_per_round": steps,
         "peers": {worker.peer: _summary(worker, workers, steps) for worker in workers},
         "skipped": skipped,
+        "others": round(others.busy, 2),
     }
 
 

@@ -12,7 +12,8 @@ import numpy as np
 
 Array = Any
 ROOT = Path(__file__).parents[1]
-TORCH, ALL = ("torch", "torch-best"), ("torch", "torch-best", "jax", "keras-tf", "keras-jax", "sklearn")
+TORCH, COMPILED = ("torch", "torch-best"), ("torch", "torch-best", "torch-compile")
+ALL = ("torch", "torch-best", "torch-compile", "jax", "keras-tf", "keras-jax", "sklearn")
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Workload:
     """One network on one set of data. A round is one epoch of `samples` examples."""
 
     title: str
-    family: str  # mlp | cnn | vgg | lstm | transformer | xor: the peers build their own from it
+    family: str  # mlp | cnn | vgg | resnet | lstm | gru | transformer | xor: the peers build their own from it
     sizes: tuple[int, ...]  # of an mlp: units of each layer, the input's first
     batch: int
     samples: int
@@ -42,9 +43,32 @@ def _mlp(*hidden: int) -> list[Any]:
     ]
 
 
-def _mnist_mlp(batch: int, peers: tuple[str, ...] = ALL) -> Workload:
-    title = f"MLP 784-128-10, batch {batch}"
-    return Workload(title, "mlp", (784, 128, 10), batch, 30_000, _mlp(128), "mnist", peers, True)
+def _mnist_mlp(*hidden: int, batch: int, samples: int, peers: tuple[str, ...] = (*TORCH, "jax")) -> Workload:
+    sizes = (784, *hidden, 10)
+    title = f"MLP {'-'.join(map(str, sizes))}, batch {batch}"
+    return Workload(title, "mlp", sizes, batch, samples, _mlp(*hidden), "mnist", peers, True)
+
+
+def _resnet_block(filters: int, strides: int) -> Any:
+    first = {"type": "conv2d", "filters": filters, "kernel_size": 3, "padding": "same", "strides": strides}
+    second = {"type": "conv2d", "filters": filters, "kernel_size": 3, "padding": "same", "bias": False}
+    return [{"residual": [first | {"bias": False}, "batch_norm", "relu", second, "batch_norm"]}, "relu"]
+
+
+#: He et al. 2016, arXiv:1512.03385, section 4.2, n = 3; shortcuts of another shape through a 1×1 convolution
+_RESNET: list[Any] = [
+    {"type": "conv2d", "filters": 16, "kernel_size": 3, "padding": "same", "bias": False},
+    "batch_norm",
+    "relu",
+    *(
+        layer
+        for filters in (16, 32, 64)
+        for number in range(3)
+        for layer in _resnet_block(filters, 2 if filters > 16 and number == 0 else 1)
+    ),
+    "global_avg_pool",
+    {"type": "dense", "units": 10, "activation": "softmax"},
+]
 
 
 _CNN: list[Any] = [
@@ -92,26 +116,20 @@ _XOR: list[Any] = [
     {"type": "dense", "units": 1, "activation": "sigmoid"},
 ]
 
+_GRU: list[Any] = [{"type": "gru", "units": 128}, _LSTM[1]]
+
 WORKLOADS = {
-    "mlp-32": _mnist_mlp(32),
-    "mlp-128": _mnist_mlp(128),
-    "mlp-512": _mnist_mlp(512, (*TORCH, "jax")),
-    "mlp-deep": Workload(
-        "MLP 784-1024-1024-10, batch 128",
-        "mlp",
-        (784, 1024, 1024, 10),
-        128,
-        5_120,
-        _mlp(1024, 1024),
-        "mnist",
-        (*TORCH, "jax"),
-        True,
-    ),
-    "cnn": Workload(
-        "CNN 16-32, dense 128, 28×28×1, batch 64", "cnn", (), 64, 2_560, _CNN, "images", (*TORCH, "keras-tf")
-    ),
-    "vgg": Workload("VGG-like 32-32-64-64-128-128, 32×32×3, batch 64", "vgg", (), 64, 384, _VGG, "patterns"),
-    "lstm": Workload("LSTM 28 → 128, 28 steps, batch 64", "lstm", (), 64, 2_560, _LSTM, "rows", (*TORCH, "keras-tf")),
+    "xor": Workload("XOR 2-4-1, all four examples, SGD", "xor", (), 4, 4, _XOR, "xor", (*TORCH, "jax")),
+    "mlp-32": _mnist_mlp(128, batch=32, samples=30_000, peers=ALL),
+    "mlp-128": _mnist_mlp(128, batch=128, samples=30_000),
+    "mlp-narrow": _mnist_mlp(32, 32, 32, 32, batch=16, samples=15_360),
+    "mlp-wide": _mnist_mlp(512, batch=256, samples=25_600),
+    "mlp-deep": _mnist_mlp(1024, 1024, batch=128, samples=5_120),
+    "cnn": Workload("CNN 16-32, dense 128, 28×28×1, batch 64", "cnn", (), 64, 2_560, _CNN, "images", COMPILED),
+    "vgg": Workload("VGG-like 32-32-64-64-128-128, 32×32×3, batch 64", "vgg", (), 64, 256, _VGG, "patterns"),
+    "resnet": Workload("ResNet-20, 32×32×3, batch 64", "resnet", (), 64, 128, _RESNET, "patterns"),
+    "lstm": Workload("LSTM 28 → 128, 28 steps, batch 64", "lstm", (), 64, 2_560, _LSTM, "rows"),
+    "gru": Workload("GRU 28 → 128, 28 steps, batch 64", "gru", (), 64, 2_560, _GRU, "rows"),
     "transformer": Workload(
         "character transformer, 2 blocks of width 64, 64 steps, batch 32",
         "transformer",
@@ -120,8 +138,8 @@ WORKLOADS = {
         640,
         _TRANSFORMER,
         "text",
+        COMPILED,
     ),
-    "xor": Workload("XOR 2-4-1, all four examples, SGD", "xor", (), 4, 4, _XOR, "xor"),
 }
 XOR_EPOCHS = 2_000  # of four examples: a round of the XOR workload
 

@@ -59,8 +59,11 @@ class BpTask(Task):
 
     def round(self) -> None:
         with limited(self.prepared.network, self.loop.train.batch_size):
-            for _ in range(self.epochs):
+            if self.epochs == 1:
                 self.loop.run_epoch()
+                return
+            self.loop.options.epochs = self.loop.epoch - 1 + self.epochs
+            self.loop.run()
 
     def accuracy(self) -> float:
         from backprop_cli.registry import make

@@ -47,7 +47,7 @@ WHOLE = {
     "conv2d",
 }
 WHOLE |= {"max_pool2d", "avg_pool2d", "global_avg_pool", "lstm", "gru", "rnn", "bidirectional", "multi_head_attention"}
-WHOLE |= {"embedding", "positional_embedding", "add", "concat", "multiply"}
+WHOLE |= {"masking", "embedding", "positional_embedding", "add", "concat", "multiply"}
 NOT_WORTH_IT = (
     "fewer than",
     "a step of so large",
@@ -153,6 +153,12 @@ def test_every_optimizer(name: str, options: dict[str, Any]) -> None:
     call_by_call(plain).run()
     assert replayed.replay.off == ""
     assert_the_same(replayed, plain)
+
+
+def test_rules_that_decide_on_the_number_of_an_update_are_replayed() -> None:
+    loop = training("moons", "optimizer=radam", "trainer.epochs=20")
+    loop.run()
+    assert by_python(loop) == {}
 
 
 def training(name: str, *overrides: str) -> Loop:

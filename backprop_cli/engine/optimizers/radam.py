@@ -27,12 +27,13 @@ class RAdam(Optimizer):
     def update(self, w: Array, g: Array, memory: list[Array], rate: float, t: int, work: list[Array]) -> None:
         m, v = memory
         a, b = work
-        self.kernels.moments_update(g, m, v, self.beta_1, self.beta_2, a)
-        rate *= (1 - self.beta_1) / (1 - self.beta_1**t)  # memory holds m / (1 − β₁) and v / (1 − β₂)
         remaining = 1 - self.beta_2**t
         limit = 2 / (1 - self.beta_2) - 1
         length = limit - 2 * t * self.beta_2**t / remaining
-        if length > 5:
+        known = bool(length > 5)  # asked before anything is written, so that a step can be recorded
+        self.kernels.moments_update(g, m, v, self.beta_1, self.beta_2, a)
+        rate *= (1 - self.beta_1) / (1 - self.beta_1**t)  # memory holds m / (1 − β₁) and v / (1 − β₂)
+        if known:
             r = (length - 4) * (length - 2) * limit / ((limit - 4) * (limit - 2) * length)
             np.sqrt(v, out=b)
             np.add(b, self.epsilon / (1 - self.beta_2) ** 0.5, out=b)

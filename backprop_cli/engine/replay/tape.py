@@ -18,7 +18,7 @@ from backprop_cli.engine.replay.traced import Traced, plain
 
 WRITING = {Kind.KERNEL, Kind.LOOP, Kind.COPY, Kind.DRAW}
 DECIDING = {Kind.IF, Kind.UNLESS}
-REDUCED = {"add", "maximum", "minimum"}
+REDUCED = {"add", "maximum", "minimum", "logical_or", "logical_and"}
 
 
 class Tape:

@@ -1,6 +1,6 @@
-"""Finds out, while training, whether compiled kernels are faster on several threads or on one.
+"""Finds out, while training, on how many threads compiled kernels are fastest: all, four, or one.
 
-Several cost more than they save where the network is small or other processes want the cores. Both are
+Several cost more than they save where the network is small or other processes want the cores. Each number is
 tried in turn for a few steps, the faster one stays for some seconds, then they are tried again. What is
 computed does not depend on it.
 """
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from math import inf
 from typing import TYPE_CHECKING
 
-from backprop_cli.engine.kernels.compiled import MOST_THREADS, set_threads
+from backprop_cli.engine.kernels.compiled import MOST_THREADS, SHARES, set_threads
 from backprop_cli.training.loop import Callback
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ ROUNDS = 4  # of each candidate, in turn
 ROUND_STEPS, ROUND_SECONDS = 2, 0.004  # that a round lasts at least
 SECONDS = 5.0  # until they are tried again
 NEVER = 10**12
+CANDIDATES = sorted({MOST_THREADS, min(SHARES, MOST_THREADS), 1}, reverse=True)
 
 
 class Threads(Callback):
@@ -47,16 +48,15 @@ class Threads(Callback):
         if MOST_THREADS == 1:
             self._next = NEVER
             return
-        candidates = (MOST_THREADS, 1)
         if self._round >= 0:
             steps, seconds = step - self._first, time.perf_counter() - self._began
             if steps < ROUND_STEPS or seconds < ROUND_SECONDS:
                 return
-            threads, per_step = candidates[self._round % 2], seconds / steps
+            threads, per_step = CANDIDATES[self._round % len(CANDIDATES)], seconds / steps
             self._least[threads] = min(per_step, self._least.get(threads, per_step))
         self._round += 1
-        if self._round < 2 * ROUNDS:
-            set_threads(candidates[self._round % 2])
+        if self._round < len(CANDIDATES) * ROUNDS:
+            set_threads(CANDIDATES[self._round % len(CANDIDATES)])
         else:
             best = min(self._least, key=self._least.__getitem__)
             set_threads(best)

@@ -1,4 +1,5 @@
-"""The kernel tests once more, with a library that watches every access to memory and every undefined operation."""
+"""The tests of kernels and of replayed steps once more, with a library that watches every access to memory and every
+undefined operation; it is compiled without a warning."""
 
 from __future__ import annotations
 
@@ -12,7 +13,16 @@ import pytest
 from backprop_cli.engine.kernels.compiled.build import build, compiler
 from tests.conftest import ROOT
 
-FLAGS = ["-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
+FLAGS = [
+    "-Werror",
+    "-O1",
+    "-g",
+    "-fno-omit-frame-pointer",
+    "-fsanitize=address,undefined",
+    "-fno-sanitize-recover=undefined",
+]
+#: every kernel; then every layer, optimizer, loss and metric in steps that are recorded and replayed
+TESTS = ["tests/engine/kernels", "tests/training/test_replay.py", "tests/training/test_short_epochs.py"]
 
 
 @pytest.mark.slow
@@ -24,7 +34,7 @@ def test_kernels_touch_nothing_but_their_arrays(tmp_path: Path) -> None:
     command = [*(compiler() or []), "-print-file-name=libasan.so"]
     watcher = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-n", "0", "-q", "-p", "no:cacheprovider", "tests/engine/kernels"],
+        [sys.executable, "-m", "pytest", "-n", "0", "-q", "-p", "no:cacheprovider", *TESTS],
         cwd=ROOT,
         env=os.environ | {"BP_KERNELS": str(library), "LD_PRELOAD": watcher, "ASAN_OPTIONS": "detect_leaks=0"},
         capture_output=True,

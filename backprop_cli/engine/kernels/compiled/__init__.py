@@ -25,9 +25,10 @@ from backprop_cli.engine.kernels.compiled import blas
 from backprop_cli.engine.kernels.compiled.build import LIBRARY
 from backprop_cli.engine.window import Axis
 
-__all__ = ["MOST_THREADS", "SHARES", "described", "library", "replacements", "set_threads", "why_not"]
+__all__ = ["MOST_SHARES", "MOST_THREADS", "SHARES", "described", "library", "replacements", "set_threads", "why_not"]
 
-SHARES = 4  # parts that work is cut into at most, as in src/bp.h
+SHARES = 4  # parts that work is cut into at most where these are summed, as in src/bp.h
+MOST_SHARES = 16  # where they are not, or where each stays large
 ANY_PROCESSOR = 2  # the highest kind of loops there is: AVX-512
 LEVELS = ("for any processor", "for AVX2", "for AVX-512")
 
@@ -121,7 +122,7 @@ def _processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-MOST_THREADS = min(SHARES, _processors())
+MOST_THREADS = min(MOST_SHARES, _processors())
 
 
 def set_threads(threads: int) -> int:

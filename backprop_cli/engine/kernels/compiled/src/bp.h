@@ -10,7 +10,8 @@
 enum {
     RANK = 5,
     ARRAYS = 8,
-    SHARES = 4,      /* as in engine/kernels/__init__.py: scratch memory comes in so many parts */
+    SHARES = 4,      /* as in engine/kernels/__init__.py: of what is summed; scratch memory comes in so many parts */
+    MOST_SHARES = 16, /* as there: of what is not, such as rows that do not depend on each other */
     GRAIN = 1 << 14, /* numbers of a pass over memory that make a share */
 };
 
@@ -55,6 +56,11 @@ static inline void cut(int64_t rows, int64_t part, int64_t parts, int64_t *low, 
 /* Into how many shares a pass over so many rows and numbers is cut. */
 static inline int64_t shares_of(int64_t rows, int64_t numbers) {
     return larger(1, smaller(smaller(SHARES, rows), numbers / GRAIN));
+}
+
+/* The same where nothing is summed over shares. */
+static inline int64_t free_shares_of(int64_t rows, int64_t numbers) {
+    return larger(1, smaller(smaller(MOST_SHARES, rows), numbers / GRAIN));
 }
 
 /* ---- products (blas.c): out = a b + beta out, of matrices or transposed views of them, row-major ---- */

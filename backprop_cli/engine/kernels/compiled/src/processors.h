@@ -11,7 +11,11 @@
 #undef PROCESSOR
 #undef TARGET
 #define PROCESSOR avx512
+#ifdef __clang__ /* has another name for it */
+#define TARGET __attribute__((target("avx2,fma,avx512f,avx512vl,avx512dq,avx512bw"), min_vector_width(512)))
+#else
 #define TARGET __attribute__((target("avx2,fma,avx512f,avx512vl,avx512dq,avx512bw,prefer-vector-width=512")))
+#endif
 #include "loops.h"
 #undef PROCESSOR
 #undef TARGET

@@ -26,7 +26,7 @@
         if (low < high) FN(name##_rows)(c, low, high);                                                              \
     }                                                                                                               \
     LOOP FN(name)(const Call *c) {                                                                                  \
-        const int64_t parts = shares_of((rows), (numbers));                                                         \
+        const int64_t parts = free_shares_of((rows), (numbers));                                                    \
         if (parts == 1)                                                                                             \
             FN(name##_rows)(c, 0, (rows));                                                                          \
         else                                                                                                        \

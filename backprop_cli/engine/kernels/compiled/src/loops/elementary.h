@@ -75,7 +75,8 @@ SMALL real FN(tanh)(real x) {
     real below = 1.19825839466702e-06f * square + 1.18534705686654e-04f;
     below = below * square + 2.26843463243900e-03f;
     below = below * square + 4.89352518554385e-03f;
-    return inside * above / below;
+    const real y = inside * above / below, one = x < 0 ? -1.0f : 1.0f;
+    return ABS(x) > end ? one : y; /* whichever products a compiler joins with sums */
 }
 
 #endif

@@ -2,6 +2,7 @@
 
 #define LEAST 750000 /* multiplications that make a share worth another thread */
 #define NARROW 32    /* columns below which BLAS is slow */
+#define LARGE 64     /* times LEAST that a share must keep where there are more than SHARES: each packs an operand anew */
 
 SMALL Matrix FN(matrix)(const View *v) {
     return (Matrix){v->data, v->shape[0], v->shape[1], v->step[0], v->step[1]};
@@ -37,9 +38,12 @@ LOOP FN(matmul_columns)(const Call *c, int64_t part, int64_t parts) {
 
 LOOP FN(matmul)(const Call *c) {
     const int64_t rows = SIZE(2, 0), columns = SIZE(2, 1), depth = SIZE(0, 1);
-    const int64_t most = smaller(larger(rows, columns) / NARROW, rows * columns * depth / LEAST);
-    bp_share(rows >= columns ? FN(matmul_rows) : FN(matmul_columns), c, larger(1, smaller(SHARES, most)));
+    const int64_t wide = larger(rows, columns) / NARROW, work = rows * columns * depth / LEAST;
+    int64_t parts = larger(1, smaller(SHARES, smaller(wide, work)));
+    while (parts >= SHARES && parts < MOST_SHARES && wide >= 2 * parts && work >= 2 * parts * LARGE) parts *= 2;
+    bp_share(rows >= columns ? FN(matmul_rows) : FN(matmul_columns), c, parts);
 }
 
 #undef LEAST
 #undef NARROW
+#undef LARGE
