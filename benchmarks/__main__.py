@@ -66,15 +66,19 @@ def main() -> int:
             result[name] = getattr(everyday, name)(1 if name == "sweep" else rounds, say)
         else:
             result[name] = getattr(commands, name)(peers, 1 if given.quick else 3, say)
-    text = report.markdown(result)
-    print(text)
-    if given.output:
-        given.output.with_suffix(".md").write_text(text, encoding="utf-8")
-        given.output.with_suffix(".json").write_text(json.dumps(result, indent=1), encoding="utf-8")
+        keep(result, given.output)
+    print(report.markdown(result))
     wrong = report.disagreements(result)
     for line in wrong:
         say(line)
     return 1 if wrong else 0
+
+
+def keep(result: dict[str, Any], output: Path | None) -> None:
+    """Write what there is by now, where a file was asked for."""
+    if output is not None:
+        output.with_suffix(".md").write_text(report.markdown(result), encoding="utf-8")
+        output.with_suffix(".json").write_text(json.dumps(result, indent=1), encoding="utf-8")
 
 
 def put_into_docs(result: dict[str, Any], path: Path = ROOT / "docs" / "benchmarks.md") -> None:

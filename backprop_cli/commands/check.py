@@ -56,7 +56,7 @@ def _placed(cfg: Config | None, error: BpError | MemoryError) -> ConfigError:
 
 def _described(prepared: build.Prepared, warn: build.Warn | None) -> dict[str, Any]:
     network = prepared.network
-    loop, _ = build.training(prepared)
+    loop, best = build.training(prepared)
     warnings = remarks(loop)
     if warn is not None:
         for remark in warnings:
@@ -68,7 +68,8 @@ def _described(prepared: build.Prepared, warn: build.Warn | None) -> dict[str, A
         "warnings": warnings,
         "layers": [_layer(node, network.store) for node in network.nodes],
         "parameters": network.store.count,
-        "bytes": network.bytes,
+        "bytes": network.bytes
+        + sum(held.nbytes for held in (*loop.optimizer.memory.values(), best.values, best.state)),
         "batch_size": loop.train.batch_size,
         "steps_per_epoch": loop.train.steps_per_epoch,
         "seconds_per_epoch": seconds,

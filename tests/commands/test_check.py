@@ -137,6 +137,17 @@ def test_sums_of_probabilities_are_left_to_their_author(tmp_path: Path) -> None:
     assert check_config(path, [])[0]["valid"]
 
 
+def test_memory_is_planned_with_what_the_optimizer_and_the_best_epoch_take() -> None:
+    """Adam holds two numbers more for each parameter than gradient descent; the copy of the best weights is one."""
+    config = Path(__file__).parents[2] / "configs/moons.yaml"
+    found = {name: check_config(config, [f"optimizer={name}"])[0] for name in ("sgd", "adam")}
+    network = build.prepare(load_config(config, ["optimizer=sgd"])).network
+    network.reserve(found["sgd"]["batch_size"])
+    vector = network.store.values.nbytes  # a little more than its parameters
+    assert found["adam"]["bytes"] - found["sgd"]["bytes"] == 2 * vector
+    assert found["sgd"]["bytes"] >= network.bytes + vector
+
+
 def test_the_same_as_a_process(bp) -> None:
     wrong = ["check", "configs/moons.yaml", "--set", "dataset={source: files, path: nowhere.csv, target: y}"]
     document, spoken = bp(*wrong, "--json"), bp(*wrong)
