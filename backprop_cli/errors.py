@@ -166,6 +166,19 @@ def plugin_failure(error: BaseException) -> str | None:
     return message
 
 
+#: how NumPy begins the ValueError of an array with more entries than can be counted
+_UNCOUNTED = ("array is too big", "Maximum allowed", "maximum supported dimension", "negative dimensions")
+
+
+def out_of_range(error: BaseException) -> str | None:
+    """`a number is too large or too small: …` for the error of a calculation with a number that does not fit, such as a
+    config or a run may hold; None for any other."""
+    uncounted = isinstance(error, ValueError) and str(error).startswith(_UNCOUNTED)
+    if not uncounted and not isinstance(error, OverflowError):
+        return None
+    return f"a number is too large or too small: {error.args[-1]}"
+
+
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 

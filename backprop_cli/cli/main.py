@@ -16,7 +16,7 @@ import typer
 from backprop_cli import cli
 from backprop_cli.cli import completion, signals, streams
 from backprop_cli.cli.group import Root, dress
-from backprop_cli.errors import BpError, ConfigError, InterruptedRunError, plugin_failure, suggest
+from backprop_cli.errors import BpError, ConfigError, InterruptedRunError, out_of_range, plugin_failure, suggest
 from backprop_cli.runs.versions import __version__
 from backprop_cli.training.parallel import launch
 from backprop_cli.untrusted import consent
@@ -146,25 +146,13 @@ def run(arguments: list[str], debug: bool) -> Any:
         theirs = plugin_failure(error)
         if theirs and not debug:
             return fail(f"bp: {theirs}; --debug shows the traceback", 1)
-        if not debug and out_of_range(error):
-            return fail(f"bp: a number is too large or too small: {out_of_range(error)}; --debug shows where", 1)
+        beyond = out_of_range(error)
+        if beyond and not debug:
+            return fail(f"bp: {beyond}; --debug shows where", 1)
         if debug or not _out_of_files():
             raise
         return fail("bp: too many open files; raise the limit with `ulimit -n`", 1)
     return code or 0
-
-
-#: how NumPy begins the ValueError of an array with more entries than can be counted
-UNCOUNTED = ("array is too big", "Maximum allowed", "maximum supported dimension", "negative dimensions")
-
-
-def out_of_range(error: Exception) -> str:
-    """What a calculation says of a number that does not fit, as a config or a run may hold it; empty for any other
-    error."""
-    fits = not isinstance(error, OverflowError) and not (
-        isinstance(error, ValueError) and str(error).startswith(UNCOUNTED)
-    )
-    return "" if fits else str(error.args[-1])
 
 
 def _out_of_files() -> bool:

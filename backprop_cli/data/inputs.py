@@ -81,6 +81,14 @@ def rows_of(
 
     Raises DataError.
     """
+    try:
+        return _rows_of(data, schema, keep, unseen, place)
+    except UnicodeEncodeError as error:  # JSON can say it, and UTF-8 cannot
+        half = error.object[error.start]
+        raise DataError(f"{place}: text with {half!r}, which is half of a character; expected whole ones") from None
+
+
+def _rows_of(data: Any, schema: Schema, keep: Sequence[str], unseen: Unseen | None, place: str) -> Rows:
     if isinstance(data, Mapping):
         data = _rows_of_columns(data, place)
     if isinstance(data, list) and data and all(isinstance(each, Mapping) for each in data):

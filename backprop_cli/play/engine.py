@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from backprop_cli.errors import BpError, UsageError, plugin_failure
+from backprop_cli.errors import BpError, UsageError, out_of_range, plugin_failure
 from backprop_cli.play.commands import Commands
 from backprop_cli.runs.json_text import dumps
 
@@ -48,7 +48,7 @@ class Engine(Commands):
         except BpError as error:
             self._say("answer", {"error": str(error), "code": error.exit_code}, number)
         except Exception as error:
-            theirs = plugin_failure(error)
+            theirs = plugin_failure(error) or out_of_range(error)
             if theirs is None:
                 raise
             self._say("answer", {"error": theirs, "code": 1}, number)
@@ -77,7 +77,7 @@ class Engine(Commands):
             self._running = False
             session.note = str(error)
         except Exception as error:
-            if (theirs := plugin_failure(error)) is None:
+            if (theirs := plugin_failure(error) or out_of_range(error)) is None:
                 raise
             self._running, session.note = False, theirs
 

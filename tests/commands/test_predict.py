@@ -62,6 +62,16 @@ def test_one_row_waits_for_no_library_that_it_does_not_need(bp, flowers: Path) -
     assert (done.returncode, done.stdout.splitlines()[2:]) == (0, ["[]"]), done.stderr
 
 
+@pytest.mark.parametrize("row", [r'{"height": 1, "width": "\ud800"}', r'{"height": 1, "width": 2, "\ud800": 3}'])
+@pytest.mark.parametrize("name", ["new.json", "new.jsonl"])
+def test_half_of_a_character_is_a_line(flowers: Path, row: str, name: str) -> None:
+    """JSON can say it, and no text can hold it."""
+    train(load_config(flowers / "flowers.yaml", ["trainer.epochs=1"]), run_dir=flowers / "run")
+    (flowers / name).write_text(f"[{row}]" if name == "new.json" else row + "\n")
+    with pytest.raises(DataError, match="which is half of a character"):
+        load(flowers / "run").predict(flowers / name)
+
+
 def test_columns_are_found_by_name_and_scaled_as_in_training(bp, flowers: Path) -> None:
     trained = bp("train", "flowers.yaml", "--json", "--quiet")
     assert trained.code == 0, trained.err

@@ -203,6 +203,7 @@ def test_a_model_is_served_to_scripts(bp: Any, tmp_path: Path) -> None:
             (b"[]", "application/json"),
             (b"[1, [2]]", "application/json"),
             (b'[{"z": 1}]', "application/json"),
+            (rb'[{"x": 1, "y": "\ud800"}]', "application/json"),
             (b"x,y\n" + b"1,2\n" * 10_001, "text/csv"),
         ):
             status, text = ask(body, kind)
@@ -244,6 +245,7 @@ def test_nobody_looking_it_rests(tmp_path: Path) -> None:
         {"do": "speed", "steps": "fast"},
         {"do": "choose", "sample": 10**30},
         {"do": "choose", "sample": 4},
+        {"do": "look", "x": [10**400, 0]},
         {"do": "restart", "seed": -1},
         {"do": "point", "layer": "nobody", "what": "W", "index": [0]},
         {"do": "point", "layer": "dense_1", "what": "W", "index": "ab"},
