@@ -12,7 +12,7 @@ from pathlib import Path
 from shutil import copytree, ignore_patterns
 from typing import Any
 
-from setuptools import setup
+from setuptools import Distribution, setup
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_py import build_py
 
@@ -34,12 +34,15 @@ class BuildWithKernelsAndConfigs(build_py):
             copytree(HERE / "configs", target, dirs_exist_ok=True, ignore=ignore_patterns("__pycache__"))
 
 
+class WithLibrary(Distribution):
+    """Its files belong to one platform where the library is among them; auditwheel refuses it otherwise."""
+
+    def has_ext_modules(self) -> bool:
+        return BUILD["compiler"]() is not None
+
+
 class ForOnePlatform(bdist_wheel):
     """`py3-none-<platform>` where the library is in the wheel, else `py3-none-any`."""
-
-    def finalize_options(self) -> None:
-        super().finalize_options()
-        self.root_is_pure = BUILD["compiler"]() is None
 
     def get_tag(self) -> Any:
         return "py3", "none", super().get_tag()[2]
@@ -48,5 +51,6 @@ class ForOnePlatform(bdist_wheel):
 setup(
     long_description=INDEX["text"](),
     long_description_content_type="text/markdown",
+    distclass=WithLibrary,
     cmdclass={"build_py": BuildWithKernelsAndConfigs, "bdist_wheel": ForOnePlatform},
 )
