@@ -79,6 +79,12 @@ def failures(lesson: Lesson, taken: dict[str, Any]) -> Iterator[str]:
             yield f"- {link}, {figure.say}: {printed}{here(result)}, {bounds}.{why}\n"
 
 
+def unmeasured(known: dict[str, dict[str, Any]]) -> str:
+    """Which lessons ship, and are not on the page."""
+    missing = ", ".join(f"`{name}`" for name in names() if name not in known)
+    return f"- Not measured yet: {missing}.\n" if missing else ""
+
+
 def here(result: dict[str, Any]) -> str:
     return f"{result['mean']:.4g} ± {result['std']:.2g}"
 
@@ -127,7 +133,7 @@ def page(known: dict[str, dict[str, Any]]) -> str:
         printed=len(printed), right=right, share=right / max(1, len(printed)),
         all=len(results), all_right=sum(result["as_expected"] for _, result in results),
         minutes=sum(taken["seconds"] * taken["seeds"] for taken in known.values()) / 60,
-        failed=failed or "Nothing: all figures are as expected.\n",
+        failed=(failed or "Nothing: all figures are as expected.\n") + unmeasured(known),
     )  # fmt: skip
     return top + "".join(rows) + "".join(section(lesson, known[lesson.name]) for lesson in lessons)
 

@@ -21,7 +21,7 @@ from backprop_cli.config.text import parse
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted(path for path in (ROOT / "configs").rglob("*.yaml") if not path.name.endswith(".lesson.yaml"))
 DOWNLOADS = {"mnist"}  # steps in test_end_to_end.py, cut off from the network
-OFFLINE = {"nielsen_small", "nielsen_mnist"}  # step on their fallback
+OFFLINE = {"nielsen_small", "nielsen_mnist", "lecun1989"}  # step on their fallback
 
 
 @pytest.fixture(scope="module")
