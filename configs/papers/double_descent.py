@@ -36,4 +36,5 @@ def draw(figure: Any, runs: Runs) -> None:
     for split in ("test", "train"):
         axes.plot(widths, [_wrong(run, split) for run in runs.values()], "o-", label=split)
     axes.set(xlabel="width of both hidden layers", ylabel="error", xscale="log", ylim=(0, 1))
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.legend()

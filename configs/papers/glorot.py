@@ -70,4 +70,5 @@ def draw(figure: Any, runs: Runs) -> None:
                 axes.plot((edges[1:] + edges[:-1]) / 2, heights, label=f"layer {number}")
         column[0].set(title=f"{name} first weights", xlabel="activation")
         column[1].set(xlabel="gradient", yscale="log")
+        column[1].yaxis.set_major_formatter("{x:g}")
     all_axes[0, 0].legend()

@@ -32,4 +32,5 @@ def draw(figure: Any, runs: Runs) -> None:
     for name, run in runs.items():
         axes.plot(range(1, 33), [variance for _, variance in _moments(run)], "o-", label=name)
     axes.set(xlabel="layer", ylabel="variance of the activations", yscale="log")
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.legend()
