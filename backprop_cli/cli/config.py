@@ -11,7 +11,7 @@ import typer
 from backprop_cli.cli import completion
 from backprop_cli.cli.completion import shipped_configs
 from backprop_cli.cli.group import group
-from backprop_cli.cli.options import ConfigFile, Json, Plugins, Set, Unset, changes, print_json
+from backprop_cli.cli.options import ConfigFile, Json, Plugins, Query, Set, Unset, changes, print_json
 
 
 def print_schema(plugin: Plugins = None) -> None:
@@ -83,6 +83,7 @@ def init(
         Path | None, typer.Option("--data", metavar="FILE", help="A table of yours that the config is for.")
     ] = None,
     target: Annotated[str | None, typer.Option("--target", metavar="COL", help="Its column to predict.")] = None,
+    query: Query = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
     """Write a config with comments that trains at once.
@@ -99,7 +100,7 @@ def init(
     from backprop_cli.config.starter import starter
     from backprop_cli.errors import UsageError
 
-    text = starter(task, str(file)) if data is None else _for_table(data, target, str(file))
+    text = starter(task, str(file)) if data is None else _for_table(data, target, query, str(file))
     if str(file) == "-":
         print(text, end="")
         return
@@ -114,14 +115,14 @@ def init(
     print(f"Now: bp train {file}", file=sys.stderr)
 
 
-def _for_table(data: Path, target: str | None, file: str) -> str:
+def _for_table(data: Path, target: str | None, query: str | None, file: str) -> str:
     """The text of a config for a table. Raises UsageError, DataError."""
     from backprop_cli.commands.table_config import relative, table_config
     from backprop_cli.data.look import file_source, look_at_file
     from backprop_cli.data.look_column import AS_TEXT
     from backprop_cli.errors import UsageError
 
-    look = look_at_file(file_source(data, target=target))
+    look = look_at_file(file_source(data, target=target, query=query))
     if target is None:
         names = ", ".join(column.name for column in look.columns[:30])
         raise UsageError(f"--data {data}: say which column to predict: --target COL, one of {names}")

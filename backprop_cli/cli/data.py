@@ -8,7 +8,7 @@ import typer
 
 from backprop_cli.cli import completion
 from backprop_cli.cli.group import group
-from backprop_cli.cli.options import Json, Quiet, print_json
+from backprop_cli.cli.options import Json, Query, Quiet, print_json
 
 if TYPE_CHECKING:
     from backprop_cli.data.look import Look
@@ -76,6 +76,7 @@ def info(
     name: Looked,
     source: SourceName = None,
     target: Annotated[str | None, typer.Option("--target", metavar="COL", help="The column to predict.")] = None,
+    query: Query = None,
     json: Json = False,
 ) -> None:
     """Look at a table, at a config's data, or at a dataset.
@@ -86,13 +87,14 @@ def info(
     \b
     Examples:
       bp data info my.csv --target price
+      bp data info my.sqlite --query "SELECT * FROM houses"
       bp data info my.yaml
       bp data info iris
     """
     from backprop_cli.data import catalogue
     from backprop_cli.data.look import balance
 
-    table = looked(name, target) if source is None else None
+    table = looked(name, target, query) if source is None else None
     if table is None:
         show(catalogue.describe(name, source), json)
     elif isinstance(table, dict):
@@ -103,8 +105,9 @@ def info(
         _show_table(table)
 
 
-def looked(name: str, target: str | None = None) -> Look | dict[str, Any] | None:
+def looked(name: str, target: str | None = None, query: str | None = None) -> Look | dict[str, Any] | None:
     """What is seen of a file or a config's data: a table, or the summary of what is none; None for a bare name."""
+    from json import dumps
     from pathlib import Path
 
     from backprop_cli.config import load_config
@@ -117,11 +120,12 @@ def looked(name: str, target: str | None = None) -> Look | dict[str, Any] | None
 
     path = Path(name)
     if path.suffix.lower() in (".yaml", ".yml"):
-        cfg = load_config(path, [f"dataset.target={target}"] if target else [])
+        given = {"target": target, "query": query}
+        cfg = load_config(path, [f"dataset.{key}={dumps(value)}" for key, value in given.items() if value])
         source, folder, seed = cfg.dataset, cfg.folder, cfg.seed
         require_for(folder, source.files())
     elif path.exists():
-        source, folder, seed = look.file_source(path, target=target), Path(), 0
+        source, folder, seed = look.file_source(path, target=target, query=query), Path(), 0
     elif path.suffix or "/" in name:
         missing(path)
     else:
@@ -154,7 +158,7 @@ def _show_table(table: Look) -> None:
         right=("missing", "distinct"),
     )
     width = sum(column.width or 0 for column in table.columns if column.role == "feature")
-    print(f"{table.rows:,} rows; x has {width:,} columns")
+    print(f"{table.rows:,} rows; x has {width:,} column{'s' * (width != 1)}")
     classes = balance(table)
     if classes:
         shares = ", ".join(f"{name} {100 * count / table.rows:.0f} %" for name, count in classes.items())

@@ -71,6 +71,10 @@ Checkpoint = Annotated[
 ]
 SPLITS = completion.of("train", "validation", "test")
 Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", help="The folder of all runs.", envvar="BP_RUNS")]
+Query = Annotated[
+    str | None,
+    typer.Option("--query", metavar="SQL|SHEET", help="The SELECT of a database's rows; the sheet of an .xlsx."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document to stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
 RUNS = Path("runs")

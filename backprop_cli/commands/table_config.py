@@ -86,7 +86,8 @@ def _dataset(look: Look, target: Column, classes: int | None) -> Iterator[str]:
     for name in LAYOUT:
         value = getattr(look.layout, name)
         if value != getattr(usual, name) and not (name == "delimiter" and value == usual.separator):
-            yield f"  {name}: {flow(value)}    # guessed from the file: {_meaning(name)}"
+            origin = "which rows" if name == "query" else f"guessed from the file: {_meaning(name)}"
+            yield f"  {name}: {flow(value)}    # {origin}"
     out = {column.name: reason for column in look.columns if column.role == "feature" and (reason := _left_out(column))}
     out |= {column.name: "has no name" for column in look.columns if column.role == "unused"}
     if out:

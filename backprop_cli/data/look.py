@@ -78,7 +78,9 @@ def _plan(look: Look, source: Files, table: Any) -> None:
     features = [column.name for column in look.columns if column.role == "feature"]
     wrong = list(problems(source.columns, table.column_names, features, look.targets))
     if wrong:
-        raise DataError("\n".join(f"{look.path}: {problem}" for problem in wrong))
+        error = DataError("\n".join(f"{look.path}: {problem}" for problem in wrong))
+        error.exit_code = 2  # the config is wrong, not the file
+        raise error
     every = np.arange(len(table))
     for name, options in source.columns.items():
         if name not in features:  # a target, of which only the unit is said

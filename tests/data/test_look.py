@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -223,3 +224,33 @@ def test_what_a_config_makes_of_columns_is_what_training_makes_of_them() -> None
     trained = cfg.dataset.load(0, cfg.folder)
     assert trained.input_shape == (seen.as_dict()["width"],)
     assert "becomes category, one_hot; 3 categories" in seen.column("house").notes[0]
+
+
+def test_a_database_of_several_tables_is_asked_which_rows(bp, tmp_path):
+    with sqlite3.connect(tmp_path / "d.sqlite") as database:
+        database.execute("CREATE TABLE houses (area REAL, price REAL)")
+        database.execute("CREATE TABLE towns (name TEXT)")
+        database.executemany("INSERT INTO houses VALUES (?, ?)", [(i, 3 * i) for i in range(40)])
+    assert "dataset.query: SELECT * FROM" in bp("data", "info", "d.sqlite").err
+    query = ["--query", "SELECT area, price FROM houses WHERE area > 9", "--target", "price"]
+    assert "30 rows; x has 1 column" in bp("data", "info", "d.sqlite", *query).out
+    assert bp("config", "init", "d.yaml", "--data", "d.sqlite", *query).code == 0
+    assert "query: SELECT area, price FROM houses WHERE area > 9    # which rows" in (tmp_path / "d.yaml").read_text()
+    assert bp("data", "info", "d.yaml", "--json").json["rows"] == 30
+    assert bp("data", "info", "d.yaml", "--query", "SELECT * FROM houses", "--json").json["rows"] == 40
+
+
+def test_a_title_above_the_header_of_a_sheet(tmp_path):
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for row in (["Report 2024"], [], ["area", "town", "price"], *([i, "AB"[i % 2], 3 * i] for i in range(9))):
+        book.active.append(row)
+    book.save(tmp_path / "t.xlsx")
+    with pytest.raises(
+        DataError, match="names 1 of 3 columns: 'Report 2024'; if the names are 'area, town, price', set dat"
+    ):
+        look(tmp_path / "t.xlsx")
+    whole = look(tmp_path / "t.xlsx", skip_rows=2, target="price")
+    assert (whole.rows, [column.name for column in whole.columns]) == (9, ["area", "town", "price"])
+    bare = look(tmp_path / "t.xlsx", skip_rows=3, header=False)
+    assert (bare.rows, [column.name for column in bare.columns]) == (9, ["0", "1", "2"])

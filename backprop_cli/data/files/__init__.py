@@ -71,6 +71,9 @@ class Files(FileOptions):
 
     def load(self, seed: int, folder: Path, known: Schema | None = None) -> Dataset:
         wrong = [*problems(self), *of_windows(self)]
+        targets = self.target if isinstance(self.target, list) else [self.target]
+        if self.sample_weight is not None and self.sample_weight in targets:
+            wrong.append(f"dataset.sample_weight and target are both {self.sample_weight!r}; expected two columns")
         if wrong:
             error = DataError("\n".join(wrong))
             error.exit_code = 2

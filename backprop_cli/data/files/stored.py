@@ -58,7 +58,8 @@ def _nan_as_missing(table: Any) -> Any:
 def _whole(path: Path, layout: Layout) -> Any:
     """The whole table of a file that cannot be read by columns; kept until another is asked for."""
     stat = path.stat() if path.is_file() else None
-    key = (path, layout.form, layout.query, stat and (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns))
+    how = (layout.form, layout.query, layout.skip_rows, layout.header)
+    key = (path, how, stat and (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns))
     if key not in _last:
         with reading(path):
             table = _READERS[layout.form](path, layout)
@@ -137,7 +138,7 @@ def _excel(path: Path, layout: Layout) -> Any:
             raise DataError(f"{path}: no sheet {layout.query!r}; expected one of {', '.join(book.sheetnames)}")
         sheet = book[layout.query] if layout.query is not None else book.worksheets[0]
         rows, looked_at = [], 0
-        for row in sheet.iter_rows(values_only=True):
+        for row in sheet.iter_rows(min_row=1 + layout.skip_rows, values_only=True):
             looked_at += len(row)
             if looked_at > bound(_MAX_CELLS):
                 most = f"{bound(_MAX_CELLS):,} cells, which is what bp looks at"
@@ -149,8 +150,22 @@ def _excel(path: Path, layout: Layout) -> Any:
     width = max(i + 1 for row in rows for i, value in enumerate(row) if value is not None)
     check_size(path, len(rows) * width * CELL)
     rows = [(row + [None] * width)[:width] for row in rows]
+    if not layout.header:
+        return _table(path, [str(i) for i in range(width)], rows)
+    _check_header(path, rows)
     header = [str(name).strip() if name is not None else f"Unnamed: {i}" for i, name in enumerate(rows[0])]
     return _table(path, header, rows[1:])
+
+
+def _check_header(path: Path, rows: Sequence[Sequence[Any]]) -> None:
+    """Raise DataError where the first row of a sheet looks like a title above the header."""
+    first, width = [value for value in rows[0] if value is not None], len(rows[0])
+    full = next((row for row in rows[1:] if None not in row), None)
+    if full is not None and len(first) * 2 < width and all(isinstance(value, str) for value in full):
+        raise DataError(
+            f"{path}: the first row of the sheet names {len(first)} of {width} columns: {first[0]!r:.60}; if the names "
+            f"are {', '.join(map(str, full))!r:.80}, set dataset.skip_rows to the rows above, else name all columns"
+        )
 
 
 def _without_end(row: Sequence[Any]) -> list[Any]:

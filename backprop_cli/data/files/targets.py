@@ -11,7 +11,7 @@ import numpy as np
 from backprop_cli.data.arrays import Array
 from backprop_cli.data.files.labels import MAX_INTEGER_CLASSES
 from backprop_cli.data.files.layout import Layout
-from backprop_cli.data.files.values import refuse_numbers
+from backprop_cli.data.files.values import is_number, refuse_numbers
 from backprop_cli.errors import DataError
 
 
@@ -63,7 +63,12 @@ def target_values(table: Any, targets: Sequence[str]) -> Array:
 def real_values(values: Array, targets: Sequence[str], path: Path) -> Array:
     """Real-valued targets (N, K). Raises DataError where they are not finite numbers."""
     if values.dtype.kind not in "iufb":
-        raise DataError(f"{path}: target {', '.join(targets)} holds {str(values.flat[0])!r}; expected numbers")
+        columns = values.reshape(len(values), -1)
+        name, value = next(
+            ((name, value) for i, name in enumerate(targets) for value in columns[:, i] if not is_number(str(value))),
+            (targets[0], values.flat[0]),
+        )
+        raise DataError(f"{path}: target {name} holds {str(value)!r}; expected numbers")
     values = values.astype(np.float64).reshape(len(values), -1)
     if not np.isfinite(values).all():
         row, column = (int(i) for i in np.argwhere(~np.isfinite(values))[0])

@@ -311,3 +311,15 @@ def test_prediction_from_a_table_for_a_network_trained_on_arrays(tmp_path):
     assert read_inputs(path, arrays).x.tolist() == [[1, 2], [3, 4]]
     with pytest.raises(DataError, match=r"rows of shape \(2,\); the network was trained on rows of shape \(3,\)"):
         read_inputs(path, arrays.model_copy(update={"shape": (3,)}))
+
+
+def test_columns_that_cannot_be_a_target_or_a_weight_are_named(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,y,town\n" + "".join(f"{i},{2 * i},Köln\n" for i in range(20)), encoding="utf-8")
+    source = {"source": "files", "path": str(tmp_path / "t.csv")}
+    for options, said in (
+        ({"target": ["y", "town"]}, "target town holds 'Köln'; expected numbers"),
+        ({"target": "y", "sample_weight": "y"}, "sample_weight and target are both 'y'; expected two columns"),
+        ({"target": ["y", "a"], "sample_weight": "a"}, "sample_weight and target are both 'a'; expected two columns"),
+    ):
+        with pytest.raises(DataError, match=said):
+            registry.make("source", {**source, **options}, key="source").load(0, tmp_path)

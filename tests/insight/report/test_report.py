@@ -20,8 +20,9 @@ from PIL import Image
 
 from backprop_cli import load_config
 from backprop_cli.commands.evaluation import evaluate_run
+from backprop_cli.commands.explain import attributions, explain
 from backprop_cli.commands.train import train
-from backprop_cli.insight.report.markup import POINTS, Series, chart, element, script_json
+from backprop_cli.insight.report.markup import POINTS, Curve, chart, element, number, script_json
 from backprop_cli.insight.report.mistakes import data_uri, mistakes
 from backprop_cli.insight.report.report import report
 from backprop_cli.insight.view import View
@@ -211,7 +212,7 @@ def test_runs_without_classes_or_validation(name: str, view: Views) -> None:
 
 
 def test_a_long_series_is_thinned_and_keeps_its_ends() -> None:
-    made = Page(chart("t", "epoch", [Series("a", "red", list(range(12345)), [float(i) for i in range(12345)])]))
+    made = Page(chart("t", "epoch", [Curve("a", "red", list(range(12345)), [float(i) for i in range(12345)])]))
     x = made.charts[0]["series"][0]["x"]
     assert POINTS / 2 < len(x) <= POINTS + 1
     assert (x[0], x[-1]) == (0, 12344)
@@ -279,3 +280,60 @@ def test_a_regression_says_what_it_measures(view: Views) -> None:
     measured = evaluate_run(run.run)["metrics"]
     assert f"<b>{measured['loss']:.4g}</b><span>loss</span>" in text
     assert "<span>mae</span>" in text and "<span>r2</span>" in text
+
+
+def test_columns_that_a_network_goes_by_are_those_of_explain(tmp_path: Path) -> None:
+    """A shuffled column makes it worse by what `explain` says, and the curve of a number has its mean answers."""
+    rows = "".join(f"{i % 13},{'red' if i % 3 else 'blue'},{3 * (i % 13) + i % 3}\n" for i in range(80))
+    (tmp_path / "t.csv").write_text("a,colour,y\n" + rows)
+    dataset = {"source": "files", "path": str(tmp_path / "t.csv"), "target": "y", "task": "regression"}
+    trainer = {"epochs": 2, "metrics": ["mae"]}
+    config = {"dataset": dataset, "architecture": [{"type": "dense", "units": 1}], "loss": "mse", "trainer": trainer}
+    train(config, run_dir=tmp_path / "run")
+    view = View(RunDirectory(tmp_path / "run"))
+    told = explain(view.prepared, view.prepared.measured_split)
+    page = Page(report([view]))
+    assert "worse mae when shuffled" in page.text
+    for row in told["importance"]:
+        assert f"{row['column']}{number(row['importance'])}{number(row['std'])}" in "".join(page.text.split())
+    curve = [row["y"] for row in told["dependence"]["a"]]
+    drawn = [line["y"] for chart in page.charts for line in chart["series"] if len(line["y"]) == len(curve)]
+    assert any(np.allclose(y, curve, rtol=1e-4) for y in drawn)
+    for row in told["dependence"]["colour"]:
+        assert f"{row['value']}{number(row['y'])}" in "".join(page.text.split())
+
+
+def test_words_that_a_network_goes_by_are_those_of_explain(tmp_path: Path) -> None:
+    rows = "".join(f"{'a good film' if i % 2 else 'a bad film'},{'yes' if i % 2 else 'no'}\n" for i in range(40))
+    (tmp_path / "t.csv").write_text("text,kind\n" + rows)
+    dataset = {
+        "source": "files",
+        "path": str(tmp_path / "t.csv"),
+        "target": "kind",
+        "text": "text",
+        "transforms": [{"type": "tokenize", "length": 4}],
+    }
+    layers = [
+        {"type": "embedding", "input_dim": 8, "output_dim": 4},
+        "flatten",
+        {"type": "dense", "units": 1, "activation": "sigmoid"},
+    ]
+    config = {"dataset": dataset, "architecture": layers, "loss": "binary_crossentropy", "trainer": {"epochs": 3}}
+    train(config, run_dir=tmp_path / "run")
+    view = View(RunDirectory(tmp_path / "run"))
+    text = "".join(Page(report([view])).text.split())
+    assert "Wordsthatitgoesby" in text
+    for sample in range(3):
+        told = attributions(view.prepared, view.prepared.measured_split, sample)
+        words = "".join(token["token"] for token in told["tokens"])
+        assert words + "".join(number(token["weight"]) for token in told["tokens"]) in text
+
+
+def test_pixels_that_a_network_goes_by_are_drawn(told: Told) -> None:
+    """The picture below its heading holds images, and the brightest pixel of one is not that of another."""
+    _, heading, rest = told("mnist").partition("Pixels that it goes by")
+    images = re.findall(r'href="data:image/png;base64,([^"]+)"', rest.partition("</svg>")[0])
+    assert heading and len(images) > 1
+    drawn = [np.asarray(Image.open(BytesIO(base64.b64decode(image))).convert("L"), int) for image in images]
+    assert all(np.ptp(pixels) > 50 for pixels in drawn)
+    assert len({pixels.tobytes() for pixels in drawn}) == len(drawn)
