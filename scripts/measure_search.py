@@ -118,11 +118,12 @@ def row(name: str, seeds: list[Compared]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description="TPE with pruning against random search.")
     parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--trials", type=int, default=24)
     parser.add_argument("--task", action="append", choices=list(TASKS))
     given = parser.parse_args()
     compared: dict[str, list[Compared]] = {name: [] for name in given.task or TASKS}
-    for seed in range(given.seeds):
+    for seed in range(given.first, given.first + given.seeds):
         for name in compared:
             compared[name].append(compare(name, seed, given.trials))
             print(seed, name, compared[name][-1], file=sys.stderr, flush=True)

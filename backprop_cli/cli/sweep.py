@@ -135,9 +135,9 @@ def sweep(
     folder = runs / (name or f"{config.stem.removeprefix('bp:')}-sweep")
     there, rows = list(list_runs(folder)), noted(folder)
     before = states(folder, planned, there, rows)
-    chosen = [each.trial for each in before if wanted(each.status, only)]
+    chosen = [outcome.trial for outcome in before if wanted(outcome.status, only)]
     checked = check_trials(config, chosen or planned[:1], None if quiet else ui.loading)
-    started = sum(each.status != "missing" for each in before)
+    started = sum(outcome.status != "missing" for outcome in before)
     if (learns or prune != "none") and (folder / JOURNAL).exists():
         started = started or len(there)
     if started and not resume and only is None:
@@ -196,7 +196,7 @@ def sweep(
         if isinstance(source, Searching) and source.repeated and not quiet:
             ui.note(f"{source.repeated} proposals repeated a trial, and took its value")
     if time is not None:
-        outcomes = [each for each in outcomes if each.status != "missing"]
+        outcomes = [outcome for outcome in outcomes if outcome.status != "missing"]
     column, best = rank(outcomes)
     together = of_folds.summary(of_folds.measure(folder, outcomes)) if folds is not None else []
     if json:
@@ -209,7 +209,7 @@ def sweep(
         if together:
             print_folds(together)
         print(folder)
-    if any(each.status not in ("completed", "pruned") for each in outcomes):
+    if any(outcome.status not in ("completed", "pruned") for outcome in outcomes):
         raise typer.Exit(1)
 
 
@@ -217,7 +217,7 @@ def done(outcomes: list[Outcome]) -> int:
     """How many have ended."""
     from backprop_cli.commands.sweep.outcomes import FINISHED
 
-    return sum(each.status in FINISHED for each in outcomes)
+    return sum(outcome.status in FINISHED for outcome in outcomes)
 
 
 def wanted(status: str, only: str | None) -> bool:

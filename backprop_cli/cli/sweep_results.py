@@ -22,18 +22,20 @@ def print_table(
 
     values = [column or "best"] if len(goals) == 1 else [goal.name for goal in goals]
     if len(goals) == 1:
-        placed: dict[str, list[float | None]] = {each.trial.id: [value] for value, each in best}
-        first = [each for _, each in best]
+        placed: dict[str, list[float | None]] = {outcome.trial.id: [value] for value, outcome in best}
+        first = [outcome for _, outcome in best]
     else:
         first = front(goals, outcomes)
-        placed = {each.trial.id: [goal.value(each) for goal in goals] for each in outcomes}
-    ahead = {each.trial.id for each in first}
-    rows = [*first, *(each for each in outcomes if each.trial.id not in ahead)]
-    lines = [[each.trial.id, *map(each.trial.varied.get, keys), each.status, *placed.get(each.trial.id, [None])]
-             for each in rows]  # fmt: skip
+        placed = {outcome.trial.id: [goal.value(outcome) for goal in goals] for outcome in outcomes}
+    ahead = {outcome.trial.id for outcome in first}
+    rows = [*first, *(outcome for outcome in outcomes if outcome.trial.id not in ahead)]
+    lines = []
+    for outcome in rows:
+        trial = outcome.trial
+        lines.append([trial.id, *map(trial.varied.get, keys), outcome.status, *placed.get(trial.id, [None])])
     ui.table(["trial", *keys, "status", *values], lines, right=values)
     if len(goals) > 1:
-        print(f"front: {len(first)} trials that no other beats: {' '.join(each.trial.id for each in first)}")
+        print(f"front: {len(first)} trials that no other beats: {' '.join(outcome.trial.id for outcome in first)}")
     elif best:
         print(f"best: {best[0][1].trial}  {column} {ui.number(best[0][0])}")
 
@@ -48,7 +50,7 @@ def print_folds(together: list[dict[str, Any]]) -> None:
         return f"{ui.number(spread['mean'])} ± {'–' if spread['std'] is None else ui.number(spread['std'])}"
 
     rows = [
-        [*each["settings"].values(), each["n"], *(told(each["metrics"][name]) for name in metrics)] for each in together
+        [*row["settings"].values(), row["n"], *(told(row["metrics"][name]) for name in metrics)] for row in together
     ]
     ui.table([*settings, "runs", *(f"test {name}" for name in metrics)], rows, right=["runs"])
 
@@ -58,13 +60,18 @@ def summary(folder: Path, outcomes: list[Outcome], best: Best, goals: Sequence[G
     from backprop_cli.commands.sweep.goals import front
 
     rows = [
-        {"trial": each.trial.id, "varied": each.trial.varied, "status": each.status, "run_dir": str(each.run_dir)}
-        | {"metrics": each.metrics, "best": each.best or None, "error": each.error}
-        for each in outcomes
+        {
+            "trial": outcome.trial.id,
+            "varied": outcome.trial.varied,
+            "status": outcome.status,
+            "run_dir": str(outcome.run_dir),
+        }
+        | {"metrics": outcome.metrics, "best": outcome.best or None, "error": outcome.error}
+        for outcome in outcomes
     ]
     if len(goals) > 1:
         wanted = [{"name": goal.name, "maximize": goal.maximize} for goal in goals]
-        ahead = [each.trial.id for each in front(goals, outcomes)]
+        ahead = [outcome.trial.id for outcome in front(goals, outcomes)]
         return {"sweep_dir": str(folder), "trials": rows, "best": None, "goals": wanted, "front": ahead}
     first = {"trial": best[0][1].trial.id, "varied": best[0][1].trial.varied, "value": best[0][0]} if best else None
     return {"sweep_dir": str(folder), "trials": rows, "best": first}

@@ -79,19 +79,19 @@ class Axis:
         """Whether its values are numbers between two bounds."""
         return self.high > self.low
 
-    def at(self, place: float) -> str:
-        """The value at a place in [0, 1)."""
+    def at(self, position: float) -> str:
+        """The value at a position in [0, 1)."""
         if self.values:
-            return self.values[int(place * len(self.values))]
+            return self.values[int(position * len(self.values))]
         edge = 0.5 if self.whole else 0.0  # so that the outermost whole numbers are as likely as others
         low, high = self.low - edge, self.high + edge
         if self.log:
-            value = math.exp(math.log(low) + place * (math.log(high) - math.log(low)))
+            value = math.exp(math.log(low) + position * (math.log(high) - math.log(low)))
         else:
-            value = low + place * (high - low)
+            value = low + position * (high - low)
         return self.write(value)
 
-    def place(self, value: str) -> float:
+    def position(self, value: str) -> float:
         """Where in [0, 1) a value lies; of whole numbers the middle of its share."""
         if self.values:
             return (self.values.index(value) + 0.5) / len(self.values)
@@ -118,11 +118,11 @@ def parse(settings: Sequence[str]) -> tuple[list[Axis], list[str]]:
         if axis is None:
             fixed.append(text)
             continue
-        if axis.key in (each.key for each in axes):
+        if axis.key in (earlier.key for earlier in axes):
             raise UsageError(f"--set {text}: {axis.key} is varied already; name all its values at once")
         other = axis.condition.key if axis.condition else None
-        if other is not None and other not in (each.key for each in axes):
-            known = [each.key for each in axes]
+        if other is not None and other not in (earlier.key for earlier in axes):
+            known = [earlier.key for earlier in axes]
             hint = f"; {expected(other, known)}" if known else ""
             raise UsageError(f"--set {text}: {other} is not an earlier axis{hint}")
         axes.append(axis)
@@ -163,7 +163,7 @@ def _bounded(key: str, kind: str, bounds: str) -> Axis:
     log, whole = kind.startswith("log"), kind.endswith("int")
     left, _, right = bounds.partition("..")
     try:
-        low, high = (float(int(each)) if whole else float(each) for each in (left, right))
+        low, high = (float(int(end)) if whole else float(end) for end in (left, right))
     except ValueError:
         numbers = "two whole numbers" if whole else "two numbers"
         raise UsageError(f"--set {key}={kind}:{bounds}: expected {kind}:LOW..HIGH with {numbers}") from None

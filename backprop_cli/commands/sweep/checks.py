@@ -101,7 +101,7 @@ def check_trials(config: Path, chosen: Sequence[Trial], progress: Show | None = 
             cfg = load_config(config, trial.overrides)
             checked.epochs = max(checked.epochs, cfg.trainer.epochs)
             structure = _structure(cfg)
-            if structure in tried or time.monotonic() - began > PATIENCE:
+            if structure in tried or (tried and time.monotonic() - began > PATIENCE):
                 continue
             columns, watched = _build(cfg, progress)
             checked.watched = checked.watched if tried else watched
@@ -124,8 +124,8 @@ def _structure(cfg: Config) -> str:
     """All of a config that can make a difference to whether it can be built."""
     settings = resolved(cfg)
     settings["optimizer"] = settings["optimizer"].get("groups")
-    settings["trainer"] = {key: each for key, each in settings["trainer"].items() if key != "epochs"}
-    return json.dumps({key: each for key, each in settings.items() if key not in ("name", "seed")}, default=str)
+    settings["trainer"] = {key: value for key, value in settings["trainer"].items() if key != "epochs"}
+    return json.dumps({key: value for key, value in settings.items() if key not in ("name", "seed")}, default=str)
 
 
 def _build(cfg: Config, progress: Show | None) -> tuple[set[str], str]:

@@ -27,14 +27,14 @@ class Cma:
 
     def propose(self) -> dict[str, str]:
         point = np.clip(self._cma.ask(), 0, np.nextafter(1, 0))
-        return {axis.key: axis.at(float(place)) for axis, place in zip(self._axes, point, strict=True)}
+        return {axis.key: axis.at(float(position)) for axis, position in zip(self._axes, point, strict=True)}
 
     def told(self, frozen: Any) -> None:
         """A finished trial; one without a value says nothing."""
         if frozen.value is None or frozen.state.name != "COMPLETE":
             return
-        place = [axis.place(axis.write(frozen.params[axis.key])) for axis in self._axes]
-        self._population.append((np.array(place), self._sign * frozen.value))
+        positions = [axis.position(axis.write(frozen.params[axis.key])) for axis in self._axes]
+        self._population.append((np.array(positions), self._sign * frozen.value))
         if len(self._population) == self._cma.population_size:
             self._cma.tell(self._population)
             self._population = []

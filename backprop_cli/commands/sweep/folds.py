@@ -42,7 +42,7 @@ def same_folds(config: Path, settings: Sequence[str]) -> list[str]:
         return []
     cfg = load_config(config, fixed)
     given = (getattr(cfg.dataset, name, None) for name in ("split_seed", "data_seed"))
-    return [] if any(each is not None for each in given) else [f"dataset.split_seed={cfg.seed}"]
+    return [] if any(seed is not None for seed in given) else [f"dataset.split_seed={cfg.seed}"]
 
 
 def check(config: Path, settings: Sequence[str]) -> None:
@@ -67,30 +67,33 @@ def measure(folder: Path, outcomes: Sequence[Outcome]) -> list[Measured]:
     """Measure every completed trial on its own fold, note it in sweep.json, and write the predictions of all in one
     file, `out-of-fold.csv`: the row's number in its file from 0, fold, other settings, target, and what `bp predict`
     writes. Raises DataError, CheckpointError."""
-    done = [each for each in outcomes if each.status == "completed"]
+    done = [outcome for outcome in outcomes if outcome.status == "completed"]
     text, measured = io.StringIO(), []
     writer = csv.writer(text, lineterminator="\n")
     settings = [key for key in (done[0].trial.varied if done else ()) if key != FOLD]
     heads: list[str] | None = None
-    for each in done:
-        prepared, _ = load_run(RunDirectory(each.run_dir))
+    for outcome in done:
+        prepared, _ = load_run(RunDirectory(outcome.run_dir))
         batches = prepared.batches(TEST)
         with limited(prepared.network, batches.batch_size):
             metrics = prepared.config.trainer.metrics
             numbers = evaluate(prepared.network, batches.epoch(0), metrics, weight=partial(getattr, batches, "weight"))
-        measured.append(Measured(each.trial.varied, numbers))
+        measured.append(Measured(outcome.trial.varied, numbers))
         own, lines = _lines(prepared, np.concatenate([y for y, _ in outputs(prepared.network, batches)]))
         if heads is None:
             heads = own
             writer.writerow(["row", "fold", *settings, *heads])
         elif heads != own:
-            raise DataError(f"{each.run_dir} predicts {', '.join(own)}, the fold before {', '.join(heads)}")
-        before = [each.trial.varied[FOLD], *(each.trial.varied[key] for key in settings)]
+            raise DataError(f"{outcome.run_dir} predicts {', '.join(own)}, the fold before {', '.join(heads)}")
+        before = [outcome.trial.varied[FOLD], *(outcome.trial.varied[key] for key in settings)]
         rows = prepared.dataset.splits[TEST].rows
         for i, line in enumerate(lines):
             writer.writerow([i if rows is None else int(rows[i]), *before, *line])
     if heads is not None:
-        note(folder, [{"trial": each.trial.id, "test": own.metrics} for each, own in zip(done, measured, strict=True)])
+        note(
+            folder,
+            [{"trial": outcome.trial.id, "test": own.metrics} for outcome, own in zip(done, measured, strict=True)],
+        )
         write_atomically(folder / OUT_OF_FOLD, [text.getvalue().encode()])
     return measured
 
@@ -111,18 +114,18 @@ def _lines(prepared: Prepared, outputs: Array) -> tuple[list[str], Iterator[list
     targets = ["target"] if truth.shape[1] == 1 else [f"target({name})" for name in asked]
     if reading.kind == "values":
         return [*targets, *columns], ([*t, *w] for t, w in zip(right, written, strict=True))
-    answers = (["+".join(each) if isinstance(each, list) else each] for each in reading.answers(outputs))
+    answers = (["+".join(answer) if isinstance(answer, list) else answer] for answer in reading.answers(outputs))
     return [*targets, "prediction", *columns], ([*t, *a, *w] for t, a, w in zip(right, answers, written, strict=True))
 
 
-def summary(found: Sequence[Measured]) -> list[dict[str, Any]]:
+def summary(measured: Sequence[Measured]) -> list[dict[str, Any]]:
     """For each setting, whatever its folds and seeds: how many trainings, and of each metric the mean and the standard
     deviation (n − 1) between folds, each fold averaged over its seeds; `std_seeds` between seeds, each averaged over
     its folds; null of a single one."""
     groups: dict[tuple[tuple[str, str], ...], list[Measured]] = {}
-    for each in found:
-        key = tuple((name, value) for name, value in each.varied.items() if name not in (FOLD, SEED))
-        groups.setdefault(key, []).append(each)
+    for fold in measured:
+        key = tuple((name, value) for name, value in fold.varied.items() if name not in (FOLD, SEED))
+        groups.setdefault(key, []).append(fold)
     return [
         {
             "settings": dict(key),
@@ -134,7 +137,7 @@ def summary(found: Sequence[Measured]) -> list[dict[str, Any]]:
 
 
 def _spread(group: Sequence[Measured], name: str) -> dict[str, float | None]:
-    values = [each.metrics[name] for each in group]
+    values = [fold.metrics[name] for fold in group]
     between = {"std": _between(group, name, FOLD)}
     if SEED in group[0].varied:
         between["std_seeds"] = _between(group, name, SEED)
@@ -144,7 +147,7 @@ def _spread(group: Sequence[Measured], name: str) -> dict[str, float | None]:
 def _between(group: Sequence[Measured], name: str, axis: str) -> float | None:
     """The standard deviation of the means of those that have the same value on an axis."""
     parts: dict[str, list[float]] = {}
-    for each in group:
-        parts.setdefault(each.varied[axis], []).append(each.metrics[name])
+    for fold in group:
+        parts.setdefault(fold.varied[axis], []).append(fold.metrics[name])
     means = [statistics.fmean(part) for part in parts.values()]
     return statistics.stdev(means) if len(means) > 1 else None

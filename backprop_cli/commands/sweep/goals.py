@@ -49,19 +49,19 @@ def goals_of(
         raise UsageError(
             "--maximize and --minimize are for one goal; with several goals each metric knows which direction is better"
         )
-    return [Goal(each, larger_is_better(each, metrics) if maximize is None else maximize) for each in names]
+    return [Goal(name, larger_is_better(name, metrics) if maximize is None else maximize) for name in names]
 
 
 def front(goals: Sequence[Goal], outcomes: Sequence[Outcome]) -> list[Outcome]:
     """The completed trials that no other one equals or beats in every goal and beats in one: Pareto's front."""
     points: list[tuple[tuple[float, ...], Outcome]] = []
-    for each in outcomes:
-        values = [goal.value(each) for goal in goals]
-        if each.status == "completed" and all(value is not None for value in values):
+    for outcome in outcomes:
+        values = [goal.value(outcome) for goal in goals]
+        if outcome.status == "completed" and all(value is not None for value in values):
             signed = (-v if goal.maximize else v for goal, v in zip(goals, values, strict=True) if v is not None)
-            points.append((tuple(signed), each))
+            points.append((tuple(signed), outcome))
     kept: list[tuple[tuple[float, ...], Outcome]] = []
-    for point, each in sorted(points, key=lambda pair: pair[0]):  # one that beats another comes before it
+    for point, outcome in sorted(points, key=lambda pair: pair[0]):  # one that beats another comes before it
         if not any(all(a <= b for a, b in zip(other, point, strict=True)) and other != point for other, _ in kept):
-            kept.append((point, each))
-    return [each for _, each in kept]
+            kept.append((point, outcome))
+    return [outcome for _, outcome in kept]

@@ -31,8 +31,8 @@ def importances(folder: Path, points: Points) -> dict[str, float]:
         params = {column.key: column.numbers[i] if column.numeric else column.texts[i] for column in columns}
         study.add_trial(optuna.trial.create_trial(params=params, distributions=distributions, value=value))
     evaluator = optuna.importance.PedAnovaImportanceEvaluator()
-    found: dict[str, float] = optuna.importance.get_param_importances(study, evaluator=evaluator)
-    return found
+    importances: dict[str, float] = optuna.importance.get_param_importances(study, evaluator=evaluator)
+    return importances
 
 
 def _distribution(optuna: Any, column: Column) -> Any:

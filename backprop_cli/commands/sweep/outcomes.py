@@ -73,18 +73,18 @@ def ranked(
     chose that epoch by; of anything else to `monitor`, the last value, as `validation/loss`. The `metrics` that the
     trials compute say whether it should rise, unless `maximize` does.
     """
-    own = [name for each in outcomes if (name := watched(each))]
+    own = [name for outcome in outcomes if (name := watched(outcome))]
     name = monitor or next(iter(own), None)
     if name is None:
         return None, []
     at_best = bool(own) and set(own) == {name}
     values = []
-    for each in outcomes:
-        if each.status == "pruned":
+    for outcome in outcomes:
+        if outcome.status == "pruned":
             continue
-        value = (each.best if at_best else each.metrics).get(name)
+        value = (outcome.best if at_best else outcome.metrics).get(name)
         if isinstance(value, int | float) and math.isfinite(value):
-            values.append((float(value), each))
+            values.append((float(value), outcome))
     rises = larger_is_better(name, metrics) if maximize is None else maximize
     return f"best.{name}" if at_best else name, sorted(values, key=lambda pair: -pair[0] if rises else pair[0])
 

@@ -38,8 +38,8 @@ class Column:
     def numbers(self) -> list[float]:
         """Where each trial lies: its number, or the place of its choice; NaN where it has none."""
         if self.numeric:
-            found = [_number(text) if text is not None else None for text in self.texts]
-            return [math.nan if number is None else number for number in found]
+            numbers = [_number(text) if text is not None else None for text in self.texts]
+            return [math.nan if number is None else number for number in numbers]
         places = {choice: float(i) for i, choice in enumerate(self.choices)}
         return [math.nan if text is None else places[text] for text in self.texts]
 
@@ -62,9 +62,11 @@ class Points:
     @cached_property
     def columns(self) -> list[Column]:
         """The keys of which trials have different values."""
-        longest = sorted(self.outcomes, key=lambda each: -len(each.trial.varied))  # conditional keys in their places
-        keys = dict.fromkeys(key for each in longest for key in each.trial.varied)
-        columns = [Column(key, [each.trial.varied.get(key) for each in self.outcomes]) for key in keys]
+        longest = sorted(
+            self.outcomes, key=lambda outcome: -len(outcome.trial.varied)
+        )  # conditional keys in their places
+        keys = dict.fromkeys(key for outcome in longest for key in outcome.trial.varied)
+        columns = [Column(key, [outcome.trial.varied.get(key) for outcome in self.outcomes]) for key in keys]
         return [column for column in columns if column.distinct > 1]
 
 
@@ -73,7 +75,7 @@ def points_of(
 ) -> Points:
     """Raises UsageError where no trial has completed, or none has the metric."""
     column, values, rises = values_of(folder, outcomes, metric, maximize)
-    return Points(column, rises, [each for _, each in values], [value for value, _ in values])
+    return Points(column, rises, [outcome for _, outcome in values], [value for value, _ in values])
 
 
 def _number(text: str) -> float | None:

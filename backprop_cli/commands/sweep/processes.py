@@ -43,7 +43,7 @@ def _short_names() -> Iterator[None]:
     """Context in which temporary files get names that a socket can have, if $TMPDIR is too long for that."""
     given = tempfile.tempdir
     if len(os.fsencode(tempfile.gettempdir())) > LONGEST:
-        places = [each for each in SHORT if os.path.isdir(each) and os.access(each, os.W_OK | os.X_OK)]
+        places = [folder for folder in SHORT if os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK)]
         if not places:
             raise UsageError(
                 f"the folder of temporary files has a name of more than {LONGEST} bytes, which no socket can have, "

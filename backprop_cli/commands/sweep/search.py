@@ -51,11 +51,11 @@ class Search:
         try:
             self._studies = self._open(folder / JOURNAL)
             self._propose = self._proposer()
-            trials = [self._taken_up(each) for each in _trials(self._studies[0])]
+            trials = [self._taken_up(frozen) for frozen in _trials(self._studies[0])]
         except BaseException:
             os.close(self._held)
             raise
-        self.outcomes = {each.trial.id: each for each in states(folder, trials)}
+        self.outcomes = {outcome.trial.id: outcome for outcome in states(folder, trials)}
         self._waiting = [self.outcomes[key] for key in self._numbers]
         if self.prunes:
             pruners = self._optuna.pruners
@@ -155,10 +155,10 @@ class Search:
             return self._tpe
         if self.space.search == "cma-es":
             self._cma = Cma(self.space)
-            for each in _trials(self._studies[0]):
+            for frozen in _trials(self._studies[0]):
                 self._cma.propose()
-                if each.state.is_finished():
-                    self._cma.told(each)
+                if frozen.state.is_finished():
+                    self._cma.told(frozen)
             return lambda number: self._cma.propose()
         planned = self.space.planned
         return lambda number: planned[number].varied if number < len(planned) else None
@@ -234,5 +234,7 @@ def _difference(known: Any, wanted: dict[str, Any]) -> str:
     if not isinstance(known, dict):
         return "bp has not written it"
     key = next((key for key in wanted if known.get(key) != wanted[key]), "")
-    before, now = (", ".join(each) if isinstance(each, list) else each for each in (known.get(key), wanted.get(key)))
+    before, now = (
+        ", ".join(value) if isinstance(value, list) else value for value in (known.get(key), wanted.get(key))
+    )
     return f"{key} {before}, now {now}; choose another --name"

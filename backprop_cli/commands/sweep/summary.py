@@ -54,7 +54,7 @@ class Summary:
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        return [{**each.row(self.settings[0]), "metric": self.metric} for each in self.settings]
+        return [{**setting.row(self.settings[0]), "metric": self.metric} for setting in self.settings]
 
 
 def outcomes_of(folder: Path) -> list[Outcome]:
@@ -76,23 +76,23 @@ def summarize(
     folds vary each is averaged over its seeds first. Raises UsageError for a key that was not varied, a metric that no
     trial has, and a sweep none of whose trials has completed.
     """
-    keys = list(dict.fromkeys(key for each in outcomes for key in each.trial.varied))
+    keys = list(dict.fromkeys(key for outcome in outcomes for key in outcome.trial.varied))
     for key in group_by:
         if key not in keys:
             raise UsageError(f"--group-by {key}: the sweep did not vary it; {expected(key, keys)}")
     kept = list(group_by) or [key for key in keys if key not in REPEATED]
     column, values, rises = values_of(folder, outcomes, metric, maximize)
-    by_id = {each.trial.id: value for value, each in values}
+    by_id = {outcome.trial.id: value for value, outcome in values}
     groups: dict[tuple[tuple[str, str], ...], list[Outcome]] = {}
-    for each in outcomes:
-        varied = each.trial.varied
-        groups.setdefault(tuple((key, varied[key]) for key in kept if key in varied), []).append(each)
-    order = {each.trial.id: place for place, (_, each) in enumerate(values)}
+    for outcome in outcomes:
+        varied = outcome.trial.varied
+        groups.setdefault(tuple((key, varied[key]) for key in kept if key in varied), []).append(outcome)
+    order = {outcome.trial.id: rank for rank, (_, outcome) in enumerate(values)}
     settings = [_setting(dict(key), group, by_id, order) for key, group in groups.items()]
-    return Summary(column, sorted(settings, key=lambda each: _place(each, rises)))
+    return Summary(column, sorted(settings, key=lambda setting: _rank(setting, rises)))
 
 
-def _place(setting: Setting, rises: bool) -> float:
+def _rank(setting: Setting, rises: bool) -> float:
     if setting.mean is None:
         return math.inf
     return -setting.mean.mean if rises else setting.mean.mean
@@ -101,14 +101,14 @@ def _place(setting: Setting, rises: bool) -> float:
 def _setting(
     settings: dict[str, str], group: Sequence[Outcome], values: dict[str, float], order: dict[str, int]
 ) -> Setting:
-    have = [each for each in group if each.trial.id in values]
+    have = [outcome for outcome in group if outcome.trial.id in values]
     folds: dict[str | None, list[float]] = {}
-    for each in have:
-        folds.setdefault(each.trial.varied.get(FOLD), []).append(values[each.trial.id])
+    for outcome in have:
+        folds.setdefault(outcome.trial.varied.get(FOLD), []).append(values[outcome.trial.id])
     of_folds = None not in folds and len(folds) > 1
     units: Iterable[float] = map(statistics.fmean, folds.values()) if of_folds else _flat(folds.values())
     mean = Mean.of(list(units), folds=of_folds) if have else None
-    best = min(have, key=lambda each: order[each.trial.id], default=None)
+    best = min(have, key=lambda outcome: order[outcome.trial.id], default=None)
     return Setting(settings, len(have), len(group) - len(have), mean, best)
 
 
@@ -123,19 +123,19 @@ def values_of(
 
     Raises UsageError where there are none.
     """
-    done = [each for each in outcomes if each.status == "completed"]
+    done = [outcome for outcome in outcomes if outcome.status == "completed"]
     if not done:
         raise UsageError(f"no trial of {folder} has completed; `bp sweep … --resume` goes on with it")
     tested = {row["trial"]: row["test"] for row in noted(folder) if "test" in row}
     wanted = next((goal for goal in goals(folder) if goal["name"] != PARAMETERS), None)
-    name = wanted["name"] if wanted else next((name for each in done if (name := watched(each))), None)
-    if metric is None and name is not None and any(FOLD in each.trial.varied for each in done):
+    name = wanted["name"] if wanted else next((name for outcome in done if (name := watched(outcome))), None)
+    if metric is None and name is not None and any(FOLD in outcome.trial.varied for outcome in done):
         on_fold = f"{TEST}/{name.partition('/')[2]}"
         metric = on_fold if any(on_fold.partition("/")[2] in row for row in tested.values()) else None
     metric = metric.removeprefix("best.") if metric else name
     if metric is not None and metric.startswith(f"{TEST}/"):
         key = metric.partition("/")[2]
-        done = [_with(each, metric, tested.get(each.trial.id, {}).get(key)) for each in done]
+        done = [_with(outcome, metric, tested.get(outcome.trial.id, {}).get(key)) for outcome in done]
     column, values = ranked(done, (), metric, False)
     if column is None or not values:
         name = column or metric or ""
@@ -168,13 +168,13 @@ def _with(outcome: Outcome, name: str, value: float | None) -> Outcome:
 
 def _measured(folder: Path, done: Sequence[Outcome]) -> list[str]:
     tests = dict.fromkeys(f"{TEST}/{name}" for row in noted(folder) for name in row.get("test", {}))
-    return list(dict.fromkeys(name for each in done for name in each.metrics if "/" in name)) + list(tests)
+    return list(dict.fromkeys(name for outcome in done for name in outcome.metrics if "/" in name)) + list(tests)
 
 
 def verdict(summary: Summary) -> str:
     """In a sentence: the best setting with its uncertainty, and whether it is better than the second by more than
     noise."""
-    have = [each for each in summary.settings if each.mean]
+    have = [setting for setting in summary.settings if setting.mean]
     first, mean = have[0], have[0].mean
     assert mean is not None
     text = f"best: {told(first.settings)}  {summary.metric} {mean.mean:.4g}"

@@ -65,14 +65,14 @@ def plan(
     if not axes and folds is None:
         raise UsageError("nothing varies; expected --set KEY=A,B or KEY=0..4 or, with --trials, KEY=log:A..B")
     search = search or ("grid" if count is None else "random")
-    made = {}
+    trials = {}
     for varied in itertools.islice(_grid(axes) if search == "grid" else _drawn(axes, count, seed, search), count):
         for fold in range(1, (folds or 1) + 1):
             trial = Trial.of(fixed, varied | ({"dataset.fold": str(fold)} if folds is not None else {}))
-            made[trial.id] = trial
-        if len(made) > MAX_TRIALS:
+            trials[trial.id] = trial
+        if len(trials) > MAX_TRIALS:
             raise UsageError(f"more than {MAX_TRIALS:,} trials; expected at most that, or --search random --trials N")
-    return list(made.values())
+    return list(trials.values())
 
 
 def _grid(axes: Sequence[Axis]) -> Iterator[dict[str, str]]:
@@ -108,9 +108,9 @@ def _drawn(axes: Sequence[Axis], count: int | None, seed: int, search: str) -> I
 def at(axes: Sequence[Axis], point: Sequence[float]) -> dict[str, str]:
     """The values at a point in [0, 1)ⁿ; of axes whose condition is not met none."""
     varied: dict[str, str] = {}
-    for axis, place in zip(axes, point, strict=True):
+    for axis, position in zip(axes, point, strict=True):
         if axis.condition is None or axis.condition.met(varied):
-            varied[axis.key] = axis.at(place)
+            varied[axis.key] = axis.at(position)
     return varied
 
 
@@ -134,16 +134,16 @@ def corners(axes: Sequence[Axis], fixed: Sequence[str]) -> list[Trial]:
     """Trials that between them have every value of every list and both ends of every range, to be looked at before a
     search draws others."""
     most = max(len(axis.values) if axis.values and not axis.numeric else 2 for axis in axes)
-    made = {}
+    trials = {}
     for i in range(most):
         for shift in range(2):  # so that what is conditional comes, too
             counts = [len(axis.values) if axis.values and not axis.numeric else 2 for axis in axes]
             places = [((i + shift * k) % n + 0.5) / n for k, n in enumerate(counts)]
-            ends = [place if not axis.numeric else (0.0 if place < 0.5 else 1 - 1e-9) for axis, place in
+            ends = [position if not axis.numeric else (0.0 if position < 0.5 else 1 - 1e-9) for axis, position in
                     zip(axes, places, strict=True)]  # fmt: skip
             trial = Trial.of(fixed, at(axes, ends))
-            made[trial.id] = trial
-    return list(made.values())
+            trials[trial.id] = trial
+    return list(trials.values())
 
 
 def seconds(text: str) -> float:

@@ -119,10 +119,10 @@ class SharedLoop(Loop):
         the whole batch."""
         ranks, n = self.ranks, self._rows(self.train, self.batch, x)
         places = [self._found(x[rows], y[rows], rows, n) for rows in self._parts(n) if rows.stop > rows.start]
-        found = min(places, default=(math.inf, ""), key=lambda each: each[0])
-        every = ranks.all(found)
-        place, text = min(every, key=lambda each: each[0])
-        whose = [rank for rank, (other, _) in enumerate(every) if other == place]
+        own = min(places, default=(math.inf, ""), key=lambda divergence: divergence[0])
+        every = ranks.all(own)
+        first, text = min(every, key=lambda divergence: divergence[0])
+        whose = [rank for rank, (other, _) in enumerate(every) if other == first]
         who = "" if len(whose) == ranks.count else f", on rank {whose[0]} of {ranks.count}"
         where = f"at step {self.step + 1} (epoch {self.epoch}, learning rate {self.optimizer.current_rate:.4g})"
         counts = [_length(ranks.rows(n, rank)) for rank in range(ranks.count)]
@@ -144,7 +144,7 @@ class SharedLoop(Loop):
                 divergences.append((-1, text))
             else:
                 divergences.append((math.inf if finite(loss) else len(order), text))
-        return min(divergences, key=lambda each: each[0])
+        return min(divergences, key=lambda divergence: divergence[0])
 
     def _measured(self) -> Row:
         self._compare_weights()
@@ -170,7 +170,7 @@ class SharedLoop(Loop):
     def _compare_weights(self) -> None:
         """Raise RunError, on every rank, unless all have the same weights."""
         sums = self.ranks.all(crc32(self.network.store.values.data))
-        other = next((rank for rank, each in enumerate(sums) if each != sums[0]), None)
+        other = next((rank for rank, checksum in enumerate(sums) if checksum != sums[0]), None)
         if other is not None:
             raise RunError(
                 f"after step {self.step} rank {other} has other weights than rank 0; ranks need processors and "

@@ -61,13 +61,13 @@ class MpiRanks(Ranks):
     def together(self, work: Callable[[], T]) -> T:
         error: BpError | None = None
         try:
-            made = work()
+            result = work()
         except BpError as caught:
             error = caught
         raised = self.all(error and (type(error), str(error), error.exit_code, self.name()))
-        rank = next((rank for rank, each in enumerate(raised) if each), None)
+        rank = next((rank for rank, error in enumerate(raised) if error), None)
         if rank is None:
-            return made
+            return result
         kind, text, code, name = raised[rank] or (BpError, "", 1, "")
         if error is None or self.rank != rank or rank:
             error = kind.__new__(kind)

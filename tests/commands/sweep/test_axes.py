@@ -29,7 +29,7 @@ def test_an_axis_knows_where_its_values_lie(spelled: str, place: float) -> None:
     (axis,), fixed = parse([spelled])
     assert fixed == []
     value = axis.at(place)
-    assert axis.at(min(axis.place(value), math.nextafter(1, 0))) == value
+    assert axis.at(min(axis.position(value), math.nextafter(1, 0))) == value
     if axis.numeric:
         assert axis.low <= float(value) <= axis.high
     if axis.whole:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from backprop_cli.commands.sweep import checks
 from backprop_cli.commands.sweep.trials import plan
 from backprop_cli.errors import UsageError
 from tests.conftest import ROOT
@@ -43,6 +44,12 @@ def test_a_random_search_is_seeded_and_stays_within_bounds() -> None:
 def test_what_cannot_be_swept_is_refused(settings: list[str]) -> None:
     with pytest.raises(UsageError):
         plan(settings)
+
+
+def test_one_trial_is_built_however_slow_the_machine_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "PATIENCE", 0.0)
+    checked = checks.check_trials(ROOT / "configs/xor.yaml", plan(["seed=0,1"]))
+    assert "train/loss" in checked.columns
 
 
 def test_a_sweep_as_a_process(bp) -> None:
