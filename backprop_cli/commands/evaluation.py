@@ -21,6 +21,7 @@ from backprop_cli.engine.graph import Network
 from backprop_cli.engine.metrics.base import Metric, counted
 from backprop_cli.engine.metrics.report import class_report, label_report
 from backprop_cli.engine.reading import Reading
+from backprop_cli.errors import UsageError
 from backprop_cli.runs.directory import RunDirectory
 from backprop_cli.training.passes import evaluate
 from backprop_cli.training.threads import limited
@@ -53,6 +54,10 @@ def evaluate_run(
         prepared.network, batches, prepared.reading, prepared.config.trainer.metrics, progress, split
     )
     compared = baselines(prepared, split, evidence) if baseline and evidence is not None else {}
+    if baseline and prepared.config.loss.outputs:
+        raise UsageError(
+            "--baseline compares one output with its targets; this model has several, by the loss combined"
+        )
     return {
         "run_id": run.id,
         "split": split,

@@ -10,6 +10,7 @@ from backprop_cli.config import Config, load_config
 from backprop_cli.data.fingerprint import fingerprint
 from backprop_cli.data.loading import load_dataset
 from backprop_cli.engine.kernels import missing
+from backprop_cli.engine.losses.combined import tell_parts
 from backprop_cli.engine.metrics.base import tell
 from backprop_cli.errors import CheckpointError, UsageError, to_stderr
 from backprop_cli.model.build import Prepared, Warn, prepare
@@ -65,6 +66,7 @@ def load_run(
     if warn is not None and said.data.fingerprint not in (None, fingerprint(dataset)):
         warn(f"the data of {dataset.name} are not those that {run.id} was trained on")
     tell(cfg.trainer.metrics, said.reading, model.network.gives_logits)
+    tell_parts(cfg.trainer.metrics, model.loss)
     return Prepared(cfg, dataset, model.transforms, model.network, said.reading, said.data), path
 
 

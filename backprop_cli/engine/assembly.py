@@ -129,6 +129,21 @@ def activations(nodes: Sequence[Node]) -> dict[str, Activation | None]:
     return last
 
 
+def outputs_of(nodes: Sequence[Node]) -> dict[str, tuple[slice, Activation | None]]:
+    """Of a network that ends in a concat of rows of numbers: where each of its inputs lies in the output, and the
+    activation that it passed last. Of other networks nothing."""
+    last, by_name, ends = nodes[-1], {node.name: node for node in nodes}, activations(nodes)
+    places: dict[str, tuple[slice, Activation | None]] = {}
+    if last.layer.type_name != "concat" or len(last.shape) != 1:
+        return places
+    start = 0
+    for name, (width,) in zip(last.inputs, last.input_shapes, strict=True):
+        if name in by_name:
+            places[name] = slice(start, start + width), ends[name]
+        start += width
+    return places
+
+
 def allocate(nodes: Sequence[Node], dtype: Any, most: int | None = None) -> ParameterStore:
     """The flat vectors for all that the layers asked for, in the order of the nodes.
 

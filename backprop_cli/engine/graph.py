@@ -110,6 +110,11 @@ class Network(Inside):
         """The shape of one example's output."""
         return self.nodes[-1].shape
 
+    @property
+    def joined(self) -> dict[str, tuple[slice, Activation | None]]:
+        """Where in the output those of single layers lie, and the activation each passed last; where a concat ends."""
+        return assembly.outputs_of(self.nodes)
+
     def ends(self) -> Iterator[tuple[str, Activation | None, Shape]]:
         """Every node with the activation that its output passes last, and the shape of one output."""
         ends = assembly.activations(self.nodes)

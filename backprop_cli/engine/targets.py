@@ -68,6 +68,9 @@ class Loss(Protocol):
     @property
     def meets_targets(self) -> bool: ...
 
+    @property
+    def outputs(self) -> tuple[str, ...]: ...
+
 
 def read(loss: Loss, output: Shape, targets: Targets, last: Activation | None, values: bool = False) -> Reading:
     """How outputs of this shape, made by this last activation, are to be read. With `values`, as numbers where the
@@ -105,6 +108,8 @@ def read(loss: Loss, output: Shape, targets: Targets, last: Activation | None, v
     elif kind == "binary" and targets.form == "signs":
         names = ("-1", "1")
     outputs = targets.names if len(targets.names) == width else ()
+    if loss.outputs:  # they do not meet the targets one by one
+        return Reading("values", "scores", outputs=loss.outputs, numeric=False)
     numeric = kind == "values" or loss.answers == "values"
     return Reading(kind, scale, 0.0 if middle else 0.5, names, outputs, numeric)
 

@@ -27,6 +27,7 @@ from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.column_reader import tell_columns
 from backprop_cli.engine.graph import Network
 from backprop_cli.engine.layers.masking import Masking
+from backprop_cli.engine.losses.combined import tell_outputs, tell_parts
 from backprop_cli.engine.metrics.base import tell
 from backprop_cli.engine.ranks import ALONE, Ranks
 from backprop_cli.engine.reading import Reading
@@ -165,6 +166,7 @@ def prepare(
     wrong = []
     for index, metric in enumerate(cfg.trainer.metrics):
         try:
+            tell_parts([metric], cfg.loss)
             for sample in seen:
                 metric.check(built.output_shape, sample.target_shape, reading)
         except BuildError as error:
@@ -217,6 +219,7 @@ def _network(cfg: Config, seen: Sequence[Batches], dataset: Dataset, **options: 
     try:
         if not any(step.new_targets for step in sample.transforms):
             cfg.loss.learn((dataset.splits.get("train") or next(iter(dataset.splits.values()))).y)
+        tell_outputs(cfg.loss, built.joined)
         for split in seen:
             cfg.loss.check(built.output_shape, split.target_shape, split.target_dtype, classes)
         cfg.loss.check_activation(built.last_activation)

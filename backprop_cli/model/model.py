@@ -28,6 +28,7 @@ from backprop_cli.engine.arrays import Array, Shape
 from backprop_cli.engine.column_reader import tell_columns
 from backprop_cli.engine.graph import Network
 from backprop_cli.engine.losses.base import Loss
+from backprop_cli.engine.losses.combined import tell_outputs, tell_parts
 from backprop_cli.engine.metrics.base import Metric, tell
 from backprop_cli.errors import BuildError, ConfigError
 from backprop_cli.model.description import TRANSFORMS, Description, description_of
@@ -103,6 +104,8 @@ class Model(Predictor):
         integers = seen.kind in "iu"
         network = Network(expander.nodes, shape, loss, dtype=said.dtype, integer_input=integers, most=most, **options)
         tell(metrics, said.reading, network.gives_logits)
+        tell_outputs(loss, network.joined)
+        tell_parts(metrics, loss)
         return cls(said, network, transforms, loss, metrics)
 
     @classmethod

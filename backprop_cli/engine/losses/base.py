@@ -108,6 +108,11 @@ class Loss(Scratch):
                 f"go from {least:g} to {most:g}; end with activation: {self.ends_with}"
             )
 
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """What the numbers of y are called, where they are outputs of several kinds; see the loss combined."""
+        return ()
+
     def learn(self, y: Array) -> None:
         """Settle what an option leaves to the targets (N, …) of the training split. Raises BuildError."""
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.graph import Network
+from backprop_cli.engine.losses.combined import parts_of
 from backprop_cli.engine.memory import Bindings
 from backprop_cli.engine.metrics.base import Metric
 from backprop_cli.engine.optimizers.base import Optimizer
@@ -108,6 +109,8 @@ class Steps:
             return "batches are more than rows picked from memory"
         if network.adders:
             return "a layer adds a term to the loss"
+        if parts_of(network.loss_function):
+            return "the loss has parts"
         held = network.bytes + sum(memory.nbytes for memory in training.optimizer.memory.values())
         if held > MOST_BYTES:
             return "a step of so large a network is long beside its calls"

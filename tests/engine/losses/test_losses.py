@@ -45,7 +45,21 @@ def check(case: str, loss: dict[str, Any], layers: list[str], dtype: str = "floa
 
 def test_every_loss_has_a_reference() -> None:
     cases = {get("loss", spec_of(case)["loss"]["type"]) for case in CASES}
-    assert cases | {get("loss", "ranked_probability")} == set(classes("loss").values())
+    elsewhere = {get("loss", name) for name in ("ranked_probability", "contrastive", "combined")}  # below
+    assert cases | elsewhere == set(classes("loss").values())
+
+
+@pytest.mark.parametrize("margin", [1.0, 2.5])
+def test_contrastive_is_the_formula_of_its_paper(margin: float) -> None:
+    """Hadsell et al. 2006, equation 4, example by example; `combined` is measured in tests/commands."""
+    rng = np.random.default_rng(0)
+    y, t = rng.uniform(0, 3, (9, 1)), rng.integers(0, 2, 9)
+    terms = [0.5 * (max(0.0, margin - d) ** 2 if other else d**2) for (d,), other in zip(y, t, strict=True)]
+    slopes = [-max(0.0, margin - d) if other else d for (d,), other in zip(y, t, strict=True)]
+    loss, dy = make("loss", {"type": "contrastive", "margin": margin}), np.empty_like(y)
+    assert loss.forward(y, y, t, None) == pytest.approx(np.mean(terms))
+    loss.backward(y, y, t, None, dy)
+    np.testing.assert_allclose(dy[:, 0], np.array(slopes) / 9)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])

@@ -44,7 +44,7 @@ def test_metrics_hold_against_scikit_learn(name: str) -> None:
 
 
 def test_every_metric_has_a_reference() -> None:
-    assert {of(name)[0].type_name for name in VALUES} == set(classes("metric"))
+    assert {of(name)[0].type_name for name in VALUES} | {"of_output"} == set(classes("metric"))  # another's, of a part
 
 
 @settings(max_examples=15, deadline=None)
@@ -64,7 +64,7 @@ def test_any_split_into_batches_gives_the_same_and_so_does_resuming(name: str, c
     assert metric.result() == pytest.approx(expected, rel=1e-9)
 
 
-@pytest.mark.parametrize("name", sorted(classes("metric")))
+@pytest.mark.parametrize("name", sorted({*classes("metric")} - {"of_output"}))
 def test_nothing_seen_is_nan(name: str) -> None:
     assert np.isnan(make("metric", name).result())
 
