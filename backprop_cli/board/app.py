@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from backprop_cli.board.commands import Commands
+from backprop_cli.board.commands import CommandRunner
 from backprop_cli.board.facts import Facts
 from backprop_cli.board.kit import PAGE, SHARED, folder, pages, told
 from backprop_cli.board.live import Live
@@ -31,7 +31,7 @@ KEYS = 200  # characters of what is asked for: columns, conditions
 
 def app(shelf: Shelf) -> Starlette:
     """The board as an ASGI application."""
-    live, facts, commands = Live(shelf), Facts(shelf), Commands(shelf)
+    live, facts, commands = Live(shelf), Facts(shelf), CommandRunner(shelf)
 
     @asynccontextmanager
     async def looking(_: Starlette) -> AsyncIterator[None]:

@@ -17,7 +17,7 @@ MAX_OUTPUT = 8 << 20  # bytes of an answer, at most
 KEPT = 64
 
 
-class Commands:
+class CommandRunner:
     """Runs a verb on a run, in a process that inherits --allow-plugins; without it no plugin from elsewhere runs."""
 
     def __init__(self, shelf: Shelf) -> None:

@@ -14,9 +14,9 @@ from backprop_cli.errors import UsageError, to_stderr
 from backprop_cli.insight.trace.point import point
 from backprop_cli.play.changes import difference, override, settings
 from backprop_cli.play.lesson import OpenLesson
-from backprop_cli.play.picture import Model
+from backprop_cli.play.picture import Drawing
 from backprop_cli.play.served import Models, answered
-from backprop_cli.play.session import Session, Source
+from backprop_cli.play.session import ConfigOrRun, SteppedTraining
 from backprop_cli.runs.finding import find_run
 
 FASTEST = 1e6  # steps a second: as fast as it goes
@@ -29,11 +29,11 @@ class Commands:
 
     def __init__(self, say: Callable[..., None]) -> None:
         self._say = say  # a kind of message, and what it says
-        self._session: Session | None = None
-        self._model: Model | None = None
-        self._source = Source("", True)
+        self._session: SteppedTraining | None = None
+        self._drawing: Drawing | None = None
+        self._source = ConfigOrRun("", True)
         self._lesson: OpenLesson | None = None
-        self._models = Models()
+        self._drawings = Models()
         self._running = False
         self._until: int | None = None  # the epoch at which it stops
         self._speed = 10.0
@@ -49,10 +49,10 @@ class Commands:
         if self._lesson is not None:
             source, is_config = str(self._lesson.config()), True
             overrides = [*self._lesson.changes(), *overrides]
-        self._source = Source(source, is_config, tuple(overrides), Path(runs))
+        self._source = ConfigOrRun(source, is_config, tuple(overrides), Path(runs))
         if not is_config:
-            self._models = Models([find_run(name, Path(runs)) for name in (source, *others)])
-        self._replace(Session(self._source, to_stderr))
+            self._drawings = Models([find_run(name, Path(runs)) for name in (source, *others)])
+        self._replace(SteppedTraining(self._source, to_stderr))
         return {}
 
     def lesson(self, config: str) -> dict[str, Any]:
@@ -60,8 +60,8 @@ class Commands:
         if self._lesson is None:
             raise UsageError("no lesson is open")
         path = self._lesson.config(str(config))
-        self._source = Source(str(path), True, self._lesson.changes())
-        self._replace(Session(self._source))
+        self._source = ConfigOrRun(str(path), True, self._lesson.changes())
+        self._replace(SteppedTraining(self._source))
         return {}
 
     def change(self, what: str, value: Any) -> dict[str, Any]:
@@ -70,7 +70,7 @@ class Commands:
         setting = override(before.prepared.config, str(what), value)
         key = setting.partition("=")[0]
         others = [text for text in before.source.overrides if text.partition("=")[0] != key]
-        session = Session(replace(before.source, overrides=(*others, setting)))
+        session = SteppedTraining(replace(before.source, overrides=(*others, setting)))
         kept = session.take(before)
         self._replace(session)
         session.note = f"{what} is {value} now; " + ("the weights are kept" if kept else "the weights are new")
@@ -134,11 +134,11 @@ class Commands:
         if seed is None:
             session = self._here
             self._running = False
-            self._replace(Session(session.source))
+            self._replace(SteppedTraining(session.source))
         else:
             setting = f"seed={_whole(seed, 'a seed', most=MAX_SEED)}"
             others = [text for text in self._here.source.overrides if not text.startswith("seed=")]
-            self._replace(Session(replace(self._here.source, overrides=(*others, setting))))
+            self._replace(SteppedTraining(replace(self._here.source, overrides=(*others, setting))))
         return {}
 
     def choose(self, sample: int) -> dict[str, Any]:
@@ -155,7 +155,7 @@ class Commands:
 
     def predict(self, body: str, form: str, model: str | None = None) -> dict[str, Any]:
         """Answer rows with the model of a run, as it was trained: of the first, or of the one named."""
-        return answered(self._models.get(model), body, form)
+        return answered(self._drawings.get(model), body, form)
 
     def point(self, layer: str, what: str, index: list[int]) -> dict[str, Any]:
         """Explain a number of the example's pass."""
@@ -175,18 +175,18 @@ class Commands:
         return told
 
     @property
-    def _here(self) -> Session:
+    def _here(self) -> SteppedTraining:
         assert self._session is not None, "opened first"
         return self._session
 
-    def _replace(self, session: Session) -> None:
+    def _replace(self, session: SteppedTraining) -> None:
         if self._session is not None:
             self._session.close()
-        self._session, self._model = session, Model(session)
+        self._session, self._drawing = session, Drawing(session)
         self._running, self._until = False, None
         about = {"settings": settings(session.prepared.config), "changes": self._changes(),
                  "lesson": self._lesson.told() if self._lesson else None}  # fmt: skip
-        self._say("model", {**self._model.told(), **about})
+        self._say("model", {**self._drawing.told(), **about})
         self._dirty = True
 
     def _changes(self) -> str:

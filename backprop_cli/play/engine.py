@@ -84,9 +84,9 @@ class Engine(Commands):
     def _draw(self) -> None:
         """Send a picture, and leave time for steps before the next."""
         start = time.monotonic()
-        assert self._model is not None
+        assert self._drawing is not None
         charts = start >= self._next_charts or not self._running
-        picture = self._model.frame(charts)
+        picture = self._drawing.frame(charts)
         self._say("frame", {**picture, "running": self._running, "speed": self._speed})
         self._dirty = False
         end = time.monotonic()

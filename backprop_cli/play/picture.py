@@ -1,4 +1,4 @@
-"""What a page draws of a session: the fixed part once (`Model`), and the changing part after every change."""
+"""What a page draws of a session: the fixed part once (`Drawing`), and the changing part after every change."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from backprop_cli.insight.plane import axis, grid, winners, yes
 from backprop_cli.insight.trace.arithmetic import equations
 from backprop_cli.insight.view import alone
 from backprop_cli.play.packing import as_bytes, as_tile, packed
-from backprop_cli.play.session import Session
+from backprop_cli.play.session import SteppedTraining
 
 UNITS = 32  # of a layer up to which each is drawn
 CELLS = 48  # of the plane, along each axis
@@ -27,10 +27,10 @@ FILTERS = 32
 NAMES = 24  # letters of a name
 
 
-class Model:
+class Drawing:
     """The part that stays the same during training: layers and their places, data, the grid of the plane."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: SteppedTraining) -> None:
         self.session = session
         network, prepared = session.glass, session.prepared
         self.spots = places(network, UNITS)

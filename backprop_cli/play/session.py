@@ -32,7 +32,7 @@ KEPT = 8_000  # losses that are kept for the curve; of more, every second one is
 
 
 @dataclass(frozen=True)
-class Source:
+class ConfigOrRun:
     """A config, or a run with its trained weights; `overrides` as of --set."""
 
     name: str
@@ -50,14 +50,14 @@ class Source:
         return load_config(self.name, self.overrides) if run is None else config_of(run, self.overrides)
 
 
-class Session(Callback):
+class SteppedTraining(Callback):
     """The loop of a training, and a second network of the same weights in which one example can be looked at.
 
     `at` is how far the pass of that example is shown: calls of layers forward, the loss, calls backward; see `parts`.
     Raises what preparing a config does.
     """
 
-    def __init__(self, source: Source, warn: build.Warn | None = None) -> None:
+    def __init__(self, source: ConfigOrRun, warn: build.Warn | None = None) -> None:
         self.source = source
         cfg, run = source.config(), source.run
         known = learnt(run) if run is not None else {}
@@ -175,7 +175,7 @@ class Session(Callback):
             return "loss: the output has been compared with the target"
         return f"backward: {nodes[self.parts - self.at].name} has δ, and from it its gradients"
 
-    def take(self, other: Session) -> bool:
+    def take(self, other: SteppedTraining) -> bool:
         """Take over the weights of another session, if they all fit. Returns whether they do."""
         mine, theirs = self.loop.network.parameters, other.loop.network.parameters
         if {name: view.shape for name, view in mine.items()} != {name: view.shape for name, view in theirs.items()}:

@@ -12,8 +12,8 @@ from backprop_cli import build, load_config
 from backprop_cli.errors import DivergedError
 from backprop_cli.insight.trace.point import point
 from backprop_cli.play import history
-from backprop_cli.play.picture import Model
-from backprop_cli.play.session import Session, Source
+from backprop_cli.play.picture import Drawing
+from backprop_cli.play.session import ConfigOrRun, SteppedTraining
 from tests.conftest import ROOT
 
 DIGITS = (
@@ -23,11 +23,11 @@ DIGITS = (
 )
 
 
-def opened(name: str, *overrides: str) -> Session:
-    return Session(Source(str(ROOT / f"configs/{name}.yaml"), True, overrides))
+def opened(name: str, *overrides: str) -> SteppedTraining:
+    return SteppedTraining(ConfigOrRun(str(ROOT / f"configs/{name}.yaml"), True, overrides))
 
 
-def state(session: Session) -> tuple[dict[str, Any], Any]:
+def state(session: SteppedTraining) -> tuple[dict[str, Any], Any]:
     arrays, values = session.loop.state_dict()
     kept = {name: each for name, each in values.items() if name not in ("seconds", "row")}
     return {name: array.copy() for name, array in arrays.items()}, kept
@@ -105,7 +105,7 @@ def test_layer_by_layer_ends_in_the_step() -> None:
 
 def test_what_is_shown_comes_with_the_passes() -> None:
     session = opened("xor")
-    model = Model(session)
+    model = Drawing(session)
     session.forward()
     shown = model.frame()
     assert shown["layers"]["dense_1"]["y"]
@@ -136,7 +136,7 @@ def test_divergence_is_told_and_undone(tmp_path: Path) -> None:
         "dataset: {source: synthetic, name: points, x: [[1], [2]], y: [[1], [3]]}\n"
         "architecture: [{type: dense, units: 1}]\nloss: mse\noptimizer: {type: sgd, learning_rate: 1e15}\n"
     )
-    session = Session(Source(str(tmp_path / "line.yaml"), True))
+    session = SteppedTraining(ConfigOrRun(str(tmp_path / "line.yaml"), True))
     session.furthest = 20
     with np.errstate(over="ignore", invalid="ignore"), pytest.raises(DivergedError, match="at step"):
         session.go_to(20)
@@ -150,7 +150,7 @@ def test_divergence_is_told_and_undone(tmp_path: Path) -> None:
 def test_every_kind_of_network_can_be_drawn(name: str, tmp_path: Path) -> None:
     small = ["dataset.fallback=null", *DIGITS[:2]] if name == "cnn" else []
     session = opened(name, *(each for each in small if "fallback" not in each))
-    model = Model(session)
+    model = Drawing(session)
     told = model.told()
     assert told["layers"][0]["name"] == "input"
     session.advance()
@@ -166,7 +166,7 @@ def test_an_input_of_ones_own_is_answered_as_prediction_does() -> None:
     data = session.prepared.dataset.splits["train"].x
     for k in range(8):
         session.look(data[k])
-        shown = Model(session).frame()
+        shown = Drawing(session).frame()
         assert f"answers {shown['answer']}" in session.note
         x, y = session.example()
         found = point(session.synced(), x, y, "dense_1", "W", (400, 3), session.own is None)

@@ -17,7 +17,7 @@ from backprop_cli.board.shelf import Shelf
 from backprop_cli.cli.options import is_config
 from backprop_cli.errors import BpError, DataError, UsageError
 from backprop_cli.play.commands import Commands
-from backprop_cli.play.picture import Model
+from backprop_cli.play.picture import Drawing
 from backprop_cli.runs.json_text import dumps
 from tests.reliability.compare import EVERYTHING
 from tests.reliability.harness import Child, start
@@ -111,7 +111,7 @@ def play(source: str, *others: str) -> int:
     try:
         commands.open(source, is_config(source), [], "runs", None, list(others))
         commands.step()
-        dumps([Model(commands._here).told(), Model(commands._here).frame()])
+        dumps([Drawing(commands._here).told(), Drawing(commands._here).frame()])
         for name in (None, *others):
             with suppress(UsageError, DataError):
                 dumps(commands.predict(ROWS, "json", name))
