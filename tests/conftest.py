@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from backprop_cli import registry
@@ -34,6 +35,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell leaves it to
 os.environ["BP_STATE"] = tempfile.mkdtemp(prefix="bp-state-")
 atexit.register(shutil.rmtree, os.environ["BP_STATE"], ignore_errors=True)
 os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
+# a machine that others use, too, may stop a test for seconds: what hangs is stopped by pytest-timeout
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 
 def pytest_configure(config: pytest.Config) -> None:
