@@ -120,6 +120,8 @@ def show(run: RunName, runs: Runs = RUNS, json: Json = False) -> None:
     host = info.get("host")
     if isinstance(host, dict) and "pid" in host:
         info["host"] = {**host, "pid": str(host["pid"])}  # a name rather than a quantity
+    if origins := directory.info.get("origins"):
+        info["origins"] = f"{len(origins)} values of the config; --json says where each comes from"
     ui.entries({key: ui.brief(value) for key, value in info.items() if key != "columns"})
     if columns:
         print("columns, as the training split has settled them:")

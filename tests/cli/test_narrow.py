@@ -72,6 +72,7 @@ def test_a_run_shows_ids_paths_and_numbers_whole(bp: Callable) -> None:
         words = bp("runs", "show", "latest", COLUMNS=columns).out.split()
         whole = {told["id"], told["started"], told["run_dir"], str(told["host"]["pid"]), told["dataset"]["fingerprint"]}
         assert whole <= set(words), whole - set(words)
+        assert f"origins {len(told['origins'])} values of the config" in " ".join(words)
 
 
 def test_two_runs_side_by_side_fit_80_columns(bp: Callable) -> None:

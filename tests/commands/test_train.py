@@ -218,7 +218,7 @@ class Limit(Callback):
 @pytest.mark.parametrize(
     ("kind", "value", "cause", "status"),
     [
-        (resource.RLIMIT_FSIZE, 4000, "File too large", "failed"),  # run.json still fits, a checkpoint does not
+        (resource.RLIMIT_FSIZE, 30_000, "File too large", "failed"),  # run.json still fits, a checkpoint does not
         (resource.RLIMIT_FSIZE, 10, "File too large", "running"),  # nothing fits: the lock tells that it has ended
         (resource.RLIMIT_NOFILE, 3, "Too many open files", "running"),
     ],

@@ -51,10 +51,14 @@ def number(value: Any) -> str:
 
 def table(heads: Sequence[Any], rows: Iterable[Sequence[Any]], class_: str | None = None) -> Markup:
     """A table that scrolls by itself where the page is narrow; text stands left, numbers right."""
-    head = element("tr", *[element("th", head) for head in heads]) if any(map(str, heads)) else ""
+    cells = [list(row) for row in rows]
+    text = [any(isinstance(cell, str) for cell in column) for column in zip(*cells, strict=True)]
+    text = text or [False] * len(heads)
+    named = [element("th", head, class_="text" if left else None) for head, left in zip(heads, text, strict=True)]
+    head = element("tr", *named) if any(map(str, heads)) else ""
     body = [
         element("tr", *[element("td", number(cell), class_="text" if isinstance(cell, str) else None) for cell in row])
-        for row in rows
+        for row in cells
     ]
     return element("div", element("table", head, *body, class_=class_), class_="wide")
 

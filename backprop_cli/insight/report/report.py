@@ -57,7 +57,8 @@ def report(views: Sequence[View]) -> str:
             parts.append(_summary(view))
         parts.append(inside(view, 2 if single else 3))
     parts.append(element("h2", "Config and environment"))
-    parts += [config_and_environment(view, open_=len(views) == 1) for view in views]
+    settled = [config_and_environment(view, open_=len(views) == 1) for view in views]
+    parts += settled if len(views) <= COLOURS else [details(f"Config and environment of {len(views)} runs", *settled)]
     parts.append(element("p", f"Written by bp {__version__}.", class_="faint"))
     return visible(_page(title, join(parts)))
 

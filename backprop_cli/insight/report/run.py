@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -214,12 +213,13 @@ def _picture(view: View, kind: str) -> Markup:
 
 
 def config_and_environment(view: View, open_: bool) -> Markup:
-    """The resolved config, and everything run.json says."""
+    """The resolved config, and what run.json says beside metrics and where each value of the config comes from."""
     try:
         config = read_plain(view.run.config, MAX_CONFIG).decode("utf-8", "replace")
     except OSError as error:
         config = f"({failure(f'cannot read {view.run.config}', error)})"
-    environment = [[key, value] for key, value in _flat(view.run.info) if not re.match(r"(metrics|best)\b", key)]
+    told = {key: value for key, value in view.run.info.items() if key not in ("metrics", "best", "origins")}
+    environment = [list(pair) for pair in _flat(told)]
     return join(
         [
             details(f"Config of {view.run.id}", element("pre", config), open_=open_),
@@ -235,6 +235,6 @@ def _flat(value: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
             leaves += _flat(child, f"{prefix}{key}.")
         elif child is not None and child != []:
             text = " ".join(map(str, child)) if isinstance(child, list) else number(child)
-            text = moment(child) if key in ("started", "ended") else text
+            text = moment(child) if key in ("started", "ended") else str(child) if key == "pid" else text
             leaves.append((f"{prefix}{key}", text))
     return leaves
