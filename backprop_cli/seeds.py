@@ -12,3 +12,9 @@ def generator(seed: int, *key: str | int) -> np.random.Generator:
     batch, … With numbers in the key it is a pure function of where training stands."""
     entropy = [crc32(part.encode()) if isinstance(part, str) else part for part in key]
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, *entropy])))
+
+
+def legacy(seed: int) -> np.random.RandomState:
+    """What `np.random.seed` gives, for problems that another program generates so; it knows seeds below 2^32, and a
+    larger one counts from 0 again there."""
+    return np.random.RandomState(seed % 2**32)

@@ -37,6 +37,14 @@ def test_check_says_it_in_one_line(bp: Callable[..., Any], tmp_path: Path, setti
     assert done.err.count("\n") == 1
 
 
+@pytest.mark.parametrize("name", ["cs231n_spiral", "mnist1d"])
+def test_a_seed_of_any_size_is_one(bp: Callable[..., Any], tmp_path: Path, name: str) -> None:
+    (tmp_path / "c.yaml").write_text(CONFIG)
+    dataset = f"dataset={{source: synthetic, name: {name}}}"
+    done = bp("check", "c.yaml", "--set", dataset, "--set", "seed=10000000000", "--set", "architecture.1.units=10")
+    assert done.code == 0, done.err
+
+
 def test_training_says_it_in_one_line(bp: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text(CONFIG)
     done = bp("train", "c.yaml", "--run-dir", "run", "-q", "--set", "optimizer.schedule.gamma=1e300")

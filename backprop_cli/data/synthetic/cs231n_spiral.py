@@ -7,6 +7,7 @@ import numpy as np
 from backprop_cli.data.arrays import Array
 from backprop_cli.data.synthetic import AtLeastOne, AtLeastTwo, Noise, Synthetic, numbered
 from backprop_cli.registry import Doc, register
+from backprop_cli.seeds import legacy
 
 
 @register("synthetic", "cs231n_spiral")
@@ -27,7 +28,7 @@ class Cs231nSpiral(Synthetic):
         return numbered(self.arms)
 
     def draw(self, seed: int) -> tuple[Array, Array]:
-        rng, radius = np.random.RandomState(seed), np.linspace(0.0, 1, self.points)
+        rng, radius = legacy(seed), np.linspace(0.0, 1, self.points)
         arms = []
         for arm in range(self.arms):
             angle = np.linspace(arm * 4, (arm + 1) * 4, self.points) + rng.randn(self.points) * self.noise

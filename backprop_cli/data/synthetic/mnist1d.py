@@ -10,6 +10,7 @@ from backprop_cli.data.arrays import Array
 from backprop_cli.data.synthetic import AtLeastOne, AtLeastTwo, Sampled, numbered
 from backprop_cli.errors import DataError
 from backprop_cli.registry import Doc, register
+from backprop_cli.seeds import legacy
 
 #: of each digit: the height of its stroke at 12 places; those of the package mnist1d (Apache License 2.0)
 STROKES = np.array([
@@ -63,7 +64,7 @@ class Mnist1d(Sampled):
         if self.samples % DIGITS or high < low:
             what = f"dataset.samples: {self.samples} is no multiple of {DIGITS}"
             raise DataError(what if self.samples % DIGITS else f"dataset.padding: {high} is less than {low}")
-        rng, width = np.random.RandomState(seed), PLACES + high
+        rng, width = legacy(seed), PLACES + high
         y = np.repeat(np.arange(DIGITS), self.samples // DIGITS)
         smooth, plain = np.empty((2, len(y), width))
         zeros, moves = np.empty((2, len(y)), np.int64)
