@@ -150,8 +150,8 @@ class Batches:
 
     def _target_spec(self) -> tuple[Shape, np.dtype[Any]]:
         shape, dtype = tuple(self.split.y.shape[1:]), self._y_dtype
-        for each in self.transforms:
-            shape, dtype = each.output_target(shape, dtype, self.dtype)
+        for transform in self.transforms:
+            shape, dtype = transform.output_target(shape, dtype, self.dtype)
         return shape, dtype
 
     def order(self, epoch: int) -> Array:

@@ -91,7 +91,7 @@ def rows_of(
 def _rows_of(data: Any, schema: Schema, keep: Sequence[str], unseen: Unseen | None, place: str) -> Rows:
     if isinstance(data, Mapping):
         data = _rows_of_columns(data, place)
-    if isinstance(data, list) and data and all(isinstance(each, Mapping) for each in data):
+    if isinstance(data, list) and data and all(isinstance(item, Mapping) for item in data):
         import pyarrow as pa
 
         names = list(dict.fromkeys(str(name) for row in data for name in row))
@@ -105,7 +105,7 @@ def _rows_of(data: Any, schema: Schema, keep: Sequence[str], unseen: Unseen | No
     if hasattr(data, "column_names"):
         return _table(schema, *arrow_table(data, schema, keep, unseen, place), place)
     if schema.dtype == TEXT:
-        return Rows(np.array([each.encode() if isinstance(each, str) else each for each in np.asarray(data).ravel()]))
+        return Rows(np.array([item.encode() if isinstance(item, str) else item for item in np.asarray(data).ravel()]))
     try:
         x = np.asarray(data)
         if x.dtype == object:
@@ -179,19 +179,19 @@ def _records(path: Path, form: str) -> list[Mapping[str, Any]]:
     with opened(path) as file:
         text = file.read().decode("utf-8-sig", "replace")
     lines = text.splitlines() if form == "json lines" else [text]
-    found: list[Mapping[str, Any]] = []
+    records: list[Mapping[str, Any]] = []
     for number, line in enumerate(lines, 1):
         if line.strip():
             try:
-                made = json.loads(line)
+                record = json.loads(line)
             except (ValueError, RecursionError) as error:
                 raise DataError(f"{path}:{number}: not JSON ({error}); expected one object a line") from None
-            found += made if isinstance(made, list) else [made]
-    wrong = next((i for i, each in enumerate(found) if not isinstance(each, dict)), None)
-    if wrong is not None or not found:
+            records += record if isinstance(record, list) else [record]
+    wrong = next((i for i, record_ in enumerate(records) if not isinstance(record_, dict)), None)
+    if wrong is not None or not records:
         what = f"record {wrong + 1} is no object" if wrong is not None else "no record"
         raise DataError(f'{path}: {what}; expected records such as {{"width": 1.5, "colour": "red"}}')
-    return found
+    return records
 
 
 def _only(arrays: dict[str, Array], path: Path) -> Array:

@@ -72,12 +72,12 @@ class Source(Component):
 
     def files(self) -> list[Path]:
         """The files and folders that its options name; those that ship with bp left out."""
-        found: list[Path] = []
-        for each in fields(self):
-            value = getattr(self, each.name, None)
+        paths: list[Path] = []
+        for option in fields(self):
+            value = getattr(self, option.name, None)
             values = value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
-            found += [one for one in values if isinstance(one, Path) and not is_sample(one)]
-        return found
+            paths += [one for one in values if isinstance(one, Path) and not is_sample(one)]
+        return paths
 
     def take_settled(self, other: Source) -> None:
         """Take over what `other`, a source of the same kind that was loaded, has settled and this one leaves open."""

@@ -77,7 +77,7 @@ class Stream:
                 columns = zip(*rows, strict=True)
                 yield pa.table(
                     {
-                        name: pa.array([None if each in missing else each for each in column], pa.string())
+                        name: pa.array([None if cell in missing else cell for cell in column], pa.string())
                         for name, column in zip(names, columns, strict=True)
                     }
                 )
@@ -102,7 +102,7 @@ class Stream:
 
 def _delimiter(head: str, usual: str | None) -> str:
     """What stands between the values: as in the training data, if the header has it."""
-    return next((each for each in (usual, ",", "\t", ";", "|") if each and each in head), ",")
+    return next((character for character in (usual, ",", "\t", ";", "|") if character and character in head), ",")
 
 
 def _blocks(handle: int) -> Iterator[str]:

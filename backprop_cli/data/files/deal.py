@@ -124,9 +124,9 @@ def deal(
         order = np.argsort(keys.times, kind="stable")
         key = keys.times[order]
     elif keys.groups is not None:
-        place = generator(seed, "groups").permutation(int(keys.groups.max()) + 1)[keys.groups]
-        order = np.argsort(place, kind="stable")
-        key = place[order]
+        rank = generator(seed, "groups").permutation(int(keys.groups.max()) + 1)[keys.groups]
+        order = np.argsort(rank, kind="stable")
+        key = rank[order]
     else:
         if labels is None and values is not None and options.stratify:
             labels = _bins(values)
@@ -138,7 +138,7 @@ def deal(
         return Deal(order, slices)
     resolved = splits.resolve(slices or splits.default({base: rows}), {base: rows})
     snap = _Cuts(key)
-    made = {
+    cuts = {
         name: " + ".join(f"{base}[{snap(part.start)}:{snap(part.stop)}]" for part in parts)
         for name, parts in resolved.items()
     }
@@ -148,7 +148,7 @@ def deal(
                 f"split {name} is left without rows: {what} has {snap.count} different values, and rows of one stay "
                 "together; give it a larger share, or fewer splits"
             )
-    return Deal(order, made)
+    return Deal(order, cuts)
 
 
 class _Cuts:

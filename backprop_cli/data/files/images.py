@@ -95,12 +95,12 @@ def _labelled(folder: Path) -> tuple[list[Path], list[str]]:
     """Every image in the folders of a folder, with the name of its folder."""
     files: list[Path] = []
     labels: list[str] = []
-    for each in visible_folders(folder):
-        own = images(each)
+    for of_class in visible_folders(folder):
+        own = images(of_class)
         if not own:
-            raise DataError(f"{each}: no images; expected files ending in {', '.join(sorted(IMAGE_SUFFIXES))}")
+            raise DataError(f"{of_class}: no images; expected files ending in {', '.join(sorted(IMAGE_SUFFIXES))}")
         files += own
-        labels += [each.name] * len(own)
+        labels += [of_class.name] * len(own)
     if not files:
         raise DataError(f"{folder}: expected a folder of images for each class, such as {folder.name}/cat/1.png")
     return files, labels

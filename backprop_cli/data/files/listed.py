@@ -92,16 +92,16 @@ def load_listed(
         dealt = deal(len(y[base]), options, slices, seed, labels=labels, values=values, keys=keys, base=base)
         x, y, slices = {base: x[base][dealt.order]}, {base: y[base][dealt.order]}, dealt.slices
         numbers = {base: kept[base][dealt.order]}
-    found = splits.cut(x, y, slices, rows=numbers)
+    by_split = splits.cut(x, y, slices, rows=numbers)
     notes = pixels.notes(files)
     if known is None:
-        check_seen(found, classes)
-        notes += across(found)
+        check_seen(by_split, classes)
+        notes += across(by_split)
     size = next(iter(x.values())).shape[1:3]
     return Dataset(
         name=paths[first].stem,
         source="files",
-        splits=found,
+        splits=by_split,
         classes=classes,
         targets=outputs,
         origin={"files": {name: str(path) for name, path in paths.items()}},
@@ -122,7 +122,7 @@ def pictures_of(column: Any, name: str, path: Path) -> list[Picture]:
     with or without their ending. Raises DataError that names every file which is not there."""
     import pyarrow as pa
 
-    folder, found, lacking = path.parent, list[Picture](), list[str]()
+    folder, pictures, lacking = path.parent, list[Picture](), list[str]()
     if pa.types.is_struct(column.type):
         fields = [column.type.field(i).name for i in range(column.type.num_fields)]
         if not {"bytes", "path"} <= {*fields}:
@@ -132,20 +132,20 @@ def pictures_of(column: Any, name: str, path: Path) -> list[Picture]:
         where = (value.get("path") if isinstance(value, dict) else value) or ""
         if isinstance(data, bytes):
             called = f" ({where})" if isinstance(where, str) and where else ""
-            found.append(Packed(f"{path}, row {row}{called}", data))
+            pictures.append(Packed(f"{path}, row {row}{called}", data))
             continue
         file = _file(folder, str(where))
         if file is None:
             lacking.append(f"row {row}: {str(where)!r}")
         else:
-            found.append(file)
+            pictures.append(file)
     if lacking:
         rest = f" and {len(lacking) - _NAMED:,} more" if len(lacking) > _NAMED else ""
         raise DataError(
             f"{path}, column {name!r}: no such files in {folder}: {', '.join(lacking[:_NAMED])}{rest}; names start in "
             "the folder of the table"
         )
-    return found
+    return pictures
 
 
 def _file(folder: Path, name: str) -> Path | None:
@@ -154,7 +154,7 @@ def _file(folder: Path, name: str) -> Path | None:
     if name and whole.is_file():
         return whole
     ends = (whole.with_name(whole.name + end) for end in sorted(IMAGE_SUFFIXES)) if name else ()
-    return next((each for each in ends if each.is_file()), None)
+    return next((file for file in ends if file.is_file()), None)
 
 
 def _check_whole(table: Any, names: Sequence[str], path: Path) -> None:
@@ -179,18 +179,18 @@ def _targets(
         first = "train" if "train" in tables else next(iter(tables))
         rows = {name: _parted(table[targets[0]], options.label_separator) for name, table in tables.items()}
         labels = sorted({label for row in rows[first] for label in row}) if known is None else known.targets
-        place = {label: i for i, label in enumerate(labels)}
+        number = {label: i for i, label in enumerate(labels)}
         y = {}
         for name, own in rows.items():
             y[name] = np.zeros((len(own), len(labels)))
             for i, row in enumerate(own):
-                strange = next((label for label in row if label not in place), None)
+                strange = next((label for label in row if label not in number), None)
                 if strange is not None:
                     raise DataError(
                         f"{paths[name]}, row {i + 1}, column {targets[0]!r}: label {strange!r} is none of "
                         f"{', '.join(labels[:20])}"
                     )
-                y[name][i, [place[label] for label in row]] = 1
+                y[name][i, [number[label] for label in row]] = 1
         return y, None, labels
     raw = {name: target_values(table, targets) for name, table in tables.items()}
     task = options.task or task_of(known)
@@ -198,8 +198,8 @@ def _targets(
         listed = known.classes if known is not None else options.classes
         ids, classes = encode(raw, {name: str(path) for name, path in paths.items()}, listed)
         return ids, classes, list(targets)
-    return {name: real_values(each, targets, paths[name]) for name, each in raw.items()}, None, list(targets)
+    return {name: real_values(column, targets, paths[name]) for name, column in raw.items()}, None, list(targets)
 
 
 def _parted(column: Any, separator: str) -> list[list[str]]:
-    return [[label for each in (text or "").split(separator) if (label := each.strip())] for text in column.to_pylist()]
+    return [[label for part in (text or "").split(separator) if (label := part.strip())] for text in column.to_pylist()]

@@ -43,29 +43,29 @@ class Columns:
         if name in self.plans:
             return self.plans[name].names(name)
         if name in self.categories and self.encoding == "one_hot":
-            return [f"{name}={each}" for each in self.categories[name]]
+            return [f"{name}={category}" for category in self.categories[name]]
         return [name]
 
     def groups(self) -> dict[str, list[int]]:
         """The columns of x that belong together: those of a column of the table, and each part of a date alone."""
-        found: dict[str, list[int]] = {}
+        places: dict[str, list[int]] = {}
         at = 0
         for name in self.features:
             parts = self._names(name)
             alone = name in self.plans and bool(self.plans[name].parts)
-            for each in parts:
-                found.setdefault(each if alone else name, []).append(at)
+            for column in parts:
+                places.setdefault(column if alone else name, []).append(at)
                 at += 1
-        return found
+        return places
 
     def codes(self) -> dict[int, int]:
         """The columns of x that hold codes for a category_embedding, with how many different ones each has."""
-        found, at = {}, 0
+        counts, at = {}, 0
         for name in self.features:
             if name in self.plans and self.plans[name].codes:
-                found[at] = self.plans[name].codes
+                counts[at] = self.plans[name].codes
             at += len(self._names(name))
-        return found
+        return counts
 
     @property
     def texts(self) -> list[str]:
@@ -83,13 +83,13 @@ class Columns:
 
     def told(self) -> dict[str, str]:
         """What was learnt for each feature, in words."""
-        found = {name: plan.told() for name, plan in self.plans.items()}
+        texts = {name: plan.told() for name, plan in self.plans.items()}
         for name, known in self.categories.items():
             shown = ", ".join(known[:6]) + (", …" if len(known) > 6 else "")
-            found[name] = f"category, {self.encoding}; {len(known)} categories ({shown})"
+            texts[name] = f"category, {self.encoding}; {len(known)} categories ({shown})"
         for name, value in self.fill.items():
-            found[name] = f"{found[name]}; gaps become {value}" if name in found else f"number; gaps become {value}"
-        return {name: found[name] for name in self.features if name in found}
+            texts[name] = f"{texts[name]}; gaps become {value}" if name in texts else f"number; gaps become {value}"
+        return {name: texts[name] for name in self.features if name in texts}
 
     @property
     def needed(self) -> list[str]:
@@ -117,7 +117,7 @@ def matrix(
     rows have values of their own.
     """
     if columns.text:
-        texts = [(each or "").encode() for each in table[columns.text].to_pylist()]
+        texts = [(text or "").encode() for text in table[columns.text].to_pylist()]
         x = np.array(texts)
         return x if order is None else x[order]
     import pyarrow as pa
@@ -131,8 +131,8 @@ def matrix(
     for name in columns.features:
         column = parts.pop(name)
         if name in columns.plans:
-            for each in encode(columns.plans[name], column, name, place, unseen):
-                read.append(each if isinstance(each, tuple) else (each, 0))
+            for column_of_x in encode(columns.plans[name], column, name, place, unseen):
+                read.append(column_of_x if isinstance(column_of_x, tuple) else (column_of_x, 0))
             if own and name in own:
                 of_rows, mine = own[name]
                 read[-1 - columns.plans[name].flag][0][of_rows] = mine

@@ -175,7 +175,8 @@ class FileOptions(Source):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.columns = {
-            name: ColumnOptions(**each) if isinstance(each, Mapping) else each for name, each in self.columns.items()
+            name: ColumnOptions(**given) if isinstance(given, Mapping) else given
+            for name, given in self.columns.items()
         }
         if self.encoding in ("one_hot", "integer"):  # what `categories` was called
             self.categories, self.encoding = "integer" if self.encoding == "integer" else "one_hot", None
@@ -209,7 +210,7 @@ class FileOptions(Source):
         kind = "listed pictures" if self.images else "tables" if form in TABLES else others.get(form, "arrays")
         cls: Any = type(self)
         fields = options(cls)
-        for name in sorted({each for names in _MEANT.values() for each in names} - {*_MEANT[kind]}):
+        for name in sorted({option for names in _MEANT.values() for option in names} - {*_MEANT[kind]}):
             field = fields[name]
             usual = field.default_factory() if callable(field.default_factory) else field.default
             if getattr(self, name) != usual:

@@ -43,10 +43,10 @@ def described(path: Path) -> tuple[list[str], list[str]]:
     schema = open_file(parts(path)[0]).schema_arrow
     kinds = _features(schema)
     pictures = []
-    for each in schema:
-        parts_of = pa.types.is_struct(each.type) and {each.type.field(i).name for i in range(each.type.num_fields)}
-        if kinds.get(each.name, {}).get("_type") == "Image" or parts_of == {"bytes", "path"}:
-            pictures.append(each.name)
+    for field in schema:
+        parts_of = pa.types.is_struct(field.type) and {field.type.field(i).name for i in range(field.type.num_fields)}
+        if kinds.get(field.name, {}).get("_type") == "Image" or parts_of == {"bytes", "path"}:
+            pictures.append(field.name)
     return pictures, [*_class_names(schema)]
 
 
@@ -54,8 +54,8 @@ def _features(schema: Any) -> dict[str, dict[str, Any]]:
     """What Hugging Face's `datasets` has noted of each column."""
     try:
         told = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
-        found = told["info"]["features"]
-        return {name: each for name, each in found.items() if isinstance(each, dict)}
+        features = told["info"]["features"]
+        return {name: feature for name, feature in features.items() if isinstance(feature, dict)}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
 
@@ -64,13 +64,13 @@ def _class_names(schema: Any) -> dict[str, list[str]]:
     """The names of the class ids 0, 1, … of each column that has some."""
     import pyarrow as pa
 
-    found = {}
-    for name, each in _features(schema).items():
-        names = each.get("names")
+    by_column = {}
+    for name, feature in _features(schema).items():
+        names = feature.get("names")
         known = schema.get_field_index(name) >= 0 and pa.types.is_integer(schema.field(name).type)
         if known and isinstance(names, list) and names and all(isinstance(label, str) for label in names):
-            found[name] = names
-    return found
+            by_column[name] = names
+    return by_column
 
 
 def _named(table: Any, path: Path) -> Any:

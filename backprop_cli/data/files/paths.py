@@ -75,19 +75,19 @@ def missing(path: Path) -> Path:
 def format_of(path: Path) -> str:
     """The format that a path's suffix (or, for a folder, its contents) tells. Raises DataError."""
     if path.is_dir():
-        if any("idx" in each.name for each in path.iterdir() if each.is_file()):
+        if any("idx" in file.name for file in path.iterdir() if file.is_file()):
             return "idx"
         return "parquet" if next(path.rglob("*.parquet"), None) is not None else "images"
     name = inner_name(path)
     if "-idx" in name or ".idx" in name:
         return "idx"
-    found = SUFFIXES.get(Path(name).suffix.lower())
-    if found is None:
+    form = SUFFIXES.get(Path(name).suffix.lower())
+    if form is None:
         raise DataError(
             f"{path}: cannot tell the format from this name; set dataset.format to one of "
             "csv, tsv, parquet, feather, jsonl, xlsx, sqlite, duckdb, npy, npz, idx, images, text"
         )
-    return found
+    return form
 
 
 def inner_name(path: Path) -> str:
@@ -97,7 +97,7 @@ def inner_name(path: Path) -> str:
             suppress(OSError, ValueError, zipfile.BadZipFile),
             open_zip(path) as archive,
         ):  # reading it reports the error
-            names = [each.filename for each in archive.infolist() if not each.is_dir() and is_visible(each.filename)]
+            names = [file.filename for file in archive.infolist() if not file.is_dir() and is_visible(file.filename)]
             if len(names) == 1:
                 return Path(names[0]).name
     return path.stem if path.suffix.lower() in COMPRESSED else path.name

@@ -104,17 +104,17 @@ def decoded(
     def fill() -> None:
         stamps, lost = stamp(sources), {split: dict[int, str]() for split in files}
         if corrupt == "skip":
-            lost = {split: _damaged(each) for split, each in files.items()}
-        sound = {split: [each for i, each in enumerate(own) if i not in lost[split]] for split, own in files.items()}
+            lost = {split: _damaged(own) for split, own in files.items()}
+        sound = {split: [file for i, file in enumerate(own) if i not in lost[split]] for split, own in files.items()}
         empty = next((split for split, own in sound.items() if not own), None)
         if empty is not None:
             raise DataError(f"split {empty}: no picture can be decoded: {_listed([*lost[empty].values()])}")
         try:
-            found = color or color_of([each for own in sound.values() for each in own])
+            common = color or color_of([file for own in sound.values() for file in own])
             with entry.write() as writer:
                 shape = wanted
                 for split, own in sound.items():
-                    pictures = _pictures(own, found, shape, wanted is not None)
+                    pictures = _pictures(own, common, shape, wanted is not None)
                     first = next(pictures)
                     shape = first.shape[0], first.shape[1]
                     with writer.array(split, len(own), first.shape, first.dtype) as append:
@@ -122,7 +122,7 @@ def decoded(
                         for picture in pictures:
                             append(picture[None])
                 told = {split: {str(i): what for i, what in own.items()} for split, own in lost.items()}
-                writer.commit({"color": found, "lost": told}, stamps)
+                writer.commit({"color": common, "lost": told}, stamps)
         except DamagedPictureError:
             wrong = [what for own in sound.values() for what in _damaged(own).values()]
             raise DamagedPictureError(f"{_listed(wrong)}; remove or replace, or set dataset.corrupt: skip") from None
@@ -137,14 +137,14 @@ def decoded(
 
 def _damaged(files: Sequence[Picture]) -> dict[int, str]:
     """The places of pictures that cannot be decoded, and what is wrong with them."""
-    found = {}
+    faults = {}
     for i, file in enumerate(files):
         try:
             with _opened(file) as image:
                 image.load()
         except DamagedPictureError as error:
-            found[i] = str(error)
-    return found
+            faults[i] = str(error)
+    return faults
 
 
 def _listed(said: Sequence[str]) -> str:
@@ -175,18 +175,18 @@ def _pictures(
             picture = _converted(image, color)
             if resize and size is not None:
                 picture = picture.resize((size[1], size[0]), Image.Resampling.BILINEAR)
-            found = picture.height, picture.width
-            if size is not None and found != size:
+            shape = picture.height, picture.width
+            if size is not None and shape != size:
                 other, remedy = (
                     ("the network was trained on", "resize it, or train with")
                     if trained
                     else ("the images before it", "set")
                 )
                 raise DataError(
-                    f"{file}: {found[0]} × {found[1]} pixels, {other} {size[0]} × {size[1]}; "
+                    f"{file}: {shape[0]} × {shape[1]} pixels, {other} {size[0]} × {size[1]}; "
                     f"{remedy} dataset.size: [{size[0]}, {size[1]}] to resize all"
                 )
-            size = found
+            size = shape
             pixels = np.asarray(picture).reshape(*size, 1 if color == "grey" else 3)
         yield pixels
         if i % _REPORT_EVERY == 0:

@@ -37,20 +37,20 @@ def track(table: Any, series: Series, place: str, rows: Array | None = None) -> 
     """Which series each row of a table belongs to, and when it was. Raises DataError for two rows of one moment."""
     n = len(table)
     rows = np.arange(n) if rows is None else rows
-    found = codes(table[series.by], series.by, "by", place) if series.by else np.zeros(n, np.int64)
+    series_of = codes(table[series.by], series.by, "by", place) if series.by else np.zeros(n, np.int64)
     when = moments(table[series.time], series.time, place) if series.time else np.arange(n, dtype=np.float64)
-    names = [""] * (int(found.max(initial=0)) + 1)
+    names = [""] * (int(series_of.max(initial=0)) + 1)
     if series.by:
-        first = np.unique(found, return_index=True)[1]
+        first = np.unique(series_of, return_index=True)[1]
         names = [str(table[series.by][int(row)].as_py()) for row in first]
-    order = np.lexsort((when, found))
-    twice = np.flatnonzero((np.diff(found[order]) == 0) & (np.diff(when[order]) == 0))
+    order = np.lexsort((when, series_of))
+    twice = np.flatnonzero((np.diff(series_of[order]) == 0) & (np.diff(when[order]) == 0))
     if len(twice):
         a, b = sorted(order[twice[0] : twice[0] + 2].tolist())
         remedy = "keep one of them" if series.by else "set dataset.by to the column that tells their series apart"
-        of = f" of {names[found[a]]!r}" if series.by else ""
+        of = f" of {names[series_of[a]]!r}" if series.by else ""
         raise DataError(f"{place}, rows {rows[a] + 1} and {rows[b] + 1}: the same {series.time!r}{of}; {remedy}")
-    return Track(found, when, rows, names)
+    return Track(series_of, when, rows, names)
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,8 @@ def windows(track: Track, length: int, gaps: str, stride: int = 1, parts: Array 
     possible = int(np.maximum(counts - length + 1, 0).sum())
     far = np.zeros(len(change), bool)
     steps = np.diff(when)
-    for each in np.unique(series) if gaps == "split" else ():
-        inside = np.flatnonzero(~change & (series[1:] == each))
+    for one in np.unique(series) if gaps == "split" else ():
+        inside = np.flatnonzero(~change & (series[1:] == one))
         if len(inside):
             far[inside] = steps[inside] > _LONGER * np.median(steps[inside])
     breaks = change | far
@@ -126,9 +126,9 @@ def cut(
     for i, rows in enumerate(splits.values()):
         part[rows] = i
     length = series.window + series.horizon
-    found = windows(track, length, series.gaps, 1, part)
-    taken = windows(track, length, series.gaps, stride, part) if stride > 1 else found
-    of = part[found.order][taken.starts]
+    every = windows(track, length, series.gaps, 1, part)
+    taken = windows(track, length, series.gaps, stride, part) if stride > 1 else every
+    of = part[every.order][taken.starts]
     names = np.array(track.names)
     parts, said = {}, []
     for i, name in enumerate(splits):
@@ -136,9 +136,9 @@ def cut(
         if not len(own.starts):
             raise DataError(
                 f"split {name}: {len(splits[name]):,} rows have no window of {series.window} rows and the "
-                f"{series.horizon} after them{_why(found, series)}; shorten dataset.window, or give it a larger share"
+                f"{series.horizon} after them{_why(every, series)}; shorten dataset.window, or give it a larger share"
             )
-        after = found.order[own.starts[:, None] + np.arange(series.window, length)]
+        after = every.order[own.starts[:, None] + np.arange(series.window, length)]
         parts[name] = Split(
             own.of(x, series.window),
             y[after[:, 0]] if y.ndim == 1 else y[after].reshape(len(after), -1),
@@ -147,19 +147,19 @@ def cut(
         )
         said.append(f"{name} {len(own.starts):,}")
 
-    out = found.possible - len(found.starts)
+    out = every.possible - len(every.starts)
     left = f"; {out:,} that would reach across two splits or a gap are left out" if out else ""
     return Cut(parts, f"{place}: windows of {series.window} rows and the {series.horizon} after them: {', '.join(said)}"
-                      f"{left}{_why(found, series)}")  # fmt: skip
+                      f"{left}{_why(every, series)}")  # fmt: skip
 
 
-def _why(found: Windows, series: Series) -> str:
+def _why(every: Windows, series: Series) -> str:
     """The gaps in time, which windows do not reach across."""
-    if not len(found.gaps):
+    if not len(every.gaps):
         return ""
-    many = f"{len(found.gaps):,} gaps" if len(found.gaps) > 1 else "1 gap"
+    many = f"{len(every.gaps):,} gaps" if len(every.gaps) > 1 else "1 gap"
     return (
-        f" ({many} in {series.time!r}, the first after row {found.gaps[0] + 1}; dataset.gaps: ignore takes rows as "
+        f" ({many} in {series.time!r}, the first after row {every.gaps[0] + 1}; dataset.gaps: ignore takes rows as "
         "they follow)"
     )
 
@@ -167,21 +167,21 @@ def _why(found: Windows, series: Series) -> str:
 def latest(series: Series, place: str, track: Track, x: Array) -> tuple[Array, Array, list[str]]:
     """Every window of rows without targets: (n, window, F), the row at which each ends, and what is to be said. Raises
     DataError where there is none."""
-    found = windows(track, series.window, series.gaps)
-    if not len(found.starts):
+    every = windows(track, series.window, series.gaps)
+    if not len(every.starts):
         counts = np.bincount(track.series, minlength=len(track.names))
         raise DataError(
             f"{place}: at most {counts.max():,} rows of a series, and the network reads {series.window} at a time"
-            f"{_why(found, series)}"
+            f"{_why(every, series)}"
         )
     notes = []
-    ends = found.order[found.starts + series.window - 1]
+    ends = every.order[every.starts + series.window - 1]
     none = [name for i, name in enumerate(track.names) if name and i not in {*track.series[ends].tolist()}]
     if none:
         notes.append(
             f"{place}: no answer for {', '.join(none[:5])}{', …' if len(none) > 5 else ''}: fewer than "
             f"{series.window} rows behind each other"
         )
-    if len(found.gaps):
-        notes.append(f"{place}: no window reaches across a gap{_why(found, series)}")
-    return found.of(x, series.window), ends, notes
+    if len(every.gaps):
+        notes.append(f"{place}: no window reaches across a gap{_why(every, series)}")
+    return every.of(x, series.window), ends, notes

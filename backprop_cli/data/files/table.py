@@ -200,8 +200,8 @@ def _coded(
     if known is not None:
         return targets if any(map(_CODE.fullmatch, known.classes or [])) else []
     names, rows = first_rows(path, layout, 1000)
-    place = names.index(targets[0])
-    labels = {row[place].strip() for row in rows if len(row) > place}
+    at = names.index(targets[0])
+    labels = {row[at].strip() for row in rows if len(row) > at}
     return targets if len(labels) <= MAX_INTEGER_CLASSES and any(map(_CODE.fullmatch, labels)) else []
 
 
@@ -214,7 +214,7 @@ def _choose(options: FileOptions, layout: Layout, path: Path, targets: Sequence[
     checked |= {role: [getattr(options, role)] for role in BESIDE if getattr(options, role)}
     for role, wanted in checked.items():
         require(path, names, wanted, role)
-        twice = next((each for i, each in enumerate(wanted) if each in wanted[:i]), None)
+        twice = next((column for i, column in enumerate(wanted) if column in wanted[:i]), None)
         if twice is not None:
             raise DataError(f"{path}: dataset.{role} names column {twice!r} twice; name it once")
     if options.text is not None:
@@ -248,11 +248,11 @@ def _choose(options: FileOptions, layout: Layout, path: Path, targets: Sequence[
         raise DataError(f"{path}: column {idle!r} of dataset.categorical is no feature; remove it there")
     wrong = list(problems(options.columns, names, features, targets))
     if wrong:
-        error = DataError("\n".join(f"{path}: {each}" for each in wrong))
+        error = DataError("\n".join(f"{path}: {problem}" for problem in wrong))
         error.exit_code = 2
         raise error
     categories: dict[str, list[str]] = {name: [] for name in options.categorical}
-    units = {name: each.unit for name, each in options.columns.items() if each.unit}
+    units = {name: column.unit for name, column in options.columns.items() if column.unit}
     return Columns(layout, features, None, options.categories, options.missing, categories, units=units)
 
 
@@ -273,10 +273,10 @@ def _beside(options: FileOptions) -> list[str]:
     return [name for role in BESIDE if (name := getattr(options, role)) is not None]
 
 
-def _is_index(place: int, name: str, rows: Sequence[Sequence[str]]) -> bool:
+def _is_index(at: int, name: str, rows: Sequence[Sequence[str]]) -> bool:
     """Whether a column without a name is an index: the first one, or one that pandas calls so, or one that is empty."""
-    empty = bool(rows) and all(len(row) <= place or row[place].strip() in MISSING for row in rows)
-    return place == 0 or name.startswith(("__", "Unnamed: 0")) or empty
+    empty = bool(rows) and all(len(row) <= at or row[at].strip() in MISSING for row in rows)
+    return at == 0 or name.startswith(("__", "Unnamed: 0")) or empty
 
 
 def _read(columns: Columns, path: Path, targets: Sequence[str], texts: Sequence[str] = ()) -> Any:
@@ -290,22 +290,22 @@ def as_text(options: FileOptions) -> list[str]:
     """The columns that the config calls categories or text, to be read as they are written."""
     return [
         name
-        for name, each in options.columns.items()
-        if each.type in ("category", "boolean", "text")
-        or (each.type is None and (each.encoding or each.rare or each.unseen))
+        for name, column in options.columns.items()
+        if column.type in ("category", "boolean", "text")
+        or (column.type is None and (column.encoding or column.rare or column.unseen))
     ]
 
 
 def _plans(options: FileOptions, columns: Columns, table: Any) -> dict[str, Plan]:
     """The plans of the columns that the config says more about, before anything is learnt."""
-    found = {}
-    for name, each in options.columns.items():
-        if each.plain:
+    plans = {}
+    for name, given in options.columns.items():
+        if given.plain:
             continue
         categories = options.categories
-        found[name] = planned(each, kind_of(table[name], each), options.missing, categories)
+        plans[name] = planned(given, kind_of(table[name], given), options.missing, categories)
         columns.categories.pop(name, None)
-    return found
+    return plans
 
 
 def _learn_plans(
@@ -324,30 +324,30 @@ def _learn_plans(
     if classes:
         names = classes[1:] if len(classes) == 2 else classes
         goal = (y[train][:, None] == np.arange(len(classes) - len(names), len(classes))).astype(np.float64)
-    found = {}
+    of_rows = {}
     for name, plan in columns.plans.items():
         plan.targets = names if plan.encoding == "target" and plan.type == "category" else []
         mine = learn(plan, table[name], name, str(path), train, goal, seed)
         if mine is not None:
-            found[name] = (train, mine)
-    return found
+            of_rows[name] = (train, mine)
+    return of_rows
 
 
 def _numbering(table: Any, features: Sequence[str], path: Path) -> list[str]:
     """What to say about columns that do nothing but number the rows."""
     import pyarrow as pa
 
-    found = []
+    notes = []
     for name in features if len(table) >= _FEWEST_NUMBERED else ():
         column = table[name]
         if pa.types.is_integer(column.type) and not column.null_count:
             values = column.to_numpy()
             if np.array_equal(values, values[0] + np.arange(len(values))):
-                found.append(
+                notes.append(
                     f"{path}: column {name!r} numbers the rows ({values[0]}, {values[1]}, …) and is a feature all the "
                     f"same; dataset.exclude: [{name}] leaves it out"
                 )
-    return found
+    return notes
 
 
 def _learn_categories(
@@ -357,21 +357,21 @@ def _learn_categories(
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    found: dict[str, list[str]] = {}
+    categories: dict[str, list[str]] = {}
     for name in columns.features:
         if name in columns.plans or (name not in listed and not is_text(table[name].type)):
             continue
         counts = pc.value_counts(table[name].take(train).cast(pa.string()))
-        counted = {each["values"]: each["counts"] for each in counts.to_pylist() if each["values"] is not None}
+        counted = {count["values"]: count["counts"] for count in counts.to_pylist() if count["values"] is not None}
         if name not in listed:
             refuse_numbers(counted, table[name], name, path, columns.layout)
         if name not in listed and len(counted) > MAX_CATEGORIES:
-            shown = ", ".join(repr(each) for each in sorted(counted)[:3])
+            shown = ", ".join(repr(category) for category in sorted(counted)[:3])
             raise DataError(
                 f"{path}: text column {name!r} has {len(counted)} different values ({shown}, …); leave it out of "
                 f"dataset.features, list it under dataset.categorical, or set dataset.columns: {{{name}: {{rare: 10}}}}"
             )
-        found[name] = sorted(counted)
+        categories[name] = sorted(counted)
         if columns.missing in MIDDLES and counted:
-            columns.fill[name] = max(counted, key=lambda each: (counted[each], each))
-    return found
+            columns.fill[name] = max(counted, key=lambda category: (counted[category], category))
+    return categories

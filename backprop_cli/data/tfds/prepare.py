@@ -39,9 +39,9 @@ def prepared(name: str, version: str | None, data_dir: Path, manual_dir: Path | 
     Raises DownloadError if it must be downloaded and cannot be, DataError for all else.
     """
     with _quiet(), _translated(name):
-        found = find(name, version, data_dir)
-        if found is not None:
-            return _opened(found, name)
+        data = find(name, version, data_dir)
+        if data is not None:
+            return _opened(data, name)
         builder = _builder(name, version, data_dir)
         folder = Path(builder.data_path)
         if folder.exists() and not (folder / "dataset_info.json").is_file():

@@ -53,13 +53,13 @@ def partners(ids: Array, rng: np.random.Generator | None) -> Array:
     """The row that each row is compared with, see `Pairs`."""
     n = len(ids)
     order = np.argsort(ids, kind="stable")
-    place = np.empty(n, np.int64)
-    place[order] = np.arange(n)
+    rank = np.empty(n, np.int64)
+    rank[order] = np.arange(n)
     _, inverse, count = np.unique(ids, return_inverse=True, return_counts=True)
     first = np.cumsum(count) - count  # of each class, among the rows in order
     start, size = first[inverse], count[inverse]
     alike = np.arange(n) % 2 == 0 if rng is None else rng.random(n) < 0.5
-    within = (place - start + (1 if rng is None else 1 + rng.integers(np.maximum(size - 1, 1)))) % size
+    within = (rank - start + (1 if rng is None else 1 + rng.integers(np.maximum(size - 1, 1)))) % size
     beyond = size + (0 if rng is None else rng.integers(np.maximum(n - size, 1)))
     same, different = order[start + within], order[(start + beyond) % n]
     after = (np.arange(n) + 1) % n
