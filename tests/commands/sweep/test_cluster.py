@@ -20,7 +20,9 @@ from tests.conftest import ROOT
 pytestmark = pytest.mark.cluster
 MOONS = ["sweep", str(ROOT / "configs/moons.yaml"), "--quiet", "--json", "--set", "trainer.epochs=4"]
 GRID = [*MOONS, "--set", "optimizer.learning_rate=0.01,0.1", "--set", "seed=0,1"]
-LONG = ["sweep", str(ROOT / "configs/xor.yaml"), "--set", "seed=0,1", "--set", "trainer.epochs=8000", "--quiet"]
+LONG = ["sweep", str(ROOT / "tests/reliability/everything.yaml"), "--set", "seed=0,1", "--quiet"]
+LONG += ["--set", "trainer.epochs=300", "--set", "trainer.early_stopping.patience=300"]
+LONG += ["--set", "trainer.checkpoint.every_epochs=5"]
 
 
 @pytest.fixture
@@ -86,16 +88,17 @@ def test_a_worker_that_dies_loses_nothing(bp, cluster: Cluster, tmp_path: Path) 
     assert bp(*LONG, "--name", "here").code == 0
     dying = cluster.worker()
     process = begin(cluster, tmp_path)
-    checkpoints(tmp_path / "runs/xor-sweep", 1)
+    checkpoints(tmp_path / "runs/everything-sweep", 1)
     cluster.kill(dying)
     cluster.worker(threads=2)
     out, err = process.communicate(timeout=200)
     assert process.returncode == 0, err
-    assert out.endswith("runs/xor-sweep\n")
+    assert out.endswith("runs/everything-sweep\n")
     resumed = 0
     for run in (tmp_path / "runs/here").glob("*/run.json"):
         mine, theirs = (
-            json.loads(path.read_text()) for path in (tmp_path / "runs/xor-sweep" / run.parent.name / "run.json", run)
+            json.loads(path.read_text())
+            for path in (tmp_path / "runs/everything-sweep" / run.parent.name / "run.json", run)
         )
         assert mine["status"] == "completed"
         assert {**mine["metrics"], "time": 0} == {**theirs["metrics"], "time": 0}
@@ -106,24 +109,26 @@ def test_a_worker_that_dies_loses_nothing(bp, cluster: Cluster, tmp_path: Path) 
 def test_ctrl_c_stops_in_order_and_resume_goes_on(bp, cluster: Cluster, tmp_path: Path) -> None:
     cluster.worker(threads=2)
     process = begin(cluster, tmp_path)
-    checkpoints(tmp_path / "runs/xor-sweep", 2)
+    checkpoints(tmp_path / "runs/everything-sweep", 2)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert err.count("\n") == 1
     assert "add --resume to go on" in err
-    for run in (tmp_path / "runs/xor-sweep").glob("*/run.json"):
+    for run in (tmp_path / "runs/everything-sweep").glob("*/run.json"):
         assert json.loads(run.read_text())["status"] == "interrupted"
     again = bp(*LONG, "--on", f"dask://{cluster.address}", "--resume", "--json")
     assert again.code == 0, again.err
     assert [trial["status"] for trial in again.json["trials"]] == ["completed", "completed"]
-    assert all(json.loads(run.read_text())["resumed_from"] for run in (tmp_path / "runs/xor-sweep").glob("*/run.json"))
+    assert all(
+        json.loads(run.read_text())["resumed_from"] for run in (tmp_path / "runs/everything-sweep").glob("*/run.json")
+    )
 
 
 def test_a_sweep_that_is_killed_leaves_its_workers_free(bp, cluster: Cluster, tmp_path: Path) -> None:
     cluster.worker(threads=2)
     process = begin(cluster, tmp_path)
-    checkpoints(tmp_path / "runs/xor-sweep", 2)
+    checkpoints(tmp_path / "runs/everything-sweep", 2)
     process.kill()
     process.wait()
     again = bp(*LONG, "--on", f"dask://{cluster.address}", "--resume", "--json")
