@@ -37,11 +37,11 @@ def test_check_says_it_in_one_line(bp: Callable[..., Any], tmp_path: Path, setti
     assert done.err.count("\n") == 1
 
 
-@pytest.mark.parametrize("name", ["cs231n_spiral", "mnist1d"])
-def test_a_seed_of_any_size_is_one(bp: Callable[..., Any], tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(("name", "classes"), [("cs231n_spiral", 3), ("mnist1d", 10)])
+def test_a_seed_of_any_size_is_one(bp: Callable[..., Any], tmp_path: Path, name: str, classes: int) -> None:
     (tmp_path / "c.yaml").write_text(CONFIG)
-    dataset = f"dataset={{source: synthetic, name: {name}}}"
-    done = bp("check", "c.yaml", "--set", dataset, "--set", "seed=10000000000", "--set", "architecture.1.units=10")
+    settings = (f"dataset={{source: synthetic, name: {name}}}", "seed=10000000000", f"architecture.1.units={classes}")
+    done = bp("check", "c.yaml", *(word for setting in settings for word in ("--set", setting)))
     assert done.code == 0, done.err
 
 
