@@ -87,6 +87,10 @@ KINDS = kinds()
 def meaning(kind: str, loss: str, units: int) -> str | None:
     """What outputs say beside such targets under this loss, decided by hand; None where they can say nothing."""
     family, y = loss.removesuffix(" of logits"), KINDS[kind]
+    if family == "contrastive":  # one distance, between two of one kind or not
+        return "binary" if units == 1 and kind in ("two classes", "yes or no") else None
+    if family == "combined":  # of several outputs: see test_several_outputs
+        return None
     if kind in ("three classes", "two classes", "classes per step"):
         count = 2 if kind == "two classes" else 3
         if family.startswith(RATES_CLASSES) or (family.endswith("hinge") and units > 1):
@@ -126,6 +130,8 @@ def can_say(kind: str, loss: str, last: str, units: int, means: str) -> bool:
         return low >= 0 and high <= 1
     if loss.endswith("hinge"):
         return low <= -1 and high >= 1
+    if loss == "contrastive":
+        return low >= 0
     if loss == "poisson" and low < 0:
         return False
     return loss == "cosine_similarity" or bool(low <= KINDS[kind].min() and high >= KINDS[kind].max())

@@ -107,8 +107,10 @@ def test_every_layer(name: str) -> None:
         replayed, plain = training_of(cls, example), call_by_call(training_of(cls, example))
         replayed.run()
         plain.run()
-        assert replayed.replay.off == ""
+        assert replayed.replay.off == ("a layer adds a term to the loss" if cls.adds_loss else "")
         assert_the_same(replayed, plain)
+        if cls.adds_loss:
+            continue
         stages = {stage.name.split(" ")[0] for stage in replayed.replay.stages}
         assert "layer" in stages or name in EMPTY
         if not example.get("padded"):
@@ -332,7 +334,7 @@ def test_every_loss(name: str) -> None:
             loops = [loss_training(cls, example, activation) for _ in range(2)]
             loops[0].run()
             call_by_call(loops[1]).run()
-            assert loops[0].replay.off == ""
+            assert loops[0].replay.off == ("the loss has parts" if name == "combined" else "")
             assert_the_same(*loops)
 
 

@@ -10,6 +10,8 @@ from backprop_cli.errors import BuildError
 from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import Doc, slot
 
+LIMIT = 30.0  # of |ln σ²|: σ² from 1e-13 to 1e13
+
 
 @layer("gaussian_sampling", "sampling")
 class GaussianSampling(Layer):
@@ -18,6 +20,7 @@ class GaussianSampling(Layer):
     y = μ + σ ε,  x = [μ, ln σ²],  ε ~ N(0, 1) while training, 0 in inference          x (..., 2K)   y (..., K)
     adds to the loss  weight / N · Σ ½ (μ² + σ² − 1 − ln σ²), the Kullback-Leibler divergence from N(0, 1)
     dμ = dy + weight μ / N          d ln σ² = ½ (dy σ ε + weight (σ² − 1) / N)
+    ln σ² outside ±30 counts as ±30.
     A loss that is a mean over D outputs, as mse is, asks for a weight of 1 / D: then both are sums over an example.
     Kingma & Welling 2014, arXiv:1312.6114; with a weight of its own: Higgins et al. 2017
     """
@@ -34,6 +37,7 @@ class GaussianSampling(Layer):
     noise: Array = slot()
     sigma: Array = slot()
     part: Array = slot()
+    beyond: Array = slot()  # where ln σ² is held, and so has no slope
     divergence: float = slot()
 
     examples = [
@@ -51,6 +55,7 @@ class GaussianSampling(Layer):
         for name in ("noise", "sigma"):
             self.workspace(name, y)
         self.workspace("part", y, temporary=True)
+        self.workspace("beyond", y, np.bool_)
         return y
 
     @property
@@ -63,7 +68,10 @@ class GaussianSampling(Layer):
 
     def forward(self, x: Array, y: Array, training: bool) -> None:
         mean, log_variance = self._halves(x)
-        np.multiply(log_variance, 0.5, out=self.sigma)
+        np.clip(log_variance, -LIMIT, LIMIT, out=self.part)
+        np.not_equal(self.part, log_variance, out=self.beyond)
+        squares = -float(np.add.reduce(self.part, axis=None)) - self.part.size
+        np.multiply(self.part, 0.5, out=self.sigma)
         np.exp(self.sigma, out=self.sigma)
         if training:
             self.rng.standard_normal(out=self.noise, dtype=self.noise.dtype)
@@ -72,9 +80,9 @@ class GaussianSampling(Layer):
         np.multiply(self.sigma, self.noise, out=y)
         np.add(y, mean, out=y)
         np.multiply(mean, mean, out=self.part)
-        squares = float(np.add.reduce(self.part, axis=None)) - float(np.add.reduce(log_variance, axis=None))
+        squares += float(np.add.reduce(self.part, axis=None))
         np.multiply(self.sigma, self.sigma, out=self.part)
-        squares += float(np.add.reduce(self.part, axis=None)) - self.part.size
+        squares += float(np.add.reduce(self.part, axis=None))
         self.divergence = 0.5 * self.weight * squares / len(x)
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
@@ -90,6 +98,7 @@ class GaussianSampling(Layer):
         np.multiply(self.part, scale, out=self.part)
         np.add(of_variance, self.part, out=of_variance)
         np.multiply(of_variance, 0.5, out=of_variance)
+        np.copyto(of_variance, 0, where=self.beyond)
         np.multiply(mean, scale, out=of_mean)
         np.add(of_mean, dy, out=of_mean)
 

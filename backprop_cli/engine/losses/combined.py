@@ -110,7 +110,7 @@ class Combined(Loss):
     def take_outputs(self, outputs: Mapping[str, tuple[slice, Activation | None]]) -> None:
         """Hear where each layer's output lies in y, and the activation it passed last. Raises BuildError unless every
         output has a part, and every part an output."""
-        if set(outputs) != set(self.parts):
+        if not outputs or set(outputs) != set(self.parts):
             raise BuildError(
                 f"combined has parts for {', '.join(self.parts) or 'nothing'}; expected one for each layer that the "
                 f"last one, a concat, puts together: {', '.join(outputs) or 'but the network does not end in one'}"

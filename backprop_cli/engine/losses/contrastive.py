@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any
 
 import numpy as np
@@ -28,14 +29,16 @@ class Contrastive(Elementwise):
     targets = "either"
     answers = "labels"
     meets_targets = False
+    output_range = (0.0, math.inf)
+    ends_with = "relu"
 
     examples = [
-        {"output": (1,), "target": "binary"},
-        {"options": {"margin": 2.0}, "output": (1,), "target": "binary"},
+        {"output": (1,), "target": "binary", "activation": "softplus"},
+        {"options": {"margin": 2.0}, "output": (1,), "target": "binary", "activation": "softplus"},
     ]
 
     def check(self, output: Shape, target: Shape, target_dtype: np.dtype[Any], classes: int | None) -> None:
-        if output not in (target, (*target, 1)) or (classes or 2) != 2:
+        if output != (1,) or target not in ((), (1,)) or (classes or 2) != 2:
             raise BuildError(
                 f"contrastive takes a distance for each pair, and 0 or 1 as its target, got outputs of shape {output} "
                 f"and targets of shape {target}; put the transform pairs into dataset.transforms, and end with distance"
