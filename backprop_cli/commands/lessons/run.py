@@ -34,7 +34,9 @@ class Result:
 
     @property
     def spread(self) -> float:
-        """The standard deviation over the seeds; 0 for one seed."""
+        """The standard deviation over the seeds; 0 for one seed, NaN where a seed has no value."""
+        if not all(map(math.isfinite, self.values)):
+            return math.nan
         return stdev(self.values) if len(self.values) > 1 else 0.0
 
     @property

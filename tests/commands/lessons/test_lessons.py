@@ -64,6 +64,7 @@ def test_a_lesson_is_trained_measured_and_judged_over_seeds(tmp_path: Path) -> N
     figure = outcome.results[0].figure.model_copy(update={"expect": (0, 1)})
     assert not Result(figure, [4.5, 4.5]).as_expected
     assert not Result(figure, [0.5, math.nan]).as_expected
+    assert math.isnan(Result(figure, [0.5, math.nan]).spread)  # `statistics.stdev` breaks off on a NaN
 
 
 def test_a_diverging_run_is_an_outcome(tmp_path: Path) -> None:
