@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import MISSING, fields
 from typing import Any
 
 from backprop_cli import registry
@@ -15,13 +16,21 @@ ROW = ("epoch", "step", "time", "learning_rate")  # in every row of metrics, bes
 
 def near(key: str) -> set[str]:
     """The metrics, and the options that a config can have where `key` stands; `key` itself if it is one of either."""
-    names = ["loss", *(name for cls in registry.classes("metric").values() for name in _names(cls, key))]
+    alone = [cls for cls in registry.classes("metric").values() if not _required(cls)]
+    names = ["loss", *(name for cls in alone for name in _names(cls, key))]
+    tail = key.rpartition("/")[2]
+    names += [tail for name in names if tail.endswith(f"_{name}")]  # `of_output`: the layer's name stands before it
     metrics = {*ROW, *(f"{split}/{name}" for split in ("train", "validation") for name in names)}
     *parents, _ = parts = key.split(".")
     whole = schema()
     beside = {name for form in _at(whole, parents) for name in form.get("properties", ())}
     options = {".".join([*parents, name]) for name in beside}
     return metrics | {f"best.{name}" for name in metrics} | options | ({key} if _at(whole, parts) else set())
+
+
+def _required(cls: Any) -> bool:
+    """Whether a metric has options that must be given."""
+    return any(option.init and option.default is option.default_factory is MISSING for option in fields(cls))
 
 
 def _names(cls: Any, key: str) -> Iterator[str]:

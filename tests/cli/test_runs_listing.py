@@ -97,7 +97,7 @@ def test_a_column_that_no_run_has_is_a_mistake(bp, runs: Path, options: list[str
 
 def test_a_column_that_some_run_could_have_is_empty(bp, runs: Path) -> None:
     options = ["optimizer.momentum", "architecture.0.residual.layers.1.units", "dataset.noise", "trainer.metrics.0"]
-    keys = [*options, "validation/accuracy", "best.validation/f1"]
+    keys = [*options, "validation/accuracy", "best.validation/f1", "validation/kind_accuracy"]
     done = bp("runs", "ls", "--columns", ",".join(["run_id", *keys]), "--sort", f"-{keys[0]}", "--format", "jsonl")
     assert done.code == 0, done.err
     assert [json.loads(line) for line in done.out.splitlines()] == [
