@@ -6,6 +6,7 @@ import atexit
 import compileall
 import json
 import os
+import platform
 import shutil
 import signal
 import struct
@@ -37,6 +38,7 @@ atexit.register(shutil.rmtree, os.environ["BP_STATE"], ignore_errors=True)
 os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
+platform.processor()  # starts `uname` the first time; TFDS asks for it when some test is the first to import it
 # a machine that others use, too, may stop a test for seconds: what hangs is stopped by pytest-timeout
 hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")

@@ -70,7 +70,7 @@ class Layer(Component):
         list[Any] | Literal["nonzero"] | None,
         Doc(
             "which weights of its kernel there are: 0 and 1 in a list of the kernel's shape, or of one that stretches "
-            "to it; `nonzero`: those that are not 0 at the start. The others stay 0"
+            "to it; `nonzero`: those not 0 at the start; the others stay 0"
         ),
     ] = None
 

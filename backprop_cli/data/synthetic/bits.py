@@ -83,7 +83,7 @@ class Modular(Synthetic):
     """
 
     modulus: Annotated[AtLeastTwo, Doc("p, how many ids and classes there are")] = 97
-    operation: Annotated[Literal["add", "subtract", "multiply"], Doc("what ∘ is")] = "add"
+    operation: Annotated[Literal["add", "subtract", "multiply"], Doc("the operation ∘ on a and b")] = "add"
 
     @property
     def classes(self) -> list[str]:

@@ -11,13 +11,13 @@ from backprop_cli.registry import Doc, register
 
 @register("synthetic", "dichotomies")
 class Dichotomies(Synthetic):
-    """Points from a normal distribution, which a coin parts in two: how many can a plane part?
+    """Points from a normal distribution, whose two classes a coin draws: planes part only so many.
 
     x (points, features) normal   y (points, times) 0 or 1, each column a partition of its own
     Cover 1965, doi:10.1109/PGEC.1965.264137
     """
 
-    points: Annotated[AtLeastOne, Doc("rows of x")] = 40
+    points: Annotated[AtLeastOne, Doc("points, the rows of x")] = 40
     features: Annotated[AtLeastOne, Doc("columns of x")] = 20
     times: Annotated[AtLeastOne, Doc("random partitions, each an output")] = 100
 

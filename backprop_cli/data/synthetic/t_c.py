@@ -15,7 +15,7 @@ C = np.array([[1, 1, 0], [1, 0, 0], [1, 1, 0]])
 
 @register("synthetic", "t_c")
 class TC(Synthetic):
-    """A T or a C of five squares, in each of four orientations, at every place of a grid: which letter is it?
+    """A T or a C of five squares, in each of four orientations, at every place of a grid; the letters are the classes.
 
     No count of single squares or of pairs at some distance tells them apart.
     x (8 (size − 2)², size, size, 1) of 0 and 1   y class ids.  Rumelhart, Hinton & Williams 1986, PDP 1, ch. 8
