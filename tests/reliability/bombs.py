@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 MB = 1 << 20
 SECONDS, MEGABYTES = 1.0, 512
-QUERY = 1.0  # more, for a query
 TABLE = "dataset: {{source: files, path: {0}, target: y{1}}}\narchitecture: [{{type: dense, units: 1}}]\nloss: mse\n"
 IMAGES = (
     "dataset: {source: files, path: pictures, format: images}\n"
@@ -258,14 +257,9 @@ def refused(base: Path, what: str, *arguments: str) -> Ended:
     took = f"{ended.clock:.2f} s, {ended.processor:.2f} s of processor time, {ended.megabytes:.0f} MB"
     print(f"{what}: {took}, exit code {ended.code}: {said}", flush=True)
     assert ended.code in (1, 2) and "Traceback" not in said and len(said.splitlines()) == 1, what
-    assert ended.clock < allowed(what) and ended.megabytes < MEGABYTES, what
+    assert ended.clock < SECONDS and ended.megabytes < MEGABYTES, what
     assert "BP_LIMITS" in said or "is compressed" in said, what  # it is refused for this and nothing else
     return ended
-
-
-def allowed(what: str) -> float:
-    """Seconds on the clock; a query gets a second of processor time before it counts as endless."""
-    return SECONDS + (QUERY if what.startswith(("count", "sort")) else 0)
 
 
 PREDICTIONS = ("input.png", "input.json.gz", "input.npz")

@@ -22,7 +22,8 @@ from backprop_cli.untrusted.limits import beyond, bound, memory, swollen, unpack
 
 Rows = tuple[list[str], list[list[Any]]]  # the header, and the rows
 AT_ONCE, MAX_VALUE = 16, 16 << 20  # rows that are fetched together, bytes of a value in them
-SECONDS = 1000  # milliseconds of processor time that a query may take before its next rows,
+OF_A_VECTOR = 256  # the same of DuckDB, which has 2,048 rows in memory anyway
+MILLISECONDS = 500  # of processor time that a query may take before its next rows,
 PER_SECOND = 8 << 20  # and a second more for so many bytes of the file
 OPERATIONS = 100_000  # of SQLite's machine between two looks at the clock: some milliseconds
 
@@ -31,7 +32,7 @@ class Clock:
     """The processor time since a query gave a row. `over` says whether it took more than a file of `size` bytes may."""
 
     def __init__(self, size: int) -> None:
-        self.usual = SECONDS + 1000 * size // PER_SECOND
+        self.usual = MILLISECONDS + 1000 * size // PER_SECOND
         self.limit = bound(self.usual) / 1000
         self.over = False
         self.restart()
@@ -59,7 +60,7 @@ def sqlite(path: Path, layout: Layout) -> Rows:
             connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE)
             connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)  # no query opens another file
             tables = connection.execute("select name from sqlite_master where type in ('table', 'view') order by name")
-            return _asked(path, layout.query, [name for (name,) in tables], connection.execute, clock)
+            return _asked(path, layout.query, [name for (name,) in tables], connection.execute, clock, AT_ONCE)
     except sqlite3.Error as error:
         if clock.over:
             raise clock.refusal(path) from None
@@ -84,12 +85,12 @@ def duckdb(path: Path, layout: Layout) -> Rows:
             tables = [
                 name for (name,) in connection.execute("select table_name from information_schema.tables").fetchall()
             ]
-            return _asked(path, layout.query, sorted(tables), connection.execute, clock)
+            return _asked(path, layout.query, sorted(tables), connection.execute, clock, OF_A_VECTOR)
+    except (package.OutOfMemoryException, MemoryError) as error:
+        raise DataError(f"{path}: {swollen(size)}") from error
     except package.Error as error:
         if clock.over:
             raise clock.refusal(path) from None
-        if isinstance(error, package.OutOfMemoryException):
-            raise DataError(f"{path}: {swollen(size)}") from error
         raise DataError(f"{path}: DuckDB says: {one_line(error)}; check dataset.query") from error
 
 
@@ -110,7 +111,9 @@ def _watched(clock: Clock, interrupt: Callable[[], None]) -> Iterator[None]:
         done.set()
 
 
-def _asked(path: Path, query: str | None, tables: Sequence[str], execute: Callable[[str], Any], clock: Clock) -> Rows:
+def _asked(
+    path: Path, query: str | None, tables: Sequence[str], execute: Callable[[str], Any], clock: Clock, at_once: int
+) -> Rows:
     """What a query gives; without one, the only table there is."""
     if query is None and len(tables) != 1:
         raise DataError(
@@ -125,7 +128,7 @@ def _asked(path: Path, query: str | None, tables: Sequence[str], execute: Callab
     rows: list[list[Any]] = []
     taken = 0
     clock.restart()
-    while fetched := cursor.fetchmany(AT_ONCE):
+    while fetched := cursor.fetchmany(at_once):
         rows += map(list, fetched)
         taken += sum(len(value) if isinstance(value, str | bytes) else CELL for row in fetched for value in row)
         check_size(path, taken)

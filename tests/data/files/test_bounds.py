@@ -109,7 +109,7 @@ def test_a_view_that_never_gives_a_row_is_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, view: str
 ) -> None:
     endless_view(tmp_path / name, VIEWS[view])
-    monkeypatch.setattr("backprop_cli.data.files.databases.SECONDS", 100)
+    monkeypatch.setattr("backprop_cli.data.files.databases.MILLISECONDS", 100)
     with pytest.raises(DataError, match=r"gives no row for 0\.1\d* s of processor time; .*BP_LIMITS=10$"):
         load(tmp_path / name)
 
