@@ -109,30 +109,31 @@ class ParameterStore:
         return self.mask
 
     def begin_mask(self) -> None:
-        """Let the mask be what the entries say, now that the first weights are there."""
+        """Let the mask, where there is one, be what the entries say, now that the first weights are there."""
+        if self.mask is None:
+            return
         for name, entry in self.entries.items():
-            if self.mask is not None and entry.mask is not None and not entry.frozen:
+            if entry.mask is not None and not entry.frozen:
                 own = self.parameters[name] != 0 if isinstance(entry.mask, str) else entry.mask
                 self.mask[self.spans[name]] = own.reshape(-1)
         self.hold()
 
     def hold(self) -> None:
-        """Put masked weights at 0."""
-        if self.mask is not None:
-            w, _, mask = self._held
-            np.multiply(w, mask, out=w)
+        """Put masked weights at 0. Only where there is a mask."""
+        w, _, mask = self._held
+        np.multiply(w, mask, out=w)
 
     def hold_gradients(self) -> None:
-        """Put the gradients of masked weights at 0: they are no part of the network."""
-        if self.mask is not None:
-            _, g, mask = self._held
-            np.multiply(g, mask, out=g)
+        """Put the gradients of masked weights at 0: they are no part of the network. Only where there is a mask."""
+        _, g, mask = self._held
+        np.multiply(g, mask, out=g)
 
     def constrain(self) -> None:
         """Apply the layers' constraints and the mask, as after every update."""
         for constraint, w in self._constrained:
             constraint.apply(w)
-        self.hold()
+        if self.mask is not None:
+            self.hold()
 
     def load(self, values: Mapping[str, Any], into: Mapping[str, Array], *, complete: bool = False) -> None:
         """Copy arrays in by name. Raises BuildError for an unknown name, a wrong shape, or, if

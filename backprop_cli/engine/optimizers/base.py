@@ -196,7 +196,8 @@ class Optimizer(Component):
 
     def apply(self, scale: float, t: int) -> None:
         """Update number t with the gradients in the store; the schedule says `scale`."""
-        self.store.hold_gradients()
+        if self.store.mask is not None:
+            self.store.hold_gradients()
         self._clip()
         for block in self._blocks:
             rate = block.learning_rate * scale
