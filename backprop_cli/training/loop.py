@@ -158,8 +158,8 @@ class Loop:
         """The same with several, where nobody has to be told of each when it ends."""
         if self.batch or self.validation is not None or self.optimizer.schedule.watches is not None:
             return False
-        each = [type(callback) for callback in self.callbacks]
-        if any(one.epoch is not Callback.epoch and one.many_epochs is Callback.many_epochs for one in each):
+        kinds = [type(callback) for callback in self.callbacks]
+        if any(kind.epoch is not Callback.epoch and kind.many_epochs is Callback.many_epochs for kind in kinds):
             return False
         passed = self.replay.several(self.options.epochs + 1 - self.epoch, self._next_step())
         if passed is None:

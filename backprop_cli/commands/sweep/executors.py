@@ -93,10 +93,10 @@ class Heeding:
         self.stopped = False
 
     def stop(self) -> None:
-        raise NotImplementedError
+        raise NotImplementedError  # each executor stops its own workers
 
     def kill(self) -> None:
-        raise NotImplementedError
+        raise NotImplementedError  # the same
 
     @contextmanager
     def heeding(self) -> Iterator[None]:

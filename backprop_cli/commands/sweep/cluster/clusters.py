@@ -101,7 +101,7 @@ def check(on: str, options: Path | None) -> None:
         import distributed  # noqa: F401  # what it imports is needed anyway
 
         if on in BATCH:
-            import dask_jobqueue  # noqa: F401
+            import dask_jobqueue  # noqa: F401  # the same
     except ImportError as error:
         raise UsageError(f"--on {on} needs {error.name}: {EXTRA}") from None
 

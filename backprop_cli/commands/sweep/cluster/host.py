@@ -186,7 +186,7 @@ def _prepare() -> None:
         if not _prepared:
             # Dask's nanny starts workers as daemons, which may start nothing themselves: that is so that nothing is
             # left when they are killed. Ours end by themselves when they lose the worker
-            multiprocessing.current_process()._config.pop("daemon", None)  # type: ignore[attr-defined]
+            multiprocessing.current_process()._config.pop("daemon", None)  # type: ignore[attr-defined]  # no public way
             processes.start(max(2, os.cpu_count() or 1), [MODULE])  # one thread for each process
             _prepared = True
 
