@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from backprop_cli.runs.directory import CONFIG, METRICS, RUN_JSON, SWEEP, RunDir
 from backprop_cli.runs.listing import row_of, value
 
 MAX_RUNS = 20_000
+OPEN = 32  # runs that were asked for last, looked at as often as those that train
 
 
 @dataclass
@@ -40,6 +42,7 @@ class Shelf:
         self.books: dict[str, Book] = {}
         self.sweeps: dict[str, Path] = {}
         self.cut = False  # whether there are more runs than a board shows
+        self._open = deque[str](maxlen=OPEN)  # keys of the runs that were asked for last
 
     def refresh(self) -> set[str]:
         """Look at every folder; the keys of what is new, changed or gone."""
@@ -53,9 +56,11 @@ class Shelf:
         return changed
 
     def watch(self) -> set[str]:
-        """Look only at runs that train; the keys of those that changed."""
-        running = [(key, book) for key, book in self.books.items() if book.row["status"] == "running"]
-        return {key for key, book in running if self._look(key, book.path, book.sweep)}
+        """Look only at runs that train and at those a page shows, which may be resumed; the keys of what changed."""
+        chosen = [
+            (key, book) for key, book in self.books.items() if book.row["status"] == "running" or key in self._open
+        ]
+        return {key for key, book in chosen if self._look(key, book.path, book.sweep)}
 
     def _look(self, key: str, path: Path, sweep: str) -> bool:
         signature, book = _signature(path), self.books.get(key)
@@ -99,6 +104,8 @@ class Shelf:
         book = self.books.get(key)
         if book is None:
             raise UsageError("there is no such run any more")
+        if key not in self._open:
+            self._open.append(key)
         return RunDirectory(book.path)
 
     def told(self, key: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import socket
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from backprop_cli.board.app import FILES
+from backprop_cli.board.shelf import Shelf
 from tests.board.serving import Served, serving
 from tests.conftest import ROOT
 
@@ -173,6 +175,18 @@ def test_a_change_is_told_at_once(folder: Path) -> None:
             assert json.loads(line[5:]) == {"changed": ["0/three"]}
         finally:
             shutil.rmtree(folder / "runs/three")
+
+
+def test_a_run_on_a_page_is_looked_at_as_often_as_one_that_trains(tmp_path: Path, folder: Path) -> None:
+    """It may be resumed at any time; the first epochs after that must not wait for the look at all runs."""
+    shutil.copytree(folder / "runs/one", tmp_path / "one")
+    shelf = Shelf([tmp_path])
+    assert shelf.refresh() == {"0/one"}
+    os.utime(tmp_path / "one/metrics.jsonl")
+    assert shelf.watch() == set()
+    shelf.run("0/one")
+    assert shelf.watch() == {"0/one"}
+    assert shelf.watch() == set()
 
 
 def test_hostile_runs_are_shown_as_what_they_are(tmp_path: Path, folder: Path) -> None:
