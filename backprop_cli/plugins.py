@@ -27,7 +27,9 @@ from backprop_cli.engine.schedules.base import Schedule, schedule
 from backprop_cli.errors import BuildError, DataError
 from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import Doc, Registered, slot
+from backprop_cli.training.callbacks.base import NamedCallback, callback
 from backprop_cli.training.loggers.base import Logger, logger
+from backprop_cli.training.loop import Loop, Row
 
 __all__ = [
     "Activation",
@@ -43,20 +45,24 @@ __all__ = [
     "InitializerBase",
     "Layer",
     "Logger",
+    "Loop",
     "Loss",
     "Merge",
     "Metric",
+    "NamedCallback",
     "NonNegative",
     "OnnxGraph",
     "Optimizer",
     "PositiveInt",
     "Registered",
+    "Row",
     "Schedule",
     "Shape",
     "Source",
     "Split",
     "Transform",
     "activation",
+    "callback",
     "class_ids",
     "initializer",
     "layer",

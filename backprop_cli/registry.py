@@ -36,6 +36,7 @@ PACKAGES = {
     "synthetic": "backprop_cli.data.synthetic",
     "transform": "backprop_cli.data.transforms",
     "logger": "backprop_cli.training.loggers",
+    "callback": "backprop_cli.training.callbacks",
     "section": "backprop_cli.training.options",
 }
 ENTRY_POINT_GROUP = "backprop_cli.plugins"

@@ -43,6 +43,7 @@ SECTIONS = [
     ("initializer", "Initializers", "Values of `kernel_initializer` and its like."),
     ("constraint", "Constraints", "Values of a layer's `constraint`."),
     ("metric", "Metrics", "Items of `trainer.metrics`."),
+    ("callback", "Callbacks", "Items of `trainer.callbacks`."),
     ("logger", "Loggers", "Items of `trainer.loggers`."),
 ]
 TOP_DEFAULTS = {"name": {"default": "the file's name", "required": False}, "trainer": {"default": None}}

@@ -19,6 +19,7 @@ COMMANDS = {
     "schedules": ("schedule", "cosine", "the rate as a function of the step"),
     "initializers": ("initializer", "he_normal", "distribution"),
     "metrics": ("metric", "f1", "definition"),
+    "callbacks": ("callback", "stop_at", "when it is told of what, and what it does then"),
     "loggers": ("logger", "tensorboard", "what it writes"),
     "transforms": ("transform", "standardize", "what it does, and what it learns from the training split"),
 }

@@ -22,6 +22,7 @@ SECTIONS = {
         "initializers",
         "metrics",
         "transforms",
+        "callbacks",
         "loggers",
     ],
 }

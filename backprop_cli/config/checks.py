@@ -193,7 +193,10 @@ def _respelled(monitor: str, known: list[str]) -> str | None:
 
 
 def _holders(instance: Any) -> Iterator[Any]:
-    """The dataclass instances inside one, itself included, that have a `monitor`."""
+    """The dataclass instances inside one, itself and those of its lists included, that have a `monitor`."""
+    if isinstance(instance, list):
+        for item in instance:
+            yield from _holders(item)
     if not dataclasses.is_dataclass(instance):
         return
     if hasattr(instance, "monitor"):

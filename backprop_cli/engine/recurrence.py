@@ -25,6 +25,9 @@ class Recurrent(Protocol):
     def gates(self) -> int: ...
 
     @property
+    def learns_start(self) -> bool: ...
+
+    @property
     def states(self) -> tuple[str, ...]: ...
 
     def onnx_form(self) -> tuple[str, list[int], dict[str, Any]]: ...
@@ -45,6 +48,9 @@ def operator(layer: Recurrent, graph: OnnxGraph, x: str) -> tuple[str, str]:
         return a.reshape(-1, layer.gates, layer.units)[:, order].reshape(len(a), -1).T[None]
 
     biases = [blocks(bias[None])[..., 0] for bias in layer.onnx_biases()] if layer.bias else []
+    starts = []  # zeros, where none are given
+    if layer.learns_start:  # "" stands for the lengths, which come as a mask
+        starts = ["", *(graph.add("Unsqueeze", start, np.array([0])) for start in first(layer, graph, x))]
     y, last = graph.add_many(
         op,
         2,
@@ -52,11 +58,21 @@ def operator(layer: Recurrent, graph: OnnxGraph, x: str) -> tuple[str, str]:
         blocks(layer.W),
         blocks(layer.U),
         np.concatenate(biases, axis=1) if biases else "",
+        *starts,
         hidden_size=layer.units,
         direction="reverse" if layer.go_backwards else "forward",
         **attributes,
     )
     return graph.add("Squeeze", y, np.array([1])), graph.add("Squeeze", last, np.array([0]))
+
+
+def first(layer: Recurrent, graph: OnnxGraph, x: str) -> list[str]:
+    """The states before the first step, (N, H) each."""
+    rows = graph.add("Slice", graph.add("Shape", x), np.array([1]), np.array([2]))
+    size = graph.add("Concat", rows, np.array([layer.units]), axis=0)
+    if layer.learns_start:
+        return [graph.add("Expand", getattr(layer, f"{name}0"), size) for name in layer.states]
+    return [graph.add("ConstantOfShape", size, value=np.zeros(1, np.float32))] * len(layer.states)
 
 
 def walk(layer: Recurrent, graph: OnnxGraph, x: str, mask: str) -> tuple[str, str]:
@@ -66,9 +82,6 @@ def walk(layer: Recurrent, graph: OnnxGraph, x: str, mask: str) -> tuple[str, st
         b = np.zeros_like(layer.b)
         layer.bias_row(b)
         z = graph.add("Add", z, b)
-    rows = graph.add("Slice", graph.add("Shape", x), np.array([1]), np.array([2]))
-    size = graph.add("Concat", rows, np.array([layer.units]), axis=0)
-    zero = graph.add("ConstantOfShape", size, value=np.zeros(1, np.float32))
     counts = graph.add("Unsqueeze", graph.add("Transpose", mask, perm=[1, 0]), np.array([2]))
 
     def step(inner: OnnxGraph, *values: str) -> list[str]:
@@ -76,5 +89,5 @@ def walk(layer: Recurrent, graph: OnnxGraph, x: str, mask: str) -> tuple[str, st
         updated = layer.onnx_step(inner, z_t, *states)
         return [inner.add("Where", counts_t, new, old) for new, old in zip(updated, states, strict=True)]
 
-    last, *_, y = graph.scan(step, [zero] * len(layer.states), [(z, "float32"), (counts, "bool")], layer.go_backwards)
+    last, *_, y = graph.scan(step, first(layer, graph, x), [(z, "float32"), (counts, "bool")], layer.go_backwards)
     return y, last

@@ -7,6 +7,7 @@ the one before found out about the data.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -38,11 +39,13 @@ from backprop_cli.model.description import TRANSFORMS, Description
 from backprop_cli.model.expand import Expander
 from backprop_cli.model.targets import targets_of
 from backprop_cli.model.weights.load import load_first
+from backprop_cli.training.callbacks.base import NamedCallback
 from backprop_cli.training.callbacks.best import Best
 from backprop_cli.training.callbacks.pruning import Pruning
 from backprop_cli.training.callbacks.threads import Threads
 from backprop_cli.training.kernels import chosen
 from backprop_cli.training.loop import Callback, Loop
+from backprop_cli.training.options import Trainer
 from backprop_cli.training.parallel.check import unshared
 from backprop_cli.training.parallel.loop import SharedLoop
 from backprop_cli.training.remarks import too_few_rows
@@ -271,7 +274,7 @@ def training(prepared: Prepared, callbacks: Sequence[Callback] = (), ranks: Rank
     threads = [Threads()] if network.kernels.which == "compiled" and ranks.count == 1 else []
     if ranks.shared and (wrong := unshared(network, train, ranks)) is not None:
         raise ConfigError([cfg.problem(*wrong)])
-    given = (network, optimizer, train, validation, options, [best, *pruning, *threads, *callbacks])
+    given = (network, optimizer, train, validation, options, [best, *pruning, *_named(options), *threads, *callbacks])
     try:
         loop = SharedLoop(*given, ranks=ranks) if ranks.shared else Loop(*given)
     except BuildError as error:
@@ -282,6 +285,14 @@ def training(prepared: Prepared, callbacks: Sequence[Callback] = (), ranks: Rank
         raise ConfigError([cfg.problem(("architecture",), refused)])
     network.reserve(ranks.own(max(train.batch_size, validation.batch_size if validation else 0))[0].stop)
     return loop, best
+
+
+def _named(options: Trainer) -> list[NamedCallback]:
+    """The config's own callbacks as they are at the start, also where it is trained again."""
+    fresh: list[NamedCallback] = copy.deepcopy(options.callbacks)
+    for position, callback in enumerate(fresh):
+        callback.position = position
+    return fresh
 
 
 def _sharded(ranks: Ranks, shards: int | None) -> Ranks:

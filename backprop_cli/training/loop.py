@@ -34,6 +34,11 @@ Row = dict[str, float]
 class Callback:
     """Four hooks: start, step, epoch, end. Subclasses override the ones they need."""
 
+    @property
+    def key(self) -> str:
+        """Under which its state is in a checkpoint."""
+        return type(self).__name__
+
     def start(self, loop: Loop) -> None:
         """Training begins, or goes on."""
 
@@ -355,7 +360,7 @@ class Loop:
         }
         for callback in self.callbacks:
             more, plain = callback.state_dict()
-            key = type(callback).__name__
+            key = callback.key
             arrays |= {f"{key}/{name}": array for name, array in more.items()}
             values |= {key: plain} if plain else {}
         return arrays, values
@@ -384,7 +389,7 @@ class Loop:
         self.row, self.stop_reason = dict(values["row"]), values["stop_reason"]
         network.rng.bit_generator.state = values["rng"]["dropout"]
         for callback in self.callbacks:
-            key = type(callback).__name__
+            key = callback.key
             callback.load_state_dict(_under(key, arrays), values.get(key, {}))
 
 

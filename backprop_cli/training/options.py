@@ -136,6 +136,11 @@ class Trainer(Component):
     diagnostics: Annotated[
         bool | DiagnosticsPolicy, Doc("record what gradients and activations do, for `bp doctor` and `bp plot`")
     ] = True
+    callbacks: Annotated[
+        list[Any],
+        Registered("callback"),
+        Doc("what is told of every step and epoch, in this order: stop_at, or one of a plugin; `bp callbacks`"),
+    ] = field(default_factory=list)
     loggers: Annotated[
         list[Any], Registered("logger"), Doc("where else each row of metrics goes; tensorboard writes event files")
     ] = field(default_factory=list)

@@ -56,14 +56,20 @@ def gradient(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.grad
 
 
-def recurrent(case: str, module: torch.nn.RNNBase, sequences: bool, padded: bool = False, merge: str = "") -> None:
+def recurrent(
+    case: str, module: torch.nn.RNNBase, sequences: bool, padded: bool = False, merge: str = "", start: str = ""
+) -> None:
+    """`start`: the letters of the states whose first values are parameters, the same for every sequence."""
     x = torch.randn(N, T, F, requires_grad=True)
+    firsts = [torch.randn(H, requires_grad=True) for _ in start]
+    stretched = [first.expand(1, N, H) for first in firsts]
+    first = tuple(stretched) if len(start) > 1 else stretched[0] if start else None
     if padded:
         packed = pack_padded_sequence(x, LENGTHS, batch_first=True)
-        raw, state = module(packed)
+        raw, state = module(packed, first)
         out, _ = pad_packed_sequence(raw, batch_first=True, total_length=T)
     else:
-        out, state = module(x)
+        out, state = module(x, first)
     last = state[0] if isinstance(state, tuple) else state
     y = out if sequences else torch.cat(tuple(last), dim=-1)
     if merge == "add":
@@ -77,6 +83,7 @@ def recurrent(case: str, module: torch.nn.RNNBase, sequences: bool, padded: bool
         for kind, of in (("p", value), ("d", gradient)):
             parameters = recurrent_parameters(module, suffix, prefix, of)
             keep(case, **{f"{kind}:{name}": array for name, array in parameters.items()})
+            keep(case, **{f"{kind}:{letter}0": of(first) for letter, first in zip(start, firsts, strict=True)})
     if padded:
         keep(case, lengths=LENGTHS)
 
@@ -161,6 +168,9 @@ def main() -> None:
     attention("attention_padded", heads=1, padded=True)
     embedding("embedding")
     tagger("tagger")
+    for name, cls, start in (("rnn", torch.nn.RNN, "h"), ("lstm", torch.nn.LSTM, "hc"), ("gru", torch.nn.GRU, "h")):
+        recurrent(f"{name}_start", cls(F, H, batch_first=True), sequences=True, start=start)
+        recurrent(f"{name}_start_padded", cls(F, H, batch_first=True), sequences=False, padded=True, start=start)
     np.savez_compressed(Path(__file__).with_name("sequences.npz"), **found)
 
 

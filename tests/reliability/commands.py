@@ -94,6 +94,7 @@ schedules
 initializers
 metrics
 transforms
+callbacks
 loggers
 """.strip().splitlines()
 

@@ -75,6 +75,21 @@ class Encoder(Synthetic):
         return np.eye(self.size), np.eye(self.size)
 
 
+@register("synthetic", "related_tasks")
+class RelatedTasks(Synthetic):
+    """Four questions that share the parity P of five bits: b₁ or P, not b₁ or P, b₁ and P, not b₁ and P.
+
+    x (256, 8) all rows of eight bits in random order; the last two mean nothing   y (256, 4) 0 or 1
+    Caruana 1997, Multitask learning, doi:10.1023/A:1007379606734
+    """
+
+    def generate(self, rng: np.random.Generator) -> tuple[Array, Array]:
+        x = (rng.permutation(256)[:, None] >> np.arange(8)) & 1
+        first, parity = x[:, 0], x[:, 1:6].sum(1) % 2
+        y = [first | parity, (1 - first) | parity, first & parity, (1 - first) & parity]
+        return x.astype(float), np.stack(y, axis=1).astype(float)
+
+
 @register("synthetic", "modular")
 class Modular(Synthetic):
     """Arithmetic modulo a prime: all pairs (a, b) in random order, and the class (a ∘ b) mod p.

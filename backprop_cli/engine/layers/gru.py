@@ -19,7 +19,7 @@ class GRU(Recurrent):
     z, r = σ(x_t W_zr + h_{t−1} U_zr + b_zr)    update and reset gate
     n = tanh(x_t W_n + b_n + r ⊙ (h_{t−1} U_n + bU_n))   with reset_after (Keras, PyTorch, cuDNN; default)
     n = tanh(x_t W_n + b_n + (r ⊙ h_{t−1}) U_n)          without (the paper)
-    h_t = z ⊙ h_{t−1} + (1 − z) ⊙ n    h_0 = 0
+    h_t = z ⊙ h_{t−1} + (1 − z) ⊙ n    h_0 = 0 or trained
     x (N, T, F)   W (F, 3H)   U (H, 3H)   b (3H,), blocks in the order z, r, n (that of Keras)
     bU (3H,), with reset_after only: the bias of h U; y = h_T (N, H), or every h_t (N, T, H) with return_sequences
     Back through time, with δ the gradient of a gate's argument:
@@ -55,6 +55,8 @@ class GRU(Recurrent):
             (1, {"go_backwards": True, "bias": False}, (1, 1), False),
             (2, {"return_sequences": True, "go_backwards": True}, (3, 1), True),
             (2, {}, (3, 2), True),
+            (2, {"initial_state": "learned"}, (3, 2), False),
+            (1, {"initial_state": "learned"}, (2, 2), True),
         )
     ]
 

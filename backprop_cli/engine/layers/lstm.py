@@ -30,7 +30,7 @@ class LSTM(Recurrent):
     """Long short-term memory.
 
     [i f g o]_t = [σ σ tanh σ](x_t W + h_{t−1} U + b)
-    c_t = f_t ⊙ c_{t−1} + i_t ⊙ g_t    h_t = o_t ⊙ tanh c_t    h_0 = c_0 = 0
+    c_t = f_t ⊙ c_{t−1} + i_t ⊙ g_t    h_t = o_t ⊙ tanh c_t    h_0, c_0 = 0 or trained
     x (N, T, F)   W (F, 4H)   U (H, 4H)   b (4H,), blocks in the order i, f, g, o (that of Keras and PyTorch)
     y = h_T (N, H), or every h_t (N, T, H) with return_sequences
     Back through time, with δ the gradient of the gates' arguments:
@@ -65,6 +65,8 @@ class LSTM(Recurrent):
         {"options": {"units": 1, "go_backwards": True, "bias": False}, "inputs": [(1, 1)]},
         {"options": {"units": 2, "return_sequences": True, "go_backwards": True}, "inputs": [(3, 1)], "padded": True},
         {"options": {"units": 2}, "inputs": [(3, 2)], "padded": True},
+        {"options": {"units": 2, "initial_state": "learned"}, "inputs": [(3, 2)]},
+        {"options": {"units": 1, "initial_state": "learned"}, "inputs": [(2, 2)], "padded": True},
     ]
 
     def build(self, *shapes: Shape) -> Shape:
@@ -89,7 +91,7 @@ class LSTM(Recurrent):
             self.c[states],
             self.ifgo[steps],
             self.tanh_c[steps],
-            steps.start == 0,
+            steps.start == 0 and not self.learns_start,
         )
 
     def onnx_form(self) -> tuple[str, list[int], dict[str, Any]]:
@@ -115,5 +117,5 @@ class LSTM(Recurrent):
             self.Ut,
             self.work,
             self.slopes,
-            steps.start == 0,
+            steps.start == 0 and not self.learns_start,
         )

@@ -8,7 +8,7 @@ over all steps after it. A column of ones beside x lets that product add the bia
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -22,8 +22,9 @@ from backprop_cli.registry import Doc, slot
 
 @dataclass(kw_only=True)
 class Recurrent(Layer):
-    """A state carried from step to step, zero at the start.
+    """A state carried from step to step.
 
+    Where `initial_state` is learned, the same h_0 (H,) begins every sequence, and dh_0 = Σ_n dL/dh_0 of each.
     A subclass writes `step(t)`, from h[t] and z[t] = x̃_t W̃ to h[t + 1], and `step_back(t)`, from the
     gradient of the state after step t (`carry`) to z[t] = dL/dz and the gradient of the state before;
     or `go` and `go_back`, which make several steps. Where the mask leaves a step out, the state and the
@@ -42,6 +43,10 @@ class Recurrent(Layer):
         Initializer, Doc("first values of U, which reads the state; orthogonal keeps its norm")
     ] = "orthogonal"
     bias_initializer: Annotated[Initializer, Doc("first values of b")] = "zeros"
+    initial_state: Annotated[
+        Literal["zeros", "learned"],
+        Doc("the state before the first step: zeros, or parameters (h0, and c0 of an lstm) that begin as zeros"),
+    ] = "zeros"
 
     walks = True
     heeds_mask = True
@@ -55,6 +60,10 @@ class Recurrent(Layer):
     dW: Array = slot()
     dU: Array = slot()
     db: Array = slot()
+    h0: Array = slot()  # with a learned initial state only, as c0
+    c0: Array = slot()
+    dh0: Array = slot()
+    dc0: Array = slot()
     rows: Array = slot()  # x̃ = [x, 1], time first
     kernel: Array = slot()  # W̃ = [W; b]
     dkernel: Array = slot()
@@ -80,6 +89,8 @@ class Recurrent(Layer):
         self.parameter("U", (self.units, width), self.recurrent_initializer)
         if self.bias:
             self.parameter("b", (width,), self.first_bias(), decay=False)
+        for state in self.states if self.learns_start else ():
+            self.parameter(f"{state}0", (self.units,), "zeros", decay=False)
         self.workspace("rows", (steps, augmented), axis=1, temporary=True)
         self.workspace("kernel", (augmented, width), per_sample=False, temporary=True)
         self.workspace("dkernel", (augmented, width), per_sample=False, temporary=True)
@@ -97,6 +108,11 @@ class Recurrent(Layer):
     def first_bias(self) -> Any:
         """The initializer of b."""
         return self.bias_initializer
+
+    @property
+    def learns_start(self) -> bool:
+        """Whether the state before the first step is trained."""
+        return self.initial_state == "learned"
 
     @property
     def needs_output(self) -> bool:
@@ -124,8 +140,11 @@ class Recurrent(Layer):
 
     def forward(self, x: Array, y: Array, training: bool) -> None:
         states = [getattr(self, name) for name in self.states]
-        for state in states:
-            state[0] = 0
+        for name, state in zip(self.states, states, strict=True):
+            if self.learns_start:
+                np.copyto(state[0], getattr(self, f"{name}0"))
+            else:
+                state[0] = 0
         self._project(x)
         if self.mask is None:
             self.go(slice(0, x.shape[1]))
@@ -167,6 +186,9 @@ class Recurrent(Layer):
             self.go_back(slice(0, x.shape[1]), dys)
         else:
             self._go_back_masked(x.shape[1], dys)
+        if self.learns_start:
+            for number, name in enumerate(self.states):
+                np.sum(self.carry[number], axis=0, out=getattr(self, f"d{name}0"))
         self._kernel_gradients(x)
         self._recurrent_gradients()
         if dx is not None:
@@ -212,8 +234,9 @@ class Recurrent(Layer):
             np.copyto(self.db, self.dkernel[-1])
 
     def _recurrent_gradients(self) -> None:
-        """dU = Σ_t h_{t−1}ᵀ dz_t, where h_0 = 0."""
-        self.kernels.matmul(_flat(self.h[1:-1]).T, _flat(self.z[1:]), self.dU)
+        """dU = Σ_t h_{t−1}ᵀ dz_t, the first of which is 0 where h_0 is."""
+        first = 0 if self.learns_start else 1
+        self.kernels.matmul(_flat(self.h[first:-1]).T, _flat(self.z[first:]), self.dU)
 
     def flops(self, *shapes: Shape) -> int:
         (steps, features), width = shapes[0], self.gates * self.units

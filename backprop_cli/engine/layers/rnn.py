@@ -15,7 +15,7 @@ from backprop_cli.registry import Doc, slot
 class RNN(Recurrent):
     """Plain recurrent layer.
 
-    h_t = f(x_t W + h_{t−1} U + b),  h_0 = 0,  f = tanh or relu
+    h_t = f(x_t W + h_{t−1} U + b),  h_0 = 0 or trained,  f = tanh or relu
     x (N, T, F)   W (F, H)   U (H, H)   b (H,)   y = h_T (N, H), or every h_t (N, T, H) with return_sequences
     Back through time:  δ_t = (dh_t + δ_{t+1} Uᵀ) ⊙ f'(h_t)
     dW = Σ_t x_tᵀ δ_t    dU = Σ_t h_{t−1}ᵀ δ_t    db = Σ δ_t    dx_t = δ_t Wᵀ
@@ -33,6 +33,8 @@ class RNN(Recurrent):
         {"options": {"units": 1, "go_backwards": True, "bias": False}, "inputs": [(1, 1)]},
         {"options": {"units": 2, "return_sequences": True, "go_backwards": True}, "inputs": [(3, 1)], "padded": True},
         {"options": {"units": 2}, "inputs": [(3, 2)], "padded": True},
+        {"options": {"units": 2, "initial_state": "learned"}, "inputs": [(3, 2)]},
+        {"options": {"units": 1, "initial_state": "learned"}, "inputs": [(2, 2)], "padded": True},
     ]
 
     def build(self, *shapes: Shape) -> Shape:
@@ -63,5 +65,5 @@ class RNN(Recurrent):
         else:
             np.greater(h, 0, out=self.work)
         np.multiply(dh, self.work, out=self.z[t])
-        if t:
+        if t or self.learns_start:
             self.kernels.matmul(self.z[t], self.Ut, dh)

@@ -178,8 +178,8 @@ def _step(network: Network, node: Node, upstream: dict[str, Array], target: Arra
 def _write(step: LayerStep, layer: Layer, gradients: dict[str, Array]) -> None:
     """The sums of a small layer of another kind, if they end in what the engine has: options may ask for more."""
     way: Any = WAYS.get(type(layer))
-    if way is None or layer.flops(step.x[0].shape) > MOST_FLOPS:
-        return
+    if way is None or layer.flops(step.x[0].shape) > MOST_FLOPS or getattr(layer, "learns_start", False):
+        return  # a state that is trained has gradients that `recurrent` does not write out
     written: Written = way(step, layer)
     mine = written.gradients or {}
     theirs = {name: step.dx[0] if name == "x" else gradients.get(f"{step.name}.{name}") for name in mine}

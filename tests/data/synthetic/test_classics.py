@@ -141,3 +141,11 @@ def test_the_spiral_of_cs231n_is_the_one_of_its_notes() -> None:
     mine = rows("cs231n_spiral", seed=0)
     np.testing.assert_array_equal(mine[0], x)
     np.testing.assert_array_equal(mine[1], y)
+
+
+def test_related_tasks_share_the_parity_of_five_bits() -> None:
+    x, y = rows("related_tasks")
+    assert len(np.unique(x, axis=0)) == 256
+    for bits, answers in zip(x.astype(int).tolist(), y.astype(int).tolist(), strict=True):
+        first, odd = bits[0] == 1, sum(bits[1:6]) % 2 == 1
+        assert answers == [int(first or odd), int(not first or odd), int(first and odd), int(not first and odd)]

@@ -39,6 +39,11 @@ RECURRENT = {
         )
     },
     "rnn_bidirectional_add": {"return_sequences": True},
+    **{
+        f"{cell}_start{padded}": {"return_sequences": not padded, "initial_state": "learned"}
+        for cell in ("rnn", "lstm", "gru")
+        for padded in ("", "_padded")
+    },
 }
 ATTENTION = {
     "attention": {"heads": 3},

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from backprop_cli.engine.metrics.base import larger_is_better
+from backprop_cli.errors import UsageError, expected
+from backprop_cli.registry import Doc
+from backprop_cli.training.callbacks.base import NamedCallback, callback
+from backprop_cli.training.loop import Loop, Row
+
+
+@callback("stop_at")
+class StopAt(NamedCallback):
+    """Ends training after the first epoch whose number is good enough.
+
+    Smaller is better, unless the metric says otherwise: a loss ends it at `value` or below, an accuracy at or above.
+    Unlike `early_stopping` it does not wait for a number that no longer improves, and the last weights stay.
+    """
+
+    monitor: Annotated[str, Doc("a column of metrics.jsonl")] = "validation/loss"
+    value: Annotated[float, Doc("the number that is good enough, in the units of the metric")]
+
+    def epoch(self, loop: Loop, row: Row) -> None:
+        self.many_epochs(loop, [row])
+
+    def at_once(self, loop: Loop, rows: Sequence[Row]) -> int:
+        return self._reached(loop, rows) or len(rows)
+
+    def many_epochs(self, loop: Loop, rows: Sequence[Row]) -> None:
+        if self.monitor not in rows[0]:
+            known = expected(self.monitor, [name for name in rows[0] if "/" in name])
+            raise UsageError(f"stop_at: there is no {self.monitor!r} in an epoch's row; {known}")
+        number = self._reached(loop, rows)
+        if number:
+            loop.stop_reason = f"{self.monitor} has reached {rows[number - 1][self.monitor]:.6g}"
+
+    def _reached(self, loop: Loop, rows: Sequence[Row]) -> int:
+        """The number, from 1, of the first row that is good enough; 0 if none is."""
+        sign = -1.0 if larger_is_better(self.monitor, loop.metrics) else 1.0
+        values = [sign * row[self.monitor] <= sign * self.value for row in rows if self.monitor in row]
+        return values.index(True) + 1 if True in values else 0
