@@ -6,7 +6,9 @@ import math
 import os
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -83,19 +85,23 @@ class LogReader:
     def _take_together(self, lines: Sequence[bytes]) -> bool:
         """Take lines of metrics.jsonl as `_take` does one after the other, in a third of the time; take none, and
         return False, where one of them is not what it should be."""
-        if not all(line[:1] == b"{" and line[-1:] == b"}" for line in lines):
+        text = b"\n".join(lines)
+        if text[:1] != b"{" or text[-1:] != b"}" or text.count(b"}\n{") != len(lines) - 1:
             return False
         try:  # a line break inside a text is no JSON, so each row is a line
-            rows = from_json(b"[" + b",\n".join(lines) + b"]", allow_inf_nan=False)
+            rows = from_json(b"[" + text.replace(b"\n", b",\n") + b"]", allow_inf_nan=False)
         except ValueError:
             return False
-        if len(rows) != len(lines) or not all(type(row.get("epoch")) is type(row.get("step")) is int for row in rows):
+        given = _columns(rows)
+        if len(rows) != len(lines) or not all(
+            len(given.get(name, ())) == len(rows) and set(map(type, given[name])) == {int} and min(given[name]) >= 0
+            for name in ("epoch", "step")
+        ):
             return False
         columns = {}
-        for name in dict.fromkeys(chain.from_iterable(rows)):
-            there = [row[name] for row in rows if name in row]
+        for name, there in given.items():
             values = _floats(there)
-            if values is None or (name in ("epoch", "step") and min(there) < 0):
+            if values is None:
                 return False
             columns[name] = values
         last = self.x["step"][-1] if self.x["step"] else -math.inf
@@ -139,13 +145,24 @@ class LogReader:
         return self.columns.get(name)
 
 
+def _columns(rows: Sequence[dict[str, Any]]) -> dict[str, Sequence[Any]]:
+    """The values of each key, in the order of the rows that have it."""
+    names = list(rows[0])
+    if len(names) > 1 and sum(map(len, rows)) == len(names) * len(rows):
+        with suppress(KeyError):  # all have the same keys, as nearly always
+            return dict(zip(names, zip(*map(itemgetter(*names), rows), strict=True), strict=True))
+    return {name: [row[name] for row in rows if name in row] for name in dict.fromkeys(chain.from_iterable(rows))}
+
+
 def _floats(values: Sequence[Any]) -> npt.NDArray[np.float64] | None:
     """Finite numbers and null as floats, NaN for null; None if anything else is among them."""
     types = set(map(type, values))
     if not types <= NUMBERS:
         return None
-    if int in types and not all(abs(value) <= LARGEST for value in values if type(value) is int):
-        return None
+    if int in types:
+        whole = values if types == {int} else [value for value in values if type(value) is int]
+        if max(whole) > LARGEST or min(whole) < -LARGEST:
+            return None
     numbers = np.array(values, np.float64)
     infinite = np.isinf(numbers) if type(None) in types else ~np.isfinite(numbers)
     return None if infinite.any() else numbers

@@ -18,8 +18,8 @@ from tests.clusters import Cluster
 from tests.reliability.compare import EVERYTHING, differences, outcome
 from tests.reliability.harness import bp, folder, trials
 
-SWEEP = ["sweep", str(EVERYTHING), "--set", "seed=0..19", "--set", "trainer.epochs=120", "--quiet"]
-SWEEP += ["--set", "trainer.early_stopping.patience=120"]
+SWEEP = ["sweep", str(EVERYTHING), "--set", "seed=0..19", "--set", "trainer.epochs=1200", "--quiet"]
+SWEEP += ["--set", "trainer.early_stopping.patience=1200"]
 WORKERS = 3
 JOINED = (0.0, 4.0)  # seconds that a worker lives after it has begun with a trial
 LIMIT = 3000.0

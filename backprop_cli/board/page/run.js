@@ -93,16 +93,19 @@ export const run = async (main, key) => {
       info.resume && info.status !== "running" ? el("div", { class: "command" }, el("code", {}, info.resume), el("button", { type: "button", onclick: () => navigator.clipboard?.writeText(info.resume) }, "copy")) : "",
       el("div", { class: "tiles" }, ...tiles.map(([name, value]) => el("div", { class: "tile" }, el("b", {}, number(value)), el("span", {}, name)))));
   };
+  const recorded = async () => {
+    nextFlow = performance.now() + 5000; // over the whole training, little changes in a second
+    try {
+      const maps = await get("api/flow", [["key", key]]);
+      flow.replaceChildren(...(Object.keys(maps).length
+        ? Object.entries(maps).map(([name, result]) => heatmap(name.replaceAll("_", " "), result))
+        : [el("p", { class: "faint" }, "Nothing was recorded; --set trainer.diagnostics=true does.")]));
+    } catch (error) { flow.replaceChildren(el("p", { class: "faint" }, error.message)); }
+  };
   const load = async () => {
     [info, curves] = await Promise.all([get("api/run", [["key", key]]), get("api/curves", [["key", key]])]);
     tell();
     draw();
-    if (info.status === "running" && performance.now() < nextFlow) return;
-    nextFlow = performance.now() + 5000; // over the whole training, little changes in a second
-    const recorded = await get("api/flow", [["key", key]]);
-    flow.replaceChildren(...(Object.keys(recorded).length
-      ? Object.entries(recorded).map(([name, result]) => heatmap(name.replaceAll("_", " "), result))
-      : [el("p", { class: "faint" }, "Nothing was recorded; --set trainer.diagnostics=true does.")]));
   };
   const bins = async () => {
     try {
@@ -118,12 +121,14 @@ export const run = async (main, key) => {
     el("h2", {}, "Config"), config);
   draw();
   config.replaceChildren(...configured(info));
+  recorded();
   bins();
   return {
     async update(changed, all) {
       if (!all && !changed.has(key)) return;
       const before = info.status;
       try { await load(); } catch (error) { main.classList.add("gone"); throw error; }
+      if (info.status !== "running" || performance.now() >= nextFlow) await recorded();
       const ended = before === "running" && info.status !== "running";
       if (ended) { bins(); measured.ask(); }
       if (ended || (info.status === "running" && info.epochs >= Math.max(1, 2 * examined))) { examined = info.epochs; doctor.ask(); } // seldom: it takes a second
