@@ -154,9 +154,14 @@ class Batches:
             shape, dtype = transform.output_target(shape, dtype, self.dtype)
         return shape, dtype
 
+    @property
+    def reorders(self) -> bool:
+        """Whether `order` differs from epoch to epoch."""
+        return self.shuffle or self._members is not None
+
     def order(self, epoch: int) -> Array:
         """The row numbers of one epoch, in the order they are drawn."""
-        if self._members is None and not self.shuffle:
+        if not self.reorders:
             return np.arange(self.samples)  # a generator costs as much as a step of a small network
         rng = generator(self.seed, "shuffle", epoch)
         if self._members is not None:

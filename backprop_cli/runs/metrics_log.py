@@ -28,7 +28,7 @@ class MetricsLog:
 
     def __init__(self, path: Path, tail: bytes = b"", rows: int = 0) -> None:
         self.path, self.rows = path, rows
-        self._waiting = b""  # not written yet
+        self._waiting: list[bytes] = []  # not written yet
         self._unsynced = rows > 0  # whether there is something written that is perhaps not on the disk
         self._tail = tail
         self._flushed = 0.0
@@ -41,8 +41,8 @@ class MetricsLog:
     def write(self, *rows: Mapping[str, Any]) -> None:
         text = lines(rows).encode()
         self.rows += len(rows)
-        self._waiting += text
-        self._tail += text
+        self._waiting.append(text)
+        self._tail = self._tail + text if len(text) <= TAIL else text
         if len(self._tail) > 2 * TAIL:
             self._tail = self.tail
         if time.monotonic() - self._flushed > FLUSH_SECONDS:
@@ -59,8 +59,10 @@ class MetricsLog:
         """Hand everything to the operating system."""
         self._unsynced = self._unsynced or bool(self._waiting)
         try:
-            while self._waiting:
-                self._waiting = self._waiting[os.write(self.handle, self._waiting) :]
+            while rest := b"".join(self._waiting):
+                self._waiting = [rest]  # also where a part of it cannot be written
+                self._waiting = [rest[os.write(self.handle, rest) :]]
+            self._waiting.clear()
         except OSError as error:
             raise failure(f"cannot write {self.path}", error) from None
         self._flushed = time.monotonic()

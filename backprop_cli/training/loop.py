@@ -185,7 +185,7 @@ class Loop:
         measured, steps = self.sums.results(passed.totals), self.train.steps_per_epoch
         columns = {f"train/{name}": values for name, values in measured.items()}
         epochs = range(self.epoch - len(passed.rates), self.epoch)
-        times = [round(end - self._clock, 6) for end in passed.ends]
+        times = np.round(passed.ends - self._clock, 6).tolist()
         heads = zip(epochs, [epoch * steps for epoch in epochs], times, passed.rates, *columns.values(), strict=True)
         names = ("epoch", "step", "time", "learning_rate", *columns)
         return [dict(zip(names, values, strict=True)) for values in heads]

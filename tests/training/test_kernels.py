@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from functools import partial
@@ -103,6 +104,20 @@ class TestWithoutALibrary:
         assert resumed.code == 2
         assert "trainer.kernels: no compiled kernels here" in resumed.err
         assert "kernels: numpy" in resumed.err
+
+
+def test_kernels_made_from_other_sources_are_not_used_and_said(tmp_path: Path) -> None:
+    """As after an update of an editable installation, before it is installed again."""
+    shutil.copytree(ROOT / "backprop_cli", tmp_path / "backprop_cli", ignore=shutil.ignore_patterns("__pycache__"))
+    with (tmp_path / "backprop_cli/engine/kernels/compiled/src/pool.c").open("a") as source:
+        source.write("/* newer */\n")
+    code = "from backprop_cli.engine.kernels import compiled; print(compiled.why_not())"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "made from other sources" in done.stdout
+    assert str(tmp_path / "backprop_cli/engine/kernels/compiled/build.py") in done.stdout
 
 
 WIDE: dict[str, tuple[list[Any], tuple[int, ...]]] = {

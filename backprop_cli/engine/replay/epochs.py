@@ -30,7 +30,7 @@ class Passed:
 
     totals: Array  # (epochs, numbers)
     rates: list[float]
-    ends: list[float]  # on the clock of time.perf_counter
+    ends: Array  # on the clock of time.perf_counter
 
 
 class Epochs(Running):
@@ -71,7 +71,7 @@ class Epochs(Running):
 
     def farther(self) -> None:
         """All went well: twice as many may be made the next time."""
-        self._reach *= 2
+        self._reach = min(2 * self._reach, MOST)
 
     def _even(self) -> bool:
         """Whether epochs are short, of nothing but steps like those recorded, and begin with totals of 0."""
@@ -86,8 +86,11 @@ class Epochs(Running):
         training, program, feed = self.training, self._program, self._feed
         assert program is not None and feed is not None, "asked where there are both"
         steps, n = training.train.steps_per_epoch, training.train.batch_size
-        orders = [feed.order(training.epoch + i)[: steps * n] for i in range(epochs)]
-        self._order = np.concatenate([np.zeros(0, np.int64), *orders])
+        if training.train.reorders:
+            orders = [feed.order(training.epoch + i)[: steps * n] for i in range(epochs)]
+            self._order = np.concatenate([np.zeros(0, np.int64), *orders])
+        else:
+            self._order = np.tile(feed.order(training.epoch)[: steps * n], epochs)
         self._epoch = -1  # of no single one
         self._point_at_order()
         self._supply(steps * epochs)
@@ -100,4 +103,4 @@ class Epochs(Running):
         training.epoch, training.batch = training.epoch + made, 0
         if self._loss_place is not None:
             self._loss = self._loss_place[0]
-        return Passed(rows[:, :-1], rates, (began + rows[:, -1]).tolist()), stopped
+        return Passed(rows[:, :-1], rates, began + rows[:, -1]), stopped

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import inspect
 import struct
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -81,7 +80,7 @@ class StepRecorder(Tape):
             self.add(Kind.KERNEL, None, call)
             lib.bp_run(call)
 
-        kernel.__doc__ = inspect.getdoc(reference)
+        kernel.__doc__ = reference.__doc__
         return kernel
 
     def _mark(self, argument: Any, marks: list[tuple[int, Number]]) -> Any:

@@ -36,9 +36,9 @@ class Running(Steps):
     def _supply(self, steps: int) -> None:
         """The numbers of the coming steps, at most MOST of them."""
         optimizer = self.training.optimizer
-        now, scale = optimizer.iteration, optimizer.schedule.scale
+        now = optimizer.iteration
         scales, counts = self._numbers
-        scales[:steps] = [*map(scale, range(now, now + steps))]
+        scales[:steps] = optimizer.schedule.scales(now, steps)
         counts[:steps] = [*range(now + 1, now + steps + 1)]
         self._scales.next, self._counts.next = self._places
         self._given.at = self.training.batch * len(self._rows)

@@ -53,6 +53,10 @@ class Schedule(Component):
             return (step + 1) / self._rise
         return self.at((step - self._rise) // self._per_unit)
 
+    def scales(self, step: int, steps: int) -> list[float]:
+        """`scale` of so many steps, from this one on."""
+        return [*map(self.scale, range(step, step + steps))]
+
     @property
     def spans_training(self) -> bool:
         """Whether its curve is as long as the training: more epochs then stretch what is left of it."""

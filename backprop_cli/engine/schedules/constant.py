@@ -9,3 +9,6 @@ class Constant(Schedule):
 
     def at(self, s: int) -> float:
         return 1.0
+
+    def scales(self, step: int, steps: int) -> list[float]:
+        return [1.0] * steps if step >= self._rise else super().scales(step, steps)

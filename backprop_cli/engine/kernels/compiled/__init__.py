@@ -11,8 +11,8 @@ itself and all added in order, so a kernel gives the same bits however many thre
 from __future__ import annotations
 
 import ctypes
-import inspect
 import os
+import shlex
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop_cli.engine.kernels.compiled import blas
+from backprop_cli.engine.kernels.compiled import blas, build
 from backprop_cli.engine.kernels.compiled.build import LIBRARY
 from backprop_cli.engine.window import Axis
 
@@ -61,6 +61,11 @@ def _loaded() -> tuple[ctypes.CDLL | None, str]:
     path = Path(os.environ.get("BP_KERNELS", LIBRARY))
     if not path.exists():
         return None, "they were not built: there was no C compiler when bp was installed"
+    if path == LIBRARY and build.stale():
+        return (
+            None,
+            f"they were made from other sources than those here; `{shlex.join(build.COMMAND)}` makes them again",
+        )
     try:
         lib = ctypes.CDLL(str(path))
     except OSError as error:
@@ -139,7 +144,7 @@ def replacements(reference: dict[str, Callable[..., Any]]) -> dict[str, Callable
 
 def argument_types(reference: Callable[..., Any]) -> list[Any]:
     """Those of the function in C: as the reference's are annotated."""
-    return [TYPES[parameter.annotation] for parameter in inspect.signature(reference).parameters.values()]
+    return [TYPES[annotation] for name, annotation in reference.__annotations__.items() if name != "return"]
 
 
 def _bound(lib: ctypes.CDLL, name: str, reference: Callable[..., Any]) -> Callable[..., Any]:

@@ -18,6 +18,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 SOURCES = HERE / "src"
 LIBRARY = HERE / "libbp.so"  # loaded by its path, so one name serves on every system
+COMMAND = (sys.executable, str(HERE / "build.py"))
 #: no -march: functions for newer processors are marked in the sources, and chosen when the library is loaded
 FLAGS = (
     "-std=gnu11",
@@ -51,6 +52,12 @@ def fingerprint(flags: Sequence[str] = ()) -> str:
     for path in sorted(SOURCES.rglob("*.[ch]")):
         code.update(path.read_bytes())
     return code.hexdigest()
+
+
+def stale() -> bool:
+    """Whether the library beside the sources was made from others, as after an update of an editable installation."""
+    stamp = LIBRARY.with_suffix(".made")
+    return stamp.exists() and SOURCES.is_dir() and stamp.read_text() != fingerprint()
 
 
 def build(library: Path = LIBRARY, flags: Sequence[str] = ()) -> str | None:
