@@ -33,11 +33,14 @@ Start:
   bp config init my.yaml                write a config with comments
   bp train my.yaml                      train it; a run appears under ./runs
   bp eval latest                        measure it
+
 \b
 `bp COMMAND --help` explains a command, with examples.
+
 \b
 Exit codes: 0 done; 1 it ran and failed; 2 wrong usage or config; 130 and 143
 stopped by a signal, after a checkpoint was written.
+
 \b
 Environment: BP_RUNS, the folder of runs; BP_CACHE, that of prepared datasets;
 BP_STATE, where is noted what was trained here; BP_LIMITS, how many times as

@@ -37,6 +37,7 @@ def test_bp_alone_prints_its_help(bp) -> None:
     assert alone.code == asked.code == 0
     assert alone.out == asked.out
     assert not alone.err
+    assert "x08" not in alone.out, "marks of paragraphs are shown"
     assert max(map(len, asked.out.splitlines())) <= 80
     found = [asked.out.index(f"\n{title}:") for title in SECTIONS]
     assert found == sorted(found)

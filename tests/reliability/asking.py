@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+import urllib.request
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from backprop_cli import notebook
 from backprop_cli.board.facts import Facts
 from backprop_cli.board.shelf import Shelf
 from backprop_cli.cli.options import is_config
@@ -19,6 +22,9 @@ from backprop_cli.errors import BpError, DataError, UsageError
 from backprop_cli.play.commands import Commands
 from backprop_cli.play.picture import Drawing
 from backprop_cli.runs.json_text import dumps
+from tests.clusters import Cluster
+from tests.conftest import ROOT
+from tests.reliability.commands import NOTEBOOK
 from tests.reliability.compare import EVERYTHING
 from tests.reliability.harness import Child, start
 
@@ -39,8 +45,19 @@ dataset: {source: files, path: x.npy, target: y.npy, task: regression}
 architecture: [{type: dense, units: 1}]
 loss: mse
 """
+LESSON = """
+title: a lesson of a table
+claim: It is learnt.
+source: nobody
+seconds: 1
+configs: {table: table.yaml}
+figures: [{of: table, metric: train/loss, say: the loss, expect: [0, 100]}]
+"""
+JOBS = "cores: 1\nmemory: 1GB\n"
 PLUGIN = "x = 1\n"
 SERVING = {"board", "play"}  # commands that serve until a signal: `board` and `play` below ask what their pages ask
+NOBODY = "dask://127.0.0.1:9"  # where no scheduler listens
+_scheduler = NOBODY
 
 
 def pictures(folder: Path) -> None:
@@ -52,14 +69,34 @@ def pictures(folder: Path) -> None:
         Image.fromarray(rng.integers(0, 255, (4, 4), np.uint8)).save(file)
 
 
+@contextmanager
+def cluster(path: Path, lines: Iterable[str]) -> Iterator[None]:
+    """A scheduler and a worker for the lines with {cluster}; none where Dask is not installed."""
+    global _scheduler
+    if find_spec("distributed") is None or not any("{cluster}" in line for line in lines):
+        yield
+        return
+    with Cluster(path) as dask:
+        dask.worker()
+        _scheduler = f"dask://{dask.address}"
+        yield
+        _scheduler = NOBODY
+
+
+def words_of(line: str) -> list[str]:
+    """The words of a line of `commands`, about the stranger's run."""
+    return line.format(run="stranger", config="stranger/config.yaml", cluster=_scheduler).split()
+
+
 def prepare(path: Path) -> None:
-    """Runs, a sweep, an archive, and data of several kinds."""
+    """Runs, sweeps, an archive, and data of several kinds."""
     rng = np.random.default_rng(0)
     (path / "mine.py").write_text(PLUGIN)
     (path / "c.yaml").write_text(EVERYTHING.read_text().replace("trainer: {", "trainer: {diagnostics: true, "))
     with (path / "c.yaml").open("a") as file:
         file.write("plugins: [mine.py]\n")
-    for name, text in (("table", TABLE), ("pictures", PICTURES), ("arrays", ARRAYS)):
+    texts = {"table": TABLE, "pictures": PICTURES, "arrays": ARRAYS, "mine.lesson": LESSON, "jobs": JOBS}
+    for name, text in texts.items():
         (path / f"{name}.yaml").write_text(text)
     (path / "weights.yaml").write_text(f"{TABLE}weights: weights.safetensors\n")
     (path / "extends.yaml").write_text("extends: stranger/config.yaml\n")
@@ -70,7 +107,9 @@ def prepare(path: Path) -> None:
     np.save(path / "x.npy", rng.normal(size=(40, 3)))
     np.save(path / "y.npy", rng.normal(size=40))
     pictures(path / "pictures")
+    search = "sweep table.yaml -s optimizer.learning_rate=.1,.2 --search tpe --trials 2 --runs . --name searched -q"
     for command in (
+        *([search] if find_spec("optuna") is not None else ()),
         "train c.yaml --run-dir mine --quiet",
         "train table.yaml --run-dir tabled --quiet",
         "train pictures.yaml --run-dir pictured --quiet",
@@ -85,10 +124,12 @@ def prepare(path: Path) -> None:
 
 def begin(path: Path, line: str, before: Callable[[], object] = lambda: None) -> Child:
     """A process that does what one line asks, about the stranger's run."""
-    words = line.format(run="stranger", config="stranger/config.yaml").split()
+    words = words_of(line)
 
     def serve() -> None:
         before()
+        if words[0] == NOTEBOOK:
+            os._exit(cell(*words[1:]))
         if words[0] in SERVING:
             os._exit(board(path) if words[0] == "board" else play(*words[1:]))
 
@@ -138,3 +179,17 @@ def board(path: Path) -> int:
         except (BpError, OSError):
             continue
     return 0
+
+
+def cell(function: str, *given: str) -> int:
+    """What a cell of a notebook does that calls `watch` or `play`, and the frame that it shows; the exit code."""
+    os.environ["PYTHONPATH"] = str(ROOT)
+    try:
+        page = getattr(notebook, function)(*given)
+    except BpError as error:
+        print(f"bp: {error}", file=sys.stderr, flush=True)
+        return error.exit_code
+    with urllib.request.urlopen(page.address, timeout=60) as response:
+        code = 0 if response.status == 200 and page._repr_html_() else 1
+    page.stop()
+    return code

@@ -10,7 +10,8 @@ import typer
 
 from backprop_cli.cli import main as command_line
 
-#: {run} and {config} stand for a run and a config of somebody else
+#: {run} and {config} stand for a run and a config of somebody else, {cluster} for the scheduler of a Dask cluster; a
+#: line that begins with `notebook` calls a function of `backprop_cli.notebook`
 LINES = """
 train --resume {run} --epochs 3 --quiet
 train {config} --run-dir new --quiet
@@ -19,6 +20,10 @@ train extends.yaml --dry-run
 train link.yaml --dry-run
 train weights.yaml --dry-run
 sweep {config} --set seed=1,2 --runs sweeps --quiet
+sweep {config} --set seed=1,2 --runs sweeps --quiet --on {cluster}
+sweep table.yaml --set seed=1,2 --runs . --name swept --resume --quiet --on {cluster}
+sweep table.yaml --set seed=1,2 --runs sweeps --quiet --on slurm --set-cluster jobs.yaml
+sweep table.yaml -s optimizer.learning_rate=.1,.2 --search tpe --trials 3 --runs . --name searched --resume -q
 eval {run}
 eval {run} --checkpoint last
 eval tabled --data table.csv
@@ -50,8 +55,14 @@ plot {run} --kind activations -o p.svg
 plot {run} --kind weights -o p.svg
 plot {run} --kind filters -o p.svg
 plot mine {run} --kind compare -o p.svg
+plot {config} --kind data -o p.svg
+plot {run} --kind saliency -o p.svg
+plot swept --kind slice -o p.svg
+plot swept --kind parallel -o p.svg
+plot searched -o p.svg
 report {run} -o r.html
 report mine {run} -o r.html
+report swept -o r.html
 profile {config}
 plan {config} --nodes 2
 runs ls --runs .
@@ -62,6 +73,7 @@ runs compare mine {run} --plot c.svg
 runs compare swept
 runs summary swept
 runs summary {run} mine
+runs summary searched
 runs pack {run} -o r.zip
 runs unpack packed.zip --runs unpacked
 runs prune --status failed --runs .
@@ -71,6 +83,9 @@ board .
 play {run}
 play {run} tabled
 play {config}
+notebook watch .
+notebook play {run}
+notebook play {config}
 config schema --plugin mine.py
 config show {config}
 config show {config} --origin
@@ -85,6 +100,8 @@ data info pictures.yaml
 data get iris
 lesson ls
 lesson show learning_rates
+lesson show mine.lesson.yaml
+lesson run mine.lesson.yaml --runs lessons
 lesson run no_such_lesson
 layers --plugin mine.py
 activations
@@ -97,6 +114,8 @@ transforms
 callbacks
 loggers
 """.strip().splitlines()
+
+NOTEBOOK = "notebook"
 
 
 @cache

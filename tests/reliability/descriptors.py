@@ -18,9 +18,9 @@ from itertools import combinations
 from pathlib import Path
 
 from tests.conftest import ROOT
-from tests.reliability.asking import SERVING, prepare
-from tests.reliability.commands import LINES
-from tests.reliability.harness import folder, trials
+from tests.reliability.asking import SERVING, cluster, prepare, words_of
+from tests.reliability.commands import LINES, NOTEBOOK
+from tests.reliability.harness import folder, keep_bytecode, trials
 
 CLOSED = [closed for size in (1, 2, 3) for closed in combinations(range(3), size)]
 START = 8  # bytes at the start of a file that say what it is: a line of text in their place would be another's
@@ -35,8 +35,7 @@ def done(path: Path, line: str, closed: tuple[int, ...]) -> tuple[int, str, dict
             os.close(handle)
 
     before = set(path.rglob("*"))
-    words = line.format(run="stranger", config="stranger/config.yaml").split()
-    command = [sys.executable, "-m", "backprop_cli", *words]
+    command = [sys.executable, "-m", "backprop_cli", *words_of(line)]
     env = os.environ | {"PYTHONPATH": str(ROOT)}
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     process = subprocess.Popen(command, cwd=path, env=env, preexec_fn=close, **pipes)
@@ -49,11 +48,13 @@ def done(path: Path, line: str, closed: tuple[int, ...]) -> tuple[int, str, dict
 
 
 def main() -> None:
-    lines = [line for line in LINES if line.split()[0] not in SERVING]
+    lines = [line for line in LINES if not line.startswith(NOTEBOOK)]
+    lines = [f"{line} --port 0 --embed" if line.split()[0] in SERVING else line for line in lines]  # end with stdin
     every = [(line, closed) for line in lines for closed in CLOSED]
     chosen = random.Random(0).sample(every, min(len(every), trials(len(every))))
     bad, codes, expected = 0, Counter[int](), dict[str, tuple[int, dict[str, bytes]]]()
     with folder() as base:
+        keep_bytecode(base / "bytecode")
         made, path = base / "made", base / "trial"
         os.environ |= {"BP_CACHE": str(base / "cache")}
         path.mkdir()
@@ -67,15 +68,16 @@ def main() -> None:
             finally:
                 shutil.rmtree(path)
 
-        for line, closed in chosen:
-            if line not in expected:
-                code, _, starts = tried(line, ())
-                expected[line] = code, starts
-            code, said, starts = tried(line, closed)
-            codes[code] += 1
-            if (code, starts) != expected[line] or "Traceback" in said:
-                bad += 1
-                print(f"bp {line} without {closed}: {code}, expected {expected[line]}: {starts} {said}", flush=True)
+        with cluster(base / "cluster", [line for line, _ in chosen]):
+            for line, closed in chosen:
+                if line not in expected:
+                    code, _, starts = tried(line, ())
+                    expected[line] = code, starts
+                code, said, starts = tried(line, closed)
+                codes[code] += 1
+                if (code, starts) != expected[line] or "Traceback" in said:
+                    bad += 1
+                    print(f"bp {line} without {closed}: {code}, expected {expected[line]}: {starts} {said}", flush=True)
     print(f"{len(chosen)} commands of {len(every)} with closed descriptors: {dict(codes)}, {bad} wrong")
     assert not bad
 

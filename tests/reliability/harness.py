@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import gc
 import os
+import pkgutil
 import shutil
 import sys
 import tempfile
@@ -24,6 +25,7 @@ from typing import Any
 
 import typer
 
+import backprop_cli
 from backprop_cli import load_config
 from backprop_cli.cli import main as command_line
 from backprop_cli.cli import ui
@@ -186,6 +188,28 @@ def clean(code: int, said: str, unheard: bool = False) -> bool:
     may have hit the writing of that very line."""
     lines = [line for line in said.splitlines() if line.strip()]
     return code == 1 and (len(lines) == 1 or (unheard and not lines)) and "Traceback" not in said
+
+
+UNSUITABLE = ("__main__", "sklearn", "board.app", "cluster", "mpi")  # modules that start threads or need an extra
+LATE = ("statistics", "multiprocessing.spawn", "PIL.ImageOps", "matplotlib.backends.backend_svg", "pyarrow.dataset")
+
+
+def import_all() -> None:
+    """Import what commands import when they need it, so that thousands of children find it there."""
+    for info in pkgutil.walk_packages(backprop_cli.__path__, "backprop_cli."):
+        if not info.name.endswith(UNSUITABLE) and ".cluster." not in info.name:
+            with suppress(ImportError):  # of an extra
+                import_module(info.name)
+    for name in (*LATE, "onnx", "optuna"):
+        with suppress(ImportError):
+            import_module(name)
+    gc.freeze()
+
+
+def keep_bytecode(folder: Path) -> None:
+    """Let Python processes that are started from here keep the bytecode of modules in a folder, and find it there."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["PYTHONPYCACHEPREFIX"] = str(folder)
 
 
 def trials(default: int) -> int:

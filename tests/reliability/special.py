@@ -27,12 +27,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.reliability.asking import begin, prepare
-from tests.reliability.commands import LINES
-from tests.reliability.harness import Ended, folder
+from tests.reliability.asking import begin, cluster, prepare
+from tests.reliability.commands import LINES, NOTEBOOK
+from tests.reliability.harness import Ended, folder, import_all, keep_bytecode
 
 PATIENCE = 300  # seconds on the clock after which a command counts as hanging, on a machine that does other work
 SECONDS, MEGABYTES, TRIES = 1.0, 512, 3
+MANY = 200  # trials for which it is worth while to import everything first
+STARTING, STARTS = ("sweep", NOTEBOOK), 10.0  # lines that wait for processes of their own, and seconds that may take
 
 
 def a_socket(path: Path) -> None:
@@ -62,6 +64,11 @@ PLACES: dict[str, tuple[str, ...]] = {
     **{f"stranger{part}": ("{run}", "{config}", "--runs .", "board", "extends", "link") for part in OF_A_RUN},
     "swept/sweep.json": ("swept", "--runs ."),
     "swept": ("swept", "--runs ."),
+    "searched/optuna.journal": ("searched", "--runs ."),
+    "searched/sweep.json": ("searched",),
+    "searched": ("searched", "--runs ."),
+    "jobs.yaml": ("jobs.yaml",),
+    "mine.lesson.yaml": ("lesson.yaml",),
     "table.csv": ("table", "weights.yaml", "{tabled}", "explain tabled"),
     "table.yaml": ("table.yaml",),
     "pictures": ("pictures",),
@@ -89,7 +96,7 @@ def combinations() -> list[tuple[str, str, str]]:
         found += [(place, kind, line) for kind in KINDS for line in lines]
     found += [("c.yaml", kind, f"{line} c.yaml") for kind in KINDS for line in ("check", "config show", "train")]
     found += [("stranger/run.json", kind, line) for kind in KINDS for line in LINES if "{" not in line]
-    return found
+    return list(dict.fromkeys(found))
 
 
 def asked(base: Path, place: str, kind: str, line: str, before: Callable[[], object] = lambda: None) -> Ended:
@@ -137,14 +144,15 @@ class Tally:
 
 
 def fault(ended: Ended, usual: float) -> str | None:
-    """What is wrong with how a command took it; `usual`: the seconds that it takes with everything in its place."""
+    """What is wrong with how a command took it; `usual`: the seconds that it takes with everything in its place, or
+    that its own processes take to start."""
     if ended.code == 128 + signal.SIGALRM:
         return "hangs"
     if ended.code not in (0, 1, 2) or "Traceback" in ended.said:
         return f"exit code {ended.code}: {ended.said}"
     if ended.code and not ended.said.strip():
         return "nothing is said"
-    if ended.clock > SECONDS + (0 if ended.code else usual):
+    if ended.clock > SECONDS + usual:
         return f"{ended.clock:.2f} s on the clock: {ended.said}"
     if ended.code and ended.megabytes > MEGABYTES:
         return f"{ended.megabytes:.0f} MB: {ended.said}"
@@ -153,28 +161,33 @@ def fault(ended: Ended, usual: float) -> str | None:
 
 def try_all(base: Path, chosen: list[tuple[str, str, str]]) -> Tally:
     """Every (place, kind, line) in a folder of its own."""
-    tally, path = Tally(), base / "trial"
+    path = base / "trial"
     os.environ |= {"BP_CACHE": str(path / "cache")}
     path.mkdir(parents=True)
     prepare(path)
     shutil.move(path, base / "made")
+    with cluster(base / "cluster", [line for _, _, line in chosen]):
+        return try_each(base, chosen)
+
+
+def try_each(base: Path, chosen: list[tuple[str, str, str]]) -> Tally:
+    tally = Tally()
     slept = asked(base, "c.yaml", "", "runs ls", lambda: time.sleep(SECONDS + 0.5))
     assert fault(slept, 0) and slept.processor < SECONDS, "a command that waits is not noticed"
     for number, (place, kind, line) in enumerate(chosen):
         if number % 10 == 0:
             tally.note("version", asked(base, "c.yaml", "", "--version").clock)
-        tries, usual = 1, 0.0
+        starts = STARTS if line.startswith(STARTING) else 0.0
+        tries, usual = 1, starts
         while (told := fault(ended := asked(base, place, kind, line), usual)) and tries < TRIES:
             tries += 1
-            if ended.code == 0:
-                usual = asked(base, "c.yaml", "", line).clock
-                usual += 10 if line.startswith("sweep") else 0  # whose processes wait for a processor
+            usual = starts + (asked(base, "c.yaml", "", line).clock if ended.code == 0 else 0)
         tally.again += tries > 1
         tally.codes[ended.code] += 1
         if told:
             tally.wrong += 1
             print(f"{place} is a {kind}, bp {line}: {told}", flush=True)
-        elif ended.code:
+        elif ended.code and not starts:
             for name in ("clock", "processor", "megabytes"):
                 tally.note(name, getattr(ended, name))
         if number % 100 == 99:
@@ -190,7 +203,10 @@ def main() -> None:
     every = combinations()
     chosen = random.Random(0).sample(every, min(len(every), given.trials))
     total = Tally()
+    if len(chosen) > MANY:
+        import_all()
     with folder() as base:
+        keep_bytecode(base / "bytecode")
         workers = []
         for job in range(given.jobs):
             worker = os.fork()
