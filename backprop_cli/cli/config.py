@@ -99,18 +99,16 @@ def init(
     """
     from backprop_cli.config.starter import starter
     from backprop_cli.errors import UsageError
+    from backprop_cli.runs.files import write_output
 
     text = starter(task, str(file)) if data is None else _for_table(data, target, query, str(file))
     if str(file) == "-":
         print(text, end="")
         return
     try:
-        with file.open("w" if force else "x", encoding="utf-8") as out:
-            out.write(text)
+        write_output(file, [text.encode()], replace=force)
     except FileExistsError:
         raise UsageError(f"{file} exists; choose another name, or --force to overwrite it") from None
-    except OSError as error:
-        raise UsageError(f"cannot write {file}: {error.strerror}") from None
     print(file)
     print(f"Now: bp train {file}", file=sys.stderr)
 
@@ -167,11 +165,21 @@ def copy(
       bp config copy lessons/vanishing_relu experiments
     """
     from backprop_cli import configs
+    from backprop_cli.errors import UsageError
+    from backprop_cli.runs.files import write_output
 
-    written = configs.copy(name, to, force)
-    for path in written:
+    copies = configs.copies(name, to)
+    taken = [path for path in copies if path.exists()]
+    if taken and not force:
+        raise UsageError(f"{taken[0]} exists; copy to another place, or --force to overwrite it")
+    for path, text in copies.items():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"cannot make the folder {path.parent}: {error.strerror}") from None
+        write_output(path, [text.encode()])
         print(path)
-    print(f"Now: bp train {written[0]}", file=sys.stderr)
+    print(f"Now: bp train {next(iter(copies))}", file=sys.stderr)
 
 
 def register(app: typer.Typer) -> None:

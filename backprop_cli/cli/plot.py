@@ -93,13 +93,14 @@ def picture(
     checkpoint: str = "best",
     options: PictureOptions | None = None,
 ) -> Path:
-    """Draw and save; where to. Raises UsageError."""
+    """Draw and save; where to. Raises UsageError, RunError."""
     from backprop_cli.errors import UsageError
+    from backprop_cli.runs.files import destination
 
     if output is not None and output.suffix.lower() not in (".png", ".svg"):
         raise UsageError(f"{output}: expected a file name ending in .png or .svg")
-    if output is not None and not output.parent.is_dir():
-        raise UsageError(f"{output}: there is no folder {output.parent}")
+    if output is not None:
+        destination(output)  # what it raises is known before the work
     shown: list[Look] | list[View]
     if kind == "data":
         shown, stem = [_table(name) for name in names], Path(names[0]).stem

@@ -30,15 +30,13 @@ def command(
       bp report latest --output report.html
     """
     from backprop_cli.cli.plot import views
-    from backprop_cli.errors import UsageError
     from backprop_cli.insight.report.report import report
-    from backprop_cli.runs.files import write_atomically
+    from backprop_cli.runs.files import destination, write_output
 
     shown = views(names, runs, checkpoint)
     path = output or Path(f"report-{shown[0].run.id}{f'+{len(shown) - 1}' if len(shown) > 1 else ''}.html")
-    if not path.parent.is_dir():
-        raise UsageError(f"{path}: there is no folder {path.parent}")
-    write_atomically(path, [report(shown).encode()])
+    destination(path)  # what it raises is known before the work
+    write_output(path, [report(shown).encode()])
     if json:
         print_json({"path": str(path), "runs": [view.run.id for view in shown]})
     else:

@@ -62,7 +62,7 @@ def command(
     from backprop_cli.errors import UsageError
     from backprop_cli.insight.trace.text import parts
     from backprop_cli.insight.trace.trace import trace
-    from backprop_cli.runs.files import write_atomically
+    from backprop_cli.runs.files import destination, write_output
     from backprop_cli.runs.finding import find_run
 
     if json and (blank or step or format not in (None, "json") or output):
@@ -72,8 +72,8 @@ def command(
         raise UsageError("JSON holds all numbers; leave out --blank and --step")
     if step and (chosen == "html" or output):
         raise UsageError("--step shows part after part on the terminal; leave out --format html and --output")
-    if output is not None and not output.parent.is_dir():
-        raise UsageError(f"{output}: there is no folder {output.parent}")
+    if output is not None:
+        destination(output)  # what it raises is known before the work
     loading: dict[str, Any] = {} if chosen == "json" else {"warn": ui.warn, "progress": ui.loading}
     if is_config(source):
         traced = trace(load_config(source, changes(set_, unset)), sample, **loading)
@@ -83,7 +83,7 @@ def command(
         prepared, _ = load_run(find_run(source, runs), **loading)
         traced = trace(prepared.config, sample, prepared)
     if output is not None:
-        write_atomically(output, [_written(traced, chosen, blank, digits).encode()])
+        write_output(output, [_written(traced, chosen, blank, digits).encode()])
         print(output)
     elif chosen == "text" and sys.stdout.isatty():
         ui.sections(parts(traced, blank, digits), wait=step)

@@ -16,7 +16,7 @@ from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.reading import Reading
 from backprop_cli.errors import DataError, UsageError
 from backprop_cli.model.predictor import Predictor
-from backprop_cli.runs.files import write_atomically
+from backprop_cli.runs.files import destination, write_output
 from backprop_cli.runs.json_text import dumps
 
 FORMATS = (".csv", ".json", ".jsonl", ".npy")
@@ -179,10 +179,12 @@ def save(model: Predictor, blocks: Iterator[Answers], path: Path) -> None:
     else:
         write = json_lines if path.suffix == ".jsonl" else Csv()
         pieces = [write(block).encode() for block in blocks]
-    write_atomically(path, pieces)
+    write_output(path, pieces)
 
 
 def check_output(path: Path) -> None:
-    """Raise UsageError for an ending that cannot be written; before anything is read."""
+    """Raise UsageError for an ending that cannot be written or a folder that does not exist, RunError for what is no
+    file; before anything is read."""
     if path.suffix not in FORMATS:
         raise UsageError(f"--output {path}: expected a name ending in {', '.join(FORMATS)}")
+    destination(path)

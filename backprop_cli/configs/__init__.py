@@ -68,25 +68,18 @@ def summary(name: str) -> str:
     return re.split(r"(?<!al)\.(?= [A-Z])", " ".join(comments), maxsplit=1)[0].rstrip(".")
 
 
-def copy(name: str, where: Path, force: bool = False) -> list[Path]:
-    """Copy a config, and those it extends, into a folder or to a file; the paths that were written.
+def copies(name: str, where: Path) -> dict[Path, str]:
+    """A config, and those it extends, as they are to be written into a folder or to a file: path -> text, itself first.
 
-    Raises UsageError if one of them exists and `force` is off, or if it cannot be written.
+    Raises UsageError for a name that does not ship.
     """
     source = located(PREFIX + name.removeprefix(PREFIX))
     target = where / source.name if where.is_dir() or not where.suffix else where
     planned = dict([(target, source), *_extended(source, target)])
-    taken = [path for path in planned if path.exists()]
-    if taken and not force:
-        raise UsageError(f"{taken[0]} exists; copy to another place, or --force to overwrite it")
-    for path, original in planned.items():
-        text = _with_command(original.read_text(encoding="utf-8"), path)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(_SCHEMA.sub("", text, count=1), encoding="utf-8")
-        except OSError as error:
-            raise UsageError(f"cannot write {path}: {error.strerror}") from None
-    return list(planned)
+    return {
+        path: _SCHEMA.sub("", _with_command(original.read_text(encoding="utf-8"), path), count=1)
+        for path, original in planned.items()
+    }
 
 
 def _with_command(text: str, path: Path) -> str:

@@ -21,7 +21,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import LogFormatter
 
 from backprop_cli.errors import visible
-from backprop_cli.runs.files import write_atomically
+from backprop_cli.runs.files import write_output
 
 BLUE, VERMILLION, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#cc79a7"
 ORANGE, SKY, GREY = "#e69f00", "#56b4e9", "#767676"
@@ -142,10 +142,10 @@ def save(figure: Figure, path: Path) -> None:
     data = BytesIO()
     kind = path.suffix[1:].lower()
     if kind == "svg":
-        write_atomically(path, [_svg(figure, dpi=DPI).encode()])
+        write_output(path, [_svg(figure, dpi=DPI).encode()])
         return
     figure.savefig(data, format=kind, dpi=DPI, metadata={"Software": None})
-    write_atomically(path, [data.getvalue()])
+    write_output(path, [data.getvalue()])
 
 
 def _svg(figure: Figure, **options: Any) -> str:

@@ -17,6 +17,7 @@ from backprop_cli.play.lesson import OpenLesson
 from backprop_cli.play.picture import Drawing
 from backprop_cli.play.served import Models, answered
 from backprop_cli.play.session import ConfigOrRun, SteppedTraining
+from backprop_cli.runs.files import write_output
 from backprop_cli.runs.finding import find_run
 
 FASTEST = 1e6  # steps a second: as fast as it goes
@@ -81,11 +82,11 @@ class Commands:
         if not isinstance(name, str) or not NAME.fullmatch(name):
             raise UsageError("expected a name of letters, digits, - and _, up to 60 of them")
         path = Path(f"{name}.yaml")
+        text = f"# bp train {path}\n{dump(self._here.prepared.config, Path.cwd())}"
         try:
-            with path.open("x", encoding="utf-8") as file:
-                file.write(f"# bp train {path}\n{dump(self._here.prepared.config, Path.cwd())}")
-        except OSError as error:
-            raise UsageError(f"{path}: {error.strerror}; choose another name") from None
+            write_output(path, [text.encode()], replace=False)
+        except FileExistsError:
+            raise UsageError(f"{path} exists; choose another name") from None
         return {"path": str(path)}
 
     def forward(self) -> dict[str, Any]:

@@ -10,9 +10,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from backprop_cli.errors import UsageError
 from backprop_cli.runs.json_text import dumps
 from backprop_cli.runs.plain import MISSING, do_without, failure, sync
+from backprop_cli.untrusted.regular import check_regular, real
 
+#: what link(2) answers on file systems without hard links
+NO_LINKS = (*MISSING, errno.EPERM, errno.EACCES, errno.EXDEV, errno.EMLINK)
 AT_ONCE = 1024  # pieces; more are refused (IOV_MAX)
 
 
@@ -28,11 +32,17 @@ class Folder:
             raise failure(f"cannot write to {path}", error) from error
         self.close = weakref.finalize(self, os.close, self.handle)
 
-    def write(self, name: str, pieces: Iterable[bytes | memoryview], before: Callable[[], None] | None = None) -> None:
+    def write(
+        self,
+        name: str,
+        pieces: Iterable[bytes | memoryview],
+        before: Callable[[], None] | None = None,
+        replace: bool = True,
+    ) -> None:
         """Write the pieces to a temporary file, fsync, rename it, fsync the directory (rename(2), fsync(2)).
 
-        `before` is called between fsync and rename, when nothing can be missing any more.
-        Raises RunError; what had the name then still has it.
+        `before` is called between fsync and rename, when nothing can be missing any more. Raises RunError; what had
+        the name then still has it. Raises FileExistsError for a name that is taken, unless it may `replace` that.
         """
         temporary = f".{name}.{os.urandom(4).hex()}.tmp"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -46,11 +56,16 @@ class Folder:
                     os.close(handle)
                 if before is not None:
                     before()
-                self.rename(temporary, name)
+                if replace:
+                    self.rename(temporary, name)
+                else:
+                    self._rename_to_new(temporary, name)
             except BaseException:
                 self.remove(temporary)
                 raise
             self.sync()
+        except FileExistsError:
+            raise
         except OSError as error:
             raise failure(f"cannot write {self.path / name}", error) from error
 
@@ -63,12 +78,25 @@ class Folder:
         """Also over another file. Raises OSError."""
         os.replace(name, other, src_dir_fd=self.handle, dst_dir_fd=self.handle)
 
+    def _rename_to_new(self, name: str, other: str) -> None:
+        """Never over another file, where there are hard links. Raises OSError."""
+        try:
+            os.link(name, other, src_dir_fd=self.handle, dst_dir_fd=self.handle, follow_symlinks=False)
+            self.remove(name)
+        except OSError as error:
+            if error.errno not in NO_LINKS:
+                raise
+            with suppress(FileNotFoundError):
+                os.stat(other, dir_fd=self.handle, follow_symlinks=False)
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), other) from None
+            self.rename(name, other)
+
     def add_name(self, name: str, other: str) -> None:
         """Give a file a second name; the only one, on a file system without hard links. Raises OSError."""
         try:
             os.link(name, other, src_dir_fd=self.handle, dst_dir_fd=self.handle, follow_symlinks=False)
         except OSError as error:
-            if error.errno not in (*MISSING, errno.EPERM, errno.EACCES, errno.EXDEV, errno.EMLINK):
+            if error.errno not in NO_LINKS:
                 raise
             do_without("hard links", f"while {name} is replaced, only {other} is there")
             self.rename(name, other)
@@ -81,6 +109,35 @@ class Folder:
 def write_atomically(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
     """Write a file whole or not at all. Raises RunError; what was at `path` is then still there."""
     Folder(path.parent).write(path.name, pieces)
+
+
+def destination(path: Path) -> Path:
+    """Where a file is to be written that a user named: at `path`, or at the end of a link.
+
+    Raises UsageError where its folder does not exist; RunError for what is there and is no regular file: a rename would
+    put a file in the place of /dev/null.
+    """
+    target = real(path)
+    if not target.parent.is_dir():
+        raise UsageError(f"{path}: there is no folder {target.parent if path.is_symlink() else path.parent}")
+    try:
+        check_regular(target)
+    except FileNotFoundError:
+        return target
+    except OSError as error:
+        raise failure(f"cannot write {path}", error) from None
+    return target
+
+
+def write_output(path: Path, pieces: Iterable[bytes | memoryview], replace: bool = True) -> None:
+    """Write a file that a user named, whole or not at all.
+
+    Raises RunError, UsageError where its folder does not exist; FileExistsError for a file that it may not `replace`.
+    """
+    if not replace and os.path.lexists(path):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
+    target = destination(path)
+    Folder(target.parent).write(target.name, pieces, replace=replace)
 
 
 def _write(handle: int, pieces: Iterable[bytes | memoryview]) -> None:

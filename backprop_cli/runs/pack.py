@@ -15,7 +15,7 @@ from backprop_cli.errors import BpError, CheckpointError, RunError, UsageError
 from backprop_cli.runs import archives
 from backprop_cli.runs.checkpoints.checkpoint import CheckpointFile
 from backprop_cli.runs.directory import CHECKPOINTS, CONFIG, RUN_JSON, STAGING, RunDirectory
-from backprop_cli.runs.files import Folder
+from backprop_cli.runs.files import Folder, destination
 from backprop_cli.runs.lock import LOCK
 from backprop_cli.runs.plain import failure, open_plain
 from backprop_cli.runs.removal import remove
@@ -31,20 +31,21 @@ def pack(run: RunDirectory, path: Path | None = None, *, running: bool = False) 
 
     Links and what begins with a dot stay behind. Raises RunError while the run is running, unless that is `running`
     (only its own process knows when nothing is being written), and where the archive cannot be written; UsageError for
-    another ending.
+    another ending or a folder that does not exist.
     """
     path = path or Path(f"{real(run.path).name}.tar.zst")
     archives.check_name(path)
     if not running and run.status == "running":
         raise RunError(f"{run.path} is running; pack it when it has ended")
     ending = next(suffix for suffix in archives.SUFFIXES if path.name.endswith(suffix))
-    temporary = path.parent / f".{path.name}.{uuid4().hex}.tmp{ending}"
+    target = destination(path)
+    temporary = target.parent / f".{target.name}.{uuid4().hex}.tmp{ending}"
     try:
         archives.write(temporary, _files(run))
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
-        os.replace(temporary, path)
-        Folder(path.parent).sync()
+        os.replace(temporary, target)
+        Folder(target.parent).sync()
     except UnicodeEncodeError:
         raise UsageError(
             f"{run.path}: a name in it is not UTF-8, which a .zip cannot hold; pack it as .tar.zst"

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from functools import cache
 from pathlib import Path
 
@@ -29,7 +30,8 @@ MISSING = (errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 def failure(what: str, error: OSError) -> RunError:
     """`what`: the cause; what to do. In one line."""
     advice = ADVICE.get(error.errno or 0)
-    return RunError(f"{what}: {error.strerror or error}" + (f"; {advice}" if advice else ""))
+    cause = re.sub(r"^.*Detail: \[errno \d+\] ", "", str(error.strerror or error))  # the words of PyArrow before it
+    return RunError(f"{what}: {cause}" + (f"; {advice}" if advice else ""))
 
 
 def open_plain(path: Path, flags: int) -> int:

@@ -206,7 +206,7 @@ def test_a_truncated_archive(ending: str, share: float, run: RunDirectory, tmp_p
 def test_names_and_places_that_are_wrong(run: RunDirectory, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"expected a name ending in \.tar\.zst or \.zip"):
         pack(run, tmp_path / "a.rar")
-    with pytest.raises(RunError, match=r"cannot write .*No such file"):
+    with pytest.raises(UsageError, match=r"a\.zip: there is no folder .*nowhere"):
         pack(run, tmp_path / "nowhere" / "a.zip")
     with pytest.raises(RunError, match=r"cannot read .*No such file"):
         unpack(tmp_path / "a.zip", tmp_path / "runs")

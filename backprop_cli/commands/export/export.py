@@ -11,7 +11,7 @@ from backprop_cli.errors import UsageError
 from backprop_cli.model.description import KEY, TRANSFORMS
 from backprop_cli.model.model import Model
 from backprop_cli.runs.checkpoints import writer
-from backprop_cli.runs.files import Folder, write_atomically
+from backprop_cli.runs.files import Folder, destination, write_output
 
 Target = Literal["onnx", "safetensors", "numpy"]
 SUFFIX: dict[Target, str] = {"onnx": ".onnx", "safetensors": ".safetensors", "numpy": ".py"}
@@ -51,7 +51,7 @@ def export(model: Model, target: Target, path: Path | None = None) -> Made:
     if target == "numpy":
         from backprop_cli.commands.export import numpy
 
-        write_atomically(path, [numpy.export(model, path.name).encode()])
+        write_output(path, [numpy.export(model, path.name).encode()])
         return Made(path, target, one)
     _safetensors(model, path)
     return Made(path, target, one)
@@ -67,7 +67,7 @@ def _onnx(model: Model, path: Path) -> Made:
             "--to onnx needs the package onnx, which is not installed: pip install 'backprop-cli[export]'"
         ) from None
     exported = onnx.export(model)
-    write_atomically(path, [exported.proto.SerializeToString()])
+    write_output(path, [exported.proto.SerializeToString()])
     return Made(path, "onnx", onnx.inputs(exported.proto), exported.notes)
 
 
@@ -76,4 +76,5 @@ def _safetensors(model: Model, path: Path) -> None:
     said, arrays = model.description.document()
     arrays |= {**model.network.parameters, **model.network.states}
     arrays |= {f"{TRANSFORMS}{name}": array for name, array in transforms_state(model.transforms).items()}
-    writer.write(Folder(path.parent), path.name, arrays, {KEY: said})
+    target = destination(path)
+    writer.write(Folder(target.parent), target.name, arrays, {KEY: said})

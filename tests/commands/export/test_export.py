@@ -15,7 +15,7 @@ from backprop_cli import load
 from backprop_cli.commands.export.export import export
 from backprop_cli.commands.train import train
 from backprop_cli.config.load import load_config
-from backprop_cli.errors import RunError, UsageError
+from backprop_cli.errors import UsageError
 
 CONFIG = """\
 name: flowers
@@ -81,7 +81,7 @@ def test_without_the_package_onnx_nothing_is_written(
     [
         ("model.py", UsageError, "model.py has the suffix of --to numpy; expected a name ending in .onnx"),
         (".", UsageError, "is a folder; expected the name of a file"),
-        ("nowhere/model.onnx", RunError, "cannot write to .*nowhere: No such file"),
+        ("nowhere/model.onnx", UsageError, "there is no folder .*nowhere"),
     ],
 )
 def test_a_place_where_nothing_can_be_written(
