@@ -21,7 +21,9 @@ from backprop_cli.config.text import parse
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted(path for path in (ROOT / "configs").rglob("*.yaml") if not path.name.endswith(".lesson.yaml"))
 DOWNLOADS = {"mnist"}  # steps in test_end_to_end.py, cut off from the network
-OFFLINE = {"nielsen_small", "nielsen_mnist", "lecun1989"}  # step on their fallback
+#: step on their fallback
+OFFLINE = {"lecun1989", "nielsen_small", "nielsen_mnist", "nielsen_first_weights", "nielsen_more_data",
+           "nielsen_convolution", "nielsen_dense"}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -37,6 +37,14 @@ def cnn_shuffled(runs: Runs) -> float:
     return _right(runs["CNN shuffled"])
 
 
+def gru(runs: Runs) -> float:
+    return _right(runs["GRU"])
+
+
+def gru_shuffled(runs: Runs) -> float:
+    return _right(runs["GRU shuffled"])
+
+
 def draw(figure: Any, runs: Runs) -> None:
     """Test accuracies, as bars."""
     axes = figure.subplots()

@@ -11,7 +11,9 @@ A file says
     quick:   true for a lesson that the test suite trains
     needs:   mnist: the user's own copy of the original files, which do not ship
     configs: short name -> config file, relative to this file, or {config: file, set: {key: value}}; trained in this
-             order, once per seed
+             order, once per seed. With `function`, a name in `code`, it is called with the runs so far and an empty
+             folder, and returns more of such keys: a network that learns from what another one answers. In a value
+             of `set`, {data_dir} is the folder of the data that the lesson needs
     figures: a list of what is measured
     picture: `kind` and options of `bp plot`, over the runs of the first seed; or function: a name in `code`
 
@@ -109,7 +111,8 @@ class Variant(_Strict):
     """A config with some of its keys changed."""
 
     config: str
-    set: dict[str, Any]
+    set: dict[str, Any] = Field(default_factory=dict)
+    function: str | None = None
 
 
 class Lesson(_Strict):
@@ -143,7 +146,17 @@ class Lesson(_Strict):
     def changes(self, run: str) -> list[str]:
         """What this lesson changes in that config, as `--set` takes it."""
         named = self.configs[run]
-        return [] if isinstance(named, str) else [f"{key}={json.dumps(value)}" for key, value in named.set.items()]
+        return [] if isinstance(named, str) else as_changes(named.set)
+
+    def function(self, run: str) -> str | None:
+        """The function in `code` that says what else is changed, once the runs before are finished."""
+        named = self.configs[run]
+        return None if isinstance(named, str) else named.function
+
+
+def as_changes(keys: dict[str, Any]) -> list[str]:
+    """Keys and their values as `--set` takes them."""
+    return [f"{key}={json.dumps(value)}" for key, value in keys.items()]
 
 
 def names() -> list[str]:

@@ -13,12 +13,14 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from backprop_cli.commands.lessons.lesson import Figure, Lesson
-from backprop_cli.commands.lessons.measure import Runs, value
+from backprop_cli.commands.lessons.lesson import Figure, Lesson, as_changes
+from backprop_cli.commands.lessons.measure import Runs, function, value
 from backprop_cli.commands.train import train
 from backprop_cli.config import load_config
 from backprop_cli.errors import DivergedError, UsageError
 from backprop_cli.runs.directory import RunDirectory
+
+DATA_DIR = "{data_dir}"
 
 
 @dataclass(frozen=True)
@@ -87,16 +89,21 @@ def run_lesson(
     that some lessons need. Raises UsageError, ConfigError, DataError.
     """
     began = time.perf_counter()
-    own_data = _data(lesson, data_dir)
+    if lesson.needs is not None and data_dir is None:
+        raise UsageError(
+            f"lesson {lesson.name} needs the original MNIST, which does not ship: --data-dir FOLDER with "
+            "train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz and the two t10k files"
+        )
     trained: list[Runs] = []
     for number in range(seeds):
-        done = {}
+        done: dict[str, RunDirectory] = {}
         for name in lesson.configs:
             if said is not None:
                 said(f"{lesson.name}: {name}, seed {number + 1} of {seeds}")
             own = load_config(lesson.config(name)).seed
             path = folder / f"{re.sub(r'[^A-Za-z0-9.-]', '_', name)}-{own + number}"
-            changes = [*own_data, *lesson.changes(name), f"seed={own + number}"]
+            changes = [*_changes(lesson, name, data_dir), *_from_before(lesson, name, done, path)]
+            changes.append(f"seed={own + number}")
             with suppress(DivergedError):  # `status` says so
                 train(load_config(lesson.config(name), changes), run_dir=path, **options)
             done[name] = RunDirectory(path)
@@ -105,16 +112,25 @@ def run_lesson(
     return LessonOutcome(lesson, results, trained, time.perf_counter() - began)
 
 
-def _data(lesson: Lesson, data_dir: Path | None) -> list[str]:
-    """The changes that make a lesson read the original data. Raises UsageError where they are needed and not given."""
-    if lesson.needs is None:
+def _from_before(lesson: Lesson, name: str, done: Runs, path: Path) -> list[str]:
+    """What a config is to be changed in that depends on the runs before it; its files go beside the run's directory."""
+    named = lesson.function(name)
+    if named is None:
         return []
+    folder = path.with_name(f"{path.name}-given")
+    folder.mkdir(parents=True, exist_ok=True)
+    return as_changes(function(lesson, named)(done, folder))
+
+
+def _changes(lesson: Lesson, name: str, data_dir: Path | None) -> list[str]:
+    """What a lesson changes in a config, with the folder of its data: for `manual_dir`, or where `set` names it."""
+    changes = lesson.changes(name)
     if data_dir is None:
-        raise UsageError(
-            f"lesson {lesson.name} needs the original MNIST, which does not ship: --data-dir FOLDER with "
-            "train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz and the two t10k files"
-        )
-    return [f"dataset.manual_dir={json.dumps(str(data_dir.resolve()))}"]
+        return changes
+    folder = json.dumps(str(data_dir.resolve()))
+    if any(DATA_DIR in change for change in changes):
+        return [change.replace(DATA_DIR, folder[1:-1]) for change in changes]
+    return [*([f"dataset.manual_dir={folder}"] if lesson.needs else []), *changes]
 
 
 def quoted(where: str, how: str) -> str:

@@ -193,3 +193,38 @@ def test_a_quick_lesson_comes_out(name: str, tmp_path: Path) -> None:
     assert lesson.needs is None
     outcome = run_lesson(lesson, tmp_path, warn=lambda text: None)
     assert [(result.figure.say, result.mean) for result in outcome.results if not result.as_expected] == []
+
+
+def own_lesson(folder: Path, **keys: Any) -> Lesson:
+    """A lesson of two epochs of XOR, with other keys."""
+    config = {"name": "xor", "dataset": {"source": "synthetic", "name": "xor"},
+              "architecture": [{"type": "dense", "units": 1, "activation": "sigmoid"}],
+              "loss": "binary_crossentropy", "trainer": {"epochs": 2}}  # fmt: skip
+    (folder / "xor.yaml").write_text(json.dumps(config))
+    written = {"title": "t", "claim": "c", "source": "s", "seconds": 1, "configs": {"xor": "xor.yaml"},
+               "figures": [{"say": "loss", "metric": "train/loss", "expect": [0, 10]}], **keys}  # fmt: skip
+    (folder / "own.lesson.yaml").write_text(json.dumps(written))
+    return load(str(folder / "own.lesson.yaml"))
+
+
+def test_a_config_can_depend_on_the_runs_before_it(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(
+        "def as_many(runs, folder):\n"
+        "    (folder / 'note.txt').write_text(', '.join(runs))\n"
+        "    return {'trainer.epochs': 3 * sum(1 for _ in runs['first'].metrics.open())}\n"
+    )
+    configs = {"first": "xor.yaml", "second": {"config": "xor.yaml", "function": "as_many"}}
+    outcome = run_lesson(own_lesson(tmp_path, configs=configs, code="own.py"), tmp_path / "runs")
+    assert [row["epoch"] for row in read(outcome.runs[0]["second"].metrics)] == [1, 2, 3, 4, 5, 6]
+    assert [path.read_text() for path in (tmp_path / "runs").glob("second-*/note.txt")] == ["first"]
+
+
+def test_a_config_can_name_the_folder_of_the_data(tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_text("a,b,answer\n0,0,0\n0,1,1\n1,0,1\n1,1,1\n")
+    dataset = {"source": "files", "path": "{data_dir}/data.csv", "target": "answer", "splits": {"train": "100%"}}
+    configs = {"table": {"config": "xor.yaml", "set": {"dataset": dataset}}}
+    lesson = own_lesson(tmp_path, configs=configs, needs="mnist")
+    run = run_lesson(lesson, tmp_path / "runs", data_dir=tmp_path).runs[0]["table"]
+    assert load_config(run.path / "config.yaml").dataset.path == tmp_path / "data.csv"
+    with pytest.raises(UsageError, match="--data-dir FOLDER"):
+        run_lesson(lesson, tmp_path / "more")
