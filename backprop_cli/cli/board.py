@@ -45,9 +45,9 @@ def command(
       bp board runs other/runs --port 9000 --open
     """
     need_extra("board")
-    from backprop_cli.board.app import app
-    from backprop_cli.board.server import serve
-    from backprop_cli.board.shelf import Shelf
+    from backprop_cli.browser.board.app import app
+    from backprop_cli.browser.board.shelf import Shelf
+    from backprop_cli.browser.server import serve
 
     shelf = Shelf(folders or [runs])
     shelf.refresh()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from backprop_cli import registry
-from backprop_cli.configs import shipped
+from backprop_cli.config import shipped
 from backprop_cli.untrusted.regular import read_regular
 
 PACKAGE = Path(registry.__file__).parent
@@ -73,7 +73,7 @@ def of(*words: str) -> Callable[[str], list[str]]:
 def configs(incomplete: str) -> list[str]:
     """YAML files, the folders that may hold some, and the configs that ship."""
     if incomplete.startswith("bp:"):
-        return [name for name in map("bp:{}".format, shipped()) if name.startswith(incomplete)]
+        return [name for name in map("bp:{}".format, shipped.names()) if name.startswith(incomplete)]
     offered = [f"{name}/" if entry.is_dir() else name for name, entry in _entries(incomplete)
              if entry.is_dir() or entry.name.endswith(YAML)]  # fmt: skip
     return sorted([*offered, *(["bp:"] if incomplete and "bp:".startswith(incomplete) else [])])
@@ -90,7 +90,7 @@ def _entries(incomplete: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
 
 def shipped_configs(incomplete: str) -> list[str]:
     """The configs that ship, for `bp config copy`."""
-    return [name for name in shipped() if name.startswith(incomplete)]
+    return [name for name in shipped.names() if name.startswith(incomplete)]
 
 
 def runs(ctx: Any, incomplete: str) -> list[str]:

@@ -140,10 +140,10 @@ def listing(json: Json = False) -> None:
       bp config ls
       bp train bp:lessons/vanishing
     """
-    from backprop_cli import configs
     from backprop_cli.cli import ui
+    from backprop_cli.config import shipped
 
-    rows = [{"name": name, "about": configs.summary(name)} for name in configs.shipped()]
+    rows = [{"name": name, "about": shipped.summary(name)} for name in shipped.names()]
     if json:
         print_json(rows)
     else:
@@ -164,11 +164,11 @@ def copy(
       bp config copy xor
       bp config copy lessons/vanishing_relu experiments
     """
-    from backprop_cli import configs
+    from backprop_cli.config import shipped
     from backprop_cli.errors import UsageError
     from backprop_cli.runs.files import write_output
 
-    copies = configs.copies(name, to)
+    copies = shipped.copies(name, to)
     taken = [path for path in copies if path.exists()]
     if taken and not force:
         raise UsageError(f"{taken[0]} exists; copy to another place, or --force to overwrite it")

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from backprop_cli import configs
 from backprop_cli.cli.completion import text_of
+from backprop_cli.config import shipped
 
 Schema = Mapping[str, Any]
 KINDS = ("type", "source", "name")  # keys that say of which kind a part is
@@ -19,7 +19,7 @@ DEEP = 6  # references that are followed to a value
 
 def settings(incomplete: str) -> list[str]:
     """`optimizer.learning_rate=`, then what the schema names: `optimizer.type=adam`, `trainer.shuffle=false`."""
-    schema = json.loads((configs.folder() / "bp.schema.json").read_bytes())
+    schema = json.loads((shipped.folder() / "bp.schema.json").read_bytes())
     written = _config()
     key, equals, value = incomplete.partition("=")
     if equals:
@@ -48,9 +48,9 @@ def _config() -> Any:
     import yaml
 
     line = os.environ.get("_TYPER_COMPLETE_ARGS") or os.environ.get("COMP_WORDS") or ""
-    path = next((word for word in line.split() if word.endswith((".yaml", ".yml")) or configs.is_shipped(word)), None)
+    path = next((word for word in line.split() if word.endswith((".yaml", ".yml")) or shipped.is_shipped(word)), None)
     try:
-        return yaml.safe_load(text_of(configs.located(Path(path)))) if path else None
+        return yaml.safe_load(text_of(shipped.located(Path(path)))) if path else None
     except Exception:  # whatever it is: a shell that completes says nothing
         return None
 

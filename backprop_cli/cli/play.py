@@ -50,7 +50,7 @@ def command(
     from backprop_cli.errors import UsageError
 
     need_extra("play")
-    from backprop_cli.play.link import Link
+    from backprop_cli.browser.play.link import Link
 
     overrides = changes(set_, unset)
     if bool(sources) == (lesson is not None):
@@ -66,8 +66,8 @@ def command(
         opened = link.send(
             "open", source=source, is_config=config, overrides=overrides, runs=str(runs), lesson=lesson, others=others
         )
-        from backprop_cli.board.server import serve  # while the engine opens it
-        from backprop_cli.play.app import app
+        from backprop_cli.browser.play.app import app
+        from backprop_cli.browser.server import serve  # while the engine opens it
 
         opened()
         serve(app(link), host, port, open_=open_, say=lambda text: print(text, flush=True), embedded=embed)

@@ -19,10 +19,10 @@ from backprop_cli.config.marked import DEFAULT, Keys, Mark, Marked, in_run, mark
 from backprop_cli.config.overrides import apply
 from backprop_cli.config.plugin_files import load_plugin
 from backprop_cli.config.schema import Config, Options, Weights
+from backprop_cli.config.shipped import located
 from backprop_cli.config.spelling import SECTIONS, belongs, example, nearest_key
 from backprop_cli.config.types import option_types
 from backprop_cli.config.validate import INVALID, MAX_UNKNOWN, Validator
-from backprop_cli.configs import located
 from backprop_cli.errors import ConfigError, ConsentError, Problem, UsageError, did_you_mean, expected
 
 MAX_SHOWN = 100  # problems of one config; nobody reads more at once

@@ -6,7 +6,7 @@ import errno
 import os
 from pathlib import Path
 
-from backprop_cli.configs import offered
+from backprop_cli.config.shipped import offered
 from backprop_cli.errors import ConfigError, Problem, did_you_mean, suggest
 from backprop_cli.untrusted.consent import named_in
 from backprop_cli.untrusted.regular import open_regular

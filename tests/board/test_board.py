@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from backprop_cli.board.app import FILES
-from backprop_cli.board.shelf import Shelf
+from backprop_cli.browser.board.app import FILES
+from backprop_cli.browser.board.shelf import Shelf
 from tests.board.serving import Served, serving
 from tests.conftest import ROOT
 

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from backprop_cli.board.log import MAX_BYTES, LogReader
-from backprop_cli.board.shelf import Shelf
-from backprop_cli.board.thin import curve, heat, thin
+from backprop_cli.browser.board.log import MAX_BYTES, LogReader
+from backprop_cli.browser.board.shelf import Shelf
+from backprop_cli.browser.thin import curve, heat, thin
 from backprop_cli.errors import RunError, UsageError
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from backprop_cli import configs, load_config
+from backprop_cli import load_config
+from backprop_cli.config import shipped
 from backprop_cli.errors import UsageError
 from tests.conftest import ROOT
 
@@ -21,8 +22,8 @@ from tests.conftest import ROOT
 def test_every_config_of_the_repository_ships_with_a_sentence_about_it() -> None:
     found = [path for path in (ROOT / "configs").rglob("*.yaml") if ".lesson" not in path.name]
     files = {path.relative_to(ROOT / "configs").with_suffix("").as_posix() for path in found}
-    assert set(configs.shipped()) == files
-    assert all(len(configs.summary(name)) > 10 for name in files)
+    assert set(shipped.names()) == files
+    assert all(len(shipped.summary(name)) > 10 for name in files)
 
 
 def test_a_config_loads_by_its_name() -> None:

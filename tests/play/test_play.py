@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from backprop_cli import load_config
-from backprop_cli.play.app import FILES
+from backprop_cli.browser.play.app import FILES
 from tests.board.serving import Served, serving
 from tests.conftest import ROOT
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from backprop_cli import build, load_config
+from backprop_cli.browser.play import history
+from backprop_cli.browser.play.picture import Drawing
+from backprop_cli.browser.play.session import ConfigOrRun, SteppedTraining
 from backprop_cli.errors import DivergedError
 from backprop_cli.insight.trace.point import point
-from backprop_cli.play import history
-from backprop_cli.play.picture import Drawing
-from backprop_cli.play.session import ConfigOrRun, SteppedTraining
 from tests.conftest import ROOT
 
 DIGITS = (

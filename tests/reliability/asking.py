@@ -15,12 +15,12 @@ import numpy as np
 from PIL import Image
 
 from backprop_cli import notebook
-from backprop_cli.board.facts import Facts
-from backprop_cli.board.shelf import Shelf
+from backprop_cli.browser.board.facts import Facts
+from backprop_cli.browser.board.shelf import Shelf
+from backprop_cli.browser.play.commands import Commands
+from backprop_cli.browser.play.picture import Drawing
 from backprop_cli.cli.options import is_config
 from backprop_cli.errors import BpError, DataError, UsageError
-from backprop_cli.play.commands import Commands
-from backprop_cli.play.picture import Drawing
 from backprop_cli.runs.json_text import dumps
 from tests.clusters import Cluster
 from tests.conftest import ROOT

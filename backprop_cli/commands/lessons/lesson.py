@@ -41,7 +41,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from backprop_cli import configs
+from backprop_cli.config import shipped
 from backprop_cli.config.marked import plain
 from backprop_cli.config.opened import read
 from backprop_cli.config.text import parse
@@ -136,7 +136,7 @@ class Lesson(_Strict):
     @property
     def ships(self) -> bool:
         """Whether it comes with bp, and so its code, too."""
-        return self.folder.is_relative_to(configs.folder())
+        return self.folder.is_relative_to(shipped.folder())
 
     def config(self, run: str) -> Path:
         """The config file behind a short name."""
@@ -161,14 +161,14 @@ def as_changes(keys: dict[str, Any]) -> list[str]:
 
 def names() -> list[str]:
     """All lessons that ship."""
-    return sorted(path.name.removesuffix(ENDING) for path in configs.folder().rglob(f"*{ENDING}"))
+    return sorted(path.name.removesuffix(ENDING) for path in shipped.folder().rglob(f"*{ENDING}"))
 
 
 def load(name: str) -> Lesson:
     """The lesson of a name, or of a file NAME.lesson.yaml. Raises UsageError, DataError."""
     path = Path(name)
     if not name.endswith(ENDING):
-        files = sorted(configs.folder().rglob(f"{name}{ENDING}")) if name in names() else []
+        files = sorted(shipped.folder().rglob(f"{name}{ENDING}")) if name in names() else []
         if not files:
             raise UsageError(f"no lesson called {name!r}; {expected(name, names())}")
         path = files[0]

@@ -16,11 +16,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from backprop_cli import configs
 from backprop_cli.commands.lessons.lesson import At, Figure, Lesson, load, names
 from backprop_cli.commands.lessons.measure import _metric, function, value
 from backprop_cli.commands.lessons.run import Result, run_lesson
-from backprop_cli.config import load_config
+from backprop_cli.config import load_config, shipped
 from backprop_cli.errors import ConsentError, DataError, UsageError
 from backprop_cli.runs.metrics_log import read
 
@@ -167,7 +166,7 @@ def test_a_printed_figure_says_where_and_lies_in_its_own_interval(changes: dict[
 
 
 def test_a_lesson_changes_keys_of_its_configs(tmp_path: Path) -> None:
-    config = configs.folder() / "lessons/local_minimum.yaml"
+    config = shipped.folder() / "lessons/local_minimum.yaml"
     written = {"title": "t", "claim": "c", "source": "s", "seconds": 1, "quick": True,
                "configs": {"short": {"config": str(config), "set": {"trainer.epochs": 2, "name": "short"}}},
                "figures": [{"say": "loss", "metric": "train/loss", "expect": [0, 10]}]}  # fmt: skip

@@ -13,16 +13,21 @@ from starlette.responses import FileResponse, Response
 from backprop_cli.errors import BpError
 from backprop_cli.runs.json_text import dumps
 
-PAGE = Path(__file__).parent / "page"
 CHARTS = Path(__file__).parents[1] / "insight/report/page"
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
-#: files that every page may load
-SHARED = {"chart.js": CHARTS / "chart.js", "report.css": CHARTS / "report.css"}
 
 
 def folder(path: Path) -> dict[str, Path]:
     """The files of a folder by name."""
     return {file.name: file for file in sorted(path.iterdir())}
+
+
+#: files that every page may load
+SHARED = {
+    "chart.js": CHARTS / "chart.js",
+    "report.css": CHARTS / "report.css",
+    **folder(Path(__file__).parent / "page"),
+}
 
 
 def pages(files: Mapping[str, Path]) -> Callable[[Request], Awaitable[Response]]:

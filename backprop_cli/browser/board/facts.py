@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from backprop_cli.board.log import LogReader
-from backprop_cli.board.shelf import Shelf
-from backprop_cli.board.thin import curve, heat, plain
+from backprop_cli.browser.board.log import LogReader
+from backprop_cli.browser.board.shelf import Shelf
+from backprop_cli.browser.thin import curve, heat, plain
 from backprop_cli.commands import compare
 from backprop_cli.commands.labels import by_seed, labels
 from backprop_cli.commands.sweep.noted import noted

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop_cli.browser.play.history import History
 from backprop_cli.commands.trained import config_of, learnt
 from backprop_cli.config import Config, load_config
 from backprop_cli.data.batches import Batches
@@ -20,7 +21,6 @@ from backprop_cli.errors import DivergedError, UsageError
 from backprop_cli.insight.trace.trace import example
 from backprop_cli.model import build
 from backprop_cli.model.model import load_weights
-from backprop_cli.play.history import History
 from backprop_cli.runs.checkpoints.checkpoint import CheckpointFile
 from backprop_cli.runs.directory import RunDirectory
 from backprop_cli.runs.finding import find_run

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from backprop_cli.board.log import LogReader
+from backprop_cli.browser.board.log import LogReader
 
 POINTS = 800  # of a curve
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import uvicorn
 
-from backprop_cli.board.guard import LOCAL, Guard
+from backprop_cli.browser.guard import LOCAL, Guard
 from backprop_cli.errors import RunError
 
 

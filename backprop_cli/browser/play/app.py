@@ -11,16 +11,11 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from backprop_cli.board import kit
+from backprop_cli.browser import kit
+from backprop_cli.browser.play.link import Link
 from backprop_cli.errors import BpError, UsageError
-from backprop_cli.play.link import Link
 
-FILES = {
-    **kit.folder(Path(__file__).parent / "page"),
-    **kit.SHARED,
-    "board.css": kit.PAGE / "board.css",
-    "dom.js": kit.PAGE / "dom.js",
-}
+FILES = {**kit.folder(Path(__file__).parent / "page"), **kit.SHARED}
 #: what a page may have the engine do
 COMMANDS = {
     "forward", "backward", "step", "epoch", "run", "pause", "speed", "back", "go_to", "restart", "choose", "point",

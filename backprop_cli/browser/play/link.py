@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any
 
-from backprop_cli.board.stream import FULL, stream
+from backprop_cli.browser.stream import FULL, stream
 from backprop_cli.errors import BpError, RunError
 
 WAITING = 32  # commands that may wait for the engine at a time
@@ -33,7 +33,7 @@ class Link:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "backprop_cli.play.process"],
+            [sys.executable, "-m", "backprop_cli.browser.play.process"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8",
         )  # fmt: skip
         self._answers: dict[int, Future[dict[str, Any]]] = {}

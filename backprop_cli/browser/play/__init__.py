@@ -6,6 +6,5 @@ second network, built to observe, with the same weights → a line back → `lin
 a server-sent event, and draws. A page that is slow misses pictures, never holds up the engine; the engine makes no
 picture before the last one has cost its share.
 
-What is pointed at goes the same way and is answered with its line of `bp trace`. The server's kit (guard, token,
-policy, charts, style) is the board's.
+What is pointed at goes the same way and is answered with its line of `bp trace`.
 """

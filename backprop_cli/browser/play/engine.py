@@ -9,8 +9,8 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from backprop_cli.browser.play.commands import Commands
 from backprop_cli.errors import BpError, UsageError, out_of_range, plugin_failure
-from backprop_cli.play.commands import Commands
 from backprop_cli.runs.json_text import dumps
 
 FRAMES = 25.0  # pictures a second, at most

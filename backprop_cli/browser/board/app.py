@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
@@ -13,17 +14,17 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from backprop_cli.board.commands import CommandRunner
-from backprop_cli.board.facts import Facts
-from backprop_cli.board.kit import PAGE, SHARED, folder, pages, told
-from backprop_cli.board.live import Live
-from backprop_cli.board.shelf import Shelf
+from backprop_cli.browser.board.commands import CommandRunner
+from backprop_cli.browser.board.facts import Facts
+from backprop_cli.browser.board.live import Live
+from backprop_cli.browser.board.shelf import Shelf
+from backprop_cli.browser.kit import SHARED, folder, pages, told
 from backprop_cli.commands.columns import near
 from backprop_cli.errors import UsageError
 from backprop_cli.runs.listing import matching, order, value
 from backprop_cli.runs.versions import __version__
 
-FILES = {**folder(PAGE), **SHARED}  # what a page may load
+FILES = {**folder(Path(__file__).parent / "page"), **SHARED}  # what a page may load
 ROWS = 500  # of the table at a time, at most
 SPARKS = 100
 KEYS = 200  # characters of what is asked for: columns, conditions

@@ -6,8 +6,8 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 
-from backprop_cli.board.shelf import Shelf
-from backprop_cli.board.stream import FULL, stream
+from backprop_cli.browser.board.shelf import Shelf
+from backprop_cli.browser.stream import FULL, stream
 from backprop_cli.runs.json_text import dumps
 
 OFTEN = 0.25  # seconds between two looks at runs that train

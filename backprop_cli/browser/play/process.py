@@ -1,6 +1,6 @@
 """The process that trains: a line of JSON in is a command, a line out an answer, a model or a picture.
 
-    python -m backprop_cli.play.process
+    python -m backprop_cli.browser.play.process
 
 It ends when its standard input does. What plugins print goes to stderr.
 """
@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 
-from backprop_cli.play.engine import Engine
+from backprop_cli.browser.play.engine import Engine
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from backprop_cli.errors import UsageError, suggest
 
 PREFIX = "bp:"
-_HERE = Path(__file__).parent
+_PACKAGE = Path(__file__).parents[1]
 _COMMAND = re.compile(r"# bp \w+ configs/\S+(.*)\n")
 _SCHEMA = re.compile(r"# yaml-language-server: .*\n")
 _EXTENDS = re.compile(r"^extends:\s*(\S+)\s*$", re.MULTILINE)
@@ -20,10 +20,11 @@ _EXTENDS = re.compile(r"^extends:\s*(\S+)\s*$", re.MULTILINE)
 
 def folder() -> Path:
     """Where the shipped configs lie."""
-    return _HERE if (_HERE / "xor.yaml").is_file() else _HERE.parents[1] / "configs"
+    copied = _PACKAGE / "configs"
+    return copied if (copied / "xor.yaml").is_file() else _PACKAGE.parent / "configs"
 
 
-def shipped() -> list[str]:
+def names() -> list[str]:
     """Their names: the path below the folder, without the ending."""
     files = [path for path in folder().rglob("*.yaml") if not path.name.endswith(".lesson.yaml")]
     return sorted(path.relative_to(folder()).with_suffix("").as_posix() for path in files)
@@ -39,10 +40,10 @@ def located(source: str | Path) -> Path:
     if not is_shipped(source):
         return Path(source)
     name = str(source).removeprefix(PREFIX).removesuffix(".yaml")
-    if name not in shipped():
-        near = suggest(name, shipped()) or suggest(Path(name).name, [Path(name).name for name in shipped()])
+    if name not in names():
+        near = suggest(name, names()) or suggest(Path(name).name, [Path(name).name for name in names()])
         near_name = next(
-            (name for name in shipped() if near and name in (near, f"lessons/{near}", f"papers/{near}")), None
+            (name for name in names() if near and name in (near, f"lessons/{near}", f"papers/{near}")), None
         )
         hint = f"; did you mean {PREFIX}{near_name}?" if near_name else ";"
         raise UsageError(f"no config called {name!r} ships with bp{hint} `bp config ls` lists them")
@@ -52,9 +53,7 @@ def located(source: str | Path) -> Path:
 def offered(path: Path) -> str | None:
     """The `bp:NAME` of a shipped config that is called like a file that does not exist."""
     wanted = path.with_suffix("").as_posix()
-    matching = [
-        name for name in shipped() if wanted == name or wanted.endswith(f"/{name}") or Path(name).name == wanted
-    ]
+    matching = [name for name in names() if wanted == name or wanted.endswith(f"/{name}") or Path(name).name == wanted]
     return f"{PREFIX}{matching[0]}" if matching else None
 
 

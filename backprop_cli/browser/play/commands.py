@@ -9,14 +9,14 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from backprop_cli.browser.play.changes import difference, override, settings
+from backprop_cli.browser.play.lesson import OpenLesson
+from backprop_cli.browser.play.picture import Drawing
+from backprop_cli.browser.play.served import Models, answered
+from backprop_cli.browser.play.session import ConfigOrRun, SteppedTraining
 from backprop_cli.config.dump import dump
 from backprop_cli.errors import UsageError, to_stderr
 from backprop_cli.insight.trace.point import point
-from backprop_cli.play.changes import difference, override, settings
-from backprop_cli.play.lesson import OpenLesson
-from backprop_cli.play.picture import Drawing
-from backprop_cli.play.served import Models, answered
-from backprop_cli.play.session import ConfigOrRun, SteppedTraining
 from backprop_cli.runs.files import write_output
 from backprop_cli.runs.finding import find_run
 

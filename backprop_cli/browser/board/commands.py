@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from backprop_cli.board.shelf import Shelf
+from backprop_cli.browser.board.shelf import Shelf
 from backprop_cli.errors import UsageError, visible
 
 SECONDS = 120.0

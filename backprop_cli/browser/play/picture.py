@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from backprop_cli.board.thin import plain, thin
+from backprop_cli.browser.play.packing import as_bytes, as_tile, packed
+from backprop_cli.browser.play.session import SteppedTraining
+from backprop_cli.browser.thin import plain, thin
 from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.graph import INPUT
 from backprop_cli.engine.layers.dense import Dense
@@ -15,8 +17,6 @@ from backprop_cli.insight.layout import places
 from backprop_cli.insight.plane import axis, grid, winners, yes
 from backprop_cli.insight.trace.arithmetic import equations
 from backprop_cli.insight.view import alone
-from backprop_cli.play.packing import as_bytes, as_tile, packed
-from backprop_cli.play.session import SteppedTraining
 
 UNITS = 32  # of a layer up to which each is drawn
 CELLS = 48  # of the plane, along each axis
