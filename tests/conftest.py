@@ -13,7 +13,7 @@ import struct
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,14 +146,24 @@ def no_plugins_left() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def forked() -> Iterator[Server | None]:
-    server = Server() if POSSIBLE else None
+    yield from _serving()
+
+
+@pytest.fixture(scope="session")
+def cut_off() -> Iterator[Server | None]:
+    """The same without a network, where the system lets us."""
+    yield from _serving(NO_NETWORK)
+
+
+def _serving(prefix: Sequence[str] = ()) -> Iterator[Server | None]:
+    server = Server(prefix) if POSSIBLE else None
     yield server
     if server is not None:
         server.close()
 
 
 @pytest.fixture
-def bp(tmp_path: Path, cache: Path, forked: Server | None) -> Callable[..., Finished]:
+def bp(request: pytest.FixtureRequest, tmp_path: Path, cache: Path, forked: Server | None) -> Callable[..., Finished]:
     """Run `bp` as a process in a directory of its own; the repository's configs are under configs/."""
     if not (tmp_path / "configs").exists():
         (tmp_path / "configs").symlink_to(ROOT / "configs")
@@ -161,8 +171,9 @@ def bp(tmp_path: Path, cache: Path, forked: Server | None) -> Callable[..., Fini
     def run(*arguments: str | Path, timeout: float = 120, unshared: bool = False, **environment: str) -> Finished:
         """`unshared` cuts the network off, where the system lets us."""
         env = os.environ | {"BP_CACHE": str(cache), "COLUMNS": "120"} | environment
-        if forked is not None and forked.can(env) and not unshared:
-            return Finished(*forked.run([str(each) for each in arguments], tmp_path, env, timeout))
+        server = request.getfixturevalue("cut_off") if unshared else forked
+        if server is not None and server.can(env):
+            return Finished(*server.run([str(each) for each in arguments], tmp_path, env, timeout))
         done = subprocess.run(
             [*(NO_NETWORK if unshared else []), sys.executable, "-m", "backprop_cli", *map(str, arguments)],
             capture_output=True,

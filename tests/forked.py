@@ -1,6 +1,7 @@
 """bp as a process that begins with its libraries imported: importing them is most of the time of a short command.
 
-Each pytest process has one server, which imports what bp uses and forks for every command. Arguments, folder,
+Each pytest process has a server, which imports what bp uses and forks for every command; and another one without a
+network, for tests that are cut off. Arguments, folder,
 environment, umask, streams and exit code are a process's own, as ever. `backprop_cli.cli.ui` is imported in the fork,
 since it looks at the environment and at the streams as it is imported.
 """
@@ -10,21 +11,25 @@ from __future__ import annotations
 import gc
 import json
 import os
+import select
+import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import traceback
 import warnings
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from backprop_cli import registry
+from tests.bp_forked import MESSAGE, ask
 
 ROOT = Path(__file__).parents[1]
-MESSAGE = 1 << 20  # bytes
 #: variables that are read when they are needed; others may be read as Python or a library begins
 READ_LATE = {
     "BP_CACHE",
@@ -51,13 +56,20 @@ LIBRARIES = (
 class Server:
     """The process that forks, as the tests see it."""
 
-    def __init__(self) -> None:
-        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            command = [sys.executable, "-m", "tests.forked", str(theirs.fileno())]
-            self._environment = dict(os.environ)
-            env = os.environ | {"MPLBACKEND": "agg", "PYDANTIC_DISABLE_PLUGINS": "__all__"}  # as bp itself sets them
-            self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], cwd=ROOT, env=env)
+    def __init__(self, prefix: Sequence[str] = ()) -> None:
+        """`prefix`: a command that starts it in other surroundings, such as without a network."""
+        self._folder = tempfile.mkdtemp(prefix="bp-forked-")
+        self.address = f"{self._folder}/socket"
+        self._environment = dict(os.environ)
+        env = os.environ | {"MPLBACKEND": "agg", "PYDANTIC_DISABLE_PLUGINS": "__all__"}  # as bp itself sets them
+        ends, self._life = os.pipe()  # the server ends when nobody holds this side open
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
+            listening.bind(self.address)
+            listening.listen()
+            handles = [listening.fileno(), ends]
+            command = [*prefix, sys.executable, "-m", "tests.forked", *map(str, handles)]
+            self._process = subprocess.Popen(command, pass_fds=handles, cwd=ROOT, env=env)
+        os.close(ends)
 
     def can(self, env: dict[str, str]) -> bool:
         """Whether a fork would see this environment as a new process does."""
@@ -65,50 +77,59 @@ class Server:
 
     def run(self, arguments: list[str], cwd: Path, env: dict[str, str], timeout: float) -> tuple[int, str, str]:
         """Exit code (minus the signal that ended it), stdout and stderr of `bp ARGUMENTS`."""
-        os.umask(mask := os.umask(0))
-        message = json.dumps({"arguments": arguments, "cwd": str(cwd), "env": env, "umask": mask}).encode()
         with open(os.devnull) as nothing, tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-            socket.send_fds(self._socket, [message], [each.fileno() for each in (nothing, out, err)])
-            pid = json.loads(self._socket.recv(MESSAGE))
-            self._socket.settimeout(timeout)
-            try:
-                code = json.loads(self._socket.recv(MESSAGE))
-            except TimeoutError:
-                os.kill(pid, 9)
-                self._socket.settimeout(None)
-                self._socket.recv(MESSAGE)
-                raise subprocess.TimeoutExpired(arguments, timeout) from None
-            self._socket.settimeout(None)
+            asked, pid = ask(self.address, arguments, str(cwd), env, [each.fileno() for each in (nothing, out, err)])
+            with asked:
+                asked.settimeout(timeout)
+                try:
+                    code = json.loads(asked.recv(MESSAGE))
+                except TimeoutError:
+                    os.kill(pid, 9)
+                    asked.settimeout(None)
+                    asked.recv(MESSAGE)
+                    raise subprocess.TimeoutExpired(arguments, timeout) from None
             out.seek(0)
             err.seek(0)
             return code, out.read(), err.read()
 
     def close(self) -> None:
-        self._socket.close()
+        os.close(self._life)
         self._process.wait()
+        shutil.rmtree(self._folder)
 
 
-def serve(asked: socket.socket) -> None:
-    """Fork for every message until the other side is gone."""
+def serve(listening: socket.socket, ends: int) -> None:
+    """Fork for whoever connects, until the other side is gone."""
     for name in LIBRARIES:
         import_module(name)
     for kind in registry.PACKAGES:
         registry.discover(kind)
     gc.freeze()
     warnings.filterwarnings("ignore", category=DeprecationWarning, module=__name__)  # threads of BLAS bear a fork
-    while True:
-        message, descriptors, _, _ = socket.recv_fds(asked, MESSAGE, 3)
-        if not message:
-            return
-        pid = os.fork()
-        if pid == 0:
-            asked.close()
-            _become(json.loads(message), descriptors)
-        for each in descriptors:
-            os.close(each)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while ends not in select.select([listening, ends], [], [])[0]:
+        asked, _ = listening.accept()
+        if os.fork() == 0:
+            listening.close()
+            os.close(ends)
+            _answer(asked)
+        asked.close()
+
+
+def _answer(asked: socket.socket) -> None:
+    """Fork for a message, tell the number of the process and its exit code, and end."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    message, descriptors, _, _ = socket.recv_fds(asked, MESSAGE, 3)
+    pid = os.fork() if message else 0
+    if message and pid == 0:
+        asked.close()
+        _become(json.loads(message), descriptors)
+    for each in descriptors:
+        os.close(each)
+    with suppress(BrokenPipeError, ChildProcessError):
         asked.send(json.dumps(pid).encode())
-        with suppress(BrokenPipeError):
-            asked.send(json.dumps(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])).encode())
+        asked.send(json.dumps(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])).encode())
+    os._exit(0)
 
 
 def _become(message: dict[str, Any], descriptors: list[int]) -> None:
@@ -137,4 +158,4 @@ def _become(message: dict[str, Any], descriptors: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    serve(socket.socket(fileno=int(sys.argv[1])))
+    serve(socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2]))

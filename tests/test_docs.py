@@ -29,6 +29,7 @@ import pytest
 from backprop_cli.config.marked import plain
 from backprop_cli.config.text import parse
 from tests.conftest import NO_NETWORK, ROOT
+from tests.forked import READ_LATE, Server
 
 MADE = ("config.md", "papers.md")  # by scripts, from what was run
 DOCUMENTS = [path for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))] if path.name not in MADE]
@@ -44,10 +45,11 @@ JQ = {  # the filters that the documents use, for machines without jq
 
 
 @pytest.fixture(scope="module")
-def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tools(tmp_path_factory: pytest.TempPathFactory, cut_off: Server | None) -> Path:
     """A folder for PATH with `bp`, and `jq` where the machine has none."""
     folder = tmp_path_factory.mktemp("bin")
-    scripts = {"bp": f'exec "{sys.executable}" -m backprop_cli "$@"'}
+    bp = "-m backprop_cli" if cut_off is None else f'-I -S "{ROOT}/tests/bp_forked.py" {cut_off.address}'
+    scripts = {"bp": f'exec "{sys.executable}" {bp} "$@"'}
     if shutil.which("jq") is None:
         scripts["jq"] = f'exec "{sys.executable}" -m tests.test_docs "$@"'
     for name, line in scripts.items():
@@ -118,6 +120,7 @@ def commands(body: str) -> Iterator[tuple[str, list[str]]]:
 
 def run_command(command: str, expected: list[str], folder: Path, env: dict[str, str], where: str) -> None:
     code = re.search(r"# exit (\d+)$", command)
+    assert set(re.findall(r"\b([A-Z_]+)=\S* +bp ", command)) <= READ_LATE, f"{where}: not seen by a fork"
     done = subprocess.run(
         [*NO_NETWORK, "bash", "-c", f"set -o pipefail; {command}"],
         cwd=folder,
