@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from datetime import date
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from PIL import Image
@@ -86,7 +88,12 @@ def unmeasured(known: dict[str, dict[str, Any]]) -> str:
 
 
 def here(result: dict[str, Any]) -> str:
-    return f"{result['mean']:.4g} ± {result['std']:.2g}"
+    """The mean and standard deviation; where seeds have no value, those of the others, and how many there are."""
+    known = [value for value in result["values"] if math.isfinite(value)]
+    if len(known) == len(result["values"]):
+        return f"{result['mean']:.4g} ± {result['std']:.2g}"
+    share = f"{len(known)} of {len(result['values'])} seeds"
+    return f"{fmean(known):.4g} in {share}" if known else f"a value in {share}"
 
 
 def section(lesson: Lesson, taken: dict[str, Any]) -> str:
