@@ -146,7 +146,7 @@ def _first(values: list[float]) -> str:
 def _alone(members: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
     """A column with the mean of the metrics of networks that were measured one by one."""
     names = members[0]["metrics"] if members else ()
-    means = {name: sum(each["metrics"][name] for each in members) / len(members) for name in names}
+    means = {name: sum(member["metrics"][name] for member in members) / len(members) for name in names}
     return {"one network": means} if members else {}
 
 

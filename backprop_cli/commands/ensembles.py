@@ -36,16 +36,16 @@ def load(
     if folder is None:
         return trained.load(source, checkpoint, runs=runs, plugins=plugins, warn=warn, progress=progress)
     outcomes = outcomes_of(folder)
-    others = list(dict.fromkeys(key for each in outcomes for key in each.trial.varied if key not in AVERAGED))
+    others = list(dict.fromkeys(key for outcome in outcomes for key in outcome.trial.varied if key not in AVERAGED))
     if others:
         raise UsageError(
             f"{folder} varied {', '.join(others)}, and only networks that differ in {' or '.join(AVERAGED[:2])} are "
             f"averaged; name one of its runs: `bp runs summary {folder}` tells which is best"
         )
-    done = [each for each in outcomes if each.status == "completed"]
+    done = [outcome for outcome in outcomes if outcome.status == "completed"]
     if not done:
         raise UsageError(f"no trial of {folder} has completed; `bp sweep … --resume` goes on with it")
     if len(done) < len(outcomes):
         (warn or to_stderr)(f"{folder}: {len(done)} of {len(outcomes)} trainings have completed; these are averaged")
-    models = [trained.load(each.run_dir, checkpoint, runs=runs, plugins=plugins, warn=warn) for each in done]
+    models = [trained.load(outcome.run_dir, checkpoint, runs=runs, plugins=plugins, warn=warn) for outcome in done]
     return Ensemble(models, folder.name)

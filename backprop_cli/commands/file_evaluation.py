@@ -56,7 +56,7 @@ def evaluate_file(
     (split,) = dataset.splits.values()
     batches = first.batches(split)
     digest = fingerprint(dataset)
-    members = [(each, each.batches(_as_read(path, each, schema, split))) for each in models]
+    members = [(member, member.batches(_as_read(path, member, schema, split))) for member in models]
     averaged = _averaging(reading, members[1:]) if len(members) > 1 else None
     numbers, evidence = measured(first.network, batches, reading, first.metrics, progress, WHOLE, averaged)
     result = {
@@ -69,10 +69,10 @@ def evaluate_file(
         **trusted(evidence, split, schema, by, resamples),
     }
     if isinstance(model, Ensemble):
-        result["checkpoint"] = [str(each.path) for each in models]
+        result["checkpoint"] = [str(member.path) for member in models]
         result["members"] = [
-            {"run_id": name, "metrics": _alone(each, rows)}
-            for name, (each, rows) in zip(model.members, members, strict=True)
+            {"run_id": name, "metrics": _alone(member, rows)}
+            for name, (member, rows) in zip(model.members, members, strict=True)
         ]
     return result
 
@@ -88,7 +88,7 @@ def _as_read(path: Path, model: Model, schema: Schema, split: Split) -> Split:
 
 def _averaging(reading: Reading, others: Sequence[tuple[Model, Batches]]) -> Callable[[Array], Array]:
     """What turns the outputs of one network for a batch into the average with those of the others for the same rows."""
-    networks = [(each.network, batches.epoch(0)) for each, batches in others]
+    networks = [(member.network, batches.epoch(0)) for member, batches in others]
     return lambda z: reading.average([z, *(network.forward(next(batches)[0]) for network, batches in networks)])
 
 

@@ -96,11 +96,11 @@ class Epochs(Running):
         self._supply(steps * epochs)
         began, rate, scales = time.perf_counter(), training.optimizer.learning_rate, self._numbers[0]
         rows, stopped = program.run_epochs(steps, epochs, patience, list(training.sums.arrays().values()))
-        made = len(rows)
-        rates = [float(rate * scales[last]) for last in range(steps - 1, steps * made, steps)]
-        self._passed(steps * made)
-        training.count(steps * made)
-        training.epoch, training.batch = training.epoch + made, 0
+        whole = len(rows)
+        rates = [float(rate * scales[last]) for last in range(steps - 1, steps * whole, steps)]
+        self._passed(steps * whole)
+        training.count(steps * whole)
+        training.epoch, training.batch = training.epoch + whole, 0
         if self._loss_place is not None:
             self._loss = self._loss_place[0]
         return Passed(rows[:, :-1], rates, began + rows[:, -1]), stopped

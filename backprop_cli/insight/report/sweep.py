@@ -17,7 +17,7 @@ from backprop_cli.insight.view import View
 def settings(folder: Path) -> Markup:
     """A row for each setting: mean, standard deviation and number of trainings, over seeds and folds."""
     summary = summarize(folder, outcomes_of(folder))
-    keys = list(dict.fromkeys(key for each in summary.settings for key in each.settings))
+    keys = list(dict.fromkeys(key for setting in summary.settings for key in setting.settings))
     heads = ["n", "left_out", "mean", "std", "error", "p", "best_run"]
     rows = [[*map(row["settings"].get, keys), *(row[head] for head in heads)] for row in summary.rows]
     said = element("p", f"Mean of {summary.metric}; p of Welch's t-test beside the first.", class_="faint")
