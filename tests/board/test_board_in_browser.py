@@ -114,6 +114,11 @@ def test_keys_filters_and_links(board: Served, chromium: Any) -> None:
     page.locator("text=numbers").first.click()
     page.locator("details[open] table tr").first.wait_for()
     assert page.locator("details[open] table tr").count() == 7  # a line an epoch, and the heads
+    weights = page.locator(".hist figure").first
+    weights.locator("summary").click()
+    cells = weights.locator("td").all_inner_texts()
+    assert sum(int(count) for count in cells[2::3]) == 32  # of dense_1.W
+    assert cells[1:-3:3] == cells[3::3]  # where one bar ends the next begins
     page.locator("text=bp doctor").click()
     page.locator("text=/points to a disease|edit:|learning/").first.wait_for()
     page.keyboard.press("u")

@@ -121,6 +121,10 @@ def test_a_number_that_is_pointed_at_is_explained(page: Any) -> None:
     page.wait_for_function("() => document.querySelector('input[aria-label=example]').value === '3'")
     page.locator("summary >> text=numbers").first.click()
     page.locator("details[open] table tr").first.wait_for()
+    page.locator(".plane summary").click()
+    cells = page.locator(".plane td").all_inner_texts()
+    assert len(cells) == 11 * 12  # the second input and eleven outputs in each row
+    assert all(0 <= float(cell) <= 1 for i, cell in enumerate(cells) if i % 12)
 
 
 def test_a_point_and_a_digit_of_ones_own(page: Any, chromium: Any, tmp_path: Path) -> None:  # noqa: F811

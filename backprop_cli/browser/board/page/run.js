@@ -23,7 +23,8 @@ const histogram = (array) => {
   return el("figure", {}, el("figcaption", {}, `${array.name} (${array.shape.join(" × ")})`),
     svg("svg", { viewBox: "0 0 100 40", preserveAspectRatio: "none", role: "img", "aria-label": `histogram of ${array.name} from ${number(array.low)} to ${number(array.high)}` },
       ...array.counts.map((count, i) => svg("rect", { x: i * width, y: 40 - (38 * count) / top, width: width * 0.94, height: (38 * count) / top }))),
-    el("span", { class: "faint" }, `${number(array.low)} … ${number(array.high)}, mean ${number(array.mean)}, std ${number(array.std)}${array.lost ? `, ${array.lost} not finite` : ""}`));
+    el("span", { class: "faint" }, `${number(array.low)} … ${number(array.high)}, mean ${number(array.mean)}, std ${number(array.std)}${array.lost ? `, ${array.lost} not finite` : ""}`),
+    folded("numbers", () => table(["from", "to", "weights"], array.counts.map((count, i) => [...[i, i + 1].map((edge) => array.low + (edge * (array.high - array.low)) / array.counts.length), count]))));
 };
 
 const matrix = (result) => {

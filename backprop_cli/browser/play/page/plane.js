@@ -1,14 +1,14 @@
 // What the network says over the plane of two inputs, or along one: with the examples, and the one that is looked at.
 import { BLUE, CLASSES, VERMILLION, bytes, diverging, floats, paint, scale } from "./data.js";
-import { el } from "./dom.js";
+import { el, folded, table } from "./dom.js";
 
-const SIDE = 480;
+const SIDE = 480, STEPS = 10; // of the table of numbers, along each input
 
 export class Plane {
   constructor(parent, choose, look) {
     this.canvas = el("canvas", { width: SIDE, height: SIDE, role: "img", "aria-label": "what the network says over its inputs, with the examples" });
     this.caption = el("figcaption", {}, el("span"));
-    this.node = el("figure", { class: "chart plane" }, this.caption, this.canvas, el("p", { class: "faint" }, "Click a dot to look at that example, or anywhere to try a point of your own."));
+    this.node = el("figure", { class: "chart plane" }, this.caption, this.canvas, el("p", { class: "faint" }, "Click a dot to look at that example, or anywhere to try a point of your own."), folded("numbers", () => this.numbers()));
     this.canvas.addEventListener("click", (event) => {
       const box = this.canvas.getBoundingClientRect(), at = [((event.clientX - box.left) / box.width) * SIDE, ((event.clientY - box.top) / box.height) * SIDE];
       const near = this.data.points.map((_, i) => this.position(i)).map(([x, y]) => Math.hypot(x - at[0], y - at[1]));
@@ -31,8 +31,21 @@ export class Plane {
     this.data = model.plane;
     this.node.hidden = !this.data;
     if (!this.data) return;
+    this.names = model.classes;
     this.classes = model.classes.length;
     this.caption.firstChild.textContent = this.data.kind === "curve" ? "fitted curve" : model.classes.length ? "decision boundary" : "output over the inputs";
+  }
+
+  // The same for those who cannot see it: outputs at some values of the inputs.
+  numbers() {
+    if (!this.surface) return el("p", { class: "faint" }, "nothing yet");
+    const { yes, class: chosen, value, y, low = 0, high = 1 } = this.surface, main = y ?? yes ? floats(y ?? yes) : bytes(chosen ?? value);
+    const n = this.data.kind === "curve" ? main.length : Math.round(Math.sqrt(main.length));
+    const at = Array.from({ length: STEPS + 1 }, (_, k) => Math.round((k * (n - 1)) / STEPS)), along = ([from, to], i) => from + (i / (n - 1)) * (to - from);
+    const told = (v) => (chosen ? String(this.names[v] ?? v) : value ? low + (v / 255) * (high - low) : v);
+    if (this.data.kind === "curve") return table(["input", "output"], at.map((i) => [along(this.data.x, i), told(main[i])]));
+    const rows = [...at].reverse().map((r) => [along(this.data.y, r), ...at.map((c) => told(main[r * n + c]))]);
+    return table(["second input ↓ first →", ...at.map((c) => along(this.data.x, c).toPrecision(3))], rows);
   }
 
   position(i) {
@@ -42,6 +55,7 @@ export class Plane {
 
   frame(frame) {
     if (!this.data || !frame.surface) return;
+    this.surface = frame.surface;
     const context = this.canvas.getContext("2d"), surface = frame.surface;
     context.clearRect(0, 0, SIDE, SIDE);
     const style = getComputedStyle(document.documentElement), ink = style.getPropertyValue("--ink"), paper = style.getPropertyValue("--paper");
