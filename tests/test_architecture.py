@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -42,11 +44,18 @@ def room_of(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
+@cache
+def imported(path: Path) -> list[ast.Import | ast.ImportFrom]:
+    """The imports of a file, inside functions too; each file is parsed once for all the tests that ask."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+
+
 def imports(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in imported(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
+        elif node.module:
             yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
@@ -74,6 +83,7 @@ def test_imports_run_downward(room: str) -> None:
     assert wrong == []
 
 
+@cache
 def modules() -> dict[str, set[str]]:
     """Every module with those that it imports anywhere: inside functions and for type checkers, too."""
     paths = {}
@@ -85,11 +95,11 @@ def modules() -> dict[str, set[str]]:
 
 def reached(path: Path, paths: dict[str, Path]) -> Iterator[str]:
     """The modules that a file imports: `from a import b` means a.b where that is a module, else a."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in imported(path):
         names = []
         if isinstance(node, ast.Import):
             names = [(alias.name, "") for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
+        elif node.module:
             names = [(node.module, alias.name) for alias in node.names]
         for module, name in names:
             if module.split(".")[0] == "backprop_cli":
@@ -183,10 +193,14 @@ def test_a_network_is_seen_through_its_window_and_a_loop_through_its_hooks() -> 
     inside = {"bound", "_bound", "bind", "start_backward", "_around", "_owners", "plan"}
     parts = {"_update", "_poll", "_checks", "_close_epoch"}
     folders = [PACKAGE, ROOT / "tests", ROOT / "benchmarks", ROOT / "scripts"]
+    named = re.compile(rf"\.\s*({'|'.join([*inside, *parts, 'update', 'poll'])})\b")
     wrong = []
     for path in (path for folder in folders for path in folder.rglob("*.py")):
         engine = "engine" in path.relative_to(ROOT).parts
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        text = path.read_text(encoding="utf-8")
+        if not named.search(text):
+            continue
+        for node in ast.walk(ast.parse(text)):
             if not isinstance(node, ast.Attribute):
                 continue
             owner = node.value.attr if isinstance(node.value, ast.Attribute) else getattr(node.value, "id", "")

@@ -149,7 +149,7 @@ def yaml_block(body: str, rest: str, folder: Path, env: dict[str, str], where: s
     if rest == "fragment":
         schema = json.loads((ROOT / "configs" / "bp.schema.json").read_text(encoding="utf-8"))
         schema.pop("then")
-        jsonschema.validate(plain(parse(body, where, [])), schema)
+        jsonschema.Draft7Validator(schema).validate(plain(parse(body, where, [])))
         return
     path = folder / (rest or "block.yaml")
     path.write_text(body, encoding="utf-8")

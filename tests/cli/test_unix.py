@@ -112,10 +112,9 @@ def test_any_encoding_and_any_width(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("width", [24, 40, 60, 80])
-def test_narrow_tables_stay_legible(tmp_path: Path, width: int) -> None:
-    config = shlex.quote(str(ROOT / "configs" / "cnn.yaml"))
-    layers = json.loads(bash(f"$BP check {config} --json", tmp_path).stdout)["layers"]
-    shown = bash(f"$BP check {config}", tmp_path, COLUMNS=str(width)).stdout.split()
+def test_narrow_tables_stay_legible(bp, width: int) -> None:
+    layers = bp("check", "configs/cnn.yaml", "--json").json["layers"]
+    shown = bp("check", "configs/cnn.yaml", COLUMNS=str(width)).out.split()
     for layer in layers:
         assert {layer["name"], layer["type"], f"{layer['parameters']:,}", f"{layer['flops']:,}"} <= set(shown)
 
