@@ -61,7 +61,7 @@ def measured(name: str, seeds: int, data_dir: Path | None) -> dict[str, Any]:
         seconds = (time.process_time() - began) / seeds
         wanted = dict(lesson.picture)
         own = function(lesson, wanted.pop("function")) if "function" in wanted else None
-        path = picture(outcome.runs[0], PICTURES / f"{name}.png", draw=own, **wanted)
+        path = picture(outcome.runs[0], PICTURES / f"{name}.png", draw=own, results=outcome.results, **wanted)
     with Image.open(path) as image:
         image.thumbnail((800, 800))
         small = image.convert("RGB").quantize(COLORS)

@@ -100,7 +100,7 @@ def run(
     outcome = run_lesson(lesson, folder, seeds, None if json else ui.note, data_dir, warn=ui.warn)
     wanted = dict(lesson.picture)
     own = function(lesson, wanted.pop("function")) if "function" in wanted else None
-    path = picture(outcome.runs[0], folder / f"{lesson.name}.png", draw=own, **wanted)
+    path = picture(outcome.runs[0], folder / f"{lesson.name}.png", draw=own, results=outcome.results, **wanted)
     if json:
         figures = [result.as_json() for result in outcome.results]
         print_json({"name": lesson.name, "seeds": seeds, "as_expected": outcome.as_expected, "seconds": outcome.seconds,

@@ -62,7 +62,7 @@ def draw(figure: Any, runs: Runs) -> None:
         places = np.arange(1, len(here) + 1)
         axes.bar(places - 0.2, here, 0.4, label="here")
         axes.bar(places + 0.2, printed[name], 0.4, label="printed")
-        axes.set(title=f"{name} hidden layers", xlabel="layer", xticks=places, yscale="log")
-        axes.yaxis.set_major_formatter("{x:g}")
+        axes.set(title=f"{name} layers", xlabel="hidden layer", xticks=places, yscale="log")
+    axes.yaxis.set_major_formatter("{x:g}")  # of all three, once the scale is set for the last time
     axes.legend()
     figure.axes[0].set_ylabel("norm of the gradient of the biases")

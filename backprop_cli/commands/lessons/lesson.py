@@ -15,7 +15,8 @@ A file says
              folder, and returns more of such keys: a network that learns from what another one answers. In a value
              of `set`, {data_dir} is the folder of the data that the lesson needs
     figures: a list of what is measured
-    picture: `kind` and options of `bp plot`, over the runs of the first seed; or function: a name in `code`
+    picture: `kind` and options of `bp plot`, over the runs of the first seed; or kind: figures, what every seed gives,
+             where all figures have one unit; or function: a name in `code`
 
 and each figure
 

@@ -21,6 +21,7 @@ from backprop_cli.commands.lessons.measure import _metric, function, value
 from backprop_cli.commands.lessons.run import Result, run_lesson
 from backprop_cli.config import load_config, shipped
 from backprop_cli.errors import ConsentError, DataError, UsageError
+from backprop_cli.insight.lessons import picture
 from backprop_cli.runs.metrics_log import read
 
 ROWS = [{"epoch": epoch, "step": 10 * epoch, "loss": loss} for epoch, loss in enumerate([3.0, 1.0, 0.5, 2.0], 1)]
@@ -227,3 +228,11 @@ def test_a_config_can_name_the_folder_of_the_data(tmp_path: Path) -> None:
     assert load_config(run.path / "config.yaml").dataset.path == tmp_path / "data.csv"
     with pytest.raises(UsageError, match="--data-dir FOLDER"):
         run_lesson(lesson, tmp_path / "more")
+
+
+def test_a_picture_shows_the_figures_of_every_seed(tmp_path: Path) -> None:
+    results = [Result(figure, [0.66, math.nan, 0.67]) for figure in load("nielsen_rates").figures]
+    one, all_three = (
+        picture({}, tmp_path / f"{count}.png", kind="figures", results=results[:count]) for count in (1, 3)
+    )
+    assert all_three.stat().st_size > one.stat().st_size > 1000
