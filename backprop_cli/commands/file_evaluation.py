@@ -40,8 +40,8 @@ def evaluate_file(
     warn: Say | None = None,
     progress: Any = None,
 ) -> dict[str, Any]:
-    """Loss and metrics on all rows of a file, or a folder of images, which has the targets too; what `bp eval --data
-    FILE --json` prints.
+    """Loss and metrics on all rows of a file, or a folder of images or sounds, which has the targets too; what
+    `bp eval --data FILE --json` prints.
 
     Of an ensemble the outputs are averaged before anything is measured; `members` has the metrics of each network
     alone. Raises DataError; UsageError where the loss is a plugin's that was not given.
@@ -116,12 +116,15 @@ def _trained_on(model: Model, path: Path) -> bool | None:
 
 
 def _source(path: Path, schema: Schema) -> Files:
-    """A file as the data of the model were: its target, its pictures' size, its windows of text."""
+    """A file as the data of the model were: its target, its pictures or sounds, its windows of text."""
     options: dict[str, Any] = {"path": path.absolute(), "splits": {WHOLE: "all"}}
-    if schema.images is not None:
-        listed = schema.images.column if schema.images.column and format_of(path) in TABLES else None
-        options |= {"images": listed, "label_separator": schema.images.separator} if listed else {}
-        options |= {"color": schema.images.color, "size": list(schema.images.size) if schema.images.resize else None}
+    if schema.media is not None:  # how a file is decoded is known, whatever the options
+        kind = "images" if schema.images is not None else "sounds"
+        options["corrupt"] = schema.media.corrupt
+        if schema.media.column and not path.is_dir() and format_of(path) in TABLES:
+            options |= {kind: schema.media.column, "label_separator": schema.media.separator}
+        elif path.is_dir():
+            options["format"] = kind if not any(path.rglob("*.parquet")) else None
     elif schema.text is not None:
         options |= {"level": schema.text.level, "length": schema.text.length}
     elif schema.table is not None:

@@ -128,6 +128,7 @@ def summary(dataset: Dataset) -> dict[str, Any]:
         "splits": {name: len(split) for name, split in dataset.splits.items()},
         "x": {"shape": list(first.x.shape[1:]), "dtype": str(first.x.dtype)},
         "y": {"shape": list(first.y.shape[1:]), "dtype": str(first.y.dtype)},
+        "sounds": dataset.sounds and dataset.sounds.model_dump(include={"rate", "seconds", "channels"}),
         "classes": dataset.classes,
         "features": dataset.features,
         "bytes": sum(split.x.nbytes + split.y.nbytes for split in dataset.splits.values()),

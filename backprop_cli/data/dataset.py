@@ -15,7 +15,7 @@ from backprop_cli.data.arrays import Array
 
 if TYPE_CHECKING:
     from backprop_cli.data.files.matrix import Columns
-    from backprop_cli.data.schema import Images, Series, Text
+    from backprop_cli.data.schema import Images, Series, Sounds, Text
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,7 @@ class Dataset:
     weight: str | None = None  # the column that says how much each row counts in the loss
     series: Series | None = None
     images: Images | None = None
+    sounds: Sounds | None = None
     text: Text | None = None
 
     @property

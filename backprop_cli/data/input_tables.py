@@ -112,8 +112,8 @@ def _numeric(column: Any, name: str, columns: Columns, place: str) -> Any:
 
 def _no_table(schema: Schema, place: Path) -> None:
     """Raise DataError where rows of a table cannot be what the network was trained on."""
-    if schema.images is not None or sum(size != 1 for size in schema.shape) > 1:
-        what = "images" if schema.images is not None else "arrays"
+    if schema.media is not None or sum(size != 1 for size in schema.shape) > 1:
+        what = "images" if schema.images is not None else "sounds" if schema.sounds is not None else "arrays"
         raise DataError(f"{place}: a table, but the network was trained on {what} of shape {schema.shape}")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from annotated_types import Ge
+from annotated_types import Ge, Gt
 from pydantic import BaseModel, ConfigDict, Field
 
 from backprop_cli.data.files.matrix import Columns
@@ -18,17 +18,32 @@ Size = Annotated[int, Ge(0)]
 Dtype = Annotated[str, Field(pattern=r"^(text|bool|u?int(8|16|32|64)|float(16|32|64))$")]
 
 
-class Images(BaseModel):
-    """How a picture becomes an array (height, width, 1 or 3) of bytes."""
+class Listed(BaseModel):
+    """Where pictures or sounds are listed, if a table lists them, and what becomes of damaged ones."""
 
     model_config = ConfigDict(frozen=True)
+
+    column: str | None = None  # of the table
+    targets: list[str] = []  # columns of their labels
+    separator: str | None = None  # of several labels in one cell
+    corrupt: Literal["error", "skip"] = "error"
+
+
+class Images(Listed):
+    """How a picture becomes an array (height, width, 1 or 3) of bytes."""
 
     color: Literal["grey", "rgb"]
     size: tuple[Size, Size]  # height, width
     resize: bool  # whether pictures of another size are resized; else they are refused
-    column: str | None = None  # of a table that lists them
-    targets: list[str] = []  # columns of their labels
-    separator: str | None = None  # of several labels in one cell
+
+
+class Sounds(Listed):
+    """How a sound becomes an array (samples, channels) of float32."""
+
+    rate: Annotated[int, Ge(1)]  # Hz
+    seconds: Annotated[float, Gt(0)]
+    channels: Annotated[int, Ge(1)]
+    converts: list[Literal["rate", "seconds", "channels"]]  # of what else; else it is refused
 
 
 class Text(BaseModel):
@@ -79,8 +94,14 @@ class Schema(BaseModel):
     weight: str | None = None  # the column that says how much each row counts in the loss
     series: Series | None = None
     images: Images | None = None
+    sounds: Sounds | None = None
     text: Text | None = None
     fingerprint: str | None = None  # of the training data
+
+    @property
+    def media(self) -> Images | Sounds | None:
+        """How files of the input are decoded, where they are pictures or sounds."""
+        return self.images or self.sounds
 
     def check_columns(self) -> None:
         """Raise ValueError where the columns of a table do not make rows of this shape."""

@@ -26,6 +26,7 @@ def schema_of(dataset: Dataset) -> Schema:
         weight=dataset.weight,
         series=dataset.series,
         images=dataset.images,
+        sounds=dataset.sounds,
         text=dataset.text,
         fingerprint=fingerprint(dataset),
     )

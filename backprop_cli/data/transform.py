@@ -43,10 +43,12 @@ class Transform(Component):
     in_place: ClassVar[bool] = False  # `apply` works when `out` is the memory of x itself
 
     codes: Sequence[int] = slot()  # columns of x that hold codes of categories; whoever loads the data says it
+    rate: int | None = slot()  # samples a second of sounds (Hz); likewise
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.codes = ()
+        self.rate = None
 
     def know(self, classes: Sequence[str] | None) -> None:
         """Hear, before `fit`, what the class ids of y stand for; None where y holds values."""

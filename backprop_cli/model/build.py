@@ -129,6 +129,7 @@ def prepare(
         for transform in transforms:
             transform.know(dataset.classes)
             transform.codes = tuple(codes)
+            transform.rate = dataset.sounds.rate if dataset.sounds is not None else None
             if codes and not transform.spares_codes:
                 raise BuildError(
                     "would change the codes of categories among the columns; set scale for the others in "

@@ -82,7 +82,7 @@ COMPARED = ("its classes are", "its columns are", "its outputs are", "its inputs
 
 def _compared(model: Model) -> tuple[Any, ...]:
     reading, schema = model.description.reading, model.description.data
-    inputs = (schema.series, schema.images, schema.text) if model.needs else (schema.shape, schema.dtype)
+    inputs = (schema.series, schema.images, schema.sounds, schema.text) if model.needs else (schema.shape, schema.dtype)
     return (
         list(reading.names),
         sorted(model.needs),

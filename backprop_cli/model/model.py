@@ -146,9 +146,9 @@ class Model(Predictor):
             return data
         if isinstance(data, str | Path):
             return read_inputs(Path(data), schema, keep, unseen)
-        if schema.images is not None and isinstance(data, list) and data and isinstance(data[0], str | Path):
-            pictures = [read_inputs(Path(file), schema, keep, unseen) for file in data]
-            return Rows(np.concatenate([rows.x for rows in pictures]))
+        if schema.media is not None and isinstance(data, list) and data and isinstance(data[0], str | Path):
+            files = [read_inputs(Path(file), schema, keep, unseen) for file in data]
+            return Rows(np.concatenate([rows.x for rows in files]))
         return rows_of(data, schema, keep, unseen, place)
 
     def each(self, rows: Rows) -> list[Array]:

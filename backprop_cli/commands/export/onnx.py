@@ -178,6 +178,7 @@ def metadata(model: Model, tokenize: Tokenize | None) -> dict[str, str]:
         "targets": data.targets or None,
         "units": (data.table and data.table.units) or None,
         "images": data.images and data.images.model_dump(),
+        "sounds": data.sounds and data.sounds.model_dump(),
         "text": data.text and data.text.model_dump(),
         "vocabulary": tokenize and {"padding": 0, "unknown": 1, **tokenize.tokens},
         "reading": asdict(said.reading),

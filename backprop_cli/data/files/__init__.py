@@ -10,6 +10,7 @@ from backprop_cli.data.dataset import Dataset
 from backprop_cli.data.files.deal import of_windows, problems
 from backprop_cli.data.files.options import TABLES, FileOptions
 from backprop_cli.data.files.paths import find, format_of
+from backprop_cli.data.files.request import Request
 from backprop_cli.data.shares import is_file
 from backprop_cli.data.source import source
 from backprop_cli.errors import DataError
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
 @source("files")
 class Files(FileOptions):
-    """Your own data: a table (CSV, Parquet, Excel, SQL, …), .npy, .npz or IDX arrays, a folder of images, a text.
+    """Your own data: a table (CSV, Parquet, Excel, SQL, …), .npy, .npz or IDX arrays, a folder of images or sounds, a
+    text.
 
     A relative path starts at the folder of the config that contains it, with --set at the working directory;
     `sample:NAME` is a text that ships with bp. `format` follows from the suffix.
@@ -65,6 +67,11 @@ class Files(FileOptions):
     with `label_separator: ' '`, give an output for each label. Parquet files of Hugging Face, one or a folder of them,
     are read as they are, with pictures in them, and with the class names of their schema.
 
+    Sounds: WAV files in `path/class/*.wav`, or `path/train/class/*.wav`, or listed in a table: `sounds: file, target:
+    label`. x is (samples, channels), from −1 to 1; the transform `spectrogram` makes pictures of them. Rates, lengths
+    and channels must agree, or `sample_rate`, `duration` and `channels` convert all; bp says how many were changed.
+    `corrupt: skip` is as for pictures.
+
     Text: windows of `length` characters or words (`level`), each `stride` after the last; y is
     the next character or word at every step. The vocabulary is that of the training split.
     """
@@ -81,29 +88,41 @@ class Files(FileOptions):
         seed = seed if self.split_seed is None else self.split_seed
         paths, slices = self._plan(folder)
         first = next(iter(paths.values()))
-        form = self.format or format_of(first)
+        form = self._format(first)
         notes = []
-        if form == "parquet" and self.images is None and self.text is None and not self.features:
+        if (
+            form == "parquet"
+            and self.images is None
+            and self.sounds is None
+            and self.text is None
+            and not self.features
+        ):
             notes = self._hugging_face(first)
         self.check_meant(form)
-        load: Callable[..., Dataset]
-        if self.images is not None:
+        listed = [name for name in ("images", "sounds") if getattr(self, name) is not None]
+        if len(listed) > 1:
+            raise DataError("dataset.images and dataset.sounds each name what goes in; keep one")
+        load: Callable[[Request], Dataset]
+        if listed:
             if form not in TABLES:
                 raise DataError(
-                    f"dataset.images names a column of a table, but {first} is not a table ({form}); remove it"
+                    f"dataset.{listed[0]} names a column of a table, but {first} is not a table ({form}); remove it"
                 )
             from backprop_cli.data.files.listed import load_listed as load
         elif form in TABLES:
             from backprop_cli.data.files.table import load_tables as load
-        elif form == "images":
-            from backprop_cli.data.files.images import load_images as load
+        elif form in ("images", "sounds"):
+            from backprop_cli.data.files.class_folders import load_folders as load
         elif form == "text":
             from backprop_cli.data.files.text import load_text as load
         else:
             from backprop_cli.data.files.arrays import load_arrays as load
-        dataset = load(self, form, paths, slices, seed, known)
+        dataset = load(Request(self, form, paths, slices, seed, known))
         dataset.notes[:0] = notes
         return dataset
+
+    def _format(self, path: Path) -> str:
+        return self.format or format_of(path)
 
     def _hugging_face(self, path: Path) -> list[str]:
         """Settle what the schema of a Parquet file says of pictures and their classes; what to say of it."""
@@ -136,7 +155,7 @@ class Files(FileOptions):
                 if twin != name:
                     raise DataError(f"splits {twin} and {name} are both {path}; expected splits without a common row")
             return paths, {name: name for name in paths}
-        if self.path is not None and (root := find(self.path, folder)).is_dir() and format_of(root) == "parquet":
+        if self.path is not None and (root := find(self.path, folder)).is_dir() and self._format(root) == "parquet":
             from backprop_cli.data.files.parquet import shards
 
             paths = shards(root)

@@ -6,7 +6,6 @@ import io
 import math
 import re
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from backprop_cli.data.files.deal import deal
 from backprop_cli.data.files.labels import are_classes, check_seen, encode, task_of
 from backprop_cli.data.files.memory import physical_memory
 from backprop_cli.data.files.paths import find, reading
+from backprop_cli.data.files.request import Request
 from backprop_cli.data.finite import check_array
 from backprop_cli.data.gather import is_large
 from backprop_cli.data.idx import read_idx
@@ -29,7 +29,6 @@ from backprop_cli.untrusted.limits import megabytes, open_zip
 
 if TYPE_CHECKING:
     from backprop_cli.data.files.options import FileOptions
-    from backprop_cli.data.schema import Schema
 
 _X, _Y = "x|X|data|images|inputs|features", "y|Y|target|targets|labels"
 _KEY = re.compile(rf"(?:(?P<before>\w+?)_)?(?:(?P<x>{_X})|(?P<y>{_Y}))(?:_(?P<after>\w+))?")
@@ -43,20 +42,14 @@ _PICKLED = (
 )
 
 
-def load_arrays(
-    options: FileOptions,
-    form: str,
-    paths: Mapping[str, Path],
-    slices: Mapping[str, Any] | None,
-    seed: int,
-    known: Schema | None = None,
-) -> Dataset:
+def load_arrays(request: Request) -> Dataset:
     """The dataset of array files; see `Files`. Raises DataError."""
+    options, paths, slices, known = request.options, request.paths, request.slices, request.known
     x: dict[str, Array] = {}
     y: dict[str, Array] = {}
     origins: dict[str, str] = {}
     for name, path in paths.items():
-        for base, (rows, targets) in _read(options, form, path).items():
+        for base, (rows, targets) in _read(options, request.form, path).items():
             split = base if len(paths) == 1 and base else name
             rows, targets = _with_rows(rows, targets, path)
             x[split], y[split], origins[split] = rows, targets, str(path)
@@ -74,7 +67,7 @@ def load_arrays(
         check_array(f"{origins[base]}: x", x[base])  # while its rows still have the numbers they have in the file
         check_array(f"{origins[base]}: y", y[base])
         labels, values = (y[base], None) if classes else (None, y[base])
-        dealt = deal(len(x[base]), options, slices, seed, labels=labels, values=values, base=base)
+        dealt = deal(len(x[base]), options, slices, request.seed, labels=labels, values=values, base=base)
         x, y, slices = {base: x[base][dealt.order]}, {base: y[base][dealt.order]}, dealt.slices
         rows_of = {base: dealt.order}
     elif options.folds is not None:
@@ -89,7 +82,7 @@ def load_arrays(
         source="files",
         splits=parts,
         classes=classes,
-        origin={"files": {name: str(path) for name, path in paths.items()}},
+        origin=request.origin,
         notes=notes,
     )
 

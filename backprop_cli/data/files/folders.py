@@ -1,4 +1,4 @@
-"""Which images a folder holds, and whether the folders in it are classes or splits."""
+"""Which pictures or sounds a folder holds, and whether the folders in it are classes or splits."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from backprop_cli.data.shares import usual
 from backprop_cli.errors import DataError
 
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
+SOUND_SUFFIXES = {".wav", ".wave"}
+SUFFIXES_OF = {"images": IMAGE_SUFFIXES, "sounds": SOUND_SUFFIXES}
 _ARCHIVED = "__MACOSX"  # what macOS puts beside the files of an archive
 
 
@@ -18,10 +20,27 @@ def _hidden(path: Path, root: Path) -> bool:
     return any(part.startswith(".") or part == _ARCHIVED for part in path.relative_to(root).parts)
 
 
-def images(folder: Path) -> list[Path]:
-    """Every image in a folder at any depth, sorted; hidden files and folders are passed over."""
-    pictures = (path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
-    return sorted(path for path in pictures if not _hidden(path, folder))
+def media(folder: Path, kind: str) -> list[Path]:
+    """Every file of a kind (images, sounds) in a folder at any depth, sorted; hidden files and folders are passed
+    over."""
+    suffixes = SUFFIXES_OF[kind]
+    paths = (path for path in folder.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
+    return sorted(path for path in paths if not _hidden(path, folder))
+
+
+def kind_of_folder(folder: Path) -> str:
+    """images or sounds: what the files in a folder are; images where there is neither. Raises DataError for both."""
+    examples: dict[str, Path] = {}
+    for path in folder.rglob("*"):
+        kind = next((kind for kind, suffixes in SUFFIXES_OF.items() if path.suffix.lower() in suffixes), None)
+        if kind is not None and kind not in examples and not _hidden(path, folder):
+            examples[kind] = path
+    if len(examples) > 1:
+        raise DataError(
+            f"{folder}: holds pictures ({examples['images'].name}) and sounds ({examples['sounds'].name}); set "
+            "dataset.format to images or sounds, or part them into two folders"
+        )
+    return next(iter(examples), "images")
 
 
 def folders(folder: Path) -> list[Path]:

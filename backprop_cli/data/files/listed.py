@@ -1,10 +1,10 @@
-"""Pictures that a table lists, by the names of their files or as bytes in it, with their labels."""
+"""Pictures or sounds that a table lists, by the names of their files or as bytes in it, with their labels."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -13,116 +13,100 @@ from backprop_cli.data.arrays import Array
 from backprop_cli.data.dataset import Dataset
 from backprop_cli.data.duplicates import across
 from backprop_cli.data.files.columns import column_names, raw_columns, require, understood
-from backprop_cli.data.files.deal import Dealing, deal
-from backprop_cli.data.files.folders import IMAGE_SUFFIXES
+from backprop_cli.data.files.deal import deal
+from backprop_cli.data.files.folders import SUFFIXES_OF
 from backprop_cli.data.files.keys import keys_of
 from backprop_cli.data.files.labels import are_classes, check_seen, encode, task_of
 from backprop_cli.data.files.layout import guess
+from backprop_cli.data.files.media import Medium, Packed, decoded
 from backprop_cli.data.files.memory import check_room
 from backprop_cli.data.files.parquet import parts
-from backprop_cli.data.files.pictures import SMALLER, Packed, Picture, decoded
+from backprop_cli.data.files.readers import reader_of
+from backprop_cli.data.files.request import Request
 from backprop_cli.data.files.targets import real_values, target_values
-from backprop_cli.data.schema import Images, Schema
 from backprop_cli.errors import DataError
 
 _NAMED = 5  # files that are missing, in a message
 
 
-class Listing(Dealing, Protocol):
-    """The options of a source that lists pictures; see `Files`."""
-
-    images: str | None
-    target: Any
-    task: Any
-    classes: list[str] | None
-    label_separator: str | None
-    color: Any
-    size: list[int] | None
-    corrupt: Any
-
-    def layout(self) -> dict[str, Any]: ...
-
-
-def load_listed(
-    options: Listing,
-    form: str,
-    paths: Mapping[str, Path],
-    slices: Mapping[str, Any] | None,
-    seed: int,
-    known: Schema | None = None,
-) -> Dataset:
-    """The dataset of one table of pictures, or of one a split; see `Files`. Raises DataError."""
-    first = "train" if "train" in paths else next(iter(paths))
-    column = str(options.images)
-    given = options.target or (known.images.targets if known is not None and known.images is not None else [])
-    targets = [given] if isinstance(given, str) else list(given)
+def load_listed(request: Request) -> Dataset:
+    """The dataset of one table of pictures or sounds, or of one a split: x of what the reader makes of a file, y class
+    ids (N,) or values (N, K); see `Files`. Raises DataError."""
+    options, paths, slices, known, first = request.options, request.paths, request.slices, request.known, request.base
+    kind = "sounds" if options.sounds is not None else "images"
+    column = str(options.sounds if kind == "sounds" else options.images)
+    given = options.target or (known.media.targets if known is not None and known.media is not None else [])
+    targets = [given] if isinstance(given, str) else list(map(str, given if isinstance(given, list) else [given]))
     if not targets:
         raise DataError(
             f"{paths[first]}: set dataset.target to the column of labels, or to several of 0 and 1; the columns are "
-            + ", ".join(column_names(paths[first], guess(paths[first], form, options.layout()))[:30])
+            + ", ".join(column_names(paths[first], guess(paths[first], request.form, options.layout()))[:30])
         )
     if column in targets:
-        raise DataError(f"{paths[first]}: column {column!r} is both dataset.images and target; expected two columns")
+        raise DataError(f"{paths[first]}: column {column!r} is both dataset.{kind} and target; expected two columns")
     beside = [name for name in (options.group, options.time, options.split_column) if name]
-    tables, pictures = {}, {}
+    tables, files = {}, {}
     for name, path in paths.items():
-        layout = guess(path, form, options.layout(), [column, *targets])
+        layout = guess(path, request.form, options.layout(), [column, *targets])
         names = column_names(path, layout)
         require(path, names, [column, *targets, *beside], "named in the config")
         texts = [column, *(targets if options.label_separator else [])]
         raw = raw_columns(path, layout, names, [column, *targets, *beside], texts)
-        pictures[name] = raw[column]  # bytes are not text here
+        files[name] = listed_files(raw[column], column, path, kind)  # bytes are not text here
         tables[name] = understood(raw.drop_columns([column]), layout, texts, path)
         _check_whole(tables[name], [] if options.label_separator else targets, path)
-    files = {name: pictures_of(each, column, paths[name]) for name, each in pictures.items()}
     sources = {file for own in files.values() for file in own if isinstance(file, Path)}
     sources |= {part for path in paths.values() for part in parts(path)}
-    key = [column, {name: str(path) for name, path in paths.items()}]
-    how: dict[str, Any] = {"color": options.color, "size": options.size, "corrupt": options.corrupt}
-    pixels = decoded(paths[first].stem, files, sorted(sources), key=key, **how)
-    kept = {name: pixels.kept(name, len(table)) for name, table in tables.items()}
-    y, classes, outputs = _targets(options, tables, targets, paths, known)
-    x, y = pixels.arrays, {name: each[kept[name]] for name, each in y.items()}
+    read = decoded(
+        paths[first].stem,
+        files,
+        sorted(sources),
+        reader=reader_of(kind, options, known),
+        corrupt=options.corrupt,
+        key=[column, {name: str(path) for name, path in paths.items()}],
+    )
+    kept = {name: read.kept(name, len(table)) for name, table in tables.items()}
+    y, classes, outputs = _targets(request, tables, targets)
+    x, y = read.arrays, {name: rows[kept[name]] for name, rows in y.items()}
     numbers = dict(kept)
     if len(x) == 1:
         (base,) = x
-        check_room(x[base].nbytes, f"{len(x[base])} images", SMALLER)
+        check_room(x[base].nbytes, f"{len(x[base])} {kind}", read.reader.smaller)
         keys = keys_of(options, tables[base].take(kept[base]), str(paths[base]))
         labels, values = (y[base], None) if classes else (None, y[base])
-        dealt = deal(len(y[base]), options, slices, seed, labels=labels, values=values, keys=keys, base=base)
+        dealt = deal(len(y[base]), options, slices, request.seed, labels=labels, values=values, keys=keys, base=base)
         x, y, slices = {base: x[base][dealt.order]}, {base: y[base][dealt.order]}, dealt.slices
         numbers = {base: kept[base][dealt.order]}
     by_split = splits.cut(x, y, slices, rows=numbers)
-    notes = pixels.notes(files)
+    notes = read.notes()
     if known is None:
         check_seen(by_split, classes)
         notes += across(by_split)
-    size = next(iter(x.values())).shape[1:3]
+    settled = read.reader.schema(
+        next(iter(x.values())).shape[1:],
+        column=column,
+        targets=targets,
+        separator=options.label_separator,
+        corrupt=options.corrupt,
+    )
     return Dataset(
         name=paths[first].stem,
         source="files",
         splits=by_split,
         classes=classes,
         targets=outputs,
-        origin={"files": {name: str(path) for name, path in paths.items()}},
-        images=Images(
-            color=pixels.color,
-            size=size,
-            resize=options.size is not None,
-            column=column,
-            targets=targets,
-            separator=options.label_separator,
-        ),
+        origin=request.origin,
         notes=notes,
+        **settled,
     )
 
 
-def pictures_of(column: Any, name: str, path: Path) -> list[Picture]:
-    """The pictures of a column of a table: structures of bytes and path, bytes, or names of files beside the table,
-    with or without their ending. Raises DataError that names every file which is not there."""
+def listed_files(column: Any, name: str, path: Path, kind: str) -> list[Medium]:
+    """The pictures or sounds of a column of a table: structures of bytes and path, bytes, or names of files beside the
+    table, with or without their ending. Raises DataError that names every file which is not there."""
     import pyarrow as pa
 
-    folder, pictures, lacking = path.parent, list[Picture](), list[str]()
+    folder, files, lacking = path.parent, list[Medium](), list[str]()
     if pa.types.is_struct(column.type):
         fields = [column.type.field(i).name for i in range(column.type.num_fields)]
         if not {"bytes", "path"} <= {*fields}:
@@ -132,28 +116,28 @@ def pictures_of(column: Any, name: str, path: Path) -> list[Picture]:
         where = (value.get("path") if isinstance(value, dict) else value) or ""
         if isinstance(data, bytes):
             called = f" ({where})" if isinstance(where, str) and where else ""
-            pictures.append(Packed(f"{path}, row {row}{called}", data))
+            files.append(Packed(f"{path}, row {row}{called}", data))
             continue
-        file = _file(folder, str(where))
+        file = _file(folder, str(where), kind)
         if file is None:
             lacking.append(f"row {row}: {str(where)!r}")
         else:
-            pictures.append(file)
+            files.append(file)
     if lacking:
         rest = f" and {len(lacking) - _NAMED:,} more" if len(lacking) > _NAMED else ""
         raise DataError(
             f"{path}, column {name!r}: no such files in {folder}: {', '.join(lacking[:_NAMED])}{rest}; names start in "
             "the folder of the table"
         )
-    return pictures
+    return files
 
 
-def _file(folder: Path, name: str) -> Path | None:
-    """The file of that name, or of that name with the ending of a picture."""
+def _file(folder: Path, name: str, kind: str) -> Path | None:
+    """The file of that name, or of that name with the ending of a picture or sound."""
     whole = folder / name
     if name and whole.is_file():
         return whole
-    ends = (whole.with_name(whole.name + end) for end in sorted(IMAGE_SUFFIXES)) if name else ()
+    ends = (whole.with_name(whole.name + end) for end in sorted(SUFFIXES_OF[kind])) if name else ()
     return next((file for file in ends if file.is_file()), None)
 
 
@@ -170,15 +154,15 @@ def _check_whole(table: Any, names: Sequence[str], path: Path) -> None:
 
 
 def _targets(
-    options: Listing, tables: Mapping[str, Any], targets: Sequence[str], paths: Mapping[str, Path], known: Schema | None
+    request: Request, tables: Mapping[str, Any], targets: Sequence[str]
 ) -> tuple[dict[str, Array], list[str] | None, list[str]]:
     """Targets by split, the names of classes, and of outputs: class ids, or numbers, or yes and no for each label."""
+    options, paths, known = request.options, request.paths, request.known
     if options.label_separator:
         if len(targets) != 1:
             raise DataError("dataset.label_separator parts the labels of one target; name one, or leave it out")
-        first = "train" if "train" in tables else next(iter(tables))
         rows = {name: _parted(table[targets[0]], options.label_separator) for name, table in tables.items()}
-        labels = sorted({label for row in rows[first] for label in row}) if known is None else known.targets
+        labels = sorted({label for row in rows[request.base] for label in row}) if known is None else known.targets
         number = {label: i for i, label in enumerate(labels)}
         y = {}
         for name, own in rows.items():

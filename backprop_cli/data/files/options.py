@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from annotated_types import Ge, Len
+from annotated_types import Ge, Gt, Len
 from pydantic import AfterValidator
 
 from backprop_cli.data.files.paths import column_or_file
@@ -25,7 +25,20 @@ if TYPE_CHECKING:
 
 Pixels = Annotated[int, Ge(1)]
 Format = Literal[
-    "csv", "tsv", "parquet", "feather", "jsonl", "xlsx", "sqlite", "duckdb", "npy", "npz", "idx", "images", "text"
+    "csv",
+    "tsv",
+    "parquet",
+    "feather",
+    "jsonl",
+    "xlsx",
+    "sqlite",
+    "duckdb",
+    "npy",
+    "npz",
+    "idx",
+    "images",
+    "sounds",
+    "text",
 ]
 Character = Annotated[str, Len(1, 1)]
 TABLES = ("csv", "tsv", "parquet", "feather", "jsonl", "xlsx", "sqlite", "duckdb")
@@ -37,15 +50,18 @@ _OF_TABLES = (
     *("missing", "exclude", "group", "time", "split_column", *_FOLDED, *LAYOUT),
     *("window", "horizon", "by", "gaps", "stride"),
 )
+_LISTED = (
+    *("corrupt", "target", "task", "classes", "label_separator", "group", "time", "split_column"),
+    *(*_FOLDED, *LAYOUT),
+)
 #: which options mean something for what
 _MEANT = {
     "tables": _OF_TABLES,
     "arrays": ("target", "task", *_FOLDED),
     "images": ("size", "color", "corrupt", *_FOLDED),
-    "listed pictures": (
-        *("size", "color", "corrupt", "images", "target", "task", "classes", "label_separator", "group", "time"),
-        *("split_column", *_FOLDED, *LAYOUT),
-    ),
+    "sounds": ("sample_rate", "duration", "channels", "corrupt", *_FOLDED),
+    "listed pictures": ("size", "color", "images", *_LISTED),
+    "listed sounds": ("sample_rate", "duration", "channels", "sounds", *_LISTED),
     "texts": ("level", "length", "stride", "vocabulary", "encoding"),
 }
 
@@ -148,8 +164,10 @@ class FileOptions(Source):
     images: Annotated[
         str | None, Doc("a column of pictures: names of files beside the table, or bytes as Hugging Face keeps them")
     ] = None
+    sounds: Annotated[str | None, Doc("a column of sounds: names of WAV files beside the table, or their bytes")] = None
     label_separator: Annotated[
-        Character | None, Doc("what parts several labels of a picture in one cell; each is an output of its own")
+        Character | None,
+        Doc("what parts several labels of a picture or sound in one cell; each is an output of its own"),
     ] = None
     size: Annotated[
         Annotated[list[Pixels], Len(2, 2)] | None, Doc("height and width in pixels that images are resized to")
@@ -157,8 +175,21 @@ class FileOptions(Source):
     color: Annotated[
         Literal["grey", "rgb"] | None, Doc("images with one channel (grey) or three (rgb); by default as the files are")
     ] = None
+    sample_rate: Annotated[
+        Annotated[int, Ge(1)] | None,
+        Doc("samples a second (Hz) that sounds are resampled to; by default as the files are, which must agree"),
+    ] = None
+    duration: Annotated[
+        Annotated[float, Gt(0)] | None,
+        Doc("seconds of a sound: longer ones are cut, shorter ones filled with silence; by default all must agree"),
+    ] = None
+    channels: Annotated[
+        Annotated[int, Ge(1)] | None,
+        Doc("1 averages the channels of sounds, 2 doubles mono; by default as the files are, which must agree"),
+    ] = None
     corrupt: Annotated[
-        Literal["error", "skip"], Doc("pictures that cannot be decoded are an error, or are left out and named")
+        Literal["error", "skip"],
+        Doc("pictures and sounds that cannot be decoded are an error, or are left out and named, in predictions too"),
     ] = "error"
     level: Annotated[Literal["character", "word"], Doc("whether a text is a sequence of characters or of words")] = (
         "character"
@@ -206,8 +237,9 @@ class FileOptions(Source):
 
     def check_meant(self, form: str) -> None:
         """Refuse options that mean nothing for this format. Raises DataError."""
-        others = {"images": "images", "text": "texts"}
-        kind = "listed pictures" if self.images else "tables" if form in TABLES else others.get(form, "arrays")
+        others = {"images": "images", "sounds": "sounds", "text": "texts"}
+        listed = "listed pictures" if self.images else "listed sounds" if self.sounds else None
+        kind = listed or ("tables" if form in TABLES else others.get(form, "arrays"))
         cls: Any = type(self)
         fields = options(cls)
         for name in sorted({option for names in _MEANT.values() for option in names} - {*_MEANT[kind]}):

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from backprop_cli.data.files.folders import kind_of_folder
 from backprop_cli.data.sample_files import PREFIX, is_sample, sample_path
 from backprop_cli.errors import DataError, suggest
 from backprop_cli.untrusted.limits import open_zip
@@ -34,6 +35,8 @@ SUFFIXES = {
     ".idx": "idx",
     ".txt": "text",
     ".md": "text",
+    ".wav": "sounds",
+    ".wave": "sounds",
 }
 COMPRESSED = (".gz", ".zst", ".zip", ".bz2", ".xz")
 
@@ -77,7 +80,7 @@ def format_of(path: Path) -> str:
     if path.is_dir():
         if any("idx" in file.name for file in path.iterdir() if file.is_file()):
             return "idx"
-        return "parquet" if next(path.rglob("*.parquet"), None) is not None else "images"
+        return "parquet" if next(path.rglob("*.parquet"), None) is not None else kind_of_folder(path)
     name = inner_name(path)
     if "-idx" in name or ".idx" in name:
         return "idx"
@@ -85,7 +88,7 @@ def format_of(path: Path) -> str:
     if form is None:
         raise DataError(
             f"{path}: cannot tell the format from this name; set dataset.format to one of "
-            "csv, tsv, parquet, feather, jsonl, xlsx, sqlite, duckdb, npy, npz, idx, images, text"
+            "csv, tsv, parquet, feather, jsonl, xlsx, sqlite, duckdb, npy, npz, idx, images, sounds, text"
         )
     return form
 

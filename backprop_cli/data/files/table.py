@@ -6,7 +6,7 @@ Features and targets are in one file because the rows that either lacks are left
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ from backprop_cli.data.files.labels import MAX_INTEGER_CLASSES, are_classes, che
 from backprop_cli.data.files.layout import MISSING, UNNAMED, Layout, fitting, guess, said
 from backprop_cli.data.files.matrix import MIDDLES, Columns, matrix
 from backprop_cli.data.files.plan import Plan, kind_of, planned, problems
+from backprop_cli.data.files.request import Request
 from backprop_cli.data.files.series import cut, track
 from backprop_cli.data.files.targets import check_targets, is_text, real_values, target_values
 from backprop_cli.data.files.unseen import Unseen
@@ -45,16 +46,17 @@ _CODE = re.compile(r"0\d+")
 _FEWEST_NUMBERED = 10  # rows from which on 1, 2, 3, … is no coincidence
 
 
-def load_tables(
-    options: FileOptions,
-    form: str,
-    paths: Mapping[str, Path],
-    slices: Mapping[str, Any] | None,
-    seed: int,
-    known: Schema | None = None,
-) -> Dataset:
+def load_tables(request: Request) -> Dataset:
     """The dataset of one table, or of one a split; see `Files`. Raises DataError."""
-    first = "train" if "train" in paths else next(iter(paths))
+    options, form, paths, slices, seed, known, first = (
+        request.options,
+        request.form,
+        request.paths,
+        request.slices,
+        request.seed,
+        request.known,
+        request.base,
+    )
     learnt = (known.series.targets if known.series else known.targets) if known else []
     given = options.target or learnt
     targets = [given] if isinstance(given, str) else list(given)
@@ -166,7 +168,7 @@ def load_tables(
         splits=parts,
         classes=classes,
         features=None if columns.text else columns.names(),
-        origin={"files": {name: str(path) for name, path in paths.items()}},
+        origin=request.origin,
         targets=series.outputs if series is not None else targets,
         table=columns,
         series=series,

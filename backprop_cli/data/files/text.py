@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,27 +13,18 @@ from backprop_cli.data import splits
 from backprop_cli.data.arrays import Array
 from backprop_cli.data.dataset import Dataset, Split
 from backprop_cli.data.files.paths import reading
+from backprop_cli.data.files.request import Request
 from backprop_cli.data.schema import Text
 from backprop_cli.errors import DataError
-
-if TYPE_CHECKING:
-    from backprop_cli.data.files.options import FileOptions
-    from backprop_cli.data.schema import Schema
 
 UNKNOWN = "�"
 _HEAD = 1 << 16  # bytes that tell whether it is a text at all
 _WORD = re.compile(r"\w+(?:'\w+)?|[^\w\s]|\n")
 
 
-def load_text(
-    options: FileOptions,
-    form: str,
-    paths: Mapping[str, Path],
-    slices: Mapping[str, Any] | None,
-    seed: int,
-    known: Schema | None = None,
-) -> Dataset:
+def load_text(request: Request) -> Dataset:
     """The dataset of text files; see `Files`. Raises DataError."""
+    options, paths, slices, known = request.options, request.paths, request.slices, request.known
     tokens = {name: tokens_of(read_text(path), options.level) for name, path in paths.items()}
     sizes = {name: len(ids) for name, ids in tokens.items()}
     parts = splits.resolve(slices or splits.default(sizes), sizes)
@@ -58,7 +48,7 @@ def load_text(
         source="files",
         splits={name: Split(ids[:, :-1], ids[:, 1:]) for name, ids in windows.items()},
         classes=names,
-        origin={"files": {name: str(path) for name, path in paths.items()}},
+        origin=request.origin,
         text=Text(level=options.level, length=options.length),
     )
 

@@ -58,6 +58,8 @@ def sequences(**options: Any) -> str:
         ("{type: standardize, mask_value: 1}", (3, 2), "float64"),
         ("{type: standardize, mask_value: 1}", (3, 2), "int64"),
         ("{type: normalize, mask_value: 1, low: -1}", (3, 2), "float32"),
+        ("{type: spectrogram, window: 16, hop: 5}", (60, 2), "float32"),
+        ("{type: spectrogram, window: 16, mels: 3, sample_rate: 8000, log: false}", (60, 1), "float32"),
     ],
 )
 def test_a_transform_is_part_of_the_model(transform: str, shape: tuple[int, ...], dtype: str, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from backprop_cli.commands.file_evaluation import evaluate_file
 from backprop_cli.commands.train import train
 from backprop_cli.config import load_config
 from backprop_cli.data.dataset import Dataset
-from backprop_cli.data.files.pictures import DamagedPictureError
+from backprop_cli.data.files.media import DamagedFileError
 from backprop_cli.errors import DataError
 from backprop_cli.registry import make
 
@@ -149,7 +149,7 @@ def test_files_that_are_missing_or_damaged_are_named_all_at_once(tmp_path: Path)
     whole = (tmp_path / "shots" / "5.png").read_bytes()
     (tmp_path / "shots" / "5.png").write_bytes(whole[:50])
     with pytest.raises(
-        DamagedPictureError, match=r"(?s)3\.png: not an image.*5\.png: cannot be decoded.*dataset\.corrupt: skip"
+        DamagedFileError, match=r"(?s)3\.png: not an image.*5\.png: cannot be decoded.*dataset\.corrupt: skip"
     ):
         source(path, images="file", target="label")
     found = source(path, images="file", target="label", corrupt="skip")

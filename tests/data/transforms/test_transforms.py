@@ -17,6 +17,7 @@ from backprop_cli.errors import BuildError, DataError
 IMAGES = np.random.default_rng(0).integers(0, 255, (12, 8, 10, 3), dtype=np.uint8)
 TABLE = np.random.default_rng(1).normal([0, 5, -3], [1, 10, 0.1], (40, 3))
 TOKENS = np.random.default_rng(2).integers(0, 7, (9, 5))
+SOUNDS = np.random.default_rng(3).normal(0, 0.3, (10, 300, 2)).astype(np.float32)
 TEXTS = np.array(["The cat sat.", "the DOG sat", "a cat!"] * 3)
 LABELS = np.arange(12) % 4
 
@@ -43,6 +44,7 @@ CASES = {
     "cutout": ({"size": 3}, IMAGES),
     "mixup": ({}, IMAGES),
     "pairs": ({}, IMAGES),
+    "spectrogram": ({"window": 64, "mels": 8, "sample_rate": 8000}, SOUNDS),
 }
 
 
