@@ -10,7 +10,7 @@ from backprop_cli.config.starter import trainer
 from backprop_cli.data.files import Files
 from backprop_cli.data.files.labels import MAX_INTEGER_CLASSES
 from backprop_cli.data.files.layout import Layout
-from backprop_cli.data.files.options import LAYOUT
+from backprop_cli.data.files.meant import LAYOUT
 from backprop_cli.data.files.table import MAX_CATEGORIES
 from backprop_cli.data.look import Look
 from backprop_cli.data.look_column import AS_TEXT, Column

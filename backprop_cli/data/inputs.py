@@ -13,19 +13,14 @@ import numpy as np
 
 from backprop_cli.data.arrays import Array
 from backprop_cli.data.files.arrays import read_npy, read_npz
-from backprop_cli.data.files.columns import column_names, raw_columns, require
-from backprop_cli.data.files.folders import IMAGE_SUFFIXES, SUFFIXES_OF, media
-from backprop_cli.data.files.layout import guess
-from backprop_cli.data.files.listed import listed_files
-from backprop_cli.data.files.media import read_trained
+from backprop_cli.data.files.folders import IMAGE_SUFFIXES
 from backprop_cli.data.files.opened import check_unpacked, opened
 from backprop_cli.data.files.options import TABLES
 from backprop_cli.data.files.paths import SUFFIXES, inner_name, missing
-from backprop_cli.data.files.pictures import Pictures
-from backprop_cli.data.files.readers import trained_reader
 from backprop_cli.data.files.text import encode, read_text, tokens_of
 from backprop_cli.data.files.unseen import Unseen
 from backprop_cli.data.idx import read_idx
+from backprop_cli.data.input_media import file_media, listed_media
 from backprop_cli.data.input_tables import Kept, arrow_table, file_table
 from backprop_cli.data.schema import TEXT, Schema
 from backprop_cli.errors import DataError
@@ -58,7 +53,7 @@ def read_inputs(path: Path, schema: Schema, keep: Sequence[str] = (), unseen: Un
     form = folder if path.is_dir() else "images" if suffix in IMAGE_SUFFIXES else None
     form = form or RECORDS.get(suffix) or SUFFIXES.get(suffix)
     if schema.media is not None and schema.media.column and form in TABLES:
-        return _listed(path, str(form), schema)
+        return _media(schema, path, *listed_media(path, str(form), schema))
     if form is not None and form in TABLES:
         return _table(schema, *file_table(path, form, schema, keep, unseen), str(path))
     if form in ("json", "json lines"):
@@ -72,7 +67,7 @@ def read_inputs(path: Path, schema: Schema, keep: Sequence[str] = (), unseen: Un
     if form == "npz":
         return Rows(shaped(_only(read_npz(path), path), schema, str(path)))
     if form in ("images", "sounds"):
-        return _media(path, form, schema)
+        return _media(schema, path, *file_media(path, form, schema))
     if form == "text":
         return _windows(path, schema)
     raise DataError(f"{path}: {EXPECTED}")
@@ -210,41 +205,8 @@ def _only(arrays: dict[str, Array], path: Path) -> Array:
     return next(iter(arrays.values()))
 
 
-def _media(path: Path, kind: str, schema: Schema) -> Rows:
-    """The pictures or sounds of a folder, or a single one, as training had them."""
-    files = [path] if path.is_file() else media(path, kind)
-    if not files:
-        raise DataError(f"{path}: no {kind}; expected files ending in {', '.join(sorted(SUFFIXES_OF[kind]))}")
-    names = [str(file.relative_to(path)) if path.is_dir() else file.name for file in files]
-    saved, shape = (schema.images if kind == "images" else schema.sounds), schema.shape
-    if saved is not None:
-        reader, corrupt = trained_reader(saved), saved.corrupt
-    elif kind == "images" and len(shape) in (2, 3):
-        color = "rgb" if shape[2:] == (3,) else "grey"
-        reader, corrupt = Pictures(color=color, size=(shape[0], shape[1]), trained=True), "error"
-    else:
-        raise DataError(f"{path}: {kind}, but the network was trained on {_trained_on(schema)}")
-    x, places, notes = read_trained(files, reader, corrupt)
-    return Rows(shaped(x, schema, str(path)), [names[i] for i in places], notes=notes)
-
-
-def _trained_on(schema: Schema) -> str:
-    kinds = {"images": schema.images, "sounds": schema.sounds, "a table": schema.table, "a text": schema.text}
-    known = next((kind for kind, settled in kinds.items() if settled is not None), None)
-    return known or f"rows of shape {schema.shape}"
-
-
-def _listed(path: Path, form: str, schema: Schema) -> Rows:
-    """The pictures or sounds that a table lists, as training had them."""
-    saved = schema.media
-    assert saved is not None
-    column, kind = str(saved.column), "images" if schema.images is not None else "sounds"
-    layout = guess(path, form, {}, [column])
-    names = column_names(path, layout)
-    require(path, names, [column], "the network was trained with it")
-    files = listed_files(raw_columns(path, layout, names, [column], [column])[column], column, path, kind)
-    x, places, notes = read_trained(files, trained_reader(saved), saved.corrupt)
-    return Rows(shaped(x, schema, str(path)), [files[i].name for i in places], notes=notes)
+def _media(schema: Schema, path: Path, x: Array, files: list[str], notes: list[str]) -> Rows:
+    return Rows(shaped(x, schema, str(path)), files, notes=notes)
 
 
 def _windows(path: Path, schema: Schema) -> Rows:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from annotated_types import Ge, Gt, Len
 from pydantic import AfterValidator
 
+from backprop_cli.data.files.meant import LAYOUT, MEANT
 from backprop_cli.data.files.paths import column_or_file
 from backprop_cli.data.files.plan import ColumnOptions
 from backprop_cli.data.shares import WrittenOrFile
@@ -42,28 +43,6 @@ Format = Literal[
 ]
 Character = Annotated[str, Len(1, 1)]
 TABLES = ("csv", "tsv", "parquet", "feather", "jsonl", "xlsx", "sqlite", "duckdb")
-#: options of how a text lies in its file, which are guessed where they are not given
-LAYOUT = ("delimiter", "header", "encoding", "decimal", "thousands", "na_values", "skip_rows", "dates", "query")
-_FOLDED = ("folds", "fold", "split_seed", "stratify")
-_OF_TABLES = (
-    *("target", "task", "classes", "sample_weight", "features", "categorical", "categories", "columns", "text"),
-    *("missing", "exclude", "group", "time", "split_column", *_FOLDED, *LAYOUT),
-    *("window", "horizon", "by", "gaps", "stride"),
-)
-_LISTED = (
-    *("corrupt", "target", "task", "classes", "label_separator", "group", "time", "split_column"),
-    *(*_FOLDED, *LAYOUT),
-)
-#: which options mean something for what
-_MEANT = {
-    "tables": _OF_TABLES,
-    "arrays": ("target", "task", *_FOLDED),
-    "images": ("size", "color", "corrupt", *_FOLDED),
-    "sounds": ("sample_rate", "duration", "channels", "corrupt", *_FOLDED),
-    "listed pictures": ("size", "color", "images", *_LISTED),
-    "listed sounds": ("sample_rate", "duration", "channels", "sounds", *_LISTED),
-    "texts": ("level", "length", "stride", "vocabulary", "encoding"),
-}
 
 
 @dataclass(kw_only=True)
@@ -242,7 +221,7 @@ class FileOptions(Source):
         kind = listed or ("tables" if form in TABLES else others.get(form, "arrays"))
         cls: Any = type(self)
         fields = options(cls)
-        for name in sorted({option for names in _MEANT.values() for option in names} - {*_MEANT[kind]}):
+        for name in sorted({option for names in MEANT.values() for option in names} - {*MEANT[kind]}):
             field = fields[name]
             usual = field.default_factory() if callable(field.default_factory) else field.default
             if getattr(self, name) != usual:
