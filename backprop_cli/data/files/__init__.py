@@ -155,7 +155,8 @@ class Files(FileOptions):
                 if twin != name:
                     raise DataError(f"splits {twin} and {name} are both {path}; expected splits without a common row")
             return paths, {name: name for name in paths}
-        if self.path is not None and (root := find(self.path, folder)).is_dir() and self._format(root) == "parquet":
+        root = None if self.path is None else find(self.path, folder)
+        if root is not None and root.is_dir() and self._format(root) == "parquet" and any(root.rglob("*.parquet")):
             from backprop_cli.data.files.parquet import shards
 
             paths = shards(root)
