@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import re
 import tempfile
 import time
 from collections.abc import Iterator
@@ -96,6 +97,21 @@ def here(result: dict[str, Any]) -> str:
     return f"{fmean(known):.4g} in {share}" if known else f"a value in {share}"
 
 
+#: how a source is named -> where it is
+ADDRESSES = {
+    r"arXiv:(\d{4}\.\d{5}|\d{4}\.\d{4})": r"https://arxiv.org/abs/\1",
+    r"doi:([^\s;,]+)": r"https://doi.org/\1",
+    r"((?:[\w-]+\.)+(?:com|io|org|press)(?:/[^\s;,]*)?)": r"https://\1",
+}
+
+
+def linked(source: str) -> str:
+    """A source with links: an arXiv number, a DOI, or a page."""
+    for name, address in ADDRESSES.items():
+        source = re.sub(rf"(?<![\w/.]){name}", lambda found, a=address: f"[{found[0]}]({found.expand(a)})", source)
+    return source
+
+
 def section(lesson: Lesson, taken: dict[str, Any]) -> str:
     """The card of one lesson."""
     rows = []
@@ -110,7 +126,7 @@ def section(lesson: Lesson, taken: dict[str, Any]) -> str:
     option = " --data-dir FOLDER" if lesson.needs else ""
     files = ", ".join(dict.fromkeys(f"`{lesson.config(run).relative_to(ROOT)}`" for run in lesson.configs))
     return (
-        f"\n## {lesson.title}\n\n{lesson.claim}\n{note}\nSource: {lesson.source}.{shows} From {files}: "
+        f"\n## {lesson.title}\n\n{lesson.claim}\n{note}\nSource: {linked(lesson.source)}.{shows} From {files}: "
         f"`bp lesson run {lesson.name}{option}`, {taken['seconds']:g} s a seed, {taken['seeds']} seeds, "
         f"measured {taken['date']}.\n\n"
         "| figure | printed | where | here | expected | verdict |\n|---|---|---|---|---|---|\n"

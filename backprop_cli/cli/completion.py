@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from backprop_cli import registry
-from backprop_cli.config import shipped
 from backprop_cli.untrusted.regular import read_regular
 
 PACKAGE = Path(registry.__file__).parent
@@ -73,6 +72,8 @@ def of(*words: str) -> Callable[[str], list[str]]:
 def configs(incomplete: str) -> list[str]:
     """YAML files, the folders that may hold some, and the configs that ship."""
     if incomplete.startswith("bp:"):
+        from backprop_cli.config import shipped  # takes pydantic along, for which `bp --help` need not wait
+
         return [name for name in map("bp:{}".format, shipped.names()) if name.startswith(incomplete)]
     offered = [f"{name}/" if entry.is_dir() else name for name, entry in _entries(incomplete)
              if entry.is_dir() or entry.name.endswith(YAML)]  # fmt: skip
@@ -90,6 +91,8 @@ def _entries(incomplete: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
 
 def shipped_configs(incomplete: str) -> list[str]:
     """The configs that ship, for `bp config copy`."""
+    from backprop_cli.config import shipped
+
     return [name for name in shipped.names() if name.startswith(incomplete)]
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from backprop_cli.cli.completion import text_of
-from backprop_cli.config import shipped
 
 Schema = Mapping[str, Any]
 KINDS = ("type", "source", "name")  # keys that say of which kind a part is
@@ -19,6 +18,8 @@ DEEP = 6  # references that are followed to a value
 
 def settings(incomplete: str) -> list[str]:
     """`optimizer.learning_rate=`, then what the schema names: `optimizer.type=adam`, `trainer.shuffle=false`."""
+    from backprop_cli.config import shipped  # takes pydantic along, for which `bp --help` need not wait
+
     schema = json.loads((shipped.folder() / "bp.schema.json").read_bytes())
     written = _config()
     key, equals, value = incomplete.partition("=")
@@ -46,6 +47,8 @@ def _config() -> Any:
     typer has not read the line when it asks for a value of `--set`; shells tell it whole.
     """
     import yaml
+
+    from backprop_cli.config import shipped
 
     line = os.environ.get("_TYPER_COMPLETE_ARGS") or os.environ.get("COMP_WORDS") or ""
     path = next((word for word in line.split() if word.endswith((".yaml", ".yml")) or shipped.is_shipped(word)), None)

@@ -20,3 +20,12 @@ def test_every_lesson_on_the_page_has_its_picture_and_the_figures_of_its_file() 
         figures = MADE["load"](name).figures
         assert [(each["say"], each["printed"]) for each in taken["figures"]] == [(f.say, f.printed) for f in figures]
         assert (MADE["PICTURES"] / f"{name}.png").stat().st_size < 100_000, name
+
+
+def test_a_source_is_a_link_where_its_name_says_where_it_is() -> None:
+    linked = MADE["linked"]
+    assert linked("Saxe 2014, arXiv:1312.6120") == "Saxe 2014, [arXiv:1312.6120](https://arxiv.org/abs/1312.6120)"
+    doi = "doi:10.1016/0893-6080(89)90014-2"
+    assert linked(f"Baldi 1989, {doi}; Thrun 1991") == f"Baldi 1989, [{doi}](https://doi.org/{doi[4:]}); Thrun 1991"
+    assert linked("cs231n.github.io/a") == "[cs231n.github.io/a](https://cs231n.github.io/a)"
+    assert linked("Minsky & Papert 1969, Perceptrons") == "Minsky & Papert 1969, Perceptrons"
