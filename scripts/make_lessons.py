@@ -31,7 +31,7 @@ from backprop_cli.insight.lessons import picture
 ROOT = Path(__file__).parents[1]
 PAGE, PICTURES = ROOT / "docs" / "papers.md", ROOT / "docs" / "pictures" / "papers"
 MEASURED = PICTURES / "measured.json"
-COLORS = 64  # of a picture: small files, and still all its curves
+COLORS = 128  # of a picture: small files, and still all its curves
 TOP = """\
 # What books and papers print
 

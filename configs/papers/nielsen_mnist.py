@@ -107,4 +107,5 @@ def draw_more_data(figure: Any, runs: Runs) -> None:
     sizes, book = [100, 200, 500, 1000, 2000, 5000, 10000], [69.09, 76.37, 85.29, 88.85, 91.27, 93.24, 94.89]
     axes.plot(sizes, [percent / 100 for percent in book], "k--", linewidth=1, label="printed")
     axes.set(xlabel="digits trained with", ylabel="accuracy on new digits", xscale="log", ylim=(0.6, 1))
+    axes.xaxis.set_major_formatter("{x:,g}")
     axes.legend()
