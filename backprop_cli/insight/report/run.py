@@ -209,7 +209,7 @@ def _picture(view: View, kind: str) -> Markup:
             svg = style.inline_svg(plots.draw(kind, [view]), f"{view.run.id}/{kind}")
     finally:
         view.label = label
-    return element("div", Markup(svg), class_="picture")
+    return element("div", Markup(svg), class_=f"picture {kind}")
 
 
 def config_and_environment(view: View, open_: bool) -> Markup:
