@@ -155,6 +155,7 @@ def _step(network: Network, node: Node, upstream: dict[str, Array], target: Arra
     if last and network.head is not None:
         y = network.output[0].copy()
     delta = deltas[node.name][0].copy() if node.name in upstream else None
+    before = {**deltas, **upstream}  # a layer may write over the δ that it was given, as pooling does
     step = LayerStep(
         name=node.name,
         type=layer.type_name,
@@ -164,7 +165,7 @@ def _step(network: Network, node: Node, upstream: dict[str, Array], target: Arra
         z=z,
         upstream=upstream[node.name][0] if node.name in upstream else None,
         delta=delta,
-        dx=[deltas[name][0].copy() if name in deltas else None for name in node.inputs],
+        dx=[before[name][0].copy() if name in before else None for name in node.inputs],
         inputs=list(node.inputs),
     )
     readable = isinstance(layer, Dense) and y.ndim == 1 and len(y) <= READABLE and step.x[0].size <= READABLE

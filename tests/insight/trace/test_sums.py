@@ -36,6 +36,12 @@ LAYERS = {
         "{type: conv2d, filters: 1, kernel_size: 2, padding: same, activation: sigmoid}",
     ),
     "conv2d, strides": (IMAGE, "{type: conv2d, filters: 1, kernel_size: 2, strides: 2, padding: 1}"),
+    "conv2d after pooling": (
+        IMAGE,
+        "{type: max_pool2d, pool_size: 2, strides: 1}, {type: conv2d, filters: 3, kernel_size: 2}",
+    ),
+    "rnn after dropout": (SEQUENCE, "{type: dropout, rate: 0.5}, {type: rnn, units: 1}"),
+    "batch_norm after pooling": (IMAGE, "{type: avg_pool2d, pool_size: 2, strides: 1}, batch_norm"),
     "batch_norm of an image": (IMAGE, "{type: conv2d, filters: 2, kernel_size: 2}, batch_norm"),
     "batch_norm of one row": (SEQUENCE, "flatten, {type: dense, units: 2}, batch_norm"),
 }
