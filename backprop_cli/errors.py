@@ -7,11 +7,14 @@ what came, what to do. Anything else that escapes is a bug in `bp` and shows a t
 from __future__ import annotations
 
 import difflib
+import os
 import re
 import sys
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 PLUGIN_MODULE = "bp_plugin_"  # what the names of modules made from plugin files begin with
@@ -180,6 +183,35 @@ def out_of_range(error: BaseException) -> str | None:
 
 
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+SMALL = 256 << 20  # bytes that any machine has, for which nothing is looked up
+
+
+def shortage(needed: int) -> str | None:
+    """What is wrong with taking so many bytes: `needs 37.3 GiB of memory, and 18.0 GiB are free`; None where they are
+    there. Linux gives memory out before it is there, and ends a process that has filled all there is."""
+    if needed <= SMALL or needed <= (left := min(_free())):
+        return None
+    return f"needs {needed / 2**30:,.1f} GiB of memory, and {left / 2**30:,.1f} GiB are free"
+
+
+def _free() -> Iterator[int]:
+    """Bytes that the machine has left, that a container may have, and that this process may still take."""
+    try:
+        lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+        yield int(lines["MemAvailable"].split()[0]) << 10  # proc(5)
+    except (OSError, KeyError, ValueError):
+        yield os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        with suppress(OSError, ValueError):  # none, or `max`
+            yield int(Path(path).read_text())
+    import resource
+
+    soft = resource.getrlimit(resource.RLIMIT_AS)[0]
+    with suppress(OSError):
+        if soft != resource.RLIM_INFINITY:
+            yield max(0, soft - int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize())
 
 
 def visible(text: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,7 @@ from backprop_cli.data.arrays import Array, Shape
 from backprop_cli.data.dataset import Split
 from backprop_cli.data.gather import is_large, release
 from backprop_cli.data.transform import Transform
-from backprop_cli.errors import BuildError
+from backprop_cli.errors import BuildError, shortage
 
 _FIT_ROWS = 4096
 _FIT_BYTES = 1 << 24
@@ -73,6 +75,8 @@ class Pipeline:
         for transform in transforms:
             out_shape = transform.output_shape(x.shape[1:])
             out_dtype = transform.output_dtype(x.dtype, float_dtype)
+            if lacking := shortage(rows * math.prod(out_shape) * out_dtype.itemsize):
+                raise BuildError(f"a batch of {rows} rows of shape {out_shape} {lacking}", transform.type_name)
             fits = x.dtype == out_dtype and x[:1].size == np.prod(out_shape, dtype=int)
             out = (
                 x.reshape(rows, *out_shape) if transform.in_place and fits else np.empty((rows, *out_shape), out_dtype)
@@ -107,7 +111,8 @@ def fit_transforms(transforms: Sequence[Transform], train: Split, float_dtype: n
 
     Augmentation is left out: statistics are those of the data itself.
     """
-    rows = max(1, min(_FIT_ROWS, len(train), _FIT_BYTES // max(1, train.x[:1].nbytes)))
+    widest = max(1, train.x[:1].nbytes, *_row_bytes(transforms, train, float_dtype))
+    rows = max(1, min(_FIT_ROWS, len(train), _FIT_BYTES // widest))
     for i, transform in enumerate(transforms):
         before = outside_training(transforms[:i])
 
@@ -121,6 +126,15 @@ def fit_transforms(transforms: Sequence[Transform], train: Split, float_dtype: n
                 release(train.x)
 
         transform.fit(chunks, train.y)
+
+
+def _row_bytes(transforms: Sequence[Transform], train: Split, float_dtype: np.dtype[Any]) -> Iterator[int]:
+    """The bytes of a row after each transform, as far as that is known before they are fitted."""
+    shape, dtype = train.x.shape[1:], train.x.dtype
+    with suppress(BuildError):  # which `fit_transforms` raises again, or which fitting mends
+        for transform in outside_training(transforms):
+            shape, dtype = transform.output_shape(shape), transform.output_dtype(dtype, float_dtype)
+            yield math.prod(shape) * dtype.itemsize
 
 
 def transforms_state(transforms: Sequence[Transform]) -> dict[str, Array]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.window import Axis
+from backprop_cli.errors import BuildError, shortage
 from backprop_cli.onnx import OnnxGraph
 
 
@@ -126,7 +127,9 @@ def shifting(axis: Axis, padding: Any) -> str | None:
 
 def spans(size: int, out: int, stride: int, inner: int) -> Cells:
     """Step o counts if the `inner` steps from o·stride on do; where `inner` is below 1, if any of the 2 − inner steps
-    up to o·stride does."""
+    up to o·stride does. Raises BuildError where that table does not fit into memory."""
+    if lacking := shortage(3 * 8 * out * (inner if inner > 0 else 2 - inner)):
+        raise BuildError(f"{out} steps, each with a window of {abs(inner)}, are too many: the table of them {lacking}")
     offsets = np.arange(inner) if inner > 0 else np.arange(inner - 1, 1)
     return Cells(np.clip(np.arange(out) * stride + offsets[:, None], 0, size - 1), every=inner > 0)
 

@@ -19,6 +19,7 @@ from backprop_cli.engine.needs import WorkspaceSpec
 from backprop_cli.engine.node import INPUT, Node
 from backprop_cli.engine.parameters import aligned_zeros
 from backprop_cli.engine.sharing import shared
+from backprop_cli.errors import BuildError, shortage
 
 KEPT = 4  # batch sizes whose views are kept: the full one, the last of an epoch, those of evaluation
 
@@ -101,9 +102,20 @@ class MemoryPlan:
             self._new(f"d:{INPUT}", network.input_shape, network.dtype)
         if network.head is not None:
             self._new(HEAD, network.output_shape, network.dtype)
+        self._check_size(batch)
         self._allocate()
         self._arena = aligned_zeros(self._arena_size(batch), np.uint8)
         return True
+
+    def _check_size(self, batch: int) -> None:
+        """Raise BuildError for more than the machine has, which names the node of the largest array."""
+        sizes = {key: math.prod(shape) * dtype.itemsize for key, (shape, dtype) in self._sizes.items()}
+        if lacking := shortage(sum(sizes.values()) + self._arena_size(batch)):
+            by_key = {f"{mark}{node.name}": node.name for node in self.network.nodes for mark in ("", "d:")}
+            by_key |= {f"w:{id(part)}": node.name for node in self.network.nodes for _, part in node.layer.walk()}
+            largest = max(sizes, key=lambda key: sizes[key])
+            node = by_key.get(largest) or by_key.get(largest.rpartition(":")[0])
+            raise BuildError(f"with batches of {batch} the arrays of a step take too much: it {lacking}", node)
 
     def _wanted(self, node: Node) -> bool:
         return node.needs_gradient or node is self.network.nodes[-1]
@@ -134,7 +146,7 @@ class MemoryPlan:
         return layers if self.network.head is None else [*layers, self.network.head]
 
     def _temporary_bytes(self, spec: WorkspaceSpec, n: int) -> int:
-        return int(np.prod(_shape(spec, n))) * np.dtype(spec.dtype or self.network.dtype).itemsize
+        return math.prod(_shape(spec, n)) * np.dtype(spec.dtype or self.network.dtype).itemsize
 
     def bind(self, n: int) -> Bindings:
         """The views for n examples, with every layer's workspaces set to them."""

@@ -16,7 +16,7 @@ import numpy as np
 from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.constraints import Constraint
 from backprop_cli.engine.initializers.base import InitializerBase
-from backprop_cli.errors import BuildError
+from backprop_cli.errors import BuildError, shortage
 
 ALIGN = 16  # numbers; every parameter starts at a whole cache line, which BLAS and SIMD loops like
 
@@ -56,6 +56,7 @@ class ParameterStore:
                 self.trainable = end
                 if entry.decay:
                     self.decayed = end
+        _check_memory(entries, np.dtype(dtype).itemsize)
         self.values = aligned_zeros(end, dtype)
         self.gradients = aligned_zeros(end, dtype)
         names = [entry.name for entry in entries]
@@ -156,6 +157,14 @@ class ParameterStore:
             raise BuildError(f"parameters missing: {', '.join(sorted(missing))}")
         for name, array in checked.items():
             into[name][...] = array
+
+
+def _check_memory(entries: Sequence[Parameter], itemsize: int) -> None:
+    """Raise BuildError, which names the layer with the most, where parameters and their gradients do not fit."""
+    if lacking := shortage(2 * itemsize * sum(math.prod(entry.shape) for entry in entries)):
+        largest = max(entries, key=lambda entry: math.prod(entry.shape))
+        message = f"has parameters of shape {largest.shape}; with gradients the network {lacking}"
+        raise BuildError(message, largest.name.partition(".")[0])
 
 
 def aligned_zeros(size: int, dtype: Any, boundary: int = 64) -> Array:

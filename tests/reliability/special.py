@@ -1,13 +1,14 @@
 """What is no file in the place of every file that bp reads, with every command: a sentence at once.
 
-    python -m tests.reliability.special [--trials N] [--jobs 2]
+    python -m tests.reliability.special [--trials N] [--jobs 2] [--part direct]
 
 Pipes, sockets, devices, directories, and links that lead to /dev/zero, in a circle, or nowhere; in the place of each
 file of a run, of a sweep, of the cache, of configs, data, weights, plugins, archives and inputs. Of all combinations N
-are tried, spread evenly. None may take a second on the clock more than it takes with everything in its place, end in a
-traceback, or make a file where a link points to; a refused one may take a second and 512 MB at most. What takes longer
-is tried twice more: a busy disk does not wait three times, a pipe does. `bp --version` is measured in turns with them,
-and a command that sleeps has to be noticed.
+are tried, spread evenly; `--part direct` tries those of commands that do their work in one process, `--part starting`
+those of sweeps and notebooks, which start others and take longer. None may take a second on the clock more than it
+takes with everything in its place, end in a traceback, or make a file where a link points to; a refused one may take a
+second and 512 MB at most. What takes longer is tried twice more: a busy disk does not wait three times, a pipe does.
+`bp --version` is measured in turns with them, and a command that sleeps has to be noticed.
 """
 
 from __future__ import annotations
@@ -199,8 +200,11 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--trials", type=int, default=100_000)
     parser.add_argument("--jobs", type=int, default=1, help="processes that share them")
+    parser.add_argument("--part", choices=["all", "direct", "starting"], default="all", help="of the commands")
     given = parser.parse_args()
     every = combinations()
+    if given.part != "all":
+        every = [each for each in every if each[2].startswith(STARTING) == (given.part == "starting")]
     chosen = random.Random(0).sample(every, min(len(every), given.trials))
     total = Tally()
     if len(chosen) > MANY:

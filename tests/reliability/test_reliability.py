@@ -37,6 +37,7 @@ ALL = [
         ("special", 10_000),
         ("descriptors", 1000),
         ("startup", 300),
+        ("served", 5000),
     ],
 ]
 TOOLS = {"syscalls": "strace", "faults": "strace", "clock": "cc"}

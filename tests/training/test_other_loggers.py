@@ -95,6 +95,18 @@ def test_it_has_every_number_also_of_a_run_that_goes_on(tmp_path: Path, name: st
     assert READERS[name](tmp_path) == expected
 
 
+@pytest.mark.loggers
+@pytest.mark.parametrize("name", READERS)
+def test_any_sign_may_stand_in_the_name_of_a_folder(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / 'it\'s 100%_a "run"'
+    folder.mkdir()
+    bp(folder, "train", "bp:moons", "--run-dir", "run", "--epochs", "2", "--set", f"trainer.loggers=[{name}]")
+    again = bp(folder, "train", "--resume", "run", "--epochs", "3")
+    assert again.returncode == 0 and "failed" not in again.stderr, again.stderr
+    rows = list(read(folder / "run/metrics.jsonl"))
+    assert READERS[name](folder) == {(key, row["step"], value) for row in rows for key, value in measured(row).items()}
+
+
 @pytest.mark.parametrize("name", READERS)
 def test_without_the_package_nothing_is_written(tmp_path: Path, monkeypatch: Any, name: str) -> None:
     for module in (name, f"{name}.tracking"):

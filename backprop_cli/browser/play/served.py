@@ -54,7 +54,10 @@ def answered(model: Model, body: str, form: str) -> dict[str, Any]:
     """
     if form == "csv":
         _few(body.count("\n"))
-        return {"csv": "".join(map(Csv(), _streamed(model, body, [])))}
+        text = "".join(map(Csv(), _streamed(model, body, [])))
+        if not text:
+            raise UsageError("no rows; expected a header, and a line for each row")
+        return {"csv": text}
     try:
         rows = json.loads(body)
     except (ValueError, RecursionError):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from annotated_types import Ge, Interval
@@ -15,6 +15,7 @@ from backprop_cli.data import splits
 from backprop_cli.data.arrays import Array
 from backprop_cli.data.dataset import Dataset
 from backprop_cli.data.source import Source, source
+from backprop_cli.errors import DataError, shortage
 from backprop_cli.registry import Doc
 from backprop_cli.seeds import generator
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from backprop_cli.data.schema import Schema
 
 Noise = Annotated[float, Ge(0), Doc("standard deviation of the Gaussian noise added to x")]
+BYTES = 3 * 8  # of memory for each number: they are made in a few steps, each of which makes its own
 AtLeastOne = Annotated[int, Interval(ge=1, le=10**9)]
 AtLeastTwo = Annotated[int, Interval(ge=2, le=10**5)]  # classes, steps: of each one something is made in Python
 
@@ -65,6 +67,11 @@ class Synthetic(Source):
         """The names of the columns of y, where they have any."""
         return []
 
+    def numbers(self) -> int:
+        """About how many numbers the options ask for, x, y and what they are made of together; 0 where that is known to
+        be few."""
+        return 0
+
     def generate(self, rng: np.random.Generator) -> tuple[Array, Array]:
         """All rows: x (N, …), and y (N,) class ids, (N, K) values or (N, T) ids per step."""
         raise NotImplementedError  # every problem has its own rows
@@ -74,7 +81,9 @@ class Synthetic(Source):
         return self.generate(generator(seed, "synthetic", self.type_name))
 
     def load(self, seed: int, folder: Path, known: Schema | None = None) -> Dataset:
+        """Raises DataError for more rows than memory holds, before any is taken."""
         seed = seed if self.seed is None else self.seed
+        self.check_size()
         x, y = self.draw(seed)
         return Dataset(
             name=self.type_name,
@@ -84,6 +93,19 @@ class Synthetic(Source):
             targets=self.target_names,
             origin={"seed": seed},
         )
+
+    def check_size(self) -> None:
+        """Raise DataError where the options ask for more rows than memory holds."""
+        lacking = shortage(self.numbers() * BYTES)
+        if lacking is None:
+            return
+        sizes: dict[str, Any] = {
+            name: value for name, value in vars(self).items() if name != "seed" and type(value) is int
+        }
+        smaller = {name: replace(self, **{name: value // 2}) for name, value in sizes.items() if value > 2}
+        keys = [name for name, half in smaller.items() if half.numbers() < self.numbers()]
+        key = max(keys or ["name"], key=lambda name: sizes.get(name, 0))
+        raise DataError(f"dataset.{key}: {sizes.get(key, self.type_name)} {lacking}; choose a smaller one")
 
 
 @dataclass(kw_only=True)

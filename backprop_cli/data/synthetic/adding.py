@@ -19,6 +19,9 @@ class Adding(Sampled):
 
     length: Annotated[AtLeastTwo, Doc("steps of a sequence")] = 50
 
+    def numbers(self) -> int:
+        return self.samples * (2 * self.length + 1)
+
     def generate(self, rng: np.random.Generator) -> tuple[Array, Array]:
         x = np.zeros((self.samples, self.length, 2))
         x[:, :, 0] = rng.uniform(0, 1, (self.samples, self.length))

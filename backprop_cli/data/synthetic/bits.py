@@ -19,6 +19,9 @@ class Bits(Synthetic):
 
     bits: Annotated[Annotated[int, Interval(ge=1, le=20)], Doc("columns of x; 2^bits rows")]
 
+    def numbers(self) -> int:
+        return (1 << self.bits) * (self.bits + 1)
+
     def generate(self, rng: np.random.Generator) -> tuple[Array, Array]:
         x = np.arange(2**self.bits)[:, None] >> np.arange(self.bits)[::-1] & 1
         return x.astype(np.float64), self.answers(x)
@@ -71,6 +74,9 @@ class Encoder(Synthetic):
 
     size: Annotated[AtLeastTwo, Doc("units, and rows")] = 8
 
+    def numbers(self) -> int:
+        return 2 * self.size**2
+
     def generate(self, rng: np.random.Generator) -> tuple[Array, Array]:
         return np.eye(self.size), np.eye(self.size)
 
@@ -103,6 +109,9 @@ class Modular(Synthetic):
     @property
     def classes(self) -> list[str]:
         return numbered(self.modulus)
+
+    def numbers(self) -> int:
+        return 3 * self.modulus**2
 
     def generate(self, rng: np.random.Generator) -> tuple[Array, Array]:
         order = rng.permutation(self.modulus**2)

@@ -24,6 +24,9 @@ class Blobs(Sampled):
     def classes(self) -> list[str]:
         return numbered(self.centers)
 
+    def numbers(self) -> int:
+        return (self.samples + self.centers) * (self.features + 1)
+
     def generate(self, rng: np.random.Generator) -> tuple[Array, Array]:
         centers = rng.uniform(-10, 10, (self.centers, self.features))
         y = labels(self.samples, self.centers, rng)

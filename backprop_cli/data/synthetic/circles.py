@@ -24,6 +24,9 @@ class Circles(Sampled):
     def classes(self) -> list[str]:
         return ["outer", "inner"]
 
+    def numbers(self) -> int:
+        return self.samples * 3
+
     def generate(self, rng: np.random.Generator) -> tuple[Array, Array]:
         y = labels(self.samples, 2, rng)
         angle = rng.uniform(0, 2 * np.pi, self.samples)

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import numpy as np
+from annotated_types import Interval
 
 from backprop_cli.data.arrays import Array
 from backprop_cli.data.synthetic import AtLeastOne, Sampled
@@ -19,11 +20,14 @@ class Copy(Sampled):
 
     length: Annotated[AtLeastOne, Doc("symbols to remember")] = 10
     delay: Annotated[AtLeastOne, Doc("blanks between the symbols and the signal to repeat them")] = 20
-    symbols: Annotated[AtLeastOne, Doc("different symbols")] = 8
+    symbols: Annotated[Annotated[int, Interval(ge=1, le=10**5)], Doc("different symbols")] = 8
 
     @property
     def classes(self) -> list[str]:
         return ["blank", *(str(symbol) for symbol in range(1, self.symbols + 1))]
+
+    def numbers(self) -> int:
+        return self.samples * 2 * (2 * self.length + self.delay)
 
     def generate(self, rng: np.random.Generator) -> tuple[Array, Array]:
         shown = rng.integers(1, self.symbols + 1, size=(self.samples, self.length))

@@ -27,6 +27,9 @@ class Cs231nSpiral(Synthetic):
     def classes(self) -> list[str]:
         return numbered(self.arms)
 
+    def numbers(self) -> int:
+        return 3 * self.points * self.arms
+
     def draw(self, seed: int) -> tuple[Array, Array]:
         rng, radius = legacy(seed), np.linspace(0.0, 1, self.points)
         arms = []

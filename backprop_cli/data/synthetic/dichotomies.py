@@ -21,6 +21,9 @@ class Dichotomies(Synthetic):
     features: Annotated[AtLeastOne, Doc("columns of x")] = 20
     times: Annotated[AtLeastOne, Doc("random partitions, each an output")] = 100
 
+    def numbers(self) -> int:
+        return self.points * (self.features + self.times)
+
     def generate(self, rng: np.random.Generator) -> tuple[Array, Array]:
         x = rng.standard_normal((self.points, self.features))
         return x, rng.integers(2, size=(self.points, self.times)).astype(np.float64)

@@ -21,6 +21,9 @@ class Friedman(Sampled):
     features: Annotated[int, Ge(5), Doc("columns of x, of which the first five matter")] = 10
     noise: Annotated[Noise, Doc("standard deviation of the Gaussian noise added to y, which spans about 0 … 30")] = 1.0
 
+    def numbers(self) -> int:
+        return self.samples * (self.features + 1)
+
     def generate(self, rng: np.random.Generator) -> tuple[Array, Array]:
         x = rng.uniform(0, 1, (self.samples, self.features))
         y = 10 * np.sin(np.pi * x[:, 0] * x[:, 1]) + 20 * (x[:, 2] - 0.5) ** 2 + 10 * x[:, 3] + 5 * x[:, 4]

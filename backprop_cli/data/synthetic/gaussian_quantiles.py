@@ -23,6 +23,9 @@ class GaussianQuantiles(Sampled):
     def classes(self) -> list[str]:
         return numbered(self.shells)
 
+    def numbers(self) -> int:
+        return self.samples * (self.features + 1)
+
     def generate(self, rng: np.random.Generator) -> tuple[Array, Array]:
         x = rng.standard_normal((self.samples, self.features))
         rank = np.argsort(np.argsort(np.square(x).sum(1)))

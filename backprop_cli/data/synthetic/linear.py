@@ -20,6 +20,9 @@ class Linear(Sampled):
     targets: Annotated[AtLeastOne, Doc("columns of y")] = 1
     noise: Annotated[Noise, Doc("standard deviation of the Gaussian noise added to y")] = 0.1
 
+    def numbers(self) -> int:
+        return self.samples * (self.features + self.targets) + self.features * self.targets
+
     def generate(self, rng: np.random.Generator) -> tuple[Array, Array]:
         W = rng.standard_normal((self.features, self.targets))
         b = rng.standard_normal(self.targets)

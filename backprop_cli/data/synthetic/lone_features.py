@@ -19,6 +19,9 @@ class LoneFeatures(Synthetic):
 
     rows: Annotated[AtLeastTwo, Doc("rows of all splits together")] = 100
 
+    def numbers(self) -> int:
+        return self.rows * (4 + 5 * self.rows)
+
     def generate(self, rng: np.random.Generator) -> tuple[Array, Array]:
         y = rng.permutation(np.where(np.arange(self.rows) % 5 < 3, 1.0, -1.0))
         x = np.zeros((self.rows, 3 + 5 * self.rows))

@@ -25,6 +25,9 @@ class Memory(Sampled):
     def classes(self) -> list[str]:
         return numbered(self.symbols)
 
+    def numbers(self) -> int:
+        return self.samples * (self.length * self.symbols + 1) + self.symbols**2
+
     def generate(self, rng: np.random.Generator) -> tuple[Array, Array]:
         y = labels(self.samples, self.symbols, rng)
         x = self.noise * rng.standard_normal((self.samples, self.length, self.symbols))

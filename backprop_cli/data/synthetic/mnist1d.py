@@ -58,6 +58,11 @@ class Mnist1d(Sampled):
     def classes(self) -> list[str]:
         return numbered(DIGITS)
 
+    def numbers(self) -> int:
+        low, high = self.padding
+        width = int(PLACES) + high
+        return self.samples * (self.length + 3 * width) + (high - low + 1) * int(DIGITS) * width
+
     def draw(self, seed: int) -> tuple[Array, Array]:
         """As the package does it, number by number of NumPy's older generator."""
         low, high = self.padding

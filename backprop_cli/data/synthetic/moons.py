@@ -25,6 +25,9 @@ class Moons(Sampled):
     def classes(self) -> list[str]:
         return numbered(2)
 
+    def numbers(self) -> int:
+        return self.samples * 3
+
     def generate(self, rng: np.random.Generator) -> tuple[Array, Array]:
         y = labels(self.samples, 2, rng)
         angle = rng.uniform(0, np.pi, self.samples)

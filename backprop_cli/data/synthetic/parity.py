@@ -22,6 +22,9 @@ class Parity(Sampled):
     def classes(self) -> list[str]:
         return ["even", "odd"]
 
+    def numbers(self) -> int:
+        return self.samples * (self.length + 1)
+
     def generate(self, rng: np.random.Generator) -> tuple[Array, Array]:
         x = rng.integers(2, size=(self.samples, self.length, 1))
         return x.astype(np.float64), x.sum((1, 2)) % 2

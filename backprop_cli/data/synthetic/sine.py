@@ -20,6 +20,9 @@ class Sine(Sampled):
     periods: Annotated[float, Gt(0), Doc("periods of the wave between −1 and 1")] = 1.0
     noise: Annotated[Noise, Doc("standard deviation of the Gaussian noise added to y")] = 0.05
 
+    def numbers(self) -> int:
+        return self.samples * 2
+
     def generate(self, rng: np.random.Generator) -> tuple[Array, Array]:
         x = rng.uniform(-1, 1, (self.samples, 1))
         return x, np.sin(np.pi * self.periods * x) + self.noise * rng.standard_normal(x.shape)

@@ -26,6 +26,9 @@ class Spirals(Sampled):
     def classes(self) -> list[str]:
         return numbered(self.arms)
 
+    def numbers(self) -> int:
+        return self.samples * 3
+
     def generate(self, rng: np.random.Generator) -> tuple[Array, Array]:
         y = labels(self.samples, self.arms, rng)
         radius = rng.uniform(0.05, 1, self.samples)

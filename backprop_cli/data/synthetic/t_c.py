@@ -27,6 +27,9 @@ class TC(Synthetic):
     def classes(self) -> list[str]:
         return ["T", "C"]
 
+    def numbers(self) -> int:
+        return 8 * (self.size - 2) ** 2 * (self.size**2 + 1)
+
     def generate(self, rng: np.random.Generator) -> tuple[Array, Array]:
         free = self.size - 2
         x, y = np.zeros((2, 4, free, free, self.size, self.size, 1)), np.zeros((2, 4, free, free), np.int64)

@@ -25,6 +25,9 @@ class TemporalOrder(Sampled):
     def classes(self) -> list[str]:
         return ["AA", "AB", "BA", "BB"]
 
+    def numbers(self) -> int:
+        return self.samples * (6 * self.length + 1)
+
     def generate(self, rng: np.random.Generator) -> tuple[Array, Array]:
         y, rows, tenth = labels(self.samples, 4, rng), np.arange(self.samples), self.length // 10
         symbols = rng.integers(2, 6, size=(self.samples, self.length))

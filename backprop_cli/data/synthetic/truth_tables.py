@@ -28,6 +28,9 @@ class TruthTable(Synthetic):
     def classes(self) -> list[str]:
         return numbered(2)
 
+    def numbers(self) -> int:
+        return 3 * (self.samples or 4)
+
     def generate(self, rng: np.random.Generator) -> tuple[Array, Array]:
         corners = np.arange(4) if self.samples is None else rng.integers(4, size=self.samples)
         x = np.stack([corners // 2, corners % 2], 1).astype(np.float64)

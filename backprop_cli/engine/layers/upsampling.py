@@ -8,7 +8,7 @@ from backprop_cli.engine.arrays import Array, Shape
 from backprop_cli.engine.layer import Layer, layer
 from backprop_cli.engine.masks import Cells, hidden, hide
 from backprop_cli.engine.window import Sizes, each
-from backprop_cli.errors import BuildError
+from backprop_cli.errors import BuildError, shortage
 from backprop_cli.onnx import OnnxGraph
 from backprop_cli.registry import Doc, slot
 
@@ -57,6 +57,9 @@ class Upsampling(Layer):
         self._down, self._across = (1, *factors)[-2:]
         high, wide = (1, *places)[-2:]
         self._image = (high, wide, channels)
+        tables = 3 * 8 * (high * high * self._down + wide * wide * self._across)
+        if lacking := shortage(tables):
+            raise BuildError(f"upsampling: {self.size} times {places} steps or pixels are too many: it {lacking}")
         if len(places) == 1:
             self.mask_rule = Cells(np.arange(wide * self._across)[None] // self._across)
         if self.interpolation != "nearest":

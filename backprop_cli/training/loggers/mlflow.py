@@ -10,6 +10,7 @@ from backprop_cli.registry import Doc, slot
 from backprop_cli.training.loggers.base import Logger, logger, measured, package
 
 RUN_DIR = "bp.run_dir"  # the tag by which a run that goes on is found
+QUOTE = "'"  # which ends a text in a filter of MLflow, and cannot be written there
 
 
 @logger("mlflow", "MLflow", "MLFlowLogger")
@@ -41,7 +42,9 @@ class MLflow(Logger):
         known = self.client.get_experiment_by_name(self.experiment)
         experiment = known.experiment_id if known else self.client.create_experiment(self.experiment)
         run_dir = str(folder.absolute())
-        earlier = self.client.search_runs([experiment], f"tags.`{RUN_DIR}` = '{run_dir}'") if step else []
+        alike = f"tags.`{RUN_DIR}` LIKE '{run_dir.replace(QUOTE, '_')}'"  # any sign may stand for _
+        earlier = self.client.search_runs([experiment], alike) if step else []
+        earlier = [run for run in earlier if run.data.tags.get(RUN_DIR) == run_dir]
         self.last = 0
         if earlier:
             self.run = earlier[0].info.run_id
