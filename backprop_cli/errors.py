@@ -95,6 +95,12 @@ class DataError(BpError):
     """Data that cannot be had or cannot be read (exit code 1)."""
 
 
+class OptionError(DataError):
+    """Options of a dataset that contradict each other or what there is (exit code 2)."""
+
+    exit_code = 2
+
+
 class DownloadError(DataError):
     """Data that would have to be downloaded and cannot be; a `fallback` may step in."""
 

@@ -80,7 +80,7 @@ def init(
         ),
     ] = ("classification"),
     data: Annotated[
-        Path | None, typer.Option("--data", metavar="FILE", help="A table of yours that the config is for.")
+        Path | None, typer.Option("--data", metavar="FILE", help="Your table, or folder of pictures or sounds.")
     ] = None,
     target: Annotated[str | None, typer.Option("--target", metavar="COL", help="Its column to predict.")] = None,
     query: Query = None,
@@ -88,12 +88,13 @@ def init(
 ) -> None:
     """Write a config with comments that trains at once.
 
-    With --data it is for that table, and says which guesses it makes.
+    With --data it is for that table, or those pictures or sounds, and says which guesses it makes.
 
     \b
     Examples:
       bp config init my.yaml
       bp config init my.yaml --data my.csv --target price
+      bp config init shapes.yaml --data shapes/
       bp config init digits.yaml --task images
       bp config init - --task sequence
     """
@@ -101,7 +102,7 @@ def init(
     from backprop_cli.errors import UsageError
     from backprop_cli.runs.files import write_output
 
-    text = starter(task, str(file)) if data is None else _for_table(data, target, query, str(file))
+    text = starter(task, str(file)) if data is None else _for_data(data, target, query, str(file))
     if str(file) == "-":
         print(text, end="")
         return
@@ -113,17 +114,27 @@ def init(
     print(f"Now: bp train {file}", file=sys.stderr)
 
 
-def _for_table(data: Path, target: str | None, query: str | None, file: str) -> str:
-    """The text of a config for a table. Raises UsageError, DataError."""
+def _for_data(data: Path, target: str | None, query: str | None, file: str) -> str:
+    """The text of a config for a table, or for pictures or sounds. Raises UsageError, DataError."""
+    from backprop_cli.commands.media_config import folder_config, listed_config
     from backprop_cli.commands.table_config import relative, table_config
     from backprop_cli.data.look import file_source, look_at_file
     from backprop_cli.data.look_column import AS_TEXT
     from backprop_cli.errors import UsageError
 
+    if data.is_dir() and not any(data.rglob("*.parquet")):
+        if target is not None:
+            raise UsageError(f"--target is a column of a table, and {data} is a folder; leave it out")
+        return folder_config(data, str(file), relative(data, file))
     look = look_at_file(file_source(data, target=target, query=query))
     if target is None:
         names = ", ".join(column.name for column in look.columns[:30])
         raise UsageError(f"--data {data}: say which column to predict: --target COL, one of {names}")
+    files = [column for column in look.columns if column.type in ("picture", "sound") and column.role == "feature"]
+    if len(files) > 1:
+        raise UsageError(f"--data {data}: {files[0].name} and {files[1].name} are columns of files; keep one")
+    if files:
+        return listed_config(look, files[0], file, relative(data, file))
     text = table_config(look, file, relative(data, file))
     for column in look.columns:
         for note in column.notes:

@@ -82,7 +82,8 @@ def info(
     """Look at a table, at a config's data, or at a dataset.
 
     Of a table: how its file was read, and each column's kind, gaps, values, what it becomes, and what
-    looks wrong. Of a dataset: splits, shapes, classes and size. Nothing is downloaded.
+    looks wrong; of pictures and sounds that it lists, sizes and rates. Of a dataset: splits, shapes,
+    classes and size. Nothing is downloaded.
 
     \b
     Examples:
@@ -174,7 +175,12 @@ def _becomes(column: Column) -> str:
 
 
 def _values(column: Column) -> str:
-    """The range of numbers and dates, else the most frequent values."""
+    """The range of numbers and dates, what files are like, else the most frequent values."""
+    if column.files is not None:
+        return "; ".join(
+            ", ".join(f"{value} {count}" for value, count in counted[:3]) + (", …" if len(counted) > 3 else "")
+            for counted in column.files.values()
+        )
     if column.range is not None:
         low, _, high = column.range
         return f"{low} … {high}" if isinstance(low, str) else f"{low:.6g} … {high:.6g}"

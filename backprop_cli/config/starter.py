@@ -126,7 +126,7 @@ def starter(task: str = "classification", file: str = "config.yaml") -> str:
     return text.format(file=file) + trainer(**values)
 
 
-def trainer(epochs: int, batch: int, metrics: str, patience: int) -> str:
+def trainer(epochs: int, batch: int, metrics: str, patience: int, monitor: str = "validation/loss") -> str:
     """The section `trainer:` of a first config, each option beside what it means."""
     cls: Any = registry.get("section", "trainer")
     stopping = nested(cls)["early_stopping"]
@@ -134,7 +134,7 @@ def trainer(epochs: int, batch: int, metrics: str, patience: int) -> str:
         epochs=commented(cls, "epochs", epochs),
         batch_size=commented(cls, "batch_size", batch),
         metrics=commented(cls, "metrics", f"[{metrics}]"),
-        monitor=commented(stopping, "monitor", "validation/loss"),
+        monitor=commented(stopping, "monitor", monitor),
         patience=commented(stopping, "patience", patience),
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from backprop_cli.data.arrays import Array
@@ -38,6 +40,39 @@ def check_array(owner: str, array: Array, features: list[str] | None = None) -> 
                 "numbers; repair or drop the row"
             )
         release(array)
+
+
+def check_range(dataset: Dataset, dtype: np.dtype[Any]) -> None:
+    """Refuse numbers that the network's float type cannot hold and would make infinite. Raises DataError with file,
+    row, column and value."""
+    files = dataset.origin.get("files", {})
+    for name, split in dataset.splits.items():
+        place = str(files.get(name) or next(iter(files.values()), f"{dataset.name}, split {name}"))
+        for array, names in ((split.x, dataset.features), (split.y, dataset.targets or None)):
+            check_magnitude(array, dtype, place, names, split.rows if dataset.series is None else None)
+
+
+def check_magnitude(
+    array: Array, dtype: np.dtype[Any], place: str, names: list[str] | None, numbers: Array | None = None
+) -> None:
+    """The same of one array (N, …); `numbers` (N,) are those of its rows in their file, from 0."""
+    if array.dtype.kind != "f" or array.dtype.itemsize <= dtype.itemsize or not array.size:
+        return
+    largest = float(np.finfo(dtype).max)
+    rows = max(1, _BLOCK_BYTES // max(1, array[:1].nbytes))
+    for start in range(0, len(array), rows):
+        flat = np.ravel(array[start : start + rows])
+        with np.errstate(over="ignore"):
+            if np.dot(flat, flat) <= largest**2:  # which one of them alone would exceed
+                continue
+        beyond = np.flatnonzero(np.abs(flat) > largest)
+        if len(beyond):
+            row, *inner = np.unravel_index(int(beyond[0]), (rows, *array.shape[1:]))
+            at = int(row) + start if numbers is None else int(numbers[start + int(row)])
+            raise DataError(
+                f"{place}, row {at + 1}{_column(tuple(map(int, inner)), names)}: {flat[beyond[0]]:g} is beyond "
+                f"±{largest:.2g}, the largest number of {dtype}; repair it, drop the row, or set dtype: float64"
+            )
 
 
 def _column(inner: tuple[int, ...], features: list[str] | None) -> str:

@@ -18,8 +18,9 @@ from backprop_cli.data.files.paths import find, format_of
 from backprop_cli.data.files.plan import kind_of, planned, problems
 from backprop_cli.data.files.table import as_text
 from backprop_cli.data.look_column import Column, column_of
+from backprop_cli.data.look_files import look_at_files
 from backprop_cli.data.sample_files import is_sample
-from backprop_cli.errors import DataError
+from backprop_cli.errors import DataError, OptionError
 from backprop_cli.registry import make
 
 _COMPARED = 200  # columns up to which rows and columns are compared with one another
@@ -66,8 +67,14 @@ def look_at_file(source: Files, folder: Path = Path()) -> Look:
     raw = raw_columns(path, layout, names, names, texts)
     table = understood(raw, layout, texts, path)
     columns = [column_of(name, raw[name], table[name], layout, name in source.categorical) for name in names]
+    for column in columns:
+        look_at_files(column, raw[column.name], path)
     look = Look(path.name, len(table), columns, said(path, layout, source.layout()), path, layout, targets)
     _assign(look, source, targets)
+    for column in columns:
+        if column.files is not None and (source.images or source.sounds) is None:
+            option = "images" if column.type == "picture" else "sounds"
+            column.notes.append(f"goes in, and nothing beside it, with dataset.{option}: {column.name}")
     _plan(look, source, table)
     _compare(look, table)
     return look
@@ -78,9 +85,7 @@ def _plan(look: Look, source: Files, table: Any) -> None:
     features = [column.name for column in look.columns if column.role == "feature"]
     wrong = list(problems(source.columns, table.column_names, features, look.targets))
     if wrong:
-        error = DataError("\n".join(f"{look.path}: {problem}" for problem in wrong))
-        error.exit_code = 2  # the config is wrong, not the file
-        raise error
+        raise OptionError("\n".join(f"{look.path}: {problem}" for problem in wrong))
     every = np.arange(len(table))
     for name, options in source.columns.items():
         if name not in features:  # a target, of which only the unit is said
@@ -126,6 +131,8 @@ def _assign(look: Look, source: Files, targets: Sequence[str]) -> None:
         unnamed = UNNAMED.fullmatch(name) and (i == 0 or name.startswith("__"))
         if name in targets:
             column.role = "target"
+        elif (source.images or source.sounds) is not None:
+            column.role = "feature" if name in (source.images, source.sounds) else "unused"
         elif source.text is not None:
             column.role = "feature" if name == source.text else "unused"
         elif source.features is not None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from backprop_cli.data.files.layout import UNNAMED, Layout
 from backprop_cli.data.files.table import MAX_CATEGORIES
-from backprop_cli.data.files.values import BOOLEANS, looks_like_numbers, no_number
+from backprop_cli.data.files.values import BOOLEANS, LARGEST, keep_text, looks_like_numbers, no_number, rounded
 
 AS_TEXT = "numbers written as text, such as"
 EXAMPLES = 3
@@ -23,7 +23,7 @@ class Column:
     """What is seen of one column. `width` is the number of columns of x that it becomes, None for none."""
 
     name: str
-    type: str  # number, category, boolean, date, text, id, constant
+    type: str  # number, category, boolean, date, time, text, id, constant, picture, sound
     missing: int
     distinct: int
     examples: list[str]
@@ -31,13 +31,26 @@ class Column:
     notes: list[str] = field(default_factory=list)
     range: list[Any] | None = None  # of numbers and dates: least, mean, largest
     frequent: list[list[Any]] | None = None  # of the others: the most frequent values and how often they are there
+    files: dict[str, list[list[Any]]] | None = None  # sizes, modes or rates, and how many have them
     role: str = "feature"
     values: Any = field(default=None, repr=False)  # the Arrow column as it is read
 
     def as_dict(self) -> dict[str, Any]:
         """What is printed with --json."""
-        keys = ("name", "type", "role", "missing", "distinct", "examples", "width", "range", "frequent", "notes")
-        return {key: getattr(self, key) for key in keys}
+        keys = (
+            "name",
+            "type",
+            "role",
+            "missing",
+            "distinct",
+            "examples",
+            "width",
+            "range",
+            "frequent",
+            "files",
+            "notes",
+        )
+        return {key: getattr(self, key) for key in (*keys, "notes")}
 
 
 def column_of(name: str, raw: Any, values: Any, layout: Layout, categorical: bool) -> Column:
@@ -51,10 +64,11 @@ def column_of(name: str, raw: Any, values: Any, layout: Layout, categorical: boo
     counts = [count for count in counts if count["values"] is not None]
     known = len(values) - values.null_count
     numeric = pa.types.is_integer(values.type) or pa.types.is_floating(values.type) or pa.types.is_decimal(values.type)
+    timed = numeric and _is_time(raw)
     dated = numeric and not (
-        pa.types.is_integer(raw.type) or pa.types.is_floating(raw.type) or _is_number_text(raw, layout, name)
+        timed or pa.types.is_integer(raw.type) or pa.types.is_floating(raw.type) or _is_number_text(raw, layout, name)
     )
-    notes: list[str] = []
+    notes = _beyond(values, name) if numeric and counts and not (timed or dated or categorical) else []
     kind, width = "category", len(counts) or 1
     spellings = [str(count["values"]) for count in counts]
     if len(counts) <= 1:
@@ -64,6 +78,9 @@ def column_of(name: str, raw: Any, values: Any, layout: Layout, categorical: boo
         kind, width = "date", 1
     elif pa.types.is_boolean(values.type) or (numeric and {float(count["values"]) for count in counts} == {0.0, 1.0}):
         kind, width = "boolean", 1
+    elif timed:
+        kind, width = "time", 1
+        notes.append(f"read as hours: {_examples(raw)[0]} is {_first(values):.6g}; {keep_text(name)}")
     elif numeric and not categorical:
         kind, width = "number", 1
         if _numbers_rows(values, known):
@@ -114,6 +131,36 @@ def _nested(name: str, values: Any) -> Column:
         return Column(name, "picture", values.null_count, known, shown, None, [], values=values)
     notes = [f"holds {values.type}, which is no column for a network: leave it out"]
     return Column(name, "nested", values.null_count, known, [str(values[0].as_py())[:40]], None, notes, values=values)
+
+
+def _beyond(values: Any, name: str) -> list[str]:
+    """What is wrong with numbers that are too large: for float32, or to be told apart."""
+    import pyarrow.compute as pc
+
+    ends = pc.min_max(values).as_py()
+    largest = max((ends["min"], ends["max"]), key=abs)
+    if abs(largest) > LARGEST:
+        return [f"{largest:g} is beyond ±{LARGEST:.2g}, which float32 holds: repair it, or set dtype: float64"]
+    note = rounded(values, name)
+    return [note] if note else []
+
+
+def _is_time(raw: Any) -> bool:
+    """Whether a column that was read as numbers holds times of day or lengths of time."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_time(raw.type) or pa.types.is_duration(raw.type):
+        return True
+    return (
+        pa.types.is_string(raw.type)
+        and pc.any(pc.match_substring(raw, ":")).as_py() is True
+        and not (pc.any(pc.match_substring(raw, "-")).as_py())
+    )
+
+
+def _first(values: Any) -> float:
+    return float(next(value for value in values.to_pylist() if value is not None))
 
 
 def _is_number_text(raw: Any, layout: Layout, name: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
-from backprop_cli.errors import DataError
+from backprop_cli.errors import OptionError
 
 USUAL = ("train", "validation", "test")
 #: what people call the three usual splits
@@ -44,16 +44,16 @@ def usual(name: str) -> str | None:
 
 
 def named(splits: Mapping[str, Any]) -> dict[str, Any]:
-    """The splits under the usual names. Raises DataError for one that is given twice or looks mistyped."""
+    """The splits under the usual names. Raises OptionError for one that is given twice or looks mistyped."""
     by_name: dict[str, Any] = {}
     given: dict[str, str] = {}
     for name, value in splits.items():
         known = usual(name) or name
         if known in by_name:
-            raise DataError(f"splits {given[known]!r} and {name!r} are both {known}; leave one out")
+            raise OptionError(f"splits {given[known]!r} and {name!r} are both {known}; leave one out")
         near = None if usual(name) else _mistyped(name)
         if near:
-            raise DataError(f"there is no split {name!r}; expected train, validation or test; did you mean {near!r}?")
+            raise OptionError(f"there is no split {name!r}; expected train, validation or test; did you mean {near!r}?")
         by_name[known], given[known] = value, name
     return by_name
 
@@ -68,7 +68,7 @@ def _mistyped(name: str) -> str | None:
 
 
 def sliced(splits: Mapping[str, Any], bases: Collection[str]) -> dict[str, str]:
-    """Shares as slices of one base split, one after the other; expressions as they are. Raises DataError.
+    """Shares as slices of one base split, one after the other; expressions as they are. Raises OptionError.
 
     Numbers up to 1 are parts of all rows, above that percentages: 0.8, 80 and 80% are the same.
     """
@@ -82,19 +82,19 @@ def sliced(splits: Mapping[str, Any], bases: Collection[str]) -> dict[str, str]:
         else:
             slices[name] = str(value).strip()
     if edge > 100:
-        raise DataError(
+        raise OptionError(
             f"splits add up to {edge:g}%; expected at most 100%; a number of rows is written as {base}[:1000]"
         )
     return slices
 
 
 def percentages(splits: Mapping[str, Any]) -> dict[str, float]:
-    """The splits that are given as shares, in percent. Raises DataError where some are parts of 1 and some are not."""
+    """The splits that are given as shares, in percent. Raises OptionError where only some are parts of 1."""
     numbers = {name: float(value) for name, value in splits.items() if _NUMBER.fullmatch(str(value).strip())}
     whole = [name for name, value in numbers.items() if value > 1]
     parts = [name for name, value in numbers.items() if value < 1]
     if whole and parts:
-        raise DataError(
+        raise OptionError(
             f"splits {parts[0]}: {numbers[parts[0]]:g} and {whole[0]}: {numbers[whole[0]]:g} are of two kinds; "
             "expected parts of 1, such as 0.8, or percentages, such as 80"
         )

@@ -20,7 +20,7 @@ import numpy as np
 from backprop_cli.data.arrays import Array
 from backprop_cli.data.dataset import Split
 from backprop_cli.data.shares import USUAL, sliced, usual
-from backprop_cli.errors import DataError, expected
+from backprop_cli.errors import DataError, OptionError, expected
 
 _PART = re.compile(r"(?P<base>[\w-]+)(\[(?P<slice>[^\[\]]*)\])?")
 _BOUND = re.compile(r"((?P<value>-?[\d_.]+)(?P<unit>%|shard)?)?")
@@ -47,16 +47,16 @@ def parse(expression: str, sizes: Mapping[str, int], shards: Mapping[str, Sequen
     for term in re.split(r"\s*\+\s*", expression.strip()):
         match = _PART.fullmatch(term)
         if match is None:
-            raise DataError(f"split {expression!r}: cannot read {term!r}; {_SYNTAX}")
+            raise OptionError(f"split {expression!r}: cannot read {term!r}; {_SYNTAX}")
         base, bounds = match["base"], match["slice"]
         if base not in sizes and usual(base) in sizes:
             base = str(usual(base))
         if base == "all" and "all" not in sizes:
             if bounds is not None:
-                raise DataError(f"split {expression!r}: 'all' takes no slice; slice each split and add them")
+                raise OptionError(f"split {expression!r}: 'all' takes no slice; slice each split and add them")
             parts += [Part(name, 0, size) for name, size in sizes.items()]
         elif base not in sizes:
-            raise DataError(f"split {expression!r}: there is no split {base!r}; {expected(base, sizes)}")
+            raise OptionError(f"split {expression!r}: there is no split {base!r}; {expected(base, sizes)}")
         else:
             start, stop = _bounds(expression, bounds, sizes[base], (shards or {}).get(base))
             parts.append(Part(base, start, stop))
@@ -70,14 +70,14 @@ def _bounds(expression: str, text: str | None, size: int, shards: Sequence[int] 
     low = matches[0]
     high = matches[-1]
     if low is None or high is None or len(matches) > 2 or not (low["value"] or high["value"]):
-        raise DataError(f"split {expression!r}: cannot read the slice [{text}]; {_SYNTAX}")
+        raise OptionError(f"split {expression!r}: cannot read the slice [{text}]; {_SYNTAX}")
     unit = low["unit"] or high["unit"]
     if len(matches) == 1 and unit != "shard":
-        raise DataError(f"split {expression!r}: [{text}] is one row; write a slice such as [{text}:] or [:{text}]")
+        raise OptionError(f"split {expression!r}: [{text}] is one row; write a slice such as [{text}:] or [:{text}]")
     try:
         ends = [None if bound["value"] is None else _number(bound["value"], unit) for bound in (low, high)]
     except ValueError:
-        raise DataError(f"split {expression!r}: cannot read the numbers of [{text}]; {_SYNTAX}") from None
+        raise OptionError(f"split {expression!r}: cannot read the numbers of [{text}]; {_SYNTAX}") from None
     if len(matches) == 1 and ends[0] is not None:
         ends[1] = ends[0] + 1
     if unit == "shard" and ends[1] is not None and ends[1] <= 0:
@@ -86,7 +86,7 @@ def _bounds(expression: str, text: str | None, size: int, shards: Sequence[int] 
     start = 0 if start is None else start
     stop = size if stop is None else stop
     if abs(start) > size or abs(stop) > size:
-        raise DataError(f"split {expression!r}: [{text}] reaches beyond the {size} rows there are")
+        raise OptionError(f"split {expression!r}: [{text}] reaches beyond the {size} rows there are")
     return start + size * (start < 0), stop + size * (stop < 0)
 
 
@@ -101,11 +101,11 @@ def _to_rows(
         return None
     if unit == "%":
         if abs(bound) > 100:
-            raise DataError(f"split {expression!r}: {bound:g}% is outside -100% … 100%")
+            raise OptionError(f"split {expression!r}: {bound:g}% is outside -100% … 100%")
         return round(bound * size / 100.0)
     if unit == "shard":
         if shards is None:
-            raise DataError(f"split {expression!r}: only datasets of source tfds have shards; use rows or %")
+            raise OptionError(f"split {expression!r}: only datasets of source tfds have shards; use rows or %")
         return sum(shards[: int(bound)])
     return int(bound)
 
@@ -122,7 +122,7 @@ def resolve(
     resolved = {name: parse(text, sizes, shards) for name, text in splits.items()}
     for name, parts in resolved.items():
         if not any(part.stop > part.start for part in parts):
-            raise DataError(
+            raise OptionError(
                 f"split {name}: {splits[name]!r} is empty; the rows there are: "
                 + ", ".join(f"{base} {size}" for base, size in sizes.items())
             )
@@ -131,7 +131,7 @@ def resolve(
             for b in others:
                 start, stop = max(a.start, b.start), min(a.stop, b.stop)
                 if a.base == b.base and start < stop:
-                    raise DataError(
+                    raise OptionError(
                         f"splits {first} ({splits[first]!r}) and {second} ({splits[second]!r}) share "
                         f"{stop - start} rows of {a.base!r}, from row {start}; expected splits without a "
                         "common row; change one of the slices"

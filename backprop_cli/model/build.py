@@ -18,6 +18,7 @@ from backprop_cli.config import Config
 from backprop_cli.config.checks import monitors
 from backprop_cli.data.batches import Batches
 from backprop_cli.data.dataset import Dataset
+from backprop_cli.data.finite import check_range
 from backprop_cli.data.kept import check_kept, keep
 from backprop_cli.data.loading import load_dataset
 from backprop_cli.data.pipeline import class_names, fit_transforms, load_transforms_state
@@ -124,6 +125,7 @@ def prepare(
     transforms = list(cfg.dataset.transforms or [])
     first = dataset.splits.get("train") or next(iter(dataset.splits.values()))
     dtype = np.dtype(cfg.dtype)
+    check_range(dataset, dtype)
     try:
         codes = dataset.table.codes() if dataset.table is not None else {}
         for transform in transforms:

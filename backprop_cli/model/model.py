@@ -18,6 +18,7 @@ from backprop_cli.config.schema import Options
 from backprop_cli.data.batches import Batches
 from backprop_cli.data.dataset import Split
 from backprop_cli.data.files.unseen import Unseen
+from backprop_cli.data.finite import check_magnitude
 from backprop_cli.data.inputs import Rows, read_inputs, rows_of
 from backprop_cli.data.pipeline import class_names, load_transforms_state, network_input, transforms_state
 from backprop_cli.data.schema import TEXT
@@ -145,11 +146,15 @@ class Model(Predictor):
         if isinstance(data, Rows):
             return data
         if isinstance(data, str | Path):
-            return read_inputs(Path(data), schema, keep, unseen)
+            rows = read_inputs(Path(data), schema, keep, unseen)
+            check_magnitude(rows.x, self.network.dtype, str(data), schema.features)
+            return rows
         if schema.media is not None and isinstance(data, list) and data and isinstance(data[0], str | Path):
             files = [read_inputs(Path(file), schema, keep, unseen) for file in data]
             return Rows(np.concatenate([rows.x for rows in files]))
-        return rows_of(data, schema, keep, unseen, place)
+        rows = rows_of(data, schema, keep, unseen, place)
+        check_magnitude(rows.x, self.network.dtype, place, schema.features)
+        return rows
 
     def each(self, rows: Rows) -> list[Array]:
         batches = self.batches(Split(rows.x, _targets(self.description, len(rows.x))))

@@ -13,7 +13,7 @@ from backprop_cli.data.files.paths import find, format_of
 from backprop_cli.data.files.request import Request
 from backprop_cli.data.shares import is_file
 from backprop_cli.data.source import source
-from backprop_cli.errors import DataError
+from backprop_cli.errors import OptionError
 
 if TYPE_CHECKING:
     from backprop_cli.data.schema import Schema
@@ -82,9 +82,7 @@ class Files(FileOptions):
         if self.sample_weight is not None and self.sample_weight in targets:
             wrong.append(f"dataset.sample_weight and target are both {self.sample_weight!r}; expected two columns")
         if wrong:
-            error = DataError("\n".join(wrong))
-            error.exit_code = 2
-            raise error
+            raise OptionError("\n".join(wrong))
         seed = seed if self.split_seed is None else self.split_seed
         paths, slices = self._plan(folder)
         first = next(iter(paths.values()))
@@ -101,11 +99,11 @@ class Files(FileOptions):
         self.check_meant(form)
         listed = [name for name in ("images", "sounds") if getattr(self, name) is not None]
         if len(listed) > 1:
-            raise DataError("dataset.images and dataset.sounds each name what goes in; keep one")
+            raise OptionError("dataset.images and dataset.sounds each name what goes in; keep one")
         load: Callable[[Request], Dataset]
         if listed:
             if form not in TABLES:
-                raise DataError(
+                raise OptionError(
                     f"dataset.{listed[0]} names a column of a table, but {first} is not a table ({form}); remove it"
                 )
             from backprop_cli.data.files.listed import load_listed as load
@@ -144,7 +142,7 @@ class Files(FileOptions):
         if files and len(files) < len(self.splits or ()):
             other, value = next((n, v) for n, v in (self.splits or {}).items() if n not in files)
             name, file = next(iter(files.items()))
-            raise DataError(
+            raise OptionError(
                 f"splits {name}: {file} is a file, {other}: {value} is not; expected files, or shares and slices of "
                 "one file; a folder whose name has no dot is written as ./NAME"
             )
@@ -153,7 +151,7 @@ class Files(FileOptions):
             for name, path in paths.items():
                 twin = next(other for other, file in paths.items() if file == path)
                 if twin != name:
-                    raise DataError(f"splits {twin} and {name} are both {path}; expected splits without a common row")
+                    raise OptionError(f"splits {twin} and {name} are both {path}; expected splits without a common row")
             return paths, {name: name for name in paths}
         root = None if self.path is None else find(self.path, folder)
         if root is not None and root.is_dir() and self._format(root) == "parquet" and any(root.rglob("*.parquet")):
@@ -162,5 +160,5 @@ class Files(FileOptions):
             paths = shards(root)
             return (paths, self.splits) if len(paths) == 1 else (paths, self.splits or {name: name for name in paths})
         if self.path is None:
-            raise DataError("dataset.path is missing; expected a file or folder, or splits: {train: FILE, test: FILE}")
+            raise OptionError("dataset.path is missing; expected a file or folder, or splits: {train: FILE, …}")
         return {"train": find(self.path, folder)}, self.splits

@@ -10,8 +10,9 @@ from typing import Any
 
 from backprop_cli.data.files import stored
 from backprop_cli.data.files.layout import MISSING, Layout, check_width, named
+from backprop_cli.data.files.moments import days
 from backprop_cli.data.files.opened import arrow_input, scan, text_of
-from backprop_cli.data.files.values import as_written, days, is_number, swallowed, texts_of_bytes
+from backprop_cli.data.files.values import as_written, is_number, swallowed, texts_of_bytes
 from backprop_cli.errors import DataError, suggest
 
 

@@ -16,7 +16,7 @@ from backprop_cli.data import shares, splits
 from backprop_cli.data.arrays import Array
 from backprop_cli.data.files.keys import Keys
 from backprop_cli.data.files.order import dealt
-from backprop_cli.errors import DataError
+from backprop_cli.errors import OptionError
 from backprop_cli.seeds import generator
 
 _OF_WINDOWS = ("horizon", "by", "gaps")  # options that say more of windows
@@ -144,7 +144,7 @@ def deal(
     }
     for name, parts in resolved.items():
         if all(snap(part.start) == snap(part.stop) for part in parts):
-            raise DataError(
+            raise OptionError(
                 f"split {name} is left without rows: {what} has {snap.count} different values, and rows of one stay "
                 "together; give it a larger share, or fewer splits"
             )
@@ -179,7 +179,7 @@ def _fold(order: Array, key: Array | None, options: Dealing, what: str, base: st
     blocks = count + 1 if later else count
     if cuts.count < blocks:
         kind = f"different values in {what}" if key is not None else "rows"
-        raise DataError(f"dataset.folds is {count}, and there are {cuts.count} {kind}; expected at most that many")
+        raise OptionError(f"dataset.folds is {count}, and there are {cuts.count} {kind}; expected at most that many")
     first = fold if later else fold - 1
     start, stop = cuts(first * rows / blocks), cuts((first + 1) * rows / blocks)
     beside = np.arange(start) if later else np.r_[0:start, stop:rows]
@@ -191,7 +191,7 @@ def _fold(order: Array, key: Array | None, options: Dealing, what: str, base: st
         end = inner(edge)
         slices[name], at = f"{base}[{at}:{end}]", end
         if slices[name] == f"{base}[{at}:{at}]" or end == 0:
-            raise DataError(f"split {name} of fold {fold} is left without rows; expected fewer folds or a larger share")
+            raise OptionError(f"split {name} of fold {fold} is left without rows; set fewer folds or a larger share")
     slices["test"] = f"{base}[{len(beside)}:{len(beside) + stop - start}]"
     return Deal(np.concatenate([order[beside], order[start:stop]]), slices)
 
@@ -201,7 +201,7 @@ def _parts(written: Mapping[str, Any] | None) -> dict[str, float]:
     percents = shares.percentages(written or {"train": "70%", "validation": "15%"})
     odd = next((name for name in written or () if name not in percents), None)
     if odd is not None:
-        raise DataError(
+        raise OptionError(
             f"dataset.splits {odd}: {(written or {})[odd]} is a slice, and folds cut the rows; expected shares "
             "such as {train: 80%, validation: 20%}, of what is not the fold; test is the fold"
         )
@@ -215,7 +215,7 @@ def _by_names(names: Array, base: str) -> Deal:
     ids = ids.reshape(-1)
     by_split = shares.named({str(name): str(name) for name in known})
     if "train" not in by_split:
-        raise DataError(f"dataset.split_column names {', '.join(map(str, known[:10]))}; expected train among them")
+        raise OptionError(f"dataset.split_column names {', '.join(map(str, known[:10]))}; expected train among them")
     ends = np.cumsum(np.bincount(ids))
     places = {str(name): (end - count, end) for name, end, count in zip(known, ends, np.bincount(ids), strict=True)}
     slices = {name: f"{base}[{places[given][0]}:{places[given][1]}]" for name, given in by_split.items()}

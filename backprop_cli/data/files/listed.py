@@ -118,7 +118,7 @@ def listed_files(column: Any, name: str, path: Path, kind: str) -> list[Medium]:
             called = f" ({where})" if isinstance(where, str) and where else ""
             files.append(Packed(f"{path}, row {row}{called}", data))
             continue
-        file = _file(folder, str(where), kind)
+        file = named_file(folder, str(where), kind)
         if file is None:
             lacking.append(f"row {row}: {str(where)!r}")
         else:
@@ -132,7 +132,7 @@ def listed_files(column: Any, name: str, path: Path, kind: str) -> list[Medium]:
     return files
 
 
-def _file(folder: Path, name: str, kind: str) -> Path | None:
+def named_file(folder: Path, name: str, kind: str) -> Path | None:
     """The file of that name, or of that name with the ending of a picture or sound."""
     whole = folder / name
     if name and whole.is_file():

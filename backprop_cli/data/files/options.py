@@ -18,7 +18,7 @@ from backprop_cli.data.files.paths import column_or_file
 from backprop_cli.data.files.plan import ColumnOptions
 from backprop_cli.data.shares import WrittenOrFile
 from backprop_cli.data.source import Source
-from backprop_cli.errors import DataError
+from backprop_cli.errors import DataError, OptionError
 from backprop_cli.registry import Doc, options
 
 if TYPE_CHECKING:
@@ -225,6 +225,4 @@ class FileOptions(Source):
             field = fields[name]
             usual = field.default_factory() if callable(field.default_factory) else field.default
             if getattr(self, name) != usual:
-                error = DataError(f"dataset.{name} means nothing for {kind} ({form}); remove it")
-                error.exit_code = 2
-                raise error
+                raise OptionError(f"dataset.{name} means nothing for {kind} ({form}); remove it")

@@ -39,6 +39,8 @@ def read(path: Path, layout: Layout, wanted: Sequence[str]) -> Any:
         ) from error
 
 
+#: what a formula that failed leaves in its cell: no value
+_EXCEL_ERRORS = ("#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!", "#SPILL!", "#CALC!")
 _MAX_CELLS = 50_000_000  # of a sheet, empty ones too: one cell in the last corner makes 17 thousand millions
 
 
@@ -143,8 +145,9 @@ def _excel(path: Path, layout: Layout) -> Any:
             if looked_at > bound(_MAX_CELLS):
                 most = f"{bound(_MAX_CELLS):,} cells, which is what bp looks at"
                 raise DataError(f"{path}: the sheet {sheet.title!r} has more than {most}; {beyond(_MAX_CELLS)}")
-            if row.count(None) < len(row):
-                rows.append(_without_end(row))
+            values = [None if value in _EXCEL_ERRORS else value for value in row]
+            if values.count(None) < len(values):
+                rows.append(_without_end(values))
     if not rows:
         raise DataError(f"{path}: the sheet {sheet.title!r} is empty; name another: dataset.query: SHEET")
     width = max(i + 1 for row in rows for i, value in enumerate(row) if value is not None)

@@ -25,15 +25,16 @@ from backprop_cli.data.files.keys import check_apart, keys_of
 from backprop_cli.data.files.labels import MAX_INTEGER_CLASSES, are_classes, check_seen, encode, task_of
 from backprop_cli.data.files.layout import MISSING, UNNAMED, Layout, fitting, guess, said
 from backprop_cli.data.files.matrix import MIDDLES, Columns, matrix
+from backprop_cli.data.files.moments import TIME
 from backprop_cli.data.files.plan import Plan, kind_of, planned, problems
 from backprop_cli.data.files.request import Request
 from backprop_cli.data.files.series import cut, track
 from backprop_cli.data.files.targets import check_targets, is_text, real_values, target_values
 from backprop_cli.data.files.unseen import Unseen
-from backprop_cli.data.files.values import refuse_numbers
+from backprop_cli.data.files.values import keep_text, refuse_numbers, rounded
 from backprop_cli.data.files.weights import weight_of
 from backprop_cli.data.schema import Series
-from backprop_cli.errors import DataError
+from backprop_cli.errors import DataError, OptionError
 
 if TYPE_CHECKING:
     from backprop_cli.data.files.options import FileOptions
@@ -43,6 +44,7 @@ BESIDE = ("sample_weight", "group", "time", "by", "split_column")  # options tha
 _ROW = "\0row"  # a column that no file has
 MAX_CATEGORIES = 100  # a text column with more is a name or a number, unless it is listed
 _CODE = re.compile(r"0\d+")
+_TIME = re.compile(TIME)
 _FEWEST_NUMBERED = 10  # rows from which on 1, 2, 3, … is no coincidence
 
 
@@ -87,6 +89,11 @@ def load_tables(request: Request) -> Dataset:
     if known is None:
         if not options.features:
             notes += _numbering(tables[first], columns.features, paths[first])
+        notes += [
+            f"{paths[first]}: column {name!r}: {note}"
+            for name in (*columns.features, *targets)
+            if name in tables[first].column_names and (note := rounded(tables[first][name], name))
+        ]
         if options.task != "classification" and not coded:
             meant = options.task or ("regression" if series else None)
             check_targets(tables[first], targets, paths[first], layout, meant, notes)
@@ -243,6 +250,12 @@ def _choose(options: FileOptions, layout: Layout, path: Path, targets: Sequence[
             raise DataError(f"{path}: column {name!r} is both feature and target; take it out of one")
         if name in exclude:
             raise DataError(f"{path}: column {name!r} is both in features and in exclude; take it out of one")
+    for i, name in enumerate(names):
+        cells = [row[i].strip() for row in rows if len(row) > i and row[i].strip() not in MISSING]
+        if name in (*features, *targets) and name not in as_text(options) and cells and all(map(_TIME.match, cells)):
+            notes.append(
+                f"{path}: column {name!r} is read as hours, as {cells[0]!r} looks like a time; {keep_text(name)}"
+            )
     if not features:
         raise DataError(f"{path}: no column is left to learn from; expected one besides the target")
     idle = next((name for name in options.categorical if name not in features), None)
@@ -250,9 +263,7 @@ def _choose(options: FileOptions, layout: Layout, path: Path, targets: Sequence[
         raise DataError(f"{path}: column {idle!r} of dataset.categorical is no feature; remove it there")
     wrong = list(problems(options.columns, names, features, targets))
     if wrong:
-        error = DataError("\n".join(f"{path}: {problem}" for problem in wrong))
-        error.exit_code = 2
-        raise error
+        raise OptionError("\n".join(f"{path}: {problem}" for problem in wrong))
     categories: dict[str, list[str]] = {name: [] for name in options.categorical}
     units = {name: column.unit for name, column in options.columns.items() if column.unit}
     return Columns(layout, features, None, options.categories, options.missing, categories, units=units)

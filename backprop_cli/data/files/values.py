@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from backprop_cli.data.files.layout import MARKERS, MISSING, Layout, plain_number, possible_dates
+from backprop_cli.data.files.moments import PEEK, hours
 from backprop_cli.errors import DataError
 
 #: words for no and yes
@@ -20,8 +21,8 @@ _DECORATED = re.compile(
 )
 _WITH_UNIT = re.compile(r"[+\-−]?\d[\d.,]*\s*(?P<unit>[^\W\d_]{1,5}(/[^\W\d_]{1,3})?[²³]?|°[CF]?|\"|\')")
 _FEWEST_WITH_UNIT = 3  # different values: 2 doors and 4 doors may be kinds of cars
-_DAY = 86_400_000_000  # µs
-_PEEK = 100  # values that tell whether a closer look pays
+LARGEST = (2 - 2**-23) * 2.0**127  # of float32
+_WHOLE = 2**53  # whole numbers beyond it are not all floats
 
 
 def is_number(text: str) -> bool:
@@ -64,10 +65,10 @@ def as_written(column: Any, layout: Layout) -> Any:
         missing = pc.is_in(part, pa.array([*MISSING, *layout.na_values], part.type))
         return pc.if_else(missing, pa.scalar(None, part.type), part)
 
-    for part in (column.slice(0, _PEEK), column):
+    for part in (column.slice(0, PEEK), column):
         text = cleaned(part)
         if pc.all(pc.match_substring_regex(text, pattern)).as_py() is False:
-            return column
+            return hours(column, cleaned)
     if text.null_count == len(text):
         return pa.chunked_array([pa.nulls(len(text))]) if len(text) != column.null_count else column
     if layout.thousands:
@@ -75,70 +76,6 @@ def as_written(column: Any, layout: Layout) -> Any:
     whole = pc.all(pc.match_substring_regex(text, r"^[+\-]?\d{1,18}$")).as_py()
     text = pc.replace_substring_regex(pc.replace_substring(text, layout.decimal, "."), r"^\+", "")
     return text.cast(pa.int64() if whole else pa.float64())
-
-
-def days(column: Any, form: str | None, path: Path, name: str) -> Any:
-    """A column of dates as days since 1970-01-01, with the hours as a fraction. Raises DataError by row.
-
-    `form` reads text, as strptime does; Arrow's own dates need none.
-    """
-    import pyarrow as pa
-
-    kind = column.type
-    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_temporal(kind)):
-        return column
-    import pyarrow.compute as pc
-
-    if form is not None and (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
-        text = pc.utf8_trim_whitespace(column)
-        moments = _strptime(text, form)
-        wrong = pc.and_(pc.is_null(moments), pc.is_valid(text))
-        if pc.any(wrong).as_py():
-            row = pc.index(wrong, True).as_py()
-            raise DataError(
-                f"{path}, row {row + 1}, column {name!r}: {column[row].as_py()!r} is no date of the form {form}; "
-                f"repair it, or set dataset.dates: {{{name}: FORMAT}}"
-            )
-        column, kind = moments, moments.type
-    elif (pa.types.is_string(kind) or pa.types.is_large_string(kind)) and _is_iso(column):
-        try:
-            column, kind = pc.utf8_rtrim(column, "Z").cast(pa.timestamp("us")), pa.timestamp("us")
-        except pa.ArrowInvalid:  # 2024-02-30
-            return column
-    if not (pa.types.is_date(kind) or pa.types.is_timestamp(kind)):
-        return column
-    moments = column.cast(pa.timestamp("us", getattr(kind, "tz", None))).cast(pa.int64())
-    return pc.divide(moments.cast(pa.float64()), float(_DAY))
-
-
-def _is_iso(column: Any) -> bool:
-    """Whether text is dates such as 2024-01-31 or 2024-01-31T09:30:00.000Z, which Arrow knows in a CSV, but not where
-    columns have types."""
-    import pyarrow.compute as pc
-
-    iso = r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])([T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?Z?)?)?$"
-    parts = (column.slice(0, _PEEK), column)
-    return column.null_count < len(column) and all(
-        pc.all(pc.match_substring_regex(part, iso)).as_py() for part in parts
-    )
-
-
-def _strptime(text: Any, form: str) -> Any:
-    """Arrow's strptime, which depends on the system's for the names of months and for AM and PM."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if re.search(r"%[bBp]", form):
-        from datetime import datetime
-
-        def read(value: str | None) -> datetime | None:
-            try:
-                return None if value is None else datetime.strptime(value, form)
-            except ValueError:
-                return None
-
-        return pa.chunked_array([pa.array([read(written) for written in text.to_pylist()], pa.timestamp("s"))])
-    return pc.strptime(text, format=form, unit="s", error_is_null=True)
 
 
 def swallowed(table: Any, path: Path, delimiter: str, width: int) -> None:
@@ -215,6 +152,25 @@ def refuse_words(column: Any, name: str, path: Path, layout: Layout) -> None:
 def _refuse(column: Any, name: str, path: Path, layout: Layout, why: str, otherwise: str) -> None:
     row, value, remedy = no_number(column, layout)
     raise DataError(f"{path}, row {row}, column {name!r}: {value!r} {why}; {remedy}, or {otherwise}")
+
+
+def keep_text(name: str) -> str:
+    """How a column is kept from being read as numbers."""
+    return f"dataset.columns: {{{name}: {{type: category}}}} takes its values as categories"
+
+
+def rounded(column: Any, name: str) -> str:
+    """That whole numbers of a column are too large for floats to tell all of them apart; nothing where they are not."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
+        return ""
+    ends = pc.min_max(column).as_py()
+    largest = max((ends["min"] or 0, ends["max"] or 0), key=abs)
+    if not _WHOLE < abs(largest) <= LARGEST or largest != int(largest):
+        return ""
+    return f"numbers such as {largest:.17g} are rounded to 16 digits; if they are names, {keep_text(name)}"
 
 
 def no_number(column: Any, layout: Layout) -> tuple[int, str, str]:
