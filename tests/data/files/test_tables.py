@@ -187,7 +187,6 @@ def test_nan_in_parquet_is_a_gap(tmp_path):
         ("a,a,y\n1,2,3\n", {"target": "y"}, "two columns are called 'a'"),
         ("a,y\n1,0\n", {"target": "y", "features": ["y"]}, "'y' is both feature and target"),
         ("y\n1\n", {"target": "y"}, "no column is left to learn from"),
-        ("a,y\n12:30,0\n", {"target": "y"}, "column 'a': holds time32"),
         ("a,y\n1,x\n", {"target": "y", "task": "regression"}, "target y holds 'x'; expected numbers"),
         (
             "a,y\n" + "".join(f"name{i},0\n" for i in range(101)),
