@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from backprop_cli.commands.lessons.look import Runs, after, answers
 from backprop_cli.runs.directory import RunDirectory
 
@@ -43,11 +41,3 @@ def gru(runs: Runs) -> float:
 
 def gru_shuffled(runs: Runs) -> float:
     return _right(runs["GRU shuffled"])
-
-
-def draw(figure: Any, runs: Runs) -> None:
-    """Test accuracies, as bars."""
-    axes = figure.subplots()
-    axes.bar(list(runs), [_right(run) for run in runs.values()])
-    axes.tick_params(axis="x", labelrotation=20)
-    axes.set(ylabel="test accuracy", ylim=(0, 1))
