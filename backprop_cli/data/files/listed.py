@@ -24,7 +24,7 @@ from backprop_cli.data.files.parquet import parts
 from backprop_cli.data.files.readers import reader_of
 from backprop_cli.data.files.request import Request
 from backprop_cli.data.files.targets import real_values, target_values
-from backprop_cli.errors import DataError
+from backprop_cli.errors import DataError, OptionError
 
 _NAMED = 5  # files that are missing, in a message
 
@@ -160,7 +160,7 @@ def _targets(
     options, paths, known = request.options, request.paths, request.known
     if options.label_separator:
         if len(targets) != 1:
-            raise DataError("dataset.label_separator parts the labels of one target; name one, or leave it out")
+            raise OptionError("dataset.label_separator parts the labels of one target; name one, or leave it out")
         rows = {name: _parted(table[targets[0]], options.label_separator) for name, table in tables.items()}
         labels = sorted({label for row in rows[request.base] for label in row}) if known is None else known.targets
         number = {label: i for i, label in enumerate(labels)}

@@ -51,9 +51,12 @@ def texts_of_bytes(column: Any, place: str) -> Any:
 
 
 def as_written(column: Any, layout: Layout) -> Any:
-    """A column of text as numbers, if each value is one in the layout's writing; else as it is."""
+    """A column of text as numbers, if each value is one in the layout's writing, and decimals as floats; else as it
+    is."""
     import pyarrow as pa
 
+    if pa.types.is_decimal(column.type):  # of databases; whole ones are integers there
+        return column.cast(pa.float64())
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)) or not len(column):
         return column
     import pyarrow.compute as pc

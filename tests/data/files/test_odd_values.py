@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,14 @@ def test_errors_of_a_spreadsheet_are_gaps_that_are_said(tmp_path: Path) -> None:
     )
     with pytest.raises(DataError, match=r"row 4, column 'a': no value \(a feature; 2 rows lack it\)"):
         source(tmp_path / "t.xlsx")
+
+
+def test_decimals_of_a_database_are_numbers(tmp_path: Path) -> None:
+    prices = [Decimal(f"{i}.25") for i in range(40)]
+    pq.write_table(pa.table({"a": prices, "y": prices[::-1]}), tmp_path / "t.parquet")
+    dataset = source(tmp_path / "t.parquet", splits={"train": "all"})
+    assert dataset.classes is None
+    np.testing.assert_array_equal(dataset.splits["train"].x + dataset.splits["train"].y, np.full((40, 1), 39.5))
 
 
 def test_splits_that_do_not_add_up_are_a_mistake_in_the_config(tmp_path: Path) -> None:
