@@ -199,6 +199,7 @@ def test_a_model_is_served_to_scripts(bp: Any, tmp_path: Path) -> None:
             (b"\xff\xfe", "text/csv"),
             (b"", "text/csv"),
             (b"x\n1\n", "text/csv"),
+            (b"x,y\n", "text/csv"),
             (b"{", "application/json"),
             (b"[]", "application/json"),
             (b"[1, [2]]", "application/json"),
