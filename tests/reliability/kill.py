@@ -1,5 +1,8 @@
 """kill -9 at random moments, every other one aimed at a save; then again while it resumes.
 
+In seven of eight trials some of the descriptors 0 to 2 are closed, in every combination: the next file that is opened
+gets such a number, and it must be neither the lock nor a checkpoint.
+
 python -m tests.reliability.kill --trials 200
 """
 
@@ -10,12 +13,15 @@ import random
 import signal
 import time
 from collections import Counter
+from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
 
 from backprop_cli.runs.lock import is_held
 from tests.reliability.compare import differences, outcome
 from tests.reliability.harness import RESUME, TRAIN, Child, begun, bp, folder, options, start, trials, unbroken
 
+CLOSED = [closed for size in range(4) for closed in combinations(range(3), size)]
 SETTINGS = ("trainer.epochs=6", "trainer.checkpoint.every_steps=3")
 
 
@@ -38,6 +44,11 @@ def kill(child: Child, path: Path, rng: random.Random, aimed: bool, seconds: flo
     if not (path / "run").exists():
         return "before it began"
     return "while saving" if saving else "elsewhere"
+
+
+def close(handles: Sequence[int]) -> None:
+    for handle in handles:
+        os.close(handle)
 
 
 def wait_for_lock(run: Path) -> float:
@@ -63,8 +74,10 @@ def main() -> None:
         with folder() as path:
             for _ in range(rng.randint(1, 4)):
                 command = RESUME if begun(path) else (*TRAIN, *options(*SETTINGS))
-                moments[kill(start(path, *command), path, rng, trial % 2 == 0, seconds)] += 1
-            code, said = bp(path, *(RESUME if begun(path) else (*TRAIN, *options(*SETTINGS))))
+                child = start(path, *command, before=lambda closed=CLOSED[trial % 8]: close(closed))
+                moments[kill(child, path, rng, trial // 8 % 2 == 0, seconds)] += 1
+            command = RESUME if begun(path) else (*TRAIN, *options(*SETTINGS))
+            code, said = bp(path, *command, before=lambda closed=CLOSED[trial % 8]: close(closed))
             assert code == 0, said
             different = differences(outcome(path / "run"), expected)
             same += not different
