@@ -63,7 +63,8 @@ def listed_config(look: Look, column: Column, file: str, data: str) -> str:
     ]
     damaged = [note for note in column.notes if note.startswith("damaged")]
     about = f"{target.name} from {look.rows:,} {kind} that {look.name} lists"
-    splits = ["  splits: {train: 70%, validation: 15%, test: 15%}"]
+    several = look.path is not None and "*" in look.path.name  # the parts of splits that have files of their own
+    splits = [] if several else ["  splits: {train: 70%, validation: 15%, test: 15%}"]
     listed = _Task([*names, *task.options], task.units, task.kind)
     return _text(kind, about, look.name.split(".")[0], file, data, column.files or {}, damaged, listed, splits)
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from backprop_cli.data.files.layout import UNNAMED, Layout
+from backprop_cli.data.files.moments import TIME
 from backprop_cli.data.files.table import MAX_CATEGORIES
 from backprop_cli.data.files.values import BOOLEANS, LARGEST, keep_text, looks_like_numbers, no_number, rounded
 
@@ -152,11 +153,9 @@ def _is_time(raw: Any) -> bool:
 
     if pa.types.is_time(raw.type) or pa.types.is_duration(raw.type):
         return True
-    return (
-        pa.types.is_string(raw.type)
-        and pc.any(pc.match_substring(raw, ":")).as_py() is True
-        and not (pc.any(pc.match_substring(raw, "-")).as_py())
-    )
+    if not pa.types.is_string(raw.type):
+        return False
+    return pc.any(pc.match_substring_regex(pc.utf8_trim_whitespace(raw), TIME)).as_py() is True
 
 
 def _first(values: Any) -> float:

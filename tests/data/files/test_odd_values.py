@@ -96,6 +96,9 @@ def test_a_column_of_times_is_said_to_be_hours_and_can_be_categories(tmp_path: P
         "read as hours: 8:00 is 8; dataset.columns: {a: {type: category}} takes its values as categories"
     ]
     assert source(path, columns={"a": {"type": "category"}}).input_shape == (3,)
+    dates = table(tmp_path / "dates.csv", ["07.01.2024 04:00", "23.01.2024 16:30"])
+    seen = look_at_file(file_source(dates, target="y")).column("a")
+    assert (seen.type, seen.notes) == ("date", [])  # whose hours are a part of the day
     moments = pa.array([datetime.time(8, 30), datetime.time(20)] * 10)
     lengths = pa.array([datetime.timedelta(days=3), datetime.timedelta(minutes=-6)] * 10)
     pq.write_table(pa.table({"a": moments, "b": lengths, "y": np.arange(20.0)}), tmp_path / "t.parquet")
