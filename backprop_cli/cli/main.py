@@ -125,6 +125,8 @@ def run(arguments: list[str], debug: bool) -> Any:
             return code
         os._exit(code)  # all is written; taking Python down would cost ten times what the checkpoint did
     except BpError as error:
+        if signals.received:
+            return 128 + signals.received[-1]
         if debug:
             traceback.print_exc()
         return fail(error if isinstance(error, ConfigError) else f"bp: {error}", error.exit_code)
@@ -143,9 +145,9 @@ def run(arguments: list[str], debug: bool) -> Any:
         return fail(f"bp: {plain(error)}", 1)
     except (
         Exception
-    ) as error:  # Ctrl-C inside of pydantic, a plugin's bug or ours, or no file can be opened to import a module from
+    ) as error:  # a signal inside of pydantic, a plugin's bug or ours, or no file can be opened to import a module from
         if signals.received:
-            return 130
+            return 128 + signals.received[-1]
         theirs = plugin_failure(error)
         if theirs and not debug:
             return fail(f"bp: {theirs}; --debug shows the traceback", 1)

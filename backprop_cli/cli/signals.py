@@ -24,12 +24,13 @@ received: list[int] = []
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Note it, too: a library in C may make another exception of what comes up in the middle of it."""
+    """Note it, too: a library in C, or Python where it makes a class, may turn what is raised into something else."""
     received.append(number)
     raise KeyboardInterrupt
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
+    received.append(number)
     sys.exit(128 + number)
 
 
