@@ -89,8 +89,8 @@ def test_what_is_accepted_trains_and_what_is_not_says_where(
     ("change", "path", "code"),
     [
         ("dataset={source: files, path: nowhere.csv, target: y}", "dataset", 1),
-        ("dataset.splits={train: other}", "dataset", 1),
-        ("architecture.0.units=1000000000000", "", 1),
+        ("dataset.splits={train: other}", "dataset", 2),
+        ("architecture.0.units=1000000000000", "architecture.1", 2),
         ("optimizer={type: sgd, learning_rate: 1e300}", "", 1),
         ("loss=mse", "loss", 2),
         ("optimizer.leaning_rate=1", "optimizer.leaning_rate", 2),

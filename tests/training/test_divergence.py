@@ -127,10 +127,10 @@ def test_the_batch_is_kept(tmp_path: Path) -> None:
 
 def test_a_batch_that_is_not_finite_is_named(tmp_path: Path) -> None:
     x = np.ones((40, 3))
-    x[33] = 1e300  # finite in the file, not in float32
+    x[33] = 1e30  # finite until it is scaled
     np.savez(tmp_path / "data.npz", x=x, y=np.arange(40) % 2)
     (tmp_path / "config.yaml").write_text(
-        "dataset: {source: files, path: data.npz, splits: {train: train}}\n"
+        "dataset: {source: files, path: data.npz, splits: {train: train}, transforms: [{type: scale, by: 1e+20}]}\n"
         "architecture: [{type: dense, units: 2, activation: softmax}]\n"
         "loss: cross_entropy\n"
         "trainer: {epochs: 1, batch_size: 10, shuffle: false}\n"

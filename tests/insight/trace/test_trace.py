@@ -144,11 +144,11 @@ def test_a_short_result_does_not_leak_either(tmp_path: Path) -> None:
 
 def test_what_a_larger_layer_takes_in_is_no_answer_given_away() -> None:
     """The output of a small layer before a layer that is not written out stood in the sheet as its x."""
-    change = "architecture.1={type: batch_norm}"
+    change = "architecture.1={type: dense, units: 40}"
     found = trace(load_config(ROOT / "configs/moons.yaml", ["architecture.0.units=3", change]), sample=1)
     sheet, _, key = as_text(found, blank=True).partition("\nkey\n")
     answers = set(re.findall(r"\d\.\d{4,}", key))
-    forward = sheet.partition("forward  batch_norm_1")[2].partition("\n\n")[0]
+    forward = sheet.partition("forward  dense_2")[2].partition("\n\n")[0]
     assert re.search(r"x = \[\(\d+\)  \(\d+\)  \(\d+\)\]", forward)
     assert not answers & set(re.findall(r"\d\.\d{4,}", forward))
 
