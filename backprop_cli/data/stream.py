@@ -7,6 +7,7 @@ come fast.
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 from collections.abc import Iterator
@@ -57,7 +58,7 @@ class Stream:
         names: list[str] = []
         line = 0
         for text in self._texts():
-            rows = [row for row in csv.reader(text.splitlines(keepends=True), delimiter=delimiter) if row]
+            rows = _rows(text, delimiter, line)
             if not names:
                 names = [name.strip() for name in rows[0]]
                 if layout.header or needed <= {*names}:
@@ -86,7 +87,7 @@ class Stream:
         number = 0
         for text in self._texts():
             records: list[Any] = []
-            for line in text.splitlines():
+            for line in text.removesuffix("\n").split("\n"):  # strings may hold other signs that end a line
                 number += 1
                 if line.strip():
                     try:
@@ -98,6 +99,17 @@ class Stream:
                 raise DataError(f'{NAME}:{number}: expected objects such as {{"width": 1.5}}')
             if records:
                 yield records
+
+
+def _rows(text: str, delimiter: str, before: int) -> list[list[str]]:
+    """The rows of whole lines, empty ones left out. Raises DataError."""
+    rows: list[list[str]] = []
+    try:
+        rows += (row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if row)
+    except csv.Error:
+        row = before + len(rows) + 1
+        raise DataError(f"{NAME}, about row {row}: a value of more than 128 KiB; is a quote missing?") from None
+    return rows
 
 
 def _delimiter(head: str, usual: str | None) -> str:

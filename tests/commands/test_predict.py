@@ -263,6 +263,24 @@ def test_quoted_line_ends_in_a_stream(run: Path) -> None:
     assert block.kept["id"] == ["a\nb", 'say "c"']
 
 
+@pytest.mark.parametrize("start", [b"", b"1,2,red\n"])
+def test_a_value_of_a_stream_is_not_endless(run: Path, tmp_path: Path, start: bytes) -> None:
+    """More than the reader takes: a quote that is not closed, most likely."""
+    (tmp_path / "long").write_bytes(b"width,height,colour\n" + start + b"1,2," + b"x" * 200_000 + b"\n")
+    with (tmp_path / "long").open("rb") as file, pytest.raises(DataError, match="a value of more than 128 KiB"):
+        list(predict(load(run), ["-"], Wishes(), stdin=file.fileno()))
+
+
+@pytest.mark.parametrize("sign", ["\u2028", "\x0b", "\x0c", "\x1c", "\x85"])
+def test_only_line_ends_end_a_row_of_a_stream(run: Path, sign: str) -> None:
+    """Not what Unicode and `str.splitlines` count among them, as a file of tables has it, too."""
+    (block,) = streamed(run, f"id,width,height,colour\na{sign}b,1,100,red\r\n".encode(), keep=["id"])
+    assert block.kept["id"] == [f"a{sign}b"]
+    record = json.dumps({"id": f"a{sign}b", "width": 1, "height": 100, "colour": "red"}, ensure_ascii=False)
+    (block,) = streamed(run, f"{record}\r\n".encode(), keep=["id"])
+    assert block.kept["id"] == [f"a{sign}b"]
+
+
 @pytest.mark.process
 def test_a_row_is_answered_before_the_next_one_comes(run: Path) -> None:
     command = [sys.executable, "-m", "backprop_cli", "predict", str(run), "-", "--no-proba"]

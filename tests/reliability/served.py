@@ -273,12 +273,13 @@ def fuzz(trials: int, seed: int, play: Server, board: Server) -> Tally:
             path, body, headers["content-type"] = "/do", command(draw), "application/json"
         else:
             server, verb, path = board, "GET", query(draw)
+        refused = len(body or b"") > MOST or "\x0c" in headers.get("content-type", "")
         before = server.processor
         try:
             status, kind, answer = server.ask(verb, path, body, headers)
             wrong = fault(status, kind, answer)
         except (BrokenPipeError, ConnectionResetError) as error:  # the answer came before all was sent
-            status, wrong = 413, None if body and len(body) > MOST else repr(error)
+            status, wrong = 413, None if refused else repr(error)
         except (OSError, http.client.HTTPException, KeyError, ValueError) as error:
             if isinstance(error, ValueError) and "control characters" in str(error):
                 return  # which http.client does not send
