@@ -116,6 +116,7 @@ def test_keys_filters_and_links(board: Served, chromium: Any) -> None:
     assert page.locator("details[open] table tr").count() == 7  # a line an epoch, and the heads
     weights = page.locator(".hist figure").first
     weights.locator("summary").click()
+    weights.locator("td").first.wait_for()
     cells = weights.locator("td").all_inner_texts()
     assert sum(int(count) for count in cells[2::3]) == 32  # of dense_1.W
     assert cells[1:-3:3] == cells[3::3]  # where one bar ends the next begins

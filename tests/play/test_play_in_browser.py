@@ -122,6 +122,7 @@ def test_a_number_that_is_pointed_at_is_explained(page: Any) -> None:
     page.locator("summary >> text=numbers").first.click()
     page.locator("details[open] table tr").first.wait_for()
     page.locator(".plane summary").click()
+    page.locator(".plane td").first.wait_for()
     cells = page.locator(".plane td").all_inner_texts()
     assert len(cells) == 11 * 12  # the second input and eleven outputs in each row
     assert all(0 <= float(cell) <= 1 for i, cell in enumerate(cells) if i % 12)

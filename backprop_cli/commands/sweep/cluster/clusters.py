@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -58,6 +59,8 @@ class Cluster:
 
         for name in ("distributed", "tornado", "asyncio"):  # what has to be said of lost workers is said by bp
             logging.getLogger(name).setLevel(logging.CRITICAL)
+        # nobody looks at the scheduler's page, so which port it gets beside another sweep's is of no interest
+        warnings.filterwarnings("ignore", r"\s*Port \d+ is already in use", UserWarning)
         with self._scheduler() as scheduler:
             try:
                 client = Client(scheduler, timeout=CONNECT, set_as_default=False)
