@@ -162,6 +162,16 @@ def _serving(prefix: Sequence[str] = ()) -> Iterator[Server | None]:
         server.close()
 
 
+@pytest.fixture(autouse=True)
+def environment() -> Iterator[None]:
+    """What a test changes of the environment is over with it: `bp` is forked only where nothing was changed."""
+    before = dict(os.environ)
+    yield
+    if os.environ != before:
+        os.environ.clear()
+        os.environ.update(before)
+
+
 @pytest.fixture
 def bp(request: pytest.FixtureRequest, tmp_path: Path, cache: Path, forked: Server | None) -> Callable[..., Finished]:
     """Run `bp` as a process in a directory of its own; the repository's configs are under configs/."""

@@ -25,6 +25,12 @@ class Owner:
 """
 
 
+def heeding() -> None:
+    """Whoever runs this may ignore signals, as nohup does."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.mark.process
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_that_python_turns_into_another_exception(sent: signal.Signals, tmp_path: Path) -> None:
@@ -36,6 +42,7 @@ def test_a_signal_that_python_turns_into_another_exception(sent: signal.Signals,
         env=os.environ | {"SENT": str(sent.value)},
         capture_output=True,
         text=True,
+        preexec_fn=heeding,
     )
     assert done.returncode == 128 + sent
     assert "Traceback" not in done.stderr
