@@ -4,25 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from backprop_cli.commands.lessons.look import Runs, after, answers
-from backprop_cli.runs.directory import RunDirectory
-
-
-def _right(run: RunDirectory) -> float:
-    y, target = answers(after(run), "test")
-    return float((y.argmax(1) == target).mean())
+from backprop_cli.commands.lessons.look import Runs, after, test_accuracy
 
 
 def dense(runs: Runs) -> float:
-    return _right(runs["dense"])
+    return test_accuracy(runs["dense"])
 
 
 def ticket(runs: Runs) -> float:
-    return _right(runs["ticket"])
+    return test_accuracy(runs["ticket"])
 
 
 def at_random(runs: Runs) -> float:
-    return _right(runs["random"])
+    return test_accuracy(runs["random"])
 
 
 def gain(runs: Runs) -> float:
@@ -32,7 +26,7 @@ def gain(runs: Runs) -> float:
 def draw(figure: Any, runs: Runs) -> None:
     """Test accuracies, as bars, and which inputs the ticket looks at."""
     left, right = figure.subplots(1, 2)
-    bars = left.bar(list(runs), [_right(run) for run in runs.values()])
+    bars = left.bar(list(runs), [test_accuracy(run) for run in runs.values()])
     left.bar_label(bars, fmt="%.2f")
     left.set(ylabel="test accuracy", ylim=(0, 1))
     right.spy(after(runs["ticket"]).network.parameters["dense_1.W"].T, markersize=1.5, aspect="auto")

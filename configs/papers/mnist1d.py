@@ -2,42 +2,36 @@
 
 from __future__ import annotations
 
-from backprop_cli.commands.lessons.look import Runs, after, answers
-from backprop_cli.runs.directory import RunDirectory
-
-
-def _right(run: RunDirectory) -> float:
-    y, target = answers(after(run), "test")
-    return float((y.argmax(1) == target).mean())
+from backprop_cli.commands.lessons.look import Runs, test_accuracy
 
 
 def line(runs: Runs) -> float:
-    return _right(runs["line"])
+    return test_accuracy(runs["line"])
 
 
 def mlp(runs: Runs) -> float:
-    return _right(runs["MLP"])
+    return test_accuracy(runs["MLP"])
 
 
 def cnn(runs: Runs) -> float:
-    return _right(runs["CNN"])
+    return test_accuracy(runs["CNN"])
 
 
 def line_shuffled(runs: Runs) -> float:
-    return _right(runs["line shuffled"])
+    return test_accuracy(runs["line shuffled"])
 
 
 def mlp_shuffled(runs: Runs) -> float:
-    return _right(runs["MLP shuffled"])
+    return test_accuracy(runs["MLP shuffled"])
 
 
 def cnn_shuffled(runs: Runs) -> float:
-    return _right(runs["CNN shuffled"])
+    return test_accuracy(runs["CNN shuffled"])
 
 
 def gru(runs: Runs) -> float:
-    return _right(runs["GRU"])
+    return test_accuracy(runs["GRU"])
 
 
 def gru_shuffled(runs: Runs) -> float:
-    return _right(runs["GRU shuffled"])
+    return test_accuracy(runs["GRU shuffled"])

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from backprop_cli.commands.lessons.look import Runs, after, answers
-from backprop_cli.runs.directory import RunDirectory
-
-
-def _right(run: RunDirectory) -> float:
-    y, target = answers(after(run), "test")
-    return float((y.argmax(1) == target).mean())
+from backprop_cli.commands.lessons.look import Runs, after, answers, test_accuracy
 
 
 def one_hidden(runs: Runs) -> float:
-    return _right(runs["one hidden layer"])
+    return test_accuracy(runs["one hidden layer"])
 
 
 def one_convolution(runs: Runs) -> float:
-    return _right(runs["one convolution"])
+    return test_accuracy(runs["one convolution"])
 
 
 def two_convolutions(runs: Runs) -> float:
-    return _right(runs["two of ReLUs"])
+    return test_accuracy(runs["two of ReLUs"])
 
 
 def draw(figure: Any, runs: Runs) -> None:

@@ -6,13 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from backprop_cli.commands.lessons.look import Runs, after, answers
+from backprop_cli.commands.lessons.look import Runs, after, answers, test_accuracy
 from backprop_cli.runs.directory import RunDirectory
-
-
-def _accuracy(run: RunDirectory) -> float:
-    y, target = answers(after(run), "test")
-    return float((y.argmax(1) == target.argmax(1)).mean())
 
 
 def _cost(run: RunDirectory, split: str) -> float:
@@ -22,7 +17,7 @@ def _cost(run: RunDirectory, split: str) -> float:
 
 
 def accuracy(runs: Runs) -> float:
-    return _accuracy(runs["plain"])
+    return test_accuracy(runs["plain"])
 
 
 def test_cost(runs: Runs) -> float:
@@ -34,39 +29,39 @@ def training_cost(runs: Runs) -> float:
 
 
 def regularized(runs: Runs) -> float:
-    return _accuracy(runs["λ = 0.1"])
+    return test_accuracy(runs["λ = 0.1"])
 
 
 def first_epoch(runs: Runs) -> float:
-    return _accuracy(runs["one epoch"])
+    return test_accuracy(runs["one epoch"])
 
 
 def thirty_epochs(runs: Runs) -> float:
-    return _accuracy(runs["thirty epochs"])
+    return test_accuracy(runs["thirty epochs"])
 
 
 def small_rate(runs: Runs) -> float:
-    return _accuracy(runs["rate 0.001"])
+    return test_accuracy(runs["rate 0.001"])
 
 
 def large_rate(runs: Runs) -> float:
-    return _accuracy(runs["rate 100"])
+    return test_accuracy(runs["rate 100"])
 
 
 def small_weights(runs: Runs) -> float:
-    return _accuracy(runs["small"])
+    return test_accuracy(runs["small"])
 
 
 def large_weights(runs: Runs) -> float:
-    return _accuracy(runs["large"])
+    return test_accuracy(runs["large"])
 
 
 def small_weights_100(runs: Runs) -> float:
-    return _accuracy(runs["small, 100"])
+    return test_accuracy(runs["small, 100"])
 
 
 def large_weights_100(runs: Runs) -> float:
-    return _accuracy(runs["large, 100"])
+    return test_accuracy(runs["large, 100"])
 
 
 def _cost_with_weights(run: RunDirectory) -> float:
@@ -89,21 +84,21 @@ def fast_cost(runs: Runs) -> float:
 
 
 def from_100(runs: Runs) -> float:
-    return _accuracy(runs["100 digits"])
+    return test_accuracy(runs["100 digits"])
 
 
 def from_1000(runs: Runs) -> float:
-    return _accuracy(runs["1000 digits"])
+    return test_accuracy(runs["1000 digits"])
 
 
 def from_10000(runs: Runs) -> float:
-    return _accuracy(runs["10000 digits"])
+    return test_accuracy(runs["10000 digits"])
 
 
 def draw_more_data(figure: Any, runs: Runs) -> None:
     """Accuracy on new digits over the number of those trained with, here and in the book."""
     axes = figure.subplots()
-    axes.plot([100, 1000, 10000], [_accuracy(run) for run in runs.values()], "o-", label="here")
+    axes.plot([100, 1000, 10000], [test_accuracy(run) for run in runs.values()], "o-", label="here")
     sizes, book = [100, 200, 500, 1000, 2000, 5000, 10000], [69.09, 76.37, 85.29, 88.85, 91.27, 93.24, 94.89]
     axes.plot(sizes, [percent / 100 for percent in book], "k--", linewidth=1, label="printed")
     axes.set(xlabel="digits trained with", ylabel="accuracy on new digits", xscale="log", ylim=(0.6, 1))

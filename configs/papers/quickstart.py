@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from backprop_cli.commands.lessons.look import Runs, after, answers
+from backprop_cli.commands.lessons.look import Runs, test_accuracy
 
 
 def accuracy(runs: Runs) -> float:
-    y, target = answers(after(runs["quickstart"]), "test")
-    return float((y.argmax(1) == target).mean())
+    return test_accuracy(runs["quickstart"])

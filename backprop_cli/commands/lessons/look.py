@@ -32,6 +32,12 @@ def answers(prepared: Prepared, split: str = "train") -> tuple[Array, Array]:
     return np.concatenate([y for y, _ in parts]), np.concatenate([target for _, target in parts])
 
 
+def test_accuracy(run: RunDirectory) -> float:
+    """The share of test rows whose largest output is that of their class; targets are class ids or one-hot."""
+    y, target = answers(after(run), "test")
+    return float((y.argmax(1) == (target if target.ndim == 1 else target.argmax(1))).mean())
+
+
 @dataclass(frozen=True)
 class Pass:
     """One pass forward and back, nothing updated: outputs y and deltas by layer, gradients by parameter."""

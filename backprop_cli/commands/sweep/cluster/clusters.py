@@ -16,16 +16,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
 from backprop_cli.commands.sweep.executors import Open
 from backprop_cli.errors import RunError, UsageError
 from backprop_cli.untrusted.regular import read_regular
-
-if TYPE_CHECKING:
-    pass
 
 EXTRA = "pip install 'backprop-cli[cluster]'"
 PREFIX, HERE = "dask://", "dask"
