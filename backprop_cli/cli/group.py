@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from copy import copy
 from typing import Any
 
 import typer
@@ -77,3 +79,23 @@ def dress(app: typer.Typer) -> None:
 def group(help: str) -> typer.Typer:
     """A group of commands under one name, such as `bp runs`."""
     return typer.Typer(cls=Group, help=help)
+
+
+def only(app: typer.Typer, arguments: Sequence[str]) -> typer.Typer:
+    """The same with nothing but the command that the arguments name first, as typer reads the options of all there are,
+    which takes ten times as long; with all of them where that is none, which is what help and suggestions need."""
+    name = arguments[0] if arguments else ""
+    commands = [info for info in app.registered_commands if _name(info) == name]
+    groups = [copy(info) for info in app.registered_groups if info.name == name]
+    if not commands and not groups:
+        return app
+    for info in groups:
+        info.typer_instance = only(info.typer_instance, arguments[1:]) if info.typer_instance else None
+    small = copy(app)
+    small.registered_commands, small.registered_groups = commands, groups
+    return small
+
+
+def _name(info: Any) -> str:
+    """What a command is called: as it says, else as its function (`get_command_from_info` of typer)."""
+    return str(info.name or info.callback.__name__.lower().replace("_", "-"))

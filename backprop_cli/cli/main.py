@@ -15,7 +15,7 @@ import typer
 
 from backprop_cli import cli
 from backprop_cli.cli import completion, signals, streams
-from backprop_cli.cli.group import Root, dress
+from backprop_cli.cli.group import Root, dress, only
 from backprop_cli.errors import BpError, ConfigError, InterruptedRunError, out_of_range, plugin_failure, suggest
 from backprop_cli.runs.versions import __version__
 from backprop_cli.training.parallel import launch
@@ -117,7 +117,7 @@ def main() -> None:
 def run(arguments: list[str], debug: bool) -> Any:
     """Run one command; the exit code."""
     try:
-        code = app(arguments, prog_name="bp", standalone_mode=False)  # 130 for Ctrl-C
+        code = only(app, arguments)(arguments, prog_name="bp", standalone_mode=False)  # 130 for Ctrl-C
         sys.stdout.flush()
     except InterruptedRunError as error:
         code = fail(f"bp: {error}", error.exit_code)

@@ -130,7 +130,7 @@ def leaves() -> set[str]:
             yield from inside(each, (*path, name))
 
     app = command_line.app
-    return set(inside(typer.main.get_command(app) if isinstance(app, typer.Typer) else app, ()))
+    return set(inside(typer.main.get_command(app), ()))
 
 
 def leaf(line: str) -> str:

@@ -23,8 +23,6 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import typer
-
 import backprop_cli
 from backprop_cli import load_config
 from backprop_cli.cli import main as command_line
@@ -220,7 +218,6 @@ def trials(default: int) -> int:
 
 for _library in (*LIBRARIES, "pandas"):  # imported once for all children, like what a run needs, below
     import_module(_library)
-command_line.app = typer.main.get_command(command_line.app)  # built once: it takes longer than many a command
 with folder() as _warm:
     train.train(load_config(EVERYTHING, ["trainer.epochs=1"]), run_dir=_warm / "run")
     resume(RunDirectory(_warm / "run"), epochs=2)
