@@ -98,17 +98,20 @@ TAKES_TIME = {
                "test_end_to_end.py", "test_lessons.py", "test_plugins.py", "training/test_kernels.py",
                "training/test_optimizer_options_in_training.py", "training/test_replay.py",
                "training/test_step_cost.py"],
+    "large": [],
 }  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what starts processes, draws, trains or runs documents; `fast` is what does none of it."""
+    """Mark what starts processes, draws, trains, runs documents or is large; `fast` is what does none of it."""
+    of_files = {}
+    for path in {item.path for item in items}:
+        name = path.relative_to(ROOT / "tests").as_posix()
+        of_files[path] = [kind for kind, names in TAKES_TIME.items() if name.startswith(tuple(names))]
     for item in items:
-        place = item.path.relative_to(ROOT / "tests").as_posix()
-        kinds = [kind for kind, places in TAKES_TIME.items() if place.startswith(tuple(places))]
-        kinds += ["process"] if "bp" in getattr(item, "fixturenames", ()) else []
+        kinds = [*of_files[item.path], *(["process"] if "bp" in getattr(item, "fixturenames", ()) else [])]
         kinds += [kind for kind in TAKES_TIME if item.get_closest_marker(kind) and kind not in kinds]
-        named = ("slow", "browser", "cluster", "loggers", "mpi", "notebook", "search")
+        named = ("long", "slow", "browser", "cluster", "loggers", "mpi", "notebook", "search")
         slow = any(item.get_closest_marker(name) for name in named)
         for kind in kinds or ([] if slow else ["fast"]):
             item.add_marker(kind)

@@ -1,9 +1,8 @@
 """bp as a process that begins with its libraries imported: importing them is most of the time of a short command.
 
 Each pytest process has a server, which imports what bp uses and forks for every command; and another one without a
-network, for tests that are cut off. Arguments, folder,
-environment, umask, streams and exit code are a process's own, as ever. `backprop_cli.cli.ui` is imported in the fork,
-since it looks at the environment and at the streams as it is imported.
+network, for tests that are cut off. Arguments, folder, environment, umask, streams and exit code are a process's own.
+`backprop_cli.cli.ui` is imported in the fork, since it looks at the environment and at the streams as it is imported.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import pkgutil
 import select
 import shutil
 import signal
@@ -27,6 +27,8 @@ from pathlib import Path
 from typing import Any
 
 from backprop_cli import registry
+from backprop_cli.config.types import option_types
+from backprop_cli.engine import kernels
 from tests.bp_forked import MESSAGE, ask
 
 ROOT = Path(__file__).parents[1]
@@ -48,9 +50,11 @@ LIBRARIES = (
     *("numpy.random", "yaml", "rich.console", "rich.panel", "rich.progress", "rich.table", "pydantic", "platformdirs"),
     *("pyarrow.csv", "pyarrow.parquet", "PIL.Image", "matplotlib.figure", "matplotlib.backends.backend_agg"),
     *("backprop_cli.cli.main", "backprop_cli.engine.kernels.reference"),
-    *("backprop_cli.commands.train", "backprop_cli.commands.resume", "backprop_cli.commands.check"),
-    *("backprop_cli.insight.report", "backprop_cli.insight.plots"),
+    *("matplotlib.backends.backend_svg", "multiprocessing.spawn", "statistics"),
 )
+#: whose modules all commands share; those of others are imported in the fork
+ROOMS = ("config", "engine", "model", "runs", "training", "untrusted", "data.files", "commands", "insight")
+EXTRAS = ("cluster", "mpi", "onnx")  # modules that need an extra, or start threads
 
 
 class Server:
@@ -102,8 +106,15 @@ def serve(listening: socket.socket, ends: int) -> None:
     """Fork for whoever connects, until the other side is gone."""
     for name in LIBRARIES:
         import_module(name)
+    for room in ROOMS:
+        path = import_module(f"backprop_cli.{room}").__path__
+        for info in pkgutil.walk_packages(path, f"backprop_cli.{room}."):
+            if not any(extra in info.name for extra in EXTRAS):
+                import_module(info.name)
     for kind in registry.PACKAGES:
-        registry.discover(kind)
+        for cls in registry.classes(kind).values():
+            option_types(cls)
+    kernels.missing()  # loads those in C
     gc.freeze()
     warnings.filterwarnings("ignore", category=DeprecationWarning, module=__name__)  # threads of BLAS bear a fork
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)

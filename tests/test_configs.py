@@ -56,6 +56,7 @@ def offline(path: Path) -> list[str]:
     return [f"dataset={flow(dataset['fallback'] | {'transforms': dataset['transforms']})}"]
 
 
+@pytest.mark.long
 def test_a_config_that_downloads_builds_without_a_network(bp) -> None:
     for name in DOWNLOADS:
         done = bp("check", f"configs/{name}.yaml", "--json", unshared=True)

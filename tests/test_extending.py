@@ -190,6 +190,7 @@ def test_they_are_described_and_in_the_schema(bp, ours: Path) -> None:
     assert wrong.code == 2 and "did you mean 'factor'" in wrong.err
 
 
+@pytest.mark.long
 def test_a_source_is_in_the_catalogue_by_being_there(bp, ours: Path) -> None:
     """As an installed package offers it: an entry point."""
     package = ours / "site"

@@ -86,6 +86,7 @@ def test_a_frame_and_its_address(page: Page) -> None:
     assert repr(page) == "bp board: ended" and "<iframe" not in page._repr_html_()
 
 
+@pytest.mark.long
 def test_playing_again_starts_anew(tmp_path: Path) -> None:
     first = play(XOR, overrides=["seed=3"])
     second = play(XOR, overrides=["seed=3"])
@@ -96,6 +97,7 @@ def test_playing_again_starts_anew(tmp_path: Path) -> None:
         second.stop()
 
 
+@pytest.mark.long
 def test_a_mistake_is_the_commands_sentence(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="nowhere is not a folder"):
         watch(tmp_path / "nowhere")

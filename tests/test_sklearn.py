@@ -32,11 +32,13 @@ X, Y = load_iris(return_X_y=True)
 NAMES = np.array(["setosa", "versicolor", "virginica"])[Y]
 
 
+@pytest.mark.large
 @parametrize_with_checks([BpClassifier(), BpRegressor(), BpClassifier(COMPLETE)])
 def test_what_scikit_learn_asks_of_estimators(estimator: Any, check: Any) -> None:
     check(estimator)
 
 
+@pytest.mark.large
 def test_in_a_pipeline_and_a_search() -> None:
     pipeline = make_pipeline(StandardScaler(), BpClassifier(epochs=40))
     assert cross_val_score(pipeline, X, NAMES, cv=3).mean() > 0.9

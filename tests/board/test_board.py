@@ -189,6 +189,7 @@ def test_a_run_on_a_page_is_looked_at_as_often_as_one_that_trains(tmp_path: Path
     assert shelf.watch() == set()
 
 
+@pytest.mark.long
 def test_hostile_runs_are_shown_as_what_they_are(tmp_path: Path, folder: Path) -> None:
     bad = tmp_path / "runs"
     for name in ("good", "no_json", "odd", "planted", "torn"):

@@ -103,6 +103,7 @@ def test_odd_lines_are_passed_over(line: str, tmp_path: Path) -> None:
     assert curve_of(log) == [2]
 
 
+@pytest.mark.large
 @given(arrays(np.float64, st.integers(1, 3000), elements=st.floats(-1e6, 1e6) | st.just(np.nan)), st.integers(10, 400))
 def test_thinning_keeps_every_extreme(y: np.ndarray, points: int) -> None:
     kept = thin(y, points)
@@ -116,6 +117,7 @@ def test_thinning_keeps_every_extreme(y: np.ndarray, points: int) -> None:
     assert np.isnan(y[kept]).any() == np.isnan(y).any()
 
 
+@pytest.mark.large
 def test_a_run_of_a_hundred_thousand_steps(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     values = np.random.default_rng(0).random(100_000)
@@ -139,6 +141,7 @@ ROWS = st.fixed_dictionaries(
 LINES = ROWS.map(json.dumps) | st.sampled_from(["", "{}", "{", '{"epoch": 1', '"step": 2}', "[]", '{"a": "\\ud800"}'])
 
 
+@pytest.mark.large
 @given(st.lists(ROWS.map(json.dumps), max_size=30) | st.lists(LINES, max_size=30))
 def test_lines_read_together_are_those_read_one_by_one(lines: list[str]) -> None:
     with TemporaryDirectory() as folder:

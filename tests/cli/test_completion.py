@@ -68,6 +68,7 @@ def test_a_shell_does_not_wait_for_what_is_no_file(
     assert "dense" in completion.of_kind("layer")("", context)
 
 
+@pytest.mark.long
 def test_the_shell_gets_runs_and_datasets(tmp_path: Path) -> None:
     for name in ("moons-1", "xor-1"):
         (tmp_path / "runs" / name).mkdir(parents=True)

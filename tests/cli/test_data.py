@@ -40,6 +40,7 @@ def test_get(bp: Any) -> None:
     assert json.loads(bp("get", "spirals", "--json").stdout)["source"] == "synthetic"
 
 
+@pytest.mark.long
 def test_mistakes_are_one_line_and_no_traceback(bp: Any) -> None:
     for arguments, status in ((("info", "mnst"), 2), (("info", "mnist", "--source", "sample"), 2), (("get",), 2)):
         done = bp(*arguments)

@@ -201,6 +201,7 @@ def test_a_run_that_goes_on_shows_how_far_it_is(bp, runs: Path) -> None:
     assert (shown["status"], shown["metrics"]) == ("interrupted", rows[-1])
 
 
+@pytest.mark.long
 def test_a_sweep_is_a_set_of_runs_for_whoever_takes_several(bp, tmp_path: Path) -> None:
     """Its folder for plot, report, compare and eval; the id of one of its runs wherever a run goes."""
     swept = bp("sweep", "configs/moons.yaml", "--set", "seed=0..5", "--set", "trainer.epochs=1", "--quiet", "--json")

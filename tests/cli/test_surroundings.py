@@ -4,7 +4,12 @@ import pytest
 
 
 @pytest.mark.parametrize(
-    "backend", ["nonsense", "module://matplotlib_inline.backend_inline", "module://no.such.module"]
+    "backend",
+    [
+        "nonsense",
+        pytest.param("module://matplotlib_inline.backend_inline", marks=pytest.mark.long),
+        pytest.param("module://no.such.module", marks=pytest.mark.long),
+    ],
 )
 def test_pictures_are_drawn_whatever_the_backend(bp, tmp_path, backend):
     assert bp("train", "configs/xor.yaml", "--epochs", "2", "--run-dir", "r", "--quiet").code == 0

@@ -90,6 +90,7 @@ def test_a_full_disk_is_an_error_in_a_line(tmp_path: Path) -> None:
     assert done.stderr == "bp: cannot write: No space left on device\n"
 
 
+@pytest.mark.long
 def test_progress_that_cannot_be_written_ends_no_training(tmp_path: Path) -> None:
     config = shlex.quote(str(ROOT / "configs" / "xor.yaml"))
     done = bash(f"$BP train {config} --epochs 2 --json 2> /dev/full", tmp_path)

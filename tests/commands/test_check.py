@@ -62,6 +62,7 @@ def configurations(draw: Any) -> dict[str, Any]:
     }
 
 
+@pytest.mark.large
 @settings(max_examples=60, deadline=None)
 @given(written=configurations())
 def test_what_is_accepted_trains_and_what_is_not_says_where(
@@ -165,6 +166,7 @@ def test_check_is_quick(bp) -> None:
     assert used < 3, f"{used:.2f} s of CPU time"  # on a quiet machine a third of it
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("task", STARTERS)
 def test_a_first_config_trains_at_once(tmp_path: Path, task: str) -> None:
     path = tmp_path / "first.yaml"

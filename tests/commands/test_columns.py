@@ -12,6 +12,7 @@ def test_the_names_of_a_metric_under_its_options(name: str) -> None:
     assert f"validation/{name}" in near(f"validation/{name}")
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("name", ["f1_nobody", "top_x", "accuracy_3"])
 def test_what_no_metric_is_called(name: str) -> None:
     assert f"validation/{name}" not in near(f"validation/{name}")

@@ -149,6 +149,7 @@ def test_the_loss_has_an_interval_of_the_losses_of_the_examples(tmp_path: Path, 
     np.testing.assert_allclose(each, split.weight * errors + penalty, rtol=1e-4)
 
 
+@pytest.mark.long
 def test_a_copy_of_the_data_trained_on_is_recognized(tmp_path: Path, bp: Any) -> None:
     """By its content, split as in training, wherever it lies; another row makes it another."""
     text = "v,kind\n" + "".join(f"{i / 8},{'even' if i % 2 else 'odd'}\n" for i in range(40))

@@ -46,6 +46,7 @@ def coin(n: int, right: float = 0.8) -> Evidence:
     return evidence(np.eye(3)[said], truth, CLASSES, "accuracy", "f1")
 
 
+@pytest.mark.large
 def test_an_interval_is_that_of_the_binomial_distribution() -> None:
     found = intervals(coin(1000))
     spread = 1.96 * np.sqrt(0.8 * 0.2 / 1000)
@@ -100,6 +101,7 @@ def test_groups_by_what_the_inputs_hold() -> None:
     assert np.mean([row["accuracy"] for row in rows]) == pytest.approx(0.8)
 
 
+@pytest.mark.large
 @pytest.mark.parametrize(
     ("name", "loss", "end", "metrics"),
     [

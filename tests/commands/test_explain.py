@@ -60,6 +60,7 @@ def table(folder: Path) -> Path:
     return folder / "c.yaml"
 
 
+@pytest.mark.large
 def test_a_line_is_explained_exactly(tmp_path: Path) -> None:
     made = prepare(load_config(table(tmp_path)))
     found = explain(made, "validation", columns=["a", "colour"], repeats=10)

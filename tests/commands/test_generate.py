@@ -47,6 +47,7 @@ def test_a_text_goes_on_whatever_the_length_of_its_beginning(alphabet: Model, pr
     assert "".join(generate(alphabet, 9, prompt, temperature=0)) == said
 
 
+@pytest.mark.large
 def test_the_seed_decides_and_heat_makes_it_wild(alphabet: Model) -> None:
     def said(**chance: float) -> str:
         return "".join(generate(alphabet, 60, "a", **chance))  # type: ignore[arg-type]

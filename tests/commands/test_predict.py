@@ -343,6 +343,7 @@ def test_pictures_are_named(tmp_path: Path) -> None:
         answer(run, tmp_path / "large.png")
 
 
+@pytest.mark.long
 @pytest.mark.process
 def test_a_stream_takes_the_same_memory_however_long_it_is(run: Path, tmp_path: Path) -> None:
     peaks = []

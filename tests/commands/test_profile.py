@@ -12,6 +12,7 @@ from backprop_cli.engine import kernels
 from tests.conftest import ROOT
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("kernels", ["numpy", "compiled"])
 def test_parts_add_up_to_no_more_than_a_step(kernels: str) -> None:
     result = profile_config(ROOT / "configs/moons.yaml", [f"trainer.kernels={kernels}"])
@@ -24,6 +25,7 @@ def test_parts_add_up_to_no_more_than_a_step(kernels: str) -> None:
     assert len(result["costs"]) == 3
 
 
+@pytest.mark.large
 def test_shares_name_the_layer_that_costs_most(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     np.savez(tmp_path / "data.npz", x=rng.normal(size=(256, 64)).astype(np.float32), y=rng.integers(0, 2, 256))

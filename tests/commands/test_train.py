@@ -38,6 +38,7 @@ def stopped(tmp_path: Path) -> Path:
     return tmp_path / "run"
 
 
+@pytest.mark.large
 @pytest.mark.skipif(sys.platform != "linux", reason="open files are counted in /proc")
 @pytest.mark.parametrize("ending", ["completed", "interrupted", "diverged"])
 def test_a_training_leaves_no_file_open(tmp_path: Path, ending: str) -> None:

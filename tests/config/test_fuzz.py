@@ -104,6 +104,7 @@ def test_any_text(tmp_path, text):
     loaded(tmp_path, text)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "text",
     [

@@ -54,6 +54,8 @@ def test_a_config_that_extends_another_needs_nothing_else(validator):
     assert not validator.is_valid({"seed": 1})
 
 
+@pytest.mark.long
+@pytest.mark.large
 def test_broken_configs_are_invalid_as_far_as_a_schema_can_see(validator):
     lines = DATA["base"].splitlines()
     for case in DATA["cases"]:

@@ -116,6 +116,7 @@ def test_a_run_that_lies_elsewhere_names_whole_paths(bp, project, tmp_path_facto
     assert bp("eval", moved).code == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "dataset", ["path: d.csv, splits: {train: 50%, val: 50%}", "splits: {train: d.csv, validation: e.csv}"]
 )

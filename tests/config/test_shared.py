@@ -25,6 +25,7 @@ loss: cross_entropy
 """
 
 
+@pytest.mark.large
 def test_it_is_the_same_layer_again(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text(CONFIG)
     cfg = load_config(tmp_path / "c.yaml")

@@ -119,6 +119,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
 def test_hostile_structure_is_refused_at_once(text):
     """In less than it takes to read 100,000 plain keys now, about a second: a busy machine is slow for both."""
@@ -135,6 +136,7 @@ def test_nesting_up_to_the_limit_is_read():
     assert data("[" * MAX_DEPTH + "]" * MAX_DEPTH)
 
 
+@pytest.mark.long
 @pytest.mark.process
 def test_a_file_of_200_000_keys_stays_within_time_and_memory(tmp_path):
     path = tmp_path / "large.yaml"
@@ -189,12 +191,14 @@ def test_a_byte_order_mark_is_passed_over(tmp_path):
     assert data(read(path)) == {"a": 1, "b": 2}
 
 
+@pytest.mark.large
 @given(st.text())
 def test_any_text_is_read_or_refused(text):
     with contextlib.suppress(ConfigError):
         parse(text, "f.yaml", [])
 
 
+@pytest.mark.large
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text("abc:-#'\"[]{}é\n \t01eE."),

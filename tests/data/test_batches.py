@@ -149,6 +149,7 @@ def test_windows_of_one_text_need_no_copy_of_all_windows():
         np.testing.assert_array_equal(x + 1, y)
 
 
+@pytest.mark.large
 @given(
     n=st.integers(1, 200),
     size=st.integers(1, 40),
@@ -192,6 +193,7 @@ def test_blocks_of_a_large_file_are_mixed(tmp_path, monkeypatch):
         assert y.max() - y.min() > 5000
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("start", [0, 37])
 def test_the_disk_is_asked_for_a_block_before_it_is_needed(tmp_path, monkeypatch, start):
     monkeypatch.setattr(gather, "LARGE_BYTES", 1)

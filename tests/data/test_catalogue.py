@@ -14,6 +14,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BP_CACHE", str(tmp_path))
 
 
+@pytest.mark.large
 def test_every_listed_dataset_can_be_described() -> None:
     rows = catalogue.listing()
     assert {row["source"] for row in rows} == {"sample", "synthetic", "tfds"}

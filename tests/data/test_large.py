@@ -30,6 +30,7 @@ print(next(line for line in open("/proc/self/status") if line.startswith("VmHWM"
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kernels", ["numpy", "compiled"])
 def test_an_epoch_over_a_large_file_stays_small(tmp_path, kernels):
     rows, width, block = 120_000, 1600, 2000

@@ -199,6 +199,7 @@ def test_mistakes_on_the_way_to_a_config(bp, houses, arguments, code, words):
     assert not (houses.parent / "mine.yaml").exists()
 
 
+@pytest.mark.long
 def test_a_picture_of_each_column_against_the_target(bp, houses):
     bp("config", "init", "mine.yaml", "--data", houses.name, "--target", "price")
     for name in (houses.name, "mine.yaml"):

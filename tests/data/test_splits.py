@@ -54,6 +54,7 @@ term = st.builds(
 expressions = st.lists(term, min_size=1, max_size=3).map(" + ".join)
 
 
+@pytest.mark.large
 @given(expressions, st.lists(st.integers(1, 70), min_size=1, max_size=4))
 @settings(max_examples=400, deadline=None)
 def test_the_rows_are_those_of_tfds(expression: str, lengths: list[int]) -> None:

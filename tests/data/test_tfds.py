@@ -242,6 +242,7 @@ class TestFailures:
             fetch.probe("https://no-such-host.invalid/file")
         assert time.perf_counter() - start < 6
 
+    @pytest.mark.long
     def test_a_host_that_does_not_answer(self) -> None:
         with socket.create_server(("127.0.0.1", 0), backlog=0) as silent, socket.socket() as first:
             port = silent.getsockname()[1]
@@ -379,6 +380,7 @@ def wait_for(process: subprocess.Popen[str], word: str) -> None:
     raise AssertionError(f"never said {word!r}")
 
 
+@pytest.mark.long
 class TestProcesses:
     def test_two_at_once_prepare_once(self, server: Server, checksums: Path) -> None:
         both = [start("loopback_good", server, checksums) for _ in range(2)]

@@ -89,6 +89,7 @@ def graphs(draw: st.DrawFn) -> list[Spec]:
     return [*specs, ("end", {"type": "dense", "units": 3, "activation": activation}, ["together"])]
 
 
+@pytest.mark.large
 @settings(max_examples=60, deadline=None)
 @given(specs=graphs(), fused=st.booleans())
 def test_any_graph_has_the_gradients_it_claims(specs: list[Spec], fused: bool) -> None:
@@ -99,6 +100,7 @@ def test_any_graph_has_the_gradients_it_claims(specs: list[Spec], fused: bool) -
     assert_gradients(net)
 
 
+@pytest.mark.large
 @settings(max_examples=60, deadline=None)
 @given(specs=graphs())
 def test_skipping_what_needs_no_gradient_changes_none(specs: list[Spec]) -> None:

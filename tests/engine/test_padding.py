@@ -130,6 +130,8 @@ def test_more_padding_changes_nothing_after_any_layer(spec: Any, end: Any) -> No
     check([(spec, None)], end, [6, 3, 5, 1], 4)
 
 
+@pytest.mark.long
+@pytest.mark.large
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.filter_too_much])
 @given(
     stack=st.lists(layers, min_size=1, max_size=4),

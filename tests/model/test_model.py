@@ -124,6 +124,7 @@ def test_the_description_is_in_the_metadata_for_everybody(colours: Path) -> None
     assert [each["type"] for each in said["transforms"]] == ["standardize"]
 
 
+@pytest.mark.large
 def test_long_tables_do_not_fill_the_header(tmp_path: Path) -> None:
     words = [f"word{i}" for i in range(3_000)]
     (tmp_path / "t.txt").write_text(" ".join(words * 2))
@@ -248,6 +249,7 @@ def test_a_plugin_is_named_with_its_digest_and_run_only_if_given(tmp_path: Path,
     assert model is not None and model.outputs(np.zeros((2, 4))).shape == (2, 3)
 
 
+@pytest.mark.long
 def test_the_doctor_and_pictures_read_changed_data_as_the_model_does(colours: Path, bp: Any) -> None:
     table = colours / "colours.csv"
     table.write_text(table.read_text().replace("green", "amber").replace("blue", "zinc"))
@@ -260,6 +262,7 @@ def test_the_doctor_and_pictures_read_changed_data_as_the_model_does(colours: Pa
         assert done.code == 0 and "Traceback" not in done.err, done.err
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 @pytest.mark.process
 def test_somebody_else_uses_a_run_that_they_cannot_write(colours: Path) -> None:

@@ -163,6 +163,7 @@ def test_an_input_of_ones_own(played: Served) -> None:
     assert frame(stream, lambda each: each["sample"] == 1)
 
 
+@pytest.mark.long
 def test_a_model_is_served_to_scripts(bp: Any, tmp_path: Path) -> None:
     """The same answers as `bp predict`, for CSV and for JSON; what is no table of rows is a sentence."""
     rows = "\n".join(["x,y,kind", *(f"{i % 7},{i % 5},{'ab'[i % 2]}" for i in range(40))])
@@ -292,6 +293,7 @@ def test_a_planted_plugin_does_not_run(bp: Any, tmp_path: Path) -> None:
         assert next(events(served))[1]["name"] == "xor"
 
 
+@pytest.mark.long
 def test_bad_use_is_a_line(bp: Any, tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("loss: mse\narchitecture: [dense]\n")
     wrong = bp("play", "bad.yaml")

@@ -1,4 +1,5 @@
-"""The trials of this folder: a few of each here, all of them with `-m slow`. docs/reliability.md has their results."""
+"""The trials of this folder: a few of each with `-m long`, those that take seconds always, all of them with `-m slow`.
+docs/reliability.md has their results."""
 
 from __future__ import annotations
 
@@ -12,9 +13,8 @@ import pytest
 from tests.conftest import ROOT
 from tests.reliability.commands import LINES, NOTEBOOK, leaf, leaves
 
-FEW = [
-    ("kill", 4),
-    ("damage", 8),
+SECONDS = [("kill", 4), ("damage", 6)]
+LONG = [
     ("torn", 3),
     ("diverging", 5),
     ("consent", 1),
@@ -23,6 +23,7 @@ FEW = [
     ("special", 40),
     ("descriptors", 4),
 ]
+FEW = [*SECONDS, *(pytest.param(*trials, marks=pytest.mark.long) for trials in LONG)]
 ALL = [
     *[("kill", 200), ("damage", 200), ("torn", 60), ("diverging", 100), ("together", 50), ("consent", 4)],
     *[

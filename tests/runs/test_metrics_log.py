@@ -40,6 +40,7 @@ def test_many_rows_are_written_as_each_by_itself(rows: list[dict[str, Any]]) -> 
     assert lines(rows) == "".join(f"{dumps(row)}\n" for row in rows)
 
 
+@pytest.mark.large
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 12), st.integers(0, 12), st.binary(max_size=30), st.data())
 def test_any_end_is_repaired(tmp_path: Path, counted: int, later: int, noise: bytes, data: st.DataObject) -> None:

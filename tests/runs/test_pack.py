@@ -161,6 +161,7 @@ def test_more_than_a_run_holds(run: RunDirectory, tmp_path: Path, monkeypatch: p
     refused(as_zip(tmp_path / "b.zip", large), r"iB that unpack to 2.0 MiB, expected at most 1.0 MiB; .*BP_LIMITS=3$")
 
 
+@pytest.mark.large
 def test_a_header_that_would_fill_the_memory(run: RunDirectory, tmp_path: Path) -> None:
     info = tarfile.TarInfo("mine/evil")
     info.pax_headers = {"comment": "x" * (8 << 20)}

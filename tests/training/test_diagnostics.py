@@ -96,6 +96,7 @@ def test_it_changes_no_bit_and_off_means_not_there(tmp_path: Path) -> None:
     assert not any(isinstance(each, Diagnostics) for each in loop.callbacks)
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("step", [1, 5, 6, 7])
 def test_a_run_that_went_on_has_the_rows_of_one_that_never_stopped(tmp_path: Path, step: int) -> None:
     cfg = load_config(EVERYTHING, ["trainer.diagnostics={every: 3}"])

@@ -53,6 +53,7 @@ def stop(path: Path, callback: Callback, *overrides: str) -> None:
     assert RunDirectory(path).info["status"] == "interrupted"
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_stopped_at_every_step(tmp_path: Path, dtype: str) -> None:
     expected = outcome(unbroken(tmp_path, f"dtype={dtype}"))

@@ -88,6 +88,7 @@ class Counts(Callback):
         self.together.append(len(rows))
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("case", CASES)
 def test_they_leave_what_single_epochs_leave(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     counts = Counts()
@@ -222,6 +223,7 @@ class Stops(Callback):
         self.many_epochs(loop, [row])
 
 
+@pytest.mark.large
 def test_the_program_of_an_epoch_is_bound_by_patience(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No more is made at once than a signal may wait for."""
     longest = []

@@ -161,6 +161,7 @@ class TestSecrets:
         assert cfg.trainer.epochs == 3
         assert cfg.secrets == {("seed",): "${env:MY_KEY}", ("trainer", "epochs"): "${env:MY_KEY}"}
 
+    @pytest.mark.long
     def test_one_s_own_run_looks_them_up_again(self, bp: Bp, tmp_path: Path, state: Path) -> None:
         given = {"MY_KEY": "9174035561", "SAMPLES": "20"}
         config = self.config(tmp_path)
@@ -225,6 +226,7 @@ def test_a_file_that_a_stranger_names_is_read_with_consent_only(bp: Bp, table_ru
     assert "TOPSECRET" in bp("data", "info", "run/config.yaml", "--allow-files").out
 
 
+@pytest.mark.long
 def test_what_one_trained_reads_its_files(bp: Bp, table_run: Path, state: Path) -> None:
     assert bp("eval", "run").code == 0
     assert bp("train", "--resume", "run", "--epochs", "2").code == 0

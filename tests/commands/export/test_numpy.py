@@ -134,6 +134,7 @@ def test_variables_are_told_apart(tmp_path: Path) -> None:
     near(numpy_outputs(export(model, "numpy", tmp_path / "shown.py").path, x), model.outputs(x))
 
 
+@pytest.mark.long
 @pytest.mark.process
 def test_a_table_as_config_init_writes_it(bp: Callable[..., Any], tmp_path: Path) -> None:
     rows = [f"{i / 7},{i % 13},k{i % 12},{i * 0.3 + i % 3}" for i in range(120)]

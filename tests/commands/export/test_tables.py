@@ -83,6 +83,7 @@ def test_a_plan_of_a_column_is_part_of_the_model(plans: dict[str, Any], table: p
     near(onnx_outputs(path, columns(path, table)), model.outputs(tmp_path / "t.csv"))
 
 
+@pytest.mark.large
 def test_parts_of_any_day_are_those_of_the_calendar() -> None:
     graph = Graph()
     x = graph.input("x", "float64")

@@ -53,6 +53,7 @@ def test_a_column_has_one_meaning() -> None:
     assert ranked([outcome("d")], METRICS) == (None, [])
 
 
+@pytest.mark.long
 def test_a_folder_holds_the_trials_of_one_sweep(bp: Callable[..., Any], tmp_path: Path) -> None:
     quick = ("configs/xor.yaml", "--quiet", "--set", "trainer.epochs=1")
     assert bp("sweep", *quick, "--set", "optimizer.learning_rate=0.1,0.2").code == 0

@@ -108,6 +108,7 @@ def test_names_in_sweep_json_lead_nowhere_else(bp, tmp_path: Path) -> None:
     assert "9" not in [row["settings"]["optimizer.learning_rate"] for row in bp("runs", "summary", "s", "--json").json]
 
 
+@pytest.mark.long
 def test_five_thousand_trials_are_listed_averaged_and_resumed_in_seconds(bp, tmp_path: Path) -> None:
     rates = [f"0.{i:04d}" for i in range(1, 1001)]
     make_sweep(tmp_path / "runs" / "xor-sweep", {rate: [float(rate)] * 5 for rate in rates})

@@ -92,6 +92,7 @@ def test_what_cannot_run_is_told_before_anything_runs(
     assert not (tmp_path / "all").exists() and not done.out
 
 
+@pytest.mark.long
 def test_trials_end_with_a_checkpoint_when_the_sweep_is_killed(tmp_path: Path, cache: Path) -> None:
     command = ["sweep", "configs/xor.yaml", "--set", "trainer.epochs=1000000", "--set", "seed=0,1", "--jobs", "2"]
     env = os.environ | {"BP_CACHE": str(cache)}
@@ -138,6 +139,7 @@ def test_a_sweep_that_is_stopped_while_it_begins_leaves_no_traceback(tmp_path: P
     assert "Traceback" not in err and not out
 
 
+@pytest.mark.long
 def test_a_killed_process_costs_one_trial_and_a_signal_none(bp, tmp_path: Path, cache: Path) -> None:
     command = ["sweep", "configs/xor.yaml", "--set", "trainer.epochs=4000", "--set", "seed=0..3", "--jobs", "2"]
     env = os.environ | {"BP_CACHE": str(cache), "PYTHONPATH": str(ROOT)}
@@ -177,6 +179,7 @@ trainer: {epochs: 2}
 """
 
 
+@pytest.mark.long
 def test_fail_fast_stops_where_keep_going_goes_on(bp, tmp_path: Path) -> None:
     (tmp_path / "linear.yaml").write_text(LINEAR)
     diverging = ["sweep", "linear.yaml", "--set", "optimizer.learning_rate=1e38,0.01,0.02", "--json"]
@@ -188,6 +191,7 @@ def test_fail_fast_stops_where_keep_going_goes_on(bp, tmp_path: Path) -> None:
     assert [trial["status"] for trial in fast.json["trials"]] == ["diverged", "missing", "missing"]
 
 
+@pytest.mark.long
 def test_one_folder_holds_trials_of_one_config(bp, tmp_path: Path) -> None:
     config = tmp_path / "linear.yaml"
     config.write_text(LINEAR)
@@ -209,6 +213,7 @@ def test_one_folder_holds_trials_of_one_config(bp, tmp_path: Path) -> None:
     assert bp(*more).code == 0
 
 
+@pytest.mark.long
 def test_a_config_that_failed_everywhere_can_be_mended(bp, tmp_path: Path) -> None:
     config = tmp_path / "linear.yaml"
     config.write_text(LINEAR.replace("0.01", "1e38"))

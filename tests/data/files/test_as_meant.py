@@ -49,6 +49,7 @@ def rows(dataset, split="train"):
     return sorted((*x, *np.atleast_1d(y)) for x, y in zip(part.x.tolist(), part.y.tolist(), strict=True))
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("between", ["\n", "\n\n", "\r\n"])
 def test_texts_of_several_lines_in_a_file_of_any_size(tmp_path, between):
     """Arrow cuts a file into blocks of 1 MB, and must not cut within quotes."""
@@ -337,6 +338,7 @@ def test_an_option_that_means_nothing_here_is_an_error(tmp_path, name, options, 
         load(tmp_path / name, **{"target": None, **target, **options})
 
 
+@pytest.mark.long
 def test_what_was_guessed_stands_in_the_run_and_is_said_once(bp, tmp_path):
     text = "Shops\n\n;a;when;town;y\n" + "".join(
         f"{i};{i % 9},5;{1 + i % 28:02}.03.2024;{'Köln' if i % 3 else 'Bonn'};{'ja' if i % 2 else 'nein'}\n"

@@ -73,6 +73,7 @@ def test_an_idx_file_is_not_unpacked_to_more_than_its_header_says(tmp_path: Path
     assert parse_idx(gzip.compress(struct.pack(">HBBI", 0, 8, 1, 3) + b"abc"), "x").tolist() == [97, 98, 99]
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("name", ["t.csv.gz", "t.jsonl.gz"])
 def test_what_unpacks_without_end_is_read_no_further(tmp_path: Path, name: str) -> None:
     text = b"0,0\n" if "csv" in name else b'{"y": 1}\n'
@@ -81,6 +82,7 @@ def test_what_unpacks_without_end_is_read_no_further(tmp_path: Path, name: str) 
         load(tmp_path / name)
 
 
+@pytest.mark.large
 def test_other_small_files_that_become_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("backprop_cli.data.files.stored._MAX_CELLS", 1_000_000)
     for make, name, said in (
@@ -103,6 +105,7 @@ def test_other_small_files_that_become_large(tmp_path: Path, monkeypatch: pytest
         load(tmp_path / "pictures", target=None, format="images")
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("name", ["t.db", "t.duckdb"])
 @pytest.mark.parametrize("view", ["count", "sort"])
 def test_a_view_that_never_gives_a_row_is_left(

@@ -79,6 +79,7 @@ def test_those_columns_are_no_features_unless_listed(tmp_path: Path) -> None:
     assert load(path, time="t", exclude=["s", "g"], features=["i", "t"]).features == ["i", "t"]
 
 
+@pytest.mark.large
 @settings(max_examples=20, deadline=None)
 @given(
     n=st.integers(40, 90), k=st.integers(2, 6), seed=st.integers(0, 5), how=st.sampled_from(["", "group", "classes"])

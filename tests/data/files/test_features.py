@@ -111,6 +111,7 @@ def test_rare_and_unseen_categories_are_other_as_in_scikit_learn(frame: pd.DataF
     assert new.x.tolist() == [[0, 0, 1], [1, 0, 0]]
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("task", ["values", "binary", "classes"])
 def test_target_encoding_is_that_of_scikit_learn_and_blind_to_its_own_row(
     frame: pd.DataFrame, tmp_path: Path, task: str

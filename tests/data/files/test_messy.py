@@ -73,6 +73,7 @@ def load(path, **options):
     return registry.make("source", options, key="source").load(0, path.parent)
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("each", READ, ids=lambda each: each.name)
 def test_each_that_can_be_read_can_be_learnt_from(tmp_path, each):
     if each.name == "one-column.csv":

@@ -128,6 +128,7 @@ def test_what_is_no_sound_is_said(data: bytes, said: str) -> None:
         samples(Packed("it", data))
 
 
+@pytest.mark.large
 @given(data=st.data())
 @settings(deadline=None, max_examples=200)
 def test_no_damage_does_more_than_to_be_named(data: st.DataObject) -> None:

@@ -83,6 +83,7 @@ def test_plateau_knows_which_way_is_better() -> None:
     assert not rising("validation/loss")
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("name", sorted(classes("schedule")))
 @given(warmup=st.integers(0, 30), total=st.integers(1, 60), epoch=st.integers(1, 7), by_epoch=st.booleans())
 def test_every_schedule_is_finite_everywhere(name: str, warmup: int, total: int, epoch: int, by_epoch: bool) -> None:

@@ -90,10 +90,13 @@ def test_a_healthy_config_is_not_accused(path: Path) -> None:
     assert found.healthy, [each.sentence for each in found.verdicts]
 
 
+TAKE_LONG = {"adding_lstm", "char_transformer", "cnn", "deep_sigmoid_residual", "exploding"}
+
+
 @pytest.mark.parametrize(
     "path",
     [
-        each
+        pytest.param(each, marks=[pytest.mark.long] if each.stem in TAKE_LONG else [])
         for each in sorted((ROOT / "configs").rglob("*.yaml"))
         if ".lesson" not in each.name and each.parent.name != "papers"  # as they were published, healthy or not
     ],
@@ -105,7 +108,7 @@ def test_a_shipped_config_has_what_it_is_to_show_and_nothing_else(path: Path) ->
     assert [each.disease for each in found.verdicts] == ON_PURPOSE.get(path.stem, [])
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow), pytest.param(3, marks=pytest.mark.slow)])
 def test_an_explosion_is_named_also_where_the_loss_survives_it(seed: int) -> None:
     (found,) = examine_config(ROOT / "configs/lessons/exploding.yaml", (f"seed={seed}",), Limits(2000, 600)).verdicts
     assert found.disease == "exploding_gradients"

@@ -127,6 +127,7 @@ def test_importance_finds_what_mattered(tmp_path: Path) -> None:
         draw("importance", make(tmp_path / "few", ["rate=0.1,0.2"]))
 
 
+@pytest.mark.long
 def test_the_report_of_a_sweep_says_what_came_of_it(bp, tmp_path: Path) -> None:
     quick = ["--set", "trainer.epochs=1", "--set", "optimizer.learning_rate=0.1,0.01", "--set", "seed=0,1", "--quiet"]
     assert bp("sweep", "configs/moons.yaml", *quick).code == 0

@@ -116,6 +116,7 @@ def test_without_diagnostics_the_report_says_so_and_shows_a_moment(trained: Runs
     assert sum("--p" in str(each.get("style")) for each in page.named("i")) == 3
 
 
+@pytest.mark.long
 def test_mistakes_are_mistakes_the_surest_first_with_their_images(view: Views, told: Told) -> None:
     run = view("mnist")
     found = run.answers()
@@ -132,6 +133,7 @@ def test_mistakes_are_mistakes_the_surest_first_with_their_images(view: Views, t
         assert found.classes[found.truth[each.row]] == each.true
 
 
+@pytest.mark.long
 def test_the_matrix_is_that_of_eval(view: Views, told: Told) -> None:
     matrix = evaluate_run(view("mnist").run)["confusion_matrix"]
     cells = re.findall(r'<td[^>]*title="[^"]*predicted as[^"]*"[^>]*>(\d+)</td>', told("mnist"))

@@ -176,7 +176,9 @@ def test_a_run_names_its_weights_as_relative_as_they_were_written(form: str, pla
     assert written == str(Path(file).absolute())
 
 
-@pytest.mark.parametrize("form", ["first", "latest", "runs/first", "w.npz"])
+@pytest.mark.parametrize(
+    "form", ["first", *(pytest.param(form, marks=pytest.mark.long) for form in ("latest", "runs/first", "w.npz"))]
+)
 def test_a_sweep_from_weights_is_gone_on_with(bp: Any, form: str, place: Path) -> None:
     np.savez("w.npz", **dict(first_network().parameters))
     Path("second.yaml").write_text(
