@@ -55,7 +55,7 @@ def predict(
     for source in sources:
         if str(source) == STDIN:
             stream = Stream(stdin, model.description.data)
-            parts = (model.rows(table, wishes.keep, unseen, place) for place, table in stream)
+            parts = (model.rows(table, wishes.keep, unseen, origin) for origin, table in stream)
             form = stream.form
         else:
             parts, form = (model.rows(path, wishes.keep, unseen) for path in [source]), "csv"

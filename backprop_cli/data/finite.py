@@ -47,13 +47,13 @@ def check_range(dataset: Dataset, dtype: np.dtype[Any]) -> None:
     row, column and value."""
     files = dataset.origin.get("files", {})
     for name, split in dataset.splits.items():
-        place = str(files.get(name) or next(iter(files.values()), f"{dataset.name}, split {name}"))
+        origin = str(files.get(name) or next(iter(files.values()), f"{dataset.name}, split {name}"))
         for array, names in ((split.x, dataset.features), (split.y, dataset.targets or None)):
-            check_magnitude(array, dtype, place, names, split.rows if dataset.series is None else None)
+            check_magnitude(array, dtype, origin, names, split.rows if dataset.series is None else None)
 
 
 def check_magnitude(
-    array: Array, dtype: np.dtype[Any], place: str, names: list[str] | None, numbers: Array | None = None
+    array: Array, dtype: np.dtype[Any], origin: str, names: list[str] | None, numbers: Array | None = None
 ) -> None:
     """The same of one array (N, …); `numbers` (N,) are those of its rows in their file, from 0."""
     if array.dtype.kind != "f" or array.dtype.itemsize <= dtype.itemsize or not array.size:
@@ -70,7 +70,7 @@ def check_magnitude(
             row, *inner = np.unravel_index(int(beyond[0]), (rows, *array.shape[1:]))
             at = int(row) + start if numbers is None else int(numbers[start + int(row)])
             raise DataError(
-                f"{place}, row {at + 1}{_column(tuple(map(int, inner)), names)}: {flat[beyond[0]]:g} is beyond "
+                f"{origin}, row {at + 1}{_column(tuple(map(int, inner)), names)}: {flat[beyond[0]]:g} is beyond "
                 f"±{largest:.2g}, the largest number of {dtype}; repair it, drop the row, or set dtype: float64"
             )
 

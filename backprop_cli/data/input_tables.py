@@ -66,36 +66,36 @@ def file_table(
 
 
 def arrow_table(
-    table: Any, schema: Schema, keep: Sequence[str], unseen: Unseen | None, place: str
+    table: Any, schema: Schema, keep: Sequence[str], unseen: Unseen | None, origin: str
 ) -> tuple[Array, Kept, list[str]]:
-    """The same of an Arrow table; `place` says in errors where it comes from."""
+    """The same of an Arrow table; `origin` says in errors where it comes from."""
     if schema.table is None:
-        _no_table(schema, Path(place))
+        _no_table(schema, Path(origin))
     layout = replace(schema.table.layout, form="memory") if schema.table is not None else Layout("memory")
     columns = _columns(schema, layout, table.column_names)
     wanted = [columns.text] if columns.text else columns.features
     for names, role in ((wanted, "the network was trained with it"), (keep, "to be kept")):
-        require(Path(place), table.column_names, names, role)
+        require(Path(origin), table.column_names, names, role)
     kept = {name: table[name] for name in keep}
-    x = _encoded(understood(table.select(wanted), layout, columns.texts, Path(place)), columns, unseen, place)
+    x = _encoded(understood(table.select(wanted), layout, columns.texts, Path(origin)), columns, unseen, origin)
     if schema.series is None:
         return x, kept, []
     beside = schema.series.beside
-    require(Path(place), table.column_names, beside, "it says where rows of a series belong")
-    order = understood(table.select(beside), layout, [], Path(place)) if beside else table
-    return _series(x, kept or {name: table[name] for name in beside}, order, schema.series, place)
+    require(Path(origin), table.column_names, beside, "it says where rows of a series belong")
+    order = understood(table.select(beside), layout, [], Path(origin)) if beside else table
+    return _series(x, kept or {name: table[name] for name in beside}, order, schema.series, origin)
 
 
-def _series(x: Array, kept: Kept, table: Any, series: Series, place: str) -> tuple[Array, Kept, list[str]]:
+def _series(x: Array, kept: Kept, table: Any, series: Series, origin: str) -> tuple[Array, Kept, list[str]]:
     """Windows of rows, with what is kept of the row at which each ends."""
     import pyarrow as pa
 
-    x, ends, notes = latest(series, place, track(table, series, place), x)
+    x, ends, notes = latest(series, origin, track(table, series, origin), x)
     kept = {name: column.take(ends) for name, column in kept.items()}
     return x, kept or {"row": pa.chunked_array([ends])}, notes
 
 
-def _numeric(column: Any, name: str, columns: Columns, place: str) -> Any:
+def _numeric(column: Any, name: str, columns: Columns, origin: str) -> Any:
     """A column that must hold numbers. Raises DataError for the first other value."""
     import pyarrow as pa
 
@@ -106,22 +106,22 @@ def _numeric(column: Any, name: str, columns: Columns, place: str) -> Any:
         if text is not None and not written.fullmatch(text.strip()):
             date = name in columns.plans and columns.plans[name].type == "date"
             what = "a date, such as 2026-01-31" if date else "a number"
-            raise DataError(f"{place}, row {row}, column {name!r}: {text!r}; expected {what}")
+            raise DataError(f"{origin}, row {row}, column {name!r}: {text!r}; expected {what}")
     return column
 
 
-def _no_table(schema: Schema, place: Path) -> None:
+def _no_table(schema: Schema, origin: Path) -> None:
     """Raise DataError where rows of a table cannot be what the network was trained on."""
     if schema.media is not None or sum(size != 1 for size in schema.shape) > 1:
         what = "images" if schema.images is not None else "sounds" if schema.sounds is not None else "arrays"
-        raise DataError(f"{place}: a table, but the network was trained on {what} of shape {schema.shape}")
+        raise DataError(f"{origin}: a table, but the network was trained on {what} of shape {schema.shape}")
 
 
-def _encoded(table: Any, columns: Columns, unseen: Unseen | None, place: str) -> Array:
+def _encoded(table: Any, columns: Columns, unseen: Unseen | None, origin: str) -> Array:
     wanted = [columns.text] if columns.text else columns.features
     for name in wanted:
         if name not in columns.texts:
-            table = table.set_column(table.column_names.index(name), name, _numeric(table[name], name, columns, place))
-    x = matrix(without_gaps(table.select(wanted), columns, [], Path(place)), columns, place, unseen=unseen)
+            table = table.set_column(table.column_names.index(name), name, _numeric(table[name], name, columns, origin))
+    x = matrix(without_gaps(table.select(wanted), columns, [], Path(origin)), columns, origin, unseen=unseen)
     fill_gaps(columns, x)
     return x

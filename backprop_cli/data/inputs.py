@@ -74,22 +74,22 @@ def read_inputs(path: Path, schema: Schema, keep: Sequence[str] = (), unseen: Un
 
 
 def rows_of(
-    data: Any, schema: Schema, keep: Sequence[str] = (), unseen: Unseen | None = None, place: str = "input"
+    data: Any, schema: Schema, keep: Sequence[str] = (), unseen: Unseen | None = None, origin: str = "input"
 ) -> Rows:
     """The rows of an array, a DataFrame, an Arrow table, a list of dicts, a dict of one row or of whole columns.
 
     Raises DataError.
     """
     try:
-        return _rows_of(data, schema, keep, unseen, place)
+        return _rows_of(data, schema, keep, unseen, origin)
     except UnicodeEncodeError as error:  # JSON can say it, and UTF-8 cannot
         half = error.object[error.start]
-        raise DataError(f"{place}: text with {half!r}, which is half of a character; expected whole ones") from None
+        raise DataError(f"{origin}: text with {half!r}, which is half of a character; expected whole ones") from None
 
 
-def _rows_of(data: Any, schema: Schema, keep: Sequence[str], unseen: Unseen | None, place: str) -> Rows:
+def _rows_of(data: Any, schema: Schema, keep: Sequence[str], unseen: Unseen | None, origin: str) -> Rows:
     if isinstance(data, Mapping):
-        data = _rows_of_columns(data, place)
+        data = _rows_of_columns(data, origin)
     if isinstance(data, list) and data and all(isinstance(item, Mapping) for item in data):
         import pyarrow as pa
 
@@ -102,7 +102,7 @@ def _rows_of(data: Any, schema: Schema, keep: Sequence[str], unseen: Unseen | No
     elif hasattr(data, "to_arrow"):  # polars
         data = data.to_arrow()
     if hasattr(data, "column_names"):
-        return _table(schema, *arrow_table(data, schema, keep, unseen, place), place)
+        return _table(schema, *arrow_table(data, schema, keep, unseen, origin), origin)
     if schema.dtype == TEXT:
         return Rows(np.array([item.encode() if isinstance(item, str) else item for item in np.asarray(data).ravel()]))
     try:
@@ -110,23 +110,23 @@ def _rows_of(data: Any, schema: Schema, keep: Sequence[str], unseen: Unseen | No
         if x.dtype == object:
             with suppress(TypeError, ValueError):
                 x = x.astype(np.float64)
-        return Rows(shaped(x, schema, place))
+        return Rows(shaped(x, schema, origin))
     except ValueError:
-        raise DataError(f"{place}: rows of different lengths; expected all of shape {schema.shape}") from None
+        raise DataError(f"{origin}: rows of different lengths; expected all of shape {schema.shape}") from None
 
 
-def _rows_of_columns(data: Mapping[str, Any], place: str) -> list[Mapping[str, Any]]:
+def _rows_of_columns(data: Mapping[str, Any], origin: str) -> list[Mapping[str, Any]]:
     """A dict of one row, or one of columns as long as each other, as a list of dicts. Raises DataError."""
     columns = [values.tolist() if hasattr(values, "tolist") else values for values in data.values()]
     lengths = {len(values) for values in columns if isinstance(values, list | tuple)}
     if not lengths:
         return [data]
     if len(lengths) > 1 or not all(isinstance(values, list | tuple) for values in columns):
-        raise DataError(f"{place}: columns of different lengths; expected one value for each row in all of them")
+        raise DataError(f"{origin}: columns of different lengths; expected one value for each row in all of them")
     return [dict(zip(data, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
-def shaped(x: Array, schema: Schema, place: str) -> Array:
+def shaped(x: Array, schema: Schema, origin: str) -> Array:
     """x with rows of the schema's shape; a single row, and a missing last axis of 1, are put right.
 
     Raises DataError.
@@ -139,28 +139,28 @@ def shaped(x: Array, schema: Schema, place: str) -> Array:
     elif x.ndim and ((*x.shape[1:], 1) == shape or x.shape[1:] == (*shape, 1)):
         x = x.reshape(len(x), *shape)
     else:
-        raise DataError(f"{place}: rows of shape {x.shape[1:]}; the network was trained on rows of shape {shape}")
-    return _typed(x, np.dtype(schema.dtype), place)
+        raise DataError(f"{origin}: rows of shape {x.shape[1:]}; the network was trained on rows of shape {shape}")
+    return _typed(x, np.dtype(schema.dtype), origin)
 
 
-def _typed(x: Array, dtype: np.dtype[Any], place: str) -> Array:
+def _typed(x: Array, dtype: np.dtype[Any], origin: str) -> Array:
     """x as training had it: whole numbers for token ids, real ones elsewhere. Raises DataError."""
     if x.dtype.kind not in "biuf":
-        raise DataError(f"{place}: values of type {x.dtype}; expected numbers")
+        raise DataError(f"{origin}: values of type {x.dtype}; expected numbers")
     if x.dtype.kind == "f" and not np.isfinite(x).all():
         row = int(np.argwhere(~np.isfinite(x))[0][0])
-        raise DataError(f"{place}, row {row + 1}: a value that is no finite number; fill it in, or drop the row")
+        raise DataError(f"{origin}, row {row + 1}: a value that is no finite number; fill it in, or drop the row")
     if dtype.kind in "iu" and dtype != np.uint8 and x.dtype.kind == "f":  # token ids
         whole = x.astype(np.int64)
         if not np.array_equal(whole, x):
-            raise DataError(f"{place}: {x[whole != x].flat[0]}; the network was trained on whole numbers")
+            raise DataError(f"{origin}: {x[whole != x].flat[0]}; the network was trained on whole numbers")
         return whole
     return x.astype(np.float64) if x.dtype.kind in "iub" and dtype.kind == "f" else x
 
 
-def _table(schema: Schema, x: Array, kept: Kept, notes: list[str], place: str) -> Rows:
+def _table(schema: Schema, x: Array, kept: Kept, notes: list[str], origin: str) -> Rows:
     text = schema.table is not None and bool(schema.table.text)
-    return Rows(x if text else shaped(x, schema, place), kept=kept, notes=notes)
+    return Rows(x if text else shaped(x, schema, origin), kept=kept, notes=notes)
 
 
 def _column(values: list[Any]) -> Any:

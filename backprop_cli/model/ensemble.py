@@ -47,14 +47,14 @@ class Ensemble(Predictor):
     def members(self) -> list[str]:
         return [_name(model) for model in self.models]
 
-    def rows(self, data: Any, keep: Sequence[str] = (), unseen: Unseen | None = None, place: str = "input") -> Rows:
+    def rows(self, data: Any, keep: Sequence[str] = (), unseen: Unseen | None = None, origin: str = "input") -> Rows:
         if isinstance(data, Rows):
             return data
         unseen_by = [None if unseen is None else Unseen() for _ in self.models]
         read: list[tuple[Schema, Rows]] = []
         for model, own in zip(self.models, unseen_by, strict=True):
             same = next((rows for schema, rows in read if same_reading(schema, model.description.data)), None)
-            read.append((model.description.data, same or model.rows(data, keep, own, place)))
+            read.append((model.description.data, same or model.rows(data, keep, own, origin)))
         if unseen is not None:
             unseen.add_most([own for own in unseen_by if own is not None])
         first, *others = [rows for _, rows in read]

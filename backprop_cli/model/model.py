@@ -141,7 +141,7 @@ class Model(Predictor):
             kernels=self.network.kernels,
         )
 
-    def rows(self, data: Any, keep: Sequence[str] = (), unseen: Unseen | None = None, place: str = "input") -> Rows:
+    def rows(self, data: Any, keep: Sequence[str] = (), unseen: Unseen | None = None, origin: str = "input") -> Rows:
         schema = self.description.data
         if isinstance(data, Rows):
             return data
@@ -152,8 +152,8 @@ class Model(Predictor):
         if schema.media is not None and isinstance(data, list) and data and isinstance(data[0], str | Path):
             files = [read_inputs(Path(file), schema, keep, unseen) for file in data]
             return Rows(np.concatenate([rows.x for rows in files]))
-        rows = rows_of(data, schema, keep, unseen, place)
-        check_magnitude(rows.x, self.network.dtype, place, schema.features)
+        rows = rows_of(data, schema, keep, unseen, origin)
+        check_magnitude(rows.x, self.network.dtype, origin, schema.features)
         return rows
 
     def each(self, rows: Rows) -> list[Array]:

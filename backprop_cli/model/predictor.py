@@ -30,8 +30,8 @@ class Predictor:
         """The names of the networks whose outputs are averaged; empty for a single one."""
         return []
 
-    def rows(self, data: Any, keep: Sequence[str] = (), unseen: Unseen | None = None, place: str = "input") -> Rows:
-        """Raw rows of a path, an array, a DataFrame, a dict or a list of dicts; `place` names them in errors.
+    def rows(self, data: Any, keep: Sequence[str] = (), unseen: Unseen | None = None, origin: str = "input") -> Rows:
+        """Raw rows of a path, an array, a DataFrame, a dict or a list of dicts; `origin` names them in errors.
 
         Columns to `keep` are passed on. Categories that were not learnt are none of the known ones and are noted in
         `unseen`; without it they are an error. Raises DataError.

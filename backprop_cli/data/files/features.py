@@ -22,7 +22,7 @@ FOLDS = 5  # of the training rows: with encoding: target, none of them sees its 
 _WORD = re.compile(r"\w+")
 
 
-def learn(plan: Plan, column: Any, name: str, place: str, train: Array, y: Array, seed: int) -> Array | None:
+def learn(plan: Plan, column: Any, name: str, origin: str, train: Array, y: Array, seed: int) -> Array | None:
     """Settle a plan from the training rows of a column, and their targets y (n, K). Of `encoding: target` also what
     stands in x for these rows (n, K), each learnt without its own fold; else None. Raises DataError."""
     if plan.type == "text":
@@ -31,11 +31,11 @@ def learn(plan: Plan, column: Any, name: str, place: str, train: Array, y: Array
             counts.update({*_words(text)})
         plan.words = [word for word, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[: plan.limit]]
         if not plan.words:
-            raise DataError(f"{place}, column {name!r}: no text of the training split has a word; leave it out")
+            raise DataError(f"{origin}, column {name!r}: no text of the training split has a word; leave it out")
     elif plan.is_text:
-        return _learn_categories(plan, column.take(train), name, place, y, seed)
+        return _learn_categories(plan, column.take(train), name, origin, y, seed)
     else:
-        values = numbers(column, name, place, plan)[train]
+        values = numbers(column, name, origin, plan)[train]
         known = values[~np.isnan(values)]
         if plan.fills:
             middle: dict[str, Any] = {"mean": np.mean, "median": np.median}
@@ -58,14 +58,14 @@ def _spread(values: Array, robust: bool) -> tuple[float, float]:
     return float(center), spread or 1.0
 
 
-def _learn_categories(plan: Plan, column: Any, name: str, place: str, y: Array, seed: int) -> Array | None:
+def _learn_categories(plan: Plan, column: Any, name: str, origin: str, y: Array, seed: int) -> Array | None:
     import pyarrow as pa
     import pyarrow.compute as pc
 
     counted = {count["values"]: count["counts"] for count in pc.value_counts(_texts(column)).to_pylist()}
     gaps = counted.pop(None, 0)
     if plan.type == "boolean":
-        plan.categories = _no_and_yes(sorted(counted), name, place)
+        plan.categories = _no_and_yes(sorted(counted), name, origin)
     else:
         if plan.missing == "category" and gaps:
             counted[NONE] = gaps
@@ -73,7 +73,7 @@ def _learn_categories(plan: Plan, column: Any, name: str, place: str, y: Array, 
         plan.categories = sorted(kept)
         plan.other = plan.unseen == "other" and (plan.encoding == "integer" or plan.rare is not None)
         if not plan.categories and not plan.other:
-            raise DataError(f"{place}, column {name!r}: no value in the training split; leave it out")
+            raise DataError(f"{origin}, column {name!r}: no value in the training split; leave it out")
     if plan.missing == "most_frequent" and counted:
         plan.fill = max(counted, key=lambda category: (counted[category], category))
     elif plan.missing == "category":
@@ -102,7 +102,7 @@ def _means(ids: Array, y: Array, count: int, smooth: float) -> Array:
     return np.concatenate([np.where(rows + smooth > 0, means, overall), overall[None]])
 
 
-def _no_and_yes(categories: Sequence[str], name: str, place: str) -> list[str]:
+def _no_and_yes(categories: Sequence[str], name: str, origin: str) -> list[str]:
     """The values of no and yes among those that a column has."""
     words = {text.strip().lower() for text in categories}
     for no, yes in BOOLEANS:
@@ -112,11 +112,11 @@ def _no_and_yes(categories: Sequence[str], name: str, place: str) -> list[str]:
         return list(categories)
     shown = ", ".join(map(repr, categories[:4]))
     raise DataError(
-        f"{place}, column {name!r}: {shown} are {len(categories)} values; a boolean has two, such as yes and no"
+        f"{origin}, column {name!r}: {shown} are {len(categories)} values; a boolean has two, such as yes and no"
     )
 
 
-def encode(plan: Plan, column: Any, name: str, place: str, unseen: Unseen | None) -> list[Array | tuple[Array, int]]:
+def encode(plan: Plan, column: Any, name: str, origin: str, unseen: Unseen | None) -> list[Array | tuple[Array, int]]:
     """The columns of x: arrays (N,) or (N, K), or codes (N,) with how many columns they stand for, −1 for none.
     Raises DataError."""
     encoded: list[Array | tuple[Array, int]] = []
@@ -124,9 +124,9 @@ def encode(plan: Plan, column: Any, name: str, place: str, unseen: Unseen | None
     if plan.type == "text":
         encoded.append(_counted(column, plan))
     elif plan.is_text:
-        encoded.append(_category(plan, column, name, place, unseen))
+        encoded.append(_category(plan, column, name, origin, unseen))
     else:
-        values = numbers(column, name, place, plan)
+        values = numbers(column, name, origin, plan)
         if plan.fill is not None:
             values = np.where(np.isnan(values), float(plan.fill), values)
         encoded.append(_parts(values, plan.parts) if plan.parts else _scaled(values, plan))
@@ -135,7 +135,7 @@ def encode(plan: Plan, column: Any, name: str, place: str, unseen: Unseen | None
     return encoded
 
 
-def numbers(column: Any, name: str, place: str, plan: Plan) -> Array:
+def numbers(column: Any, name: str, origin: str, plan: Plan) -> Array:
     """A column of numbers or days in float64, gaps NaN. Raises DataError for the first other value."""
     import pyarrow as pa
 
@@ -143,18 +143,18 @@ def numbers(column: Any, name: str, place: str, plan: Plan) -> Array:
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         first = next((i for i, value in enumerate(column.to_pylist()) if value is not None), 0)
         what = "a date; set dataset.dates" if plan.type == "date" else "a number; repair it, or set type: category"
-        raise DataError(f"{place}, row {first + 1}, column {name!r}: {column[first].as_py()!r} is not {what}")
+        raise DataError(f"{origin}, row {first + 1}, column {name!r}: {column[first].as_py()!r} is not {what}")
     if plan.type == "date" and pa.types.is_integer(kind):
         raise DataError(
-            f"{place}, row 1, column {name!r}: {column[0].as_py()} is a number and no date; set type: number"
+            f"{origin}, row 1, column {name!r}: {column[0].as_py()} is a number and no date; set type: number"
         )
     if not any(test(kind) for test in (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean,
                                        pa.types.is_decimal, pa.types.is_null)):  # fmt: skip
-        raise DataError(f"{place}, column {name!r}: holds {kind}; expected numbers")
+        raise DataError(f"{origin}, column {name!r}: holds {kind}; expected numbers")
     values: Array = column.cast(pa.float64()).to_numpy()
     wrong = np.flatnonzero(~np.isfinite(values) & ~np.asarray(column.is_null()))
     if len(wrong):
-        raise DataError(f"{place}, row {wrong[0] + 1}, column {name!r}: {values[wrong[0]]}, expected a finite number")
+        raise DataError(f"{origin}, row {wrong[0] + 1}, column {name!r}: {values[wrong[0]]}, expected a finite number")
     return values
 
 
@@ -211,7 +211,7 @@ def _texts(column: Any) -> Any:
     return column.cast(pa.string())
 
 
-def _category(plan: Plan, column: Any, name: str, place: str, unseen: Unseen | None) -> Array | tuple[Array, int]:
+def _category(plan: Plan, column: Any, name: str, origin: str, unseen: Unseen | None) -> Array | tuple[Array, int]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -225,7 +225,7 @@ def _category(plan: Plan, column: Any, name: str, place: str, unseen: Unseen | N
             row = pc.index(pc.is_null(ids), True).as_py()
             remedy = "" if plan.type == "boolean" else f"; dataset.columns.{name}.unseen: other takes such, too"
             raise DataError(
-                f"{place}, row {row + 1}, column {name!r}: category {column[row].as_py()!r} is none of the training "
+                f"{origin}, row {row + 1}, column {name!r}: category {column[row].as_py()!r} is none of the training "
                 f"split's, {', '.join(known[:20])}{remedy}"
             )
         rest = len(known) if plan.other else -1

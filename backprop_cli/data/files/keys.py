@@ -21,7 +21,7 @@ class Keys:
     names: Array | None = None
 
 
-def keys_of(options: Any, table: Any, place: str) -> Keys:
+def keys_of(options: Any, table: Any, origin: str) -> Keys:
     """What the columns of a table say about where its rows belong, by the options of a source. Raises
     DataError."""
     group, time, names = options.group, options.time, options.split_column
@@ -30,46 +30,46 @@ def keys_of(options: Any, table: Any, place: str) -> Keys:
     elif options.window is not None and time is None:
         return Keys(times=np.arange(len(table), dtype=np.float64))
     return Keys(
-        groups=codes(table[group], group, "group", place) if group else None,
-        times=moments(table[time], time, place) if time else None,
-        names=split_names(table[names], names, place) if names else None,
+        groups=codes(table[group], group, "group", origin) if group else None,
+        times=moments(table[time], time, origin) if time else None,
+        names=split_names(table[names], names, origin) if names else None,
     )
 
 
-def codes(column: Any, name: str, role: str, place: str) -> Array:
+def codes(column: Any, name: str, role: str, origin: str) -> Array:
     """Whole numbers 0, 1, … for the different values of a column. Raises DataError where one is missing."""
-    _check_whole(column, name, role, place)
+    _check_whole(column, name, role, origin)
     encoded = column.combine_chunks().dictionary_encode()
     return np.asarray(encoded.indices.to_numpy(zero_copy_only=False), np.int64)
 
 
-def moments(column: Any, name: str, place: str) -> Array:
+def moments(column: Any, name: str, origin: str) -> Array:
     """The moments of a column of dates or numbers. Raises DataError."""
     import pyarrow as pa
 
-    _check_whole(column, name, "time", place)
+    _check_whole(column, name, "time", origin)
     if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
         raise DataError(
-            f"{place}, row 1, column {name!r} (dataset.time): {column[0].as_py()!r} is no date or number; set "
+            f"{origin}, row 1, column {name!r} (dataset.time): {column[0].as_py()!r} is no date or number; set "
             f"dataset.dates: {{{name}: FORMAT}}, such as %d.%m.%Y"
         )
     return np.asarray(column.cast(pa.float64()).to_numpy())
 
 
-def split_names(column: Any, name: str, place: str) -> Array:
+def split_names(column: Any, name: str, origin: str) -> Array:
     """The name of the split of each row. Raises DataError where one is missing."""
     import pyarrow as pa
 
-    _check_whole(column, name, "split_column", place)
+    _check_whole(column, name, "split_column", origin)
     return np.array(column.cast(pa.string()).to_pylist())
 
 
-def _check_whole(column: Any, name: str, role: str, place: str) -> None:
+def _check_whole(column: Any, name: str, role: str, origin: str) -> None:
     import pyarrow.compute as pc
 
     if column.null_count:
         row = pc.index(pc.is_null(column), True).as_py() + 1
-        raise DataError(f"{place}, row {row}, column {name!r}: no value (dataset.{role}); fill it in, or drop the row")
+        raise DataError(f"{origin}, row {row}, column {name!r}: no value (dataset.{role}); fill it in, or drop the row")
 
 
 def check_apart(groups: Mapping[str, Sequence[Any]], name: str) -> None:

@@ -51,18 +51,18 @@ def check_seen(parts: Mapping[str, Split], classes: list[str] | None) -> None:
 
 def encode(
     parts: Mapping[str, Array],
-    place: Mapping[str, str],
+    origin: Mapping[str, str],
     classes: list[str] | None = None,
     whose: str = "the classes that the model has learnt",
 ) -> tuple[dict[str, Array], list[str]]:
-    """Class ids of every part and the class names, sorted; `place` names a part in messages.
+    """Class ids of every part and the class names, sorted; `origin` names a part in messages.
 
     The classes are those given, which a model has learnt or a config has ordered; else those of `train` (of the first
     part without one).
     Raises DataError for a label that is not among them, with the row counted from 1.
     """
     if classes is not None:
-        return {name: _ids(values, classes, place[name], whose) for name, values in parts.items()}, classes
+        return {name: _ids(values, classes, origin[name], whose) for name, values in parts.items()}, classes
     first = "train" if "train" in parts else next(iter(parts))
     known = np.unique(parts[first])
     ids: dict[str, Array] = {}
@@ -73,8 +73,9 @@ def encode(
         if len(unseen):
             row = int(unseen[0])
             raise DataError(
-                f"{place[name]}, row {row + 1}: label {label_text(parts[name][row])!r} never occurs in {place[first]}, "
-                f"whose labels are {', '.join(map(label_text, known[:20]))}; add such rows to it or drop this one"
+                f"{origin[name]}, row {row + 1}: label {label_text(parts[name][row])!r} never occurs in "
+                f"{origin[first]}, whose labels are {', '.join(map(label_text, known[:20]))}; add such rows to it or "
+                "drop this one"
             )
         ids[name] = at.astype(np.int64)
     return ids, [label_text(label) for label in known]
@@ -96,7 +97,7 @@ def _alike(values: Array, known: Array) -> tuple[Array, Array]:
     return values, unlike
 
 
-def _ids(values: Array, classes: list[str], place: str, whose: str) -> Array:
+def _ids(values: Array, classes: list[str], origin: str, whose: str) -> Array:
     """The place of each label among given classes. Raises DataError."""
     labels, rows = np.unique(values, return_inverse=True)
     known = {name: i for i, name in enumerate(classes)}
@@ -105,6 +106,6 @@ def _ids(values: Array, classes: list[str], place: str, whose: str) -> Array:
     if len(unseen):
         row = int(unseen[0])
         raise DataError(
-            f"{place}, row {row + 1}: label {label_text(values[row])!r} is none of {whose}: {', '.join(classes[:20])}"
+            f"{origin}, row {row + 1}: label {label_text(values[row])!r} is none of {whose}: {', '.join(classes[:20])}"
         )
     return ids

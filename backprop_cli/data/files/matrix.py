@@ -105,7 +105,7 @@ class Columns:
 def matrix(
     table: Any,
     columns: Columns,
-    place: str,
+    origin: str,
     order: Array | None = None,
     unseen: Unseen | None = None,
     own: Mapping[str, tuple[Array, Array]] | None = None,
@@ -131,7 +131,7 @@ def matrix(
     for name in columns.features:
         column = parts.pop(name)
         if name in columns.plans:
-            for column_of_x in encode(columns.plans[name], column, name, place, unseen):
+            for column_of_x in encode(columns.plans[name], column, name, origin, unseen):
                 read.append(column_of_x if isinstance(column_of_x, tuple) else (column_of_x, 0))
             if own and name in own:
                 of_rows, mine = own[name]
@@ -139,9 +139,9 @@ def matrix(
             continue
         known = columns.categories.get(name)
         values = (
-            _numbers(column, name, columns, place)
+            _numbers(column, name, columns, origin)
             if known is None
-            else _codes(column, name, columns, place, unseen if one_hot else None)
+            else _codes(column, name, columns, origin, unseen if one_hot else None)
         )
         read.append((values, len(known) if known is not None and one_hot else 0))
         del column
@@ -163,16 +163,16 @@ def matrix(
     return x
 
 
-def _numbers(column: Any, name: str, columns: Columns, place: str) -> Array:
+def _numbers(column: Any, name: str, columns: Columns, origin: str) -> Array:
     import pyarrow as pa
 
     kind = column.type
     is_numeric = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_decimal, pa.types.is_null)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        refuse_words(column, name, Path(place), columns.layout)
+        refuse_words(column, name, Path(origin), columns.layout)
     if not any(test(kind) for test in is_numeric):
         raise DataError(
-            f"{place}, column {name!r}: holds {kind}; expected numbers or categories; convert it to a number, or "
+            f"{origin}, column {name!r}: holds {kind}; expected numbers or categories; convert it to a number, or "
             "leave it out of dataset.features"
         )
     values = _floats(column)
@@ -183,7 +183,7 @@ def _numbers(column: Any, name: str, columns: Columns, place: str) -> Array:
         wrong = np.flatnonzero(~np.isfinite(values) & ~gaps)
         if len(wrong):
             row = int(wrong[0])
-            raise DataError(f"{place}, row {row + 1}, column {name!r}: {values[row]}, expected a finite number")
+            raise DataError(f"{origin}, row {row + 1}, column {name!r}: {values[row]}, expected a finite number")
     return values
 
 
@@ -199,7 +199,7 @@ def _floats(column: Any) -> Array:
     return values
 
 
-def _codes(column: Any, name: str, columns: Columns, place: str, unseen: Unseen | None) -> Array:
+def _codes(column: Any, name: str, columns: Columns, origin: str, unseen: Unseen | None) -> Array:
     """The code of each row's category; −1 for one that is noted as unseen."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -216,7 +216,7 @@ def _codes(column: Any, name: str, columns: Columns, place: str, unseen: Unseen 
             return np.where(np.isnan(ids), -1, ids).astype(np.int32)
         row = int(np.flatnonzero(np.isnan(ids))[0])
         raise DataError(
-            f"{place}, row {row + 1}, column {name!r}: category {column[row].as_py()!r} never occurs in the training "
+            f"{origin}, row {row + 1}, column {name!r}: category {column[row].as_py()!r} never occurs in the training "
             f"data, whose categories are {', '.join(known[:20])}"
         )
     codes: Array = ids.astype(np.int32)

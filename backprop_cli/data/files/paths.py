@@ -47,17 +47,17 @@ def find(name: str | Path, folder: Path, beside: Path | None = None) -> Path:
     if is_sample(name):
         return sample_path(Path(name).name.removeprefix(PREFIX))
     path = Path(name).expanduser()
-    places = [folder, Path.cwd()]
+    folders = [folder, Path.cwd()]
     if beside is not None:
-        places = [place / beside.expanduser() for place in places] + places
+        folders = [each / beside.expanduser() for each in folders] + folders
     if "*" in path.name and path.suffix == ".parquet":  # the parts of one table
-        for place in places:
-            if next((place / path).parent.glob(path.name), None) is not None:
-                return real((place / path).parent) / path.name
-    for place in places:
-        if os.path.lexists(place / path):
-            return real(place / path)
-    return missing(places[0] / path)
+        for folder in folders:
+            if next((folder / path).parent.glob(path.name), None) is not None:
+                return real((folder / path).parent) / path.name
+    for folder in folders:
+        if os.path.lexists(folder / path):
+            return real(folder / path)
+    return missing(folders[0] / path)
 
 
 def missing(path: Path) -> Path:

@@ -33,12 +33,12 @@ class Track:
     names: list[str]
 
 
-def track(table: Any, series: Series, place: str, rows: Array | None = None) -> Track:
+def track(table: Any, series: Series, origin: str, rows: Array | None = None) -> Track:
     """Which series each row of a table belongs to, and when it was. Raises DataError for two rows of one moment."""
     n = len(table)
     rows = np.arange(n) if rows is None else rows
-    series_of = codes(table[series.by], series.by, "by", place) if series.by else np.zeros(n, np.int64)
-    when = moments(table[series.time], series.time, place) if series.time else np.arange(n, dtype=np.float64)
+    series_of = codes(table[series.by], series.by, "by", origin) if series.by else np.zeros(n, np.int64)
+    when = moments(table[series.time], series.time, origin) if series.time else np.arange(n, dtype=np.float64)
     names = [""] * (int(series_of.max(initial=0)) + 1)
     if series.by:
         first = np.unique(series_of, return_index=True)[1]
@@ -49,7 +49,7 @@ def track(table: Any, series: Series, place: str, rows: Array | None = None) -> 
         a, b = sorted(order[twice[0] : twice[0] + 2].tolist())
         remedy = "keep one of them" if series.by else "set dataset.by to the column that tells their series apart"
         of = f" of {names[series_of[a]]!r}" if series.by else ""
-        raise DataError(f"{place}, rows {rows[a] + 1} and {rows[b] + 1}: the same {series.time!r}{of}; {remedy}")
+        raise DataError(f"{origin}, rows {rows[a] + 1} and {rows[b] + 1}: the same {series.time!r}{of}; {remedy}")
     return Track(series_of, when, rows, names)
 
 
@@ -109,7 +109,7 @@ class Cut:
 def cut(
     series: Series,
     stride: int,
-    place: str,
+    origin: str,
     track: Track,
     x: Array,
     y: Array,
@@ -119,7 +119,7 @@ def cut(
     DataError for a split without a window."""
     if y.ndim == 1 and series.horizon > 1:
         raise DataError(
-            f"{place}: target {series.targets[0]!r} holds classes, of which one is predicted; expected "
+            f"{origin}: target {series.targets[0]!r} holds classes, of which one is predicted; expected "
             f"dataset.horizon: 1, got {series.horizon}; dataset.task: regression makes numbers values"
         )
     part = np.full(len(x), -1)
@@ -149,8 +149,8 @@ def cut(
 
     out = every.possible - len(every.starts)
     left = f"; {out:,} that would reach across two splits or a gap are left out" if out else ""
-    return Cut(parts, f"{place}: windows of {series.window} rows and the {series.horizon} after them: {', '.join(said)}"
-                      f"{left}{_why(every, series)}")  # fmt: skip
+    return Cut(parts, f"{origin}: windows of {series.window} rows and the {series.horizon} after them: "
+                      f"{', '.join(said)}{left}{_why(every, series)}")  # fmt: skip
 
 
 def _why(every: Windows, series: Series) -> str:
@@ -164,14 +164,14 @@ def _why(every: Windows, series: Series) -> str:
     )
 
 
-def latest(series: Series, place: str, track: Track, x: Array) -> tuple[Array, Array, list[str]]:
+def latest(series: Series, origin: str, track: Track, x: Array) -> tuple[Array, Array, list[str]]:
     """Every window of rows without targets: (n, window, F), the row at which each ends, and what is to be said. Raises
     DataError where there is none."""
     every = windows(track, series.window, series.gaps)
     if not len(every.starts):
         counts = np.bincount(track.series, minlength=len(track.names))
         raise DataError(
-            f"{place}: at most {counts.max():,} rows of a series, and the network reads {series.window} at a time"
+            f"{origin}: at most {counts.max():,} rows of a series, and the network reads {series.window} at a time"
             f"{_why(every, series)}"
         )
     notes = []
@@ -179,9 +179,9 @@ def latest(series: Series, place: str, track: Track, x: Array) -> tuple[Array, A
     none = [name for i, name in enumerate(track.names) if name and i not in {*track.series[ends].tolist()}]
     if none:
         notes.append(
-            f"{place}: no answer for {', '.join(none[:5])}{', …' if len(none) > 5 else ''}: fewer than "
+            f"{origin}: no answer for {', '.join(none[:5])}{', …' if len(none) > 5 else ''}: fewer than "
             f"{series.window} rows behind each other"
         )
     if len(every.gaps):
-        notes.append(f"{place}: no window reaches across a gap{_why(every, series)}")
+        notes.append(f"{origin}: no window reaches across a gap{_why(every, series)}")
     return every.of(x, series.window), ends, notes

@@ -111,9 +111,9 @@ def load_tables(request: Request) -> Dataset:
     if task is None and series is not None and raw[first].dtype.kind in "iu":  # 0, 3, 1, … in time order are counts
         task = "regression"
     if len(targets) == 1 and are_classes(raw[first], task):
-        place = {name: str(path) for name, path in paths.items()}
+        origin = {name: str(path) for name, path in paths.items()}
         listed, whose = (known.classes, {}) if known else (options.classes, {"whose": "dataset.classes"})
-        y, classes = encode(raw, place, listed, **whose)
+        y, classes = encode(raw, origin, listed, **whose)
     else:
         y = {name: real_values(each, targets, paths[name]) for name, each in raw.items()}
     if options.classes is not None and classes is None:

@@ -30,20 +30,20 @@ class Unseen:
             self.add(name, most.examples[name])
             self.counts[name] += most.counts[name] - len(most.examples[name])
 
-    def notes(self, place: str, who: str = "the model") -> list[str]:
+    def notes(self, origin: str, who: str = "the model") -> list[str]:
         """A sentence about each column that has some."""
         return [
-            f"{place}, column {name!r}: {count:,} {'value' if count == 1 else 'values'} in categories that {who} "
+            f"{origin}, column {name!r}: {count:,} {'value' if count == 1 else 'values'} in categories that {who} "
             f"has not learnt ({', '.join(map(repr, self.examples[name][:EXAMPLES]))}"
             f"{', …' if len(self.examples[name]) > EXAMPLES else ''}): read as none of the known ones"
             for name, count in self.counts.items()
         ]
 
-    def warn(self, place: str) -> None:
+    def warn(self, origin: str) -> None:
         """Say `notes` as a UserWarning of whoever called bp, if there are any."""
         if not self.counts:
             return
         frame, level = sys._getframe(1), 2
         while frame.f_back is not None and str(frame.f_globals.get("__name__")).startswith("backprop_cli."):
             frame, level = frame.f_back, level + 1
-        warnings.warn("\n".join(self.notes(place)), stacklevel=level)
+        warnings.warn("\n".join(self.notes(origin)), stacklevel=level)

@@ -34,7 +34,7 @@ def is_number(text: str) -> bool:
     return True
 
 
-def texts_of_bytes(column: Any, place: str) -> Any:
+def texts_of_bytes(column: Any, origin: str) -> Any:
     """A column of bytes as text. Raises DataError with the row that is not UTF-8."""
     import pyarrow as pa
 
@@ -46,7 +46,9 @@ def texts_of_bytes(column: Any, place: str) -> Any:
         try:
             decoded.append(None if value is None else value.decode())
         except UnicodeDecodeError:
-            raise DataError(f"{place}, row {row}: {value[:20]!r} is not UTF-8 text; expected text or numbers") from None
+            raise DataError(
+                f"{origin}, row {row}: {value[:20]!r} is not UTF-8 text; expected text or numbers"
+            ) from None
     return pa.chunked_array([pa.array(decoded, pa.string())])
 
 
