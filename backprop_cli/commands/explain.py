@@ -38,7 +38,8 @@ def explain(
     """Permutation importance of every column, and partial dependence of some: what `bp explain --json` prints.
 
     Importance is how much worse the first metric (without any the loss) gets when the values of a column are shuffled
-    among the rows, mean and spread over `repeats` (Breiman 2001). Columns that tell the same share it between them.
+    among the rows, mean and spread over `repeats` (Breiman 2001); 0 where it is no more than rounding. Columns
+    that tell the same share it between them.
     Partial dependence is the mean output when every row has the same value in the column (Friedman 2001).
     Raises UsageError where inputs have no columns, and for a column that they do not have.
     """
@@ -59,7 +60,9 @@ def explain(
             x = np.array(data.x)
             x[..., places] = x[rng.permutation(len(x))][..., places]
             drops.append(sign * (base - score(x)))
-        rows.append({"column": column, "importance": float(np.mean(drops)), "std": float(np.std(drops))})
+        rounding = 8 * float(np.finfo(prepared.config.dtype).eps) * max(abs(base), *map(abs, drops))
+        mean, std = (float(value) if abs(value) > rounding else 0.0 for value in (np.mean(drops), np.std(drops)))
+        rows.append({"column": column, "importance": mean, "std": std})
         if progress is not None:
             progress("shuffling columns", i, len(groups))
     rows.sort(key=lambda row: -row["importance"])

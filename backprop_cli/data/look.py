@@ -62,7 +62,7 @@ def look_at_file(source: Files, folder: Path = Path()) -> Look:
     targets = [source.target] if isinstance(source.target, str) else list(source.target or [])
     layout = guess(path, form, source.layout(), [*targets, *(source.features or source.categorical)])
     names = column_names(path, layout)
-    require(path, names, [*targets, *(source.exclude or []), *(source.features or [])], "named in the config")
+    require(path, names, [*targets, *(source.exclude or []), *(source.features or [])], "named here", OptionError)
     texts = as_text(source)
     raw = raw_columns(path, layout, names, names, texts)
     table = understood(raw, layout, texts, path)

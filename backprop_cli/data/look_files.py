@@ -11,7 +11,7 @@ from backprop_cli.data.files.folders import SUFFIXES_OF
 from backprop_cli.data.files.listed import named_file
 from backprop_cli.data.files.media import DamagedFileError, Medium, Packed
 from backprop_cli.data.files.pictures import size_and_mode
-from backprop_cli.data.files.waves import header
+from backprop_cli.data.files.waves import counted, header
 from backprop_cli.data.look_column import Column
 
 _LOOKED_AT = 1000  # files of a column whose headers are read
@@ -80,7 +80,7 @@ def _facts(file: Medium, kind: str) -> dict[str, Any]:
         height, width, mode = size_and_mode(file)
         return {"size": f"{height} × {width}", "mode": mode}
     head = header(file)
-    return {"rate": f"{head.rate} Hz", "seconds": f"{head.seconds:g} s", "channels": f"{head.channels} channels"}
+    return {"rate": f"{head.rate} Hz", "seconds": f"{head.seconds:g} s", "channels": counted(head.channels)}
 
 
 def _few(values: Sequence[str]) -> str:

@@ -98,6 +98,17 @@ def test_the_word_that_decides_weighs_most(tmp_path: Path) -> None:
         attributions(made, "validation", 99)
 
 
+@pytest.mark.parametrize(("dtype", "weight"), [("float64", 1e-15), ("float32", 1e-8)])
+def test_what_is_only_rounding_is_told_as_zero(tmp_path: Path, dtype: str, weight: float) -> None:
+    small = [f"dtype={dtype}", f"parameters={{line.W: [[2.0], [{weight}], [-2.0], [2.0]], line.b: [1.0]}}"]
+    made = prepare(load_config(table(tmp_path), small))
+    told = explain(made, "validation", repeats=5)
+    rows = {row["column"]: row for row in told["importance"]}
+    assert told["value"] > 0.5
+    assert (rows["b"]["importance"], rows["b"]["std"]) == (0.0, 0.0)
+    assert rows["a"]["importance"] > 1
+
+
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("digits")

@@ -50,7 +50,7 @@ def test_a_column_of_files_is_said_with_sizes_and_modes(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("clip,label\n" + "\n".join(rows) + "\n")
     column = look_at_file(file_source(tmp_path / "t.csv", target="label")).column("clip")
     assert column.type == "sound"
-    assert column.files == {"rate": [["8000 Hz", 6]], "seconds": [["0.25 s", 6]], "channels": [["1 channels", 6]]}
+    assert column.files == {"rate": [["8000 Hz", 6]], "seconds": [["0.25 s", 6]], "channels": [["1 channel", 6]]}
 
 
 @pytest.mark.trains

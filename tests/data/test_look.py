@@ -123,7 +123,7 @@ def test_a_comment_below_the_table_does_not_hide_its_header(tmp_path):
     (tmp_path / "t.csv").write_text(
         "# logger 2\n# unit: C\nt;v\n" + "".join(f"{i};{i},5\n" for i in range(9)) + "# end\n"
     )
-    with pytest.raises(DataError, match=r"t\.csv:13: 1 values in a row, expected 2: '# end'"):
+    with pytest.raises(DataError, match=r"t\.csv:13: 1 value in a row, expected 2: '# end'"):
         look(tmp_path / "t.csv", target="v")
 
 
@@ -139,7 +139,7 @@ def test_a_mark_between_thousands_survives_the_config(tmp_path, mark):
 
 def test_what_is_wrong_with_the_file_is_said(tmp_path):
     (tmp_path / "t.csv").write_text("a,y\n1,2\n3\n")
-    with pytest.raises(DataError, match=r"t\.csv:3: 1 values in a row, expected 2"):
+    with pytest.raises(DataError, match=r"t\.csv:3: 1 value in a row, expected 2"):
         look(tmp_path / "t.csv")
     with pytest.raises(DataError, match="no column 'z'"):
         look(tmp_path / "t.csv", target="z")
@@ -188,7 +188,7 @@ def test_a_config_for_a_table_in_another_folder(bp, houses):
     ("arguments", "code", "words"),
     [
         (("--data", "houses.csv"), 2, "--target COL, one of nr, name"),
-        (("--data", "houses.csv", "--target", "prize"), 1, "did you mean 'price'"),
+        (("--data", "houses.csv", "--target", "prize"), 2, "did you mean 'price'"),
         (("--data", "houses.csv", "--target", "empty"), 2, "nothing to predict"),
         (("--data", "house.csv", "--target", "price"), 1, "did you mean 'houses.csv'"),
     ],

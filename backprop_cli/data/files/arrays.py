@@ -24,7 +24,7 @@ from backprop_cli.data.finite import check_array
 from backprop_cli.data.gather import is_large
 from backprop_cli.data.idx import read_idx
 from backprop_cli.data.shares import usual
-from backprop_cli.errors import DataError
+from backprop_cli.errors import DataError, OptionError
 from backprop_cli.untrusted.limits import megabytes, open_zip
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def load_arrays(request: Request) -> Dataset:
         x, y, slices = {base: x[base][dealt.order]}, {base: y[base][dealt.order]}, dealt.slices
         rows_of = {base: dealt.order}
     elif options.folds is not None:
-        raise DataError("dataset.folds deals out the rows of one array that fits into memory; remove it")
+        raise OptionError("dataset.folds deals out the rows of one array that fits into memory; remove it")
     parts = splits.cut(x, y, slices, rows=rows_of)
     notes = []
     if known is None:
@@ -107,7 +107,7 @@ def _read(options: FileOptions, form: str, path: Path) -> dict[str, tuple[Array,
     if form == "idx" and path.is_dir():
         return _mnist_folder(path)
     if not isinstance(options.target, str | Path):
-        raise DataError(f"{path}: set dataset.target to the file that holds the labels of its rows")
+        raise OptionError(f"{path}: set dataset.target to the file that holds the labels of its rows")
     labels = find(options.target, path.parent)
     read = read_idx if form == "idx" else read_npy
     return {"": (read(path), read(labels))}

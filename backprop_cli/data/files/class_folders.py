@@ -19,7 +19,7 @@ from backprop_cli.data.files.memory import check_room
 from backprop_cli.data.files.readers import reader_of
 from backprop_cli.data.files.request import Request
 from backprop_cli.data.gather import release
-from backprop_cli.errors import DataError
+from backprop_cli.errors import DataError, OptionError
 
 
 def load_folders(request: Request) -> Dataset:
@@ -64,7 +64,9 @@ def load_folders(request: Request) -> Dataset:
         x, y, slices = {base: dealt_x}, {base: y[base][dealt.order]}, dealt.slices
         numbers = {base: kept[base][dealt.order]}
     elif options.folds is not None:
-        raise DataError(f"dataset.folds deals out the {kind} of one folder, and there is one for each split; remove it")
+        raise OptionError(
+            f"dataset.folds deals out the {kind} of one folder, and there is one for each split; remove it"
+        )
     parts = splits.cut(x, y, slices, rows=numbers)
     if request.known is None:
         check_seen(parts, classes)

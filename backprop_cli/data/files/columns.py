@@ -55,8 +55,13 @@ def repeated(names: Sequence[str]) -> str | None:
     return None
 
 
-def require(path: Path, names: Sequence[str], wanted: Sequence[str], role: str) -> None:
-    """Raise DataError unless every wanted column is there; it names all that are not."""
+def require(
+    path: Path, names: Sequence[str], wanted: Sequence[str], role: str, error: type[DataError] = DataError
+) -> None:
+    """Raise `error` unless every wanted column is there; it names all that are not.
+
+    `error` is OptionError for columns that a config names: the config is wrong, not the file.
+    """
     known = set(names)
     absent = [candidate for candidate in dict.fromkeys(wanted) if candidate not in known]
     if not absent:
@@ -68,7 +73,7 @@ def require(path: Path, names: Sequence[str], wanted: Sequence[str], role: str) 
         message += f"; did you mean {', '.join(map(repr, near))}?"
     if all(is_number(name) for name in names):
         message += "; they are numbered, because the first line was read as a row (header: false)"
-    raise DataError(message)
+    raise error(message)
 
 
 def read_columns(
@@ -159,7 +164,8 @@ def _ragged(path: Path, layout: Layout, width: int) -> str:
                 if row and len(row) != width:
                     text = layout.separator.join(row)
                     remedy = _ragged_remedy(text, len(row), width, layout)
-                    return f"{path}:{line}: {len(row)} values in a row, expected {width}: {text[:80]!r}{remedy}"
+                    values = f"{len(row)} value{'s' * (len(row) != 1)}"
+                    return f"{path}:{line}: {values} in a row, expected {width}: {text[:80]!r}{remedy}"
                 line = layout.skip_rows + reader.line_num + 1
         except csv.Error:
             return f"{path}:{line}: a value of more than 128 KiB begins in this line; is a quote missing?"

@@ -17,7 +17,7 @@ from typing import Any
 from backprop_cli.data.files.layout import Layout
 from backprop_cli.data.files.opened import check_size
 from backprop_cli.data.files.parquet import CELL, one_line
-from backprop_cli.errors import DataError
+from backprop_cli.errors import DataError, OptionError
 from backprop_cli.untrusted.limits import beyond, bound, memory, swollen, unpacked
 
 Rows = tuple[list[str], list[list[Any]]]  # the header, and the rows
@@ -116,14 +116,14 @@ def _asked(
 ) -> Rows:
     """What a query gives; without one, the only table there is."""
     if query is None and len(tables) != 1:
-        raise DataError(
+        raise OptionError(
             f"{path}: holds the tables {', '.join(tables) or '(none)'}; say which rows: dataset.query: "
             f"SELECT * FROM {tables[0] if tables else 'TABLE'}"
         )
     quoted = tables[0].replace('"', '""') if tables else ""
     cursor = execute(query if query is not None else f'SELECT * FROM "{quoted}"')
     if not cursor.description:
-        raise DataError(f"{path}: dataset.query gives no rows; expected a SELECT, got {query!r}")
+        raise OptionError(f"{path}: dataset.query gives no rows; expected a SELECT, got {query!r}")
     header = [str(described[0]) for described in cursor.description]
     rows: list[list[Any]] = []
     taken = 0

@@ -38,18 +38,18 @@ def load_listed(request: Request) -> Dataset:
     given = options.target or (known.media.targets if known is not None and known.media is not None else [])
     targets = [given] if isinstance(given, str) else list(map(str, given if isinstance(given, list) else [given]))
     if not targets:
-        raise DataError(
+        raise OptionError(
             f"{paths[first]}: set dataset.target to the column of labels, or to several of 0 and 1; the columns are "
             + ", ".join(column_names(paths[first], guess(paths[first], request.form, options.layout()))[:30])
         )
     if column in targets:
-        raise DataError(f"{paths[first]}: column {column!r} is both dataset.{kind} and target; expected two columns")
+        raise OptionError(f"{paths[first]}: column {column!r} is both dataset.{kind} and target; expected two columns")
     beside = [name for name in (options.group, options.time, options.split_column) if name]
     tables, files = {}, {}
     for name, path in paths.items():
         layout = guess(path, request.form, options.layout(), [column, *targets])
         names = column_names(path, layout)
-        require(path, names, [column, *targets, *beside], "named in the config")
+        require(path, names, [column, *targets, *beside], "named in the config", OptionError)
         texts = [column, *(targets if options.label_separator else [])]
         raw = raw_columns(path, layout, names, [column, *targets, *beside], texts)
         files[name] = listed_files(raw[column], column, path, kind)  # bytes are not text here

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from backprop_cli.data.files.paths import is_visible, reading
-from backprop_cli.errors import DataError
+from backprop_cli.errors import DataError, OptionError
 from backprop_cli.untrusted.limits import UNPACKED, open_zip, swollen, unpacked
 
 _BLOCK = 1 << 20
@@ -147,7 +147,7 @@ def _scan(path: Path, encoding: str | None, stamp: tuple[int, int, int] | None) 
         try:
             codecs.lookup(encoding)
         except LookupError:
-            raise DataError(
+            raise OptionError(
                 f"dataset.encoding: {encoding!r} is unknown; expected such as utf-8, cp1252, utf-16"
             ) from None
         failure = _Failure(path, encoding)

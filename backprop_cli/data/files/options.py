@@ -18,7 +18,7 @@ from backprop_cli.data.files.paths import column_or_file
 from backprop_cli.data.files.plan import ColumnOptions
 from backprop_cli.data.shares import WrittenOrFile
 from backprop_cli.data.source import Source
-from backprop_cli.errors import DataError, OptionError
+from backprop_cli.errors import OptionError
 from backprop_cli.registry import Doc, options
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ class FileOptions(Source):
         classes = self.classes or []
         twice = next((label for i, label in enumerate(classes) if label in classes[:i]), None)
         if twice is not None:
-            raise DataError(f"classes names {twice!r} twice; name each label once")
+            raise OptionError(f"classes names {twice!r} twice; name each label once")
 
     def layout(self) -> dict[str, Any]:
         """What is told of how a table lies in its file; None for what is left to be guessed."""

@@ -12,10 +12,10 @@ import numpy as np
 from backprop_cli.data.arrays import Array
 from backprop_cli.data.files.media import Medium, Packed
 from backprop_cli.data.files.memory import check_room
-from backprop_cli.data.files.waves import Header, header, samples
+from backprop_cli.data.files.waves import Header, counted, header, samples
 from backprop_cli.data.progress import report
 from backprop_cli.data.schema import Sounds as Settled
-from backprop_cli.errors import DataError
+from backprop_cli.errors import DataError, OptionError
 from backprop_cli.untrusted.limits import swollen, unpacked
 
 _REPORT_EVERY = 100
@@ -68,19 +68,21 @@ class Sounds:
             raise DataError("\n".join(wrong))
         for file, head in zip(files, heads, strict=True):
             if head.channels not in (1, channels) and channels != 1:
-                raise DataError(f"{file}: {head.channels} channels, which do not become {channels}; set channels: 1")
+                raise DataError(f"{file}: {counted(head.channels)}, which do not become {channels}; set channels: 1")
             needed = _SAMPLE * head.channels * min(_resampled(head, rate), max(length, 1) + rate)
             if needed > unpacked(_size(file)):
                 raise DataError(f"{file}: {head.seconds:g} s at {rate} Hz, {swollen(_size(file), needed)}")
         if length < 1:
-            raise DataError(f"dataset.duration: {self.seconds} is less than a sample at {rate} Hz; set a longer one")
+            raise OptionError(f"dataset.duration: {self.seconds} is less than a sample at {rate} Hz; set a longer one")
         check_room(_SAMPLE * channels * length, f"a sound of {length / rate:g} s", self.smaller)
         return replace(self, rate=rate, channels=channels, seconds=length / rate)
 
     def _other(self, what: str, file: Medium, own: int, wanted: int, count: int, option: str, rate: int) -> str:
         """That files differ where they have to agree, and what to do."""
-        shown = {"rate": "{0} Hz", "channels": "{0} channels"}.get(what, "{1:g} s")
-        has, others_have = shown.format(own, own / rate), shown.format(wanted, wanted / rate)
+        has, others_have = (
+            counted(value) if what == "channels" else f"{value} Hz" if what == "rate" else f"{value / rate:g} s"
+            for value in (own, wanted)
+        )
         more = f" ({count} sounds differ so)" if count > 1 else ""
         if self.trained:
             return (

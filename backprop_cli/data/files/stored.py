@@ -14,7 +14,7 @@ from backprop_cli.data.files.layout import Layout
 from backprop_cli.data.files.opened import arrow_input, check_size, check_unpacked, opened
 from backprop_cli.data.files.parquet import CELL, one_line
 from backprop_cli.data.files.paths import reading
-from backprop_cli.errors import DataError
+from backprop_cli.errors import DataError, OptionError
 from backprop_cli.untrusted.limits import beyond, bound, open_zip
 
 
@@ -137,7 +137,7 @@ def _excel(path: Path, layout: Layout) -> Any:
         raise DataError(f"{path}: not an .xlsx file, or a damaged one; save it again ({one_line(error)})") from error
     with closing(book):
         if layout.query is not None and layout.query not in book.sheetnames:
-            raise DataError(f"{path}: no sheet {layout.query!r}; expected one of {', '.join(book.sheetnames)}")
+            raise OptionError(f"{path}: no sheet {layout.query!r}; expected one of {', '.join(book.sheetnames)}")
         sheet = book[layout.query] if layout.query is not None else book.worksheets[0]
         rows, looked_at = [], 0
         for row in sheet.iter_rows(min_row=1 + layout.skip_rows, values_only=True):

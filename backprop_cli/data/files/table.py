@@ -69,7 +69,7 @@ def load_tables(request: Request) -> Dataset:
         layout = guess(paths[first], form, options.layout(), [*targets, *(options.features or options.categorical)])
         notes += said(paths[first], layout, options.layout())
     if not targets:
-        raise DataError(
+        raise OptionError(
             f"{paths[first]}: set dataset.target to the column to predict; the columns are "
             + ", ".join(column_names(paths[first], layout)[:30])
         )
@@ -117,7 +117,7 @@ def load_tables(request: Request) -> Dataset:
     else:
         y = {name: real_values(each, targets, paths[name]) for name, each in raw.items()}
     if options.classes is not None and classes is None:
-        raise DataError(f"{paths[first]}: dataset.classes orders labels, and the target is a number; remove it")
+        raise OptionError(f"{paths[first]}: dataset.classes orders labels, and the target is a number; remove it")
     weights = {
         name: weight_of(table[options.sample_weight], options.sample_weight, paths[name])
         for name, table in tables.items()
@@ -222,15 +222,15 @@ def _choose(options: FileOptions, layout: Layout, path: Path, targets: Sequence[
     checked |= {"exclude": exclude, "dates": list(options.dates or {})}
     checked |= {role: [getattr(options, role)] for role in BESIDE if getattr(options, role)}
     for role, wanted in checked.items():
-        require(path, names, wanted, role)
+        require(path, names, wanted, role, OptionError)
         twice = next((column for i, column in enumerate(wanted) if column in wanted[:i]), None)
         if twice is not None:
-            raise DataError(f"{path}: dataset.{role} names column {twice!r} twice; name it once")
+            raise OptionError(f"{path}: dataset.{role} names column {twice!r} twice; name it once")
     if options.text is not None:
         idle = next((name for name in ("features", "categorical", "exclude") if getattr(options, name)), None)
         if idle:
-            raise DataError(f"dataset.{idle} means nothing beside dataset.text, which is the only input; remove it")
-        require(path, names, [options.text], "text")
+            raise OptionError(f"dataset.{idle} means nothing beside dataset.text, which is the only input; remove it")
+        require(path, names, [options.text], "text", OptionError)
         return Columns(layout, [], text=options.text, missing=options.missing)
     if not options.features:
         unnamed = [name for i, name in enumerate(names) if UNNAMED.fullmatch(name) and _is_index(i, name, rows)]
@@ -247,9 +247,9 @@ def _choose(options: FileOptions, layout: Layout, path: Path, targets: Sequence[
     features = options.features or [name for name in names if name not in idle_columns]
     for name in features:
         if name in targets and not has_past:
-            raise DataError(f"{path}: column {name!r} is both feature and target; take it out of one")
+            raise OptionError(f"{path}: column {name!r} is both feature and target; take it out of one")
         if name in exclude:
-            raise DataError(f"{path}: column {name!r} is both in features and in exclude; take it out of one")
+            raise OptionError(f"{path}: column {name!r} is both in features and in exclude; take it out of one")
     for i, name in enumerate(names):
         cells = [row[i].strip() for row in rows if len(row) > i and row[i].strip() not in MISSING]
         if name in (*features, *targets) and name not in as_text(options) and cells and all(map(_TIME.match, cells)):
@@ -260,7 +260,7 @@ def _choose(options: FileOptions, layout: Layout, path: Path, targets: Sequence[
         raise DataError(f"{path}: no column is left to learn from; expected one besides the target")
     idle = next((name for name in options.categorical if name not in features), None)
     if idle is not None:
-        raise DataError(f"{path}: column {idle!r} of dataset.categorical is no feature; remove it there")
+        raise OptionError(f"{path}: column {idle!r} of dataset.categorical is no feature; remove it there")
     wrong = list(problems(options.columns, names, features, targets))
     if wrong:
         raise OptionError("\n".join(f"{path}: {problem}" for problem in wrong))

@@ -47,6 +47,11 @@ def header(file: Medium) -> Header:
         return _header(stream, file)
 
 
+def counted(channels: int) -> str:
+    """`1 channel`, `2 channels`."""
+    return f"{channels} channel{'s' * (channels != 1)}"
+
+
 def samples(file: Medium, frames: int | None = None) -> Array:
     """The first `frames` samples, or all, as float32 (frames, channels): whole numbers of b bits divided by 2^(b−1), so
     that they are in [−1, 1); floats as they are. Raises DamagedFileError."""
@@ -121,7 +126,7 @@ def _checked(form: tuple[int, ...] | None, start: int, length: int, size: int, f
         expected = ", ".join(map(str, sizes))
         raise DamagedFileError(f"{file}: samples of {bits} bits; expected one of {expected}; save it again")
     if not channels or not rate or frame != channels * bits // 8:
-        raise DamagedFileError(f"{file}: {channels} channels at {rate} Hz in {frame} bytes; a damaged WAV file")
+        raise DamagedFileError(f"{file}: {counted(channels)} at {rate} Hz in {frame} bytes; a damaged WAV file")
     if start + length > size:
         raise DamagedFileError(f"{file}: ends after {size - start:,} of {length:,} bytes of samples")
     if length < frame:

@@ -6,7 +6,7 @@ import numpy as np
 
 from backprop_cli.data.arrays import Array
 from backprop_cli.data.synthetic import Synthetic, numbered
-from backprop_cli.errors import DataError
+from backprop_cli.errors import DataError, OptionError
 from backprop_cli.registry import Doc, register
 
 
@@ -29,7 +29,7 @@ class Points(Synthetic):
     def generate(self, rng: np.random.Generator) -> tuple[Array, Array]:
         x, y = _numbers("x", self.x).astype(np.float64), _numbers("y", self.y)
         if len(x) != len(y):
-            raise DataError(f"dataset.x has {len(x)} rows and dataset.y {len(y)}; expected the same number")
+            raise OptionError(f"dataset.x has {len(x)} rows and dataset.y {len(y)}; expected the same number")
         if y.ndim == 1 and y.dtype.kind == "i":
             if y.min() < 0:
                 raise DataError(f"dataset.y: class ids count from 0, got {y.min()}")

@@ -66,7 +66,7 @@ def test_texts_of_several_lines_in_a_file_of_any_size(tmp_path, between):
     assert sorted(found.tolist()) == sorted(each.encode() for each in texts)
     ragged = write(tmp_path, path.read_bytes() + b"alone\n", "ragged.csv")
     line = path.read_bytes().count(b"\n") + 1
-    with pytest.raises(DataError, match=rf"ragged\.csv:{line}: 1 values in a row, expected 2: 'alone'"):
+    with pytest.raises(DataError, match=rf"ragged\.csv:{line}: 1 value in a row, expected 2: 'alone'"):
         load(ragged, text="s")
 
 
@@ -327,15 +327,22 @@ def test_a_query_says_which_rows(tmp_path):
         ("t.csv", {"target": ["b", "b"]}, "dataset.target names column 'b' twice"),
         ("t.csv", {"dates": {"c": "%Y"}}, "no column 'c' .dates."),
         ("t.csv", {"classes": ["0", "1", "0"]}, "classes names '0' twice"),
+        *(
+            ("t.csv", {role: "bb"}, f"no column 'bb' .{role}.; .* did you mean 'b'")
+            for role in ("target", "group", "time", "sample_weight", "text")
+        ),
+        ("t.csv", {"target": None}, "set dataset.target to the column to predict"),
+        ("t.csv", {"encoding": "utf8000"}, "'utf8000' is unknown"),
     ],
 )
-def test_an_option_that_means_nothing_here_is_an_error(tmp_path, name, options, message):
+def test_an_option_that_does_not_fit_the_data_is_a_wrong_config(tmp_path, name, options, message):
     write(tmp_path, "a,b,y\n1,2,0\n3,4,1\n", "t.csv")
     write(tmp_path, "some text", "t.txt")
     np.savez(tmp_path / "t.npz", x=np.ones((4, 2)), y=np.zeros(4, int))
     target = {} if name == "t.npz" else {"target": "y"}
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(DataError, match=message) as refused:
         load(tmp_path / name, **{"target": None, **target, **options})
+    assert refused.value.exit_code == 2
 
 
 @pytest.mark.long

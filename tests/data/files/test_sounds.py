@@ -188,7 +188,7 @@ def test_what_differs_is_refused_all_at_once_or_converted_and_said(tmp_path: Pat
         source(root)
     lines = str(refused.value).splitlines()
     assert "00.wav: 16000 Hz, other sounds have 8000 Hz; set dataset.sample_rate: 8000 to resample all" in lines[0]
-    assert "01.wav: 2 channels, other sounds have 1 channels; set dataset.channels: 1 to average them" in lines[1]
+    assert "01.wav: 2 channels, other sounds have 1 channel; set dataset.channels: 1 to average them" in lines[1]
     assert "set dataset.duration: 0.5 to fill shorter ones with silence, or less to cut longer ones" in lines[2]
     dataset = source(root, sample_rate=RATE, channels=1, duration=0.25, splits={"train": "all"})
     assert dataset.notes == [
