@@ -46,7 +46,7 @@ def single(network: Network) -> Network:
     return made
 
 
-@pytest.mark.parametrize(("cls", "example"), examples())
+@pytest.mark.parametrize(("cls", "example"), list(examples()))
 def test_a_layer_gives_what_bp_gives(cls: type[Layer], example: dict[str, Any]) -> None:
     shapes = [tuple(shape) for shape in example["inputs"]]
     padded = example.get("padded", False)

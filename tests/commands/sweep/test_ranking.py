@@ -22,7 +22,7 @@ def outcome(name: str, best: dict[str, Any] | None = None, **last: Any) -> Outco
     return Outcome(Trial(name, (), {}), Path(name), "completed", {"best": best, "metrics": metrics})
 
 
-@pytest.mark.parametrize("order", itertools.permutations(range(4)))
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
 def test_a_trial_without_a_finite_value_is_never_the_best(order: tuple[int, ...]) -> None:
     trials = [outcome(str(value), validation__auc=value) for value in (float("nan"), 0.5, 0.75, float("inf"))]
     column, best = ranked([trials[i] for i in order], METRICS, "validation/auc")
