@@ -53,12 +53,18 @@ def memory(pid: int) -> float:
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
 
 
+WATCH = """
+new MutationObserver((_, watching) => {
+  if (document.querySelector(WANTED)) { (window.shownAfter ??= {})[WANTED] = performance.now(); watching.disconnect(); }
+}).observe(document, {childList: true, subtree: true});
+"""
+
+
 def shown(page: Any, address: str, wanted: str) -> float:
-    """Seconds from asking for a page until something is on it."""
-    start = time.monotonic()
+    """Seconds from asking for a page until something is on it, by the browser's own clock."""
+    page.add_init_script(WATCH.replace("WANTED", json.dumps(wanted)))
     page.goto(address)
-    page.locator(wanted).first.wait_for(state="attached")
-    return time.monotonic() - start
+    return float(page.wait_for_function("wanted => window.shownAfter?.[wanted]", arg=wanted).json_value()) / 1000
 
 
 def frames(page: Any, seconds: float = 4.0) -> float:
@@ -87,9 +93,11 @@ def board(page: Any, folder: Path) -> Iterator[tuple[str, str, str]]:
             "1.5 s",
         )
         yield "board: memory of the server then", f"{memory(pid):.0f} MB", "300 MB"
-    with serving("board", "long", cwd=folder) as (address, _, _):
-        seconds = shown(page, f"{address}#/run/0/one", ".chart path.line")
-        yield f"board: a run of {STEPS:,} steps", f"{seconds:.2f} s", "1 s"
+    seconds = []
+    for _ in range(5):  # each by a server that has read nothing yet
+        with serving("board", "long", cwd=folder) as (address, _, _):
+            seconds.append(shown(page, f"{address}#/run/0/one", ".chart path.line"))
+    yield f"board: a run of {STEPS:,} steps", f"{median(seconds):.2f} s", "1 s"
 
 
 def started(*arguments: str, cwd: Path) -> str:
