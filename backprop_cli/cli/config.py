@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,7 @@ import typer
 from backprop_cli.cli import completion
 from backprop_cli.cli.completion import shipped_configs
 from backprop_cli.cli.group import group
-from backprop_cli.cli.options import ConfigFile, Json, Plugins, Query, Set, Unset, changes, print_json
+from backprop_cli.cli.options import ConfigFile, Json, Plugins, Query, Reading, Set, Unset, changes, print_json
 
 
 def print_schema(plugin: Plugins = None) -> None:
@@ -84,6 +85,7 @@ def init(
     ] = None,
     target: Annotated[str | None, typer.Option("--target", metavar="COL", help="Its column to predict.")] = None,
     query: Query = None,
+    set_: Reading = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
     """Write a config with comments that trains at once.
@@ -94,6 +96,7 @@ def init(
     Examples:
       bp config init my.yaml
       bp config init my.yaml --data my.csv --target price
+      bp config init my.yaml --data my.csv --target price --set dataset.skip_rows=2
       bp config init shapes.yaml --data shapes/
       bp config init digits.yaml --task images
       bp config init - --task sequence
@@ -102,7 +105,9 @@ def init(
     from backprop_cli.errors import UsageError
     from backprop_cli.runs.files import write_output
 
-    text = starter(task, str(file)) if data is None else _for_data(data, target, query, str(file))
+    if data is None and set_:
+        raise UsageError("--set says how --data is read; name a file with --data, or edit the config that is written")
+    text = starter(task, str(file)) if data is None else _for_data(data, target, query, str(file), set_ or ())
     if str(file) == "-":
         print(text, end="")
         return
@@ -114,19 +119,23 @@ def init(
     print(f"Now: bp train {file}", file=sys.stderr)
 
 
-def _for_data(data: Path, target: str | None, query: str | None, file: str) -> str:
+def _for_data(data: Path, target: str | None, query: str | None, file: str, overrides: Sequence[str]) -> str:
     """The text of a config for a table, or for pictures or sounds. Raises UsageError, DataError."""
     from backprop_cli.commands.media_config import folder_config, listed_config
+    from backprop_cli.commands.reading import check_layout, file_to_read
     from backprop_cli.commands.table_config import relative, table_config
-    from backprop_cli.data.look import file_source, look_at_file
+    from backprop_cli.data.look import look_at_file
     from backprop_cli.data.look_column import AS_TEXT
     from backprop_cli.errors import UsageError
 
     if data.is_dir() and not any(data.rglob("*.parquet")):
-        if target is not None:
-            raise UsageError(f"--target is a column of a table, and {data} is a folder; leave it out")
+        option = "--target is a column" if target is not None else "--set says the layout" if overrides else None
+        if option is not None:
+            raise UsageError(f"{option} of a table, and {data} is a folder; leave it out")
         return folder_config(data, str(file), relative(data, file))
-    look = look_at_file(file_source(data, target=target, query=query))
+    check_layout(overrides)
+    source = file_to_read(data, overrides, target=target, query=query)
+    look = look_at_file(source)
     if target is None:
         names = ", ".join(column.name for column in look.columns[:30])
         raise UsageError(f"--data {data}: say which column to predict: --target COL, one of {names}")
@@ -135,7 +144,7 @@ def _for_data(data: Path, target: str | None, query: str | None, file: str) -> s
         raise UsageError(f"--data {data}: {files[0].name} and {files[1].name} are columns of files; keep one")
     if files:
         return listed_config(look, files[0], file, relative(data, file))
-    text = table_config(look, file, relative(data, file))
+    text = table_config(look, file, relative(data, file), source)
     for column in look.columns:
         for note in column.notes:
             if column.role == "feature" and note.startswith(AS_TEXT):

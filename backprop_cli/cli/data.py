@@ -8,7 +8,7 @@ import typer
 
 from backprop_cli.cli import completion
 from backprop_cli.cli.group import group
-from backprop_cli.cli.options import Json, Query, Quiet, print_json
+from backprop_cli.cli.options import Json, Query, Quiet, Reading, print_json
 
 if TYPE_CHECKING:
     from backprop_cli.data.look import Look
@@ -77,6 +77,7 @@ def info(
     source: SourceName = None,
     target: Annotated[str | None, typer.Option("--target", metavar="COL", help="The column to predict.")] = None,
     query: Query = None,
+    set_: Reading = None,
     json: Json = False,
 ) -> None:
     """Look at a table, at a config's data, or at a dataset.
@@ -88,14 +89,19 @@ def info(
     \b
     Examples:
       bp data info my.csv --target price
+      bp data info my.csv --set dataset.skip_rows=2 --set dataset.delimiter=";"
       bp data info my.sqlite --query "SELECT * FROM houses"
       bp data info my.yaml
       bp data info iris
     """
+    from backprop_cli.commands.reading import looked
     from backprop_cli.data import catalogue
     from backprop_cli.data.look import balance
+    from backprop_cli.errors import UsageError
 
-    table = looked(name, target, query) if source is None else None
+    table = looked(name, target, query, set_ or ()) if source is None else None
+    if table is None and set_:
+        raise UsageError(f"{name} is no file; --set says how a file is read: leave it out")
     if table is None:
         show(catalogue.describe(name, source), json)
     elif isinstance(table, dict):
@@ -104,39 +110,6 @@ def info(
         print_json({**table.as_dict(), "balance": balance(table)})
     else:
         _show_table(table)
-
-
-def looked(name: str, target: str | None = None, query: str | None = None) -> Look | dict[str, Any] | None:
-    """What is seen of a file or a config's data: a table, or the summary of what is none; None for a bare name."""
-    from json import dumps
-    from pathlib import Path
-
-    from backprop_cli.config import load_config
-    from backprop_cli.data import look
-    from backprop_cli.data.catalogue import summary
-    from backprop_cli.data.files import Files
-    from backprop_cli.data.files.paths import missing
-    from backprop_cli.data.loading import load_dataset
-    from backprop_cli.untrusted.consent import require_for
-
-    path = Path(name)
-    if path.suffix.lower() in (".yaml", ".yml"):
-        given = {"target": target, "query": query}
-        cfg = load_config(path, [f"dataset.{key}={dumps(value)}" for key, value in given.items() if value])
-        source, folder, seed = cfg.dataset, cfg.folder, cfg.seed
-        require_for(folder, source.files())
-    elif path.exists():
-        source, folder, seed = look.file_source(path, target=target, query=query), Path(), 0
-    elif path.suffix or "/" in name:
-        missing(path)
-    else:
-        return None
-    table = source.path if isinstance(source, Files) else None
-    if isinstance(source, Files) and (table is None or look.is_table(table, source.format)):
-        return look.look_at_file(source, folder)
-    dataset = load_dataset(source, seed, folder)
-    facts = look.look_at_dataset(dataset).as_dict()
-    return {**summary(dataset), "rows": facts["rows"], "columns": facts["columns"]}
 
 
 def _show_table(table: Look) -> None:

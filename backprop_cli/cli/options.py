@@ -75,6 +75,16 @@ Query = Annotated[
     str | None,
     typer.Option("--query", metavar="SQL|SHEET", help="The SELECT of a database's rows; the sheet of an .xlsx."),
 ]
+Reading = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        "-s",
+        metavar="KEY=VALUE",
+        autocompletion=keys.settings,
+        help="How to read it instead of a guess: dataset.skip_rows=2. Repeatable.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document to stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
 RUNS = Path("runs")

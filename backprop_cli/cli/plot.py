@@ -117,7 +117,7 @@ def picture(
 
 def _table(name: str) -> Look:
     """What is seen of a table's file, or of a config's. Raises UsageError for anything else."""
-    from backprop_cli.cli.data import looked
+    from backprop_cli.commands.reading import looked
     from backprop_cli.data.look import Look
     from backprop_cli.errors import UsageError
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from backprop_cli.config.spelling import flow
 from backprop_cli.config.starter import trainer
@@ -23,8 +24,9 @@ RATE = 0.003
 _LARGE = 20_000  # rows from which on batches are larger and epochs fewer
 
 
-def table_config(look: Look, file: str, data: str) -> str:
-    """A commented config for a table. `file` is its own name, `data` the path of the table as it is to be written.
+def table_config(look: Look, file: str, data: str, source: Files | None = None) -> str:
+    """A commented config for a table. `file` is its own name, `data` the path of the table as it is to be written;
+    `source` says which of its layout was given, and not guessed.
 
     Raises UsageError for a target that nothing can be learnt of.
     """
@@ -49,7 +51,7 @@ def table_config(look: Look, file: str, data: str) -> str:
         "  source: files",
         f"  path: {flow(data)}",
         f"  target: {flow(target.name)}{_why_target(target, classes)}",
-        *_dataset(look, target, classes),
+        *_dataset(look, target, classes, source.layout() if source is not None else {}),
         "  splits: {train: 70%, validation: 15%, test: 15%}",
         "  transforms: [robust_scale, smooth_clip]    # by median and quartiles of train, and never beyond ± 3",
         "",
@@ -79,14 +81,16 @@ def _why_target(target: Column, classes: int | None) -> str:
     return f"    # {classes} classes{by_guess}"
 
 
-def _dataset(look: Look, target: Column, classes: int | None) -> Iterator[str]:
+def _dataset(look: Look, target: Column, classes: int | None, given: Mapping[str, Any]) -> Iterator[str]:
     """The options of the source, each with what it was guessed from."""
     assert look.layout is not None
     usual = Layout(look.layout.form)
     for name in LAYOUT:
         value = getattr(look.layout, name)
-        if value != getattr(usual, name) and not (name == "delimiter" and value == usual.separator):
-            origin = "which rows" if name == "query" else f"guessed from the file: {_meaning(name)}"
+        known = given.get(name) is not None
+        if known or (value != getattr(usual, name) and not (name == "delimiter" and value == usual.separator)):
+            how = _meaning(name) if known else f"guessed from the file: {_meaning(name)}"
+            origin = "which rows" if name == "query" else how
             yield f"  {name}: {flow(value)}    # {origin}"
     out = {column.name: reason for column in look.columns if column.role == "feature" and (reason := _left_out(column))}
     out |= {column.name: "has no name" for column in look.columns if column.role == "unused"}

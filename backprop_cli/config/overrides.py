@@ -21,6 +21,9 @@ from backprop_cli.config.marked import MAX_DEPTH, Keys, Mark, Marked, dotted, pr
 from backprop_cli.config.text import parse
 from backprop_cli.errors import ConfigError, Problem, did_you_mean, expected, suggest
 
+#: characters that mean something to YAML at the start of a value, and nothing alone: `delimiter=|` is that character
+_SIGNS = ("|", ">", "#", "-", "?", ":", "&", "*", "!", "%", "@", "`", ",")
+
 
 def apply(root: Marked, overrides: Iterable[str], problems: list[Problem]) -> None:
     """Apply each override in turn, in place; what cannot be applied goes to `problems`."""
@@ -57,7 +60,7 @@ def _apply(root: Marked, text: str, mark: Mark) -> None:
         _remove(parent, key, (*done, key))
         return
     problems: list[Problem] = []
-    value = stamped(parse(right, mark.origin, problems), mark)
+    value = stamped(parse(f"'{right}'" if right in _SIGNS else right, mark.origin, problems), mark)
     if problems:
         raise ConfigError(problems)
     if append:

@@ -38,6 +38,8 @@ def applied(*overrides):
         ("name=a=b=c", ("name",), "a=b=c"),
         ("name=", ("name",), None),
         ("name=on", ("name",), "on"),
+        *((f"name={sign}", ("name",), sign) for sign in "|>#-?:&*!%@`;,."),
+        ("name=~", ("name",), None),
         ("architecture.1.units=7", ("architecture", 1, "units"), 7),
         ("architecture.-3.units=7", ("architecture", 2, "units"), 7),
         ("architecture.hidden.units=7", ("architecture", 1, "units"), 7),

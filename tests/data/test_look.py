@@ -199,6 +199,41 @@ def test_mistakes_on_the_way_to_a_config(bp, houses, arguments, code, words):
     assert not (houses.parent / "mine.yaml").exists()
 
 
+def test_what_is_not_to_be_guessed_is_said_on_the_command_line(bp, houses):
+    rows = "".join(f"{i % 9},5|{i * 7 % 11}|{'ja' if i % 2 else 'nein'}\n" for i in range(30))
+    (houses.parent / "t.csv").write_text("a note|of two|cells\na|b|y\n" + rows)
+    how = ("--set", "dataset.skip_rows=1", "-s", "dataset.delimiter=|", "-s", "dataset.header=true")
+    about = bp("data", "info", "t.csv", "--target", "y", *how, "--json").json
+    assert (about["rows"], [column["name"] for column in about["columns"]]) == (30, ["a", "b", "y"])
+    done = bp("config", "init", "t.yaml", "--data", "t.csv", "--target", "y", *how)
+    assert done.code == 0, done.err
+    text = (houses.parent / "t.yaml").read_text()
+    assert "skip_rows: 1    # lines above the header" in text and "header: true    # whether" in text
+    assert "decimal: ','    # guessed from the file" in text
+    assert bp("data", "info", "t.yaml", "--json").json["rows"] == 30
+    assert bp("data", "info", "t.yaml", "--json", "--set", "dataset.skip_rows=2").code == 2  # no column 'y' is left
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("data", "info", "houses.csv", "--set", "dataset.skip_rows=x"), "dataset.skip_rows: expected a whole number"),
+        (("data", "info", "houses.csv", "--set", "dataset.skip_row=2"), "did you mean 'skip_rows'?"),
+        (("data", "info", "houses.csv", "--set", "seed=2"), "expected a key of dataset, such as dataset.skip_rows=2"),
+        (("data", "info", "iris", "--set", "dataset.skip_rows=2"), "iris is no file; --set says how a file is read"),
+        (("config", "init", "--set", "dataset.skip_rows=2"), "name a file with --data"),
+        (("config", "init", "--data", ".", "--set", "dataset.header=true"), "--set says the layout of a table"),
+        (
+            ("config", "init", "--data", "houses.csv", "--target", "sold", "--set", "dataset.missing=mean"),
+            "expected how the table is read: dataset.delimiter, dataset.header",
+        ),
+    ],
+)
+def test_a_wrong_way_to_read_a_file_is_refused(bp, houses, command, said):
+    done = bp(*command)
+    assert (done.code, said in done.err) == (2, True), done.err
+
+
 @pytest.mark.long
 def test_a_picture_of_each_column_against_the_target(bp, houses):
     bp("config", "init", "mine.yaml", "--data", houses.name, "--target", "price")
