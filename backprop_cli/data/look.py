@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,12 @@ from backprop_cli.data.sample_files import is_sample
 from backprop_cli.errors import DataError, OptionError
 from backprop_cli.registry import make
 
+#: what people write before the sum or the mean of a column
+_TOTALS = {
+    *("total", "totals", "grand total", "subtotal", "sum", "sums", "overall", "average", "mean", "count"),
+    *("summe", "gesamt", "gesamtsumme", "insgesamt", "mittelwert", "durchschnitt"),
+    *("somme", "moyenne", "suma", "totale", "totaal", "média", "media", "promedio"),
+}
 _COMPARED = 200  # columns up to which rows and columns are compared with one another
 
 
@@ -77,7 +83,26 @@ def look_at_file(source: Files, folder: Path = Path()) -> Look:
             column.notes.append(f"goes in, and nothing beside it, with dataset.{option}: {column.name}")
     _plan(look, source, table)
     _compare(look, table)
+    look.notes.extend(_total(raw))
     return look
+
+
+def _total(raw: Any) -> Iterator[str]:
+    """That the last row is a sum or a mean of the others, as spreadsheets end: a cell of it says so, and none above."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for name in raw.column_names if len(raw) > 1 else ():
+        column = raw[name]
+        if not pa.types.is_string(column.type):
+            continue
+        word = column[-1].as_py()
+        if word and word.strip().rstrip(":").casefold() in _TOTALS and not pc.any(pc.equal(column[:-1], word)).as_py():
+            yield (
+                f"row {len(raw):,}, the last, is read as any other, and column {name!r} calls it {word!r}: delete it "
+                "from the file if it sums up the rows above"
+            )
+            return
 
 
 def _plan(look: Look, source: Files, table: Any) -> None:

@@ -137,6 +137,33 @@ def test_a_mark_between_thousands_survives_the_config(tmp_path, mark):
     assert load_config(tmp_path / "t.yaml").dataset.thousands == mark
 
 
+@pytest.mark.parametrize("form", ["csv", "xlsx"])
+@pytest.mark.parametrize("word", ["Total", "SUMME:", "Grand total"])
+def test_a_total_below_the_table_is_noticed_and_stays(tmp_path, word, form):
+    rows = [["id", "city", "y"], *([f"{i}", f"town {i % 3}", i % 7] for i in range(30)), [word, None, 87]]
+    path = write_table(tmp_path / f"t.{form}", rows)
+    seen = look(path, target="y")
+    assert seen.rows == 31
+    assert [note for note in seen.notes if note.startswith("row 31, the last")] == [
+        f"row 31, the last, is read as any other, and column 'id' calls it {word!r}: delete it from the file if it "
+        "sums up the rows above"
+    ]
+    for others in (rows[:-1], [*rows, [word, None, 3]]):  # none there; or a name that several rows have
+        assert not any("the last" in note for note in look(write_table(path, others), target="y").notes)
+
+
+def write_table(path, rows):
+    """A table as CSV or, by its suffix, as a sheet."""
+    if path.suffix == ".xlsx":
+        book = pytest.importorskip("openpyxl").Workbook()
+        for row in rows:
+            book.active.append(row)
+        book.save(path)
+    else:
+        path.write_text("".join(",".join("" if cell is None else str(cell) for cell in row) + "\n" for row in rows))
+    return path
+
+
 def test_what_is_wrong_with_the_file_is_said(tmp_path):
     (tmp_path / "t.csv").write_text("a,y\n1,2\n3\n")
     with pytest.raises(DataError, match=r"t\.csv:3: 1 value in a row, expected 2"):
