@@ -172,7 +172,7 @@ def test_nan_in_parquet_is_a_gap(tmp_path):
     [
         ("a,y\n1,0\n2\n", {"target": "y"}, r"t\.csv:3: 1 value in a row, expected 2: '2'"),
         ("a,y\n1,0,9\n", {"target": "y"}, r"t\.csv:2: 3 values in a row, expected 2.*as R writes them"),
-        ('a,y\n1,0\n2,0\n"3,0\n4,0\n', {"target": "y"}, r"t\.csv:4: 1 values .*; is a quote missing"),
+        ('a,y\n1,0\n2,0\n"3,0\n4,0\n', {"target": "y"}, r"t\.csv:4: 1 value .*; is a quote missing"),
         ("a,label\n1,0\n", {"target": "lable"}, "no column 'lable' .target.; .* did you mean 'label'"),
         ("a,label\n1,0\n", {"target": "a", "features": ["labl"]}, "no column 'labl' .features.*'label'"),
         ("1,2\n3,4\n", {"target": "y"}, "header: false"),
