@@ -121,7 +121,7 @@ def _plan(look: Look, source: Files, table: Any) -> None:
         if plan.encoding == "target" and plan.type == "category":
             classes = [column.distinct for column in map(look.column, look.targets) if column.range is None]
             plan.targets = [*map(str, range(classes[0] if classes and classes[0] > 2 else len(look.targets)))]
-        learn(plan, table[name], name, str(look.path), every, np.zeros((len(table), max(1, len(plan.targets)))), 0)
+        learn(plan, table[name], name, str(look.path), every, np.zeros((len(table), max(1, len(plan.targets)))))
         column.width = len(plan.names(name))
         column.notes = [f"becomes {plan.told()}"]
 

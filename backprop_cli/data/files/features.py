@@ -22,9 +22,8 @@ FOLDS = 5  # of the training rows: with encoding: target, none of them sees its 
 _WORD = re.compile(r"\w+")
 
 
-def learn(plan: Plan, column: Any, name: str, origin: str, train: Array, y: Array, seed: int) -> Array | None:
-    """Settle a plan from the training rows of a column, and their targets y (n, K). Of `encoding: target` also what
-    stands in x for these rows (n, K), each learnt without its own fold; else None. Raises DataError."""
+def learn(plan: Plan, column: Any, name: str, origin: str, train: Array, y: Array) -> None:
+    """Settle a plan from the training rows of a column, and their targets y (n, K). Raises DataError."""
     if plan.type == "text":
         counts: Counter[str] = Counter()
         for text in column.take(train).to_pylist():
@@ -33,7 +32,7 @@ def learn(plan: Plan, column: Any, name: str, origin: str, train: Array, y: Arra
         if not plan.words:
             raise DataError(f"{origin}, column {name!r}: no text of the training split has a word; leave it out")
     elif plan.is_text:
-        return _learn_categories(plan, column.take(train), name, origin, y, seed)
+        _learn_categories(plan, column.take(train), name, origin, y)
     else:
         values = numbers(column, name, origin, plan)[train]
         known = values[~np.isnan(values)]
@@ -45,7 +44,6 @@ def learn(plan: Plan, column: Any, name: str, origin: str, train: Array, y: Arra
             plan.knots = np.quantile(known if len(known) else np.zeros(1), np.linspace(0, 1, count)).tolist()
         elif plan.scale != "none" and len(known):
             plan.center, plan.spread = _spread(_log(known) if plan.scale == "log" else known, plan.scale == "robust")
-    return None
 
 
 def _spread(values: Array, robust: bool) -> tuple[float, float]:
@@ -58,8 +56,7 @@ def _spread(values: Array, robust: bool) -> tuple[float, float]:
     return float(center), spread or 1.0
 
 
-def _learn_categories(plan: Plan, column: Any, name: str, origin: str, y: Array, seed: int) -> Array | None:
-    import pyarrow as pa
+def _learn_categories(plan: Plan, column: Any, name: str, origin: str, y: Array) -> None:
     import pyarrow.compute as pc
 
     counted = {count["values"]: count["counts"] for count in pc.value_counts(_texts(column)).to_pylist()}
@@ -79,17 +76,30 @@ def _learn_categories(plan: Plan, column: Any, name: str, origin: str, y: Array,
     elif plan.missing == "category":
         plan.fill = NONE
     if plan.type == "category" and plan.encoding == "target":
-        filled = _texts(column) if plan.fill is None else pc.fill_null(_texts(column), plan.fill)
-        ids = pc.fill_null(pc.index_in(filled, pa.array(plan.categories, pa.string())), len(plan.categories)).to_numpy()
-        plan.means = _means(ids, y, len(plan.categories), plan.smooth).tolist()
-        means = np.empty_like(y, np.float64)
-        part = generator(seed, "target encoding", name).permutation(len(ids)) % FOLDS
-        for k in range(FOLDS):
-            inside = part == k
-            if inside.any() and not inside.all():
-                means[inside] = _means(ids[~inside], y[~inside], len(plan.categories), plan.smooth)[ids[inside]]
-        return means
-    return None
+        plan.means = _means(_ids(plan, column), y, len(plan.categories), plan.smooth).tolist()
+
+
+def held_out(plan: Plan, column: Any, name: str, y: Array, seed: int) -> Array:
+    """What stands in x for the training rows of a column with `encoding: target` (n, K): means of the targets y (n, K),
+    each learnt without its own fold, so that no row sees its own target."""
+    ids = _ids(plan, column)
+    means = np.empty_like(y, np.float64)
+    part = generator(seed, "target encoding", name).permutation(len(ids)) % FOLDS
+    for k in range(FOLDS):
+        inside = part == k
+        if inside.any() and not inside.all():
+            means[inside] = _means(ids[~inside], y[~inside], len(plan.categories), plan.smooth)[ids[inside]]
+    return means
+
+
+def _ids(plan: Plan, column: Any) -> Array:
+    """The number of each row's category (n,); one more than the last for a category that has none."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    filled = _texts(column) if plan.fill is None else pc.fill_null(_texts(column), plan.fill)
+    known = pc.index_in(filled, pa.array(plan.categories, pa.string()))
+    return np.asarray(pc.fill_null(known, len(plan.categories)).to_numpy())
 
 
 def _means(ids: Array, y: Array, count: int, smooth: float) -> Array:

@@ -19,7 +19,7 @@ from backprop_cli.data.dataset import Dataset, Split
 from backprop_cli.data.duplicates import across
 from backprop_cli.data.files.columns import column_names, first_rows, read_columns, require
 from backprop_cli.data.files.deal import deal
-from backprop_cli.data.files.features import learn
+from backprop_cli.data.files.features import held_out, learn
 from backprop_cli.data.files.gaps import fill_gaps, learn_means, without_gaps
 from backprop_cli.data.files.keys import check_apart, keys_of
 from backprop_cli.data.files.labels import MAX_INTEGER_CLASSES, are_classes, check_seen, encode, task_of
@@ -134,10 +134,17 @@ def load_tables(request: Request) -> Dataset:
         check_apart(groups, options.group)
     x: dict[str, Array] = {}
     unseen, mine = Unseen(), dict[str, tuple[Array, Array]]()
-    if known is None:
+    if known is None or "train" in (dealt.splits() if dealt else paths):  # those that the model was trained on, again
         train = dealt.rows("train") if dealt else np.arange(len(tables[first]))
-        columns.categories = _learn_categories(columns, options.categorical, tables[first], train, paths[first])
-        mine = _learn_plans(columns, tables[first], train, in_file, classes, targets, seed, paths[first])
+        goal = _goal(in_file[train], classes)
+        if known is None:
+            columns.categories = _learn_categories(columns, options.categorical, tables[first], train, paths[first])
+            _learn_plans(columns, tables[first], train, goal, classes, targets, paths[first])
+        mine = {
+            name: (train, held_out(plan, tables[first][name].take(train), name, goal, seed))
+            for name, plan in columns.plans.items()
+            if plan.means
+        }
     tracks = {
         name: track(table, series, str(paths[name]), numbers[name])
         for name, table in tables.items()
@@ -325,25 +332,24 @@ def _learn_plans(
     columns: Columns,
     table: Any,
     train: Array,
-    y: Array,
+    goal: Array,
     classes: list[str] | None,
     targets: Sequence[str],
-    seed: int,
     path: Path,
-) -> dict[str, tuple[Array, Array]]:
-    """Settle the plans from the training rows; of columns in which these have values of their own, rows and values."""
-    names = list(targets)
-    goal = y[train].reshape(len(train), -1).astype(np.float64)
-    if classes:
-        names = classes[1:] if len(classes) == 2 else classes
-        goal = (y[train][:, None] == np.arange(len(classes) - len(names), len(classes))).astype(np.float64)
-    of_rows = {}
+) -> None:
+    """Settle the plans from the training rows."""
+    names = list(targets) if not classes else classes[1:] if len(classes) == 2 else classes
     for name, plan in columns.plans.items():
         plan.targets = names if plan.encoding == "target" and plan.type == "category" else []
-        mine = learn(plan, table[name], name, str(path), train, goal, seed)
-        if mine is not None:
-            of_rows[name] = (train, mine)
-    return of_rows
+        learn(plan, table[name], name, str(path), train, goal)
+
+
+def _goal(y: Array, classes: list[str] | None) -> Array:
+    """What `encoding: target` takes means of (n, K): values, or 1 for the class; of two classes the second one."""
+    if not classes:
+        return y.reshape(len(y), -1).astype(np.float64)
+    first = 1 if len(classes) == 2 else 0
+    return np.asarray(y[:, None] == np.arange(first, len(classes)), np.float64)
 
 
 def _numbering(table: Any, features: Sequence[str], path: Path) -> list[str]:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backprop_cli.data.dataset import Dataset
+from backprop_cli.data.fingerprint import fingerprint
 from backprop_cli.data.inputs import read_inputs, rows_of
 from backprop_cli.data.settled import schema_of
 from backprop_cli.errors import DataError
@@ -136,6 +137,28 @@ def test_target_encoding_is_that_of_scikit_learn_and_blind_to_its_own_row(
     where = int(np.flatnonzero(again.splits["train"].rows == row)[0]) if row in again.splits["train"].rows else None
     if where is not None:
         np.testing.assert_array_equal(again.splits["train"].x[where], before.splits["train"].x[where])
+
+
+@pytest.mark.parametrize("labels", [None, ["a", "b"], ["a", "b", "c"]])
+def test_target_encoding_is_the_same_when_a_model_reads_its_own_data_again(
+    frame: pd.DataFrame, tmp_path: Path, labels: list[str] | None
+) -> None:
+    if labels:
+        frame["y"] = np.random.default_rng(1).choice(labels, len(frame))
+    columns = {"city": {"encoding": "target"}, "gap": {"missing": "median"}}
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    source = make(
+        "source",
+        {"source": "files", "path": tmp_path / "t.csv", "target": "y", "columns": columns, "features": [*columns]}
+        | {"splits": {"train": "60%", "validation": "20%", "test": "20%"}},
+        key="source",
+    )
+    first = source.load(0, tmp_path)
+    again = source.load(0, tmp_path, known=schema_of(first))
+    assert len(np.unique(first.splits["train"].x[:, 0])) > 4  # one mean a fold and category
+    for name, split in first.splits.items():
+        np.testing.assert_array_equal(again.splits[name].x, split.x)
+    assert fingerprint(again) == fingerprint(first)
 
 
 def test_only_the_training_split_is_learnt_from(frame: pd.DataFrame, tmp_path: Path) -> None:
