@@ -213,7 +213,7 @@ def test_mistakes_are_named(tmp_path, text, options, message):
 @pytest.mark.large
 def test_a_ragged_row_far_down_is_named(tmp_path):
     path = write(tmp_path, "t.csv", "a,y\n" + "1.5,0\n" * 400_000 + "7\n" + "1.5,0\n" * 10)
-    with pytest.raises(DataError, match=r"t\.csv:400002: 1 values"):
+    with pytest.raises(DataError, match=r"t\.csv:400002: 1 value in a row"):
         load(path, target="y")
 
 
