@@ -111,13 +111,15 @@ def calibration(evidence: Evidence, bins: int = BINS) -> dict[str, Any] | None:
 
 
 def thresholds(evidence: Evidence) -> list[dict[str, Any]]:
-    """For yes or no by probability: what every threshold would give; empty for other outputs."""
+    """For yes or no by probability, or two classes of which the second is the yes: what every threshold would give;
+    empty for other outputs."""
     reading = evidence.reading
     y, target = counted(evidence.y, evidence.target, evidence.mask)
-    p = reading.probabilities(y) if reading.kind == "binary" else None
+    two = reading.kind == "classes" and y.shape[-1] == 2
+    p = reading.probabilities(y) if reading.kind == "binary" or two else None
     if p is None:
         return []
-    yes, truth = p.reshape(-1), reading.truth(target, y) == 1
+    yes, truth = p[..., 1].reshape(-1) if two else p.reshape(-1), reading.truth(target, y) == 1
     rows = []
     for cut in np.arange(1, BINS) / BINS:
         said = yes > cut

@@ -42,6 +42,10 @@ def values_of(split: Split, schema: Schema, column: str) -> list[str]:
     if column in heads:
         return _numbers(np.asarray(x[:, heads.index(column)], np.float64))
     names = list(dict.fromkeys([*(table.features if table is not None else []), *(schema.features or [])]))
+    if plan is not None and plan.means:
+        raise UsageError(
+            f"--by {column}: with encoding: target the inputs hold means of the target, not its categories"
+        )
     if not names:
         raise UsageError(f"--by {column}: the inputs have no columns with names")
     raise UsageError(

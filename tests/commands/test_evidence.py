@@ -20,6 +20,7 @@ from backprop_cli.config import load_config
 from backprop_cli.data.dataset import Split
 from backprop_cli.data.files.layout import Layout
 from backprop_cli.data.files.matrix import Columns
+from backprop_cli.data.files.plan import Plan
 from backprop_cli.data.schema import Schema
 from backprop_cli.data.settled import schema_of
 from backprop_cli.engine.reading import Reading
@@ -87,6 +88,13 @@ def test_the_worst_rows_come_first_by_their_number_in_the_file() -> None:
     assert far == [{"row": 1, "true": 1.0, "predicted": 5.0, "error": 4.0}]
 
 
+def test_two_classes_with_an_output_each_have_the_thresholds_of_yes_and_no() -> None:
+    rng = np.random.default_rng(0)
+    p, truth = rng.random(60), rng.integers(0, 2, 60)
+    two = evidence(np.stack([1 - p, p], axis=1), truth, Reading("classes", "probabilities", names=("no", "yes")))
+    assert thresholds(two) == thresholds(evidence(p[:, None], truth, BINARY)) != []
+
+
 def test_groups_by_what_the_inputs_hold() -> None:
     table = Columns(Layout("csv"), ["size", "city"], categories={"city": ["Berlin", "Rome"]})
     schema = Schema(shape=(3,), dtype="float64", target_shape=(), target_dtype="int64", table=table)
@@ -96,6 +104,10 @@ def test_groups_by_what_the_inputs_hold() -> None:
     assert sorted(set(sizes), key=sizes.index) == ["0 to 7.25", "7.25 to 14.5", "14.5 to 21.75", "21.75 to 29"]
     with pytest.raises(UsageError, match=r"--by town: no such column; the inputs have size, city"):
         values_of(Split(x, x[:, 0]), schema, "town")
+    means = Plan("category", encoding="target", categories=["Berlin", "Rome"], means=[[0.5], [0.1], [0.3]])
+    coded = schema.model_copy(update={"table": Columns(Layout("csv"), ["city"], plans={"city": means})})
+    with pytest.raises(UsageError, match="--by city: with encoding: target the inputs hold means of the target"):
+        values_of(Split(x[:, :1], x[:, 0]), coded, "city")
     rows = groups(coin(30), values_of(Split(x, x[:, 0]), schema, "city"))
     assert [(row["group"], row["samples"]) for row in rows] == [("Berlin", 10), ("Rome", 10), ("other", 10)]
     assert np.mean([row["accuracy"] for row in rows]) == pytest.approx(0.8)
