@@ -57,6 +57,7 @@ class Axis(NamedTuple):
         return slice(first, last + 1), slice(start, start + (last - first) * self.stride + 1, self.stride)
 
 
+SMALL = 64  # cells of a window that may be larger than what it looks at
 ONE = Axis(1, 1)  # the axis that a sequence lacks of being an image
 
 
@@ -92,7 +93,8 @@ def axes(
 ) -> tuple[Axis, Axis]:
     """The two axes of a window over an image (H, W), or over a sequence (T,) as an image of one row.
 
-    Raises BuildError where the window does not fit into the padded input.
+    Raises BuildError where the window does not fit into the padded input, or is so large that most of it is padding
+    wherever it stands.
     """
     rank = len(sizes)
     kernels, steps = each(kernel, rank, "the kernel"), each(strides, rank, "strides")
@@ -111,6 +113,8 @@ def axes(
                 f"(input {tuple(sizes)}, padding {padding}); "
                 "take a smaller kernel, `padding: same`, or pool less before"
             )
+        if k > max(2 * size + 1, SMALL):  # a step would take as long as all its cells do
+            raise BuildError(f"a window of {k} is more than twice the input {tuple(sizes)}; at most {2 * size + 1}")
         windows.append(Axis(size, (room - reach) // s + 1, k, s, d, before, after))
     return (windows[0], windows[1]) if rank == 2 else (ONE, windows[0])
 

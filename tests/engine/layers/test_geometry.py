@@ -235,3 +235,11 @@ def test_impossible_geometry_is_refused(spec: dict[str, Any], shape: tuple[int, 
         Network([Node("here", make("layer", spec), ("input",))], shape)
     assert caught.value.node == "here"
     assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+@pytest.mark.parametrize("padding", ["same", 50_000])
+@pytest.mark.parametrize("layer", ["conv2d", "max_pool2d", "avg_pool2d"])
+def test_a_window_of_nothing_but_padding_is_refused_at_once(layer: str, padding: Any) -> None:
+    size = {"kernel_size": 100_000, "filters": 1} if layer == "conv2d" else {"pool_size": 100_000}
+    with pytest.raises(BuildError, match=r"a window of 100000 is more than twice the input \(28, 28\); at most 57"):
+        make("layer", {"type": layer, "padding": padding, **size}).build((28, 28, 1))
