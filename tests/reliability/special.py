@@ -228,7 +228,7 @@ def main() -> None:
         for job, worker in enumerate(workers):
             assert os.waitpid(worker, 0)[1] == 0
             total.add(pickle.loads((base / f"{job}.tally").read_bytes()))
-    worst = total.worst
+    worst = dict.fromkeys(("clock", "processor", "megabytes", "version"), 0.0) | total.worst  # none of those that start
     print(
         f"{len(chosen)} commands of {len(every)} on what is no file: {dict(total.codes)}, {total.wrong} wrong; refused "
         f"ones took at most {worst['clock']:.2f} s on the clock, {worst['processor']:.2f} s of processor time and "
