@@ -21,7 +21,7 @@ from backprop_cli.engine.kernels import load
 from backprop_cli.engine.layer import NonNegative, PositiveInt
 from backprop_cli.engine.optimizers.groups import BLOCK, LONG_BLOCK, Group, blocks, segments
 from backprop_cli.engine.parameters import ParameterStore, aligned_zeros
-from backprop_cli.errors import CheckpointError
+from backprop_cli.errors import BuildError, CheckpointError, shortage
 from backprop_cli.registry import Component, Doc, Registered, register, slot
 
 FLUSH_EVERY = 200  # updates between two sweeps for denormal numbers, which are up to 100 times slower
@@ -146,12 +146,15 @@ class Optimizer(Component):
         kernels: SimpleNamespace | None = None,
     ) -> None:
         """Take a network's parameters and kernels (NumPy's, if left out). `total_steps` is the number of batches of the
-        whole training and `steps_per_epoch` that of an epoch. Raises BuildError for a group that matches nothing."""
+        whole training and `steps_per_epoch` that of an epoch. Raises BuildError for a group that matches nothing, and
+        where what it keeps of each weight does not fit into memory."""
         self.store, self.iteration, self.gathered, self.gathered_rows = store, 0, 0, 0.0
         self._epoch = steps_per_epoch or total_steps
         self.kernels = kernels or load("numpy")
         size, dtype = store.trainable, store.values.dtype
         names = [*self.slots, *["accumulated"] * (self.accumulate > 1), *["average"] * (self.ema is not None)]
+        if lacking := shortage((1 + len(names)) * dtype.itemsize * size):  # and the gradients, which are untouched yet
+            raise BuildError(f"{self.type_name} keeps {len(names)} more numbers of each weight; the network {lacking}")
         self.memory = {name: aligned_zeros(size, dtype) for name in names}
         if store.mask is not None:
             self.memory["mask"] = store.mask

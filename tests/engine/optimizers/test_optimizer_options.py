@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import tracemalloc
 from contextlib import suppress
 from typing import Any
@@ -268,3 +270,24 @@ def test_a_long_nadam_resumes_with_the_same_momentum() -> None:
     walked = [optimizer.momentum_product(t) for t in range(1, 301)][-1]
     assert make("optimizer", "nadam").momentum_product(300) == walked
     assert optimizer.momentum_product(10) == make("optimizer", "nadam").momentum_product(10)
+
+
+TIGHT = """
+import resource
+from backprop_cli.engine.initializers.normal import Normal
+from backprop_cli.engine.parameters import Parameter, ParameterStore
+from backprop_cli.registry import make
+store = ParameterStore([Parameter("one.W", (1 << 14, 1 << 13), Normal(std=1.0), True, False)], {}, "float64")
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + (5 << 29), resource.RLIM_INFINITY))
+make("optimizer", "sgd").bind(store, 100)
+make("optimizer", "adam").bind(store, 100)
+"""
+
+
+@pytest.mark.process
+def test_what_an_optimizer_keeps_has_to_fit_into_memory() -> None:
+    """A gigabyte of weights, with two and a half left: room for gradients, and not for two moments beside them."""
+    done = subprocess.run([sys.executable, "-c", TIGHT], capture_output=True, text=True, check=False)
+    said = done.stderr.splitlines()[-1]
+    assert "adam keeps 2 more numbers of each weight; the network needs 3.0 GiB of memory, and 2.5 GiB are free" in said
