@@ -134,6 +134,7 @@ def test_lines_in_a_pipe_are_whole_and_end_where_they_end(tmp_path: Path) -> Non
     assert len(done.stdout.splitlines()) == 1 + len(json.loads(bash("$BP transforms --json", tmp_path).stdout))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_a_line_is_written_in_one_piece(tmp_path: Path, unbuffered: str) -> None:
     """Several trainings in the background share a pipe; a socket of packets shows what each write held."""

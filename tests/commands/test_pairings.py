@@ -178,7 +178,12 @@ def losses() -> list[tuple[str, Any]]:
     ]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+COMMON = ("three classes", "yes or no", "several yes or no", "prices", "two values")
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[] if kind in COMMON else [pytest.mark.long]) for kind in KINDS]
+)
 def test_every_pairing_is_refused_in_words_or_right(tmp_path: Path, kind: str) -> None:
     cfg = base(tmp_path, kind)
     dataset = load_dataset(cfg.dataset, cfg.seed, cfg.folder)  # once: it knows nothing of losses and layers

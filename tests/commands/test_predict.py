@@ -296,6 +296,7 @@ def test_a_row_is_answered_before_the_next_one_comes(run: Path) -> None:
     assert bp.returncode == 0
 
 
+@pytest.mark.long
 def test_every_form_of_output(run: Path, new: Path, tmp_path: Path, bp: Any) -> None:
     for ending in ("csv", "jsonl", "json", "npy"):
         done = bp("predict", run, new, "--keep", "id", "-o", f"out.{ending}")

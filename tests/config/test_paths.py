@@ -86,6 +86,7 @@ def test_a_text_that_ships_is_no_file_of_the_project(project):
     assert str(cfg.dataset.path) == "sample:shakespeare"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "dataset", ["path: d.csv, splits: {train: 50%, validation: 50%}", "splits: {train: d.csv, val: e.csv}"]
 )

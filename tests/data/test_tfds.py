@@ -148,6 +148,7 @@ class TestUse:
         with pytest.raises(DataError, match="no split 'validation'"):
             load("loopback_good", splits={"validation": "validation"})
 
+    @pytest.mark.long
     def test_the_second_load_touches_neither_the_server_nor_tfds(self, server: Server, checksums: Path) -> None:
         first = finish(start("loopback_good", server, checksums))
         hits = sum(server.hits.values())

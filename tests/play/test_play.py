@@ -127,6 +127,7 @@ def test_weights_are_kept_where_they_fit(tmp_path: Path) -> None:
         assert frame(stream, lambda each: "new" in each["note"])["layers"]["dense_1"]["W"]["s"] == [2, 3]
 
 
+@pytest.mark.long
 def test_a_lesson_has_its_expectation_beside_it(tmp_path: Path, bp: Any) -> None:
     with serving("play", "--lesson", "vanishing_gradients", cwd=tmp_path) as served:
         stream = events(served)

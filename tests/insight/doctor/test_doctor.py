@@ -108,6 +108,7 @@ def test_a_shipped_config_has_what_it_is_to_show_and_nothing_else(path: Path) ->
     assert [each.disease for each in found.verdicts] == ON_PURPOSE.get(path.stem, [])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow), pytest.param(3, marks=pytest.mark.slow)])
 def test_an_explosion_is_named_also_where_the_loss_survives_it(seed: int) -> None:
     (found,) = examine_config(ROOT / "configs/lessons/exploding.yaml", (f"seed={seed}",), Limits(2000, 600)).verdicts
