@@ -194,9 +194,11 @@ def test_a_killed_rank_ends_the_job_and_the_run_goes_on(mpi: Mpi, tmp_path: Path
         began = time.monotonic()
         os.kill(pids[rank], signal.SIGKILL)
         process.communicate(timeout=30)
-        assert time.monotonic() - began < 10
         assert process.returncode != 0
-    assert not any(runs(pid) for pid in pids)
+        while any(runs(pid) for pid in pids):  # mpiexec may be gone a moment before a rank that it has killed
+            assert time.monotonic() - began < 10
+            time.sleep(0.05)
+        assert time.monotonic() - began < 10
     rows = len(metrics(tmp_path / "run"))
     assert mpi(2, "train", "--resume", "run", "--epochs", str(rows + 2)).code == 0
     assert info(tmp_path / "run")["status"] == "completed"
