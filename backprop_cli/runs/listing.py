@@ -6,6 +6,7 @@ import operator
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
+from os.path import isfile  # False for what may not be looked at, where Path.is_file raises
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def row_of(path: Path) -> dict[str, Any]:
     except DamagedError:
         return _row(path, {"status": "damaged"})
     except BpError:
-        return _row(path, {"status": "sweep" if (path / SWEEP).is_file() else "unreadable"})
+        return _row(path, {"status": "sweep" if isfile(path / SWEEP) else "unreadable"})
 
 
 def measured(run: RunDirectory) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import pytest
 from backprop_cli.commands.columns import near
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("name", ["f1", "f1_macro", "precision_macro", "recall_binary", "top_5", "top_3"])
 def test_the_names_of_a_metric_under_its_options(name: str) -> None:
     assert f"validation/{name}" in near(f"validation/{name}")

@@ -128,6 +128,7 @@ CHAIN = "".join(f"a{i}: '${{a{i + 1}}}'\n" for i in range(5000)) + "a5000: 1"
 DEEPENING = "a0: " + "[" * 40 + "1" + "]" * 40 + "\n" + f"b: {'[' * 30}'${{a0}}'{']' * 30}"
 
 
+@pytest.mark.large
 @pytest.mark.parametrize(
     ("text", "words"),
     [

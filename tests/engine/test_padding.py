@@ -124,6 +124,7 @@ def check(stack: list[tuple[Any, str | None]], end: Any, lengths: list[int], mor
         np.testing.assert_allclose(found[name], value, rtol=1e-7, atol=1e-10, err_msg=name)
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("end", ENDS, ids=str)
 @pytest.mark.parametrize("spec", [*SAME_STEPS, *OTHER_STEPS], ids=str)
 def test_more_padding_changes_nothing_after_any_layer(spec: Any, end: Any) -> None:

@@ -6,6 +6,7 @@ import os
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from os.path import isfile  # False for what may not be looked at, where Path.is_file raises
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -79,15 +80,15 @@ class Shelf:
         self.cut = False
         count = 0
         for number, folder in enumerate(self.folders):
-            if (folder / RUN_JSON).is_file():
+            if isfile(folder / RUN_JSON):
                 runs = [(str(number), folder, "")]
-            elif (folder / SWEEP).is_file():
+            elif isfile(folder / SWEEP):
                 self.sweeps[str(number)] = folder
                 runs = [(key, path, str(number)) for key, path in _inside(folder, str(number))]
             else:
                 runs = []
                 for key, path in _inside(folder, str(number)):
-                    if (path / SWEEP).is_file():
+                    if isfile(path / SWEEP):
                         self.sweeps[key] = path
                         runs += [(inner, trial, key) for inner, trial in _inside(path, key)]
                     else:

@@ -359,6 +359,7 @@ def run(which: str, name: str, dtype: str, sizes: tuple[int, int, int], seed: in
     return left if returned is None else [*left, returned]
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", sorted(CASES))
 @settings(max_examples=12, deadline=None)
@@ -369,6 +370,7 @@ def test_compiled_and_reference_agree(name: str, dtype: str, sizes: tuple[int, i
         np.testing.assert_allclose(b, a, rtol=RTOL[dtype], atol=RTOL[dtype] * max(1.0, float(np.max(np.abs(a)))))
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("name", sorted(CASES))
 def test_threads_change_no_bit(name: str) -> None:
     """Many rows, so that there are several shares."""

@@ -125,6 +125,7 @@ def variants() -> list[tuple[str, dict[str, Any], str]]:
     ]
 
 
+@pytest.mark.large
 @pytest.mark.parametrize(("name", "options", "kind"), variants())
 def test_a_step_allocates_no_activation(name: str, options: dict[str, Any], kind: str) -> None:
     shape = (64, 4096)

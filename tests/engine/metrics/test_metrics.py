@@ -47,6 +47,7 @@ def test_every_metric_has_a_reference() -> None:
     assert {of(name)[0].type_name for name in VALUES} | {"of_output"} == set(classes("metric"))  # another's, of a part
 
 
+@pytest.mark.large
 @settings(max_examples=15, deadline=None)
 @given(cuts=st.lists(st.integers(0, 80), max_size=5))
 @pytest.mark.parametrize("name", VALUES)
