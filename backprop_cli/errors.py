@@ -80,7 +80,7 @@ class UnknownNameError(BpError):
 class BuildError(BpError):
     """A network that cannot be built: shapes that do not fit, a missing input (exit code 2).
 
-    `node` names the layer; the builder adds the line of the config to it.
+    `node` names the layer, or the option of an optimizer; the builder adds the line of the config to it.
     """
 
     exit_code = 2

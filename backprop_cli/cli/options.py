@@ -41,16 +41,17 @@ ModelPlugins = Annotated[
     list[Path] | None,
     typer.Option("--plugin", metavar="FILE", help="A plugin that the model was trained with. Repeatable."),
 ]
+
+
+def _set(help: str) -> Any:
+    return typer.Option("--set", "-s", metavar="KEY=VALUE", autocompletion=keys.settings, help=f"{help} Repeatable.")
+
+
 Set = Annotated[
     list[str] | None,
-    typer.Option(
-        "--set",
-        "-s",
-        metavar="KEY=VALUE",
-        autocompletion=keys.settings,
-        help="Override a value: optimizer.learning_rate=0.01. KEY+=VALUE appends to a list. Repeatable.",
-    ),
+    _set("Override a value: optimizer.learning_rate=0.01. KEY+=VALUE appends to a list."),
 ]
+Reading = Annotated[list[str] | None, _set("How to read it instead of a guess: dataset.skip_rows=2.")]
 Unset = Annotated[
     list[str] | None,
     typer.Option(
@@ -74,16 +75,6 @@ Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", help="The folder of
 Query = Annotated[
     str | None,
     typer.Option("--query", metavar="SQL|SHEET", help="The SELECT of a database's rows; the sheet of an .xlsx."),
-]
-Reading = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        "-s",
-        metavar="KEY=VALUE",
-        autocompletion=keys.settings,
-        help="How to read it instead of a guess: dataset.skip_rows=2. Repeatable.",
-    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document to stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]

@@ -281,7 +281,8 @@ def training(prepared: Prepared, callbacks: Sequence[Callback] = (), ranks: Rank
     try:
         loop = SharedLoop(*given, ranks=ranks) if ranks.shared else Loop(*given)
     except BuildError as error:
-        raise ConfigError([cfg.problem(("optimizer", "groups"), str(error))]) from None
+        option = (error.node,) if error.node else ()
+        raise ConfigError([cfg.problem(("optimizer", *option), error.message)]) from None
     if (refused := too_few_rows(loop)) is not None:
         raise ConfigError([cfg.problem(("trainer", "batch_size"), refused)])
     if (refused := _unwritten(prepared)) is not None:

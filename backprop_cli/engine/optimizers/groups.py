@@ -52,7 +52,8 @@ def segments(
         if not any(fnmatchcase(entry.name, group.match) for entry in trained):
             raise BuildError(
                 f"group {index}: {group.match!r} matches no trained parameter; expected a pattern such as "
-                f"'*.b' for one or more of {', '.join(entry.name for entry in trained)}"
+                f"'*.b' for one or more of {', '.join(entry.name for entry in trained)}",
+                "groups",
             )
     parts: list[Segment] = []
     for entry in trained:
