@@ -14,7 +14,7 @@ from backprop_cli.data.batches import Batches
 from backprop_cli.data.dataset import Split
 from backprop_cli.data.files import Files
 from backprop_cli.data.files.columns import column_names
-from backprop_cli.data.files.layout import guess
+from backprop_cli.data.files.guess import guess
 from backprop_cli.data.files.options import TABLES
 from backprop_cli.data.files.paths import format_of
 from backprop_cli.data.fingerprint import fingerprint

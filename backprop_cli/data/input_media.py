@@ -7,7 +7,7 @@ from pathlib import Path
 from backprop_cli.data.arrays import Array
 from backprop_cli.data.files.columns import column_names, raw_columns, require
 from backprop_cli.data.files.folders import SUFFIXES_OF, media
-from backprop_cli.data.files.layout import guess
+from backprop_cli.data.files.guess import guess
 from backprop_cli.data.files.listed import listed_files
 from backprop_cli.data.files.media import read_trained
 from backprop_cli.data.files.pictures import Pictures

@@ -11,7 +11,8 @@ from typing import Any
 from backprop_cli.data.arrays import Array
 from backprop_cli.data.files.columns import column_names, raw_columns, read_columns, require, understood
 from backprop_cli.data.files.gaps import fill_gaps, without_gaps
-from backprop_cli.data.files.layout import Layout, fitting, guess, plain_number
+from backprop_cli.data.files.guess import fitting, guess
+from backprop_cli.data.files.layout import Layout, plain_number
 from backprop_cli.data.files.matrix import Columns, matrix
 from backprop_cli.data.files.series import latest, track
 from backprop_cli.data.files.unseen import Unseen

@@ -13,7 +13,8 @@ from backprop_cli.data.dataset import Dataset
 from backprop_cli.data.files import Files
 from backprop_cli.data.files.columns import column_names, raw_columns, require, understood
 from backprop_cli.data.files.features import learn
-from backprop_cli.data.files.layout import UNNAMED, Layout, guess, said
+from backprop_cli.data.files.guess import guess
+from backprop_cli.data.files.layout import UNNAMED, Layout, said
 from backprop_cli.data.files.paths import find, format_of
 from backprop_cli.data.files.plan import kind_of, planned, problems
 from backprop_cli.data.files.table import as_text

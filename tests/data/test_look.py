@@ -303,16 +303,88 @@ def test_a_database_of_several_tables_is_asked_which_rows(bp, tmp_path):
     assert bp("data", "info", "d.yaml", "--query", "SELECT * FROM houses", "--json").json["rows"] == 40
 
 
-def test_a_title_above_the_header_of_a_sheet(tmp_path):
-    openpyxl = pytest.importorskip("openpyxl")
-    book = openpyxl.Workbook()
-    for row in (["Report 2024"], [], ["area", "town", "price"], *([i, "AB"[i % 2], 3 * i] for i in range(9))):
+DATA = [[i, "AB"[i % 2], 3 * i + 0.5] for i in range(12)]
+NAMES = ["area", "town", "price"]
+
+
+def sheet(path, rows):
+    book = pytest.importorskip("openpyxl").Workbook()
+    for row in rows:
         book.active.append(row)
-    book.save(tmp_path / "t.xlsx")
+    book.save(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("above", "named", "skipped"),
+    [
+        ([["Report 2024"], []], NAMES, 2),
+        ([["Report 2024"]], NAMES, 1),
+        ([[], [], ["Report"], ["from", "x"], []], NAMES, 5),
+        ([["Report"]], [None, "town", "price"], 1),
+        ([], NAMES, 0),
+        ([], [2019, "town", 2021], 0),
+        ([], None, 0),
+    ],
+)
+def test_titles_above_the_header_of_a_sheet_are_skipped_and_said(tmp_path, above, named, skipped):
+    path = sheet(tmp_path / "t.xlsx", [*above, *([named] if named else []), *DATA])
+    seen = look(path)
+    names = ["0", "1", "2"] if named is None else [str(name or "Unnamed: 0") for name in named]
+    assert (seen.rows, [column.name for column in seen.columns], seen.layout.skip_rows) == (12, names, skipped)
+    assert (f"skip_rows: {skipped} (guessed" in "".join(seen.notes)) == bool(skipped)
+    assert ("header: false (guessed" in "".join(seen.notes)) == (named is None)
+
+
+def test_a_model_of_a_sheet_with_a_title_takes_sheets_with_and_without_one(bp, tmp_path):
+    sheet(tmp_path / "t.xlsx", [["Report"], [], NAMES, *DATA])
+    assert bp("config", "init", "t.yaml", "--data", "t.xlsx", "--target", "price").code == 0
+    assert "skip_rows: 2    #" in (tmp_path / "t.yaml").read_text()
+    assert bp("train", "t.yaml", "--run-dir", "r", "-s", "trainer.epochs=1").code == 0
+    assert "skip_rows: 2" in (tmp_path / "r/config.yaml").read_text()
+    sheet(tmp_path / "plain.xlsx", [NAMES, *DATA])
+    sheet(tmp_path / "other.xlsx", [["A"], ["B"], [], NAMES, *DATA])
+    predicted = {name: bp("predict", "r", name).out for name in ("t.xlsx", "plain.xlsx", "other.xlsx")}
+    assert predicted["t.xlsx"].count("\n") >= 12
+    assert len(set(predicted.values())) == 1
+
+
+@pytest.mark.parametrize("form", ["xlsx", "parquet", "feather", "jsonl"])
+def test_text_in_typed_files_is_read_as_people_write_numbers_and_dates(tmp_path, form):
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(
+        {
+            "price": [f"{i}.234,5" for i in range(1, 31)],
+            "gap": ["?" if i % 7 == 0 else str(i) for i in range(30)],
+            "day": [f"{1 + i % 28}.3.2024" for i in range(30)],
+            "town": ["Rome", "Oslo"] * 15,
+        }
+    )
+    path = tmp_path / f"t.{form}"
+    if form == "xlsx":
+        frame.to_excel(path, index=False)
+    elif form == "jsonl":
+        frame.to_json(path, orient="records", lines=True)
+    else:
+        getattr(frame, f"to_{form}")(path)
+    seen = look(path)
+    kinds = {column.name: (column.type, column.missing) for column in seen.columns}
+    assert kinds == {"price": ("number", 0), "gap": ("number", 5), "day": ("date", 0), "town": ("category", 0)}
+    assert seen.column("price").range[2] == 30234.5
+    note = "read with decimal: ',', thousands: '.', na_values: ['?'], dates: {'day': '%d.%m.%Y'} (guessed"
+    assert note in "".join(seen.notes)
+
+
+def test_a_sheet_whose_first_row_may_be_a_title_is_refused(tmp_path):
+    path = sheet(tmp_path / "t.xlsx", [["Report 2024"], *([i] for i in range(50)), NAMES, *DATA])
     with pytest.raises(
         DataError, match="names 1 of 3 columns: 'Report 2024'; if the names are 'area, town, price', set dat"
     ):
-        look(tmp_path / "t.xlsx")
+        look(path)
+
+
+def test_rows_above_the_header_of_a_sheet_are_set_by_hand(tmp_path):
+    sheet(tmp_path / "t.xlsx", [["Report 2024"], [], NAMES, *DATA[:9]])
     whole = look(tmp_path / "t.xlsx", skip_rows=2, target="price")
     assert (whole.rows, [column.name for column in whole.columns]) == (9, ["area", "town", "price"])
     bare = look(tmp_path / "t.xlsx", skip_rows=3, header=False)

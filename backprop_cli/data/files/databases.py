@@ -64,7 +64,8 @@ def sqlite(path: Path, layout: Layout) -> Rows:
     except sqlite3.Error as error:
         if clock.over:
             raise clock.refusal(path) from None
-        raise DataError(f"{path}: SQLite says: {error}; check dataset.query") from error
+        asked = layout.query is not None and isinstance(error, sqlite3.OperationalError)  # others: of the file
+        raise (OptionError if asked else DataError)(f"{path}: SQLite says: {error}; check dataset.query") from error
 
 
 def duckdb(path: Path, layout: Layout) -> Rows:
@@ -91,7 +92,10 @@ def duckdb(path: Path, layout: Layout) -> Rows:
     except package.Error as error:
         if clock.over:
             raise clock.refusal(path) from None
-        raise DataError(f"{path}: DuckDB says: {one_line(error)}; check dataset.query") from error
+        asked = layout.query is not None and not isinstance(error, package.IOException)
+        raise (OptionError if asked else DataError)(
+            f"{path}: DuckDB says: {one_line(error)}; check dataset.query"
+        ) from error
 
 
 @contextmanager

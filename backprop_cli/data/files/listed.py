@@ -15,9 +15,9 @@ from backprop_cli.data.duplicates import across
 from backprop_cli.data.files.columns import column_names, raw_columns, require, understood
 from backprop_cli.data.files.deal import deal
 from backprop_cli.data.files.folders import SUFFIXES_OF
+from backprop_cli.data.files.guess import guess
 from backprop_cli.data.files.keys import keys_of
 from backprop_cli.data.files.labels import are_classes, check_seen, encode, task_of
-from backprop_cli.data.files.layout import guess
 from backprop_cli.data.files.media import Medium, Packed, decoded
 from backprop_cli.data.files.memory import check_room
 from backprop_cli.data.files.parquet import parts

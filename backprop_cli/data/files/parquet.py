@@ -131,6 +131,30 @@ def _read(path: Path, wanted: Sequence[str]) -> Any:
     return table.cast(pa.schema([schema.field(name) for name in table.column_names], metadata=schema.metadata))
 
 
+def texts(path: Path, count: int) -> dict[str, list[str]]:
+    """The different values in the first `count` rows of each column of text. Raises DataError."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    first = parts(path)[0]
+    metadata = open_file(first).metadata
+    if not metadata.num_row_groups:
+        return {}
+    schema = open_file(first).schema_arrow
+    names = [field.name for field in schema if str(field.type) in ("string", "large_string")]
+    group = metadata.row_group(0)
+    columns = [group.column(i) for i in range(group.num_columns)]
+    check_size(first, sum(column.total_uncompressed_size for column in columns if column.path_in_schema in names))
+    by_name = {}
+    for batch in open_file(first, names).iter_batches(batch_size=count, columns=names):
+        for name, column in zip(batch.schema.names, batch.columns, strict=True):
+            packed = pa.types.is_dictionary(column.type)
+            different = pc.take(column.dictionary, pc.unique(column.indices)) if packed else pc.unique(column)
+            by_name[name] = [text for text in different.to_pylist() if text is not None]
+        break
+    return by_name
+
+
 def open_file(path: Path, strings: Sequence[str] = ()) -> Any:
     """A Parquet file; columns of `texts` are read as they are packed, each text once."""
     import pyarrow

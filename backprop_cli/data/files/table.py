@@ -21,9 +21,10 @@ from backprop_cli.data.files.columns import column_names, first_rows, read_colum
 from backprop_cli.data.files.deal import deal
 from backprop_cli.data.files.features import held_out, learn
 from backprop_cli.data.files.gaps import fill_gaps, learn_means, without_gaps
+from backprop_cli.data.files.guess import fitting, guess
 from backprop_cli.data.files.keys import check_apart, keys_of
 from backprop_cli.data.files.labels import MAX_INTEGER_CLASSES, are_classes, check_seen, encode, task_of
-from backprop_cli.data.files.layout import MISSING, UNNAMED, Layout, fitting, guess, said
+from backprop_cli.data.files.layout import MISSING, UNNAMED, Layout, said
 from backprop_cli.data.files.matrix import MIDDLES, Columns, matrix
 from backprop_cli.data.files.moments import TIME
 from backprop_cli.data.files.plan import Plan, kind_of, planned, problems

@@ -7,7 +7,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from backprop_cli.data.files.layout import MARKERS, MISSING, Layout, plain_number, possible_dates
+from backprop_cli.data.files.layout import MARKERS, MISSING, Layout, plain_number
+from backprop_cli.data.files.marks import possible_dates
 from backprop_cli.data.files.moments import PEEK, hours
 from backprop_cli.errors import DataError
 

@@ -14,7 +14,7 @@ import numpy as np
 from backprop_cli.config import Config
 from backprop_cli.data.files import Files
 from backprop_cli.data.files.columns import column_names
-from backprop_cli.data.files.layout import guess
+from backprop_cli.data.files.guess import guess
 from backprop_cli.data.files.paths import find, format_of
 from backprop_cli.data.loading import load_dataset
 from backprop_cli.engine.arrays import Array

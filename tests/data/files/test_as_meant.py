@@ -18,7 +18,7 @@ from backprop_cli import registry
 from backprop_cli.data.files.opened import arrow_input
 from backprop_cli.data.inputs import read_inputs
 from backprop_cli.data.settled import schema_of
-from backprop_cli.errors import DataError
+from backprop_cli.errors import DataError, OptionError
 
 CONFIG = """
 dataset: {{source: files, path: t.csv, target: y, splits: {{train: 50%, validation: 50%}}{more}}}
@@ -302,9 +302,9 @@ def test_a_query_says_which_rows(tmp_path):
     with pytest.raises(DataError, match=r"holds the tables p, q; say which rows: dataset\.query: SELECT"):
         load(tmp_path / "t.db")
     assert len(load(tmp_path / "t.db", query="SELECT a, y FROM p WHERE a < 6").splits["train"]) == 6
-    with pytest.raises(DataError, match="SQLite says: no such table: r"):
+    with pytest.raises(OptionError, match="SQLite says: no such table: r"):
         load(tmp_path / "t.db", query="SELECT * FROM r")
-    with pytest.raises(DataError, match="SQLite says: attempt to write a readonly database"):
+    with pytest.raises(OptionError, match="SQLite says: attempt to write a readonly database"):
         load(tmp_path / "t.db", query="DROP TABLE p")
     with pytest.raises(DataError, match="file is not a database"):
         load(write(tmp_path, b"no database, but long enough to be looked at" * 9, "x.db"))

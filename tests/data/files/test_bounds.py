@@ -84,7 +84,7 @@ def test_what_unpacks_without_end_is_read_no_further(tmp_path: Path, name: str) 
 
 @pytest.mark.large
 def test_other_small_files_that_become_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("backprop_cli.data.files.stored._MAX_CELLS", 1_000_000)
+    monkeypatch.setattr("backprop_cli.data.files.excel._MAX_CELLS", 1_000_000)
     for make, name, said in (
         (wide, "t.csv", "300,001 columns, expected at most 100,000"),
         (last_corner, "t.xlsx", "more than 1,000,000 cells"),

@@ -80,7 +80,7 @@ def test_parts_of_dates_are_those_of_pandas(frame: pd.DataFrame, tmp_path: Path)
     names = ["year", "quarter", "month", "day", "weekday", "day_of_year", "hour", "minute"]
     dataset, _ = parts(frame, tmp_path / "t.csv", {"when": {"type": "date", "parts": names}})
     for x, rows in every(dataset, frame):
-        theirs = [getattr(rows["when"].dt, name.replace("day_of_year", "dayofyear")) for name in names]
+        theirs = [getattr(rows["when"].dt, name.replace("weekday", "day_of_week")) for name in names]
         np.testing.assert_array_equal(x, np.stack(theirs, 1))
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from backprop_cli import registry
 from backprop_cli.data.files.columns import column_names, read_columns
-from backprop_cli.data.files.layout import guess
+from backprop_cli.data.files.guess import guess
 from backprop_cli.data.files.paths import format_of
 from backprop_cli.errors import DataError
 from tests.data.files import messy
