@@ -38,7 +38,7 @@ GOOD = {"name": "doubled", "examples": '[{"inputs": [(2,)]}]', "backward": "np.m
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"backward": "np.multiply(dy, 3, out=dx)"}, "analytic 3.43249762, numeric 2.28833174"),
+        ({"backward": "np.multiply(dy, 3, out=dx)"}, "WRONG  doubled      3.3e-01  input["),
         ({"backward": "pass"}, "dx was never written"),
         ({"backward": "raise ValueError('no idea')"}, "p.py:18: ValueError: no idea"),
         ({"backward": "np.multiply(dy, dx.T[:9, :9], out=dx)"}, "ValueError"),

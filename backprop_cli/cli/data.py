@@ -201,7 +201,7 @@ def text(value: Any) -> str:
     if isinstance(value, dict) and value.keys() == {"shape", "dtype"}:
         return " ".join(["×".join(map(str, value["shape"])) or "scalar", value["dtype"]])
     if isinstance(value, dict):
-        return "\n".join(f"{key}: {text(child)}" for key, child in value.items())
+        value = [f"{key}: {text(child)}" for key, child in value.items()]
     if isinstance(value, list):
         words = [str(item) for item in value]
         return ", ".join(words[:12]) + (f", … ({len(words)})" if len(words) > 12 else "")

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from backprop_cli.config.spelling import flow
-from backprop_cli.config.starter import trainer
-from backprop_cli.data.files.folders import folders, kind_of_folder, media, split_folders
+from backprop_cli.config.starter import dealt, opening, trainer
 from backprop_cli.data.files.labels import MAX_INTEGER_CLASSES
-from backprop_cli.data.files.media import Medium
 from backprop_cli.data.look import Look
 from backprop_cli.data.look_column import Column
-from backprop_cli.data.look_files import described
+from backprop_cli.data.look_files import look_at_folder
 from backprop_cli.errors import UsageError
 
 LARGEST = 96  # pixels of a side beyond which pictures are made smaller, to
@@ -35,18 +33,12 @@ class _Task:
 
 def folder_config(folder: Path, file: str, data: str) -> str:
     """A commented config for a folder of pictures or sounds for each class. Raises UsageError, DataError."""
-    kind = kind_of_folder(folder)
-    inner, _ = split_folders(folder)
-    classes = folders(inner.get("train", folder))
-    files: list[Medium] = [*media(folder, kind)]
-    if len(classes) < 2 or not files:
+    look = look_at_folder(folder)
+    if look is None:
         raise UsageError(f"{folder}: expected a folder of pictures or of WAV files for each of at least two classes")
-    facts, damaged = described(files, kind)
-    task = _Task([], len(classes), "classes")
-    about = f"{len(files):,} {kind} of {len(classes)} classes"
-    splits = [] if inner else ["  splits: {train: 70%, validation: 15%, test: 15%}"]
-    monitor = "validation/loss" if not inner or "validation" in inner else "train/loss"
-    return _text(kind, about, folder.name, file, data, facts, damaged, task, splits, monitor)
+    about = f"{look.files:,} {look.kind} of {len(look.classes)} classes"
+    task = _Task([], len(look.classes), "classes")
+    return _text(look.kind, about, file, data, look.facts, look.damaged, task, look.splits)
 
 
 def listed_config(look: Look, column: Column, file: str, data: str) -> str:
@@ -63,10 +55,8 @@ def listed_config(look: Look, column: Column, file: str, data: str) -> str:
     ]
     damaged = [note for note in column.notes if note.startswith("damaged")]
     about = f"{target.name} from {look.rows:,} {kind} that {look.name} lists"
-    several = look.path is not None and "*" in look.path.name  # the parts of splits that have files of their own
-    splits = [] if several else ["  splits: {train: 70%, validation: 15%, test: 15%}"]
     listed = _Task([*names, *task.options], task.units, task.kind)
-    return _text(kind, about, look.name.split(".")[0], file, data, column.files or {}, damaged, listed, splits)
+    return _text(kind, about, file, data, column.files or {}, damaged, listed, look.splits)
 
 
 def _task(target: Column) -> _Task:
@@ -87,29 +77,20 @@ def _task(target: Column) -> _Task:
 def _text(
     kind: str,
     about: str,
-    name: str,
     file: str,
     data: str,
     facts: Mapping[str, Sequence[Sequence[Any]]],
     damaged: Sequence[str],
     task: _Task,
-    splits: Sequence[str],
-    monitor: str = "validation/loss",
+    own_splits: Collection[str],
 ) -> str:
     if not facts:
         raise UsageError(f"{data}: none of its {kind} can be decoded")
     options, shape = _pictures(facts) if kind == "images" else _sounds(facts)
     skip = ["  corrupt: skip    # left out, and named: " + damaged[0].split(": ", 1)[-1]] if damaged else []
+    splits, monitor = dealt(own_splits)
     lines = [
-        f"# {about}.",
-        f"#   bp data info {file}      how they are read",
-        f"#   bp train {file}",
-        f"name: {flow(name or 'files')}",
-        "seed: 0",
-        "",
-        "dataset:",
-        "  source: files",
-        f"  path: {flow(data)}",
+        *opening(about, file, data),
         *task.options,
         *splits,
         *skip,

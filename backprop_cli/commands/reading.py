@@ -14,6 +14,7 @@ from backprop_cli.data.files import Files
 from backprop_cli.data.files.meant import LAYOUT
 from backprop_cli.data.files.paths import find, missing
 from backprop_cli.data.loading import load_dataset
+from backprop_cli.data.look_files import look_at_folder
 from backprop_cli.errors import UsageError
 from backprop_cli.untrusted.consent import require_for
 
@@ -71,6 +72,8 @@ def looked(
     table = source.path if isinstance(source, Files) else None
     if isinstance(source, Files) and (table is None or look.is_table(table, source.format)):
         return look.look_at_file(source, folder)
+    if path.is_dir() and not overrides and (media := look_at_folder(path)) is not None:
+        return media.as_dict()
     dataset = load_dataset(source, seed, folder)
     facts = look.look_at_dataset(dataset).as_dict()
     return {**summary(dataset), "rows": facts["rows"], "columns": facts["columns"]}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from backprop_cli.config.spelling import flow
-from backprop_cli.config.starter import trainer
+from backprop_cli.config.starter import dealt, opening, trainer
 from backprop_cli.data.files import Files
 from backprop_cli.data.files.labels import MAX_INTEGER_CLASSES
 from backprop_cli.data.files.layout import Layout
@@ -39,31 +39,20 @@ def table_config(look: Look, file: str, data: str, source: Files | None = None) 
     classes, large = _classes(target), look.rows > _LARGE
     embedded = _embedded(look)
     numbers = [column for column in _used(look) if column.name not in embedded]
+    about = f"{target.name} from {look.name}: {look.rows:,} rows, {len(look.columns)} columns"
+    ensemble = f"bp sweep {file} --set seed=0..4 --set dataset.split_seed=0    # 5 networks; bp predict averages them"
+    splits, monitor = dealt(look.splits)
     lines = [
-        f"# {target.name} from {look.name}: {look.rows:,} rows, {len(look.columns)} columns.",
-        f"#   bp data info {file}      how each column is read",
-        f"#   bp train {file}",
-        f"#   bp sweep {file} --set seed=0..4 --set dataset.split_seed=0    # 5 networks; bp predict averages them",
-        f"name: {flow(_name(look))}",
-        "seed: 0",
-        "",
-        "dataset:",
-        "  source: files",
-        f"  path: {flow(data)}",
+        *opening(about, file, data, ensemble),
         f"  target: {flow(target.name)}{_why_target(target, classes)}",
         *_dataset(look, target, classes, source.layout() if source is not None else {}),
-        "  splits: {train: 70%, validation: 15%, test: 15%}",
+        *splits,
         "  transforms: [robust_scale, smooth_clip]    # by median and quartiles of train, and never beyond ± 3",
         "",
         *_network(classes, bool(embedded), sum(column.width or 0 for column in numbers)),
     ]
     metrics = "rmse, mae, r2" if classes is None else "accuracy"
-    return "\n".join(lines) + "\n" + trainer(30 if large else 128, 256 if large else 64, metrics, patience=60)
-
-
-def _name(look: Look) -> str:
-    stem = look.name.split(".")[0].strip()
-    return stem if stem else "table"
+    return "\n".join(lines) + "\n" + trainer(30 if large else 128, 256 if large else 64, metrics, 60, monitor)
 
 
 def _classes(target: Column) -> int | None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 from backprop_cli import registry
 from backprop_cli.config.catalogue import nested
+from backprop_cli.config.spelling import flow
 from backprop_cli.errors import UsageError, expected
 
 _TRAINER = """\
@@ -124,6 +127,22 @@ def starter(task: str = "classification", file: str = "config.yaml") -> str:
         raise UsageError(f"no starter for {task!r}; {expected(task, TASKS)}")
     text, values = _STARTERS[task]
     return text.format(file=file) + trainer(**values)
+
+
+def opening(about: str, file: str, data: str, *hints: str) -> list[str]:
+    """The first lines of a config for somebody's data: what it learns, commands to go on with, where the data lie."""
+    name = Path(data).absolute().name.split(".")[0].strip() or "data"
+    lines = [f"# {about}.", f"#   bp data info {file}      how the data are read", f"#   bp train {file}"]
+    lines += [f"#   {hint}" for hint in hints]
+    return [*lines, f"name: {flow(name)}", "seed: 0", "", "dataset:", "  source: files", f"  path: {flow(data)}"]
+
+
+def dealt(own: Collection[str]) -> tuple[list[str], str]:
+    """The line that deals rows into splits, none where the data come in splits of their `own`; and the loss that early
+    stopping watches."""
+    if len(own) > 1:
+        return [], "validation/loss" if "validation" in own else "train/loss"
+    return ["  splits: {train: 70%, validation: 15%, test: 15%}"], "validation/loss"
 
 
 def trainer(epochs: int, batch: int, metrics: str, patience: int, monitor: str = "validation/loss") -> str:

@@ -44,6 +44,7 @@ class Look:
     path: Path | None = None
     layout: Layout | None = None
     targets: list[str] = field(default_factory=list)
+    splits: list[str] = field(default_factory=list)  # that have files of their own
 
     def column(self, name: str) -> Column:
         """One of the columns."""
@@ -76,7 +77,7 @@ def look_at_file(source: Files, folder: Path = Path()) -> Look:
     columns = [column_of(name, raw[name], table[name], layout, name in source.categorical) for name in names]
     for column in columns:
         look_at_files(column, raw[column.name], path)
-    look = Look(path.name, len(table), columns, said(path, layout, source.layout()), path, layout, targets)
+    look = Look(path.name, len(table), columns, said(path, layout, source.layout()), path, layout, targets, [*paths])
     _assign(look, source, targets)
     for column in columns:
         if column.files is not None and (source.images or source.sounds) is None:

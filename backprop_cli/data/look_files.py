@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backprop_cli.data.files.folders import SUFFIXES_OF
+from backprop_cli.data.files.folders import SUFFIXES_OF, folders, kind_of_folder, media, split_folders
 from backprop_cli.data.files.listed import named_file
 from backprop_cli.data.files.media import DamagedFileError, Medium, Packed
 from backprop_cli.data.files.pictures import size_and_mode
@@ -16,6 +17,42 @@ from backprop_cli.data.look_column import Column
 
 _LOOKED_AT = 1000  # files of a column whose headers are read
 _SHOWN = 3
+
+
+@dataclass(frozen=True)
+class FolderLook:
+    """What is in a folder of pictures or sounds for each class, without its files being decoded."""
+
+    folder: Path
+    kind: str  # images or sounds
+    splits: dict[str, int]  # files of each split that has a folder of its own
+    classes: dict[str, int]  # files of each, in train
+    facts: dict[str, list[list[Any]]]  # of the first 1,000 files: see `described`
+    damaged: list[str]
+    files: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """What `bp data info` prints."""
+        return {
+            "path": str(self.folder),
+            self.kind: self.files,
+            **({"splits": self.splits} if self.splits else {}),
+            "classes": self.classes,
+            **{fact: dict(counts) for fact, counts in self.facts.items()},
+            "damaged": self.damaged or None,
+        }
+
+
+def look_at_folder(folder: Path) -> FolderLook | None:
+    """See `FolderLook`; None for a folder without pictures and sounds for each of several classes. Raises DataError."""
+    kind = kind_of_folder(folder)
+    inner, _ = split_folders(folder)
+    classes = {path.name: len(media(path, kind)) for path in folders(inner.get("train", folder))}
+    files: list[Medium] = [*media(folder, kind)]
+    if len(classes) < 2 or not files:
+        return None
+    splits = {name: len(media(path, kind)) for name, path in inner.items()}
+    return FolderLook(folder, kind, splits, classes, *described(files, kind), len(files))
 
 
 def look_at_files(column: Column, raw: Any, path: Path) -> None:

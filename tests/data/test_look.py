@@ -375,6 +375,45 @@ def test_text_in_typed_files_is_read_as_people_write_numbers_and_dates(tmp_path,
     assert note in "".join(seen.notes)
 
 
+def test_a_config_for_splits_in_files_of_their_own_trains_at_once(bp, tmp_path):
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"a": range(60), "b": [i % 7 for i in range(60)], "y": ["p", "q"] * 30})
+    cases = {
+        "two": {"train": (0, 40), "test": (40, 60)},
+        "three": {"train": (0, 30), "validation": (30, 40), "test": (40, 60)},
+        "one": {"train-00000-of-00002": (0, 40), "train-00001-of-00002": (40, 60)},
+    }
+    watched = {}
+    for name, files in cases.items():
+        (tmp_path / name).mkdir()
+        for file, (start, stop) in files.items():
+            frame[start:stop].to_parquet(tmp_path / name / f"{file}.parquet")
+        assert bp("config", "init", f"{name}.yaml", "--data", name, "--target", "y").code == 0
+        text = (tmp_path / f"{name}.yaml").read_text()
+        assert f"name: {name}\n" in text
+        watched[name] = (text.partition("monitor: ")[2].split()[0], "  splits: {train: 70%" in text)
+        assert bp("train", f"{name}.yaml", "--run-dir", f"run-{name}", "-s", "trainer.epochs=1").code == 0
+    assert watched == {
+        "two": ("train/loss", False),
+        "three": ("validation/loss", False),
+        "one": ("validation/loss", True),
+    }
+
+
+def test_a_folder_of_pictures_of_several_sizes_is_described_without_an_option(bp, tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    for i in range(6):
+        (tmp_path / "shop" / "ab"[i % 2]).mkdir(parents=True, exist_ok=True)
+        image.new("L" if i < 2 else "RGB", (8 + i // 3, 6)).save(tmp_path / "shop" / "ab"[i % 2] / f"{i}.png")
+    (tmp_path / "shop" / "a" / "x.png").write_bytes(b"no picture")
+    (tmp_path / "shop" / "a" / ".hidden.png").write_bytes(b"no picture")
+    seen = bp("data", "info", "shop", "--json").json
+    assert (seen["images"], seen["classes"]) == (7, {"a": 4, "b": 3})
+    assert seen["size"] == {"6 × 8": 3, "6 × 9": 3} and seen["mode"] == {"RGB": 4, "L": 2}
+    assert seen["damaged"] == ["shop/a/x.png: not an image, or a damaged one"]
+    assert "size     6 × 8: 3, 6 × 9: 3\n" in bp("data", "info", "shop").out
+
+
 def test_a_sheet_whose_first_row_may_be_a_title_is_refused(tmp_path):
     path = sheet(tmp_path / "t.xlsx", [["Report 2024"], *([i] for i in range(50)), NAMES, *DATA])
     with pytest.raises(
