@@ -49,6 +49,7 @@ def command(
     from backprop_cli.cli.plot import picture
     from backprop_cli.commands.explain import attributions, explain, has_columns, is_text
     from backprop_cli.commands.trained import load_run
+    from backprop_cli.data.files.moments import day_of
     from backprop_cli.errors import UsageError
     from backprop_cli.insight.plots import PictureOptions
     from backprop_cli.runs.finding import find_run
@@ -88,6 +89,8 @@ def command(
             print(f"no mean answer by {name}: words, or means of the target, are not values of a column")
             continue
         print(f"mean answer by {name}")
+        if prepared.schema.is_date(name):
+            values = [{**row, "value": day_of(row["value"])} for row in values]
         heads = list(values[0])
         ui.table(heads, [list(value.values()) for value in values], right=heads[1:])
 

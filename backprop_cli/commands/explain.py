@@ -97,7 +97,8 @@ def dependence(prepared: Prepared, data: Split, column: str, places: Sequence[in
         points = np.unique(seen)
         if len(points) > GRID:
             points = np.unique(np.quantile(seen, np.linspace(0, 1, GRID)))
-        values = [(float(value), np.array([value, *flag])) for value in points]
+        told = prepared.schema.in_unit(column, points)
+        values = [(float(shown), np.array([value, *flag])) for shown, value in zip(told, points, strict=True)]
     names = reading.output_names(int(np.prod(prepared.network.output_shape)))
     rows = []
     for value, written in values:

@@ -40,7 +40,7 @@ def values_of(split: Split, schema: Schema, column: str) -> list[str]:
         hot = x[:, places]
         return [categories[column][k] if hot[i, k] else "other" for i, k in enumerate(hot.argmax(axis=1))]
     if column in heads:
-        return _numbers(np.asarray(x[:, heads.index(column)], np.float64))
+        return _numbers(schema.in_unit(column, np.asarray(x[:, heads.index(column)], np.float64)))
     names = list(dict.fromkeys([*(table.features if table is not None else []), *(schema.features or [])]))
     if plan is not None and plan.means:
         raise UsageError(

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
 
 from backprop_cli.data.files.layout import UNNAMED, Layout
-from backprop_cli.data.files.moments import TIME
+from backprop_cli.data.files.moments import TIME, day_of
 from backprop_cli.data.files.table import MAX_CATEGORIES
 from backprop_cli.data.files.values import BOOLEANS, LARGEST, keep_text, looks_like_numbers, no_number, rounded
 
@@ -113,7 +112,7 @@ def column_of(name: str, raw: Any, values: Any, layout: Layout, categorical: boo
         low_high, mean = pc.min_max(values).as_py(), pc.mean(values).as_py()
         described.range = [low_high["min"], mean, low_high["max"]]
         if kind == "date":
-            described.range = [(date(1970, 1, 1) + timedelta(days=float(day))).isoformat() for day in described.range]
+            described.range = [day_of(day) for day in described.range]
     else:
         most = sorted(counts, key=lambda count: (-count["counts"], str(count["values"])))[:5]
         described.frequent = [[str(count["values"]), count["counts"]] for count in most]

@@ -11,7 +11,9 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Gt
 from pydantic import BaseModel, ConfigDict, Field
 
+from backprop_cli.data.arrays import Array
 from backprop_cli.data.files.matrix import Columns
+from backprop_cli.data.files.scaling import unscaled
 
 TEXT = "text"  # the dtype of rows that are strings
 Size = Annotated[int, Ge(0)]
@@ -102,6 +104,15 @@ class Schema(BaseModel):
     def media(self) -> Images | Sounds | None:
         """How files of the input are decoded, where they are pictures or sounds."""
         return self.images or self.sounds
+
+    def in_unit(self, column: str, values: Array) -> Array:
+        """Values of a column of x in its own unit: `scale`, where `dataset.columns` asks for it, undone."""
+        return unscaled(values, self.table.plans.get(column) if self.table is not None else None)
+
+    def is_date(self, column: str) -> bool:
+        """Whether values of a column of x are days since 1970, as far as its layout or the config tells."""
+        plan = self.table.plans.get(column) if self.table is not None else None
+        return self.table is not None and (plan.type == "date" if plan else column in self.table.layout.dates)
 
     def check_columns(self) -> None:
         """Raise ValueError where the columns of a table do not make rows of this shape."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -179,3 +180,28 @@ def test_a_column_of_words_has_no_mean_answer(bp, tmp_path: Path) -> None:
     done = bp("explain", "run")
     assert done.code == 0, done.err
     assert "no mean answer by note" in done.out and "mean answer by a" in done.out
+
+
+@pytest.mark.parametrize("scale", ["log", "quantile", "robust", "standard"])
+def test_values_of_a_scaled_column_are_told_in_its_own_unit(bp, tmp_path: Path, scale: str) -> None:
+    (tmp_path / "t.csv").write_text("a,y\n" + "".join(f"{i**2},{i + 0.5}\n" for i in range(1, 41)))
+    scaled = f"target: y, columns: {{a: {{scale: {scale}}}}}"
+    text = (
+        "{dataset: {source: files, path: t.csv, %s, splits: {train: 100%%}}, architecture: [{type: dense, units: 1}], "
+    )
+    (tmp_path / "c.yaml").write_text(text % scaled + "loss: mse, trainer: {epochs: 1, metrics: [mae]}}")
+    assert bp("train", "c.yaml", "--run-dir", "r").code == 0
+    told = bp("explain", "r", "--split", "train", "--json").json["dependence"]["a"]
+    np.testing.assert_allclose([told[0]["value"], told[-1]["value"]], [1, 1600], rtol=1e-5)
+    groups = bp("eval", "r", "--split", "train", "--by", "a", "--json").json["by"]["a"]
+    cuts = np.quantile(np.arange(1, 41) ** 2, [0, 0.25, 0.5, 0.75, 1])
+    assert {row["group"] for row in groups} == {f"{a:.4g} to {b:.4g}" for a, b in pairwise(cuts)}
+
+
+def test_values_of_a_date_are_dates(bp, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("day,y\n" + "".join(f"{i}.3.2024,{i + 0.5}\n" for i in range(1, 31)))
+    text = "{dataset: {source: files, path: t.csv, target: y, splits: {train: 100%}, transforms: [standardize]}, "
+    (tmp_path / "c.yaml").write_text(text + "architecture: [{type: dense, units: 1}], loss: mse, trainer: {epochs: 1}}")
+    assert bp("train", "c.yaml", "--run-dir", "r").code == 0
+    lines = bp("explain", "r", "--split", "train").out.partition("mean answer by day")[2].split()
+    assert lines[2] == "2024-03-01" and "2024-03-30" in lines

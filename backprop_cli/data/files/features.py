@@ -11,6 +11,7 @@ import numpy as np
 
 from backprop_cli.data.arrays import Array
 from backprop_cli.data.files.plan import Plan
+from backprop_cli.data.files.scaling import log, scaled, spread
 from backprop_cli.data.files.unseen import Unseen
 from backprop_cli.data.files.values import BOOLEANS
 from backprop_cli.errors import DataError
@@ -43,17 +44,7 @@ def learn(plan: Plan, column: Any, name: str, origin: str, train: Array, y: Arra
             count = max(2, min(QUANTILES, len(known)))
             plan.knots = np.quantile(known if len(known) else np.zeros(1), np.linspace(0, 1, count)).tolist()
         elif plan.scale != "none" and len(known):
-            plan.center, plan.spread = _spread(_log(known) if plan.scale == "log" else known, plan.scale == "robust")
-
-
-def _spread(values: Array, robust: bool) -> tuple[float, float]:
-    """Middle and width; a width of 0 counts as 1. The quartiles of most binary columns coincide: then the range."""
-    if not robust:
-        center, spread = float(values.mean()), float(values.std())
-        return center, spread if spread > 1e-14 * abs(center) else 1.0
-    low, center, high = np.quantile(values, (0.25, 0.5, 0.75))
-    spread = float(high - low) or float(values.max() - values.min()) / 2
-    return float(center), spread or 1.0
+            plan.center, plan.spread = spread(log(known) if plan.scale == "log" else known, plan.scale == "robust")
 
 
 def _learn_categories(plan: Plan, column: Any, name: str, origin: str, y: Array) -> None:
@@ -139,7 +130,7 @@ def encode(plan: Plan, column: Any, name: str, origin: str, unseen: Unseen | Non
         values = numbers(column, name, origin, plan)
         if plan.fill is not None:
             values = np.where(np.isnan(values), float(plan.fill), values)
-        encoded.append(_parts(values, plan.parts) if plan.parts else _scaled(values, plan))
+        encoded.append(_parts(values, plan.parts) if plan.parts else scaled(values, plan))
     if missing is not None:
         encoded.append(missing.astype(np.float64))
     return encoded
@@ -166,20 +157,6 @@ def numbers(column: Any, name: str, origin: str, plan: Plan) -> Array:
     if len(wrong):
         raise DataError(f"{origin}, row {wrong[0] + 1}, column {name!r}: {values[wrong[0]]}, expected a finite number")
     return values
-
-
-def _scaled(values: Array, plan: Plan) -> Array:
-    if plan.scale == "quantile":
-        knots, ranks = np.asarray(plan.knots), np.linspace(0, 1, len(plan.knots))
-        up = np.interp(values, knots, ranks)  # equal knots: the middle of their ranks, from both sides
-        return np.asarray(0.5 * (up - np.interp(-values, -knots[::-1], -ranks[::-1])))
-    if plan.scale == "none":
-        return values
-    return np.asarray(((_log(values) if plan.scale == "log" else values) - plan.center) / plan.spread)
-
-
-def _log(values: Array) -> Array:
-    return np.asarray(np.sign(values) * np.log1p(np.abs(values)))
 
 
 def _parts(days: Array, parts: Sequence[str]) -> Array:

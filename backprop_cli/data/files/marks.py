@@ -15,7 +15,8 @@ from backprop_cli.data.files.layout import MARKERS, NULL, Layout, plain_number
 
 DATES = (
     "%d.%m.%Y", "%d.%m.%y", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y",
-    "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y",
+    "%d %b %Y", "%d %B %Y", "%d. %b %Y", "%d. %B %Y", "%b %d, %Y", "%B %d, %Y", "%d-%b-%Y", "%d-%b-%y", "%b %Y",
+    "%B %Y", "%Y-%m", "%Y/%m", "%m/%Y",
 )  # fmt: skip
 TIMES = ("", " %H:%M", " %H:%M:%S", "T%H:%M", "T%H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 THOUSANDS = " \u00a0\u202f'’_"
@@ -107,8 +108,9 @@ def possible_dates(cells: Sequence[str]) -> list[str]:
     if _PLAIN.fullmatch(cells[0]) or all(re.fullmatch(r"\d{8}", cell) for cell in cells):
         return []  # these look like numbers
     different = list(dict.fromkeys(cells))[:200]
-    formats = [date + time for date in DATES for time in TIMES]
-    return [form for form in formats if all(_is_date(cell, form) for cell in different)]
+    formats = [date + time for date in DATES for time in TIMES if not time or "%d" in date]
+    fitting = [form for form in formats if all(_is_date(cell, form) for cell in different)]
+    return list({form.replace("%B", "%b"): form for form in reversed(fitting)}.values())[::-1]  # May is both
 
 
 def _is_date(cell: str, form: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,11 @@ def days(column: Any, form: str | None, path: Path, name: str) -> Any:
         return column
     moments = column.cast(pa.timestamp("us", getattr(kind, "tz", None))).cast(pa.int64())
     return pc.divide(moments.cast(pa.float64()), float(_DAY))
+
+
+def day_of(days: float) -> str:
+    """The date so many days after 1970-01-01, as 2024-01-31."""
+    return (date(1970, 1, 1) + timedelta(days=float(days))).isoformat()
 
 
 def _is_iso(column: Any) -> bool:

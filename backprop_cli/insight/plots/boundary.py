@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -63,10 +64,16 @@ def panel(figure: Figure | SubFigure, view: View, split: str | None) -> None:
         _classes(figure, ax, first, second, z, points, target, reading)
     ax.grid(visible=False)
     names = view.prepared.dataset.features or ["x₁", "x₂"]
-    ax.set_xlabel(style.shorten(names[0]))
-    ax.set_ylabel(style.shorten(names[1]))
+    for along, column in zip((ax.xaxis, ax.yaxis), names, strict=True):
+        along.set_label_text(style.shorten(column))
+        if not np.array_equal(view.prepared.schema.in_unit(column, first), first):  # scaled: ticks in its own unit
+            along.set_major_formatter(partial(_tick, view, column))
     what = "decision boundary" if reading.has_classes else "output"
     ax.set_title(f"{style.shorten(view.label)}: {what} and {name} data")
+
+
+def _tick(view: View, name: str, value: float, _: int | None = None) -> str:
+    return f"{float(view.prepared.schema.in_unit(name, np.array(value))):.4g}"
 
 
 def _image(ax: Axes, first: Array, second: Array, cells: Array, **options: object) -> object:

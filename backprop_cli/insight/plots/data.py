@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.dates import ConciseDateFormatter
 from matplotlib.figure import Figure
 
 from backprop_cli.data.look import Look
@@ -45,7 +46,8 @@ def draw(figure: Figure, views: Sequence[Any], options: PictureOptions) -> None:
         _panel(ax, column, None if column is target else target)
         ax.set_title(style.shorten(column.name, 28) + (" (target)" if column is target else ""), fontsize=9)
         ax.tick_params(labelsize=7)
-        if column.range is not None:
+        ax.xaxis.get_offset_text().set_fontsize(7)
+        if column.range is not None and column.type != "date":
             ax.locator_params(axis="x", nbins=5)
     for ax in axes[len(drawn) :]:
         ax.set_visible(False)
@@ -56,6 +58,10 @@ def draw(figure: Figure, views: Sequence[Any], options: PictureOptions) -> None:
 
 def _panel(ax: Axes, column: Column, target: Column | None) -> None:
     numeric = column.range is not None
+    if column.type == "date":  # matplotlib, too, counts days since 1970
+        ax.xaxis_date()
+        dates: Any = ConciseDateFormatter  # without types
+        ax.xaxis.set_major_formatter(dates(ax.xaxis.get_major_locator()))
     if target is None or target.range is None or target.type == "boolean":
         groups = _groups(column, target)
         (_histogram if numeric else _bars)(ax, groups)

@@ -61,8 +61,10 @@ def _curve(ax: Any, view: View, x: Array, true: Array, names: Sequence[str]) -> 
     flat = np.asarray(x, np.float64).reshape(-1)
     through = np.linspace(flat.min(), flat.max(), CURVE)
     y = view.outputs(through.astype(x.dtype).reshape(-1, *x.shape[1:])).reshape(CURVE, -1)
+    column = (view.prepared.dataset.features or ["x"])[0]
+    flat, through = (view.prepared.schema.in_unit(column, values) for values in (flat, through))
     for k in range(len(names)):
         color = style.color(k, len(names))
         ax.plot(flat, true[:, k], ".", color=color, alpha=0.4, markersize=4)
         ax.plot(through, y[:, k], "-", color=color)
-    ax.set(xlabel=(view.prepared.dataset.features or ["x"])[0], title="the fitted curve")
+    ax.set(xlabel=column, title="the fitted curve")

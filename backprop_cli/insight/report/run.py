@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from backprop_cli.commands.explain import is_text
+from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.metrics.report import class_report
 from backprop_cli.errors import BpError
 from backprop_cli.insight.doctor.examine import examine_run
@@ -185,10 +186,16 @@ def _mistakes(view: View, answers: SplitAnswers, level: int) -> Markup:
     heads = ["sample", "true", "predicted", word, *(names[:width] or [f"x{i + 1}" for i in range(width)])]
     rows = [
         [mistake.row, mistake.true, mistake.predicted, mistake.sureness,
-         *(value.item() for value in np.asarray(x[mistake.row]).reshape(-1)[:width])]
+         *_told(view, names, np.asarray(x[mistake.row]).reshape(-1)[:width])]
         for mistake in shown[:12]
     ]  # fmt: skip
     return join([heading, table(heads, rows)])
+
+
+def _told(view: View, names: Sequence[str], values: Array) -> list[Any]:
+    if not names:
+        return [value.item() for value in values]
+    return [view.prepared.schema.in_unit(name, value).item() for name, value in zip(names, values, strict=False)]
 
 
 def _card(mistake: Mistake, x: Any, white: float, scores: bool) -> Markup:

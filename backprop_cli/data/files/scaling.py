@@ -1,0 +1,42 @@
+"""The scales of a column that `dataset.columns` asks for: standard, robust, log, quantile; and the way back."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from backprop_cli.data.arrays import Array
+from backprop_cli.data.files.plan import Plan
+
+
+def spread(values: Array, robust: bool) -> tuple[float, float]:
+    """Middle and width; a width of 0 counts as 1. The quartiles of most binary columns coincide: then the range."""
+    if not robust:
+        center, spread = float(values.mean()), float(values.std())
+        return center, spread if spread > 1e-14 * abs(center) else 1.0
+    low, center, high = np.quantile(values, (0.25, 0.5, 0.75))
+    spread = float(high - low) or float(values.max() - values.min()) / 2
+    return float(center), spread or 1.0
+
+
+def scaled(values: Array, plan: Plan) -> Array:
+    if plan.scale == "quantile":
+        knots, ranks = np.asarray(plan.knots), np.linspace(0, 1, len(plan.knots))
+        up = np.interp(values, knots, ranks)  # equal knots: the middle of their ranks, from both sides
+        return np.asarray(0.5 * (up - np.interp(-values, -knots[::-1], -ranks[::-1])))
+    if plan.scale == "none":
+        return values
+    return np.asarray(((log(values) if plan.scale == "log" else values) - plan.center) / plan.spread)
+
+
+def unscaled(values: Array, plan: Plan | None) -> Array:
+    """Values of x in the unit of their column: what `scale` has done, undone. Quantiles are met at the outermost."""
+    if plan is None or plan.scale == "none":
+        return values
+    if plan.scale == "quantile":
+        return np.asarray(np.interp(values, np.linspace(0, 1, len(plan.knots)), plan.knots))
+    wide = np.asarray(values, np.float64) * plan.spread + plan.center
+    return np.asarray(np.sign(wide) * np.expm1(np.abs(wide)) if plan.scale == "log" else wide)
+
+
+def log(values: Array) -> Array:
+    return np.asarray(np.sign(values) * np.log1p(np.abs(values)))
