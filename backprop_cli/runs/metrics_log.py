@@ -13,8 +13,9 @@ from typing import Any
 from backprop_cli.errors import to_stderr
 from backprop_cli.runs.contents import LOG_LINE, ROW
 from backprop_cli.runs.files import write_atomically
-from backprop_cli.runs.json_text import lines
+from backprop_cli.runs.json_text import dumps
 from backprop_cli.runs.plain import failure, open_plain, read_plain, sync
+from backprop_cli.runs.rows import Rows
 from backprop_cli.untrusted.documents import Document
 
 FLUSH_SECONDS = 0.5
@@ -38,9 +39,16 @@ class MetricsLog:
             raise failure(f"cannot write {path}", error) from None
         self.close = weakref.finalize(self, os.close, self.handle)  # also where nobody calls it
 
-    def write(self, *rows: Mapping[str, Any]) -> None:
-        text = lines(rows).encode()
-        self.rows += len(rows)
+    def write(self, row: Mapping[str, Any]) -> None:
+        """Append one row. Raises RunError."""
+        self._append(f"{dumps(row)}\n".encode(), 1)
+
+    def write_all(self, rows: Rows) -> None:
+        """Append rows. Raises RunError."""
+        self._append(rows.json_lines().encode(), len(rows))
+
+    def _append(self, text: bytes, rows: int) -> None:
+        self.rows += rows
         self._waiting.append(text)
         self._tail = self._tail + text if len(text) <= TAIL else text
         if len(self._tail) > 2 * TAIL:

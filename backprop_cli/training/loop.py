@@ -23,12 +23,12 @@ from backprop_cli.engine.ranks import ALONE, Ranks
 from backprop_cli.engine.replay.epochs import Passed
 from backprop_cli.engine.replay.replay import Replay
 from backprop_cli.errors import CheckpointError, DivergedError, UsageError, expected
+from backprop_cli.runs.rows import Row as Row
+from backprop_cli.runs.rows import Rows
 from backprop_cli.training.divergence import culprit, finite, healthy, infinite, refuse_infinite
 from backprop_cli.training.options import Trainer
 from backprop_cli.training.passes import Batches, evaluate
 from backprop_cli.training.sums import Sums
-
-Row = dict[str, float]
 
 
 class Callback:
@@ -53,13 +53,14 @@ class Callback:
     def epoch(self, loop: Loop, row: Row) -> None:
         """An epoch has been measured; `loop.epoch` is the next one."""
 
-    def many_epochs(self, loop: Loop, rows: Sequence[Row]) -> None:
+    def many_epochs(self, loop: Loop, rows: Rows) -> None:
         """Several short epochs have been measured, `loop` is as after the last. A class that has this of its own, or no
         `epoch`, need not be told of each when it ends."""
-        for row in rows:
-            self.epoch(loop, row)
+        if type(self).epoch is not Callback.epoch:
+            for row in rows:
+                self.epoch(loop, row)
 
-    def at_once(self, loop: Loop, rows: Sequence[Row]) -> int:
+    def at_once(self, loop: Loop, rows: Rows) -> int:
         """Of these rows to come by `many_epochs`, how many until the network has to be as after the last of them, or
         training may end there."""
         return len(rows)
@@ -180,15 +181,19 @@ class Loop:
             callback.many_epochs(self, rows)
         return True
 
-    def _epoch_rows(self, passed: Passed) -> list[Row]:
+    def _epoch_rows(self, passed: Passed) -> Rows:
         """The rows of epochs whose ends were not told; the last one is that before `epoch`."""
         measured, steps = self.sums.results(passed.totals), self.train.steps_per_epoch
-        columns = {f"train/{name}": values for name, values in measured.items()}
         epochs = range(self.epoch - len(passed.rates), self.epoch)
-        times = np.round(passed.ends - self._clock, 6).tolist()
-        heads = zip(epochs, [epoch * steps for epoch in epochs], times, passed.rates, *columns.values(), strict=True)
-        names = ("epoch", "step", "time", "learning_rate", *columns)
-        return [dict(zip(names, values, strict=True)) for values in heads]
+        return Rows(
+            {
+                "epoch": epochs,
+                "step": range(epochs.start * steps, epochs.stop * steps, steps),
+                "time": np.round(passed.ends - self._clock, 6).tolist(),
+                "learning_rate": passed.rates,
+                **{f"train/{name}": values for name, values in measured.items()},
+            }
+        )
 
     def _next_step(self) -> float:
         """The first step after this one that some callback has to be told of."""

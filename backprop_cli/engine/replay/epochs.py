@@ -97,7 +97,7 @@ class Epochs(Running):
         began, rate, scales = time.perf_counter(), training.optimizer.learning_rate, self._numbers[0]
         rows, stopped = program.run_epochs(steps, epochs, patience, list(training.sums.arrays().values()))
         whole = len(rows)
-        rates = [float(rate * scales[last]) for last in range(steps - 1, steps * whole, steps)]
+        rates = (rate * scales[steps - 1 : steps * whole : steps]).tolist()
         self._passed(steps * whole)
         training.count(steps * whole)
         training.epoch, training.batch = training.epoch + whole, 0

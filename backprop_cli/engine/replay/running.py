@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from backprop_cli.engine.replay.stages import MOST, Stage, Steps
 
 SECONDS = 0.004  # that steps are made in one go, until signals are looked at
@@ -39,7 +41,7 @@ class Running(Steps):
         now = optimizer.iteration
         scales, counts = self._numbers
         scales[:steps] = optimizer.schedule.scales(now, steps)
-        counts[:steps] = [*range(now + 1, now + steps + 1)]
+        counts[:steps] = np.arange(now + 1, now + steps + 1)
         self._scales.next, self._counts.next = self._places
         self._given.at = self.training.batch * len(self._rows)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -123,8 +122,8 @@ class Steps:
         self._raw = np.zeros((n, feed.source.shape[1]), feed.source.dtype)
         self._given = FeedCall(batch=n, rows=address(self._rows), coming=address(self._coming))
         self._scales, self._counts = StreamCall(), StreamCall()
-        self._numbers = (ctypes.c_double * MOST)(), (ctypes.c_double * MOST)()
-        self._places = tuple(ctypes.addressof(number) for number in self._numbers)
+        self._numbers = np.empty(MOST), np.empty(MOST)
+        self._places = tuple(map(address, self._numbers))
         return ""
 
     def ready(self) -> bool:

@@ -12,7 +12,8 @@ from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.metrics.base import Metric, larger_is_better
 from backprop_cli.engine.parameters import ParameterStore
 from backprop_cli.errors import UsageError, expected
-from backprop_cli.training.loop import Callback, Loop, Row
+from backprop_cli.runs.rows import Row, Rows
+from backprop_cli.training.loop import Callback, Loop
 from backprop_cli.training.options import EarlyStopping
 
 
@@ -48,17 +49,17 @@ class Best(Callback):
         return {"epoch": self.epoch_number, "step": self.step_number, self.monitor: self.value}
 
     def epoch(self, loop: Loop, row: Row) -> None:
-        self.many_epochs(loop, [row])
+        self.many_epochs(loop, Rows.of(row))
 
-    def at_once(self, loop: Loop, rows: Sequence[Row]) -> int:
+    def at_once(self, loop: Loop, rows: Rows) -> int:
         """Up to the best of them, whose weights are copied, or to where training stops."""
         stop = self._stop(rows)[2]
         return self._best(rows[: stop or len(rows)]) or stop or len(rows)
 
-    def many_epochs(self, loop: Loop, rows: Sequence[Row]) -> None:
+    def many_epochs(self, loop: Loop, rows: Rows) -> None:
         """The weights are those of the last of these rows, so no other may be the best."""
-        if self.monitor not in rows[0]:
-            known = expected(self.monitor, [name for name in rows[0] if "/" in name])
+        if self.monitor not in rows.columns:
+            known = expected(self.monitor, [name for name in rows.columns if "/" in name])
             raise UsageError(f"monitor: there is no {self.monitor!r} in an epoch's row; {known}")
         number = self._best(rows)
         if number:
@@ -71,20 +72,21 @@ class Best(Callback):
                 f"best {self.value:.6g} at epoch {self.epoch_number}" if self.value is not None else "never finite"
             )
 
-    def _best(self, rows: Sequence[Row]) -> int:
+    def _best(self, rows: Rows) -> int:
         """The number, from 1, of the best row; 0 where none is better than all before."""
-        column = [self.sign * row.get(self.monitor, nan) if row["epoch"] >= self.since else nan for row in rows]
+        pairs = zip(rows.columns["epoch"], rows.columns[self.monitor], strict=True)
+        column = [self.sign * value if epoch >= self.since else nan for epoch, value in pairs]
         value = min(filter(isfinite, column), default=inf)
         return column.index(value) + 1 if value < (inf if self.value is None else self.sign * self.value) else 0
 
-    def _stop(self, rows: Sequence[Row]) -> tuple[float | None, int, int]:
+    def _stop(self, rows: Rows) -> tuple[float | None, int, int]:
         """`reference` and `waited` after these rows, or after the one that ends training, with its number; 0 if none
         does."""
         reference, waited = self.reference, self.waited
         if self.stopping is None:
             return reference, waited, 0
-        for number, row in enumerate(rows, 1):
-            value = self.sign * row.get(self.monitor, nan)
+        for number, told in enumerate(rows.columns[self.monitor], 1):
+            value = self.sign * told
             if isfinite(value) and (reference is None or value < self.sign * reference - self.stopping.min_delta):
                 reference, waited = self.sign * value, 0
                 continue

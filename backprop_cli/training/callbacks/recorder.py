@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from math import inf
 from typing import Any
@@ -16,8 +16,9 @@ from backprop_cli.runs.checkpoints.writer import write
 from backprop_cli.runs.directory import RunDirectory
 from backprop_cli.runs.files import Folder
 from backprop_cli.runs.metrics_log import MetricsLog, repair
+from backprop_cli.runs.rows import Row, Rows
 from backprop_cli.training.callbacks.best import Best
-from backprop_cli.training.loop import Callback, Loop, Row
+from backprop_cli.training.loop import Callback, Loop
 
 SECONDS_BETWEEN = 1.0  # epochs shorter than this share a checkpoint
 SHARE = 0.02  # of the time that checkpoints may take, where the config does not say when to write them
@@ -72,17 +73,17 @@ class Recorder(Callback):
             self.save(loop)
 
     def epoch(self, loop: Loop, row: Row) -> None:
-        self.many_epochs(loop, [row])
+        self.many_epochs(loop, Rows.of(row))
 
-    def at_once(self, loop: Loop, rows: Sequence[Row]) -> int:
+    def at_once(self, loop: Loop, rows: Rows) -> int:
         """Up to a checkpoint."""
         every = loop.options.checkpoint.every_epochs
         due = int(-rows[0]["epoch"] % every + 1) if every else len(rows)
         return min(due, len(rows))
 
-    def many_epochs(self, loop: Loop, rows: Sequence[Row]) -> None:
+    def many_epochs(self, loop: Loop, rows: Rows) -> None:
         assert self.log is not None
-        self.log.write(*rows)
+        self.log.write_all(rows)
         policy = loop.options.checkpoint
         if policy.every_epochs:
             due = (loop.epoch - 1) % policy.every_epochs == 0

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Sequence
 from math import inf
 from types import FrameType
 from typing import Any
 
 from backprop_cli.errors import InterruptedRunError
-from backprop_cli.training.loop import Callback, Loop, Row
+from backprop_cli.runs.rows import Row, Rows
+from backprop_cli.training.loop import Callback, Loop
 
 CAUGHT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -63,7 +63,7 @@ class Signals(Callback):
             name = signal.Signals(received).name
             raise InterruptedRunError(f"stopped by {name} after step {loop.step}", received)
 
-    def many_epochs(self, loop: Loop, rows: Sequence[Row]) -> None:
+    def many_epochs(self, loop: Loop, rows: Rows) -> None:
         self.epoch(loop, rows[-1])
 
     def epoch(self, loop: Loop, row: Row) -> None:

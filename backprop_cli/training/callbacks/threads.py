@@ -8,7 +8,6 @@ computed does not depend on it.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,8 @@ from backprop_cli.engine.kernels.compiled import MOST_THREADS, SHARES, set_threa
 from backprop_cli.training.loop import Callback
 
 if TYPE_CHECKING:
-    from backprop_cli.training.loop import Loop, Row
+    from backprop_cli.runs.rows import Rows
+    from backprop_cli.training.loop import Loop
 
 ROUNDS = 4  # of each candidate, in turn
 ROUND_STEPS, ROUND_SECONDS = 2, 0.004  # that a round lasts at least
@@ -41,7 +41,7 @@ class Threads(Callback):
         if loop.step >= self._next:
             self._try(loop.step)
 
-    def many_epochs(self, loop: Loop, rows: Sequence[Row]) -> None:
+    def many_epochs(self, loop: Loop, rows: Rows) -> None:
         self.step(loop, rows[-1]["train/loss"])
 
     def _try(self, step: int) -> None:
