@@ -31,7 +31,7 @@ SHARED = {
 
 
 def pages(files: Mapping[str, Path]) -> Callable[[Request], Awaitable[Response]]:
-    """Answers with one of these files, `index.html` where none is named."""
+    """A request handler that answers with one of these files, by default `index.html`, or with 404."""
 
     async def file(request: Request) -> Response:
         path = files.get(request.path_params.get("name", "index.html"))
@@ -43,7 +43,8 @@ def pages(files: Mapping[str, Path]) -> Callable[[Request], Awaitable[Response]]
 
 
 def told(make: Callable[[Request], Any]) -> Callable[[Request], Any]:
-    """A request answered with JSON, in a thread; a mistake of the asker with 400 and a sentence."""
+    """A request handler that answers with the JSON of what `make(request)` gives: a coroutine, or a function that is
+    run in a thread. A BpError or an OSError of either is answered with 400 and its message."""
 
     async def respond(request: Request) -> Response:
         try:
@@ -57,4 +58,5 @@ def told(make: Callable[[Request], Any]) -> Callable[[Request], Any]:
 
 
 def as_json(answer: Any, status: int = 200) -> Response:
+    """A response with the status `status` whose body is `answer` as JSON."""
     return Response(dumps(answer), status, media_type="application/json")

@@ -82,10 +82,12 @@ class Visible:
         return getattr(self.rich_proxied_file, name)
 
     def write(self, text: str) -> int:
+        """Write text, control characters written out; the number of characters in `text` as it was given."""
         self.rich_proxied_file.write(visible(text))
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
+        """Write some lines, control characters written out."""
         self.rich_proxied_file.writelines(map(visible, lines))
 
 
@@ -99,12 +101,14 @@ class Careful:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
+        """Write text, or drop it where that fails; the number of characters."""
         try:
             return self._stream.write(text)
         except OSError:
             return len(text)
 
     def flush(self) -> None:
+        """Flush the stream; where that fails, discard what is still buffered."""
         try:
             self._stream.flush()
         except OSError:

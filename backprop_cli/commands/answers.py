@@ -126,7 +126,8 @@ def json_lines(answers: Answers) -> str:
 
 
 def document(model: Predictor, blocks: Iterator[Answers]) -> dict[str, Any]:
-    """What `bp predict --json` prints; `outputs` and `predictions` have an item a row."""
+    """What `bp predict --json` prints; `outputs` and `predictions` have an item a row. Raises DataError without
+    rows."""
     every = list(blocks)
     if not every:
         raise DataError(f"{NAME}: no rows")

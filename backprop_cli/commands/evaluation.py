@@ -43,7 +43,8 @@ def evaluate_run(
 ) -> dict[str, Any]:
     """Loss and metrics of a run on a split, with a confusion matrix for classes; what `bp eval --json` prints.
 
-    `by` are columns whose values part the rows into groups, `baseline` asks for models to compare with.
+    `by` are columns whose values part the rows into groups, `baseline` asks for models to compare with. Raises
+    CheckpointError, DataError; UsageError for a column that is no feature, or `baseline` with several outputs.
     """
     prepared, path = load_run(run, checkpoint, **options)
     split = prepared.measured_split if split is None else usual(split) or split

@@ -150,7 +150,7 @@ def is_text(prepared: Prepared) -> bool:
 
 
 def outputs(prepared: Prepared, x: Array) -> Array:
-    """The network's outputs for raw inputs."""
+    """The network's outputs (N, …) for raw inputs x (N, …), as the dataset has them."""
     first = next(iter(prepared.dataset.splits.values()))
     batches = _batches(prepared, Split(x, np.broadcast_to(first.y[:1], (len(x), *first.y.shape[1:]))))
     with limited(prepared.network, batches.batch_size):

@@ -29,6 +29,8 @@ class Stopwatch:
         self._now: dict[str, float] = defaultdict(float)
 
     def around(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """A function that calls `function` and adds the seconds of each call to `name` in the present step."""
+
         def timed(*arguments: Any) -> Any:
             began = time.perf_counter()
             try:
@@ -39,16 +41,16 @@ class Stopwatch:
         return timed
 
     def step(self, whole: float) -> None:
-        """A step is over."""
+        """End a step that took `whole` seconds: what was measured since the last one is added to `steps`."""
         self.steps.append({**self._now, "step": whole})
         self._now.clear()
 
     def forget(self) -> None:
-        """What was measured since the last step is of a step that does not compare."""
+        """Drop what was measured since the last step, as of a step that does not compare."""
         self._now.clear()
 
     def least(self, name: str) -> float:
-        """The fastest of the steps: what else the machine did is then left out."""
+        """The seconds of `name` in the fastest of the steps: what else the machine did is then left out."""
         return min(step.get(name, 0.0) for step in self.steps)
 
 

@@ -34,6 +34,8 @@ class Session:
 
     @classmethod
     def of(cls, prepared: Prepared, loop_and_best: tuple[Loop, Best], run: RunDirectory | None, warn: Warn) -> Session:
+        """The session of a loop, to which it adds what writes the run directory and informs loggers; where `run` is
+        None, and on ranks above 0, nothing is added."""
         loop, best = loop_and_best
         learned = {f"{TRANSFORMS}{name}": array for name, array in transforms_state(prepared.transforms).items()}
         document, tables = prepared.description.document()
@@ -51,7 +53,8 @@ class Session:
         return cls(prepared, loop, best, learned, recorder, run)
 
     def go(self, signals: Signals, callbacks: Sequence[Callback]) -> dict[str, Any]:
-        """Train to the end. The recorder hears of an epoch before a signal ends the run."""
+        """Train to the end; what `result` gives, on every rank that of rank 0. The recorder hears of an epoch before a
+        signal ends the run. A BpError carries the result so far."""
         self.loop.callbacks += [*callbacks, signals]
         try:
             with limited(self.prepared.network, self.loop.rows_at_once, self.loop.ranks.threads):

@@ -22,11 +22,12 @@ ANYTHING = Leaf(Any, Any)
 
 @cache
 def adapter(annotation: Any) -> TypeAdapter[Any]:
+    """The pydantic checker for an annotation: strict, without NaN and infinity. Made once for each annotation."""
     return TypeAdapter(annotation, config=ConfigDict(strict=True, allow_inf_nan=False))
 
 
 def check(of: Leaf | ListOf | MapOf | OneOf, value: Any) -> tuple[Any, list[tuple[Keys, str]]]:
-    """The value as its type wants it, and what is wrong with it: where inside it, in plain words."""
+    """The value as its type wants it, None where it is wrong; and what is wrong: where inside it, in plain words."""
     try:
         return adapter(of.annotation).validate_json(json.dumps(value)), []
     except ValidationError as error:
@@ -39,6 +40,7 @@ def check(of: Leaf | ListOf | MapOf | OneOf, value: Any) -> tuple[Any, list[tupl
 
 
 def accepts(of: Leaf | ListOf | MapOf | OneOf, value: Any) -> bool:
+    """Whether `check` finds nothing wrong with a value."""
     return not check(of, value)[1]
 
 

@@ -55,6 +55,7 @@ class Marked:
         self.written: str | None = None  # a scalar as its author wrote it: 1.10
 
     def children(self) -> Iterator[tuple[str | int, Marked]]:
+        """Each key of a mapping, or index of a list, with its value; nothing for a scalar."""
         if isinstance(self.value, dict):
             yield from self.value.items()
         elif isinstance(self.value, list):
@@ -62,10 +63,12 @@ class Marked:
 
 
 def dotted(path: Keys) -> str:
+    """A path as text: `architecture.1.units`."""
     return ".".join(str(key) for key in path)
 
 
 def problem(mark: Mark, path: Keys, message: str) -> Problem:
+    """The problem `message` with the value at `path`, at the place that `mark` tells."""
     return Problem(mark.origin, mark.line, mark.column, dotted(path), message)
 
 
@@ -106,7 +109,8 @@ def stamped(node: Marked, mark: Mark) -> Marked:
 
 
 def copy(node: Marked, depth: int = 0) -> Marked:
-    """A deep copy that keeps its marks; `depth` is the level it will stand at."""
+    """A deep copy that keeps its marks; `depth` is the level it will stand at. Raises ConfigError beyond
+    `MAX_DEPTH`."""
     value = node.value
     if depth > MAX_DEPTH:
         raise ConfigError([problem(node.mark, (), f"nested more than {MAX_DEPTH} levels deep")])

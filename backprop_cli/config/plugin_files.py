@@ -23,7 +23,10 @@ def load_plugin(path: Path, *, given: bool = False) -> None:
 
 
 def run_file(path: Path, *, given: bool = False, shipped: bool = False) -> types.ModuleType:
-    """As `load_plugin`, for any Python file; the module. One that ships with bp is run without a word."""
+    """Run any Python file as `load_plugin` does, and return its module. One that ships with bp is run without a word.
+
+    Raises UsageError, ConsentError.
+    """
     path = real(path)
     if not os.path.lexists(path):
         raise UsageError(f"plugin {path}: no such file; give the path relative to the file that names it")

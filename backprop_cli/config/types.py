@@ -38,6 +38,8 @@ class Leaf:
 
 @dataclass(frozen=True)
 class ListOf:
+    """A list of at least `least` items, and at most `most` where that is given."""
+
     annotation: Any
     item: OptionType
     least: int = 0
@@ -45,39 +47,50 @@ class ListOf:
 
     @property
     def structural(self) -> bool:
+        """Whether its items hold registered classes or dataclasses."""
         return self.item.structural
 
 
 @dataclass(frozen=True)
 class MapOf:
+    """A mapping of names to values of the type `item`."""
+
     annotation: Any
     item: OptionType
 
     @property
     def structural(self) -> bool:
+        """Whether its values hold registered classes or dataclasses."""
         return self.item.structural
 
 
 @dataclass(frozen=True)
 class Named:
+    """A registered class of the kind that `marker` tells, by its name or as a mapping of its options."""
+
     marker: Registered
     structural: ClassVar[bool] = True
 
 
 @dataclass(frozen=True)
 class Section:
+    """A mapping of the options of the dataclass `cls`."""
+
     cls: type
     structural: ClassVar[bool] = True
 
 
 @dataclass(frozen=True)
 class OneOf:
+    """A value of any of the types `arms`; also null where it is `optional`."""
+
     annotation: Any
     arms: tuple[OptionType, ...]
     optional: bool
 
     @property
     def structural(self) -> bool:
+        """Whether any of its types holds registered classes or dataclasses."""
         return any(arm.structural for arm in self.arms)
 
 

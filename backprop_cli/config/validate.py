@@ -51,6 +51,7 @@ class Validator:
         self.named: dict[str, Marked] = {}  # layers that are given a name, for `shared`
 
     def complain(self, node: Marked, path: Keys, message: str) -> Any:
+        """Add a problem with the value at `path`; INVALID."""
         self.problems.append(problem(node.mark, path, message))
         return INVALID
 
@@ -67,6 +68,7 @@ class Validator:
         return self.items(of, node, path) if isinstance(of, ListOf) else self.entries(of, node, path)
 
     def leaf(self, of: Leaf | ListOf | MapOf | OneOf, node: Marked, path: Keys) -> Any:
+        """The checked value of a type that holds no registered class, its paths made absolute, or INVALID."""
         value, failures = leaves.check(of, plain(node))
         for inside, message in failures:
             part = node
@@ -107,6 +109,7 @@ class Validator:
         return chosen
 
     def union(self, of: OneOf, node: Marked, path: Keys) -> Any:
+        """The checked value by the first type that suits it, or INVALID."""
         given = node.value
         if given is None and of.optional:
             return None
@@ -122,6 +125,7 @@ class Validator:
         return self.value(deep[0], node, path)
 
     def items(self, of: ListOf, node: Marked, path: Keys) -> Any:
+        """The list of checked items, or INVALID if any of them is wrong, or there are too few."""
         if not isinstance(node.value, list):
             return self.complain(node, path, f"expected a list (`- …` lines, or [ ]), got {got(plain(node))}")
         if len(node.value) < of.least:
@@ -130,13 +134,14 @@ class Validator:
         return INVALID if any(value is INVALID for value in values) else values
 
     def entries(self, of: MapOf, node: Marked, path: Keys) -> Any:
+        """The checked values by name, or INVALID if any of them is wrong."""
         if not isinstance(node.value, dict):
             return self.complain(node, path, f"expected a mapping of names, got {got(plain(node))}")
         values = {key: self.value(of.item, child, (*path, key)) for key, child in node.value.items()}
         return INVALID if any(value is INVALID for value in values.values()) else values
 
     def spec(self, marker: Registered, node: Marked, path: Keys) -> Any:
-        """An instance of the registered class that a bare name or a mapping names."""
+        """An instance of the registered class that a bare name or a mapping names, or INVALID."""
         kind, key = marker.kind, marker.key
         if isinstance(node.value, str) and kind != "section":
             node.value = {key: Marked(node.value, node.mark, node.mark)}
@@ -185,6 +190,7 @@ class Validator:
                 node.value.setdefault(option, copy(given))
 
     def lookup(self, kind: str, named: Marked, path: Keys) -> type | None:
+        """The registered class that a node names; None, with a problem added, where there is none."""
         if not isinstance(named.value, str):
             self.complain(named, path, f"expected the name of {one(kind)}, got {got(plain(named))}")
             return None
@@ -203,7 +209,7 @@ class Validator:
         return cls
 
     def sugar(self, word: str, node: Marked, path: Keys) -> Any:
-        """`residual: […]`, with `name` and `inputs` beside it or inside."""
+        """An instance of the shorthand `word`, with `name` and `inputs` beside it or inside, or INVALID."""
         cls = registry.get("sugar", word)
         inner = node.value[word]
         written = (*path, word)
@@ -221,7 +227,7 @@ class Validator:
         return self.mapping(cls, inner, written, label=word)
 
     def mapping(self, cls: type, node: Marked, path: Keys, besides: tuple[str, ...] = (), label: str = "") -> Any:
-        """An instance of a dataclass from the keys of a mapping."""
+        """An instance of a dataclass from the keys of a mapping, or INVALID."""
         if node.value is None:
             node.value = {}
         if not isinstance(node.value, dict):

@@ -19,6 +19,7 @@ _SIMPLE = {  # one of it, several
 
 
 def one(kind: str) -> str:
+    """A kind with its article: `a layer`, `an optimizer`."""
     return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 

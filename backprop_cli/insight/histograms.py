@@ -17,7 +17,7 @@ BINS = 40
 
 
 def size(count: int) -> tuple[float, float]:
-    """Inches for so many histograms."""
+    """Width and height, in inches, of a figure of `count` histograms."""
     return 2.5 * min(count, COLUMNS) + 0.6, 2.1 * -(-count // COLUMNS) + 0.9
 
 

@@ -29,6 +29,7 @@ class Spot:
 
     @property
     def top(self) -> float:
+        """The height of its upper edge, in inches."""
         return self.y + self.height / 2
 
 

@@ -11,14 +11,14 @@ from backprop_cli.engine.reading import Reading
 
 
 def axis(values: Array, cells: int) -> Array:
-    """So many places from a little below the smallest value to a little above the largest."""
+    """Evenly spaced numbers (cells,) from a little below the smallest value to a little above the largest."""
     low, high = float(values.min()), float(values.max())
     margin = 0.12 * (high - low) or max(1.0, 0.12 * abs(high))
     return np.linspace(low - margin, high + margin, cells)
 
 
 def grid(first: Array, second: Array) -> Array:
-    """The points (x₁, x₂) of a plane, row after row, the first axis running fastest.  (cells, 2)"""
+    """The points (x₁, x₂) of a plane, row after row, the first axis running fastest: (len(first) · len(second), 2)."""
     return np.stack(np.meshgrid(first, second), axis=-1).reshape(-1, 2)
 
 

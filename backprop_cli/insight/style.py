@@ -138,7 +138,7 @@ def legend_below(figure: Figure | SubFigure, *axes: Axes, title: str | None = No
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a .png or .svg, the same bytes for the same picture."""
+    """Write a .png or .svg, the same bytes for the same picture. Raises RunError, UsageError."""
     data = BytesIO()
     kind = path.suffix[1:].lower()
     if kind == "svg":

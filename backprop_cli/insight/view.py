@@ -49,6 +49,7 @@ class SplitAnswers:
 
     @property
     def accuracy(self) -> float:
+        """The share of right answers, from 0 to 1."""
         return float((self.predicted == self.truth).mean())
 
 
@@ -114,13 +115,15 @@ class View:
 
     @cached_property
     def prepared(self) -> Prepared:
-        """Data and network, with the checkpoint's weights; no two nodes share memory."""
+        """Data and network, with the checkpoint's weights; no two nodes share memory. Raises CheckpointError,
+        DataError, ConfigError, ConsentError."""
         return load_run(
             self.run, self.checkpoint, warn=self._warn, progress=self._progress, observe=True, kernels="numpy"
         )[0]
 
     @property
     def network(self) -> Network:
+        """The network with the checkpoint's weights. Raises what `prepared` does."""
         return self.prepared.network
 
     def split(self, name: str | None, default: str = "train") -> tuple[str, Split]:
@@ -132,7 +135,7 @@ class View:
         return name, splits[name]
 
     def examples(self, split: str, rows: slice | Array) -> tuple[Array, Array]:
-        """Some examples of a split as the network gets them: transformed, without augmentation."""
+        """(x, y) of some examples of a split as the network gets them: transformed, without augmentation."""
         return next(iter(self._batches(self.rows_of(split, rows)).epoch(0)))
 
     def rows_of(self, split: str, rows: slice | Array) -> Split:

@@ -44,6 +44,7 @@ def keep_quiet() -> None:
 
 
 def digest(data: bytes) -> str:
+    """The SHA-256 of bytes, as 64 hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()
 
 

@@ -101,7 +101,7 @@ class Shelf:
                 yield key, (path, sweep)
 
     def run(self, key: str) -> RunDirectory:
-        """Raises UsageError for a key that no run has, or a run that cannot be read."""
+        """The run of a key. Raises UsageError for a key that no run has, or a run that cannot be read."""
         book = self.books.get(key)
         if book is None:
             raise UsageError("there is no such run any more")

@@ -57,7 +57,7 @@ class Commands:
         return {}
 
     def lesson(self, config: str) -> dict[str, Any]:
-        """Open another config of the lesson."""
+        """Open another config of the lesson. Raises UsageError for one that it does not have."""
         if self._lesson is None:
             raise UsageError("no lesson is open")
         path = self._lesson.config(str(config))
@@ -66,7 +66,7 @@ class Commands:
         return {}
 
     def change(self, what: str, value: Any) -> dict[str, Any]:
-        """Change a value of the config; keep the weights where they fit."""
+        """Change a value of the config; keep the weights where they fit. Raises UsageError, ConfigError."""
         before = self._here
         setting = override(before.prepared.config, str(what), value)
         key = setting.partition("=")[0]
@@ -78,7 +78,10 @@ class Commands:
         return {}
 
     def save(self, name: str) -> dict[str, Any]:
-        """Write the config as it is now to NAME.yaml in the folder that bp was started in."""
+        """Write the config as it is now to NAME.yaml in the folder that bp was started in; its path.
+
+        Raises UsageError, RunError.
+        """
         if not isinstance(name, str) or not NAME.fullmatch(name):
             raise UsageError("expected a name of letters, digits, - and _, up to 60 of them")
         path = Path(f"{name}.yaml")
@@ -98,15 +101,15 @@ class Commands:
         return self._still(self._here.backward)
 
     def step(self) -> dict[str, Any]:
-        """Make one step."""
+        """Make one step. Raises DivergedError."""
         return self._still(self._here.advance)
 
     def back(self, steps: int = 1) -> dict[str, Any]:
-        """Go `steps` steps back in time."""
+        """Go `steps` steps back in time. Raises UsageError."""
         return self.go_to(self._here.loop.step - _whole(steps, "steps"))
 
     def go_to(self, step: int) -> dict[str, Any]:
-        """Go to the state after the given number of steps."""
+        """Go to the state after the given number of steps. Raises UsageError."""
         return self._still(lambda: self._here.go_to(_whole(step, "a step", least=-(10**9))))
 
     def epoch(self) -> dict[str, Any]:
@@ -120,18 +123,18 @@ class Commands:
         return self._start(self._speed)
 
     def pause(self) -> dict[str, Any]:
-        """Pause."""
+        """Hold the training at the present step."""
         return self._still(lambda: None)
 
     def speed(self, steps: float) -> dict[str, Any]:
-        """Set the speed, in steps a second."""
+        """Set the speed, in steps a second. Raises UsageError."""
         if not isinstance(steps, int | float) or not steps > 0:
             raise UsageError(f"expected steps a second above 0, got {steps!r:.40}")
         self._speed = self._pace = min(float(steps), FASTEST)
         return {}
 
     def restart(self, seed: int | None = None) -> dict[str, Any]:
-        """Start again, with the same or another seed."""
+        """Start again, with the same or another seed. Raises UsageError."""
         if seed is None:
             session = self._here
             self._running = False
@@ -143,13 +146,13 @@ class Commands:
         return {}
 
     def choose(self, sample: int) -> dict[str, Any]:
-        """Look at another example."""
+        """Look at another example, by its place in the training split. Raises UsageError."""
         self._here.choose(_whole(sample, "an example"))
         self._dirty = True
         return {}
 
     def look(self, x: Any) -> dict[str, Any]:
-        """Look at an input that the user gives."""
+        """Look at an input that the user gives. Raises UsageError."""
         self._here.look(x)
         self._dirty = True
         return {}
@@ -159,7 +162,8 @@ class Commands:
         return answered(self._drawings.get(model), body, form)
 
     def point(self, layer: str, what: str, index: list[int]) -> dict[str, Any]:
-        """Explain a number of the example's pass."""
+        """A number of the example's pass explained: what `insight.trace.point` gives, and `batch`, the gradient that
+        the last step went by. Raises UsageError."""
         session = self._here
         if not isinstance(index, list) or len(index) > 8:
             raise UsageError("expected an index: a list of whole numbers")

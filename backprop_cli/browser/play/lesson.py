@@ -10,14 +10,15 @@ from backprop_cli.errors import UsageError, expected
 
 
 class OpenLesson:
-    """Raises UsageError for an unknown lesson."""
+    """A lesson, and which of its configs is open (`at`). Raises UsageError for an unknown lesson."""
 
     def __init__(self, name: str) -> None:
         self._lesson = load(name)
         self.at = next(iter(self._lesson.configs))
 
     def config(self, name: str | None = None) -> Path:
-        """The file of one of its configs by its short name, by default the first; that one is open then."""
+        """The config file of a short name, which is open from then on; by default that of the open one. Raises
+        UsageError."""
         if name is not None and name not in self._lesson.configs:
             raise UsageError(f"the lesson has no config {name!r:.40}; {expected(name, self._lesson.configs)}")
         self.at = name or self.at

@@ -42,6 +42,7 @@ class ConfigOrRun:
 
     @property
     def run(self) -> RunDirectory | None:
+        """The run that `name` stands for; None for a config. Raises UsageError, DamagedError."""
         return None if self.is_config else find_run(self.name, self.runs)
 
     def config(self) -> Config:

@@ -37,7 +37,7 @@ class SweepLines:
 
     @property
     def left(self) -> str:
-        """Estimated from the epochs that are done."""
+        """The estimated time left, `12 s left`, from the epochs that are done; empty where that is not known."""
         done = self.done + sum(self.shares.values())
         if self.total is None:  # a budget of time
             return ""
@@ -47,12 +47,15 @@ class SweepLines:
         """Nothing to say yet."""
 
     def epoch(self, trial: Trial, row: Row, epochs: int) -> None:
+        """Note that a trial has done `row["epoch"]` of its `epochs` epochs."""
         self.shares[trial.id] = row["epoch"] / epochs
 
     def said(self, text: str) -> None:
+        """Print a warning on stderr."""
         warn(text)
 
     def finished(self, outcome: Outcome) -> None:
+        """Print a line on stderr: the trial, its status, its error or best metric, and the estimated seconds left."""
         self.end(outcome)
         text = outcome.error or _best(outcome)
         note(f"[{self._count}] {outcome.trial}  {outcome.status}  {text}  {self.left}")
@@ -62,6 +65,7 @@ class SweepLines:
         return str(self.done) if self.total is None else f"{self.done}/{self.total}"
 
     def end(self, outcome: Outcome) -> None:
+        """Count a trial as done."""
         self.done += 1
         self.shares.pop(outcome.trial.id, None)
 

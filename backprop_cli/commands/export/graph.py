@@ -42,9 +42,11 @@ class Graph:
         self._count = 0
 
     def add(self, op: str, *operands: Operand, domain: str = "", **attributes: Any) -> str:
+        """Add an operator with one output; the name of that output. An operand that is no name becomes a constant."""
         return self._add(op, 1, operands, domain, attributes)[0]
 
     def add_many(self, op: str, outputs: int, *operands: Operand, **attributes: Any) -> list[str]:
+        """Add an operator with `outputs` outputs; their names, in order."""
         return self._add(op, outputs, operands, "", attributes)
 
     def _add(self, op: str, outputs: int, operands: Sequence[Operand], domain: str, attributes: Any) -> list[str]:
@@ -60,7 +62,7 @@ class Graph:
         return f"{self.scope}/{what}_{self._count}"
 
     def constant(self, value: Any, kind: Kind | None = None) -> str:
-        """The same numbers are kept once; a parameter has its own name."""
+        """The name of a constant; the same numbers are kept once, and a parameter has its own name."""
         array = np.asarray(value)
         kind = kind or {"f": "float32", "b": "bool"}.get(array.dtype.kind, "int64")  # type: ignore[assignment]  # all are kinds
         array = np.ascontiguousarray(array, kind).reshape(array.shape)
@@ -71,12 +73,13 @@ class Graph:
         return self._known[key]
 
     def cast(self, x: Operand, kind: Kind) -> str:
+        """Convert x to another type; the name of the result."""
         converted = self.add("Cast", x, to=TYPES[kind])
         self.kinds[converted] = kind
         return converted
 
     def input(self, name: str, kind: str) -> str:
-        """A value that comes from outside."""
+        """Note the type of a value that comes from outside; its name."""
         self.kinds[name] = kind
         return name
 
@@ -95,6 +98,8 @@ class Graph:
     def scan(
         self, step: Callable[..., Sequence[str]], states: Sequence[str], x: Sequence[tuple[str, Kind]], reverse: bool
     ) -> list[str]:
+        """Walk along the first axis of each x, from its end if `reverse`: the names of the last states, then that of
+        the first state after every step, stacked. See `OnnxGraph`."""
         inner = Graph(self)
         kinds = ["float32"] * len(states) + [kind for _, kind in x]
         inputs = [inner._name("input") for _ in kinds]
@@ -135,5 +140,5 @@ class Graph:
 
 
 def value(name: str, kind: str, shape: Sequence[Size]) -> ValueInfoProto:
-    """An input or output."""
+    """The declaration of an input or output of the graph: its name, type and shape."""
     return helper.make_tensor_value_info(name, TYPES[kind], shape)

@@ -152,50 +152,62 @@ def global_max_pool(x: Array) -> Array:
 
 
 def relu(x: Array) -> Array:
+    """max(0, x)."""
     return np.maximum(x, 0)
 
 
 def leaky_relu(x: Array, slope: Array = 0.01) -> Array:
+    """x where x > 0, else slope · x."""
     return np.where(x > 0, x, slope * x)
 
 
 def elu(x: Array, alpha: float = 1.0) -> Array:
+    """x where x > 0, else alpha · (exp(x) − 1)."""
     return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
 
 
 def selu(x: Array) -> Array:
+    """λ · elu(x, α) with α = 1.6733 and λ = 1.0507."""
     return 1.0507009873554805 * elu(x, 1.6732632423543772)
 
 
 def sigmoid(x: Array) -> Array:
+    """1 / (1 + exp(−x))."""
     return 0.5 + 0.5 * np.tanh(0.5 * x)  # 1 / (1 + exp(−x)), which cannot overflow so
 
 
 def hard_sigmoid(x: Array) -> Array:
+    """min(max(x/6 + 1/2, 0), 1)."""
     return np.clip(x / 6 + 0.5, 0, 1)
 
 
 def hard_swish(x: Array) -> Array:
+    """x · hard_sigmoid(x)."""
     return x * hard_sigmoid(x)
 
 
 def silu(x: Array) -> Array:
+    """x · sigmoid(x)."""
     return x * sigmoid(x)
 
 
 def tanh(x: Array) -> Array:
+    """(exp(x) − exp(−x)) / (exp(x) + exp(−x))."""
     return np.tanh(x)
 
 
 def softplus(x: Array) -> Array:
+    """log(1 + exp(x))."""
     return np.logaddexp(x, 0)
 
 
 def softsign(x: Array) -> Array:
+    """x / (1 + |x|)."""
     return x / (1 + np.abs(x))
 
 
 def mish(x: Array) -> Array:
+    """x · tanh u with u = softplus(x)."""
     return x * np.tanh(softplus(x))
 
 
@@ -207,6 +219,7 @@ def gelu(x: Array) -> Array:
 
 
 def gelu_tanh(x: Array) -> Array:
+    """x/2 · (1 + tanh u) with u = √(2/π) · (x + 0.044715 x³)."""
     return x * (0.5 + 0.5 * np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))).astype(x.dtype)
 
 
@@ -217,5 +230,6 @@ def softmax(x: Array) -> Array:
 
 
 def log_softmax(x: Array) -> Array:
+    """x − log Σ exp(x) over the last axis; the largest is subtracted first, so that none overflows."""
     x = x - x.max(axis=-1, keepdims=True)
     return x - np.log(np.exp(x).sum(axis=-1, keepdims=True))

@@ -51,7 +51,8 @@ def _metric(rows: list[dict[str, Any]], name: str, at: str | At) -> float:
 
 
 def function(lesson: Lesson, name: str) -> Any:
-    """A function of the lesson's own file: the runs of one seed by short name -> a number."""
+    """A function of the lesson's own file: the runs of one seed by short name -> a number. Raises DataError,
+    UsageError."""
     if lesson.code is None:
         raise DataError(f"lesson {lesson.name}: function {name!r}, but no `code`")
     path = lesson.folder / lesson.code

@@ -32,6 +32,7 @@ class Result:
 
     @property
     def mean(self) -> float:
+        """The mean over the seeds; NaN where a seed has no value."""
         return fmean(self.values)
 
     @property
@@ -48,6 +49,7 @@ class Result:
         return math.isfinite(self.mean) and low <= self.mean <= high
 
     def as_json(self) -> dict[str, Any]:
+        """What `bp lesson run --json` prints of the figure."""
         return {
             "say": self.figure.say,
             "printed": self.figure.printed,
@@ -72,6 +74,7 @@ class LessonOutcome:
 
     @property
     def as_expected(self) -> bool:
+        """Whether the mean of every figure lies in its interval."""
         return all(result.as_expected for result in self.results)
 
 

@@ -12,8 +12,8 @@ from backprop_cli.errors import UsageError
 
 
 class Cma:
-    """CMA-ES (Hansen 2016, arXiv:1604.00772) of the package cmaes, in [0, 1)ⁿ. Its state follows from the seed and
-    from what it was told."""
+    """CMA-ES (Hansen 2016, arXiv:1604.00772) of the package cmaes, in [0, 1)ⁿ. Its state follows from the seed and from
+    what it was told. Raises UsageError where cmaes is not installed."""
 
     def __init__(self, space: Space) -> None:
         try:
@@ -26,6 +26,7 @@ class Cma:
         self._population: list[tuple[Any, float]] = []
 
     def propose(self) -> dict[str, str]:
+        """The next trial's values by key, as `--set` takes them."""
         point = np.clip(self._cma.ask(), 0, np.nextafter(1, 0))
         return {axis.key: axis.at(float(position)) for axis, position in zip(self._axes, point, strict=True)}
 

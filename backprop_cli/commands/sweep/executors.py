@@ -17,10 +17,11 @@ from typing import Any, Protocol
 class Line(Protocol):
     """From a task to the sweep."""
 
-    def tell(self, value: Any) -> None: ...
+    def tell(self, value: Any) -> None:
+        """Send a message."""
 
     def ask(self, value: Any) -> Any:
-        """The same, and what the sweep answers; None where nobody is there any more."""
+        """Send a message, and return what the sweep answers; None where nobody is there any more."""
 
 
 Work = Callable[[Any, Line], Any]
@@ -93,13 +94,16 @@ class Heeding:
         self.stopped = False
 
     def stop(self) -> None:
+        """Start no other task, and ask those that run to end."""
         raise NotImplementedError  # each executor stops its own workers
 
     def kill(self) -> None:
+        """End all running tasks immediately."""
         raise NotImplementedError  # the same
 
     @contextmanager
     def heeding(self) -> Iterator[None]:
+        """Context in which a main thread heeds SIGINT, SIGTERM and SIGHUP; those that were ignored stay ignored."""
         heeded: list[int] = []
         if threading.current_thread() is threading.main_thread():
             heeded = [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]

@@ -21,14 +21,16 @@ class Alone:
     """The lock of a journal that this process holds from beginning to end."""
 
     def acquire(self) -> bool:
+        """True: this process has the journal for itself already."""
         return True
 
-    def release(self) -> None: ...
+    def release(self) -> None:
+        """Do nothing: other processes are kept out until the handle of `hold` is closed."""
 
 
 def hold(path: Path) -> int:
-    """Keep other searches out of a journal until the handle is closed, and end its last line where a process was
-    killed while it wrote that."""
+    """Keep other searches out of a journal until the handle that is returned is closed, and end its last line where a
+    process was killed while it wrote that. Raises RunError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = open_plain(path, os.O_RDWR | os.O_CREAT)

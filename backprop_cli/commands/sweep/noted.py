@@ -30,6 +30,8 @@ class Noted(TypedDict, total=False):
 
 @lasting
 class NotedGoal(TypedDict):
+    """A number that a sweep was to make large, if `maximize`, or small."""
+
     name: str
     maximize: bool
 
@@ -51,17 +53,20 @@ def noted(folder: Path) -> list[Noted]:
 
 
 def goals(folder: Path) -> list[NotedGoal]:
-    """What the sweep was to make small or large."""
+    """What the sweep was to make small or large; empty where it has not noted that. Raises RunError."""
     return _read(folder).get("goals", [])
 
 
 def rising(folder: Path) -> list[str] | None:
-    """The metrics of the trials of which more is better; None where the sweep has not noted them."""
+    """The metrics of the trials of which more is better; None where the sweep has not noted them. Raises RunError."""
     return _read(folder).get("rising")
 
 
 def note(folder: Path, rows: Sequence[dict[str, Any]], rising: Iterable[str] = (), **about: Any) -> None:
-    """Write what is now known of these trials into sweep.json, beside what it says of them and of others already."""
+    """Write what is now known of these trials into sweep.json, beside what it says of them and of others already.
+
+    Raises RunError.
+    """
     before = _read(folder)
     if rising:
         about["rising"] = sorted({*rising, *before.get("rising", [])})

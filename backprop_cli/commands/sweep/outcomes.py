@@ -44,7 +44,7 @@ def states(
     """Each trial as its run directory tells it; `missing` if it was never started.
 
     A trial that failed before it had a directory is known from sweep.json, of which `rows` are what it holds. Those
-    that are `there` were read already.
+    that are `there` were read already. Raises RunError for a sweep.json that cannot be read.
     """
     rows = noted(folder) if rows is None else rows
     failed = {row["trial"]: row.get("error") for row in rows if row.get("status") == "failed"}
@@ -53,6 +53,8 @@ def states(
 
 
 def state_of(path: Path, trial: Trial, failed: dict[str, str | None], run: RunDirectory | None = None) -> Outcome:
+    """A trial as its run directory tells it, `failed` if that cannot be read. Where there is none, `failed` for a trial
+    in `failed` (trial id -> error), else `missing`."""
     try:
         run = run or RunDirectory(path)
     except UsageError:

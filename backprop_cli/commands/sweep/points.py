@@ -28,10 +28,12 @@ class Column:
 
     @property
     def distinct(self) -> int:
+        """The number of different values."""
         return len(self.choices)
 
     @cached_property
     def numeric(self) -> bool:
+        """Whether every value is a finite number."""
         return all(_number(text) is not None for text in self.choices)
 
     @cached_property
@@ -73,7 +75,8 @@ class Points:
 def points_of(
     folder: Path, outcomes: Sequence[Outcome], metric: str | None = None, maximize: bool | None = None
 ) -> Points:
-    """Raises UsageError where no trial has completed, or none has the metric."""
+    """The completed trials with the metric, the best first. Raises UsageError where no trial has completed or has
+    it."""
     column, values, rises = values_of(folder, outcomes, metric, maximize)
     return Points(column, rises, [outcome for _, outcome in values], [value for value, _ in values])
 

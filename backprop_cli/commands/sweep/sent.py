@@ -33,6 +33,7 @@ class Sent:
 
     @classmethod
     def of(cls, config: Config) -> Sent:
+        """A config with all that it takes to load it elsewhere, besides data and weights. Raises OSError."""
         plugins = tuple((path.name, path.read_bytes()) for path in config.plugins)
         home = str(config.folder.absolute())
         return cls(dump(replace(config, plugins=[])), plugins, home, frozenset(config.relative), os.getcwd())

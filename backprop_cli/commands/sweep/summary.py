@@ -54,11 +54,15 @@ class Summary:
 
     @property
     def rows(self) -> list[dict[str, Any]]:
+        """A row for each setting, the best first: what `bp runs summary --json` prints."""
         return [{**setting.row(self.settings[0]), "metric": self.metric} for setting in self.settings]
 
 
 def outcomes_of(folder: Path) -> list[Outcome]:
-    """Every trial that the sweep has noted, as its run directory tells it; without names that lead elsewhere."""
+    """Every trial that the sweep has noted, as its run directory tells it; without names that lead elsewhere.
+
+    Raises RunError for a sweep.json that cannot be read.
+    """
     rows = [row for row in noted(folder) if _NAME.fullmatch(row["trial"])]
     return states(folder, [Trial(row["trial"], (), row.get("varied", {})) for row in rows])
 
@@ -196,5 +200,5 @@ def verdict(summary: Summary) -> str:
 
 
 def told(settings: dict[str, str]) -> str:
-    """`optimizer.learning_rate=0.1 seed=0`"""
+    """Settings in a line, `optimizer.learning_rate=0.1 seed=0`; `all trials` where there are none."""
     return " ".join(f"{key}={value}" for key, value in settings.items()) or "all trials"

@@ -48,18 +48,22 @@ class Listed:
         self._deadline = math.inf if budget is None else time.monotonic() + budget
 
     def next(self) -> Trial | None:
+        """The next trial of the list; None at its end, and once `budget` seconds have passed."""
         return next(self._trials, None) if time.monotonic() < self._deadline else None
 
     def ends(self, trial: Trial, row: dict[str, Any]) -> bool:
+        """False: no trial is ended early."""
         return False
 
-    def finished(self, outcome: Outcome) -> None: ...
+    def finished(self, outcome: Outcome) -> None:
+        """Do nothing: the list stays the same, whatever comes of a trial."""
 
 
 class Watcher(Protocol):
     """Receives the events of a sweep."""
 
-    def started(self, trial: Trial) -> None: ...
+    def started(self, trial: Trial) -> None:
+        """A process has begun with a trial."""
 
     def epoch(self, trial: Trial, row: dict[str, Any], epochs: int) -> None:
         """An epoch of `epochs` has been measured; at most a few a second are told."""
@@ -67,19 +71,24 @@ class Watcher(Protocol):
     def said(self, text: str) -> None:
         """A warning, the first time that any trial gives it."""
 
-    def finished(self, outcome: Outcome) -> None: ...
+    def finished(self, outcome: Outcome) -> None:
+        """What came of a trial."""
 
 
 class Silent:
     """Ignores the events of a sweep."""
 
-    def started(self, trial: Trial) -> None: ...
+    def started(self, trial: Trial) -> None:
+        """Do nothing."""
 
-    def epoch(self, trial: Trial, row: dict[str, Any], epochs: int) -> None: ...
+    def epoch(self, trial: Trial, row: dict[str, Any], epochs: int) -> None:
+        """Do nothing."""
 
-    def said(self, text: str) -> None: ...
+    def said(self, text: str) -> None:
+        """Do nothing."""
 
-    def finished(self, outcome: Outcome) -> None: ...
+    def finished(self, outcome: Outcome) -> None:
+        """Do nothing."""
 
 
 def run(

@@ -29,9 +29,11 @@ class PipeLine:
         self._pipe = pipe
 
     def tell(self, value: Any) -> None:
+        """Send a message to the process that started this one. Raises OSError where that is gone."""
         self._pipe.send(Told(value))
 
     def ask(self, value: Any) -> Any:
+        """Send a message, and return the answer to it; None where the other process is gone."""
         try:
             self._pipe.send(Told(value))
             return self._pipe.recv()

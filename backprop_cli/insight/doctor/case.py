@@ -48,6 +48,7 @@ class Case:
 
     @property
     def optimizer(self) -> Optimizer:
+        """The optimizer of the training that is examined."""
         own: Optimizer = self.evidence.config.optimizer
         return own
 

@@ -38,6 +38,7 @@ class Examination:
 
     @property
     def healthy(self) -> bool:
+        """Whether no disease was found."""
         return not self.verdicts
 
 
@@ -57,7 +58,8 @@ def examine_config(path: Path, overrides: tuple[str, ...] = (), limits: Limits |
 
 
 def examine_run(run: RunDirectory, limits: Limits | None = None) -> Examination:
-    """Examine a run by what it recorded and by its last weights. Raises ConfigError or DataError if it is gone."""
+    """Examine a run by what it recorded and by its last weights. Raises ConfigError, ConsentError or DataError where it
+    cannot be built again."""
     limits = limits or Limits()
     try:
         cfg = config_of(run)

@@ -67,9 +67,12 @@ class Limits:
     options: dict[str, Any] = field(default_factory=dict)  # for loading: warn, progress
 
     def probe(self, patient: Patient, edit: Edit | None = None) -> Observed:
+        """Train a patient, edited if there is an edit, within the limits: what is seen. Raises ConfigError,
+        DataError."""
         return probe(patient.config(edit), self.steps, self.seconds, work=self.work, **self.options)
 
     def longer(self, times: int) -> Limits:
+        """Limits of `times` as many steps, seconds and operations, without the options for loading."""
         return Limits(self.steps * times, self.seconds * times, self.work * times)
 
     def again(self, before: Observed) -> Limits:

@@ -14,6 +14,10 @@ from backprop_cli.insight.view import PROBE, View
 
 
 def draw(figure: Figure, views: Sequence[View], options: PictureOptions) -> None:
+    """Draw for each run a histogram of every layer's outputs, on up to 256 examples of a split.
+
+    Raises UsageError for a split that the data do not have.
+    """
     panels = [(view, *_outputs(view, options.split)) for view in views]
     width, height = histograms.size(max(len(values) for _, _, values in panels))
     for part, (view, split, values) in style.panels(figure, panels, width, height):

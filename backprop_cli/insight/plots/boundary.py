@@ -25,6 +25,10 @@ POINTS = 1500  # examples drawn
 
 
 def draw(figure: Figure, views: Sequence[View], options: PictureOptions) -> None:
+    """Draw for each run the plane of its two inputs, coloured by the network's answers, and examples of a split on it.
+
+    Raises UsageError for a network with other inputs.
+    """
     for view in views:
         check(view)
     for part, view in style.panels(figure, views, 6.0, 4.8):

@@ -18,6 +18,7 @@ ROWS = 16  # of the table about the configs, at most
 
 
 def draw(figure: Figure, views: Sequence[View], options: PictureOptions) -> None:
+    """Draw the curves of several runs, and below them a table of what differs. Raises UsageError for a single run."""
     if len(views) < 2:
         raise UsageError("expected two or more runs to compare; for one run use --kind loss")
     rows = compare.rows(compare.compare([view.run for view in views]))

@@ -17,6 +17,7 @@ WRITTEN = 20  # classes up to which each count is written
 
 
 def draw(figure: Figure, views: Sequence[View], options: PictureOptions) -> None:
+    """Draw for each run the confusion matrix of a split. Raises UsageError without classes, or with too many."""
     answers = [view.answers(options.split) for view in views]
     side = min(3.6 + 0.36 * max(len(answer.classes) for answer in answers), 9)
     for part, (view, own) in style.panels(figure, list(zip(views, answers, strict=True)), side + 0.9, side):

@@ -24,6 +24,10 @@ OTHER = "(other)"
 
 
 def draw(figure: Figure, views: Sequence[Any], options: PictureOptions) -> None:
+    """Draw a panel for each column of one table: its values, by the class or the value of the first target.
+
+    Raises UsageError for several tables, and for one without columns that can be drawn.
+    """
     looks: Sequence[Look] = views
     if len(looks) != 1:
         raise UsageError("--kind data draws one table at a time; expected one FILE or CONFIG")

@@ -19,6 +19,7 @@ COLUMNS = 8
 
 
 def draw(figure: Figure, views: Sequence[View], options: PictureOptions) -> None:
+    """Draw for each run the filters of the first layer that sees images. Raises UsageError where none does."""
     panels = [(view, *_filters(view)) for view in views]
     rows = max(-(-min(len(kernels), SHOWN) // COLUMNS) for _, _, kernels in panels)
     for part, (view, layer, kernels) in style.panels(figure, panels, 6.4, 1.3 + 0.75 * rows):

@@ -19,6 +19,10 @@ NAMED = 16  # layers up to which each is in the legend
 
 
 def draw(figure: Figure, views: Sequence[View], options: PictureOptions) -> None:
+    """Draw for each run the gradient norm of every layer: a line over the training, or a bar where none was recorded.
+
+    Raises UsageError for `time` as x.
+    """
     if options.x == "time":
         raise UsageError("diagnostics are recorded by step, not by time; use --x epoch or --x step")
     flows = [recorded(view, "gradient_norm", options.x) for view in views]

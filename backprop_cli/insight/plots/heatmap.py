@@ -20,6 +20,10 @@ CELLS = 16  # values of a key up to which each is a row or column
 
 
 def draw(figure: Figure, views: Sequence[View], options: PictureOptions) -> None:
+    """Draw a sweep's metric over the first two of its keys, as coloured cells or points.
+
+    Raises UsageError for a sweep of fewer keys, and for runs that are no sweep.
+    """
     folder, points = drawn_from(views, options.metrics, "heatmap")
     columns = [column for column in points.columns if column.key not in (SEED, FOLD)]
     if len(columns) < 2:

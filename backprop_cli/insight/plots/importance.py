@@ -14,6 +14,10 @@ from backprop_cli.insight.view import View
 
 
 def draw(figure: Figure, views: Sequence[View], options: PictureOptions) -> None:
+    """Draw a bar for each key of a sweep, as long as its share of the importance.
+
+    Raises UsageError for fewer than ten trials, and for runs that are no sweep.
+    """
     folder, points = drawn_from(views, options.metrics, "importance")
     shares = importances(folder, points)
     figure.set_size_inches(6.4, 1.4 + 0.4 * len(shares))

@@ -20,6 +20,10 @@ MARKED = 25  # points up to which each is marked
 
 
 def draw(figure: Figure, views: Sequence[View], options: PictureOptions) -> None:
+    """Draw a panel for each metric, with a curve for each run over epochs, steps or seconds.
+
+    Raises UsageError for a metric that no run has, and for a run without an epoch.
+    """
     shown = wanted(views, options.metrics)
     figure.set_size_inches(max(6.4, 5 * len(shown)), 4.2)
     draw_panels(figure, views, shown, options)

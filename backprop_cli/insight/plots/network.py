@@ -24,6 +24,10 @@ NAME = 18  # letters of a feature's or a class's name
 
 
 def draw(figure: Figure, views: Sequence[View], options: PictureOptions) -> None:
+    """Draw the graph of each network; with `options.sample` also the activations and deltas of that example.
+
+    Raises UsageError for an example that does not exist.
+    """
     pairs = []
     for view in views:
         lost = alone(view.network) if options.sample is not None else None

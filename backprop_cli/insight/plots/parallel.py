@@ -14,6 +14,10 @@ from backprop_cli.insight.view import View
 
 
 def draw(figure: Figure, views: Sequence[View], options: PictureOptions) -> None:
+    """Draw a line for each trial of a sweep, from its value of each key to its metric; the best is red.
+
+    Raises UsageError for runs that are no sweep.
+    """
     folder, points = drawn_from(views, options.metrics, "parallel")
     count = len(points.values)
     figure.set_size_inches(max(5.0, 2.2 * (len(points.columns) + 1)), 4.4)

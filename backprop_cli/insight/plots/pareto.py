@@ -16,6 +16,10 @@ from backprop_cli.insight.view import View
 
 
 def draw(figure: Figure, views: Sequence[View], options: PictureOptions) -> None:
+    """Draw a point for each trial of a sweep by its first two goals, and a line through those that no other beats.
+
+    Raises UsageError for a sweep with a single goal, and for runs that are no sweep.
+    """
     folder, points = drawn_from(views, [], "pareto")
     wanted = [Goal(goal["name"], goal["maximize"]) for goal in goals(folder)]
     if len(wanted) < 2:

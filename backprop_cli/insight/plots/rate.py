@@ -16,6 +16,10 @@ SMOOTHING = 0.9  # share of the mean so far that is kept at each step
 
 
 def draw(figure: Figure, views: Sequence[View], options: PictureOptions) -> None:
+    """Draw for each run the loss of its steps over their learning rate, recorded and smoothed; the smallest is circled.
+
+    Raises UsageError where steps were not recorded.
+    """
     figure.set_size_inches(6.4, 4.4)
     ax = figure.subplots()
     lowest, top = np.inf, -np.inf

@@ -21,6 +21,11 @@ OUTPUTS = 4  # that are drawn
 
 
 def draw(figure: Figure, views: Sequence[View], options: PictureOptions) -> None:
+    """Draw for the first run predicted over true values, their differences, and the fitted curve where one input is
+    all.
+
+    Raises UsageError for outputs that are no numbers.
+    """
     view = views[0]
     split, x, true, said = values(view, options.split)
     names = view.prepared.reading.output_names(true.shape[1])[:OUTPUTS]

@@ -20,6 +20,10 @@ LEAST = 4  # pixels along each side
 
 
 def draw(figure: Figure, views: Sequence[View], options: PictureOptions) -> None:
+    """Draw for the first run some pictures of a split, each beside the size of the loss's gradient at every pixel.
+
+    Raises UsageError for inputs that are no pictures, and for an example that does not exist.
+    """
     view = views[0]
     prepared = view.prepared
     split, data = view.split(options.split, prepared.measured_split)

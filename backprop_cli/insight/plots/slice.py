@@ -14,6 +14,10 @@ from backprop_cli.insight.view import View
 
 
 def draw(figure: Figure, views: Sequence[View], options: PictureOptions) -> None:
+    """Draw a panel for each key of a sweep: a point for each trial, its metric over its value of the key.
+
+    Raises UsageError for runs that are no sweep.
+    """
     folder, points = drawn_from(views, options.metrics, "slice")
     for part, column in style.panels(figure, points.columns, 4.2, 3.4):
         ax = part.subplots()

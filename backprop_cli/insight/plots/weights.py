@@ -13,6 +13,7 @@ from backprop_cli.insight.view import View
 
 
 def draw(figure: Figure, views: Sequence[View], options: PictureOptions) -> None:
+    """Draw for each run a histogram of every parameter. Raises UsageError for a network without parameters."""
     for view in views:
         if not view.network.parameters:
             raise UsageError(f"{view.run.id}: the network has no parameters; try --kind activations")

@@ -89,6 +89,8 @@ class Walk:
         return [" + ", Value(float(getattr(self.layer, array)[column]), bracketed=True)] if self.layer.bias else []
 
     def said(self, letter: str, t: int, j: int, shown: list[Any], value: float, key: tuple[Any, ...]) -> None:
+        """Add a forward line: number j of `letter` after t steps, what it comes from, its value, and the result's
+        key."""
         label = f"{letter}{t}" + (f"[{j + 1}]" if self.H > 1 else "")
         self.forward.append(Line((f"{label} = ", *shown, " ="), number(value), key))
 
@@ -150,6 +152,7 @@ class Walk:
         return gradients
 
     def summed(self, label: str, formula: str, pairs: list[tuple[float, float]], key: Any = None) -> None:
+        """Add a backward line: a sum of products as a formula and in numbers, its value, and the result's key."""
         value = sum(a * b for a, b in pairs)
         told = " + ".join(f"{signed(a)}·{signed(b)}" for a, b in pairs) or "0"
         self.backward.append(Line((f"{label} = Σ {formula} =",), f"{told} = {number(value)}", key))

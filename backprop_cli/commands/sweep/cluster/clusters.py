@@ -49,7 +49,10 @@ class Cluster:
 
     @contextmanager
     def open(self, say: Callable[[str], None]) -> Iterator[Open]:
-        """Raises RunError where there is no scheduler."""
+        """Context that gives what opens an executor on the workers; `say` is told what happens to them.
+
+        Raises RunError where no scheduler answers.
+        """
         from distributed import Client
 
         from backprop_cli.commands.sweep.cluster.executor import DaskExecutor

@@ -71,7 +71,7 @@ class DaskExecutor(Heeding):
             self._call(host.deliver, running.address, running.attempt, value)
 
     def events(self) -> Iterator[tuple[int, Event]]:
-        """Raises RunError where the cluster is lost, or its workers cannot be used."""
+        """Yield (number of the task, event). Raises RunError where the cluster is lost, or its workers are unusable."""
         self._client.subscribe_topic(self._topic, self._hear)
         try:
             with self.heeding():

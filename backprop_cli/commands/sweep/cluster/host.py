@@ -59,11 +59,12 @@ class Attempt:
         self.stopped = False
 
     def tell(self, value: Any) -> None:
+        """Send a value to the sweep, through the topic."""
         message = self._number, self.id, self._worker.address, pickle.dumps(value)
         self._worker.log_event(self.topic, message)
 
     def ask(self, value: Any) -> Any:
-        """Raises _UnwantedError."""
+        """Send a value to the sweep and wait for its answer. Raises _UnwantedError."""
         self.tell(value)
         while self.wanted:
             with suppress(queue.Empty):
@@ -72,6 +73,7 @@ class Attempt:
 
     @property
     def wanted(self) -> bool:
+        """Whether the worker still runs and the task has not been cancelled."""
         task = self._worker.state.tasks.get(self._key)
         return self._worker.status == Status.running and task is not None and task.state != "cancelled"
 
@@ -149,7 +151,7 @@ def deliver(attempt: str, value: Any) -> None:
 
 
 def fetch(attempt: str) -> bytes | None:
-    """The newest copy of a run that is to be sent back."""
+    """The newest copy of a run that is to be sent back, as an archive; None where there is none."""
     known = _attempts.get(attempt)
     return known.archive if known is not None else None
 

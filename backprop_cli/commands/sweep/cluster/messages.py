@@ -19,10 +19,11 @@ class Nonce:
 
     @property
     def path(self) -> Path:
+        """Where the file lies in the sweep's folder."""
         return Path(self.folder) / f"{NONCE}{self.text}"
 
     def write(self) -> None:
-        """Raises OSError."""
+        """Write the file. Raises OSError."""
         self.path.write_text(self.text)
 
     def reply(self, attempt: str) -> bool:
@@ -47,6 +48,7 @@ class Nonce:
                 path.unlink()
 
     def remove(self) -> None:
+        """Delete the file and the answers beside it; one that cannot be deleted stays."""
         for path in Path(self.folder).glob(f"{NONCE}{self.text}*"):
             with suppress(OSError):
                 path.unlink()

@@ -31,13 +31,14 @@ class Running:
 
     @classmethod
     def of(cls, number: int, task: Task) -> Running:
-        """Raises ConfigError."""
+        """The task as it is submitted: with its config, and the absolute path of its run. Raises ConfigError."""
         config = load_config(Path(task.config), task.overrides)
         path = str(Path(task.run_dir).absolute())
         return cls(number, replace(task, run_dir=path, sent=Sent.of(config)), config)
 
     @property
     def path(self) -> Path:
+        """The trial's run directory in the sweep's folder."""
         return Path(self.task.run_dir)
 
     def begin(self, nonce: Nonce, arrived: Arrived) -> Begin:
@@ -53,7 +54,7 @@ class Running:
             check_and_remember(unpacked(archive, self.path.parent, self.path.name), self.config)
 
     def checked(self, event: Done) -> Done | Died:
-        """The same, if the run in the sweep's folder is what was sent."""
+        """The same event, if the run in the sweep's folder is what was sent; else Died, with what differs."""
         try:
             if self.path.exists():
                 check_and_remember(RunDirectory(self.path), self.config)
@@ -63,7 +64,7 @@ class Running:
 
 
 def check_versions(arrived: Arrived) -> str | None:
-    """What is to be said of a worker's versions. Raises RunError for another bp."""
+    """In a sentence how a worker's versions differ from those here, else None. Raises RunError for another bp."""
     here, there = versions(), arrived.versions
     other = [f"{name} {there.get(name)}, here {own}" for name, own in here.items() if there.get(name) != own]
     if there.get("backprop-cli") != here["backprop-cli"]:
