@@ -9,7 +9,7 @@ from backprop_cli.errors import DataError
 
 
 def class_members(y: Array) -> list[Array]:
-    """Row numbers by class id, for the classes that occur."""
+    """The row numbers (n,) of each class that occurs, by class id. Raises DataError unless y is class ids (N,)."""
     if y.ndim != 1 or y.dtype.kind not in "iub":
         raise DataError(
             f"balanced sampling needs one class id a row, integers of shape (N,); got {y.dtype} of shape {y.shape}"
@@ -20,6 +20,6 @@ def class_members(y: Array) -> list[Array]:
 
 
 def draw(members: Array, count: int, rng: np.random.Generator) -> Array:
-    """`count` members: every one equally often, the rest without repetition."""
+    """`count` of the members (n,), as (count,): every one equally often, the rest without repetition."""
     whole, rest = divmod(count, len(members))
     return np.concatenate([np.tile(members, whole), rng.permutation(members)[:rest]])

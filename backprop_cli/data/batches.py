@@ -91,7 +91,7 @@ class Batches:
         self.split = split
         self.weight: Array | None = None
         self._weights = None if split.weight is None else split.weight.astype(self.dtype)
-        mixing = next((each.type_name for each in self.transforms if each.mixes), None)
+        mixing = next((transform.type_name for transform in self.transforms if transform.mixes), None)
         if mixing and self._weights is not None:
             raise DataError(
                 f"{mixing} mixes pairs of rows, and dataset.sample_weight weighs single rows; leave one out"
@@ -116,7 +116,7 @@ class Batches:
         if split.y.size * self._y_dtype.itemsize < LARGE_BYTES:
             self._targets = np.ascontiguousarray(split.y, self._y_dtype)
         self._y = Gather(self._targets)
-        self._random = augment and any(each.augments for each in self.transforms)
+        self._random = augment and any(transform.augments for transform in self.transforms)
         self._kernels, self._into, self._part = kernels, into, part
         self._bytes = self._x.matrix if split.x.dtype == np.uint8 and self._only_scaled() else None
         self._direct = into if untouched else None
@@ -160,7 +160,7 @@ class Batches:
         return self.shuffle or self._members is not None
 
     def order(self, epoch: int) -> Array:
-        """The row numbers of one epoch, in the order they are drawn."""
+        """The row numbers of one epoch, int64 (samples,), in the order they are drawn."""
         if not self.reorders:
             return np.arange(self.samples)  # a generator costs as much as a step of a small network
         rng = generator(self.seed, "shuffle", epoch)
@@ -172,7 +172,7 @@ class Batches:
         return self._x.shuffled(rows, rng) if self.shuffle else rows
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[Array, Array]]:
-        """Batches `start`, `start + 1`, … of an epoch as (x, y)."""
+        """Batches `start`, `start + 1`, … of an epoch: x (n, *input_shape), y (n, *target_shape). Raises DataError."""
         steps = range(start, self.steps_per_epoch)
         if self._bytes is not None and self._kernels is not None:
             gathered = self._gathered(epoch, steps, self._bytes, self._kernels.gather_scaled)
@@ -244,10 +244,10 @@ class Batches:
         worker.start()
         try:
             for _ in steps:
-                made = ready.get()
-                if isinstance(made, BaseException):
-                    raise made
-                slot, batch = made
+                filled = ready.get()
+                if isinstance(filled, BaseException):
+                    raise filled
+                slot, batch = filled
                 yield batch
                 free.put(slot)
         finally:

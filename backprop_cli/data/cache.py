@@ -117,7 +117,7 @@ class Entry:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold this entry alone, across processes; released by the system if the process dies."""
+        """Hold this entry alone, across processes; the system releases it if the process dies. Raises DataError."""
         with _as_data_error(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             descriptor = open_regular(self.folder / "lock", os.O_RDWR | os.O_CREAT, links=False)
@@ -160,7 +160,8 @@ class Writer:
     def array(
         self, name: str, rows: int, shape: tuple[int, ...], dtype: np.dtype[Any]
     ) -> Iterator[Callable[[Array], None]]:
-        """Hands out a function that appends rows. Raises DataError if not `rows` of them came."""
+        """Hands out a function that appends rows (n, *shape). Raises DataError if not `rows` of them came, or the disk
+        is full."""
         file = f"{name}-{self._generation}.npy"
         count, header = 0, io.BytesIO()
         described = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": (rows, *shape)}
@@ -184,7 +185,7 @@ class Writer:
         self.arrays[name] = (file, (*times(self.folder / file), digest.hexdigest()))
 
     def commit(self, about: Mapping[str, Any], sources: Mapping[str, Stamp]) -> None:
-        """Make what was written the entry's contents."""
+        """Make what was written the entry's contents. Raises DataError where it cannot be written."""
         _note(self.folder, {"format": FORMAT, "about": about, "sources": sources, "arrays": self.arrays})
 
 

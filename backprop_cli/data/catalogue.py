@@ -22,7 +22,7 @@ HERE = Path()
 def listing(every: bool = False) -> list[dict[str, Any]]:
     """Each dataset as {"name", "source", "prepared", "about"}; with `every`, all names that TFDS knows.
 
-    `prepared` is True where it loads without a download.
+    `prepared` is True where it loads without a download. Raises DownloadError with `every` if TFDS is not installed.
     """
     rows = [
         {"name": name, "source": source, "prepared": True, "about": registry.get("source", source).about(name)}
@@ -72,7 +72,7 @@ def find(name: str, source: str | None = None) -> Source:
 def describe(name: str, source: str | None = None) -> dict[str, Any]:
     """What a dataset holds; of one that is yet to be prepared, what TFDS tells beforehand.
 
-    Where x are rows of numbers, each column is looked at. Nothing is downloaded. Raises DataError.
+    Where x are rows of numbers, each column is looked at. Nothing is downloaded. Raises DataError, UnknownNameError.
     """
     origin = find(name, source)
     if isinstance(origin, Tfds) and origin.entry(HERE).read() is None and origin.find(HERE) is None:
@@ -93,7 +93,7 @@ def get(
     manual_dir: str | None = None,
     progress: Show | None = None,
 ) -> dict[str, Any]:
-    """Download, prepare and decode a dataset now. Returns its summary. Raises DataError, DownloadError."""
+    """Download, prepare and decode a dataset now; its summary. Raises DataError, DownloadError, UnknownNameError."""
     origin = find(name, source)
     if isinstance(origin, Tfds):
         origin = Tfds(name=name, data_dir=_path(data_dir), manual_dir=_path(manual_dir))

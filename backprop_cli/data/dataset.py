@@ -57,8 +57,10 @@ class Dataset:
 
     @property
     def input_shape(self) -> tuple[int, ...]:
+        """The shape of one row of x, without the axis of rows."""
         return tuple(next(iter(self.splits.values())).x.shape[1:])
 
     @property
     def input_dtype(self) -> np.dtype[Any]:
+        """The dtype of x, as the first split has it."""
         return next(iter(self.splits.values())).x.dtype

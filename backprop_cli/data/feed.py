@@ -20,7 +20,8 @@ class Feed:
     order: Callable[[int], Array]  # the row numbers of an epoch
 
     def fill(self, kernels: Any, rows: Array, coming: Array, raw: Array, x: Array, y: Array) -> None:
-        """Rows of this batch into x and y; `coming` are those of the next one, `raw` is scratch memory like x."""
+        """Write the rows numbered `rows` (n,) into x and y, each (n, …); `coming` are the row numbers of the next
+        batch, `raw` is scratch memory of the source's dtype in the shape of x."""
         if self.scale is not None:
             kernels.gather_scaled(self.source, rows, coming, *self.scale, raw, x.reshape(len(x), -1))
         else:

@@ -22,7 +22,7 @@ def check_finite(dataset: Dataset) -> None:
 
 
 def check_array(owner: str, array: Array, features: list[str] | None = None) -> None:
-    """Raises DataError for the first value that is not finite, counting rows from 0."""
+    """Raise DataError for the first value of an array (N, …) that is not finite, counting rows from 0."""
     if array.dtype.kind != "f" or array.size == 0:
         return
     rows = max(1, _BLOCK_BYTES // max(1, array[:1].nbytes))
@@ -55,7 +55,7 @@ def check_range(dataset: Dataset, dtype: np.dtype[Any]) -> None:
 def check_magnitude(
     array: Array, dtype: np.dtype[Any], origin: str, names: list[str] | None, numbers: Array | None = None
 ) -> None:
-    """The same of one array (N, …); `numbers` (N,) are those of its rows in their file, from 0."""
+    """`check_range` of one array (N, …); `numbers` (N,) are its rows' in their file, from 0. Raises DataError."""
     if array.dtype.kind != "f" or array.dtype.itemsize <= dtype.itemsize or not array.size:
         return
     largest = float(np.finfo(dtype).max)

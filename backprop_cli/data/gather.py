@@ -52,7 +52,7 @@ def release(array: Array) -> None:
 
 
 def announce(rows: Array) -> None:
-    """Have the disk fetch these rows of a large map, which will be read soon: it is five times as fast at large
+    """Have the disk fetch these rows (n, …) of a large map, which will be read soon: it is five times as fast at large
     pieces as at what faults ask for."""
     root = _root(rows)
     if root is None or not is_large(rows) or not rows.size or not hasattr(mmap, "MADV_WILLNEED"):
@@ -64,7 +64,7 @@ def announce(rows: Array) -> None:
 
 
 def moved(a: Array) -> Array:
-    """As rows of floats, also where they are integers: kernels that only move numbers take them so."""
+    """A view (N, numbers of a row), int64 as float64: kernels that only move numbers take them so."""
     return (a.view(np.float64) if a.dtype == np.int64 else a).reshape(len(a), -1)
 
 
@@ -92,7 +92,7 @@ class Gather:
         return self._source.reshape(len(self._source), -1) if self._whole and not self.large else None
 
     def __call__(self, order: Array, first: int, out: Array) -> None:
-        """Copy rows order[first], order[first + 1], …, as many as `out` holds."""
+        """Copy rows order[first], order[first + 1], …, as many as `out` (n, …) holds. Raises DataError as `release`."""
         last = first + len(out)
         rows = order[first:last]
         if self._ahead is not None:
@@ -108,7 +108,7 @@ class Gather:
             release(self._map)
 
     def shuffled(self, rows: Array, rng: np.random.Generator) -> Array:
-        """Ascending row numbers in random order; for a large map one that keeps to few of its pages.
+        """Ascending row numbers (n,) in random order; for a large map one that keeps to few of its pages.
 
         Blocks of 256 KiB are put in random order, and their rows are shuffled within windows of 32 MiB:
         the rows near to each other in the order come from 128 places of the file.

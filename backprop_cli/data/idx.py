@@ -25,7 +25,7 @@ _MAX_RANK = 8
 
 
 def read_idx(path: Path) -> Array:
-    """The array of an IDX file, gzipped or not, in the machine's byte order. Raises DataError."""
+    """The array of an IDX file, gzipped or not, of up to 8 axes in the machine's byte order. Raises DataError."""
     try:
         with os.fdopen(open_regular(path), "rb") as file:
             return _read(file, os.fstat(file.fileno()).st_size, str(path))
@@ -34,7 +34,7 @@ def read_idx(path: Path) -> Array:
 
 
 def parse_idx(data: bytes, name: str) -> Array:
-    """The array in the bytes of an IDX file, gzipped or not; `name` is for messages. Raises DataError."""
+    """The array of `read_idx` from the bytes of an IDX file; `name` is for messages. Raises DataError."""
     return _read(io.BytesIO(data), len(data), name)
 
 

@@ -39,7 +39,10 @@ def _columns(schema: Schema, layout: Layout, names: Sequence[str]) -> Columns:
 def file_table(
     path: Path, form: str, schema: Schema, keep: Sequence[str], unseen: Unseen | None
 ) -> tuple[Array, Kept, list[str]]:
-    """The rows of a file as the network takes them, the columns to `keep`, and what is to be said. Raises DataError."""
+    """x of a file as the network takes it, the Arrow columns to `keep`, and what is to be said. Raises DataError.
+
+    x is (N, F), of a series windows (N, window, F), of a text (N,) bytes.
+    """
     if schema.table is None:
         _no_table(schema, path)
     beside = schema.series.beside if schema.series is not None else []
@@ -69,7 +72,7 @@ def file_table(
 def arrow_table(
     table: Any, schema: Schema, keep: Sequence[str], unseen: Unseen | None, origin: str
 ) -> tuple[Array, Kept, list[str]]:
-    """The same of an Arrow table; `origin` says in errors where it comes from."""
+    """`file_table` of an Arrow table; `origin` says in errors where it comes from. Raises DataError."""
     if schema.table is None:
         _no_table(schema, Path(origin))
     layout = replace(schema.table.layout, form="memory") if schema.table is not None else Layout("memory")

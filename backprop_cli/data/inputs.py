@@ -127,9 +127,9 @@ def _rows_of_columns(data: Mapping[str, Any], origin: str) -> list[Mapping[str, 
 
 
 def shaped(x: Array, schema: Schema, origin: str) -> Array:
-    """x with rows of the schema's shape; a single row, and a missing last axis of 1, are put right.
+    """x as (N, *schema.shape) in the kind of schema.dtype; a single row, and a missing last axis of 1, are put right.
 
-    Raises DataError.
+    Raises DataError for other shapes, and for values that the network cannot take.
     """
     shape = schema.shape
     if x.shape[1:] == shape and x.ndim:

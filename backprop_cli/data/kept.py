@@ -33,7 +33,8 @@ def keep(transforms: Sequence[Transform], value: float) -> list[str]:
 def check_kept(
     split: Split, transforms: Sequence[Transform], shape: Shape, dtype: np.dtype[np.floating], value: float
 ) -> None:
-    """Raise BuildError where the data have such padding, and the network, which takes rows of `shape`, would not."""
+    """Raise BuildError where the data have such padding, and the network, which takes rows of `shape`, would not
+    have it behind the transforms. `dtype` is the network's."""
     if len(shape) != 2 or math.prod(split.x.shape[1:]) != math.prod(shape):
         return
     raw = np.asarray(split.x[:_LOOKED_AT])

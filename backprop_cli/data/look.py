@@ -129,7 +129,7 @@ def _plan(look: Look, source: Files, table: Any) -> None:
 
 
 def look_at_dataset(dataset: Dataset) -> Look:
-    """What is in the training split of a dataset whose x are rows of numbers; no columns for images and sequences."""
+    """What is in the training split of a dataset whose x is (N, F) numbers; no columns for images and sequences."""
     import pyarrow as pa
 
     split = dataset.splits.get("train") or next(iter(dataset.splits.values()))
@@ -216,6 +216,6 @@ def is_table(path: Path, form: str | None = None) -> bool:
 
 
 def file_source(path: Path, **options: Any) -> Files:
-    """The source of one file."""
+    """The source of one file, with these options. Raises DataError where there is no such file."""
     source: Files = make("source", {"source": "files", "path": find(path, Path()), **options}, key="source")
     return source

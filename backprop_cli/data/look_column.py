@@ -54,7 +54,7 @@ class Column:
 
 
 def column_of(name: str, raw: Any, values: Any, layout: Layout, categorical: bool) -> Column:
-    """What is seen of a column: `raw` as it is written, `values` as it is read."""
+    """What is seen of an Arrow column (N,): `raw` as it is written, `values` as it is read."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

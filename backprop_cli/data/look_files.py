@@ -57,7 +57,7 @@ def look_at_folder(folder: Path) -> FolderLook | None:
 
 def look_at_files(column: Column, raw: Any, path: Path) -> None:
     """Say of a column of names of pictures or sounds beside the table, or of their bytes, what they are: its type
-    becomes `picture` or `sound`; others stay as they are."""
+    becomes `picture` or `sound`; others stay as they are. `raw` is its Arrow column (N,). Raises DataError."""
     import pyarrow as pa
 
     if column.type == "picture":
@@ -91,7 +91,7 @@ def _all_end(names: Sequence[str], suffixes: set[str]) -> bool:
 
 def described(files: Sequence[Medium], kind: str) -> tuple[dict[str, list[list[Any]]], list[str]]:
     """Sizes and modes of pictures, or rates, lengths and channels of sounds, each with how many files have it, the most
-    common first; and what is wrong with damaged ones."""
+    common first; and what is wrong with damaged ones. Raises DataError for a file that unpacks to too much."""
     counts: dict[str, Counter[Any]] = {}
     damaged = []
     for file in files[:_LOOKED_AT]:

@@ -12,18 +12,18 @@ from backprop_cli.onnx import OnnxGraph
 
 
 def padding(x: Array, value: float | None) -> Array | None:
-    """Which steps are padding, (N, T); None where x are no sequences, or nothing is."""
+    """Which steps of x (N, T, F) are padding, booleans (N, T); None where x are no sequences, or nothing is."""
     return None if value is None or x.ndim != 3 else (x == value).all(axis=-1)
 
 
 def counts(x: Array, value: float | None) -> Any:
-    """Which values of x count, in a shape that broadcasts with it; True where all do."""
+    """Which values of x count, booleans (N, T, 1); True where all do."""
     padded = padding(x, value)
     return True if padded is None else ~padded[..., None]
 
 
 def onnx_kept(graph: OnnxGraph, x: str, y: str, value: float | None) -> str:
-    """y with the steps of padding as they are in x, as ONNX operators."""
+    """Add ONNX operators that give y (N, T, F) the steps of padding of x (N, T, F); the name of the result."""
     if value is None or len(graph.shapes[0]) != 2:
         return y
     same = graph.cast(graph.add("Equal", x, graph.constant(float(value), graph.kind)), "float32")

@@ -33,8 +33,8 @@ def network_dtype(dtype: np.dtype[Any], float_dtype: np.dtype[Any]) -> np.dtype[
 
 
 def in_network_type(x: Array, float_dtype: np.dtype[Any]) -> Array:
-    """Numbers that nothing but their type keeps from the network, cast once rather than in every batch; others, and
-    many of them, as they are."""
+    """x (N, …) in the dtype that the network takes, cast once rather than in every batch; bytes, booleans, texts and
+    large arrays as they are."""
     if x.dtype.kind not in "fiu" or x.dtype == np.uint8 or is_large(x):
         return x
     wanted = network_dtype(x.dtype, float_dtype)
@@ -58,6 +58,7 @@ class Pipeline:
 
     `raw` is where the rows go in; a call with n gives (x, y) as views of buffers that the next
     call overwrites. Without `cast`, x stays what the last transform made of it.
+    Raises BuildError where a transform cannot take the rows, or its buffer does not fit into memory.
     """
 
     def __init__(
@@ -88,7 +89,7 @@ class Pipeline:
         self.x = x if x.dtype == final else np.empty(x.shape, final)
 
     def __call__(self, n: int, y: Array, rng: np.random.Generator | None = None) -> tuple[Array, Array]:
-        """Transform the first n rows of `raw`, whose targets are y."""
+        """Transform the first n rows of `raw`, whose targets are y (n, …): x and y, each (n, …). Raises DataError."""
         for transform, x, out in self._steps:
             y = transform.apply(x[:n], y, out[:n], rng if transform.augments else None)
         if self.x is not self._before_cast:
@@ -109,7 +110,7 @@ def outside_training(transforms: Sequence[Transform]) -> list[Transform]:
 def fit_transforms(transforms: Sequence[Transform], train: Split, float_dtype: np.dtype[Any]) -> None:
     """Fit each transform on the training split as the ones before it leave it, block by block.
 
-    Augmentation is left out: statistics are those of the data itself.
+    Augmentation is left out: statistics are those of the data itself. Raises DataError, BuildError.
     """
     widest = max(1, train.x[:1].nbytes, *_row_bytes(transforms, train, float_dtype))
     rows = max(1, min(_FIT_ROWS, len(train), _FIT_BYTES // widest))

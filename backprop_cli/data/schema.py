@@ -106,7 +106,7 @@ class Schema(BaseModel):
         return self.images or self.sounds
 
     def in_unit(self, column: str, values: Array) -> Array:
-        """Values of a column of x in its own unit: `scale`, where `dataset.columns` asks for it, undone."""
+        """Values (…) of a column of x in its own unit, in their shape: `scale`, if `dataset.columns` has it, undone."""
         return unscaled(values, self.table.plans.get(column) if self.table is not None else None)
 
     def is_date(self, column: str) -> bool:

@@ -150,7 +150,7 @@ def default(sizes: Mapping[str, int]) -> dict[str, str]:
 
 
 def take(arrays: Mapping[str, Array], parts: Sequence[Part]) -> Array:
-    """The rows of the parts, in order: a view of one run of rows, a copy of several."""
+    """The rows (n, …) of the parts, in order, of arrays (N, …): a view of one run of rows, a copy of several."""
     runs: list[Part] = []
     for part in parts:
         if runs and (runs[-1].base, runs[-1].stop) == (part.base, part.start):
@@ -169,7 +169,7 @@ def cut(
     weights: Mapping[str, Array] | None = None,
     rows: Mapping[str, Array] | None = None,
 ) -> dict[str, Split]:
-    """The splits of a config (or the default ones) from the arrays of the base splits. Raises DataError."""
+    """The splits of a config (or the default ones) from arrays (N, …) of the base splits. Raises DataError."""
     sizes = {base: len(rows) for base, rows in x.items()}
     resolved = resolve(splits or default(sizes), sizes, shards)
     return {
@@ -184,7 +184,7 @@ def cut(
 
 
 def relative(weights: Array, split: str) -> Array:
-    """Weights with a mean of 1, so that the loss of a split is its weighted mean. Raises DataError."""
+    """Weights (n,) with a mean of 1, so that the loss of a split is its weighted mean. Raises DataError."""
     mean = weights.mean()
     if not mean:
         raise DataError(f"split {split}: every row has the sample_weight 0; expected some that count")

@@ -24,8 +24,8 @@ NAME = "standard input"
 
 
 class Stream:
-    """The rows of an open file in blocks: where each begins, in words, and an Arrow table or a list of dicts. `form` is
-    csv or json, as its first sign tells. Raises DataError."""
+    """The rows of an open file in blocks: where each begins, in words, and an Arrow table of strings or a list of
+    dicts. `form` is csv or json, as its first character tells. Raises DataError."""
 
     def __init__(self, handle: int, schema: Schema) -> None:
         if schema.series is not None:

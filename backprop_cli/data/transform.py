@@ -94,7 +94,7 @@ class Transform(Component):
 
 
 def as_float(x: Array, out: Array) -> Array:
-    """x in the dtype of `out`: x itself, or `out` holding a copy (faster than a ufunc that converts)."""
+    """x (n, …) in the dtype of `out` (n, …): x itself, or `out` with a copy (faster than a ufunc that converts)."""
     if x.dtype == out.dtype:
         return x
     np.copyto(out, x, casting="unsafe")
@@ -102,7 +102,7 @@ def as_float(x: Array, out: Array) -> Array:
 
 
 def minus(x: Array, mean: Array, out: Array) -> None:
-    """out = x − mean, in float64 where x is wider than `out`: a date in seconds keeps its hours."""
+    """out = x − mean, both (n, …), in float64 where x is wider than `out`: a date in seconds keeps its hours."""
     if x.dtype.itemsize > out.dtype.itemsize:
         np.subtract(x, mean, out=out, dtype=np.float64, casting="unsafe")
     else:
@@ -110,7 +110,7 @@ def minus(x: Array, mean: Array, out: Array) -> None:
 
 
 def onnx_minus(graph: OnnxGraph, x: str, mean: Array) -> str:
-    """`minus` as ONNX operators."""
+    """Add the ONNX operators of `minus`; the name of x − mean."""
     if graph.wide:
         return graph.cast(graph.add("Sub", graph.cast(x, "float64"), graph.constant(mean, "float64")), "float32")
     return graph.add("Sub", x, mean)

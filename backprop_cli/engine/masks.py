@@ -45,9 +45,11 @@ class Cells:
 
     @property
     def steps(self) -> int:
+        """The number of steps T' of the output."""
         return int(self.cells.shape[1])
 
     def write(self, masks: Sequence[Array | None], out: Array) -> None:
+        """Write the mask of the output into `out` (N, T') booleans, from the one input's mask (N, T)."""
         mask, join = masks[0], np.logical_and if self.every else np.logical_or
         assert mask is not None, "a mask goes on where there is one"
         np.take(mask, self.cells[0], axis=1, out=out, mode="clip")
@@ -55,6 +57,7 @@ class Cells:
             join(out, mask[:, cell], out=out)
 
     def onnx(self, graph: OnnxGraph, masks: Sequence[str | None]) -> str:
+        """Add the operators that compute the output's mask (N, T') from the one input's; its name."""
         assert masks[0] is not None, "a mask goes on where there is one"
         counted = [graph.add("Gather", masks[0], cell, axis=1) for cell in self.cells]
         return reduce(lambda a, b: graph.add("And" if self.every else "Or", a, b), counted)
@@ -67,12 +70,14 @@ class All:
     steps: int
 
     def write(self, masks: Sequence[Array | None], out: Array) -> None:
+        """Write the logical and of the masks into `out` (N, T) booleans; None is True throughout."""
         out[...] = True
         for mask in masks:
             if mask is not None:
                 np.logical_and(out, mask, out=out)
 
     def onnx(self, graph: OnnxGraph, masks: Sequence[str | None]) -> str:
+        """Add the operators that compute the logical and of the masks (N, T); its name."""
         return reduce(lambda a, b: graph.add("And", a, b), [mask for mask in masks if mask is not None])
 
 
@@ -84,15 +89,18 @@ class Joined:
 
     @property
     def steps(self) -> int:
+        """The sum of the inputs' numbers of steps."""
         return sum(self.sizes)
 
     def write(self, masks: Sequence[Array | None], out: Array) -> None:
+        """Write the masks (N, Tᵢ) one after the other into `out` (N, ΣTᵢ) booleans; None is True throughout."""
         start = 0
         for mask, size in zip(masks, self.sizes, strict=True):
             out[:, start : start + size] = True if mask is None else mask
             start += size
 
     def onnx(self, graph: OnnxGraph, masks: Sequence[str | None]) -> str:
+        """Add the operators that concatenate the masks (N, Tᵢ) along the steps; the name of the result (N, ΣTᵢ)."""
         some = next(mask for mask in masks if mask is not None)
         parts = [mask or self._full(graph, some, size) for mask, size in zip(masks, self.sizes, strict=True)]
         return graph.add("Concat", *parts, axis=1)

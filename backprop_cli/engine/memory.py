@@ -77,6 +77,7 @@ class MemoryPlan:
 
     @property
     def bytes(self) -> int:
+        """The bytes of all arrays that `reserve` allocated, with the arena that temporary workspaces share."""
         return sum(array.nbytes for array in self._full.values()) + self._arena.nbytes
 
     def reserve(self, batch: int) -> bool:

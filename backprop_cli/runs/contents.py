@@ -44,12 +44,16 @@ class Layers(TypedDict):
 
 @lasting
 class Nonfinite(TypedDict):
+    """The first layer in which a number is not finite, and what is wrong there."""
+
     layer: str
     what: str
 
 
 @lasting
 class Diagnosis(Layers, total=False):
+    """A line of diagnostics.jsonl with its optional keys: loss, learning rate, and where a number is not finite."""
+
     loss: Number | None
     learning_rate: Number
     nonfinite: Nonfinite
@@ -70,6 +74,8 @@ class Data(TypedDict, total=False):
 
 @lasting
 class Change(TypedDict, total=False):
+    """What `bp resume` changed of the config by path, and where training stood then."""
+
     epoch: Whole
     step: Whole
     at: str

@@ -57,10 +57,12 @@ class RunDirectory:
 
     @property
     def config(self) -> Path:
+        """The file of the run's config."""
         return self.path / CONFIG
 
     @property
     def metrics(self) -> Path:
+        """The file of metrics, a line of JSON an epoch."""
         return self.path / METRICS
 
     @property
@@ -75,6 +77,7 @@ class RunDirectory:
 
     @property
     def plugins(self) -> Path:
+        """The folder of the run's own copies of its plugin files."""
         return self.path / PLUGINS
 
     def checkpoint(self, name: str) -> Path:

@@ -49,6 +49,7 @@ class Lock:
             time.sleep(0.005)
 
     def release(self) -> None:
+        """Give the lock up, and empty its file."""
         with suppress(OSError):
             os.ftruncate(self.handle, 0)  # where there is no flock, this is how others know
         os.close(self.handle)

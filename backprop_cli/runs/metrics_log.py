@@ -40,7 +40,7 @@ class MetricsLog:
         self.close = weakref.finalize(self, os.close, self.handle)  # also where nobody calls it
 
     def write(self, row: Mapping[str, Any]) -> None:
-        """Append one row. Raises RunError."""
+        """Append one row; rows reach the file at once if the last `flush` was 0.5 s ago or more. Raises RunError."""
         self._append(f"{dumps(row)}\n".encode(), 1)
 
     def write_all(self, rows: Rows) -> None:

@@ -116,6 +116,7 @@ class Loop:
 
     @property
     def total_steps(self) -> int:
+        """The batches of all epochs together."""
         return self.options.epochs * self.train.steps_per_epoch
 
     @property
@@ -125,6 +126,7 @@ class Loop:
 
     @property
     def finished(self) -> bool:
+        """Whether all epochs are over, or something has given a `stop_reason`."""
         return self.epoch > self.options.epochs or self.stop_reason is not None
 
     @np.errstate(over="ignore", invalid="ignore")  # a NaN or infinite loss is reported once, as an error

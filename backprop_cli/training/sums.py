@@ -49,6 +49,7 @@ class Sums:
         self._loss = np.zeros(2)  # loss × what counts, what counts: examples, or steps that no mask leaves out
 
     def reset(self) -> None:
+        """Set the loss and the totals of all metrics to 0."""
         self._loss[...] = 0
         for metric in self.metrics:
             metric.reset()

@@ -43,7 +43,7 @@ _PICKLED = (
 
 
 def load_arrays(request: Request) -> Dataset:
-    """The dataset of array files; see `Files`. Raises DataError."""
+    """The dataset of array files: x (N, …), y (N,) class ids or (N, K) values; see `Files`. Raises DataError."""
     options, paths, slices, known = request.options, request.paths, request.slices, request.known
     x: dict[str, Array] = {}
     y: dict[str, Array] = {}
@@ -114,7 +114,7 @@ def _read(options: FileOptions, form: str, path: Path) -> dict[str, tuple[Array,
 
 
 def read_npy(path: Path) -> Array:
-    """The memory-mapped array of a .npy file; one that needs unpickling is refused. Raises DataError."""
+    """The memory-mapped array (N, …) of a .npy file; one that needs unpickling is refused. Raises DataError."""
     with reading(path):
         try:
             _check_header(path)

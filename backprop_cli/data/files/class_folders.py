@@ -23,8 +23,8 @@ from backprop_cli.errors import DataError, OptionError
 
 
 def load_folders(request: Request) -> Dataset:
-    """The dataset of folders of classes: x of what the reader makes of a file, y class ids; see `Files`. Raises
-    DataError."""
+    """The dataset of folders of classes: x (N, …) of what the reader makes of a file, y (N,) class ids; see
+    `Files`. Raises DataError."""
     options, paths, slices, kind = request.options, request.paths, request.slices, request.form
     folders, notes = dict(paths), []
     if len(paths) == 1:

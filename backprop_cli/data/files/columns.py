@@ -79,7 +79,7 @@ def require(
 def read_columns(
     path: Path, layout: Layout, names: Sequence[str], wanted: Sequence[str], as_text: Sequence[str]
 ) -> Any:
-    """The wanted columns as an Arrow table; `texts` are read as text whatever they look like.
+    """The wanted columns as an Arrow table; `as_text` are read as text whatever they look like.
 
     Numbers are read as the layout says, dates become days since 1970-01-01.
     Raises DataError for a damaged file, a row with too many or too few values, a file without rows.
@@ -88,7 +88,7 @@ def read_columns(
 
 
 def raw_columns(path: Path, layout: Layout, names: Sequence[str], wanted: Sequence[str], as_text: Sequence[str]) -> Any:
-    """The same as the file has them: numbers in another writing as text, dates as dates."""
+    """`read_columns` as the file has them: numbers in another writing as text, dates as dates. Raises DataError."""
     wanted = list(dict.fromkeys(wanted))
     table = _read_csv(path, layout, names, wanted, as_text) if layout.delimited else stored.read(path, layout, wanted)
     if not len(table):
@@ -97,7 +97,7 @@ def raw_columns(path: Path, layout: Layout, names: Sequence[str], wanted: Sequen
 
 
 def understood(table: Any, layout: Layout, as_text: Sequence[str], path: Path) -> Any:
-    """A table with numbers in the layout's writing as numbers, dates as days, bytes as text. Raises DataError."""
+    """An Arrow table with numbers as the layout writes them read, dates as days, bytes as text. Raises DataError."""
     import pyarrow as pa
 
     columns = {}

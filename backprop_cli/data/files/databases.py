@@ -47,12 +47,13 @@ class Clock:
         return self.over
 
     def refusal(self, path: Path) -> DataError:
+        """The error for a query that gave no row for `limit` seconds of processor time."""
         took = f"gives no row for {self.limit:.3g} s of processor time"
         return DataError(f"{path}: the query, or the view that it reads, {took}; {beyond(self.usual)}")
 
 
 def sqlite(path: Path, layout: Layout) -> Rows:
-    """What an SQLite file holds. Raises DataError."""
+    """The header and rows of a table or query of an SQLite file. Raises DataError, OptionError."""
     clock = Clock(path.stat().st_size)
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
@@ -69,7 +70,7 @@ def sqlite(path: Path, layout: Layout) -> Rows:
 
 
 def duckdb(path: Path, layout: Layout) -> Rows:
-    """What a DuckDB file holds. Raises DataError."""
+    """The header and rows of a table or query of a DuckDB file. Raises DataError, OptionError."""
     try:
         import duckdb as package
     except ImportError:

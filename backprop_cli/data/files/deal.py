@@ -39,18 +39,18 @@ class Dealing(Protocol):
 
 @dataclass(frozen=True)
 class Deal:
-    """The rows in the order in which splits are cut from them, and the splits as slices of that order."""
+    """The row numbers (N,) in the order in which splits are cut from them, and the splits as slices of that order."""
 
     order: Array
     slices: Mapping[str, Any] | None
 
     def rows(self, split: str, base: str = "train") -> Array:
-        """The numbers of the rows of a split; of the first one where there is none of that name."""
+        """The row numbers (n,) of a split; of the first one if there is none of that name. Raises OptionError."""
         parts = self.splits(base)
         return parts[split] if split in parts else next(iter(parts.values()))
 
     def splits(self, base: str = "train") -> dict[str, Array]:
-        """The numbers of the rows of every split."""
+        """The row numbers (n,) of every split. Raises OptionError."""
         sizes = {base: len(self.order)}
         resolved = splits.resolve(self.slices or splits.default(sizes), sizes)
         return {

@@ -24,7 +24,7 @@ _WORD = re.compile(r"\w+")
 
 
 def learn(plan: Plan, column: Any, name: str, origin: str, train: Array, y: Array) -> None:
-    """Settle a plan from the training rows of a column, and their targets y (n, K). Raises DataError."""
+    """Settle a plan from the rows `train` (n,) of an Arrow column, and their targets y (n, K). Raises DataError."""
     if plan.type == "text":
         counts: Counter[str] = Counter()
         for text in column.take(train).to_pylist():
@@ -137,7 +137,7 @@ def encode(plan: Plan, column: Any, name: str, origin: str, unseen: Unseen | Non
 
 
 def numbers(column: Any, name: str, origin: str, plan: Plan) -> Array:
-    """A column of numbers or days in float64, gaps NaN. Raises DataError for the first other value."""
+    """A column of numbers or days as float64 (N,), gaps NaN. Raises DataError for the first other value."""
     import pyarrow as pa
 
     kind = column.type

@@ -14,7 +14,7 @@ from backprop_cli.errors import DataError
 
 
 def without_gaps(table: Any, columns: Columns, targets: Sequence[str], path: Path) -> Any:
-    """The table without rows that lack what may not be missing, and without spaces around labels and categories.
+    """The Arrow table without rows that lack what may not be missing, and without spaces around labels and categories.
     Raises DataError that names the first row that lacks something."""
     table = _trimmed(table, columns.text)
     may_lack = {name for name in columns.features if columns.fills(name)} - {*targets}
@@ -54,7 +54,7 @@ def _trimmed(table: Any, free: str | None) -> Any:
 
 
 def learn_means(columns: Columns, train: Array) -> None:
-    """The training split's mean, or median, of each column of numbers; 0 for one without any."""
+    """Note in `columns.fill` the mean or median of each column of numbers of `train` (n, F); 0 for one without any."""
     for i, name in enumerate(columns.names()):
         if name in columns.features and name not in columns.categories and name not in columns.plans:
             known = train[:, i][~np.isnan(train[:, i])]
@@ -62,7 +62,7 @@ def learn_means(columns: Columns, train: Array) -> None:
 
 
 def fill_gaps(columns: Columns, x: Array) -> None:
-    """Put what was learned where numbers are missing."""
+    """Put what was learnt where numbers of x (N, F) are missing (NaN), in place."""
     for i, name in enumerate(columns.names()):
         if name in columns.fill and name not in columns.categories:
             np.copyto(x[:, i], columns.fill[name], where=np.isnan(x[:, i]))

@@ -37,14 +37,14 @@ def keys_of(options: Any, table: Any, origin: str) -> Keys:
 
 
 def codes(column: Any, name: str, role: str, origin: str) -> Array:
-    """Whole numbers 0, 1, … for the different values of a column. Raises DataError where one is missing."""
+    """Codes 0, 1, … for the different values of an Arrow column, int64 (N,). Raises DataError where one is missing."""
     _check_whole(column, name, role, origin)
     encoded = column.combine_chunks().dictionary_encode()
     return np.asarray(encoded.indices.to_numpy(zero_copy_only=False), np.int64)
 
 
 def moments(column: Any, name: str, origin: str) -> Array:
-    """The moments of a column of dates or numbers. Raises DataError."""
+    """The moments of an Arrow column of numbers, or of dates as days since 1970, float64 (N,). Raises DataError."""
     import pyarrow as pa
 
     _check_whole(column, name, "time", origin)
@@ -57,7 +57,7 @@ def moments(column: Any, name: str, origin: str) -> Array:
 
 
 def split_names(column: Any, name: str, origin: str) -> Array:
-    """The name of the split of each row. Raises DataError where one is missing."""
+    """The name of the split of each row, text (N,). Raises DataError where one is missing."""
     import pyarrow as pa
 
     _check_whole(column, name, "split_column", origin)

@@ -19,7 +19,7 @@ MAX_INTEGER_CLASSES = 50
 
 
 def are_classes(values: Array, task: str | None) -> bool:
-    """Whether a target column holds classes: as `task` says, or text, booleans and few integers."""
+    """Whether the values (N,) of a target are classes: as `task` says, or text, booleans and few integers."""
     if task is not None:
         return task == "classification"
     if values.dtype.kind in "iu":
@@ -55,10 +55,10 @@ def encode(
     classes: list[str] | None = None,
     whose: str = "the classes that the model has learnt",
 ) -> tuple[dict[str, Array], list[str]]:
-    """Class ids of every part and the class names, sorted; `origin` names a part in messages.
+    """Class ids, int64 (N,), of the labels (N,) of every part, and the class names, sorted.
 
-    The classes are those given, which a model has learnt or a config has ordered; else those of `train` (of the first
-    part without one).
+    `origin` names a part in messages. The classes are those given, which a model has learnt or a config has ordered;
+    else those of `train` (of the first part without one).
     Raises DataError for a label that is not among them, with the row counted from 1.
     """
     if classes is not None:

@@ -43,6 +43,7 @@ class Layout:
 
     @property
     def separator(self) -> str:
+        """The character between columns: `delimiter`, or without one a tab for tsv, else a comma."""
         return self.delimiter or ("\t" if self.form == "tsv" else ",")
 
     @property

@@ -110,9 +110,10 @@ def matrix(
     unseen: Unseen | None = None,
     own: Mapping[str, tuple[Array, Array]] | None = None,
 ) -> Array:
-    """x (N, F) of a table, rows in the given order; text as (N,) bytes. Raises DataError.
+    """x (N, F) of an Arrow table, rows in the given order (N,); text as (N,) bytes. Raises DataError.
 
-    Missing numbers are NaN where they will be filled. Categories that are not among the known ones go to `unseen`;
+    x is float64, or int64 where all columns are integer codes. Missing numbers are NaN where they will be filled.
+    Categories that are not among the known ones go to `unseen`;
     without it, and in columns of integer codes, they are an error. `own` are (rows, values) of columns in which these
     rows have values of their own.
     """

@@ -78,7 +78,7 @@ class Reader(Protocol):
         """One array after the other, all of one shape. Raises DamagedFileError, DataError."""
 
     def check(self, file: Medium) -> None:
-        """Raise DamagedFileError for a file that cannot be decoded."""
+        """Raise DamagedFileError for a file that cannot be decoded, DataError for one that cannot be opened."""
 
 
 @dataclass
@@ -91,7 +91,7 @@ class Decoded:
     said: list[str]
 
     def kept(self, split: str, count: int) -> Array:
-        """The places of those of `count` files that are there."""
+        """The places, int64 (n,), of those of `count` files that are there."""
         return np.array([i for i in range(count) if i not in self.lost[split]], np.int64)
 
     def notes(self) -> list[str]:
@@ -144,7 +144,7 @@ def decoded(
 
 
 def damaged(files: Sequence[Medium], reader: Reader) -> dict[int, str]:
-    """The places of files that cannot be decoded, and what is wrong with them."""
+    """The places of files that cannot be decoded, and what is wrong with them. Raises DataError as `Reader.check`."""
     faults = {}
     for i, file in enumerate(files):
         try:

@@ -17,8 +17,8 @@ PEEK = 100  # values that tell whether a closer look pays
 
 
 def hours(column: Any, cleaned: Callable[[Any], Any]) -> Any:
-    """A column of text as hours, if each value is a time of day or a length of time, such as 14:30 or 1:02:03.5; else
-    as it is."""
+    """An Arrow column of text as hours (float64), if each value is a time of day or a length of time, such as 14:30 or
+    1:02:03.5; else as it is."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -34,8 +34,8 @@ def hours(column: Any, cleaned: Callable[[Any], Any]) -> Any:
 
 
 def days(column: Any, form: str | None, path: Path, name: str) -> Any:
-    """A column of dates as days since 1970-01-01, with the hours as a fraction; times of day and lengths of time as
-    hours. Raises DataError by row.
+    """An Arrow column of dates as days since 1970-01-01 (float64) with hours as a fraction, of times of day and lengths
+    of time as hours; any other as it is. Raises DataError by row.
 
     `form` reads text, as strptime does; Arrow's own dates need none.
     """

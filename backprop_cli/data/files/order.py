@@ -9,7 +9,7 @@ from backprop_cli.seeds import generator
 
 
 def dealt(rows: int, labels: Array | None, seed: int) -> Array:
-    """Row numbers, shuffled; with labels (N,) so that every slice has each class at its share.
+    """Row numbers int64 (rows,), shuffled; with labels (rows,) so that every slice has each class at its share.
 
     Each class is spread evenly over the whole order: its k-th of n rows gets a random place in
     [k/n, (k + 1)/n).

@@ -25,19 +25,19 @@ def parts(path: Path) -> list[Path]:
 def shards(folder: Path) -> dict[str, Path]:
     """The splits of a folder of Parquet files, by name: train-00000-of-00002.parquet, data/test.parquet; a path with *
     stands for several. Raises DataError where a split is there twice."""
-    found: dict[str, Path] = {}
+    by_split: dict[str, Path] = {}
     for file in sorted(folder.rglob("*.parquet")):
         shard = _SHARD.fullmatch(file.stem)
         path = file.with_name(f"{shard['split']}-*.parquet") if shard else file
         name = shard["split"] if shard else file.stem
         name = usual(name) or name
-        if found.setdefault(name, path) != path:
-            raise DataError(f"{folder}: {found[name]} and {path} are both the split {name}; give the path of one")
-    return found if len(found) > 1 else dict(zip(["train"], found.values(), strict=True))
+        if by_split.setdefault(name, path) != path:
+            raise DataError(f"{folder}: {by_split[name]} and {path} are both the split {name}; give the path of one")
+    return by_split if len(by_split) > 1 else dict(zip(["train"], by_split.values(), strict=True))
 
 
 def described(path: Path) -> tuple[list[str], list[str]]:
-    """The columns of pictures, and those of class ids whose names the schema holds."""
+    """The columns of pictures, and those of class ids whose names the schema holds. Raises DataError."""
     import pyarrow as pa
 
     schema = open_file(parts(path)[0]).schema_arrow
@@ -93,8 +93,8 @@ def _named(table: Any, path: Path) -> Any:
 
 
 def read(path: Path, wanted: Sequence[str]) -> Any:
-    """The wanted columns of one file, or of all that a path with * stands for; class ids as the names that the schema
-    has. Raises DataError."""
+    """An Arrow table of the wanted columns of one file, or of all that a path with * stands for; class ids as the names
+    that the schema has. Raises DataError."""
     import pyarrow as pa
 
     tables = [_named(_read(part, wanted), part) for part in parts(path)]
@@ -156,7 +156,7 @@ def texts(path: Path, count: int) -> dict[str, list[str]]:
 
 
 def open_file(path: Path, strings: Sequence[str] = ()) -> Any:
-    """A Parquet file; columns of `texts` are read as they are packed, each text once."""
+    """An open Parquet file; columns of `strings` are read as dictionaries, each text once. Raises DataError."""
     import pyarrow
     from pyarrow import parquet
 

@@ -49,7 +49,7 @@ def find(name: str | Path, folder: Path, beside: Path | None = None) -> Path:
     path = Path(name).expanduser()
     folders = [folder, Path.cwd()]
     if beside is not None:
-        folders = [each / beside.expanduser() for each in folders] + folders
+        folders = [start / beside.expanduser() for start in folders] + folders
     if "*" in path.name and path.suffix == ".parquet":  # the parts of one table
         for folder in folders:
             if next((folder / path).parent.glob(path.name), None) is not None:

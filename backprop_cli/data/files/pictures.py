@@ -39,25 +39,32 @@ class Pictures:
     trained: bool = False  # whether a network was trained on such pictures, for messages
 
     def key(self) -> list[Any]:
+        """The options that decide what a file becomes: color, and [height, width] in pixels."""
         return [self.color, self.size and [*self.size]]
 
     def settled(self, files: Sequence[Medium], said: list[str]) -> Pictures:
+        """The reader with an open `color` taken from the files. Raises DamagedFileError, DataError."""
         return replace(self, color=self.color or color_of(files))
 
     def kept(self) -> dict[str, Any]:
+        """The color, to be kept beside the arrays."""
         return {"color": self.color}
 
     def as_kept(self, about: Mapping[str, Any], shape: tuple[int, ...]) -> Pictures:
+        """The reader with the color that `kept` gave, and the size of an array of shape (height, width, channels)."""
         return replace(self, color=about["color"], size=(shape[0], shape[1]))
 
     def schema(self, shape: tuple[int, ...], **listed: Any) -> dict[str, Any]:
+        """The argument `images` of `Dataset` for arrays (height, width, channels); `listed` are fields of `Listed`."""
         return {"images": Images(color=self.color, size=(shape[0], shape[1]), resize=self.resize, **listed)}
 
     def check(self, file: Medium) -> None:
+        """Raise DamagedFileError for a picture that cannot be decoded, DataError for one that unpacks to too much."""
         with _opened(file) as image:
             image.load()
 
     def arrays(self, files: Sequence[Medium]) -> Iterator[Array]:
+        """A uint8 array (height, width, 1 or 3) a picture, all of one shape. Raises DamagedFileError, DataError."""
         from PIL import Image
 
         size = self.size

@@ -203,7 +203,7 @@ def planned(options: ColumnOptions, kind: Kind, missing: str, categories: str) -
 
 
 def kind_of(column: Any, options: ColumnOptions) -> Kind:
-    """What an Arrow column holds: as its options say, or as it looks."""
+    """What an Arrow column (N,) holds: as its options say, else by its Arrow type."""
     import pyarrow as pa
 
     if options.type is not None:

@@ -35,7 +35,7 @@ def reader_of(kind: str, options: FileOptions, known: Schema | None) -> Reader:
 
 
 def trained_reader(settled: Images | SettledSounds) -> Reader:
-    """The reader that makes of files what a network was trained on."""
+    """The reader that makes arrays of the shape and kind that a network was trained on."""
     if isinstance(settled, Images):
         return Pictures(color=settled.color, size=settled.size, resize=settled.resize, trained=True)
     return Sounds(

@@ -9,7 +9,8 @@ from backprop_cli.data.files.plan import Plan
 
 
 def spread(values: Array, robust: bool) -> tuple[float, float]:
-    """Middle and width; a width of 0 counts as 1. The quartiles of most binary columns coincide: then the range."""
+    """Middle and width of values (N,); a width of 0 counts as 1. Where the quartiles coincide, as those of most binary
+    columns do, the width is half the range."""
     if not robust:
         center, spread = float(values.mean()), float(values.std())
         return center, spread if spread > 1e-14 * abs(center) else 1.0
@@ -19,6 +20,7 @@ def spread(values: Array, robust: bool) -> tuple[float, float]:
 
 
 def scaled(values: Array, plan: Plan) -> Array:
+    """Values (N,) of a column scaled by what the plan has learnt for it, float64 (N,); as they are without a scale."""
     if plan.scale == "quantile":
         knots, ranks = np.asarray(plan.knots), np.linspace(0, 1, len(plan.knots))
         up = np.interp(values, knots, ranks)  # equal knots: the middle of their ranks, from both sides
@@ -29,7 +31,7 @@ def scaled(values: Array, plan: Plan) -> Array:
 
 
 def unscaled(values: Array, plan: Plan | None) -> Array:
-    """Values of x in the unit of their column: what `scale` has done, undone. Quantiles are met at the outermost."""
+    """Values (…) of x in the unit of their column, in their shape: `scaled` undone; quantiles end at the last knots."""
     if plan is None or plan.scale == "none":
         return values
     if plan.scale == "quantile":
@@ -39,4 +41,5 @@ def unscaled(values: Array, plan: Plan | None) -> Array:
 
 
 def log(values: Array) -> Array:
+    """sign(v) log(1 + |v|) of each value v, in the shape of the values."""
     return np.asarray(np.sign(values) * np.log1p(np.abs(values)))

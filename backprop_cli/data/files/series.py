@@ -34,7 +34,7 @@ class Track:
 
 
 def track(table: Any, series: Series, origin: str, rows: Array | None = None) -> Track:
-    """Which series each row of a table belongs to, and when it was. Raises DataError for two rows of one moment."""
+    """The series and moment of each row of an Arrow table. Raises DataError for two of one moment or a missing one."""
     n = len(table)
     rows = np.arange(n) if rows is None else rows
     series_of = codes(table[series.by], series.by, "by", origin) if series.by else np.zeros(n, np.int64)
@@ -55,7 +55,7 @@ def track(table: Any, series: Series, origin: str, rows: Array | None = None) ->
 
 @dataclass(frozen=True)
 class Windows:
-    """The rows of a table, series by series in time order, and where in this order each window of L rows starts."""
+    """The row numbers (N,), series by series in time order, and the places (n,) in this order where windows start."""
 
     order: Array
     starts: Array

@@ -40,9 +40,14 @@ class Sounds:
     trained: bool = False  # whether a network was trained on such sounds, for messages
 
     def key(self) -> list[Any]:
+        """The options that decide what a file becomes: rate (Hz), seconds, channels, and what is converted."""
         return [self.rate, self.seconds, self.channels, *self.converts]
 
     def settled(self, files: Sequence[Medium], said: list[str]) -> Sounds:
+        """The reader with an open rate, length or channels taken from the files; `said` gets what will be converted.
+
+        Raises DamagedFileError; DataError where files differ in what is not converted; OptionError for no length.
+        """
         heads = [header(file) for file in files]
         rate = self.rate or Counter(head.rate for head in heads).most_common(1)[0][0]
         channels = self.channels or Counter(head.channels for head in heads).most_common(1)[0][0]
@@ -92,19 +97,24 @@ class Sounds:
         return f"{file}: {has}, other sounds have {others_have}{more}; set dataset.{option}"
 
     def kept(self) -> dict[str, Any]:
+        """The rate (Hz), to be kept beside the arrays."""
         return {"rate": self.rate}
 
     def as_kept(self, about: Mapping[str, Any], shape: tuple[int, ...]) -> Sounds:
+        """The reader with the rate that `kept` gave, and the length and channels of an array (samples, channels)."""
         return replace(self, rate=about["rate"], seconds=shape[0] / about["rate"], channels=shape[1])
 
     def schema(self, shape: tuple[int, ...], **listed: Any) -> dict[str, Any]:
+        """The argument `sounds` of `Dataset`; `listed` are fields of `Listed`."""
         known = {"rate": self.rate, "seconds": self.seconds, "channels": self.channels, "converts": [*self.converts]}
         return {"sounds": Settled.model_validate(known | listed)}
 
     def check(self, file: Medium) -> None:
+        """Raise DamagedFileError for a sound that cannot be decoded, DataError for a file that cannot be opened."""
         samples(file)
 
     def arrays(self, files: Sequence[Medium]) -> Iterator[Array]:
+        """A float32 array (samples, channels) for each sound, all of one shape. Raises DamagedFileError, DataError."""
         assert self.rate is not None and self.channels is not None and self.seconds is not None  # they are settled
         length = round(self.seconds * self.rate)
         for i, file in enumerate(files):

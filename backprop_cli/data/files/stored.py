@@ -17,7 +17,7 @@ from backprop_cli.errors import DataError
 
 
 def names(path: Path, layout: Layout) -> list[str]:
-    """The names of all columns. Raises DataError."""
+    """The names of all columns of a file. Raises DataError, OptionError."""
     if layout.form == "parquet":
         return [str(name) for name in parquet.open_file(parquet.parts(path)[0]).schema_arrow.names]
     return [str(name) for name in _whole(path, layout).column_names]

@@ -50,7 +50,8 @@ _FEWEST_NUMBERED = 10  # rows from which on 1, 2, 3, … is no coincidence
 
 
 def load_tables(request: Request) -> Dataset:
-    """The dataset of one table, or of one a split; see `Files`. Raises DataError."""
+    """The dataset of one table, or of one a split: x (N, F), windows (N, window, F) or texts (N,); y (N,) class ids or
+    (N, K) values; see `Files`. Raises DataError."""
     options, form, paths, slices, seed, known, first = (
         request.options,
         request.form,
@@ -116,7 +117,7 @@ def load_tables(request: Request) -> Dataset:
         listed, whose = (known.classes, {}) if known else (options.classes, {"whose": "dataset.classes"})
         y, classes = encode(raw, origin, listed, **whose)
     else:
-        y = {name: real_values(each, targets, paths[name]) for name, each in raw.items()}
+        y = {name: real_values(values, targets, paths[name]) for name, values in raw.items()}
     if options.classes is not None and classes is None:
         raise OptionError(f"{paths[first]}: dataset.classes orders labels, and the target is a number; remove it")
     weights = {
@@ -158,7 +159,7 @@ def load_tables(request: Request) -> Dataset:
     if series is None:
         if dealt is not None:
             slices, y[first], numbers[first] = dealt.slices, y[first][dealt.order], numbers[first][dealt.order]
-            weights = {name: each[dealt.order] for name, each in weights.items()}
+            weights = {name: weight[dealt.order] for name, weight in weights.items()}
         parts = splits.cut(x, y, slices, weights=weights or None, rows=numbers)
         train_x, every = (parts.get("train") or next(iter(parts.values()))).x, [part.x for part in parts.values()]
     else:
@@ -166,8 +167,8 @@ def load_tables(request: Request) -> Dataset:
     if columns.missing in MIDDLES:
         if known is None:
             learn_means(columns, train_x)
-        for each in every:
-            fill_gaps(columns, each)
+        for rows in every:
+            fill_gaps(columns, rows)
     if series is not None:
         for name, rows in x.items():
             of_split = dealt.splits() if dealt else {name: np.arange(len(rows))}

@@ -16,6 +16,7 @@ from backprop_cli.errors import DataError
 
 
 def is_text(kind: Any) -> bool:
+    """Whether an Arrow type is text, or a dictionary of text."""
     import pyarrow as pa
 
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
@@ -25,7 +26,8 @@ def is_text(kind: Any) -> bool:
 def check_targets(
     table: Any, targets: Sequence[str], path: Path, layout: Layout, task: str | None, notes: list[str]
 ) -> None:
-    """Refuse labels that look like numbers nobody could read; say how 0.0 and 1.0 are read."""
+    """Raise DataError for labels of an Arrow table that look like numbers and cannot be read as such; add a note to
+    `notes` on how 0.0 and 1.0 are read."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -44,7 +46,7 @@ def check_targets(
 
 
 def target_values(table: Any, targets: Sequence[str]) -> Array:
-    """(N,) values of one target as they are, (N, K) numbers of several."""
+    """The values of one column of an Arrow table as they are (N,), or of several (N, K)."""
     import pyarrow as pa
 
     arrays = []
@@ -61,7 +63,7 @@ def target_values(table: Any, targets: Sequence[str]) -> Array:
 
 
 def real_values(values: Array, targets: Sequence[str], path: Path) -> Array:
-    """Real-valued targets (N, K). Raises DataError where they are not finite numbers."""
+    """Targets (N,) or (N, K) as float64 (N, K). Raises DataError where they are not finite numbers."""
     if values.dtype.kind not in "iufb":
         columns = values.reshape(len(values), -1)
         name, value = next(

@@ -23,7 +23,7 @@ _WORD = re.compile(r"\w+(?:'\w+)?|[^\w\s]|\n")
 
 
 def load_text(request: Request) -> Dataset:
-    """The dataset of text files; see `Files`. Raises DataError."""
+    """The dataset of text files: x and y (N, length) int32 token ids; see `Files`. Raises DataError."""
     options, paths, slices, known = request.options, request.paths, request.slices, request.known
     tokens = {name: tokens_of(read_text(path), options.level) for name, path in paths.items()}
     sizes = {name: len(ids) for name, ids in tokens.items()}
@@ -81,7 +81,7 @@ def vocabulary(runs: Sequence[Sequence[str]], limit: int) -> list[str]:
 
 
 def encode(tokens: Sequence[str], ids: Mapping[str, int]) -> Array:
-    """Token ids; 0 for what the vocabulary lacks."""
+    """Token ids int32 (tokens,); 0 for what the vocabulary lacks."""
     return np.fromiter((ids.get(token, 0) for token in tokens), np.int32, len(tokens))
 
 

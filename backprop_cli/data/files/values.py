@@ -36,7 +36,7 @@ def is_number(text: str) -> bool:
 
 
 def texts_of_bytes(column: Any, origin: str) -> Any:
-    """A column of bytes as text. Raises DataError with the row that is not UTF-8."""
+    """An Arrow column of bytes as text, others as they are. Raises DataError with the row that is not UTF-8."""
     import pyarrow as pa
 
     kind = column.type
@@ -54,8 +54,8 @@ def texts_of_bytes(column: Any, origin: str) -> Any:
 
 
 def as_written(column: Any, layout: Layout) -> Any:
-    """A column of text as numbers, if each value is one in the layout's writing, and decimals as floats; else as it
-    is."""
+    """An Arrow column of text as int64 or float64 if each value is a number in the layout's writing, as hours if each
+    is a time, and one of decimals as float64; else as it is."""
     import pyarrow as pa
 
     if pa.types.is_decimal(column.type):  # of databases; whole ones are integers there

@@ -38,6 +38,7 @@ class Header:
 
     @property
     def seconds(self) -> float:
+        """The length of the sound in seconds."""
         return self.frames / self.rate
 
 

@@ -12,7 +12,7 @@ from backprop_cli.errors import DataError
 
 
 def weight_of(column: Any, name: str, path: Path) -> Array:
-    """The weights (N,) of the rows. Raises DataError with the first that is no finite number of at least 0."""
+    """The weights in an Arrow column, float64 (N,). Raises DataError with the first that is not finite or below 0."""
     import pyarrow as pa
 
     owner = f"dataset.sample_weight: {path}, column {name!r}"

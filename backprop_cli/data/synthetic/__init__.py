@@ -77,11 +77,11 @@ class Synthetic(Source):
         raise NotImplementedError  # every problem has its own rows
 
     def draw(self, seed: int) -> tuple[Array, Array]:
-        """The same from a seed; those that another program generates, too, use its generator."""
+        """x and y of `generate` from a seed; problems that another program generates, too, use its generator."""
         return self.generate(generator(seed, "synthetic", self.type_name))
 
     def load(self, seed: int, folder: Path, known: Schema | None = None) -> Dataset:
-        """Raises DataError for more rows than memory holds, before any is taken."""
+        """The rows of `draw`, cut into splits. Raises DataError for more than memory holds, before any is made."""
         seed = seed if self.seed is None else self.seed
         self.check_size()
         x, y = self.draw(seed)
@@ -121,5 +121,5 @@ def numbered(count: int) -> list[str]:
 
 
 def labels(samples: int, classes: int, rng: np.random.Generator) -> Array:
-    """Class ids in random order, each class as often as the others (one more or less)."""
+    """Class ids (samples,) int64 in random order, each class as often as the others (one more or less)."""
     return rng.permutation(np.arange(samples) % classes)

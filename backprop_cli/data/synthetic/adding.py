@@ -13,7 +13,7 @@ from backprop_cli.registry import Doc, register
 class Adding(Sampled):
     """Add the two numbers that are marked, one in each half of a sequence of random ones.
 
-    x (N, length, 2): a number uniform in [0, 1], a mark 0 or 1   y (N, 1): their sum
+    x (N, length, 2): a number uniform in [0, 1], a mark 0 or 1   y (N, 1): their sum Σₜ x[t, 0] x[t, 1]
     Always answering 1 gives a mean squared error of 1/6.  Hochreiter & Schmidhuber 1997, doi:10.1162/neco.1997.9.8.1735
     """
 

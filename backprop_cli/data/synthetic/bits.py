@@ -27,7 +27,7 @@ class Bits(Synthetic):
         return x.astype(np.float64), self.answers(x)
 
     def answers(self, x: Array) -> Array:
-        """The class id of each row."""
+        """The class ids (N,) int64 of rows x (N, bits)."""
         raise NotImplementedError  # every problem has its own
 
 
@@ -35,6 +35,7 @@ class Bits(Synthetic):
 class Symmetry(Bits):
     """Whether a row of bits is its own mirror image; all 2^bits rows.
 
+    y = 1 where x[i] = x[bits − 1 − i] for every i, else 0
     x (2^bits, bits)   y (2^bits,) class ids.  Rumelhart, Hinton & Williams 1986, doi:10.1038/323533a0
     """
 
@@ -52,6 +53,7 @@ class Symmetry(Bits):
 class BitParity(Bits):
     """Whether the number of ones in a row of bits is odd; all 2^bits rows (`parity` draws sequences of bits).
 
+    y = Σ xᵢ mod 2
     x (2^bits, bits)   y (2^bits,) class ids.  Minsky & Papert 1969, Perceptrons; Rumelhart et al. 1986, PDP 1, ch. 8
     """
 
@@ -69,7 +71,8 @@ class BitParity(Bits):
 class Encoder(Synthetic):
     """Give back which of several units is on, through a narrow layer: the encoder problem.
 
-    x (size, size), row i with a 1 at i   y = x.  Ackley, Hinton & Sejnowski 1985; Rumelhart et al. 1986, PDP 1, ch. 8
+    x (size, size), row i with a 1 at i   y (size, size) = x
+    Ackley, Hinton & Sejnowski 1985; Rumelhart et al. 1986, PDP 1, ch. 8
     """
 
     size: Annotated[AtLeastTwo, Doc("units, and rows")] = 8

@@ -13,7 +13,8 @@ from backprop_cli.registry import Doc, register
 class Blobs(Sampled):
     """One Gaussian cloud a class, around centres drawn uniformly from [−10, 10]^features.
 
-    x (N, features)   y (N,) class ids   `std` is that of every cloud
+    x = c(y) + std · ε,   ε standard normal,   c(y) the centre of class y
+    x (N, features)   y (N,) class ids
     """
 
     centers: Annotated[AtLeastTwo, Doc("clouds, which are the classes")] = 3

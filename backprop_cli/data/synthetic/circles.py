@@ -14,6 +14,7 @@ from backprop_cli.registry import Doc, register
 class Circles(Sampled):
     """A circle of radius 1 (class 0) around one of radius `factor` (class 1), with Gaussian noise.
 
+    x = r (cos θ, sin θ) + noise · ε,   r = 1 or factor,   θ uniform in [0, 2π],   ε standard normal
     x (N, 2)   y (N,) class ids
     """
 

@@ -15,7 +15,7 @@ class Cs231nSpiral(Synthetic):
     """The spiral of the course notes CS231n: arms of a class each, with noise in the angle.
 
     x = r (sin t, cos t),   r evenly in [0, 1],   t evenly in [4 class, 4 class + 4] + noise
-    x (classes · points, 2)   y class ids, one arm after the other
+    x (classes · points, 2)   y (classes · points,) class ids, one arm after the other
     With `seed: 0` the points that np.random.seed(0) gives there.  cs231n.github.io/neural-networks-case-study
     """
 

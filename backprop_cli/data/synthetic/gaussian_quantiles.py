@@ -13,6 +13,7 @@ from backprop_cli.registry import Doc, register
 class GaussianQuantiles(Sampled):
     """One standard Gaussian cloud, cut into shells of equal size by the distance from its centre.
 
+    x standard normal,   y = ⌊shells · rank / N⌋,   rank of ‖x‖² among the rows, from 0
     x (N, features)   y (N,) class ids, 0 innermost.  Hastie et al. 2009, Elements of Statistical Learning, 10.2
     """
 

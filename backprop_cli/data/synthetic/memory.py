@@ -13,7 +13,8 @@ from backprop_cli.registry import Doc, register
 class Memory(Sampled):
     """Name at the end what was shown at the first step; all later steps are Gaussian noise.
 
-    x (N, length, symbols): one-hot, then noise   y (N,) class ids
+    x₀ = the one-hot row of y,   xₜ = noise · ε after it,   ε standard normal
+    x (N, length, symbols)   y (N,) class ids
     Bengio, Simard & Frasconi 1994, doi:10.1109/72.279181 (the latch problem)
     """
 

@@ -64,7 +64,7 @@ class Mnist1d(Sampled):
         return self.samples * (self.length + 3 * width) + (high - low + 1) * int(DIGITS) * width
 
     def draw(self, seed: int) -> tuple[Array, Array]:
-        """As the package does it, number by number of NumPy's older generator."""
+        """x (N, length) and y (N,) as the package draws them, from NumPy's older generator. Raises DataError."""
         low, high = self.padding
         if self.samples % DIGITS or high < low:
             what = f"dataset.samples: {self.samples} is no multiple of {DIGITS}"

@@ -13,6 +13,7 @@ from backprop_cli.registry import Doc, register
 class Parity(Sampled):
     """Whether the number of ones in a sequence of random bits is odd: every single bit counts.
 
+    y = Σₜ xₜ mod 2
     x (N, length, 1) bits 0 or 1   y (N,) class ids
     """
 

@@ -15,6 +15,7 @@ class Points(Synthetic):
     """The rows written in the config itself: `{name: points, x: [[0.05, 0.10]], y: [[0.01, 0.99]]}`.
 
     A flat list of integers in y is class ids; anything else is values.
+    x (N, …) float64   y (N,) int64 class ids, or (N, K) float64 values
     Raises DataError where the lists are ragged, not numbers, or of different lengths.
     """
 

@@ -18,7 +18,8 @@ class TC(Synthetic):
     """A T or a C of five squares, in each of four orientations, at every place of a grid; the letters are the classes.
 
     No count of single squares or of pairs at some distance tells them apart.
-    x (8 (size − 2)², size, size, 1) of 0 and 1   y class ids.  Rumelhart, Hinton & Williams 1986, PDP 1, ch. 8
+    x (8 (size − 2)², size, size, 1) of 0 and 1   y (8 (size − 2)²,) class ids
+    Rumelhart, Hinton & Williams 1986, PDP 1, ch. 8
     """
 
     size: Annotated[Annotated[int, Ge(3)], Doc("rows and columns of the grid")] = 6

@@ -41,6 +41,8 @@ class TruthTable(Synthetic):
 class Xor(TruthTable):
     """Whether two bits differ: no line separates the classes, a hidden layer does.
 
+    y = (x₁ + x₂) mod 2 of x without noise
+    x (4, 2)   y (4,) class ids; with `samples`, that many rows
     Minsky & Papert 1969, Perceptrons.
     """
 
@@ -49,6 +51,10 @@ class Xor(TruthTable):
 
 @register("synthetic", "and", "and_gate")
 class And(TruthTable):
-    """Whether two bits are both 1: one unit can learn it."""
+    """Whether two bits are both 1: one unit can learn it.
+
+    y = x₁ x₂ of x without noise
+    x (4, 2)   y (4,) class ids; with `samples`, that many rows
+    """
 
     outputs: ClassVar[tuple[int, int, int, int]] = (0, 0, 0, 1)

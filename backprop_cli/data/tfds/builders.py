@@ -48,7 +48,7 @@ def png(pixels: Array) -> bytes:
 
 
 def idx_examples(task: str, images: Array, labels: Array) -> Examples:
-    """The records of a split of the MNIST family, numbered as TFDS numbers them."""
+    """The records of images (N, 28, 28) uint8 with labels (N,), numbered as in TFDS. Raises DataError."""
     if len(images) != len(labels):
         raise DataError(f"{task}: {len(images)} images but {len(labels)} labels; the raw files do not match")
     for index, (image, label) in enumerate(zip(images, labels, strict=True)):

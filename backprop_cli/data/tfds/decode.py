@@ -19,7 +19,7 @@ CHUNK_ROWS = 4096  # records read in one call: six times as fast as one by one
 
 
 def decode(builder: Any, name: str, given: str | list[str] | None, target: str | None, entry: Entry) -> None:
-    """Write every base split of a prepared dataset to the cache. Raises DataError; call within the lock."""
+    """Write x (N, …) and y (N, …) of every base split to the cache. Raises DataError; call within the lock."""
     info = builder.info
     inputs, output = choose(name, info, given, target)
     splits = {split: part for split, part in info.splits.items() if part.num_examples}

@@ -36,7 +36,8 @@ BY_HAND = (
 def prepared(name: str, version: str | None, data_dir: Path, manual_dir: Path | None) -> Any:
     """A TFDS builder whose records can be read, prepared now if need be.
 
-    Raises DownloadError if it must be downloaded and cannot be, DataError for all else.
+    Raises DownloadError if it must be downloaded and cannot be, UnknownNameError for a name that TFDS does not know,
+    DataError for all else.
     """
     with _quiet(), _translated(name):
         data = find(name, version, data_dir)
@@ -91,7 +92,10 @@ def names() -> list[str]:
 
 
 def announced(name: str, data_dir: Path) -> dict[str, Any]:
-    """What TFDS's builder says of a dataset that is not prepared. Nothing is downloaded. Raises DataError."""
+    """What TFDS's builder says of a dataset that is not prepared. Nothing is downloaded.
+
+    Raises DataError, UnknownNameError.
+    """
     with _quiet(), _translated(name):
         info = _builder(name, None, data_dir).info
         about = {"name": name, "source": "tfds", "prepared": False, "splits": None, "bytes": None}

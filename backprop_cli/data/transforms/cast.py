@@ -16,7 +16,11 @@ from backprop_cli.registry import Doc
 class Cast(Transform):
     """Whole numbers as real ones: integer columns of x that are quantities and not token ids, or
     (`of: target`) classes as values in one column, for a squared error: labels that are numbers as these
-    numbers, two others as 0.0 and 1.0. More than two other labels are no values, and are refused."""
+    numbers, two others as 0.0 and 1.0.
+
+    x (N, …) ↦ (N, …) floats   y as it is; with `of: target` x as it is   y (N,) class ids ↦ (N, 1) floats
+    Raises BuildError for more than two labels that are not numbers.
+    """
 
     in_place: ClassVar[bool] = True
 

@@ -12,7 +12,10 @@ from backprop_cli.registry import Doc
 
 @transform("clip")
 class Clip(Transform):
-    """x ↦ min(max(x, low), high), elementwise; a bound left out does not bound."""
+    """x ↦ min(max(x, low), high), elementwise; a bound left out does not bound.
+
+    x (N, …) ↦ (N, …) floats   y as it is
+    """
 
     in_place: ClassVar[bool] = True
 

@@ -20,6 +20,9 @@ class Crop(Transform):
 
     With `padding`, the image is first surrounded by that many pixels of `value` while training;
     `{size: 32, padding: 4}` is the usual augmentation of CIFAR-10.
+
+    x (N, H, W) or (N, H, W, C) ↦ (N, height, width[, C]) of the same dtype   y as it is
+    Raises BuildError for anything but images, a window larger than they are, and a `value` that x cannot hold.
     """
 
     augments: ClassVar[bool] = True

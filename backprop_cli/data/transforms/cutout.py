@@ -14,6 +14,8 @@ from backprop_cli.registry import Doc
 class Cutout(Transform):
     """Paint one square of `size` pixels over with `value`, its centre anywhere in the image.
 
+    x (N, H, W) or (N, H, W, C) ↦ the same shape and dtype   y as it is
+    Raises BuildError for anything but images, and a `value` that x cannot hold.
     DeVries & Taylor 2017, arXiv:1708.04552
     """
 

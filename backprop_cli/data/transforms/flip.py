@@ -12,7 +12,10 @@ from backprop_cli.registry import Doc
 
 @transform("flip", "random_flip")
 class Flip(Transform):
-    """Mirror each image with `probability`, left-right (`horizontal`) or upside down (`vertical`)."""
+    """Mirror each image with `probability`, left-right (`horizontal`) or upside down (`vertical`).
+
+    x (N, H, W) or (N, H, W, C) ↦ the same shape and dtype   y as it is.  Raises BuildError for anything but images.
+    """
 
     augments: ClassVar[bool] = True
     in_place: ClassVar[bool] = True

@@ -14,6 +14,7 @@ from backprop_cli.onnx import OnnxGraph
 class InputAsTarget(Transform):
     """The target becomes a copy of x as it is here: y ↦ x, whatever the source has for targets.
 
+    x (N, …) as it is   y ↦ (N, …), x in the network's dtype
     For autoencoders. What comes after it changes x alone, so `noise` or `cutout` after it make a denoising one:
     corrupted while training, whole when evaluated.  Vincent et al. 2008, doi:10.1145/1390156.1390294
     """

@@ -14,6 +14,7 @@ from backprop_cli.onnx import OnnxGraph
 class Log1p(Transform):
     """x ↦ log(1 + x), for counts and amounts over several orders of magnitude.
 
+    x (N, …) ↦ (N, …) floats   y as it is
     Raises DataError for values ≤ −1, which have no logarithm.
     """
 

@@ -17,8 +17,10 @@ class Mixup(Transform):
     """Blend each row with another one of the batch, and their targets likewise.
 
     x ↦ λ x + (1 − λ) x′,   y ↦ λ y + (1 − λ) y′,   λ from Beta(alpha, alpha), one a batch
+    x (N, …) ↦ (N, …) floats   y (N,) class ids ↦ (N, classes), values (N, K) ↦ (N, K)
     Class ids become one-hot rows first, so that the loss must take those (categorical cross-entropy);
-    `classes` is learned where it is left out.  Zhang et al. 2018, arXiv:1710.09412
+    `classes` is learned where it is left out. Raises DataError for a class id beyond them.
+    Zhang et al. 2018, arXiv:1710.09412
     """
 
     augments: ClassVar[bool] = True

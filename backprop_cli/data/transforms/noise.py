@@ -12,7 +12,10 @@ from backprop_cli.registry import Doc
 
 @transform("noise", "gaussian_noise")
 class Noise(Transform):
-    """x ↦ x + ε, ε normal with mean 0 and standard deviation `std`."""
+    """x ↦ x + ε, ε normal with mean 0 and standard deviation `std`.
+
+    x (N, …) ↦ (N, …) floats   y as it is
+    """
 
     augments: ClassVar[bool] = True
 

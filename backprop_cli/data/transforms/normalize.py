@@ -19,6 +19,7 @@ class Normalize(Transform):
     min and max are learned for each index of the last axis (`per: channel`), each value of a row
     (`position`) or once (`all`). A constant feature becomes `low`. Rows outside the training split
     may leave the range. For a given mean and std (torchvision's Normalize) use `standardize`.
+    x (N, …) ↦ (N, …) floats   y as it is.  Raises BuildError for statistics that do not fit the rows.
     """
 
     in_place: ClassVar[bool] = True

@@ -14,7 +14,7 @@ from backprop_cli.registry import Doc
 
 
 def one_hot(ids: Array, classes: int, dtype: np.dtype[Any], what: str) -> Array:
-    """1 at each id, 0 elsewhere, along a new last axis. Raises DataError for ids outside 0 … classes − 1."""
+    """1 at each id, 0 elsewhere: ids (…) ↦ (…, classes). Raises DataError for ids outside 0 … classes − 1."""
     check_ids(ids, classes, what)
     rows = np.zeros((*ids.shape, classes), dtype)
     np.put_along_axis(rows, ids[..., None], 1, axis=-1)
@@ -22,7 +22,7 @@ def one_hot(ids: Array, classes: int, dtype: np.dtype[Any], what: str) -> Array:
 
 
 def check_ids(ids: Array, classes: int, what: str) -> None:
-    """Raise DataError for ids outside 0 … classes − 1."""
+    """Raise DataError for ids (…) outside 0 … classes − 1, and for ids that are not integers."""
     check_integers(ids, what)
     if ids.size and (ids.max() >= classes or ids.min() < 0):
         worst = ids.max() if ids.max() >= classes else ids.min()
@@ -30,7 +30,7 @@ def check_ids(ids: Array, classes: int, what: str) -> None:
 
 
 def check_integers(ids: Array, what: str) -> None:
-    """Raise DataError for anything but integers."""
+    """Raise DataError for ids (…) of another dtype than integers or booleans."""
     if ids.dtype.kind not in "iub":
         raise DataError(f"{what}: expected integer ids, got {ids.dtype}")
 

@@ -17,6 +17,8 @@ class Pad(Transform):
     """Sequences (N, T, …) at exactly `length` steps: short ones filled with `value`, long ones cut.
 
     `fill` is the end that is filled, `keep` the end that survives a cut.
+    x (N, T, …) ↦ (N, length, …) of the same dtype   y as it is
+    Raises BuildError for rows without an axis, and a `value` that x cannot hold.
     """
 
     length: Annotated[int, Ge(1), Doc("steps of every sequence afterwards")]

@@ -17,6 +17,9 @@ class Pairs(Transform):
     rows of even number get the next row of their class, the others the next of another class; where there is none,
     and in predictions, where classes are not known, the next row.
     For siamese networks: the layer `select` takes the halves apart, the loss is `contrastive`.
+
+    x (N, …) ↦ (N, 2, …)   y (N,) class ids ↦ (N,) int64, 0 or 1
+    Raises DataError for targets that are not class ids, BuildError for texts.
     """
 
     augments: ClassVar[bool] = True
@@ -50,7 +53,7 @@ class Pairs(Transform):
 
 
 def partners(ids: Array, rng: np.random.Generator | None) -> Array:
-    """The row that each row is compared with, see `Pairs`."""
+    """The number of the row that each row is compared with, int64 (n,), by class ids (n,); see `Pairs`."""
     n = len(ids)
     order = np.argsort(ids, kind="stable")
     rank = np.empty(n, np.int64)

@@ -14,7 +14,10 @@ from backprop_cli.registry import Doc
 
 @transform("reshape")
 class Reshape(Transform):
-    """The same values in another shape: `{type: reshape, shape: [28, 28, 1]}`; one −1 is worked out."""
+    """The same values in another shape: `{type: reshape, shape: [28, 28, 1]}`; one −1 is worked out.
+
+    x (N, …) ↦ (N, *shape) of the same dtype   y as it is.  Raises BuildError for a shape of another number of values.
+    """
 
     in_place: ClassVar[bool] = True
 

@@ -15,7 +15,8 @@ class RobustScale(Transform):
     """x ↦ (x − median) / (q₇₅ − q₂₅), each column by its own, learned from the training split.
 
     A few values far off move neither. Where the quartiles coincide, half the range takes their place, and 1 where there
-    is none. Columns that hold codes of categories stay as they are. As in RealMLP, arXiv:2407.04491
+    is none. Columns that hold codes of categories stay as they are.
+    x (N, …, F) ↦ (N, …, F) floats   y as it is.  As in RealMLP, arXiv:2407.04491
     """
 
     in_place: ClassVar[bool] = True

@@ -15,6 +15,7 @@ class Rotate(Transform):
     """Turn each image about its middle by an angle uniform in ±`degrees`, with bilinear interpolation.
 
     What comes into view is `value`.
+    x (N, H, W) or (N, H, W, C) ↦ the same shape in floats   y as it is.  Raises BuildError for anything but images.
     """
 
     augments: ClassVar[bool] = True

@@ -12,7 +12,10 @@ from backprop_cli.registry import Doc
 
 @transform("scale", "rescaling")
 class Scale(Transform):
-    """x ↦ by · x + offset, elementwise; the defaults take bytes (0 … 255) to [0, 1]."""
+    """x ↦ by · x + offset, elementwise; the defaults take bytes (0 … 255) to [0, 1].
+
+    x (N, …) ↦ (N, …) floats   y as it is
+    """
 
     in_place: ClassVar[bool] = True
 

@@ -13,7 +13,11 @@ from backprop_cli.registry import Doc
 
 @transform("shift", "random_shift")
 class Shift(Transform):
-    """Move each image by up to `pixels` in each direction; what comes into view is `value`."""
+    """Move each image by up to `pixels` in each direction; what comes into view is `value`.
+
+    x (N, H, W) or (N, H, W, C) ↦ the same shape and dtype   y as it is
+    Raises BuildError for anything but images, images not larger than `pixels`, and a `value` that x cannot hold.
+    """
 
     augments: ClassVar[bool] = True
 

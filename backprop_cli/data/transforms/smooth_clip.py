@@ -15,7 +15,8 @@ from backprop_cli.registry import Doc
 class SmoothClip(Transform):
     """x ↦ x / √(1 + (x / limit)²): as it is near 0, and never beyond ± limit, however far off.
 
-    Columns that hold codes of categories stay as they are. As in RealMLP, arXiv:2407.04491
+    Columns that hold codes of categories stay as they are.
+    x (N, …, F) ↦ (N, …, F) floats   y as it is.  As in RealMLP, arXiv:2407.04491
     """
 
     in_place: ClassVar[bool] = True

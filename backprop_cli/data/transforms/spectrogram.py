@@ -16,13 +16,13 @@ _LEAST = 1e-6  # power below which nothing is told apart, so that silence has a 
 
 
 def mel(frequency: float) -> float:
-    """A frequency (Hz) as heard: mel(f) = 2595 log₁₀(1 + f / 700).  O'Shaughnessy 1987, Speech Communication."""
+    """The pitch in mel of f in Hz: mel(f) = 2595 log₁₀(1 + f / 700).  O'Shaughnessy 1987, Speech Communication."""
     return 2595 * math.log10(1 + frequency / 700)
 
 
 def mel_bank(window: int, rate: int, bands: int) -> Array:
-    """Weights (window // 2 + 1, bands) of triangles whose corners are evenly spaced in mel from 0 to rate / 2 Hz: each
-    band rises from the centre of the band before it to 1 at its own, and falls to the centre of the next one.
+    """Weights, float32 (window // 2 + 1, bands), of triangles whose corners are evenly spaced in mel from 0 to rate / 2
+    Hz: each band rises from the centre of the band before it to 1 at its own, and falls to the centre of the next one.
 
     Raises BuildError where a band has no frequency. As torchaudio's melscale_fbanks with htk and without norm; Davis &
     Mermelstein 1980, doi:10.1109/TASSP.1980.1163420.
@@ -50,7 +50,7 @@ class Spectrogram(Transform):
         y[t, k] = ln max(|X[t, k]|², 10⁻⁶),   k = 0 … window / 2: frequencies k · rate / window
 
     With `mels`, |X|² is first summed in that many triangles that are evenly spaced in mel: mel(f) = 2595 log₁₀(1 + f /
-    700). The end of a sound that fills no frame is left out.
+    700). The end of a sound that fills no frame is left out. y above is what x becomes; targets stay.
 
     Raises BuildError for sounds shorter than a window, and for mels without a rate or without a frequency in each band.
     Allen & Rabiner 1977, doi:10.1109/PROC.1977.10770; Davis & Mermelstein 1980, doi:10.1109/TASSP.1980.1163420

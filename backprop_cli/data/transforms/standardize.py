@@ -26,6 +26,7 @@ class Standardize(Transform):
     a feature of a sequence), `position` one for each value of a row, `all` a single one.
     The std of a constant counts as 1; columns that hold codes of categories stay as they are. Keras calls this
     Normalization, torchvision Normalize.
+    x (N, …) ↦ (N, …) floats   y as it is.  Raises BuildError for statistics that do not fit the rows.
     """
 
     in_place: ClassVar[bool] = True
@@ -104,11 +105,11 @@ class Standardize(Transform):
 
 
 def statistics_axes(per: str, ndim: int) -> tuple[int, ...]:
-    """The axes of a batch that one statistic runs over."""
+    """The axes of a batch (N, …) of `ndim` axes that one statistic is computed over."""
     return {"channel": tuple(range(max(1, ndim - 1))), "position": (0,), "all": tuple(range(ndim))}[per]
 
 
 def check_statistics(name: str, values: Array | None, shape: Shape) -> None:
-    """Raise BuildError unless the statistics fit rows of this shape."""
+    """Raise BuildError unless statistics of shape (), (F,) or that of a row fit rows of this shape."""
     if values is not None and values.ndim and shape[-values.ndim :] != values.shape:
         raise BuildError(f"statistics of shape {values.shape} do not fit rows of shape {shape}", name)

@@ -21,7 +21,8 @@ class Tokenize(Transform):
     """Text ↦ `length` token ids, short texts filled with 0, long ones cut.
 
     The vocabulary is learned from the training split: the `vocabulary` most frequent words (or
-    characters) get the ids 2, 3, …; everything else is 1. x (N,) text ↦ (N, length) int64
+    characters) get the ids 2, 3, …; everything else is 1.
+    x (N,) text ↦ (N, length) int64   y as it is.  Raises BuildError for x that is not one text a row.
     """
 
     length: Annotated[int, Ge(1), Doc("ids of every row afterwards")]

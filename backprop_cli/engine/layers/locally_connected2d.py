@@ -22,8 +22,8 @@ class Everywhere(InitializerBase):
     inner: Any
 
     def fill(self, out: Array, rng: np.random.Generator) -> None:
-        for place in np.ndindex(*out.shape[:2]):
-            self.inner.fill(out[place], rng)
+        for position in np.ndindex(*out.shape[:2]):
+            self.inner.fill(out[position], rng)
 
 
 @layer("locally_connected2d", "local2d")

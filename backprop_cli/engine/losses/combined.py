@@ -115,9 +115,9 @@ class Combined(Loss):
                 f"combined has parts for {', '.join(self.parts) or 'nothing'}; expected one for each layer that the "
                 f"last one, a concat, puts together: {', '.join(outputs) or 'but the network does not end in one'}"
             )
-        for name, (place, activation) in outputs.items():
+        for name, (columns, activation) in outputs.items():
             part = self.parts[name]
-            part.place = place
+            part.place = columns
             try:
                 part.loss.check_activation(activation)
             except BuildError as error:

@@ -47,6 +47,8 @@ class Kind(IntEnum):
 
 
 class Operation(ctypes.Structure):
+    """One operation of a program: its kind, and the addresses of its result and two operands, null where unused."""
+
     _fields_ = [("kind", ctypes.c_int64), ("out", ctypes.c_void_p), ("a", ctypes.c_void_p), ("b", ctypes.c_void_p)]
 
 
@@ -174,6 +176,7 @@ class Program:
 
 
 def address(array: Array) -> int:
+    """The address in memory of the first number of an array."""
     return int(array.ctypes.data)
 
 

@@ -21,6 +21,7 @@ class Random:
         self._recorder, self._rng = recorder, rng
 
     def random(self, size: Any = None, dtype: Any = np.float64, out: Any = None) -> Any:
+        """Random numbers in [0, 1): recorded as a draw into `out`, or, without an `out` of this dtype, as a failure."""
         if out is None or np.dtype(dtype) != out.dtype:
             self._recorder.fail("random numbers into a new array")
             return self._rng.random(size, dtype, out)

@@ -50,12 +50,15 @@ class Tape:
             Traced.tape = self
 
     def begin(self) -> None:
+        """Reset `why`, `decides_late` and `wrote`, so that they tell what comes from now on."""
         self.why, self.decides_late, self.wrote = "", False, False
 
     def fail(self, why: str) -> None:
+        """Note why something could not be written down; the first reason since `begin` is kept."""
         self.why = self.why or why
 
     def add(self, kind: Kind, out: Any = None, a: Any = None, b: Any = None) -> None:
+        """Append an operation on arrays, ctypes objects or integers, and keep its operands alive."""
         operands = [self._address(array) for array in (out, a, b)]
         self.operations.append(Operation(kind, *operands))
         self.wrote = self.wrote or kind in WRITING
@@ -70,10 +73,12 @@ class Tape:
     # ---- what arrays tell
 
     def fresh(self, array: Array) -> Array:
+        """A view of a new array that records what is done with it; its memory is kept alive."""
         self.keep.append(array)
         return array.view(Traced)
 
     def read(self, memory: Array) -> Any:
+        """The number in an array of one element, as one that records; a dtype that no operation reads is a failure."""
         return numbers.read(self, memory)
 
     def copy(self, to: Any, source: Any) -> None:
@@ -99,6 +104,7 @@ class Tape:
             self.fail(str(error))
 
     def ufunc(self, ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        """The result of a method of a ufunc, computed now and recorded; what cannot be recorded is a failure."""
         outs = options.pop("out", (None,))
         outs = outs if isinstance(outs, tuple) else (outs,)
         given = {name: value for name, value in options.items() if value is not np._NoValue}

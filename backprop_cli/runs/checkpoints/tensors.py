@@ -45,6 +45,7 @@ class TensorInfo:
 
     @property
     def bytes(self) -> int:
+        """The length of the array's data in bytes."""
         return self.end - self.begin
 
 

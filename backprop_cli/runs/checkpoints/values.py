@@ -12,6 +12,8 @@ from backprop_cli.untrusted.documents import Document, Number, Whole, lasting
 
 @lasting
 class OptimizerValues(TypedDict, total=False):
+    """Of the optimizer: its updates, batches and rows accumulated towards the next, and the schedule's values."""
+
     iteration: Whole
     gathered: Whole
     gathered_rows: Number
@@ -20,6 +22,8 @@ class OptimizerValues(TypedDict, total=False):
 
 @lasting
 class BestValues(TypedDict, total=False):
+    """Of the callback Best: the best value with its epoch and step, and what early stopping compares and has waited."""
+
     value: Number | None
     reference: Number | None
     waited: Whole
@@ -29,6 +33,8 @@ class BestValues(TypedDict, total=False):
 
 @lasting
 class LogValues(TypedDict, total=False):
+    """Of a log: how many lines it has, and its last ones."""
+
     tail: str
     rows: Whole
 
