@@ -12,11 +12,11 @@ def spread(values: Array, robust: bool) -> tuple[float, float]:
     """Middle and width of values (N,); a width of 0 counts as 1. Where the quartiles coincide, as those of most binary
     columns do, the width is half the range."""
     if not robust:
-        center, spread = float(values.mean()), float(values.std())
-        return center, spread if spread > 1e-14 * abs(center) else 1.0
+        center, width = float(values.mean()), float(values.std())
+        return center, width if width > 1e-14 * abs(center) else 1.0
     low, center, high = np.quantile(values, (0.25, 0.5, 0.75))
-    spread = float(high - low) or float(values.max() - values.min()) / 2
-    return float(center), spread or 1.0
+    width = float(high - low) or float(values.max() - values.min()) / 2
+    return float(center), width or 1.0
 
 
 def scaled(values: Array, plan: Plan) -> Array:

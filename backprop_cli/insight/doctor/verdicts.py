@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from backprop_cli.errors import ConfigError, DataError
@@ -73,13 +73,13 @@ class Limits:
 
     def longer(self, times: int) -> Limits:
         """Limits of `times` as many steps, seconds and operations, without the options for loading."""
-        return Limits(self.steps * times, self.seconds * times, self.work * times)
+        return replace(self, steps=self.steps * times, seconds=self.seconds * times, work=self.work * times)
 
     def again(self, before: Observed) -> Limits:
         """For the same number of steps, however long they take; for as many as allowed, if training broke off."""
         if before.error is not None:
-            return Limits(self.steps, self.seconds, self.work)
-        return Limits(max(1, before.steps), 10 * self.seconds + 10, math.inf)
+            return self
+        return replace(self, steps=max(1, before.steps), seconds=10 * self.seconds + 10, work=math.inf)
 
 
 def verdicts_on(patient: Patient, evidence: Observed, baseline: Observed | None, limits: Limits) -> Iterator[Verdict]:

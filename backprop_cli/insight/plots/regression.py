@@ -26,7 +26,9 @@ def draw(figure: Figure, views: Sequence[View], options: PictureOptions) -> None
 
     Raises UsageError for outputs that are no numbers.
     """
-    view = views[0]
+    if len(views) != 1:
+        raise UsageError("--kind regression draws one run at a time; expected one RUN")
+    (view,) = views
     split, x, true, said = values(view, options.split)
     names = view.prepared.reading.output_names(true.shape[1])[:OUTPUTS]
     single = int(np.prod(x.shape[1:])) == 1

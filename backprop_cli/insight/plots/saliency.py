@@ -24,7 +24,9 @@ def draw(figure: Figure, views: Sequence[View], options: PictureOptions) -> None
 
     Raises UsageError for inputs that are no pictures, and for an example that does not exist.
     """
-    view = views[0]
+    if len(views) != 1:
+        raise UsageError("--kind saliency draws one run at a time; expected one RUN")
+    (view,) = views
     prepared = view.prepared
     split, data = view.split(options.split, prepared.measured_split)
     if options.sample is not None and not 0 <= options.sample < len(data):

@@ -457,3 +457,9 @@ def test_a_range_test_shows_the_loss_of_each_rate(tmp_path: Path) -> None:
 def test_a_run_without_rates_says_how_to_record_them(view: Views) -> None:
     with pytest.raises(UsageError, match=r"--set optimizer\.schedule=range_test"):
         draw("rate", [view("moons")])
+
+
+@pytest.mark.parametrize("kind", ["regression", "saliency"])
+def test_a_picture_of_one_run_does_not_leave_out_others_without_a_word(kind: str) -> None:
+    with pytest.raises(UsageError, match=f"--kind {kind} draws one run at a time; expected one RUN"):
+        draw(kind, [])
