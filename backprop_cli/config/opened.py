@@ -30,8 +30,7 @@ def read(path: Path) -> str:
         raise refuse(f"is a directory; expected a YAML file{hint}") from None
     except FileNotFoundError:
         here = [file.name for file in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
-        near = suggest(path.name, here)
-        ships = None if near else offered(path)
+        ships, near = offered(path), suggest(path.name, here)
         hint = did_you_mean(str(path.with_name(near)) if near else None)
         hint = f"; {ships} ships with bp: `bp train {ships}`, or `bp config copy {ships[3:]}`" if ships else hint
         raise refuse(f"no such file{hint}") from None
