@@ -16,7 +16,8 @@ from benchmarks.machine import Others
 from benchmarks.workloads import ROOT, WORKLOADS, XOR_EPOCHS, save_data
 
 Say = Callable[[str], None]
-SCORED_AFTER = 2  # epochs after which every peer's accuracy is taken
+STEADY = 10  # steps before rounds are timed: until then peers compile, record steps and choose threads
+FEWEST = 4  # timed rounds, however long they take
 MODULES = {"bp": "numpy", "gemm": "numpy", "torch": "torch", "jax": "jax", "keras": "keras", "sklearn": "sklearn"}
 OURS = ("bp-numpy", "bp-compiled")
 
@@ -81,9 +82,10 @@ def missing(peer: str) -> str | None:
 
 
 def run(name: str, peers: Sequence[str], *, rounds: int, budget: float, say: Say) -> dict[str, Any]:
-    """A, B, C, A, B, C, … : `rounds` timed rounds each, or as many as fit into `budget` seconds, at least one."""
+    """A, B, C, A, B, C, … : `rounds` timed rounds each, or as many as fit into `budget` seconds, at least FEWEST."""
     workload = WORKLOADS[name]
     chosen = [*OURS, *(["gemm"] if workload.gemms else []), *(peer for peer in workload.peers if peer in peers)]
+    steps = XOR_EPOCHS if workload.family == "xor" else workload.steps
     skipped = [why for peer in chosen if (why := missing(peer))]
     with Others() as others, tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "data.npz"
@@ -93,7 +95,8 @@ def run(name: str, peers: Sequence[str], *, rounds: int, budget: float, say: Say
             worker = Worker(peer, name, data)
             try:
                 worker.ready()  # one after the other: several that compile at once would slow each other
-                worker.round(timed=False)
+                for _ in range(-(-STEADY // steps)):  # of every peer alike
+                    worker.round(timed=False)
                 workers.append(worker)
             except (RuntimeError, OSError) as error:
                 skipped.append(f"{peer}: {error}")
@@ -101,16 +104,15 @@ def run(name: str, peers: Sequence[str], *, rounds: int, budget: float, say: Say
         try:
             for number in range(rounds):
                 for worker in workers:
-                    if number and sum(worker.seconds) > budget:
+                    if number >= FEWEST and sum(worker.seconds) > budget:
                         continue
                     worker.round()
-                    if number + 2 == SCORED_AFTER:
+                    if number == 0:  # after as many epochs each
                         worker.score = worker.ask("accuracy")
                 say(f"{name}: round {number + 1} of {rounds}")
         finally:
             for worker in workers:
                 worker.close()
-    steps = XOR_EPOCHS if workload.family == "xor" else workload.steps
     return {
         "title": workload.title,
         "steps_per_round": steps,

@@ -1,8 +1,8 @@
 """Finds out, while training, on how many threads compiled kernels are fastest: all, four, or one.
 
 Several cost more than they save where the network is small or other processes want the cores. Each number is
-tried in turn for a few steps, the faster one stays for some seconds, then they are tried again. What is
-computed does not depend on it.
+tried in turn for a few steps, the fastest one stays until the next trial. Where steps take long, trials are shorter and
+rarer, so that they cost less than a twentieth. What is computed does not depend on it.
 """
 
 from __future__ import annotations
@@ -18,9 +18,12 @@ if TYPE_CHECKING:
     from backprop_cli.runs.rows import Rows
     from backprop_cli.training.loop import Loop
 
-ROUNDS = 4  # of each candidate, in turn
-ROUND_STEPS, ROUND_SECONDS = 2, 0.004  # that a round lasts at least
-SECONDS = 5.0  # until they are tried again
+ROUNDS, FEWEST = 4, 2  # of each candidate, in turn; the fewest where they take
+ENOUGH = 0.1  # seconds in all, or more
+ROUND_STEPS, ROUND_SECONDS = 2, 0.004  # that a round lasts at least; one step, if it takes
+LONG = 0.02  # seconds or more
+SECONDS = 5.0  # until they are tried again, or, if that is more,
+TIMES = 25  # times the seconds that the last trial has cost
 NEVER = 10**12
 CANDIDATES = sorted({MOST_THREADS, min(SHARES, MOST_THREADS), 1}, reverse=True)
 
@@ -33,6 +36,7 @@ class Threads(Callback):
         self._round = -1  # of a trial; -1 before the first
         self._first, self._began = 0, 0.0  # step and time at which this round began
         self._least: dict[int, float] = {}  # threads -> seconds of a step, in the best round
+        self._steps, self._spent = 0, 0.0  # steps and seconds of a trial
 
     def next_step(self, loop: Loop) -> float:
         return inf  # whenever it is, time is looked at
@@ -50,16 +54,19 @@ class Threads(Callback):
             return
         if self._round >= 0:
             steps, seconds = step - self._first, time.perf_counter() - self._began
-            if steps < ROUND_STEPS or seconds < ROUND_SECONDS:
+            if seconds < ROUND_SECONDS or (steps < ROUND_STEPS and seconds < LONG):
                 return
+            self._steps, self._spent = self._steps + steps, self._spent + seconds
             threads, per_step = CANDIDATES[self._round % len(CANDIDATES)], seconds / steps
             self._least[threads] = min(per_step, self._least.get(threads, per_step))
         self._round += 1
-        if self._round < len(CANDIDATES) * ROUNDS:
+        if self._round < len(CANDIDATES) * (ROUNDS if self._spent < ENOUGH else FEWEST):
             set_threads(CANDIDATES[self._round % len(CANDIDATES)])
         else:
             best = min(self._least, key=self._least.__getitem__)
             set_threads(best)
-            self._next, self._round = step + int(SECONDS / self._least[best]), -1
+            cost = self._spent - self._steps * self._least[best]
+            self._next, self._round = step + int(max(SECONDS, TIMES * cost) / self._least[best]), -1
             self._least.clear()
+            self._steps, self._spent = 0, 0.0
         self._first, self._began = step, time.perf_counter()
