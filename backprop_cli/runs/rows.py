@@ -45,9 +45,17 @@ class Rows(Sequence[Row]):
 
     def json_lines(self) -> str:
         """A line of JSON for each row, with null for NaN and infinities."""
-        columns = self.columns.values()
-        plain = all({int, float}.issuperset(map(type, values)) and math.isfinite(sum(values)) for values in columns)
-        if not plain:
-            return "".join(f"{dumps(row)}\n" for row in self)
-        form = ", ".join(json.dumps(name).replace("%", "%%") + ": %r" for name in self.columns)
-        return (f"{{{form}}}\n" * len(self)) % tuple(chain.from_iterable(zip(*columns, strict=True)))
+        if not self._length:
+            return ""
+        changing, form = [], []
+        for name, values in self.columns.items():
+            kinds = {*map(type, values)}
+            if not kinds <= {int, float} or not math.isfinite(sum(values)):
+                return "".join(f"{dumps(row)}\n" for row in self)
+            key, first = json.dumps(name), values[0]
+            if len(kinds) == 1 and first and values.count(first) == self._length:  # not 0.0: -0.0 equals it
+                form.append(f"{key}: {first!r}".replace("%", "%%"))
+            else:
+                form.append(key.replace("%", "%%") + ": %r")
+                changing.append(values)
+        return (f"{{{', '.join(form)}}}\n" * self._length) % tuple(chain.from_iterable(zip(*changing, strict=True)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import inf, isfinite, nan
+from math import inf, isfinite
 from typing import Any
 
 import numpy as np
@@ -74,10 +74,11 @@ class Best(Callback):
 
     def _best(self, rows: Rows) -> int:
         """The number, from 1, of the best row; 0 where none is better than all before."""
-        pairs = zip(rows.columns["epoch"], rows.columns[self.monitor], strict=True)
-        column = [self.sign * value if epoch >= self.since else nan for epoch, value in pairs]
-        value = min(filter(isfinite, column), default=inf)
-        return column.index(value) + 1 if value < (inf if self.value is None else self.sign * self.value) else 0
+        column = self.sign * np.array(rows.columns[self.monitor], np.float64)
+        column[: max(0, self.since - int(rows.columns["epoch"][0]))] = inf
+        column[~np.isfinite(column)] = inf
+        best = int(column.argmin())
+        return best + 1 if column[best] < (inf if self.value is None else self.sign * self.value) else 0
 
     def _stop(self, rows: Rows) -> tuple[float | None, int, int]:
         """`reference` and `waited` after these rows, or after the one that ends training, with its number; 0 if none
