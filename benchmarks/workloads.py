@@ -141,7 +141,7 @@ WORKLOADS = {
         COMPILED,
     ),
 }
-XOR_EPOCHS = 2_000  # of four examples: a round of the XOR workload
+XOR_EPOCHS = 10_000  # of four examples: a round of the XOR workload, long enough for processors to speed up
 
 
 def save_data(kind: str, path: Path) -> None:
