@@ -30,7 +30,8 @@ def read(path: Path) -> str:
         raise refuse(f"is a directory; expected a YAML file{hint}") from None
     except FileNotFoundError:
         here = [file.name for file in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
-        ships, near = offered(path), suggest(path.name, here)
+        near = suggest(path.name, here)
+        ships = None if near and Path(near).stem == path.stem else offered(path)  # a slip in the ending alone
         hint = did_you_mean(str(path.with_name(near)) if near else None)
         hint = f"; {ships} ships with bp: `bp train {ships}`, or `bp config copy {ships[3:]}`" if ships else hint
         raise refuse(f"no such file{hint}") from None

@@ -9,6 +9,7 @@ import sys
 from io import StringIO
 from pathlib import Path
 
+import pytest
 from rich.control import Control
 from rich.panel import Panel
 from rich.text import Text
@@ -28,7 +29,8 @@ def test_what_is_printed_passes_the_gate() -> None:
     assert inner.getvalue() == f"a\t{SEEN}\n{SEEN}\n"
 
 
-def test_rich_has_its_own() -> None:
+def test_rich_has_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")  # rich writes no bold where it is `dumb`
     file = StringIO()
     console = Shown(file=file, force_terminal=True, width=100)
     console.print(Panel.fit(Text(EVIL, style="bold"), title=EVIL))

@@ -35,10 +35,12 @@ def test_an_unknown_name_is_answered_with_the_nearest() -> None:
         load_config("bp:vanishing_rel")
 
 
-def test_a_missing_file_that_ships_is_suggested(bp) -> None:
+def test_a_missing_file_that_ships_is_suggested(bp, tmp_path: Path) -> None:
     done = bp("train", "configs/nowhere/mnist.yaml")
     assert done.code == 2
     assert "bp:mnist ships with bp" in done.err
+    (tmp_path / "two.yaml").touch()  # near "xor.yaml", and still another name
+    assert "bp:xor ships with bp" in bp("check", "xor.yaml").err
 
 
 def test_a_copy_brings_what_it_extends_and_trains(bp, tmp_path: Path) -> None:

@@ -34,3 +34,16 @@ def test_the_fastest_number_is_found_and_trials_cost_less_than_a_twentieth(
         loop.step = steps
     assert now <= 1.05 * steps * step + 4 * step * factor  # beside the first trial
     assert used[fast] > 0.9 * steps
+    loop.step = 3  # as somebody who goes back in time
+    callback.step(loop, 0.0)  # type: ignore[arg-type]
+
+
+def test_a_trial_goes_on_where_a_loop_has_gone_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(module.time, "perf_counter", lambda: now)
+    monkeypatch.setattr(module, "MOST_THREADS", 2)
+    monkeypatch.setattr(module, "set_threads", lambda count: None)
+    callback = module.Threads()
+    for step in (0, 5, 2, 2, 1, 3, 8, 4):
+        callback.step(SimpleNamespace(step=step), 0.0)  # type: ignore[arg-type]
+        now += 0.1

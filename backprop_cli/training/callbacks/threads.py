@@ -54,6 +54,9 @@ class Threads(Callback):
             return
         if self._round >= 0:
             steps, seconds = step - self._first, time.perf_counter() - self._began
+            if steps < 1:  # somebody has gone back in time
+                self._first, self._began = step, time.perf_counter()
+                return
             if seconds < ROUND_SECONDS or (steps < ROUND_STEPS and seconds < LONG):
                 return
             self._steps, self._spent = self._steps + steps, self._spent + seconds
