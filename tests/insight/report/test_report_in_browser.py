@@ -37,6 +37,9 @@ addEventListener("load", () => setTimeout(() => {
   svg.dispatchEvent(new PointerEvent("pointermove", {clientX: box.right - 14, clientY: box.top + 50}));
   seen.tip = document.querySelector(".tip").textContent;
   document.querySelector(".legend button").click();
+  const network = document.querySelector(".picture.network");
+  seen.fits = network.scrollWidth <= network.clientWidth;
+  network.querySelector("button").click();
   const words = [...document.querySelectorAll(".picture text")].map((text) => text.getBoundingClientRect().height);
   seen.smallest = Math.min(...words.filter((height) => height > 0));
   seen.after = document.querySelector("figure.chart").querySelectorAll("path").length;
@@ -113,7 +116,8 @@ def test_charts_answer_and_fit(width: int, view: Callable[[str], View], tmp_path
     assert seen["drawn"] == seen["charts"] > 2
     assert seen["lines"] > 4
     assert seen["overflow"] <= 0
-    assert seen["smallest"] > 8  # pixels, of any word or number in a picture
+    assert seen["fits"]  # the picture of the network
+    assert seen["smallest"] > 8  # pixels, of any word or number in a picture that has been made larger
     rows = view("moons").rows
     assert seen["tip"].startswith("epoch 4")
     assert f"{rows[-1]['validation/loss']:.4g}" in seen["tip"]
