@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from backprop_cli import load_config
+from backprop_cli import build, load_config
 from backprop_cli.commands.train import train
 from backprop_cli.engine import kernels
 from backprop_cli.engine.replay.epochs import Epochs, Passed
-from backprop_cli.errors import DivergedError
+from backprop_cli.errors import DivergedError, UsageError
 from backprop_cli.runs.checkpoints.checkpoint import CheckpointFile
+from backprop_cli.runs.rows import Rows
+from backprop_cli.training.callbacks.best import Best
+from backprop_cli.training.callbacks.stop_at import StopAt
 from backprop_cli.training.loop import Callback, Loop, Row
 from tests.conftest import ROOT
 
@@ -237,3 +241,18 @@ def test_the_program_of_an_epoch_is_bound_by_patience(tmp_path: Path, monkeypatc
     monkeypatch.setattr(Epochs, "_run", watched)
     run(tmp_path / "run", [*NOISY, "trainer.epochs=2000", "architecture.0.units=400", "dataset.samples=160"])
     assert longest and max(longest) < 0.1
+
+
+@pytest.mark.parametrize(
+    "callback",
+    [
+        lambda: Best("train/none", build.prepare(load_config(ROOT / "configs/xor.yaml")).network.store),
+        lambda: StopAt(monitor="train/none", value=0.0),
+    ],
+)
+def test_a_column_that_rows_do_not_have_is_refused_not_a_key_error(callback: Any) -> None:
+    rows, loop = Rows({"epoch": [1, 2], "train/loss": [0.5, 0.4]}), SimpleNamespace(metrics=[])
+    told = callback()
+    assert told.at_once(loop, rows) == 2
+    with pytest.raises(UsageError, match="there is no 'train/none' in an epoch's row"):
+        told.many_epochs(loop, rows)

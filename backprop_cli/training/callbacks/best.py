@@ -53,6 +53,8 @@ class Best(Callback):
 
     def at_once(self, loop: Loop, rows: Rows) -> int:
         """Up to the best of them, whose weights are copied, or to where training stops."""
+        if self.monitor not in rows.columns:  # which `many_epochs` refuses
+            return len(rows)
         stop = self._stop(rows)[2]
         return self._best(rows[: stop or len(rows)]) or stop or len(rows)
 

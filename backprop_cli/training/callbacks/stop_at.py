@@ -25,7 +25,8 @@ class StopAt(NamedCallback):
         self.many_epochs(loop, Rows.of(row))
 
     def at_once(self, loop: Loop, rows: Rows) -> int:
-        return self._reached(loop, rows) or len(rows)
+        known = self.monitor in rows.columns  # if not, `many_epochs` refuses it
+        return (known and self._reached(loop, rows)) or len(rows)
 
     def many_epochs(self, loop: Loop, rows: Rows) -> None:
         if self.monitor not in rows.columns:

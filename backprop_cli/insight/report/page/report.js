@@ -29,11 +29,11 @@ document.querySelectorAll("table.sortable").forEach((table) => {
 document.querySelectorAll(".picture.network").forEach((picture) => { // where it is narrow, its numbers are small
   const button = document.createElement("button");
   button.className = "larger";
-  const say = (larger) => {
-    button.textContent = larger ? "Fit to the width" : "Larger";
-    button.setAttribute("aria-pressed", larger);
+  const say = (enlarged) => {
+    button.textContent = enlarged ? "Fit to the width" : "Larger";
+    button.setAttribute("aria-pressed", enlarged);
   };
-  button.addEventListener("click", () => say(picture.classList.toggle("larger")));
+  button.addEventListener("click", () => say(picture.classList.toggle("enlarged")));
   say(false);
   picture.prepend(button);
 });
