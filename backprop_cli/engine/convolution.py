@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from backprop_cli.engine.arrays import Array, Shape
-from backprop_cli.engine.kernels import SHARES
+from backprop_cli.engine.kernels import PANEL, SHARES
 from backprop_cli.engine.layer import ActivationOption, Initializer, Layer, PositiveInt
 from backprop_cli.engine.window import Axis, Padding, Sizes, axes, checked, sizes_of
 from backprop_cli.errors import BuildError
@@ -52,7 +53,7 @@ class Convolution(Layer):
     numbers_at_once: ClassVar[int] = 2**18  # of windows laid out: 1 MiB of float32, about a cache
     rows_at_once: ClassVar[int] = 4096  # more make products of few columns slower
 
-    numbers_kept: ClassVar[int] = 2**13  # of an image's windows: up to here forward leaves them for backward
+    places_at_once: ClassVar[int] = 2**8  # whose windows a share of compiled kernels takes as terms of one sum
 
     W: Array = slot()
     b: Array = slot()
@@ -60,7 +61,6 @@ class Convolution(Layer):
     db: Array = slot()
     z: Array = slot()
     patches: Array = slot()
-    laid_out: Array = slot()
     padded: Array = slot()
     partial: Array = slot()
     product: Array = slot()
@@ -82,10 +82,6 @@ class Convolution(Layer):
         filters, groups = self.split(channels)
         rows, columns = self.windows(sizes)
         self.ask_kernel(rows, columns, channels, filters, groups)
-        numbers = rows.out * columns.out * rows.kernel * columns.kernel * channels
-        self._keeps = groups == 1 and not self._pointwise and numbers <= self.numbers_kept
-        if self._keeps:
-            self.workspace("laid_out", (numbers,))
         return self.ask_output((*sizes_of((rows, columns), self.rank), filters))
 
     def ask_kernel(self, rows: Axis, columns: Axis, channels: int, filters: int, groups: int) -> None:
@@ -94,7 +90,6 @@ class Convolution(Layer):
         self._group_in, self._group_out = channels // groups, filters // groups
         self._pointwise = rows.pointwise and columns.pointwise
         self._depthwise = self._group_in == 1 and groups > 1
-        self._keeps = False
         positions, depth = rows.out * columns.out, rows.kernel * columns.kernel * self._group_in
         kernel = (rows.kernel, columns.kernel)[-self.rank :]
         self.parameter("W", (*kernel, self._group_in, filters), self.kernel_initializer)
@@ -103,12 +98,20 @@ class Convolution(Layer):
         elif not self._pointwise:
             fit = min(self.numbers_at_once // depth, self.rows_at_once) // positions
             self._at_once = max(SHARES, fit // SHARES * SHARES)
-            self._scratch("patches", (self._at_once * positions * depth,))
+            self._scratch("patches", (max(self._at_once * positions * depth, self._compiled_numbers()),))
             self._scratch("partial", (SHARES, depth, self._group_out))
             high, wide = (axis.size + axis.before + axis.after for axis in (rows, columns))
             self._pads = rows.padded or columns.padded or groups > 1
             if self._pads:
-                self._scratch("padded", (self._at_once, high, wide, self._group_in))
+                frames = max(self._at_once, SHARES * (self.places_at_once // positions))
+                self._scratch("padded", (frames, high, wide, self._group_in))
+
+    def _compiled_numbers(self) -> int:
+        """Numbers that compiled kernels need for W in panels, either way round, and for frames of δ."""
+        axes = self._rows, self._columns
+        taps, c, o = prod(axis.kernel for axis in axes), self._group_in, self._group_out
+        frame = o * prod(axis.size + (axis.kernel - 1) * axis.dilation for axis in axes)
+        return max(taps * c * _panels(o), taps * o * _panels(c) + SHARES * frame)
 
     def _scratch(self, name: str, shape: Shape) -> None:
         self.workspace(name, shape, per_sample=False, temporary=True)
@@ -199,7 +202,7 @@ class Convolution(Layer):
             if self._pointwise:
                 self.kernels.matmul(_pixels(some), W[:, of_z], out)
             else:
-                memory = self.patches, self._kept, self._frames
+                memory = self.patches, self._frames
                 self.kernels.convolve(some, W[:, of_z], out, *memory, self._rows, self._columns)
 
     def kernel_gradient(self, x: Array, delta: Array) -> None:
@@ -214,7 +217,7 @@ class Convolution(Layer):
             if self._pointwise:
                 self.kernels.matmul(_pixels(some).T, slopes, dW[:, of_z])
             else:
-                memory = self.patches, self._kept, self._frames, self.partial
+                memory = self.patches, self._frames, self.partial
                 self.kernels.kernel_gradient(some, slopes, dW[:, of_z], *memory, self._rows, self._columns)
 
     def scatter(self, delta: Array, dx: Array) -> None:
@@ -231,11 +234,6 @@ class Convolution(Layer):
             else:
                 memory = self.patches, self._frames
                 self.kernels.input_gradient(slopes, W[:, of_z], some, *memory, self._rows, self._columns)
-
-    @property
-    def _kept(self) -> Array | None:
-        """Memory in which forward leaves the windows for backward."""
-        return self.laid_out.reshape(-1) if self._keeps else None
 
     @property
     def _frames(self) -> Array | None:
@@ -282,6 +280,11 @@ def places(x: Array) -> Array:
 
 def _matrix(x: Array) -> Array:
     return x.reshape(-1, x.shape[-1])
+
+
+def _panels(columns: int) -> int:
+    """So many columns filled up to whole panels."""
+    return -(-columns // PANEL) * PANEL
 
 
 def _pixels(x: Array) -> Array:

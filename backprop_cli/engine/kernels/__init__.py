@@ -16,6 +16,7 @@ from backprop_cli.engine.kernels import compiled
 from backprop_cli.errors import UsageError
 
 SHARES = compiled.SHARES  # parts that compiled kernels cut a batch into
+PANEL = compiled.PANEL  # columns that they take side by side at most
 
 
 def missing() -> str:

@@ -3,8 +3,6 @@ from __future__ import annotations
 import math
 from typing import Annotated, Literal
 
-import numpy as np
-
 from backprop_cli.engine.arrays import Array, Shape
 from backprop_cli.engine.layer import Activation, activation
 from backprop_cli.onnx import OnnxGraph
@@ -51,18 +49,7 @@ class GELU(Activation):
         return False
 
     def forward(self, x: Array, y: Array, training: bool) -> None:
-        if self.approximate == "tanh":
-            np.multiply(x, x, out=self.share)
-            np.multiply(self.share, 0.044715, out=self.share)
-            np.add(self.share, 1, out=self.share)
-            np.multiply(self.share, x, out=self.share)
-            np.multiply(self.share, math.sqrt(2 / math.pi), out=self.share)
-            np.tanh(self.share, out=self.share)
-            np.multiply(self.share, 0.5, out=self.share)
-            np.add(self.share, 0.5, out=self.share)
-        else:
-            self.kernels.normal_cdf(x, self.share, self.part, self.other, self.bell)
-        np.multiply(x, self.share, out=y)
+        self.kernels.gelu(x, self.share, y, self.approximate == "tanh", self.part, self.other, self.bell)
 
     def onnx(self, graph: OnnxGraph, x: str) -> str:
         if self.approximate == "tanh":
@@ -74,20 +61,6 @@ class GELU(Activation):
         return graph.add("Mul", x, graph.add("Mul", graph.add("Add", curve, 1.0), 0.5))
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
-        if dx is None:
-            return
-        np.multiply(x, x, out=self.part)
-        if self.approximate == "tanh":  # (1 − tanh²)/2 = 2 s (1 − s), s the share
-            np.multiply(self.part, 3 * 0.044715, out=self.part)
-            np.add(self.part, 1, out=self.part)
-            np.multiply(self.part, 2 * math.sqrt(2 / math.pi), out=self.part)
-            np.subtract(1, self.share, out=self.other)
-            np.multiply(self.other, self.share, out=self.other)
-            np.multiply(self.part, self.other, out=self.part)
-        else:
-            np.multiply(self.part, -0.5, out=self.part)
-            np.exp(self.part, out=self.part)
-            np.multiply(self.part, 1 / math.sqrt(2 * math.pi), out=self.part)
-        np.multiply(self.part, x, out=self.part)
-        np.add(self.part, self.share, out=self.part)
-        np.multiply(dy, self.part, out=dx)
+        if dx is not None:
+            by_tanh = self.approximate == "tanh"
+            self.kernels.gelu_gradient(x, self.share, dy, dx, by_tanh, self.part, self.other)

@@ -66,7 +66,6 @@ class MultiHeadAttention(Layer):
     o: Array = slot()
     p: Array = slot()
     noise: Array = slot()
-    dropped: Array = slot()  # P after dropout
     row: Array = slot()
     penalty: Array = slot()
     dq: Array = slot()
@@ -111,8 +110,7 @@ class MultiHeadAttention(Layer):
         self.workspace("beside", (max(steps, seen) * max(width, memory),), temporary=True)
         if self.dropout:
             self.workspace("noise", (self.heads, steps, seen))
-            self.workspace("dropped", (self.heads, steps, seen))
-        self._future = np.triu(np.full((steps, seen), NEVER, np.float32), k=1)
+        self._future = np.triu(np.full((steps, seen), NEVER, np.float32), k=1) if self.causal else None
         return shapes[0]
 
     @property
@@ -123,17 +121,17 @@ class MultiHeadAttention(Layer):
         for name, source in (("q", x[0]), ("k", x[-1]), ("v", x[-1])):
             self._affine(source, name, getattr(self, name))
         np.multiply(self.q, (self.q.shape[-1] // self.heads) ** -0.5, out=self.q)
-        np.matmul(self._split(self.q), self._split(self.k).swapaxes(2, 3), out=self.p)
-        if self.causal:
-            np.add(self.p, self._future, out=self.p)
-        if self.masks is not None and self.masks[-1] is not None:
-            np.multiply(np.logical_not(self.masks[-1]), NEVER, out=self.penalty)
-            np.add(self.p, self.penalty[:, None, None, :], out=self.p)
-        self.kernels.attention_softmax(self.p, self.row)
+        mask = self.masks[-1] if self.masks is not None else None
+        if mask is not None:
+            np.multiply(np.logical_not(mask), NEVER, out=self.penalty)
         self._active = training and self.dropout > 0
         if self._active:
-            self._drop()
-        np.matmul(self.dropped if self._active else self.p, self._split(self.v), out=self._split(self.o))
+            self._draw()
+        q, k, v, o = (self._split(array) for array in (self.q, self.k, self.v, self.o))
+        if self._future is not None and self._future.dtype != self.p.dtype:
+            self._future = self._future.astype(self.p.dtype)
+        penalty = None if mask is None else self.penalty
+        self.kernels.attention(q, k, v, self.p, o, self._future, penalty, self._noise, self.dp, self.row)
         self._affine(self.o, "o", y)
 
     def onnx(self, graph: OnnxGraph, x: Sequence[str]) -> str:
@@ -166,17 +164,10 @@ class MultiHeadAttention(Layer):
     def backward(self, x: Sequence[Array], y: Array, dy: Array, dx: Sequence[Array | None]) -> None:
         self._affine_gradients(self.o, "o", dy)
         self.kernels.matmul(_rows(dy), self.Wo.T, _rows(self.do))
-        q, k, v, o = (self._split(array) for array in (self.q, self.k, self.v, self.o))
-        dq, dk, dv, do = (self._split(array) for array in (self.dq, self.dk, self.dv, self.do))
-        self.kernels.row_dots(do, o, self.row)
-        np.matmul((self.dropped if self._active else self.p).swapaxes(2, 3), do, out=dv)
-        np.matmul(do, v.swapaxes(2, 3), out=self.dp)
-        if self._active:
-            np.multiply(self.dp, self.noise, out=self.dp)
-        self.kernels.attention_softmax_backward(self.p, self.dp, self.row)
-        np.matmul(self.dp, k, out=dq)
-        np.multiply(self.dq, q.shape[-1] ** -0.5, out=self.dq)
-        np.matmul(self.dp.swapaxes(2, 3), q, out=dk)
+        q, k, v, do = (self._split(array) for array in (self.q, self.k, self.v, self.do))
+        dq, dk, dv = (self._split(array) for array in (self.dq, self.dk, self.dv))
+        scale = q.shape[-1] ** -0.5
+        self.kernels.attention_gradient(q, k, v, self.p, do, dq, dk, dv, self._noise, self.dp, self.row, scale)
         for name, source in (("q", x[0]), ("k", x[-1]), ("v", x[-1])):
             self._affine_gradients(source, name, getattr(self, f"d{name}"))
         if dx[0] is not None:
@@ -195,25 +186,28 @@ class MultiHeadAttention(Layer):
     def _affine(self, source: Array, name: str, out: Array) -> None:
         self.kernels.matmul(_rows(source), getattr(self, f"W{name}"), _rows(out))
         if self.bias:
-            np.add(out, getattr(self, f"b{name}"), out=out)
+            self.kernels.add_bias(_rows(out), getattr(self, f"b{name}"))
 
     def _affine_gradients(self, source: Array, name: str, delta: Array) -> None:
         self.kernels.matmul(_rows(source).T, _rows(delta), getattr(self, f"dW{name}"))
         if self.bias:
-            np.sum(_rows(delta), axis=0, out=getattr(self, f"db{name}"))
+            self.kernels.bias_gradient(_rows(delta), getattr(self, f"db{name}"))
 
     def _add(self, delta: Array, W: Array, dx: Array) -> None:
         """dx += δ Wᵀ"""
         product = self.beside.reshape(-1)[: dx.size].reshape(dx.shape)
-        self.kernels.matmul(_rows(delta), W.T, _rows(product))
-        np.add(dx, product, out=dx)
+        self.kernels.add_matmul(_rows(delta), W.T, _rows(dx), _rows(product))
 
-    def _drop(self) -> None:
+    @property
+    def _noise(self) -> Array | None:
+        return self.noise if self._active else None
+
+    def _draw(self) -> None:
+        """What the weights are multiplied by: 0, or as much more as keeps their mean."""
         keep = 1 - self.dropout
         self.rng.random(out=self.noise, dtype=self.noise.dtype)
         np.less(self.noise, keep, out=self.noise)
         np.multiply(self.noise, 1 / keep, out=self.noise)
-        np.multiply(self.p, self.noise, out=self.dropped)
 
     def flops(self, *shapes: Shape) -> int:
         (steps, width), (seen, memory) = shapes[0], shapes[-1]

@@ -169,10 +169,15 @@ def convolved(rng: Any, dtype: str, n: int, k: int, c: int) -> tuple[Any, ...]:
     W = normal(rng, dtype, depth, filters)
     high, wide = (axis.size + axis.before + axis.after for axis in (rows, columns))
     at_once = 4 * int(rng.integers(1, 3))
-    patches = Scratch((at_once * places * depth,), dtype)
+    frames = (
+        filters
+        * (rows.size + (rows.kernel - 1) * rows.dilation)
+        * (columns.size + (columns.kernel - 1) * columns.dilation)
+    )
+    numbers = max(at_once * places * depth, 32 * depth, 32 * -(-c // 32) * depth * filters // c + 4 * frames)
+    patches = Scratch((numbers,), dtype)
     padded = None if whole else Scratch((at_once, high, wide, c), dtype)
-    kept = Scratch((images * places * depth,), dtype) if rng.integers(2) else None
-    return x, W, z, patches, kept, padded, rows, columns
+    return x, W, z, patches, padded, rows, columns
 
 
 @case
@@ -182,19 +187,14 @@ def convolve(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
 
 @case
 def kernel_gradient(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
-    x, W, delta, patches, kept, padded, rows, columns = convolved(rng, dtype, n, k, c)
-    if kept is not None:
-        left = np.zeros(kept.shape, dtype)
-        frames = padded and padded.make()
-        kernels.load("numpy").convolve(x, W, delta.copy(), patches.make(), left, frames, rows, columns)
-        kept = Scratch(kept.shape, dtype, left)
+    x, W, delta, patches, padded, rows, columns = convolved(rng, dtype, n, k, c)
     partial = Scratch((4, *W.shape), dtype)
-    return [x, delta, np.empty_like(W), patches, kept, padded, partial, rows, columns]
+    return [x, delta, np.empty_like(W), patches, padded, partial, rows, columns]
 
 
 @case
 def input_gradient(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
-    x, W, delta, patches, _, padded, rows, columns = convolved(rng, dtype, n, k, c)
+    x, W, delta, patches, padded, rows, columns = convolved(rng, dtype, n, k, c)
     dx = np.empty(x.shape, dtype) if padded is None else np.empty((*x.shape[:-1], 2 * c), dtype)[..., c:]
     return [delta, W, dx, patches, padded, rows, columns]
 
@@ -253,21 +253,34 @@ def gru_unmix(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
     return [normal(rng, dtype, n, k), gates, normal(rng, dtype, n, k), dgates, Scratch((n, k), dtype)]
 
 
-@case
-def attention_softmax(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
-    return [normal(rng, dtype, n, c, 2, k) * c**2, Scratch((n, c, 2, 1), dtype)]
+def heads(rng: Any, dtype: str, n: int, steps: int, width: int) -> Array:
+    """(n, 2, steps, width), as attention has them: heads beside each other."""
+    return normal(rng, dtype, n, steps, 2, width).swapaxes(1, 2)
 
 
 @case
-def attention_softmax_backward(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
-    return [*(normal(rng, dtype, n, c, 2, k) for _ in range(2)), normal(rng, dtype, n, c, 2, 1)]
+def attention(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    steps, seen, width = c, (k % 23) + 1, (n % 19) + 1
+    q, o = (heads(rng, dtype, 3, steps, width) for _ in range(2))
+    keys, v = (heads(rng, dtype, 3, seen, width) for _ in range(2))
+    future = normal(rng, dtype, steps, seen) if rng.integers(2) else None
+    penalty = normal(rng, dtype, 3, seen) if rng.integers(2) else None
+    noise = normal(rng, dtype, 3, 2, steps, seen) if rng.integers(2) else None
+    scratch = [Scratch((3, 2, steps, size), dtype) for size in (seen, 1)]
+    return [q, keys, v, np.empty((3, 2, steps, seen), dtype), o, future, penalty, noise, *scratch]
 
 
 @case
-def row_dots(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
-    """As attention has them: heads beside each other."""
-    a, b = (normal(rng, dtype, n, 2, c, k).swapaxes(1, 2) for _ in range(2))
-    return [a, b, np.empty((n, c, 2, 1), dtype)]
+def attention_gradient(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    q, keys, v, p, do, _, _, noise, dp, row = attention(rng, dtype, n, k, c)
+    p = rng.random(p.shape).astype(dtype)
+    return [q, keys, v, p, do, *(np.empty_like(array) for array in (q, keys, v)), noise, dp, row, 0.5]
+
+
+@case
+def add_matmul(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    a, b, out = matmul(rng, dtype, n, k, c)
+    return [a, b, normal(rng, dtype, *out.shape), Scratch(out.shape, dtype)]
 
 
 @case
@@ -277,9 +290,17 @@ def scatter_rows(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
 
 
 @case
-def normal_cdf(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+def gelu(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
     x = normal(rng, dtype, n, k) * c
-    return [x, np.empty_like(x), *(Scratch((n, k), dtype) for _ in range(3))]
+    scratch = [Scratch((n, k), dtype) for _ in range(3)]
+    return [x, np.empty_like(x), np.empty_like(x), bool(rng.integers(2)), *scratch]
+
+
+@case
+def gelu_gradient(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    x, dy = (normal(rng, dtype, n, k) * c for _ in range(2))
+    share = rng.random((n, k)).astype(dtype)
+    return [x, share, dy, np.empty_like(x), bool(rng.integers(2)), *(Scratch((n, k), dtype) for _ in range(2))]
 
 
 @case

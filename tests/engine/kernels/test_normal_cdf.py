@@ -10,8 +10,8 @@ from backprop_cli.engine.kernels import load
 
 
 def cdf(x: np.ndarray, kernels: str = "numpy") -> np.ndarray:
-    out, *rest = (np.full_like(x, np.nan) for _ in range(4))
-    load(kernels).normal_cdf(x, out, *rest)
+    out, y, *rest = (np.full_like(x, np.nan) for _ in range(5))
+    load(kernels).gelu(x, out, y, False, *rest)
     return out
 
 

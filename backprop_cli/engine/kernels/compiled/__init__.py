@@ -4,7 +4,7 @@ The sources are in src/; build.py makes one library of them, without Python insi
 reads their memory, shape and strides from NumPy's public C structure. What it cannot take (other types, gaps along
 the last axis, shapes that do not fit) it leaves untouched, and the reference is called instead.
 
-Products are those of the BLAS that NumPy has loaded. Work is cut into shares by its size alone, each summed by
+Work is cut into shares by its size alone, each summed by
 itself and all added in order, so a kernel gives the same bits however many threads there are.
 """
 
@@ -21,13 +21,24 @@ from typing import Any
 
 import numpy as np
 
-from backprop_cli.engine.kernels.compiled import blas, build
+from backprop_cli.engine.kernels.compiled import build
 from backprop_cli.engine.kernels.compiled.build import LIBRARY
 from backprop_cli.engine.window import Axis
 
-__all__ = ["MOST_SHARES", "MOST_THREADS", "SHARES", "described", "library", "replacements", "set_threads", "why_not"]
+__all__ = [
+    "MOST_SHARES",
+    "MOST_THREADS",
+    "PANEL",
+    "SHARES",
+    "described",
+    "library",
+    "replacements",
+    "set_threads",
+    "why_not",
+]
 
 SHARES = 4  # parts that work is cut into at most where these are summed, as in src/bp.h
+PANEL = 32  # columns of a panel of a matrix product at most, as there
 MOST_SHARES = 16  # where they are not, or where each stays large
 ANY_PROCESSOR = 2  # the highest kind of loops there is: AVX-512
 LEVELS = ("for any processor", "for AVX2", "for AVX-512")
@@ -72,16 +83,11 @@ def _loaded() -> tuple[ctypes.CDLL | None, str]:
         return None, f"{path} cannot be loaded: {error}"
     lib.bp_read.argtypes = [ctypes.py_object, ctypes.c_void_p]
     lib.bp_describe.argtypes = [ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p]
-    lib.bp_use_blas.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64]
     for function in (lib.bp_start, lib.bp_set_threads):
         function.argtypes, function.restype = [ctypes.c_int64], ctypes.c_int64
     lib.bp_describe(object.__basicsize__, id(np.ndarray), id(None))
     if not _reads_arrays(lib):
         return None, f"NumPy {np.__version__} keeps its arrays in a way unknown to this version of bp"
-    products = blas.find()
-    if products is None:
-        return None, "the BLAS that NumPy uses has no cblas_sgemm that can be called"
-    lib.bp_use_blas(*products)
     lib.bp_start(ANY_PROCESSOR)
     lib.bp_set_threads(MOST_THREADS)
     return lib, ""

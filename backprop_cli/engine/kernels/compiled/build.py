@@ -1,6 +1,6 @@
 """Makes the library of kernels: `python backprop_cli/engine/kernels/compiled/build.py`, or `pip install`.
 
-One call of a C compiler: $CC, else cc, gcc or clang, else that of the package ziglang. It takes some ten seconds.
+One call of a C compiler: $CC, else cc, gcc or clang, else that of the package ziglang. It takes half a minute.
 """
 
 from __future__ import annotations

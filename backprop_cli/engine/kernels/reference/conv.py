@@ -29,11 +29,9 @@ __all__ = [
 WIDE = 4  # channels from which copying whole window rows beats copying cell by cell
 
 
-def convolve(
-    x: Array, W: Array, z: Array, patches: Array, kept: Array | None, padded: Array | None, rows: Axis, columns: Axis
-) -> None:
-    """z = the windows of x times W. `kept`, memory for the windows of every image, holds them afterwards."""
-    for some, places, memory in _portions(len(x), len(W), patches, kept, rows, columns):
+def convolve(x: Array, W: Array, z: Array, patches: Array, padded: Array | None, rows: Axis, columns: Axis) -> None:
+    """z = the windows of x times W."""
+    for some, places, memory in _portions(len(x), len(W), patches, padded, rows, columns):
         np.matmul(_lay_out(x[some], memory, padded, rows, columns), W, out=z[places])
 
 
@@ -42,17 +40,15 @@ def kernel_gradient(
     delta: Array,
     dW: Array,
     patches: Array,
-    kept: Array | None,
     padded: Array | None,
     partial: Array,
     rows: Axis,
     columns: Axis,
 ) -> None:
-    """dW = the windows of x, transposed, times δ. `partial` (shares, …) is scratch memory like dW; `kept` are
-    the windows that `convolve` left."""
+    """dW = the windows of x, transposed, times δ. `partial` (shares, …) is scratch memory like dW."""
     part = partial[0, :, : dW.shape[1]]
-    for some, places, memory in _portions(len(x), len(dW), patches, kept, rows, columns):
-        cols = _lay_out(x[some], memory, padded, rows, columns) if kept is None else memory.reshape(-1, len(dW))
+    for some, places, memory in _portions(len(x), len(dW), patches, padded, rows, columns):
+        cols = _lay_out(x[some], memory, padded, rows, columns)
         np.matmul(cols.T, delta[places], out=dW if some.start == 0 else part)
         if some.start > 0:
             np.add(dW, part, out=dW)
@@ -64,25 +60,22 @@ def input_gradient(
     """dx = δ Wᵀ, each window's share summed where the window was."""
     channels = dx.shape[-1]
     taps = W.reshape(-1, channels, W.shape[1]).transpose(0, 2, 1)  # all places of a tap side by side
-    for some, places, memory in _portions(len(dx), len(W), patches, None, rows, columns):
+    for some, places, memory in _portions(len(dx), len(W), patches, padded, rows, columns):
         np.matmul(delta[places], taps, out=memory.reshape(len(taps), -1, channels))
         shape = (rows.kernel, columns.kernel, some.stop - some.start, rows.out, columns.out, channels)
         _put_back(memory.reshape(shape), dx[some], rows, columns)
 
 
 def _portions(
-    n: int, depth: int, patches: Array, kept: Array | None, rows: Axis, columns: Axis
+    n: int, depth: int, patches: Array, padded: Array | None, rows: Axis, columns: Axis
 ) -> Iterator[tuple[slice, slice, Array]]:
-    """(some images, their rows in z, memory for their windows)"""
+    """(some images, their rows in z, memory for their windows)."""
     positions = rows.out * columns.out
     numbers = positions * depth
-    step = patches.size // numbers
+    step = min(patches.size // numbers, n if padded is None else len(padded))
     for start in range(0, n, step):
         some = slice(start, min(start + step, n))
-        memory = (
-            patches[: (some.stop - start) * numbers] if kept is None else kept[start * numbers : some.stop * numbers]
-        )
-        yield some, slice(start * positions, some.stop * positions), memory
+        yield some, slice(start * positions, some.stop * positions), patches[: (some.stop - start) * numbers]
 
 
 def _lay_out(x: Array, memory: Array, padded: Array | None, rows: Axis, columns: Axis) -> Array:

@@ -86,25 +86,35 @@ int bp_class_slope(Object p, Object places, Object dz, Object chosen) {
     return type && call.a[0].size > 0 ? go(&call, ID_class_slope, type) : 1;
 }
 
-int bp_attention_softmax(Object scores, Object row) {
+int bp_attention(Object q, Object k, Object v, Object p, Object o, Object future, Object penalty, Object noise,
+                 Object dropped, Object row) {
     Call call;
     (void)row;
-    const int type = TAKE("=nhts", scores);
-    return type && call.a[0].size > 0 ? go(&call, ID_attention_softmax, type) : 1;
+    const int type = TAKE("nhtd nhsd nhsd =nhts nhtd ?ts ?ns ?=nhts =nhts", q, k, v, p, o, future, penalty, noise, dropped);
+    return type && call.a[3].size > 0 ? go(&call, ID_attention, type) : 1;
 }
 
-int bp_attention_softmax_backward(Object p, Object dp, Object dot) {
+int bp_attention_gradient(Object q, Object k, Object v, Object p, Object d_o, Object dq, Object dk, Object dv,
+                          Object noise, Object dp, Object row, double scale) {
     Call call;
-    const int type = TAKE("=nhts =nhts =nht1", p, dp, dot);
-    return type && call.a[0].size > 0 ? go(&call, ID_attention_softmax_backward, type) : 1;
+    (void)row;
+    call.f[0] = scale;
+    const int type = TAKE("nhtd nhsd nhsd =nhts nhtd nhtd nhsd nhsd ?=nhts =nhts", q, k, v, p, d_o, dq, dk, dv, noise, dp);
+    return type && call.a[3].size > 0 ? go(&call, ID_attention_gradient, type) : 1;
 }
 
-SIMPLE(row_dots, (Object a, Object b, Object out), "nhtd nhtd =nht1", a, b, out)
-
-int bp_normal_cdf(Object x, Object out, Object size, Object below, Object bell) {
+int bp_gelu(Object x, Object share, Object y, int64_t by_tanh, Object part, Object other, Object bell) {
     Call call;
-    (void)size, (void)below, (void)bell;
-    return go(&call, ID_normal_cdf, TAKE("^ ^", x, out));
+    (void)part, (void)other, (void)bell;
+    call.flag = by_tanh;
+    return go(&call, ID_gelu, TAKE("^ ^ ^", x, share, y));
+}
+
+int bp_gelu_gradient(Object x, Object share, Object dy, Object dx, int64_t by_tanh, Object part, Object other) {
+    Call call;
+    (void)part, (void)other;
+    call.flag = by_tanh;
+    return go(&call, ID_gelu_gradient, TAKE("^ ^ ^ ^", x, share, dy, dx));
 }
 
 int bp_batch_statistics(Object x, Object mean, Object variance, Object tile, Object scratch) {
@@ -172,9 +182,23 @@ int bp_rms_norm_gradient(Object x, Object dy, Object dx, Object gamma, Object in
     return go(&call, ID_rms_norm_gradient, type);
 }
 
-SIMPLE(matmul, (Object a, Object b, Object out), "*nk *km nm", a, b, out)
+int bp_matmul(Object a, Object b, Object out) {
+    Call call;
+    call.flag = 0;
+    return go(&call, ID_matmul, TAKE("*nk *km nm", a, b, out));
+}
+
+int bp_add_matmul(Object a, Object b, Object out, Object scratch) {
+    Call call;
+    (void)scratch;
+    call.flag = 1;
+    return go(&call, ID_matmul, TAKE("*nk *km nm", a, b, out));
+}
 
 /* ---- windows ----------------------------------------------------------------------------------------------------- */
+
+/* Columns of a matrix in panels, filled up; as in engine/kernels/__init__.py. */
+static int64_t in_panels(int64_t columns) { return (columns + PANEL - 1) / PANEL * PANEL; }
 
 static int windows(Call *call, const Axis *rows, const Axis *columns) {
     call->rows = *rows;
@@ -182,40 +206,42 @@ static int windows(Call *call, const Axis *rows, const Axis *columns) {
     return 1;
 }
 
-/* Whether images x, matrices z of what comes out, and the scratch memory fit the windows. */
-static int fits(const Call *call, const View *x, const View *z, const View *W, const View *patches, const View *padded) {
+/* Whether images x, matrices z of what comes out, and the scratch memory fit the windows: there must be room for the
+ * kernel in panels, in each of the two ways, for frames of z, or for the windows of an image. */
+static int fits(const Call *call, const View *x, const View *z, const View *W, const View *memory, const View *padded) {
     const Axis *rows = &call->rows, *columns = &call->columns;
-    const int64_t places = rows->out * columns->out, depth = rows->kernel * columns->kernel * x->shape[3];
+    const int64_t places = rows->out * columns->out, taps = rows->kernel * columns->kernel;
+    const int64_t channels = x->shape[3], filters = z->shape[1], depth = taps * channels;
     const int64_t high = rows->size + rows->before + rows->after, wide = columns->size + columns->before + columns->after;
+    const int64_t frame = (rows->size + (rows->kernel - 1) * rows->dilation)
+                          * (columns->size + (columns->kernel - 1) * columns->dilation) * filters;
+    const int64_t there = depth * in_panels(filters), back = taps * filters * in_panels(channels) + SHARES * frame;
     if (x->shape[1] != rows->size || x->shape[2] != columns->size || z->shape[0] != x->shape[0] * places) return 0;
-    if (W->shape[0] != depth || places * depth == 0 || patches->size / SHARES < places * depth) return 0;
+    if (W->shape[0] != depth || places * depth * filters == 0) return 0;
+    if (memory->size < larger(larger(there, back), SHARES * places * depth)) return 0;
     if (padded->data)
         return padded->shape[0] >= SHARES && padded->shape[1] >= high && padded->shape[2] >= wide
-               && padded->shape[3] == x->shape[3];
-    return high == rows->size && wide == columns->size && (x->step[2] == x->shape[3] || x->shape[2] <= 1)
-           && (x->step[1] == x->shape[2] * x->shape[3] || x->shape[1] <= 1);
+               && padded->shape[3] == channels;
+    return high == rows->size && wide == columns->size && (x->step[2] == channels || x->shape[2] <= 1)
+           && (x->step[1] == x->shape[2] * channels || x->shape[1] <= 1);
 }
 
-int bp_convolve(Object x, Object W, Object z, Object patches, Object kept, Object padded, const Axis *rows,
-                const Axis *columns) {
+int bp_convolve(Object x, Object W, Object z, Object patches, Object padded, const Axis *rows, const Axis *columns) {
     Call call;
-    const int type = TAKE("nhwc ko po s ?l ?f___", x, W, z, patches, kept, padded);
+    const int type = TAKE("nhwc ko po s ?f___", x, W, z, patches, padded);
     if (!type || !windows(&call, rows, columns)) return 1;
     View *a = call.a;
-    if (!fits(&call, &a[0], &a[2], &a[1], &a[3], &a[5])) return 1;
-    if (a[4].data && a[4].size < a[2].shape[0] * a[1].shape[0]) return 1;
-    return go(&call, ID_convolve, type);
+    return fits(&call, &a[0], &a[2], &a[1], &a[3], &a[4]) ? go(&call, ID_convolve, type) : 1;
 }
 
-int bp_kernel_gradient(Object x, Object delta, Object dW, Object patches, Object kept, Object padded, Object partial,
+int bp_kernel_gradient(Object x, Object delta, Object dW, Object patches, Object padded, Object partial,
                        const Axis *rows, const Axis *columns) {
     Call call;
-    const int type = TAKE("nhwc po ko s ?l ?f___ qk_", x, delta, dW, patches, kept, padded, partial);
+    const int type = TAKE("nhwc po ko s ?f___ qk_", x, delta, dW, patches, padded, partial);
     if (!type || !windows(&call, rows, columns)) return 1;
     View *a = call.a;
-    if (!fits(&call, &a[0], &a[1], &a[2], &a[3], &a[5]) || a[0].shape[0] == 0) return 1;
-    if (a[4].data && a[4].size < a[1].shape[0] * a[2].shape[0]) return 1;
-    if (a[6].shape[0] < SHARES || a[6].shape[2] < a[2].shape[1]) return 1;
+    if (!fits(&call, &a[0], &a[1], &a[2], &a[3], &a[4]) || a[0].shape[0] == 0) return 1;
+    if (a[5].shape[0] < SHARES || a[5].shape[2] < a[2].shape[1]) return 1;
     return go(&call, ID_kernel_gradient, type);
 }
 

@@ -9,9 +9,10 @@
 
 enum {
     RANK = 5,
-    ARRAYS = 8,
+    ARRAYS = 10,
     SHARES = 4,      /* as in engine/kernels/__init__.py: of what is summed; scratch memory comes in so many parts */
     MOST_SHARES = 16, /* as there: of what is not, such as rows that do not depend on each other */
+    PANEL = 32,      /* columns of a panel of a product at most, of any type and processor; as there */
     GRAIN = 1 << 14, /* numbers of a pass over memory that make a share */
 };
 
@@ -63,22 +64,25 @@ static inline int64_t free_shares_of(int64_t rows, int64_t numbers) {
     return larger(1, smaller(smaller(MOST_SHARES, rows), numbers / GRAIN));
 }
 
-/* ---- products (blas.c): out = a b + beta out, of matrices or transposed views of them, row-major ---- */
+/* ---- products (loops/tile.h) ---- */
 
+/* A matrix or a transposed view of one. */
 typedef struct {
     const void *data;
-    int64_t rows, columns, row_step, column_step; /* one of the steps is 1 */
+    int64_t rows, columns, row_step, column_step;
 } Matrix;
-void bp_product_f32(Matrix a, Matrix b, float beta, Matrix out);
-void bp_product_f64(Matrix a, Matrix b, double beta, Matrix out);
+
+enum { PACKED = 1 << 18 };      /* bytes of an operand that are packed at once: they stay in the cache */
+void *bp_packed(void);          /* memory of this thread for so many */
+void *bp_memory(size_t bytes);  /* other memory of this thread, until it asks again; NULL if there is none */
 
 /* ---- every kernel ---- */
 
 #define KERNELS(X)                                                                                                  \
     X(add_bias) X(add_bias_relu) X(bias_gradient) X(bias_relu_gradient)                                             \
     X(add_channels) X(add_channels_relu) X(sum_channels) X(channels_relu_gradient)                                  \
-    X(softmax) X(class_log) X(class_slope) X(normal_cdf)                                                            \
-    X(attention_softmax) X(attention_softmax_backward) X(row_dots)                                                  \
+    X(softmax) X(class_log) X(class_slope) X(gelu) X(gelu_gradient)                                                          \
+    X(attention) X(attention_gradient)                                                  \
     X(batch_statistics) X(batch_norm) X(batch_norm_gradient) X(group_norm) X(group_norm_gradient)                   \
     X(rms_norm) X(rms_norm_gradient)                                                                                \
     X(matmul) X(convolve) X(kernel_gradient) X(input_gradient)                                                      \

@@ -10,7 +10,6 @@
 #define SQRT sqrtf
 #define LOG logf
 #define ABS fabsf
-#define PRODUCT bp_product_f32
 #include "processors.h"
 #undef TYPE
 #undef WIDE
@@ -18,7 +17,6 @@
 #undef SQRT
 #undef LOG
 #undef ABS
-#undef PRODUCT
 
 #define TYPE f64
 #define WIDE 1
@@ -26,7 +24,6 @@
 #define SQRT sqrt
 #define LOG log
 #define ABS fabs
-#define PRODUCT bp_product_f64
 #include "processors.h"
 
 Run *const *bp_loops[2];

@@ -21,3 +21,7 @@ static Run *const FN(loops)[COUNT] = {KERNELS(ENTRY)};
 #undef EVERY_CELL
 #undef CELL_H
 #undef CELL_W
+#undef LANES
+#undef WIDTH
+#undef SHORT
+#undef DEPTH

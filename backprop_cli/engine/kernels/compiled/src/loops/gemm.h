@@ -1,49 +1,44 @@
-/* One matrix product cut into shares: the longer side of the result is cut. a, b, out. */
+/* One matrix product cut into shares. a, b, out; flag: the
+ * product is added to out. Where rows are cut each share packs b anew, where columns are cut each
+ * reads all of a, which is cheaper unless a is
+ * much the larger, or transposed, so that it takes longer to read. */
 
 #define LEAST 750000 /* multiplications that make a share worth another thread */
-#define NARROW 32    /* columns below which BLAS is slow */
-#define LARGE 64     /* times LEAST that a share must keep where there are more than SHARES: each packs an operand anew */
+#define LARGE 64     /* times LEAST that a share must keep where there are more than SHARES */
 
-SMALL Matrix FN(matrix)(const View *v) {
-    return (Matrix){v->data, v->shape[0], v->shape[1], v->step[0], v->step[1]};
-}
-
-SMALL Matrix FN(rows_of)(Matrix m, int64_t low, int64_t high) {
-    m.data = (const real *)m.data + low * m.row_step;
-    m.rows = high - low;
-    return m;
-}
-
-SMALL Matrix FN(columns_of)(Matrix m, int64_t low, int64_t high) {
-    m.data = (const real *)m.data + low * m.column_step;
-    m.columns = high - low;
-    return m;
+/* Rows or columns of a share: whole tiles, except the last. */
+SMALL void FN(cut_tiles)(int64_t size, int64_t tile, int64_t part, int64_t parts, int64_t *low, int64_t *high) {
+    cut((size + tile - 1) / tile, part, parts, low, high);
+    *low = smaller(*low * tile, size);
+    *high = smaller(*high * tile, size);
 }
 
 LOOP FN(matmul_rows)(const Call *c, int64_t part, int64_t parts) {
     int64_t low, high;
-    cut(SIZE(2, 0), part, parts, &low, &high);
+    FN(cut_tiles)(SIZE(2, 0), TALL, part, parts, &low, &high);
     if (low >= high) return;
     const Matrix a = FN(matrix)(&c->a[0]), out = FN(matrix)(&c->a[2]);
-    PRODUCT(FN(rows_of)(a, low, high), FN(matrix)(&c->a[1]), 0, FN(rows_of)(out, low, high));
+    FN(product)(FN(rows_of)(a, low, high), FN(matrix)(&c->a[1]), c->flag != 0, FN(rows_of)(out, low, high));
 }
 
 LOOP FN(matmul_columns)(const Call *c, int64_t part, int64_t parts) {
     int64_t low, high;
-    cut(SIZE(2, 1), part, parts, &low, &high);
+    FN(cut_tiles)(SIZE(2, 1), WIDTH, part, parts, &low, &high);
     if (low >= high) return;
     const Matrix b = FN(matrix)(&c->a[1]), out = FN(matrix)(&c->a[2]);
-    PRODUCT(FN(matrix)(&c->a[0]), FN(columns_of)(b, low, high), 0, FN(columns_of)(out, low, high));
+    FN(product)(FN(matrix)(&c->a[0]), FN(columns_of)(b, low, high), c->flag != 0, FN(columns_of)(out, low, high));
 }
 
 LOOP FN(matmul)(const Call *c) {
-    const int64_t rows = SIZE(2, 0), columns = SIZE(2, 1), depth = SIZE(0, 1);
-    const int64_t wide = larger(rows, columns) / NARROW, work = rows * columns * depth / LEAST;
-    int64_t parts = larger(1, smaller(SHARES, smaller(wide, work)));
-    while (parts >= SHARES && parts < MOST_SHARES && wide >= 2 * parts && work >= 2 * parts * LARGE) parts *= 2;
-    bp_share(rows >= columns ? FN(matmul_rows) : FN(matmul_columns), c, parts);
+    const int64_t rows = SIZE(2, 0), columns = SIZE(2, 1), depth = SIZE(0, 1), work = rows * columns * depth / LEAST;
+    const int64_t much = c->a[0].step[1] == 1 ? 4 : 1;
+    const int by_rows = rows >= much * columns || columns < SHARES * MANY * WIDTH;
+    const int64_t most = by_rows ? (rows + TALL - 1) / TALL : FN(panels)(columns);
+    int64_t parts = larger(1, smaller(SHARES, smaller(most, work)));
+    while (parts >= SHARES && parts < MOST_SHARES && most >= 2 * parts && work >= 2 * parts * LARGE) parts *= 2;
+    bp_share(by_rows ? FN(matmul_rows) : FN(matmul_columns), c, parts);
 }
 
 #undef LEAST
-#undef NARROW
 #undef LARGE
+#undef MANY

@@ -1,8 +1,25 @@
 /* The walk of an LSTM through time, and the gates of a GRU. Rows of the batch do not depend on each other: each share
  * of them walks on its own. Gates are kept apart, (4, N, H) in the order i, f, g, o. */
 
-#define FEWEST_ROWS 32 /* of a share: BLAS is slow with fewer */
-#define WORTH 1000000  /* multiplications of a walk from which threads pay */
+#define FEWEST_ROWS (2 * TALL) /* of a share */
+#define WORTH 1000000          /* multiplications of a walk from which threads pay */
+
+/* The recurrent weights, packed once for all steps and shares into memory of the caller's; NULL if there is none. */
+SMALL const real *FN(walk_weights)(Matrix b) {
+    const FN(Rows) rows = FN(rows_of_matrix)(FN(plain)(b.data, 1, b.rows, b.rows));
+    real *memory = bp_memory((size_t)(b.rows * FN(panels)(b.columns) * WIDTH) * sizeof(real));
+    if (memory) FN(pack_all)(&rows, b, memory);
+    return memory;
+}
+
+/* out = rows low to high - 1 of a times the weights. */
+SMALL void FN(walk_product)(const Call *c, Matrix a, Matrix b, Matrix out) {
+    const FN(Rows) rows = FN(rows_of_matrix)(a);
+    if (c->work && a.columns > 0)
+        FN(multiply)(&rows, 0, out.rows, c->work, (real *)out.data, out.row_step, out.columns);
+    else
+        FN(product)(a, b, 0, out);
+}
 
 SMALL int64_t FN(walk_parts)(int64_t steps, int64_t rows, int64_t weights) {
     return steps * rows * weights >= WORTH ? larger(1, smaller(SHARES, rows / FEWEST_ROWS)) : 1;
@@ -36,13 +53,15 @@ LOOP FN(lstm_walk_share)(const Call *c, int64_t part, int64_t parts) {
         if (t == 0 && c->flag)
             for (int64_t n = low; n < high; n++) FN(clear)(ROW(2, n), SIZE(2, 1));
         else
-            PRODUCT(FN(plain)(ROW3(3, t, low), high - low, SIZE(3, 2), c->a[3].step[1]), U, 0, zh);
+            FN(walk_product)(c, FN(plain)(ROW3(3, t, low), high - low, SIZE(3, 2), c->a[3].step[1]), U, zh);
         for (int64_t n = low; n < high; n++) FN(lstm_step)(c, t, n);
     }
 }
 
 LOOP FN(lstm_walk)(const Call *c) {
-    bp_share(FN(lstm_walk_share), c, FN(walk_parts)(SIZE(0, 0), SIZE(2, 0), c->a[1].size));
+    Call mine = *c;
+    mine.work = (void *)FN(walk_weights)(FN(matrix)(&c->a[1]));
+    bp_share(FN(lstm_walk_share), &mine, FN(walk_parts)(SIZE(0, 0), SIZE(2, 0), c->a[1].size));
 }
 
 /* dys (T, N, H) or NULL, dh (N, H), dc, gates, c, tanh c, dz (T, N, 4H), U^T (4H, H); flag: h[0] is zero */
@@ -78,12 +97,14 @@ LOOP FN(lstm_walk_back_share)(const Call *c, int64_t part, int64_t parts) {
             FN(lstm_step_back)(c, t, n);
         }
         if (t > 0 || !c->flag)
-            PRODUCT(FN(plain)(ROW3(6, t, low), high - low, SIZE(6, 2), c->a[6].step[1]), Ut, 0, dh);
+            FN(walk_product)(c, FN(plain)(ROW3(6, t, low), high - low, SIZE(6, 2), c->a[6].step[1]), Ut, dh);
     }
 }
 
 LOOP FN(lstm_walk_back)(const Call *c) {
-    bp_share(FN(lstm_walk_back_share), c, FN(walk_parts)(SIZE(6, 0), SIZE(1, 0), c->a[7].size));
+    Call mine = *c;
+    mine.work = (void *)FN(walk_weights)(FN(matrix)(&c->a[7]));
+    bp_share(FN(lstm_walk_back_share), &mine, FN(walk_parts)(SIZE(6, 0), SIZE(1, 0), c->a[7].size));
 }
 
 /* zx (N, 3H), zh (N, 3H), gates (2, N, H) */

@@ -1,0 +1,108 @@
+/* The gradient of a convolution by its images. */
+
+/* Where the stride is 1 and channels fill a register at least by half, dx is a convolution, too: of delta, with as many
+ * zeros around it as a window reaches, and the kernel turned around. */
+SMALL int FN(turns)(const Call *c) {
+    const Axis *h = &c->rows, *w = &c->columns;
+    const View *dx = &c->a[2];
+    const int64_t high = (h->kernel - 1) * h->dilation, wide = (w->kernel - 1) * w->dilation;
+    return h->stride == 1 && w->stride == 1 && 2 * dx->shape[3] >= LANES && larger(h->before, h->after) <= high
+           && larger(w->before, w->after) <= wide && (dx->shape[1] <= 1 || dx->step[1] == dx->shape[2] * dx->step[2]);
+}
+
+/* The kernel turned around, (kh*kw*O, C), in panels. */
+LOOP FN(pack_turned)(const FN(Rows) *a, const View *W, int64_t channels, real *out) {
+    const int64_t filters = W->shape[1], taps = W->shape[0] / channels;
+    FN(Rows) some;
+    for (int64_t k = 0, count; k < taps * filters; k += count) {
+        count = FN(terms_from)(a, k, &some);
+        for (int64_t at = k, next; at < k + count; at = next) {
+            const int64_t tap = at / filters, low = at % filters;
+            next = smaller((tap + 1) * filters, k + count);
+            const real *from = (const real *)W->data + (taps - 1 - tap) * channels * W->step[0];
+            const Matrix part = FN(transposed)(FN(plain)(from + low, channels, next - at, W->step[0]));
+            FN(pack)(part, count * WIDTH, out + (at - k) * WIDTH);
+        }
+        out += count * WIDTH * FN(panels)(channels);
+    }
+}
+
+/* delta (n, oh, ow, O) as images, and how large their frames are */
+SMALL View FN(slopes)(const Call *c, int64_t *size, int64_t *row) {
+    const Axis *h = &c->rows, *w = &c->columns;
+    const int64_t filters = SIZE(0, 1), step = c->a[0].step[0];
+    *row = (w->size + (w->kernel - 1) * w->dilation) * filters;
+    *size = (h->size + (h->kernel - 1) * h->dilation) * *row;
+    return (View){c->a[0].data, c->a[0].size, {SIZE(2, 0), h->out, w->out, filters},
+                  {h->out * w->out * step, w->out * step, step, 1}};
+}
+
+/* Numbers of the packed kernel. */
+SMALL int64_t FN(packed)(int64_t depth, int64_t columns) { return depth * FN(panels)(columns) * WIDTH; }
+
+/* delta, W, dx, memory, padded or NULL */
+LOOP FN(turned_share)(const Call *c, int64_t part, int64_t parts) {
+    const Axis *h = &c->rows, *w = &c->columns;
+    const int64_t channels = SIZE(2, 3), filters = SIZE(0, 1), places = h->size * w->size;
+    int64_t first, last, size, row;
+    const View slopes = FN(slopes)(c, &size, &row);
+    real *frame = DATA(3) + FN(packed)(SIZE(1, 0) / channels * filters, channels) + part * size;
+    FN(images_of)(SIZE(2, 0), part, &first, &last);
+    (void)parts;
+    for (int64_t n = first; n < last; n++) {
+        const FN(Image) image = FN(image)(&slopes, n, frame, size, row, (h->kernel - 1) * h->dilation - h->before,
+                                          (w->kernel - 1) * w->dilation - w->before);
+        FN(Rows) rows = FN(windows)(c, image, filters, 1, 1);
+        rows.across = w->size;
+        FN(multiply)(&rows, 0, places, DATA(3), ROW(2, n), c->a[2].step[2], channels);
+    }
+}
+
+/* Otherwise each window's share is summed where the window was: the shares of as many windows as there is room for. */
+LOOP FN(put_back)(const Call *c, const real *dcols, int64_t channels, int64_t row, real *image) {
+    const Axis *h = &c->rows, *w = &c->columns;
+    for (int64_t oh = 0; oh < h->out; oh++)
+        for (int64_t ow = 0; ow < w->out; ow++)
+            for (int64_t i = 0; i < h->kernel; i++)
+                for (int64_t j = 0; j < w->kernel; j++, dcols += channels) {
+                    real *restrict sums = image + (oh * h->stride + i * h->dilation) * row
+                                          + (ow * w->stride + j * w->dilation) * channels;
+                    const real *restrict share = dcols;
+                    EACH(k, 0, channels) sums[k] += share[k];
+                }
+}
+
+LOOP FN(scattered_share)(const Call *c, int64_t part, int64_t parts) {
+    const View *dx = &c->a[2], *padded = &c->a[4];
+    const int64_t channels = SIZE(2, 3), places = c->rows.out * c->columns.out, depth = SIZE(1, 0);
+    const int64_t high = c->rows.size + c->rows.before + c->rows.after, left = c->columns.before * channels;
+    real *memory = DATA(3) + part * (c->a[3].size / SHARES);
+    int64_t first, last;
+    FN(images_of)(SIZE(2, 0), part, &first, &last);
+    (void)parts;
+    for (int64_t n = first; n < last; n++) {
+        real *image = padded->data ? ROW(4, part) : ROW(2, n);
+        const int64_t row = padded->data ? padded->step[1] : dx->step[1];
+        FN(product)(FN(plain)(ROW(0, n * places), places, SIZE(0, 1), c->a[0].step[0]), FN(transposed)(FN(matrix)(&c->a[1])),
+                    0, FN(plain)(memory, places, depth, depth));
+        FN(clear)(image, (padded->data ? high : dx->shape[1]) * row);
+        FN(put_back)(c, memory, channels, row, image);
+        if (!padded->data) continue;
+        for (int64_t h = 0; h < dx->shape[1]; h++)
+            for (int64_t w = 0; w < dx->shape[2]; w++) {
+                const real *restrict from = image + (c->rows.before + h) * row + left + w * channels;
+                real *restrict to = ROW3(2, n, h) + w * dx->step[2];
+                EACH(k, 0, channels) to[k] = from[k];
+            }
+    }
+}
+
+LOOP FN(input_gradient)(const Call *c) {
+    if (!FN(turns)(c)) {
+        bp_share(FN(scattered_share), c, SHARES);
+        return;
+    }
+    const FN(Rows) shape = FN(windows)(c, (FN(Image)){DATA(0), 0}, SIZE(0, 1), 1, 1);
+    FN(pack_turned)(&shape, &c->a[1], SIZE(2, 3), DATA(3));
+    bp_share(FN(turned_share), c, SHARES);
+}
