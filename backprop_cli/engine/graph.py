@@ -253,11 +253,10 @@ class Network(Inside):
             self.add_gradients(sums)
         self.add_penalties()
 
-    @staticmethod
-    def add_gradients(sums: Sequence[tuple[Array, Array]]) -> None:
+    def add_gradients(self, sums: Sequence[tuple[Array, Array]]) -> None:
         """Add what was written beside a gradient to it."""
         for part, total in sums:
-            np.add(total, part, out=total)
+            self.kernels.add(total, part, total)
 
     def add_penalties(self) -> None:
         """The gradient of the L1/L2 part of the loss."""

@@ -2,8 +2,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.layer import layer
 from backprop_cli.engine.merge import Merge
@@ -26,9 +24,9 @@ class Add(Merge):
         return False
 
     def forward(self, x: Sequence[Array], y: Array, training: bool) -> None:
-        np.add(x[0], x[1], out=y)
+        self.kernels.add(x[0], x[1], y)
         for more in x[2:]:
-            np.add(y, more, out=y)
+            self.kernels.add(y, more, y)
 
     def onnx(self, graph: OnnxGraph, x: Sequence[str]) -> str:
         return graph.add("Sum", *x)
@@ -36,4 +34,4 @@ class Add(Merge):
     def backward(self, x: Sequence[Array], y: Array, dy: Array, dx: Sequence[Array | None]) -> None:
         for gradient in dx:
             if gradient is not None:
-                np.copyto(gradient, dy)
+                self.kernels.copy(dy, gradient)

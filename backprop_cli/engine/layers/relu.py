@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import numpy as np
-
 from backprop_cli.engine.arrays import Array, Shape
 from backprop_cli.engine.layer import Activation, activation
 from backprop_cli.onnx import OnnxGraph
@@ -31,12 +29,11 @@ class ReLU(Activation):
         return shapes[0]
 
     def forward(self, x: Array, y: Array, training: bool) -> None:
-        np.maximum(x, 0, out=y)
+        self.kernels.relu(x, y)
 
     def onnx(self, graph: OnnxGraph, x: str) -> str:
         return graph.add("Relu", x)
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         if dx is not None:
-            np.greater(y, 0, out=self.positive)
-            np.multiply(dy, self.positive, out=dx)
+            self.kernels.relu_gradient(y, dy, dx, self.positive)

@@ -29,6 +29,29 @@ def normal(rng: Any, dtype: str, *shape: int) -> Array:
 
 
 @case
+def add(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    a, b = (normal(rng, dtype, n, k, c) for _ in range(2))
+    return [a, b, a if c % 2 else np.empty_like(a)]
+
+
+@case
+def copy(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    return [normal(rng, dtype, n, k, c), np.empty((n, k, c), dtype)]
+
+
+@case
+def relu(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    x = normal(rng, dtype, n, k, c)
+    return [x, x if c % 2 else np.empty_like(x)]
+
+
+@case
+def relu_gradient(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    y, dy = (normal(rng, dtype, n, k, c) for _ in range(2))
+    return [y, dy, dy if c % 2 else np.empty_like(y), Scratch(y.shape, bool)]
+
+
+@case
 def add_bias(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
     return [normal(rng, dtype, n, k), normal(rng, dtype, k)]
 

@@ -35,6 +35,16 @@ static int go(Call *call, int id, int type) {
         return go(&call, ID_##name, TAKE(words, __VA_ARGS__));                                                      \
     }
 
+SIMPLE(add, (Object a, Object b, Object out), "^ ^ ^", a, b, out)
+SIMPLE(copy, (Object x, Object out), "^ ^", x, out)
+SIMPLE(relu, (Object x, Object y), "^ ^", x, y)
+
+int bp_relu_gradient(Object y, Object dy, Object dx, Object positive) {
+    Call call;
+    (void)positive;
+    return go(&call, ID_relu_gradient, TAKE("^ ^ ^", y, dy, dx));
+}
+
 SIMPLE(add_bias, (Object z, Object b), "nk k", z, b)
 SIMPLE(add_bias_relu, (Object z, Object b), "nk k", z, b)
 SIMPLE(bias_gradient, (Object dz, Object db), "nk k", dz, db)

@@ -79,6 +79,7 @@ void *bp_memory(size_t bytes);  /* other memory of this thread, until it asks ag
 /* ---- every kernel ---- */
 
 #define KERNELS(X)                                                                                                  \
+    X(add) X(copy) X(relu) X(relu_gradient)                                                                         \
     X(add_bias) X(add_bias_relu) X(bias_gradient) X(bias_relu_gradient)                                             \
     X(add_channels) X(add_channels_relu) X(sum_channels) X(channels_relu_gradient)                                  \
     X(softmax) X(class_log) X(class_slope) X(gelu) X(gelu_gradient)                                                          \

@@ -1,6 +1,7 @@
 /* Every loop for one type of number and one kind of processor. No include guard: loops.c includes this for each. */
 #include "loops/begin.h"
 #include "loops/elementary.h"
+#include "loops/elementwise.h"
 #include "loops/matrix.h"
 #include "loops/tile.h"
 #include "loops/sweep.h"

@@ -42,6 +42,31 @@ SMALL FN(Rows) FN(windows)(const Call *c, FN(Image) image, int64_t channels, int
                       together * channels, 1, NULL};
 }
 
+/* Of a window's `kernel` rows, `dilation` apart, the first not before row 0, and the first after row size - 1, for the
+ * window that begins at row `start`. */
+SMALL void FN(rows_inside)(const Axis *axis, int64_t start, int64_t size, int64_t *from, int64_t *to) {
+    const int64_t step = axis->dilation;
+    *from = smaller(axis->kernel, start < 0 ? (-start + step - 1) / step : 0);
+    *to = smaller(axis->kernel, start < size ? (size - start + step - 1) / step : 0);
+}
+
+/* One image convolved, `wide` places in each of `high` rows; rows of windows that see nothing but zeros, `above` and below
+ * the image's `size` rows, are left out. */
+LOOP FN(convolve_image)(const Axis *axis, FN(Rows) rows, int64_t high, int64_t wide, int64_t stride, int64_t above,
+                        int64_t size, const real *packed, real *out, int64_t out_step, int64_t columns) {
+    rows.across = wide;
+    for (int64_t first = 0, last; first < high; first = last) {
+        int64_t from, to, next_from, next_to;
+        FN(rows_inside)(axis, first * stride - above, size, &from, &to);
+        for (last = first + 1; last < high; last++) {
+            FN(rows_inside)(axis, last * stride - above, size, &next_from, &next_to);
+            if (next_from != from || next_to != to) break;
+        }
+        FN(multiply_some)(&rows, first * wide, last * wide, from, to, packed, out + first * wide * out_step, out_step,
+                          columns);
+    }
+}
+
 /* x, W, z, memory, padded or NULL */
 LOOP FN(convolve_share)(const Call *c, int64_t part, int64_t parts) {
     int64_t first, last;
@@ -50,9 +75,9 @@ LOOP FN(convolve_share)(const Call *c, int64_t part, int64_t parts) {
     (void)parts;
     for (int64_t n = first; n < last; n++) {
         const FN(Image) image = FN(framed)(c, &c->a[0], &c->a[4], n, part);
-        FN(Rows) rows = FN(windows)(c, image, SIZE(0, 3), c->rows.stride, c->columns.stride);
-        rows.across = c->columns.out;
-        FN(multiply)(&rows, 0, places, DATA(3), ROW(2, n * places), c->a[2].step[0], SIZE(2, 1));
+        const FN(Rows) rows = FN(windows)(c, image, SIZE(0, 3), c->rows.stride, c->columns.stride);
+        FN(convolve_image)(&c->rows, rows, c->rows.out, c->columns.out, c->rows.stride, c->rows.before, c->rows.size,
+                           DATA(3), ROW(2, n * places), c->a[2].step[0], SIZE(2, 1));
     }
 }
 

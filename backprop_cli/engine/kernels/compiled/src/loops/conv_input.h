@@ -43,18 +43,17 @@ SMALL int64_t FN(packed)(int64_t depth, int64_t columns) { return depth * FN(pan
 /* delta, W, dx, memory, padded or NULL */
 LOOP FN(turned_share)(const Call *c, int64_t part, int64_t parts) {
     const Axis *h = &c->rows, *w = &c->columns;
-    const int64_t channels = SIZE(2, 3), filters = SIZE(0, 1), places = h->size * w->size;
+    const int64_t channels = SIZE(2, 3), filters = SIZE(0, 1);
     int64_t first, last, size, row;
     const View slopes = FN(slopes)(c, &size, &row);
     real *frame = DATA(3) + FN(packed)(SIZE(1, 0) / channels * filters, channels) + part * size;
     FN(images_of)(SIZE(2, 0), part, &first, &last);
     (void)parts;
     for (int64_t n = first; n < last; n++) {
-        const FN(Image) image = FN(image)(&slopes, n, frame, size, row, (h->kernel - 1) * h->dilation - h->before,
-                                          (w->kernel - 1) * w->dilation - w->before);
-        FN(Rows) rows = FN(windows)(c, image, filters, 1, 1);
-        rows.across = w->size;
-        FN(multiply)(&rows, 0, places, DATA(3), ROW(2, n), c->a[2].step[2], channels);
+        const int64_t above = (h->kernel - 1) * h->dilation - h->before, left = (w->kernel - 1) * w->dilation - w->before;
+        const FN(Image) image = FN(image)(&slopes, n, frame, size, row, above, left);
+        FN(convolve_image)(h, FN(windows)(c, image, filters, 1, 1), h->size, w->size, 1, above, h->out, DATA(3), ROW(2, n),
+                           c->a[2].step[2], channels);
     }
 }
 

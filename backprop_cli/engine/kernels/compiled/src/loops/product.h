@@ -1,15 +1,27 @@
 /* Products of any size: b is packed a part at a time, or all of it before. */
 
-/* out, row after row, = rows first - last-1 of a times what pack_all has packed. */
+/* out, row after row, = rows first - last-1 of a times what pack_all has packed, with terms of outer runs from - to-1. */
+LOOP FN(multiply_some)(const FN(Rows) *a, int64_t first, int64_t last, int64_t from, int64_t to, const real *packed,
+                       real *out, int64_t out_step, int64_t columns) {
+    FN(Rows) some;
+    const int64_t all = FN(terms)(a), each = a->inner * a->length;
+    int add = 0;
+    for (int64_t m = first; from >= to && m < last; m++) FN(clear)(out + (m - first) * out_step, columns);
+    for (int64_t k = 0, count; k < all; k += count, packed += count * WIDTH * FN(panels)(columns)) {
+        count = FN(terms_from)(a, k, &some);
+        const int64_t low = larger(k / each, from), left_out = low - k / each;
+        const int64_t high = smaller(k / each + some.outer, to);
+        if (low >= high) continue;
+        some.data += left_out * some.outer_hop;
+        some.outer = high - low;
+        FN(sweep)(&some, first, last, packed + left_out * each * WIDTH, WIDTH, count * WIDTH, out, out_step, columns, add);
+        add = 1;
+    }
+}
+
 LOOP FN(multiply)(const FN(Rows) *a, int64_t first, int64_t last, const real *packed, real *out, int64_t out_step,
                   int64_t columns) {
-    FN(Rows) some;
-    const int64_t all = FN(terms)(a);
-    for (int64_t k = 0, count; k < all; k += count) {
-        count = FN(terms_from)(a, k, &some);
-        FN(sweep)(&some, first, last, packed, WIDTH, count * WIDTH, out, out_step, columns, k > 0);
-        packed += count * WIDTH * FN(panels)(columns);
-    }
+    FN(multiply_some)(a, first, last, 0, a->outer, packed, out, out_step, columns);
 }
 
 /* out (rows, columns) = a b, or added to it; b is packed a part at a time, or read where it is if rows are few. */
