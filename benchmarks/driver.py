@@ -23,9 +23,9 @@ OURS = ("bp-numpy", "bp-compiled")
 
 
 class Worker:
-    """A peer's process: `python -m benchmarks.task PEER WORKLOAD DATA`."""
+    """A peer's process: `python -m benchmarks.task PEER WORKLOAD DATA`, with `settings` in its environment."""
 
-    def __init__(self, peer: str, name: str, data: Path) -> None:
+    def __init__(self, peer: str, name: str, data: Path, **settings: str) -> None:
         self.peer, self.seconds, self.used = peer, list[float](), list[float]()
         self.score: float | None = None
         self.process = subprocess.Popen(
@@ -35,7 +35,7 @@ class Worker:
             stderr=subprocess.PIPE,
             text=True,
             cwd=ROOT,
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            env=os.environ | {"PYTHONPATH": str(ROOT)} | settings,
         )
         self.about: str | None = None
 

@@ -6,6 +6,8 @@ Each network trains for some steps in a process of its own, and the private memo
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import json
 import os
 import subprocess
@@ -74,7 +76,9 @@ def write(folder: Path, network: Network) -> Path:
 
 
 def private() -> int:
-    """Bytes of memory of this process alone."""
+    """Bytes of memory of this process alone, without what was freed and not yet given back."""
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
     text = Path("/proc/self/smaps_rollup").read_text().splitlines()
     return 1024 * sum(int(line.split()[1]) for line in text if line.startswith("Private"))
 

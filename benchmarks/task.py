@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.workloads import WORKLOADS, Workload
+from benchmarks.workloads import Workload, named
 
 Array = Any
 
@@ -65,7 +65,7 @@ def serve(peer: str, name: str, path: Path) -> None:
 
     answer = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever a framework prints goes to stderr
-    workload = WORKLOADS[name]
+    workload = named(name)
     module, _, variant = peer.partition("-")
     task = importlib.import_module(f"benchmarks.peers.{module}_peer").prepare(
         workload, Data.load(workload, path), variant

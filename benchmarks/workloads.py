@@ -144,6 +144,15 @@ WORKLOADS = {
 XOR_EPOCHS = 10_000  # of four examples: a round of the XOR workload, long enough for processors to speed up
 
 
+def named(name: str) -> Workload:
+    """One of WORKLOADS, or an MLP on MNIST by its hidden units and its batch: `mlp 64-64 batch 32`."""
+    if name in WORKLOADS:
+        return WORKLOADS[name]
+    _, hidden, _, batch = name.split()
+    units, size = [int(number) for number in hidden.split("-")], int(batch)
+    return _mnist_mlp(*units, batch=size, samples=min(40 * size, 20_000))
+
+
 def save_data(kind: str, path: Path) -> None:
     """Write x_train, y_train, x_test, y_test as .npz."""
     arrays = {"xor": _xor, "text": _text, "patterns": _patterns}.get(kind)
