@@ -74,46 +74,58 @@ class GRU(Recurrent):
         self.workspace("product", (units,), temporary=True)
         return shape
 
+    def go(self, steps: slice) -> None:
+        if not self.reset_after:
+            super().go(steps)
+            return
+        bias, states = self.bU[2 * self.units :] if self.bias else None, slice(steps.start, steps.stop + 1)
+        memory = self.zh, self.h[states], self.zrn[steps], self.inner[steps]
+        self.kernels.gru_walk(self.z[steps], self.U, bias, *memory)
+
+    def go_back(self, steps: slice, dys: Array | None) -> None:
+        if not self.reset_after:
+            super().go_back(steps, dys)
+            return
+        self.kernels.gru_walk_back(
+            dys,
+            self.carry[0],
+            self.zrn[steps],
+            self.h[steps],
+            self.inner[steps],
+            self.z[steps],
+            self.dzh[steps],
+            self.Ut,
+            self.product,
+            self.dzrn,
+            self.work,
+        )
+
     def step(self, t: int) -> None:
+        """Without reset_after."""
         h, zx, inner, width = self.h[t], self.z[t], self.inner[t], 2 * self.units
         z, r, n = self.zrn[t]
-        if self.reset_after:
-            self.kernels.matmul(h, self.U, self.zh)
-            self.kernels.gru_gates(zx, self.zh, self.zrn[t, :2])
-            np.copyto(inner, self.zh[:, width:])
-            if self.bias:
-                np.add(inner, self.bU[width:], out=inner)
-            np.multiply(r, inner, out=n)
-        else:
-            np.matmul(h, self.U[:, :width], out=self.zh[:, :width])
-            self.kernels.gru_gates(zx, self.zh, self.zrn[t, :2])
-            np.multiply(r, h, out=inner)
-            self.kernels.matmul(inner, self.U[:, width:], n)
+        np.matmul(h, self.U[:, :width], out=self.zh[:, :width])
+        self.kernels.gru_gates(zx, self.zh, self.zrn[t, :2])
+        np.multiply(r, h, out=inner)
+        self.kernels.matmul(inner, self.U[:, width:], n)
         np.add(n, zx[:, width:], out=n)
         self.kernels.gru_mix(z, n, h, self.h[t + 1])
 
     def step_back(self, t: int) -> None:
-        h, dh, inner, width = self.h[t], self.carry[0], self.inner[t], 2 * self.units
+        """Without reset_after."""
+        h, dh, width = self.h[t], self.carry[0], 2 * self.units
         r = self.zrn[t, 1]
         _, dr, dn = self.dzrn
         self.kernels.gru_unmix(dh, self.zrn[t], h, self.dzrn, self.work)
-        if self.reset_after:
-            np.multiply(dn, inner, out=dr)
-        else:
-            self.kernels.matmul(dn, self.Ut[width:], self.product)
-            np.multiply(self.product, h, out=dr)
-            np.multiply(self.product, r, out=self.product)
-            np.add(dh, self.product, out=dh)
+        self.kernels.matmul(dn, self.Ut[width:], self.product)
+        np.multiply(self.product, h, out=dr)
+        np.multiply(self.product, r, out=self.product)
+        np.add(dh, self.product, out=dh)
         np.subtract(1, r, out=self.work)
         np.multiply(self.work, r, out=self.work)
         np.multiply(dr, self.work, out=dr)
         np.copyto(by_gate(self.z[t], 3), self.dzrn)
-        if self.reset_after:
-            np.copyto(self.dzh[t, :, :width], self.z[t, :, :width])
-            np.multiply(dn, r, out=self.dzh[t, :, width:])
-            self.kernels.matmul(self.dzh[t], self.Ut, self.product)
-        else:
-            self.kernels.matmul(self.z[t, :, :width], self.Ut[:width], self.product)
+        self.kernels.matmul(self.z[t, :, :width], self.Ut[:width], self.product)
         np.add(dh, self.product, out=dh)
 
     def onnx_form(self) -> tuple[str, list[int], dict[str, Any]]:

@@ -142,6 +142,26 @@ def lstm_walk_back(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
 
 
 @case
+def gru_walk(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    n = n if c % 2 else 64 + n
+    h = np.concatenate([normal(rng, dtype, 1, n, k), np.zeros((c, n, k), dtype)])
+    z, U, zh = normal(rng, dtype, c, n, 3 * k), normal(rng, dtype, k, 3 * k), Scratch((n, 3 * k), dtype)
+    bias = normal(rng, dtype, k) if rng.integers(2) else None
+    return [z, U, bias, zh, h, np.zeros((c, 3, n, k), dtype), np.zeros((c, n, k), dtype)]
+
+
+@case
+def gru_walk_back(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    z, U, bias, zh, h, gates, inner = gru_walk(rng, dtype, n, k, c)
+    kernels.load("numpy").gru_walk(z, U, bias, zh.make(), h, gates, inner)
+    n = z.shape[1]
+    dys = normal(rng, dtype, n, c, k).swapaxes(0, 1)[::-1] if rng.integers(2) else None
+    scratch = [Scratch(shape, dtype) for shape in ((n, k), (3, n, k), (n, k))]
+    Ut, h = normal(rng, dtype, 3 * k, k), h[: c + int(rng.integers(2))]
+    return [dys, normal(rng, dtype, n, k), gates, h, inner, np.empty_like(z), np.empty_like(z), Ut, *scratch]
+
+
+@case
 def add_channels(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
     return [normal(rng, dtype, n, c, k), normal(rng, dtype, k), Scratch((c, k), dtype)]
 

@@ -1,4 +1,4 @@
-"""The walk of an LSTM through time, and the gates of a GRU, one time step each.
+"""The walks of an LSTM and a GRU through time, and the gates of a GRU for one time step.
 
 Projections come as rows, (N, G H), the way the matrix products give them; gates are kept apart,
 (G, N, H), so that every pass runs over contiguous memory. σ(a) = (1 + tanh(a/2)) / 2 throughout.
@@ -10,7 +10,7 @@ import numpy as np
 
 from backprop_cli.engine.arrays import Array
 
-__all__ = ["gru_gates", "gru_mix", "gru_unmix", "lstm_walk", "lstm_walk_back"]
+__all__ = ["gru_gates", "gru_mix", "gru_unmix", "gru_walk", "gru_walk_back", "lstm_walk", "lstm_walk_back"]
 
 
 # what turns tanh into σ for i, f and o, and leaves g alone
@@ -130,3 +130,54 @@ def gru_unmix(dh: Array, gates: Array, h_before: Array, dgates: Array, work: Arr
     np.subtract(1, work, out=work)
     np.multiply(dcandidate, work, out=dcandidate)
     np.multiply(dh, z, out=dh)
+
+
+def gru_walk(z: Array, U: Array, bias: Array | None, zh: Array, h: Array, gates: Array, inner: Array) -> None:
+    """From h[0] through the steps z (T, N, 3H), the reset gate after the product with U: gates (T, 3, N, H) =
+    z, r = σ(z_t + h[t] U) and n = tanh(z_t + r ⊙ inner), inner = h[t] U_n + bias (H,), then
+    h[t + 1] = z ⊙ h[t] + (1 − z) ⊙ n. zh (N, 3H) is scratch memory."""
+    width = 2 * h.shape[-1]
+    for t in range(len(z)):
+        update, reset, candidate = gates[t]
+        np.matmul(h[t], U, out=zh)
+        gru_gates(z[t], zh, gates[t, :2])
+        np.copyto(inner[t], zh[:, width:])
+        if bias is not None:
+            np.add(inner[t], bias, out=inner[t])
+        np.multiply(reset, inner[t], out=candidate)
+        np.add(candidate, z[t][:, width:], out=candidate)
+        gru_mix(update, candidate, h[t], h[t + 1])
+
+
+def gru_walk_back(
+    dys: Array | None,
+    dh: Array,
+    gates: Array,
+    h: Array,
+    inner: Array,
+    z: Array,
+    dzh: Array,
+    Ut: Array,
+    product: Array,
+    dgates: Array,
+    work: Array,
+) -> None:
+    """Back through the same steps: z becomes dL/dz, dzh (T, N, 3H) dL/d(h U), and dh, the gradient of the last state,
+    that of the first. dys (T, N, H) are the gradients of each h[t + 1]. product and work (N, H) and dgates (3, N, H)
+    are scratch memory."""
+    width = 2 * h.shape[-1]
+    for t in reversed(range(len(z))):
+        reset = gates[t, 1]
+        _, dr, dn = dgates
+        if dys is not None:
+            np.add(dh, dys[t], out=dh)
+        gru_unmix(dh, gates[t], h[t], dgates, work)
+        np.multiply(dn, inner[t], out=dr)
+        np.subtract(1, reset, out=work)
+        np.multiply(work, reset, out=work)
+        np.multiply(dr, work, out=dr)
+        np.copyto(by_gate(z[t], 3), dgates)
+        np.copyto(dzh[t][:, :width], z[t][:, :width])
+        np.multiply(dn, reset, out=dzh[t][:, width:])
+        np.matmul(dzh[t], Ut, out=product)
+        np.add(dh, product, out=dh)

@@ -325,6 +325,24 @@ int bp_lstm_walk_back(Object dys, Object dh, Object dc, Object gates, Object c, 
     return go(&call, ID_lstm_walk_back, type);
 }
 
+int bp_gru_walk(Object z, Object U, Object bias, Object zh, Object h, Object gates, Object inner) {
+    Call call;
+    const int type = TAKE("tnq kq ?k nq snk t3nk tnk", z, U, bias, zh, h, gates, inner);
+    const View *a = call.a;
+    if (!type || a[4].shape[0] != a[0].shape[0] + 1 || a[0].shape[2] != 3 * a[4].shape[2] || a[5].shape[1] != 3) return 1;
+    return go(&call, ID_gru_walk, type);
+}
+
+int bp_gru_walk_back(Object dys, Object dh, Object gates, Object h, Object inner, Object z, Object dzh, Object Ut,
+                     Object product, Object dgates, Object work_) {
+    Call call;
+    (void)dgates, (void)work_;
+    const int type = TAKE("?tnk nk t3nk snk tnk tnq tnq *qk nk", dys, dh, gates, h, inner, z, dzh, Ut, product);
+    const View *a = call.a;
+    if (!type || a[3].shape[0] < a[5].shape[0] || a[5].shape[2] != 3 * a[1].shape[1] || a[2].shape[1] != 3) return 1;
+    return go(&call, ID_gru_walk_back, type);
+}
+
 int bp_gru_gates(Object zx, Object zh, Object gates) {
     Call call;
     const int type = TAKE("nq nr 2nk", zx, zh, gates);

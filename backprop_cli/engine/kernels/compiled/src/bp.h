@@ -88,7 +88,7 @@ void *bp_memory(size_t bytes);  /* other memory of this thread, until it asks ag
     X(rms_norm) X(rms_norm_gradient)                                                                                \
     X(matmul) X(convolve) X(kernel_gradient) X(input_gradient)                                                      \
     X(max_pool) X(max_pool_gradient) X(avg_pool) X(avg_pool_gradient)                                               \
-    X(lstm_walk) X(lstm_walk_back) X(gru_gates) X(gru_mix) X(gru_unmix)                                             \
+    X(lstm_walk) X(lstm_walk_back) X(gru_walk) X(gru_walk_back) X(gru_gates) X(gru_mix) X(gru_unmix)                                             \
     X(gather) X(gather_scaled) X(scatter_rows) X(inner) X(right_classes) X(right_labels)                            \
     X(sgd_update) X(momentum_update) X(rmsprop_update) X(moments_update) X(adam_update)
 

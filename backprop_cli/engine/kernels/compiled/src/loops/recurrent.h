@@ -1,8 +1,13 @@
-/* The walk of an LSTM through time, and the gates of a GRU. Rows of the batch do not depend on each other: each share
+/* The walks of an LSTM and a GRU through time, and the gates of a GRU for one step. Rows of the batch do not depend on each other: each share
  * of them walks on its own. Gates are kept apart, (4, N, H) in the order i, f, g, o. */
 
 #define FEWEST_ROWS (2 * TALL) /* of a share */
 #define WORTH 1000000          /* multiplications of a walk from which threads pay */
+
+/* out = sigma(a + b); not inlined, which keeps the library small */
+__attribute__((noinline)) LOOP FN(sigmoids)(const real *restrict a, const real *restrict b, real *restrict out, int64_t size) {
+    EACH(k, 0, size) out[k] = FN(sigmoid)(a[k] + b[k]);
+}
 
 /* The recurrent weights, packed once for all steps and shares into memory of the caller's; NULL if there is none. */
 SMALL const real *FN(walk_weights)(Matrix b) {
@@ -32,10 +37,10 @@ LOOP FN(lstm_step)(const Call *c, int64_t t, int64_t n) {
     real *restrict i = ROW3(5, t, 0) + n * c->a[5].step[2], *restrict f = i + c->a[5].step[1];
     real *restrict g = f + c->a[5].step[1], *restrict o = g + c->a[5].step[1];
     real *restrict cell = ROW3(4, t + 1, n), *restrict squashed = ROW3(6, t, n), *restrict h = ROW3(3, t + 1, n);
-    EACH(k, 0, width) i[k] = FN(sigmoid)(zx[k] + zh[k]);
-    EACH(k, 0, width) f[k] = FN(sigmoid)(zx[width + k] + zh[width + k]);
+    FN(sigmoids)(zx, zh, i, width);
+    FN(sigmoids)(zx + width, zh + width, f, width);
     EACH(k, 0, width) g[k] = FN(tanh)(zx[2 * width + k] + zh[2 * width + k]);
-    EACH(k, 0, width) o[k] = FN(sigmoid)(zx[3 * width + k] + zh[3 * width + k]);
+    FN(sigmoids)(zx + 3 * width, zh + 3 * width, o, width);
     EACH(k, 0, width) {
         const real new = f[k] * before[k] + i[k] * g[k], flat = FN(tanh)(new);
         cell[k] = new;
@@ -107,15 +112,95 @@ LOOP FN(lstm_walk_back)(const Call *c) {
     bp_share(FN(lstm_walk_back_share), &mine, FN(walk_parts)(SIZE(6, 0), SIZE(1, 0), c->a[7].size));
 }
 
+/* z (T, N, 3H), U, bias or NULL, zh (N, 3H), h (T + 1, N, H), gates (T, 3, N, H) in the order z, r, n, inner (T, N, H) */
+LOOP FN(gru_step)(const Call *c, int64_t t, int64_t n) {
+    const int64_t width = SIZE(4, 2);
+    const real *restrict zx = ROW3(0, t, n), *restrict zh = ROW(3, n), *restrict before = ROW3(4, t, n);
+    const real *restrict bias = DATA(2);
+    real *restrict z = ROW3(5, t, 0) + n * c->a[5].step[2], *restrict r = z + c->a[5].step[1];
+    real *restrict candidate = r + c->a[5].step[1], *restrict inner = ROW3(6, t, n), *restrict h = ROW3(4, t + 1, n);
+    FN(sigmoids)(zx, zh, z, width);
+    FN(sigmoids)(zx + width, zh + width, r, width);
+    EACH(k, 0, width) inner[k] = zh[2 * width + k];
+    if (bias) EACH(k, 0, width) inner[k] += bias[k];
+    EACH(k, 0, width) {
+        const real new = FN(tanh)(zx[2 * width + k] + r[k] * inner[k]);
+        candidate[k] = new;
+        h[k] = (before[k] - new) * z[k] + new;
+    }
+}
+
+LOOP FN(gru_walk_share)(const Call *c, int64_t part, int64_t parts) {
+    int64_t low, high;
+    cut(SIZE(3, 0), part, parts, &low, &high);
+    if (low >= high) return;
+    const Matrix zh = FN(rows_of)(FN(matrix)(&c->a[3]), low, high), U = FN(matrix)(&c->a[1]);
+    for (int64_t t = 0; t < SIZE(0, 0); t++) {
+        FN(walk_product)(c, FN(plain)(ROW3(4, t, low), high - low, SIZE(4, 2), c->a[4].step[1]), U, zh);
+        for (int64_t n = low; n < high; n++) FN(gru_step)(c, t, n);
+    }
+}
+
+LOOP FN(gru_walk)(const Call *c) {
+    Call mine = *c;
+    mine.work = (void *)FN(walk_weights)(FN(matrix)(&c->a[1]));
+    bp_share(FN(gru_walk_share), &mine, FN(walk_parts)(SIZE(0, 0), SIZE(3, 0), c->a[1].size));
+}
+
+/* dys (T, N, H) or NULL, dh (N, H), gates, h, inner, dz (T, N, 3H), dzh (T, N, 3H), U^T (3H, H), product (N, H) */
+LOOP FN(gru_step_back)(const Call *c, int64_t t, int64_t n) {
+    const int64_t width = SIZE(1, 1);
+    const real *restrict z = ROW3(2, t, 0) + n * c->a[2].step[2], *restrict r = z + c->a[2].step[1];
+    const real *restrict candidate = r + c->a[2].step[1], *restrict before = ROW3(3, t, n), *restrict inner = ROW3(4, t, n);
+    real *restrict dh = ROW(1, n), *restrict dz = ROW3(5, t, n), *restrict dzh = ROW3(6, t, n);
+    EACH(k, 0, width) {
+        const real dn = (1 - z[k]) * dh[k] * (1 - candidate[k] * candidate[k]);
+        const real du = (before[k] - candidate[k]) * dh[k] * (z[k] - z[k] * z[k]), dr = dn * inner[k] * (r[k] - r[k] * r[k]);
+        dz[k] = du;
+        dz[width + k] = dr;
+        dz[2 * width + k] = dn;
+        dzh[k] = du;
+        dzh[width + k] = dr;
+        dzh[2 * width + k] = dn * r[k];
+        dh[k] *= z[k];
+    }
+}
+
+LOOP FN(gru_walk_back_share)(const Call *c, int64_t part, int64_t parts) {
+    int64_t low, high;
+    cut(SIZE(1, 0), part, parts, &low, &high);
+    if (low >= high) return;
+    const Matrix product = FN(rows_of)(FN(matrix)(&c->a[8]), low, high), Ut = FN(matrix)(&c->a[7]);
+    for (int64_t t = SIZE(5, 0) - 1; t >= 0; t--) {
+        for (int64_t n = low; n < high; n++) {
+            if (c->a[0].data) {
+                real *restrict sum = ROW(1, n);
+                const real *restrict dy = ROW3(0, t, n);
+                EACH(k, 0, SIZE(1, 1)) sum[k] += dy[k];
+            }
+            FN(gru_step_back)(c, t, n);
+        }
+        FN(walk_product)(c, FN(plain)(ROW3(6, t, low), high - low, SIZE(6, 2), c->a[6].step[1]), Ut, product);
+        for (int64_t n = low; n < high; n++) {
+            real *restrict sum = ROW(1, n);
+            const real *restrict more = ROW(8, n);
+            EACH(k, 0, SIZE(1, 1)) sum[k] += more[k];
+        }
+    }
+}
+
+LOOP FN(gru_walk_back)(const Call *c) {
+    Call mine = *c;
+    mine.work = (void *)FN(walk_weights)(FN(matrix)(&c->a[7]));
+    bp_share(FN(gru_walk_back_share), &mine, FN(walk_parts)(SIZE(5, 0), SIZE(1, 0), c->a[7].size));
+}
+
 /* zx (N, 3H), zh (N, 3H), gates (2, N, H) */
 BY_ROWS(gru_gates, SIZE(0, 0), 16 * c->a[2].size) {
     const int64_t width = SIZE(2, 2);
     for (int64_t n = low; n < high; n++)
-        for (int64_t gate = 0; gate < 2; gate++) {
-            const real *restrict a = ROW(0, n) + gate * width, *restrict b = ROW(1, n) + gate * width;
-            real *restrict out = ROW3(2, gate, n);
-            EACH(k, 0, width) out[k] = FN(sigmoid)(a[k] + b[k]);
-        }
+        for (int64_t gate = 0; gate < 2; gate++)
+            FN(sigmoids)(ROW(0, n) + gate * width, ROW(1, n) + gate * width, ROW3(2, gate, n), width);
 }
 
 /* z (N, H), candidate, h before, h */
