@@ -145,7 +145,8 @@ def lstm_walk_back(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
 def gru_walk(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
     n = n if c % 2 else 64 + n
     h = np.concatenate([normal(rng, dtype, 1, n, k), np.zeros((c, n, k), dtype)])
-    z, U, zh = normal(rng, dtype, c, n, 3 * k), normal(rng, dtype, k, 3 * k), Scratch((n, 3 * k), dtype)
+    U = normal(rng, dtype, k, 3 * k) / k  # larger ones make more of the last bit at every step
+    z, zh = normal(rng, dtype, c, n, 3 * k), Scratch((n, 3 * k), dtype)
     bias = normal(rng, dtype, k) if rng.integers(2) else None
     return [z, U, bias, zh, h, np.zeros((c, 3, n, k), dtype), np.zeros((c, n, k), dtype)]
 
