@@ -1,8 +1,8 @@
 """What convolutional layers have in common: options, geometry, and the walk over a batch.
 
-The windows of a few images at a time are laid out as a matrix (im2col) and multiplied by W, so that
-the layout, which is kernel-size times larger than the input, stays in the processor's cache. The walks forward and
-back are in one file because they lay out memory alike.
+NumPy's kernels lay out the windows of a few images at a time as a matrix (im2col) and multiply it by W, so that
+the layout, which is kernel-size times larger than the input, stays in the processor's cache. Compiled kernels read
+windows where they are. The walks forward and back are in one file because they use memory alike.
 """
 
 from __future__ import annotations

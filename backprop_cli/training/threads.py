@@ -5,7 +5,7 @@ share the cores two BLAS threads can be ten times slower than one. What counts i
 not how many there are (an LSTM makes two small ones a time step). The number depends on the network and the
 batch alone, so that a resumed run computes the very same bits.
 
-With compiled kernels BLAS has one thread, and what is around it is shared among the kernels' own. The shares depend
+Compiled kernels make products by themselves, on threads of their own, beside which BLAS has one. Their shares depend
 on the sizes alone, not on who works on them, so `Threads` is free to try while it trains.
 """
 
@@ -24,7 +24,7 @@ SMALL = 200_000_000  # floating-point operations of a layer's products below whi
 
 @contextmanager
 def limited(network: Network, batch: int, most: int | None = None) -> Iterator[None]:
-    """Within it, BLAS uses one thread if every layer's products are small, or are shared out by compiled kernels.
+    """Within it, BLAS uses one thread if every layer's products are small, or are made by compiled kernels.
     Neither uses more than `most`."""
     if network.kernels.which == "compiled":
         before = compiled.set_threads(min(compiled.MOST_THREADS, most or compiled.MOST_THREADS))

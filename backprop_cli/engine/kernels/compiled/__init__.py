@@ -4,8 +4,8 @@ The sources are in src/; build.py makes one library of them, without Python insi
 reads their memory, shape and strides from NumPy's public C structure. What it cannot take (other types, gaps along
 the last axis, shapes that do not fit) it leaves untouched, and the reference is called instead.
 
-Work is cut into shares by its size alone, each summed by
-itself and all added in order, so a kernel gives the same bits however many threads there are.
+Work is cut into shares by its size alone, each summed by itself and all added in order, so a kernel gives the same
+bits however many threads there are.
 """
 
 from __future__ import annotations

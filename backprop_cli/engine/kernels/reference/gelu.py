@@ -8,7 +8,7 @@ import numpy as np
 
 from backprop_cli.engine.arrays import Array
 
-__all__ = ["gelu", "gelu_gradient", "normal_cdf"]
+__all__ = ["gelu", "gelu_gradient"]
 
 
 # Hart et al. 1968, Computer Approximations, no. 5666, as given by West 2005, Wilmott Magazine May: 70

@@ -30,9 +30,6 @@ SMALL FN(Image) FN(framed)(const Call *c, const View *x, const View *padded, int
     return FN(image)(x, n, frame, height * padded->step[1], padded->step[1], c->rows.before, c->columns.before);
 }
 
-/* Images of a share. */
-SMALL void FN(images_of)(int64_t n, int64_t part, int64_t *first, int64_t *last) { cut(n, part, SHARES, first, last); }
-
 /* A row for each position of the output, its terms the numbers of a window. */
 SMALL FN(Rows) FN(windows)(const Call *c, FN(Image) image, int64_t channels, int64_t stride_h, int64_t stride_w) {
     const Axis *h = &c->rows, *w = &c->columns;
@@ -71,8 +68,7 @@ LOOP FN(convolve_image)(const Axis *axis, FN(Rows) rows, int64_t high, int64_t w
 LOOP FN(convolve_share)(const Call *c, int64_t part, int64_t parts) {
     int64_t first, last;
     const int64_t places = c->rows.out * c->columns.out;
-    FN(images_of)(SIZE(0, 0), part, &first, &last);
-    (void)parts;
+    cut(SIZE(0, 0), part, parts, &first, &last);
     for (int64_t n = first; n < last; n++) {
         const FN(Image) image = FN(framed)(c, &c->a[0], &c->a[4], n, part);
         const FN(Rows) rows = FN(windows)(c, image, SIZE(0, 3), c->rows.stride, c->columns.stride);

@@ -47,8 +47,7 @@ LOOP FN(turned_share)(const Call *c, int64_t part, int64_t parts) {
     int64_t first, last, size, row;
     const View slopes = FN(slopes)(c, &size, &row);
     real *frame = DATA(3) + FN(packed)(SIZE(1, 0) / channels * filters, channels) + part * size;
-    FN(images_of)(SIZE(2, 0), part, &first, &last);
-    (void)parts;
+    cut(SIZE(2, 0), part, parts, &first, &last);
     for (int64_t n = first; n < last; n++) {
         const int64_t above = (h->kernel - 1) * h->dilation - h->before, left = (w->kernel - 1) * w->dilation - w->before;
         const FN(Image) image = FN(image)(&slopes, n, frame, size, row, above, left);
@@ -57,35 +56,43 @@ LOOP FN(turned_share)(const Call *c, int64_t part, int64_t parts) {
     }
 }
 
-/* Otherwise each window's share is summed where the window was: the shares of as many windows as there is room for. */
+/* Each window's share of one image summed where the window was. What lies side by side in a row of it goes at once. */
 LOOP FN(put_back)(const Call *c, const real *dcols, int64_t channels, int64_t row, real *image) {
     const Axis *h = &c->rows, *w = &c->columns;
+    const int64_t pieces = w->dilation == 1 ? 1 : w->kernel, run = w->kernel / pieces * channels;
+    const int64_t depth = h->kernel * w->kernel * channels, step = w->stride * channels;
     for (int64_t oh = 0; oh < h->out; oh++)
-        for (int64_t ow = 0; ow < w->out; ow++)
-            for (int64_t i = 0; i < h->kernel; i++)
-                for (int64_t j = 0; j < w->kernel; j++, dcols += channels) {
-                    real *restrict sums = image + (oh * h->stride + i * h->dilation) * row
-                                          + (ow * w->stride + j * w->dilation) * channels;
-                    const real *restrict share = dcols;
-                    EACH(k, 0, channels) sums[k] += share[k];
+        for (int64_t i = 0; i < h->kernel; i++)
+            for (int64_t j = 0; j < pieces; j++) {
+                real *to = image + (oh * h->stride + i * h->dilation) * row + j * w->dilation * channels;
+                const real *from = dcols + oh * w->out * depth + (i * pieces + j) * run;
+                for (int64_t ow = 0; ow < w->out; ow++, to += step, from += depth) {
+                    real *restrict sums = to;
+                    const real *restrict share = from;
+                    EACH(k, 0, run) sums[k] += share[k];
                 }
+            }
 }
 
+/* Otherwise the shares of all windows are a product, of as many images at once as there is room for. */
 LOOP FN(scattered_share)(const Call *c, int64_t part, int64_t parts) {
     const View *dx = &c->a[2], *padded = &c->a[4];
     const int64_t channels = SIZE(2, 3), places = c->rows.out * c->columns.out, depth = SIZE(1, 0);
     const int64_t high = c->rows.size + c->rows.before + c->rows.after, left = c->columns.before * channels;
-    real *memory = DATA(3) + part * (c->a[3].size / SHARES);
+    const int64_t slot = c->a[3].size / SHARES, at_once = slot / (places * depth);
+    real *memory = DATA(3) + part * slot;
     int64_t first, last;
-    FN(images_of)(SIZE(2, 0), part, &first, &last);
-    (void)parts;
+    cut(SIZE(2, 0), part, parts, &first, &last);
     for (int64_t n = first; n < last; n++) {
+        if ((n - first) % at_once == 0) {
+            const int64_t size = smaller(at_once, last - n) * places;
+            FN(product)(FN(plain)(ROW(0, n * places), size, SIZE(0, 1), c->a[0].step[0]),
+                        FN(transposed)(FN(matrix)(&c->a[1])), 0, FN(plain)(memory, size, depth, depth));
+        }
         real *image = padded->data ? ROW(4, part) : ROW(2, n);
         const int64_t row = padded->data ? padded->step[1] : dx->step[1];
-        FN(product)(FN(plain)(ROW(0, n * places), places, SIZE(0, 1), c->a[0].step[0]), FN(transposed)(FN(matrix)(&c->a[1])),
-                    0, FN(plain)(memory, places, depth, depth));
         FN(clear)(image, (padded->data ? high : dx->shape[1]) * row);
-        FN(put_back)(c, memory, channels, row, image);
+        FN(put_back)(c, memory + (n - first) % at_once * places * depth, channels, row, image);
         if (!padded->data) continue;
         for (int64_t h = 0; h < dx->shape[1]; h++)
             for (int64_t w = 0; w < dx->shape[2]; w++) {

@@ -29,8 +29,7 @@ LOOP FN(gradient_of_images)(const Call *c, const FN(Walk) *walk, FN(Rows) rows, 
                             int64_t sums_step) {
     const Axis *h = &c->rows, *w = &c->columns;
     const Matrix *delta = &walk->delta;
-    const int64_t broad = PACKED / DEPTH / (int64_t)sizeof(real) / WIDTH * WIDTH;
-    if (w->stride != 1 || h->stride != 1 || delta->columns > broad) {
+    if (w->stride != 1 || h->stride != 1 || delta->columns > BROAD) {
         FN(product_of)(&rows, count, *delta, add, sums, sums_step);
         return;
     }
@@ -52,8 +51,7 @@ LOOP FN(kernel_gradient_share)(const Call *c, int64_t part, int64_t parts) {
     const int64_t width = w->kernel * channels, lines = together ? 1 : h->kernel;
     const int64_t at_once = padded->data ? padded->shape[0] / SHARES : larger(1, DEPTH / places);
     int64_t first, last;
-    FN(images_of)(SIZE(0, 0), part, &first, &last);
-    (void)parts;
+    cut(SIZE(0, 0), part, parts, &first, &last);
     for (int64_t n = first; n < last; n += at_once) {
         const int64_t images = smaller(at_once, last - n);
         const FN(Image) image = FN(framed)(c, x, padded, n, part * at_once);

@@ -25,3 +25,4 @@ static Run *const FN(loops)[COUNT] = {KERNELS(ENTRY)};
 #undef WIDTH
 #undef SHORT
 #undef DEPTH
+#undef BROAD

@@ -1,10 +1,9 @@
-/* One matrix product cut into shares. a, b, out; flag: the
- * product is added to out. Where rows are cut each share packs b anew, where columns are cut each
- * reads all of a, which is cheaper unless a is
- * much the larger, or transposed, so that it takes longer to read. */
+/* One matrix product cut into shares. a, b, out; flag: the product is added to out. Where rows are cut each share packs b
+ * anew, where columns are cut each reads all of a: cheaper, unless a is much the larger, or transposed, so that it takes
+ * longer to read. */
 
 #define LEAST 750000 /* multiplications that make a share worth another thread */
-#define TINY 128     /* multiplications */
+#define TINY 128     /* multiplications of a product that is made without preparing it */
 #define LARGE 64     /* times LEAST that a share must keep where there are more than SHARES */
 
 /* Rows or columns of a share: whole tiles, except the last. */
@@ -30,7 +29,7 @@ LOOP FN(matmul_columns)(const Call *c, int64_t part, int64_t parts) {
     FN(product)(FN(matrix)(&c->a[0]), FN(columns_of)(b, low, high), c->flag != 0, FN(columns_of)(out, low, high));
 }
 
-/* Where preparing takes longer than the product. */
+/* Preparing would take longer than the product. */
 LOOP FN(tiny_product)(Matrix a, Matrix b, int add, Matrix out) {
     for (int64_t i = 0; i < out.rows; i++)
         for (int64_t j = 0; j < out.columns; j++) {

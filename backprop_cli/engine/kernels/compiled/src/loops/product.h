@@ -26,7 +26,6 @@ LOOP FN(multiply)(const FN(Rows) *a, int64_t first, int64_t last, const real *pa
 
 /* out (rows, columns) = a b, or added to it; b is packed a part at a time, or read where it is if rows are few. */
 LOOP FN(product_of)(const FN(Rows) *a, int64_t rows, Matrix b, int add, real *out, int64_t out_step) {
-    const int64_t broad = PACKED / DEPTH / (int64_t)sizeof(real) / WIDTH * WIDTH;
     const int in_place = b.column_step == 1 && rows <= 3 * TALL;
     real *const memory = bp_packed();
     FN(Rows) some;
@@ -35,7 +34,7 @@ LOOP FN(product_of)(const FN(Rows) *a, int64_t rows, Matrix b, int add, real *ou
         for (int64_t low = 0, high; low < b.columns; low = high) {
             const int64_t whole = (b.columns - low) / WIDTH * WIDTH;
             const int here = in_place && whole;
-            high = low + (here ? whole : smaller(broad, b.columns - low));
+            high = low + (here ? whole : smaller(BROAD, b.columns - low));
             const Matrix columns = FN(columns_of)(part, low, high);
             if (!here) FN(pack)(columns, count * WIDTH, memory);
             FN(sweep)(&some, 0, rows, here ? columns.data : memory, here ? b.row_step : WIDTH,

@@ -9,6 +9,10 @@ __attribute__((noinline)) LOOP FN(sigmoids)(const real *restrict a, const real *
     EACH(k, 0, size) out[k] = FN(sigmoid)(a[k] + b[k]);
 }
 
+SMALL void FN(add_row)(const real *restrict more, real *restrict sum, int64_t size) {
+    EACH(k, 0, size) sum[k] += more[k];
+}
+
 /* The recurrent weights, packed once for all steps and shares into memory of the caller's; NULL if there is none. */
 SMALL const real *FN(walk_weights)(Matrix b) {
     const FN(Rows) rows = FN(rows_of_matrix)(FN(plain)(b.data, 1, b.rows, b.rows));
@@ -94,11 +98,7 @@ LOOP FN(lstm_walk_back_share)(const Call *c, int64_t part, int64_t parts) {
     const Matrix dh = FN(rows_of)(FN(matrix)(&c->a[1]), low, high), Ut = FN(matrix)(&c->a[7]);
     for (int64_t t = SIZE(6, 0) - 1; t >= 0; t--) {
         for (int64_t n = low; n < high; n++) {
-            if (c->a[0].data) {
-                real *restrict sum = ROW(1, n);
-                const real *restrict dy = ROW3(0, t, n);
-                EACH(k, 0, SIZE(1, 1)) sum[k] += dy[k];
-            }
+            if (c->a[0].data) FN(add_row)(ROW3(0, t, n), ROW(1, n), SIZE(1, 1));
             FN(lstm_step_back)(c, t, n);
         }
         if (t > 0 || !c->flag)
@@ -173,19 +173,11 @@ LOOP FN(gru_walk_back_share)(const Call *c, int64_t part, int64_t parts) {
     const Matrix product = FN(rows_of)(FN(matrix)(&c->a[8]), low, high), Ut = FN(matrix)(&c->a[7]);
     for (int64_t t = SIZE(5, 0) - 1; t >= 0; t--) {
         for (int64_t n = low; n < high; n++) {
-            if (c->a[0].data) {
-                real *restrict sum = ROW(1, n);
-                const real *restrict dy = ROW3(0, t, n);
-                EACH(k, 0, SIZE(1, 1)) sum[k] += dy[k];
-            }
+            if (c->a[0].data) FN(add_row)(ROW3(0, t, n), ROW(1, n), SIZE(1, 1));
             FN(gru_step_back)(c, t, n);
         }
         FN(walk_product)(c, FN(plain)(ROW3(6, t, low), high - low, SIZE(6, 2), c->a[6].step[1]), Ut, product);
-        for (int64_t n = low; n < high; n++) {
-            real *restrict sum = ROW(1, n);
-            const real *restrict more = ROW(8, n);
-            EACH(k, 0, SIZE(1, 1)) sum[k] += more[k];
-        }
+        for (int64_t n = low; n < high; n++) FN(add_row)(ROW(8, n), ROW(1, n), SIZE(1, 1));
     }
 }
 

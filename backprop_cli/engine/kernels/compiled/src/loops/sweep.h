@@ -39,7 +39,7 @@ SMALL int64_t FN(find_nonzero)(const real *const *from, int64_t step, int64_t lo
 }
 
 /* Those terms of one run which are not 0 in all of a few rows: their numbers side by side, and where they are in b.
- * Returns how many; all of them, and nothing done, where few of the first ones are 0. */
+ * count: how many; all of them, and nothing gathered, where few are 0. */
 LOOP FN(gather_nonzero)(const FN(Rows) *a, const real *const *from, int64_t b_step, real *restrict to,
                         int64_t *restrict terms, int64_t *count) {
     const int64_t first = smaller(SAMPLE, a->length);

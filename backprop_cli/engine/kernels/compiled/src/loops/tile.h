@@ -11,7 +11,8 @@
 #define ALIASED 512 /* bytes: numbers a multiple of so many apart share few places of a cache, so they are gathered */
 #define MANY 4      /* panels from which it pays to gather terms, and to look for zeros: */
 #define SAMPLE 32   /* among so many first terms */
-#define DEPTH 512 /* terms at once: what is read of a and b stays in the caches */
+#define DEPTH 512   /* terms at once: what is read of a and b stays in the caches */
+#define BROAD (PACKED / DEPTH / (int64_t)sizeof(real) / WIDTH * WIDTH) /* columns of b that are packed at once */
 
 typedef real FN(Vector) __attribute__((vector_size(VECTOR), aligned(_Alignof(real)), may_alias));
 
