@@ -25,10 +25,14 @@ from backprop_cli.engine.kernels import described
 from benchmarks.workloads import ROOT, WORKLOADS
 
 STEPS = 6
-Network = tuple[str, list[Any], tuple[int, ...], int, int]  # title, layers, shape of an example, classes, batch
+#: title, layers, shape of an example, classes, batch, optimizer
+Network = tuple[str, list[Any], tuple[int, ...], int, int, dict[str, Any]]
+
+_ADAM: dict[str, Any] = {"type": "adam"}
 
 _CLASSES = {"type": "dense", "units": 10, "activation": "softmax"}
 _EMBEDDING = [{"type": "embedding", "input_dim": 100_000, "output_dim": 64}, "global_avg_pool", _CLASSES]
+_WORDS = "embedding of 100,000 rows of 64, 32 tokens, batch 64"
 _BLOCKS = [
     {"type": "embedding", "input_dim": 80, "output_dim": 128},
     "positional_embedding",
@@ -51,17 +55,19 @@ _BLOCKS = [
     {"type": "dense", "units": 80, "activation": "softmax"},
 ]
 NETWORKS: tuple[Network, ...] = (
-    ("MLP 784-1024-1024-10, batch 128", WORKLOADS["mlp-deep"].architecture, (784,), 10, 128),
-    ("ResNet-20, 32×32×3, batch 64", WORKLOADS["resnet"].architecture, (32, 32, 3), 10, 64),
-    ("transformer, 4 blocks of 128, 64 steps, batch 32", _BLOCKS, (64,), 80, 32),
-    ("LSTM 64 → 512, 32 steps, batch 64", [{"type": "lstm", "units": 512}, _CLASSES], (32, 64), 10, 64),
-    ("embedding of 100,000 rows of 64, 32 tokens, batch 64, Adam", _EMBEDDING, (32,), 10, 64),
+    ("MLP 784-1024-1024-10, batch 128", WORKLOADS["mlp-deep"].architecture, (784,), 10, 128, _ADAM),
+    ("ResNet-20, 32×32×3, batch 64", WORKLOADS["resnet"].architecture, (32, 32, 3), 10, 64, _ADAM),
+    ("transformer, 4 blocks of 128, 64 steps, batch 32", _BLOCKS, (64,), 80, 32, _ADAM),
+    ("LSTM 64 → 512, 32 steps, batch 64", [{"type": "lstm", "units": 512}, _CLASSES], (32, 64), 10, 64, _ADAM),
+    (f"{_WORDS}, Adam", _EMBEDDING, (32,), 10, 64, _ADAM),
+    (f"{_WORDS}, Adam with lazy: true", _EMBEDDING, (32,), 10, 64, _ADAM | {"lazy": True}),
+    (f"{_WORDS}, SGD", _EMBEDDING, (32,), 10, 64, {"type": "sgd"}),
 )
 
 
 def write(folder: Path, network: Network) -> Path:
     """Noise to learn, and a config."""
-    _, layers, shape, classes, batch = network
+    _, layers, shape, classes, batch, optimizer = network
     rng, n = np.random.default_rng(0), batch * STEPS
     tokens = isinstance(layers[0], dict) and layers[0]["type"] == "embedding"
     x = rng.integers(0, layers[0]["input_dim"], (n, *shape)) if tokens else rng.random((n, *shape), np.float32)
@@ -71,7 +77,8 @@ def write(folder: Path, network: Network) -> Path:
     trainer = {"batch_size": batch, "epochs": 1, "diagnostics": False}
     loss = "sparse_categorical_crossentropy"
     path = folder / "config.yaml"
-    path.write_text(yaml.safe_dump({"dataset": dataset, "architecture": layers, "loss": loss, "trainer": trainer}))
+    config = {"dataset": dataset, "architecture": layers, "loss": loss, "optimizer": optimizer, "trainer": trainer}
+    path.write_text(yaml.safe_dump(config))
     return path
 
 

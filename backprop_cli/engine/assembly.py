@@ -6,6 +6,7 @@ The steps follow each other in `Network.__init__`; each raises BuildError with t
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -20,7 +21,6 @@ from backprop_cli.engine.node import INPUT, Node
 from backprop_cli.engine.parameters import Parameter, ParameterStore
 from backprop_cli.engine.weight_masks import check_mask, kernel_mask
 from backprop_cli.errors import BuildError, expected
-from backprop_cli.registry import make
 
 Prepare = Callable[[Layer], None]  # clears what an earlier build asked for, lends what the network shares
 
@@ -114,36 +114,6 @@ def take_head(nodes: list[Node], loss: Loss | None, prepare: Prepare) -> Activat
     return head
 
 
-def activations(nodes: Sequence[Node]) -> dict[str, Activation | None]:
-    """The activation that each node's output passes last, `linear` where there is none; None if that is unknown."""
-    linear: Activation = make("activation", "linear")
-    last: dict[str, Activation | None] = {INPUT: None}
-    for node in nodes:
-        layer, before = node.layer, [last[name] for name in node.inputs]
-        if layer.view:
-            last[node.name] = before[0]
-        elif layer.keeps_linear:
-            last[node.name] = linear if any(isinstance(activation, type(linear)) for activation in before) else None
-        else:
-            last[node.name] = layer.ends_with
-    return last
-
-
-def outputs_of(nodes: Sequence[Node]) -> dict[str, tuple[slice, Activation | None]]:
-    """Of a network that ends in a concat of rows of numbers: where each of its inputs lies in the output, and the
-    activation that it passed last. Of other networks nothing."""
-    last, by_name, ends = nodes[-1], {node.name: node for node in nodes}, activations(nodes)
-    places: dict[str, tuple[slice, Activation | None]] = {}
-    if last.layer.type_name != "concat" or len(last.shape) != 1:
-        return places
-    start = 0
-    for name, (width,) in zip(last.inputs, last.input_shapes, strict=True):
-        if name in by_name:
-            places[name] = slice(start, start + width), ends[name]
-        start += width
-    return places
-
-
 def allocate(nodes: Sequence[Node], dtype: Any, most: int | None = None) -> ParameterStore:
     """The flat vectors for all that the layers asked for, in the order of the nodes.
 
@@ -212,6 +182,7 @@ def bind(nodes: Sequence[Node], store: ParameterStore) -> Wiring:
     others write beside it, and the graph adds."""
     wiring = Wiring()
     last_user = {node.layer.shared or node.name: node.name for node in nodes}
+    users = Counter(node.layer.shared or node.name for node in nodes)
     for node in nodes:
         layer, owner = node.layer, node.layer.shared or node.name
         for prefix, part in layer.walk():
@@ -230,6 +201,9 @@ def bind(nodes: Sequence[Node], store: ParameterStore) -> Wiring:
                 setattr(part, spec.name, values)
                 setattr(part, f"d{spec.name}", gradient)
                 penalised = (layer.l1 or layer.l2) and spec.decay and not store.entries[name].frozen
+                if spec.table:
+                    touched = store.table(name, gradient, alone=users[owner] == 1 and not penalised)
+                    setattr(part, f"touched_{spec.name}", touched)
                 if penalised and owner == node.name:
                     wiring.penalties.append((values, total, layer.l1, layer.l2))
             for state in part.needs.states:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from backprop_cli.engine import assembly
+from backprop_cli.engine.activations import last_activations, outputs_of
 from backprop_cli.engine.arrays import Array, Shape
 from backprop_cli.engine.inside import Inside
 from backprop_cli.engine.kernels import load
@@ -92,6 +93,7 @@ class Network(Inside):
     def join(self, ranks: Ranks) -> None:
         """From now on be passed parts of batches, whose gradients are summed over `ranks`."""
         rng: Any = Drawn(self.rng, ranks)
+        self.store.summed = True
         for node in self.nodes:
             for _, part in node.layer.walk():
                 part.ranks, part.rng = ranks, rng
@@ -113,11 +115,11 @@ class Network(Inside):
     @property
     def joined(self) -> dict[str, tuple[slice, Activation | None]]:
         """Where in the output those of single layers lie, and the activation each passed last; where a concat ends."""
-        return assembly.outputs_of(self.nodes)
+        return outputs_of(self.nodes)
 
     def ends(self) -> Iterator[tuple[str, Activation | None, Shape]]:
         """Every node with the activation that its output passes last, and the shape of one output."""
-        ends = assembly.activations(self.nodes)
+        ends = last_activations(self.nodes)
         for node in self.nodes[:-1]:
             yield node.name, ends[node.name], node.shape
         yield self.nodes[-1].name, self.last_activation, self.output_shape
@@ -125,7 +127,7 @@ class Network(Inside):
     @property
     def last_activation(self) -> Activation | None:
         """The activation that outputs pass last, `linear` where a layer leaves it out; None if that is unknown."""
-        return self.head if self.head is not None else assembly.activations(self.nodes)[self.nodes[-1].name]
+        return self.head if self.head is not None else last_activations(self.nodes)[self.nodes[-1].name]
 
     @property
     def gives_logits(self) -> bool:
@@ -303,7 +305,8 @@ class Network(Inside):
     def bytes(self) -> int:
         """Memory held: parameters, gradients, state, activations and workspaces."""
         store = self.store
-        return store.values.nbytes + store.gradients.nbytes + store.state.nbytes + self.plan.bytes
+        places = sum(8 * len(table.w) for table in store.followed)
+        return store.values.nbytes + store.gradients.nbytes + store.state.nbytes + places + self.plan.bytes
 
 
 def _masked_weight(mask: Array, counted: int, weight: Array | None, out: Array) -> Array:

@@ -150,9 +150,10 @@ class Layer(Component):
         """How many of a batch's examples one of its matrix products takes in."""
         return batch
 
-    def parameter(self, name: str, shape: Shape, initializer: Any, *, decay: bool = True) -> None:
-        """Ask for a trained array."""
-        self.needs.parameters.append(ParameterSpec(name, shape, make("initializer", initializer), decay))
+    def parameter(self, name: str, shape: Shape, initializer: Any, *, decay: bool = True, table: bool = False) -> None:
+        """Ask for a trained array. `table`: its gradient is 0 but in rows that the batch has looked up, which the layer
+        lists in self.touched_<name>."""
+        self.needs.parameters.append(ParameterSpec(name, shape, make("initializer", initializer), decay, table))
 
     def state(self, name: str, shape: Shape, value: float = 0.0) -> None:
         """Ask for a non-trained array that is saved with the model."""

@@ -16,6 +16,7 @@ class ParameterSpec:
     shape: Shape
     initializer: Any
     decay: bool  # weight decay and l1/l2 apply to kernels, not to biases and norms
+    table: bool = False  # a batch looks up rows: `self.touched_<name>` lists them, see kernels/reference/embedding.py
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from backprop_cli.engine.constraints import Constraint
 from backprop_cli.engine.initializers.base import InitializerBase
 from backprop_cli.errors import BuildError, shortage
 
+NOT_ASKED = -1  # as the number of rows that a batch has looked up: nobody follows them
 ALIGN = 16  # numbers; every parameter starts at a whole cache line, which BLAS and SIMD loops like
 
 
@@ -34,12 +35,24 @@ class Parameter:
     mask: Array | Literal["nonzero"] | None = None  # 0 and 1 in the parameter's shape; see `weight_mask` of layers
 
 
+@dataclass(frozen=True)
+class Table:
+    """A parameter w (V, D) of which a batch looks up rows. Its gradient g is 0 in all others; `touched` lists them, see
+    kernels/reference/embedding.py."""
+
+    name: str
+    w: Array
+    g: Array
+    touched: Array
+
+
 class ParameterStore:
     """The flat vectors and the views into them.
 
     `parameters` are in the order of the entries given. `mask`, where there is one, is 0 at weights of
     `values[:trainable]` that are held at 0, and 1 at the others; whoever changes it calls `hold`.
-    `values[:trainable]` is what an optimizer may change, `values[:decayed]` what decays.
+    `values[:trainable]` is what an optimizer may change, `values[:decayed]` what decays. `summed`: gradients are sums
+    over several passes. `tables` may be followed: of those that are, only rows that a batch has looked up change.
     """
 
     def __init__(self, entries: Sequence[Parameter], states: Mapping[str, tuple[tuple[int, ...], float]], dtype: Any):
@@ -65,6 +78,9 @@ class ParameterStore:
         self.mask: Array | None = None
         if any(entry.mask is not None for entry in ordered):
             self.take_mask()
+        self.tables: dict[str, Table] = {}
+        self.summed = False
+        self.follow(())
         self._constrained = [
             (entry.constraint, self.parameters[entry.name])
             for entry in ordered
@@ -78,6 +94,35 @@ class ParameterStore:
             self.states[name] = self.state[start : start + size].reshape(shape)
             self.states[name][...] = value
             start += size
+
+    def table(self, name: str, gradient: Array, *, alone: bool) -> Array:
+        """Memory for the list of the rows of a parameter that a batch looks up. `alone`: nothing else writes
+        `gradient`, so that the list may be asked for."""
+        w = self.parameters[name]
+        touched = np.zeros((3, len(w) + 1), np.int64)
+        touched[0, 0] = NOT_ASKED
+        if alone:
+            self.tables[name] = Table(name, w, gradient, touched)
+        return touched
+
+    def follow(self, names: Iterable[str]) -> None:
+        """From now on list the rows of these tables that a batch looks up, and no others'. Nothing else may write their
+        gradients."""
+        self.followed = [self.tables[name] for name in names]
+        for table in self.tables.values():
+            table.touched[0, 0] = NOT_ASKED
+        for table in self.followed:
+            table.g[...] = 0
+            table.touched[:, 0] = 0
+        self.rest = [(self.values[span], self.gradients[span]) for span in self.around(names)]
+
+    def around(self, names: Iterable[str]) -> list[slice]:
+        """The trained part of the vectors without these parameters."""
+        spans, start = [], 0
+        for span in sorted((self.spans[name] for name in names), key=lambda span: span.start):
+            spans.append(slice(start, span.start))
+            start = -(-span.stop // ALIGN) * ALIGN
+        return [span for span in [*spans, slice(start, self.trainable)] if span.start < span.stop]
 
     def _views(self, vector: Array, names: Sequence[str]) -> dict[str, Array]:
         return {name: vector[self.spans[name]].reshape(self.entries[name].shape) for name in names}

@@ -1,9 +1,10 @@
 """Detects NaN and infinity, and finds where they came from.
 
 Every step looks at the loss, and at one dot product: g·w over all that is trained is NaN or infinite if any
-gradient or weight is, since 0·∞ is NaN. A sum that only overflowed is told apart by looking at each number. So a
-weight that an update made infinite ends the next step, also where a saturated unit hides it from the loss. Running
-statistics and the optimizer's memory are looked at when an epoch ends and before a checkpoint.
+gradient or weight is, since 0·∞ is NaN. Of an embedding of which only some rows are updated it goes over those of this
+batch and those of the one before, which the last update changed. A sum that only overflowed is told apart by looking
+at each number. So a weight that an update made infinite ends the next step, also where a saturated unit hides it from
+the loss. Running statistics and the optimizer's memory are looked at when an epoch ends and before a checkpoint.
 """
 
 from __future__ import annotations
@@ -27,9 +28,15 @@ def finite(number: float) -> bool:
 def infinite(network: Network) -> str | None:
     """Which trained numbers are not finite, in words; None if all are."""
     store = network.store
-    g, w = store.gradients[: store.trainable], store.values[: store.trainable]
-    if finite(network.kernels.inner(g, w)):
+    kernels = network.kernels
+    total = 0.0
+    for w, g in store.rest:
+        total = total + kernels.inner(g, w)
+    for table in store.followed:
+        total = total + kernels.inner_rows(table.g, table.w, table.touched)
+    if finite(total):
         return None
+    g, w = store.gradients[: store.trainable], store.values[: store.trainable]
     return next((what for what, of in (("gradient", g), ("weight", w)) if not np.isfinite(of).all()), None)
 
 

@@ -30,6 +30,7 @@ class CategoryEmbedding(ColumnReader):
 
     W: Array = slot()
     dW: Array = slot()
+    touched_W: Array = slot()
     ids: Array = slot()
     rounded: Array = slot()
     looked_up: Array = slot()
@@ -50,7 +51,7 @@ class CategoryEmbedding(ColumnReader):
             )
         many = len(self.codes)
         self.kept = np.array([i for i in range(width) if self.numbers and i not in self.codes], np.int64)
-        self.parameter("W", (sum(self.codes.values()) + 1, self.dimension), self.embeddings_initializer)
+        self.parameter("W", (sum(self.codes.values()) + 1, self.dimension), self.embeddings_initializer, table=True)
         self.workspace("ids", (many,), np.int64)
         self.workspace("rounded", (), temporary=True)
         self.workspace("looked_up", (many, self.dimension))
@@ -96,7 +97,7 @@ class CategoryEmbedding(ColumnReader):
         at = len(self.kept)
         rows, work = self.looked_up.reshape(-1, self.dimension), self.sorted_rows.reshape(-1, self.dimension)
         np.copyto(self.looked_up, dy[:, at:].reshape(self.looked_up.shape))
-        self.kernels.scatter_rows(self.ids.reshape(-1), rows, work, self.dW)
+        self.kernels.scatter_rows(self.ids.reshape(-1), rows, work, self.dW, self.touched_W)
         self.dW[-1] = 0
         if dx is not None:
             dx[...] = 0

@@ -33,6 +33,7 @@ class Embedding(Layer):
 
     W: Array = slot()
     dW: Array = slot()
+    touched_W: Array = slot()
     sorted_rows: Array = slot()
 
     examples = [
@@ -43,7 +44,7 @@ class Embedding(Layer):
 
     def build(self, *shapes: Shape) -> Shape:
         (shape,) = shapes
-        self.parameter("W", (self.input_dim, self.output_dim), self.embeddings_initializer)
+        self.parameter("W", (self.input_dim, self.output_dim), self.embeddings_initializer, table=True)
         self.workspace("sorted_rows", (*shape, self.output_dim), temporary=True)
         if self.mask_zero:
             if len(shape) != 1:
@@ -73,4 +74,4 @@ class Embedding(Layer):
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         rows, work = (array.reshape(-1, self.output_dim) for array in (dy, self.sorted_rows))
-        self.kernels.scatter_rows(x.reshape(-1), rows, work, self.dW)
+        self.kernels.scatter_rows(x.reshape(-1), rows, work, self.dW, self.touched_W)

@@ -20,7 +20,7 @@ from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.kernels import load
 from backprop_cli.engine.layer import NonNegative, PositiveInt
 from backprop_cli.engine.optimizers.groups import BLOCK, LONG_BLOCK, Group, blocks, segments
-from backprop_cli.engine.parameters import ParameterStore, aligned_zeros
+from backprop_cli.engine.parameters import ParameterStore, Table, aligned_zeros
 from backprop_cli.errors import BuildError, CheckpointError, shortage
 from backprop_cli.registry import Component, Doc, Registered, register, slot
 
@@ -58,6 +58,15 @@ class Block:
     average: Array
     learning_rate: float
     decays: list[tuple[Array, Array, Array, float]]  # w, g, work and λ of the parts that decay
+
+
+@dataclass
+class TableBlock:
+    """A table of which only rows that a batch has looked up are updated, with what is remembered of it."""
+
+    table: Table
+    memory: list[Array]
+    learning_rate: float
 
 
 @dataclass(kw_only=True)
@@ -134,9 +143,19 @@ class Optimizer(Component):
         """Whether `update` is a single kernel that has a compiled version."""
         return False
 
+    @property
+    def least_table(self) -> int | None:
+        """Numbers in an embedding from which on only those rows are updated that a batch has looked up; None where the
+        rule moves others, too."""
+        return None
+
     def update(self, w: Array, g: Array, memory: list[Array], rate: float, t: int, work: list[Array]) -> None:
         """Change the block w in place. `memory` follows `slots`; t counts updates from 1; g may be overwritten."""
         raise NotImplementedError  # every optimizer has its own rule
+
+    def update_rows(self, table: Table, memory: list[Array], rate: float, t: int) -> None:
+        """The same for the rows of a table that the batch has looked up, where the rule keeps the others still."""
+        raise NotImplementedError  # every such optimizer has its own rule
 
     def bind(
         self,
@@ -161,7 +180,11 @@ class Optimizer(Component):
         self._gradient = store.gradients[:size]
         length = LONG_BLOCK if self.one_loop and self.kernels.which == "compiled" else BLOCK
         self._work = [aligned_zeros(min(length, size), dtype) for _ in range(self.scratch)]
-        parts = segments(store, self.groups, self.learning_rate, self.weight_decay)
+        least = None if self.accumulate > 1 or self.ema is not None or store.summed else self.least_table
+        parts = segments(store, self.groups, self.learning_rate, self.weight_decay, least)
+        tables = {part.table: part.learning_rate for part in parts if part.table}
+        store.follow(tables)
+        self._tables = [self._table_block(store.tables[name], rate) for name, rate in tables.items()]
         self._blocks = [self._block(span, rate, decays) for span, rate, decays in blocks(parts, length)]
         epochs, rest = divmod(total_steps, self._epoch)
         updates = epochs * self.updates_per_epoch + -(-rest // self.accumulate)
@@ -179,6 +202,10 @@ class Optimizer(Component):
         average = self.memory["average"][span] if self.ema is not None else w[:0]
         parts = [(w[part], g[part], work[0][part], decay) for part, decay in decays]
         return Block(w, g, memory, work, average, rate, parts)
+
+    def _table_block(self, table: Table, rate: float) -> TableBlock:
+        span, shape = self.store.spans[table.name], table.w.shape
+        return TableBlock(table, [self.memory[name][span].reshape(shape) for name in self.slots], rate)
 
     @property
     def current_rate(self) -> float:
@@ -201,12 +228,15 @@ class Optimizer(Component):
         """Update number t with the gradients in the store; the schedule says `scale`."""
         if self.store.mask is not None:
             self.store.hold_gradients()
-        self._clip()
+        if self.clip_value or self.clip_norm:
+            self._clip()
         for block in self._blocks:
             rate = block.learning_rate * scale
             if block.decays:
                 self._decay(block, rate)
             self.update(block.w, block.g, block.memory, rate, t, block.work)
+        for rows in self._tables:
+            self.update_rows(rows.table, rows.memory, rows.learning_rate * scale, t)
         self.store.constrain()
         if self.ema is not None:
             self._average(self.ema)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -40,13 +41,19 @@ class Segment:
     stop: int
     learning_rate: float
     weight_decay: float
+    table: str = ""  # a parameter of which only rows that a batch has looked up are updated
 
 
 def segments(
-    store: ParameterStore, groups: Sequence[Group], learning_rate: float, weight_decay: float
+    store: ParameterStore,
+    groups: Sequence[Group],
+    learning_rate: float,
+    weight_decay: float,
+    least_table: int | None = None,
 ) -> list[Segment]:
     """The trained part of the vector in as few stretches as the options allow; gaps between parameters
-    belong to the one before. Raises BuildError for a group that matches nothing."""
+    belong to the one before. Of tables of at least `least_table` numbers that do not decay only rows are updated.
+    Raises BuildError for a group that matches nothing."""
     trained = [entry for entry in store.entries.values() if not entry.frozen]
     for index, group in enumerate(groups):
         if not any(fnmatchcase(entry.name, group.match) for entry in trained):
@@ -59,10 +66,12 @@ def segments(
     for entry in trained:
         start = store.spans[entry.name].start
         rate, decay = _options(entry, groups, learning_rate, weight_decay)
+        rows = least_table is not None and math.prod(entry.shape) >= least_table and not decay
+        table = entry.name if rows and entry.name in store.tables else ""
         if parts:
             parts[-1].stop = start
-        if not parts or (parts[-1].learning_rate, parts[-1].weight_decay) != (rate, decay):
-            parts.append(Segment(start, store.trainable, rate, decay))
+        if not parts or (parts[-1].learning_rate, parts[-1].weight_decay, parts[-1].table) != (rate, decay, table):
+            parts.append(Segment(start, store.trainable, rate, decay, table))
     if parts:
         parts[-1].stop = store.trainable
     return parts
@@ -70,9 +79,11 @@ def segments(
 
 def blocks(parts: Sequence[Segment], size: int) -> Iterator[tuple[slice, float, list[tuple[slice, float]]]]:
     """(span, learning rate, [(slice within it, decay)]) of every block of up to `size` numbers; a new one begins
-    with a new learning rate."""
-    for rate, run in groupby(parts, key=lambda part: part.learning_rate):
+    with a new learning rate. Tables are left out."""
+    for (rate, table), run in groupby(parts, key=lambda part: (part.learning_rate, part.table)):
         own = list(run)
+        if table:
+            continue
         for start in range(own[0].start, own[-1].stop, size):
             stop = min(start + size, own[-1].stop)
             decays = [

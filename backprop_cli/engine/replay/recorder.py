@@ -54,7 +54,7 @@ class StepRecorder(Tape):
         references = vars(kernels.load("numpy"))
         for name, kernel in vars(used).items():
             recorded[name] = self._kernel(name, references[name]) if callable(kernel) else kernel
-        return SimpleNamespace(**(recorded | {"inner": self._inner}))
+        return SimpleNamespace(**(recorded | {name: self._sum(name, references[name]) for name in compiled.SUMS}))
 
     def _kernel(self, name: str, reference: Callable[..., Any]) -> Callable[..., Any]:
         lib = library()
@@ -102,19 +102,24 @@ class StepRecorder(Tape):
         memory[0] = number.value
         self.add(Kind.WRITE_F64, memory, number.place)
 
-    def _inner(self, a: Any, b: Any) -> Any:
+    def _sum(self, name: str, reference: Callable[..., Any]) -> Callable[..., Any]:
         lib = library()
-        call, total = ctypes.create_string_buffer(lib.bp_call_size()), cell()
-        a, b = plain(a), plain(b)
-        lib.bp_record(call)
-        refused = lib.bp_inner(a, b, address(total))
-        lib.bp_record(None)
-        if refused:
-            self.fail("a sum over products that the kernels do not take")
-            return float(a.dot(b))
-        self.keep += [a, b]
-        wrote = self.wrote
-        self.add(Kind.KERNEL, None, call)
-        self.wrote = wrote  # it only reads
-        lib.bp_run(call)
-        return self.read(total).item()
+        function = compiled.sum_of(lib, name, reference)
+
+        def kernel(*arguments: Any) -> Any:
+            call, total = ctypes.create_string_buffer(lib.bp_call_size()), cell()
+            given = [plain(argument) for argument in arguments]
+            lib.bp_record(call)
+            refused = function(*given, address(total))
+            lib.bp_record(None)
+            if refused:
+                self.fail("a sum over products that the kernels do not take")
+                return reference(*given)
+            self.keep.append(given)
+            wrote = self.wrote
+            self.add(Kind.KERNEL, None, call)
+            self.wrote = wrote  # it only reads
+            lib.bp_run(call)
+            return self.read(total).item()
+
+        return kernel

@@ -26,13 +26,13 @@ class SharedLoop(Loop):
     """A training whose batches are cut into the parts of `ranks`. Its batches hold this rank's rows alone."""
 
     def __init__(self, *arguments: Any, ranks: Ranks) -> None:
+        arguments[0].join(ranks)  # first: the optimizer asks whether gradients are sums
         super().__init__(*arguments)
         self.ranks = ranks
         self.replay.off = "each batch is cut into parts, whose gradients are summed"
         self._received: int | None = None  # a signal, by this process
         self._heard: int | None = None  # by any, as all know since the last table
         self._tree = Tree(self.network.store.gradients[: self.network.store.trainable])
-        self.network.join(ranks)
 
     @property
     def rows_at_once(self) -> int:

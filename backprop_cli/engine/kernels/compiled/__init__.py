@@ -41,6 +41,7 @@ SHARES = 4  # parts that work is cut into at most where these are summed, as in 
 PANEL = 32  # columns of a panel of a matrix product at most, as there
 MOST_SHARES = 16  # where they are not, or where each stays large
 ANY_PROCESSOR = 2  # the highest kind of loops there is: AVX-512
+SUMS = ("inner", "inner_rows")  # kernels that give a number
 LEVELS = ("for any processor", "for AVX2", "for AVX-512")
 
 
@@ -145,7 +146,7 @@ def replacements(reference: dict[str, Callable[..., Any]]) -> dict[str, Callable
     """Of these kernels, those that C has. Raises OSError where there is no library."""
     lib = library()
     bound = {name: _bound(lib, name, kernel) for name, kernel in reference.items() if hasattr(lib, f"bp_{name}")}
-    return bound | {"inner": _inner(lib, reference["inner"])}
+    return bound | {name: _sum(lib, name, reference[name]) for name in SUMS}
 
 
 def argument_types(reference: Callable[..., Any]) -> list[Any]:
@@ -166,12 +167,19 @@ def _bound(lib: ctypes.CDLL, name: str, reference: Callable[..., Any]) -> Callab
     return function  # type: ignore[no-any-return]  # ctypes gives no type
 
 
-def _inner(lib: ctypes.CDLL, reference: Callable[..., Any]) -> Callable[..., Any]:
-    function = lib.bp_inner
-    function.argtypes = [ctypes.py_object, ctypes.py_object, ctypes.c_void_p]
+def _sum(lib: ctypes.CDLL, name: str, reference: Callable[..., Any]) -> Callable[..., Any]:
+    """The function in C that leaves a number."""
+    function = sum_of(lib, name, reference)
 
-    def inner(a: Any, b: Any) -> float:
-        total = ctypes.c_double()
-        return float(reference(a, b)) if function(a, b, ctypes.byref(total)) else total.value
+    def total(*arguments: Any) -> float:
+        number = ctypes.c_double()
+        return float(reference(*arguments)) if function(*arguments, ctypes.byref(number)) else number.value
 
-    return inner
+    return total
+
+
+def sum_of(lib: ctypes.CDLL, name: str, reference: Callable[..., Any]) -> Any:
+    """That function itself, which takes the address of the number as the last argument."""
+    function = getattr(lib, f"bp_{name}")
+    function.argtypes = [*argument_types(reference), ctypes.c_void_p]
+    return function

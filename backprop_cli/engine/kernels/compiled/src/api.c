@@ -376,10 +376,41 @@ int bp_gather_scaled(Object source, Object rows, Object coming, double by, doubl
     return type && call.a[0].size > 0 ? go(&call, ID_gather_scaled, type) : 1;
 }
 
-int bp_scatter_rows(Object ids, Object rows, Object work_, Object table) {
+/* ---- rows of a table --------------------------------------------------------------------------------------------- */
+
+/* Whether array i lists rows of array `table`. */
+static int lists(const Call *call, int i, int table) {
+    return call->a[i].shape[0] == 3 && call->a[i].shape[1] == call->a[table].shape[0] + 1;
+}
+
+int bp_scatter_rows(Object ids, Object rows, Object work_, Object table, Object touched) {
     Call call;
     (void)work_;
-    return go(&call, ID_scatter_rows, TAKE("#m mk vk", ids, rows, table));
+    const int type = TAKE("#m mk vk #3t", ids, rows, table, touched);
+    return type && lists(&call, 3, 2) ? go(&call, ID_scatter_rows, type) : 1;
+}
+
+/* The sum of a b into *out. */
+int bp_inner_rows(Object a, Object b, Object touched, double *out) {
+    Call call;
+    call.work = out;
+    const int type = TAKE("vk vk #3t", a, b, touched);
+    return type && lists(&call, 2, 0) ? go(&call, ID_inner_rows, type) : 1;
+}
+
+int bp_sgd_rows(Object w, Object g, Object touched, double rate) {
+    Call call;
+    call.f[0] = rate;
+    const int type = TAKE("vk vk #3t", w, g, touched);
+    return type && lists(&call, 2, 0) ? go(&call, ID_sgd_rows, type) : 1;
+}
+
+int bp_adam_rows(Object w, Object g, Object m, Object v, Object touched, double rate, double beta_1, double beta_2,
+                 double epsilon) {
+    Call call;
+    call.f[0] = rate, call.f[1] = beta_1, call.f[2] = beta_2, call.f[3] = epsilon;
+    const int type = TAKE("vk vk vk vk #3t", w, g, m, v, touched);
+    return type && lists(&call, 4, 0) ? go(&call, ID_adam_rows, type) : 1;
 }
 
 /* ---- answers ----------------------------------------------------------------------------------------------------- */

@@ -82,14 +82,15 @@ void *bp_memory(size_t bytes);  /* other memory of this thread, until it asks ag
     X(add) X(copy) X(relu) X(relu_gradient)                                                                         \
     X(add_bias) X(add_bias_relu) X(bias_gradient) X(bias_relu_gradient)                                             \
     X(add_channels) X(add_channels_relu) X(sum_channels) X(channels_relu_gradient)                                  \
-    X(softmax) X(class_log) X(class_slope) X(gelu) X(gelu_gradient)                                                          \
-    X(attention) X(attention_gradient)                                                  \
+    X(softmax) X(class_log) X(class_slope) X(gelu) X(gelu_gradient)                                                 \
+    X(attention) X(attention_gradient)                                                                              \
     X(batch_statistics) X(batch_norm) X(batch_norm_gradient) X(group_norm) X(group_norm_gradient)                   \
     X(rms_norm) X(rms_norm_gradient)                                                                                \
     X(matmul) X(convolve) X(kernel_gradient) X(input_gradient)                                                      \
     X(max_pool) X(max_pool_gradient) X(avg_pool) X(avg_pool_gradient)                                               \
-    X(lstm_walk) X(lstm_walk_back) X(gru_walk) X(gru_walk_back) X(gru_gates) X(gru_mix) X(gru_unmix)                                             \
-    X(gather) X(gather_scaled) X(scatter_rows) X(inner) X(right_classes) X(right_labels)                            \
+    X(lstm_walk) X(lstm_walk_back) X(gru_walk) X(gru_walk_back) X(gru_gates) X(gru_mix) X(gru_unmix)                \
+    X(gather) X(gather_scaled) X(inner) X(right_classes) X(right_labels)                                            \
+    X(scatter_rows) X(inner_rows) X(sgd_rows) X(adam_rows)                                                          \
     X(sgd_update) X(momentum_update) X(rmsprop_update) X(moments_update) X(adam_update)
 
 #define NUMBER(name) ID_##name,

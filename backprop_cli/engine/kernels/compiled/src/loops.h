@@ -21,5 +21,6 @@
 #include "loops/recurrent.h"
 #include "loops/gather.h"
 #include "loops/optimizer.h"
+#include "loops/rows.h"
 #include "loops/answers.h"
 #include "loops/end.h"

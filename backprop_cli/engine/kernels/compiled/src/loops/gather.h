@@ -32,16 +32,4 @@ LOOP FN(gather_scaled)(const Call *c) {
     }
 }
 
-/* ids (m,), rows (m, D), table (V, D): each id's rows added in order, zeros where there are none */
-LOOP FN(scatter_rows)(const Call *c) {
-    const int64_t *ids = c->a[0].data;
-    for (int64_t v = 0; v < SIZE(2, 0); v++) FN(clear)(ROW(2, v), SIZE(2, 1));
-    for (int64_t m = 0; m < SIZE(1, 0); m++) {
-        if (ids[m] < 0 || ids[m] >= SIZE(2, 0)) continue;
-        const real *restrict row = ROW(1, m);
-        real *restrict sum = ROW(2, ids[m]);
-        EACH(k, 0, SIZE(1, 1)) sum[k] += row[k];
-    }
-}
-
 #undef LINE

@@ -50,9 +50,9 @@ BY_ROWS(moments_update, c->a[0].size, c->a[0].size) {
     }
 }
 
-BY_ROWS(adam_update, c->a[0].size, c->a[0].size) {
-    real *restrict w = DATA(0), *restrict m = DATA(2), *restrict v = DATA(3);
-    const real *restrict g = DATA(1);
+/* f: rate, beta 1 and 2, epsilon */
+SMALL void FN(adam_step)(const Call *c, real *restrict w, const real *restrict g, real *restrict m, real *restrict v,
+                         int64_t low, int64_t high) {
     const real rate = R(c->f[0]), keep_1 = R(c->f[1]), keep_2 = R(c->f[2]), epsilon = R(c->f[3]);
     EACH(i, low, high) {
         const real first = FN(kept)(keep_1 * m[i] + g[i]);
@@ -61,6 +61,10 @@ BY_ROWS(adam_update, c->a[0].size, c->a[0].size) {
         v[i] = second;
         w[i] -= rate * first / (SQRT(second) + epsilon);
     }
+}
+
+BY_ROWS(adam_update, c->a[0].size, c->a[0].size) {
+    FN(adam_step)(c, DATA(0), DATA(1), DATA(2), DATA(3), low, high);
 }
 
 /* a, b; work: the sum, a double. It is summed part by part, into a[2] of a copy of the call. */
