@@ -29,7 +29,7 @@ LOOP FN(gradient_of_images)(const Call *c, const FN(Walk) *walk, FN(Rows) rows, 
                             int64_t sums_step) {
     const Axis *h = &c->rows, *w = &c->columns;
     const Matrix *delta = &walk->delta;
-    if (w->stride != 1 || h->stride != 1 || delta->columns > BROAD) {
+    if (w->stride != 1 || h->stride != 1 || delta->columns > FN(broad)(DEPTH)) {
         FN(product_of)(&rows, count, *delta, add, sums, sums_step);
         return;
     }

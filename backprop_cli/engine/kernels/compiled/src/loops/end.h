@@ -25,4 +25,3 @@ static Run *const FN(loops)[COUNT] = {KERNELS(ENTRY)};
 #undef WIDTH
 #undef SHORT
 #undef DEPTH
-#undef BROAD

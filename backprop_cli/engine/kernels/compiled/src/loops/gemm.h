@@ -46,7 +46,7 @@ LOOP FN(matmul)(const Call *c) {
         FN(tiny_product)(FN(matrix)(&c->a[0]), FN(matrix)(&c->a[1]), c->flag != 0, FN(matrix)(&c->a[2]));
         return;
     }
-    const int64_t much = c->a[0].step[1] == 1 ? 4 : 1;
+    const int64_t much = c->a[0].step[1] == 1 ? 2 : 1;
     const int by_rows = rows >= much * columns || columns < SHARES * MANY * WIDTH;
     const int64_t most = by_rows ? (rows + TALL - 1) / TALL : FN(panels)(columns);
     int64_t parts = larger(1, smaller(SHARES, smaller(most, work)));

@@ -1,5 +1,9 @@
 /* Products of any size: b is packed a part at a time, or all of it before. */
 
+#define ALIASED 2048
+#define FEW 16 /* tiles of rows: */
+#define FEWEST 3
+
 /* out, row after row, = rows first - last-1 of a times what pack_all has packed, with terms of outer runs from - to-1. */
 LOOP FN(multiply_some)(const FN(Rows) *a, int64_t first, int64_t last, int64_t from, int64_t to, const real *packed,
                        real *out, int64_t out_step, int64_t columns) {
@@ -24,9 +28,17 @@ LOOP FN(multiply)(const FN(Rows) *a, int64_t first, int64_t last, const real *pa
     FN(multiply_some)(a, first, last, 0, a->outer, packed, out, out_step, columns);
 }
 
+/* Whether packing b would take longer than it saves. Rows of it that are a multiple of ALIASED bytes apart share few places
+ * of the caches; of twice as many, so few that b is always packed. */
+SMALL int FN(in_place)(Matrix b, int64_t rows) {
+    const int64_t apart = b.row_step * (int64_t)sizeof(real);
+    if (b.column_step != 1 || apart % (2 * ALIASED) == 0) return 0;
+    return rows <= (apart % ALIASED ? FEW : FEWEST) * TALL;
+}
+
 /* out (rows, columns) = a b, or added to it; b is packed a part at a time, or read where it is if rows are few. */
 LOOP FN(product_of)(const FN(Rows) *a, int64_t rows, Matrix b, int add, real *out, int64_t out_step) {
-    const int in_place = b.column_step == 1 && rows <= 3 * TALL;
+    const int in_place = FN(in_place)(b, rows);
     real *const memory = bp_packed();
     FN(Rows) some;
     for (int64_t k = 0, count; k < b.rows; k += count) {
@@ -34,7 +46,7 @@ LOOP FN(product_of)(const FN(Rows) *a, int64_t rows, Matrix b, int add, real *ou
         for (int64_t low = 0, high; low < b.columns; low = high) {
             const int64_t whole = (b.columns - low) / WIDTH * WIDTH;
             const int here = in_place && whole;
-            high = low + (here ? whole : smaller(BROAD, b.columns - low));
+            high = low + (here ? whole : smaller(FN(broad)(count), b.columns - low));
             const Matrix columns = FN(columns_of)(part, low, high);
             if (!here) FN(pack)(columns, count * WIDTH, memory);
             FN(sweep)(&some, 0, rows, here ? columns.data : memory, here ? b.row_step : WIDTH,
@@ -58,6 +70,8 @@ LOOP FN(product)(Matrix a, Matrix b, int add, Matrix out) {
     for (int64_t i = 0; !add && i < out.rows; i++) FN(clear)((real *)out.data + i * out.row_step, out.columns);
 }
 
+#undef ALIASED
+#undef FEW
+#undef FEWEST
 #undef EVERY
 #undef SAMPLE
-#undef ALIASED

@@ -3,11 +3,16 @@
 
 /* Terms of a few rows side by side, as one run. */
 LOOP FN(gather_terms)(const FN(Rows) *a, const real *const *from, real *restrict to) {
+    int adjacent = 1; /* rows, as of a transposed matrix */
+    for (int i = 1; i < TALL; i++) adjacent &= from[i] == from[0] + i;
     for (int64_t o = 0; o < a->outer; o++)
         for (int64_t r = 0; r < a->inner; r++) {
             const int64_t step = a->step;
-            for (int64_t k = 0, at = o * a->outer_hop + r * a->inner_hop; k < a->length; k++, at += step, to += TALL)
-                EVERY(i, TALL) to[i] = from[i][at];
+            int64_t at = o * a->outer_hop + r * a->inner_hop;
+            const real *restrict together = from[0];
+            for (int64_t k = 0; adjacent && k < a->length; k++, at += step, to += TALL)
+                EACH(i, 0, TALL) to[i] = together[at + i];
+            for (int64_t k = 0; !adjacent && k < a->length; k++, at += step, to += TALL) EVERY(i, TALL) to[i] = from[i][at];
         }
 }
 
@@ -62,7 +67,7 @@ LOOP FN(sweep)(const FN(Rows) *a, int64_t first, int64_t last, const real *b, in
     real together[TALL * DEPTH];
     int64_t terms[DEPTH];
     const int64_t all = a->outer * a->inner * a->length;
-    const int many = columns >= MANY * WIDTH, apart = a->step * (int64_t)sizeof(real) % ALIASED == 0;
+    const int many = columns >= MANY * WIDTH;
     int64_t down = first / a->across, right = first % a->across;
     for (int64_t m = first; m < last; m += TALL) {
         const int64_t rows = smaller(TALL, last - m);
@@ -76,7 +81,7 @@ LOOP FN(sweep)(const FN(Rows) *a, int64_t first, int64_t last, const real *b, in
         if (many && all == a->length) FN(gather_nonzero)(a, from, b_step, together, terms, &count);
         if (count < all)
             run = (FN(Rows)){together, 1, 0, 0, 1, 0, 1, 0, count, TALL, terms};
-        else if (many && apart) {
+        else if (many && a->step != 1) {
             FN(gather_terms)(a, from, together);
             run = (FN(Rows)){together, 1, 0, 0, 1, 0, 1, 0, all, TALL, NULL};
         }

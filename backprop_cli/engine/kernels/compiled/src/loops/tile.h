@@ -8,11 +8,9 @@
 #define LANES ((int64_t)(VECTOR / sizeof(real)))
 #define WIDTH (2 * LANES)
 #define SHORT 4
-#define ALIASED 512 /* bytes: numbers a multiple of so many apart share few places of a cache, so they are gathered */
 #define MANY 4      /* panels from which it pays to gather terms, and to look for zeros: */
 #define SAMPLE 32   /* among so many first terms */
 #define DEPTH 512   /* terms at once: what is read of a and b stays in the caches */
-#define BROAD (PACKED / DEPTH / (int64_t)sizeof(real) / WIDTH * WIDTH) /* columns of b that are packed at once */
 
 typedef real FN(Vector) __attribute__((vector_size(VECTOR), aligned(_Alignof(real)), may_alias));
 
@@ -43,6 +41,7 @@ SMALL void FN(tile)(const FN(Rows) *some, const real *const *a, const real *b, i
             const int64_t start = o * some->outer_hop + r * some->inner_hop;
             const real *const last = b + some->length * b_step;
             for (int64_t at = start; b != last; at += step, b += b_step) {
+                __asm__("" : "+r"(at)); /* one place for all rows: else compilers count on in as many registers */
                 FN(Vector) w[2];
                 EVERY(v, vectors) w[v] = *(const FN(Vector) *)(b + v * LANES);
                 EVERY(i, tall) EVERY(v, vectors) sums[i][v] += a[i][at] * w[v];
@@ -85,5 +84,8 @@ SMALL int64_t FN(terms_from)(const FN(Rows) *all, int64_t k, FN(Rows) *some) {
     }
     return some->outer * some->inner * some->length;
 }
+
+/* Columns of b that are packed at once with so many terms. */
+SMALL int64_t FN(broad)(int64_t terms) { return PACKED / (int64_t)sizeof(real) / terms / WIDTH * WIDTH; }
 
 SMALL int64_t FN(terms)(const FN(Rows) *a) { return a->outer * a->inner * a->length; }
