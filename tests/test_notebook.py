@@ -125,6 +125,23 @@ def test_a_server_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     assert gone(server) and all(gone(int(engine)) for engine in engines)
 
 
+@pytest.mark.skipif(not Path("/proc").exists(), reason="looks for processes in /proc")
+def test_a_server_that_is_told_again_and_again_ends_once(tmp_path: Path) -> None:
+    """As a Jupyter kernel tells its children, and here with an engine that does not answer."""
+    page = play(XOR)
+    server = page._process.pid
+    assert get(page.address)[0] == 200
+    engines = [int(text) for text in Path(f"/proc/{server}/task/{server}/children").read_text().split()]
+    for engine in engines:
+        os.kill(engine, signal.SIGSTOP)
+    end = time.monotonic() + 10
+    while page.is_running and time.monotonic() < end:
+        os.kill(server, signal.SIGTERM)
+        time.sleep(0.001)
+    assert not page.is_running, "the server has ended"
+    assert engines and all(gone(engine) for engine in engines)
+
+
 @pytest.mark.browser
 def test_a_page_of_another_site_shows_the_frame(page: Page, chromium: Any, tmp_path: Path) -> None:  # noqa: F811
     """As a notebook server does: its page is of localhost, the frame of 127.0.0.1. Without the token it is refused."""

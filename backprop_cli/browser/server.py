@@ -18,8 +18,8 @@ from backprop_cli.errors import RunError
 
 
 def serve(app: Any, host: str, port: int, *, open_: bool, say: Callable[[str], None], embedded: bool = False) -> None:
-    """Say the address, and answer requests at host:port until a signal, when `app.state.stop` is called. Port 0 takes
-    a free one.
+    """Say the address, and answer requests at host:port until a signal; then await `app.state.stop()`. Port 0 takes a
+    free one.
 
     Where others than this machine can reach the port, a new token is part of the address, and requests without it are
     refused. `embedded`: the token is in the path, other pages may show the address in a frame, and the server also
@@ -57,9 +57,10 @@ def serve(app: Any, host: str, port: int, *, open_: bool, say: Callable[[str], N
             if open_ and not webbrowser.open(address):
                 say("no browser could be opened; open the address yourself")
 
-        def handle_exit(self, sig: int, frame: Any) -> None:
-            app.state.stop()  # streams of events never end by themselves
-            super().handle_exit(sig, frame)
+        async def shutdown(self, sockets: Any = None) -> None:
+            # not in the signal's handler: a second signal may come while the first is handled
+            await app.state.stop()  # streams of events never end by themselves
+            await super().shutdown(sockets)
 
     Server(config).run(sockets=[server])
 

@@ -66,7 +66,7 @@ def app(shelf: Shelf) -> Starlette:
     ]
     application = Starlette(routes=routes, lifespan=looking)
 
-    def stop() -> None:
+    async def stop() -> None:
         live.stop()
         commands.stop()
 

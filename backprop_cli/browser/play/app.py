@@ -59,8 +59,12 @@ def app(link: Link) -> Starlette:
         Route("/predict/{model}", predict, methods=["POST"]),
         Route("/do", kit.told(do), methods=["POST"]),
     ]
+
+    async def stop() -> None:
+        await asyncio.to_thread(link.close)
+
     application = Starlette(routes=routes)
-    application.state.stop = link.close
+    application.state.stop = stop
     return application
 
 
