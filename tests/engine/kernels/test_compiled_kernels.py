@@ -206,7 +206,8 @@ def matmul(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
 def convolved(rng: Any, dtype: str, n: int, k: int, c: int) -> tuple[Any, ...]:
     """Windows; x and z, one of two groups of channels; W; memory for a few images at a time."""
     rows, columns = window(rng, n // 4, k // 2)
-    images, filters, places = int(rng.integers(1, 12)), int(rng.integers(1, 6)), rows.out * columns.out
+    c *= int(rng.choice([1, 1, 8, 16]))  # rows of windows that fill registers
+    images, filters, places = int(rng.integers(1, 12)), int(rng.choice([1, 3, 5, 12, 40])), rows.out * columns.out
     depth = rows.kernel * columns.kernel * c
     whole = not (rows.padded or columns.padded) and bool(rng.integers(2))
     x = normal(rng, dtype, images, rows.size, columns.size, c if whole else 2 * c)[..., -c:]
@@ -240,6 +241,7 @@ def kernel_gradient(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
 @case
 def input_gradient(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
     x, W, delta, patches, padded, rows, columns = convolved(rng, dtype, n, k, c)
+    c = x.shape[-1]
     dx = np.empty(x.shape, dtype) if padded is None else np.empty((*x.shape[:-1], 2 * c), dtype)[..., c:]
     return [delta, W, dx, patches, padded, rows, columns]
 

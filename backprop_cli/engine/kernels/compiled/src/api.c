@@ -247,7 +247,7 @@ int bp_convolve(Object x, Object W, Object z, Object patches, Object padded, con
 int bp_kernel_gradient(Object x, Object delta, Object dW, Object patches, Object padded, Object partial,
                        const Axis *rows, const Axis *columns) {
     Call call;
-    const int type = TAKE("nhwc po ko s ?f___ qk_", x, delta, dW, patches, padded, partial);
+    const int type = TAKE("nhwc po ko s ?f___ =qk_", x, delta, dW, patches, padded, partial);
     if (!type || !windows(&call, rows, columns)) return 1;
     View *a = call.a;
     if (!fits(&call, &a[0], &a[1], &a[2], &a[3], &a[4]) || a[0].shape[0] == 0) return 1;

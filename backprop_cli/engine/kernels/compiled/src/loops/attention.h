@@ -53,9 +53,7 @@ BY_ROWS(attention_gradient, SIZE(0, 0) * SIZE(0, 1), 16 * c->a[3].size) {
         for (int64_t t = 0; t < steps; t++) {
             const real *restrict row = weights + t * seen;
             real *restrict slope = slopes + t * seen;
-            real mean = 0;
-#pragma omp simd reduction(+ : mean)
-            for (int64_t s = 0; s < seen; s++) mean += slope[s] * row[s];
+            SUM(mean, s, seen, slope[s] * row[s])
             EACH(s, 0, seen) slope[s] = (slope[s] - mean) * row[s];
         }
         FN(product)(dp, FN(head)(&c->a[1], n, h), 0, dq);

@@ -17,6 +17,26 @@
 #define DATA(i) ((real *)c->a[i].data)
 #define SIZE(i, axis) (c->a[i].shape[axis])
 
+#define LANES ((int64_t)(VECTOR / sizeof(real))) /* numbers in a register */
+
+/* `total`: the sum of `term` for k from 0 to size - 1, each lane of a register by itself, then the lanes in pairs. Compilers
+ * add lanes one after the other, which takes longer than a short row itself. */
+#define SUM(total, k, size, term)                                                                                   \
+    real total;                                                                                                     \
+    {                                                                                                               \
+        real lanes[LANES] = {0};                                                                                    \
+        const int64_t whole = (size) / LANES * LANES;                                                               \
+        for (int64_t first = 0; first < whole; first += LANES)                                                      \
+            EACH(lane, 0, LANES) {                                                                                  \
+                const int64_t k = first + lane;                                                                     \
+                lanes[lane] += (term);                                                                              \
+            }                                                                                                       \
+        FN(add_lanes)(lanes);                                                                                       \
+        real others = 0;                                                                                            \
+        _Pragma("omp simd reduction(+ : others)") for (int64_t k = whole; k < (size); k++) others += (term);        \
+        total = lanes[0] + others;                                                                                  \
+    }
+
 /* A kernel over rows low to high - 1, which do not depend on each other; many are cut into shares. */
 #define BY_ROWS(name, rows, numbers)                                                                                \
     LOOP FN(name##_rows)(const Call *c, int64_t low, int64_t high);                                                 \
@@ -33,6 +53,10 @@
             bp_share(FN(name##_share), c, parts);                                                                   \
     }                                                                                                               \
     LOOP FN(name##_rows)(const Call *c, int64_t low, int64_t high)
+
+SMALL void FN(add_lanes)(real *lanes) {
+    for (int64_t half = LANES / 2; half > 0; half /= 2) EACH(i, 0, half) lanes[i] += lanes[i + half];
+}
 
 SMALL void FN(clear)(real *out, int64_t size) {
     EACH(i, 0, size) out[i] = 0;

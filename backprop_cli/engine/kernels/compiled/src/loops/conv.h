@@ -36,7 +36,7 @@ SMALL FN(Rows) FN(windows)(const Call *c, FN(Image) image, int64_t channels, int
     const int64_t together = w->dilation == 1 ? w->kernel : 1; /* places of the window that lie side by side */
     return (FN(Rows)){image.data, 0, stride_w * channels, stride_h * image.row,
                       h->kernel, h->dilation * image.row, w->kernel / together, w->dilation * channels,
-                      together * channels, 1, NULL};
+                      together * channels, 1, NULL, 0, 0};
 }
 
 /* Of a window's `kernel` rows, `dilation` apart, the first not before row 0, and the first after row size - 1, for the

@@ -16,6 +16,7 @@ static Run *const FN(loops)[COUNT] = {KERNELS(ENTRY)};
 #undef DATA
 #undef SIZE
 #undef BY_ROWS
+#undef SUM
 #undef CELL
 #undef AT
 #undef EVERY_CELL

@@ -114,14 +114,14 @@ BY_ROWS(group_norm, SIZE(0, 0), 2 * c->a[0].size) {
             real total = 0, squares = 0;
             for (int64_t s = 0; s < places; s++) {
                 const real *restrict x = CELL(0, n, s, g);
-#pragma omp simd reduction(+ : total)
-                for (int64_t k = 0; k < width; k++) total += x[k];
+                SUM(sum, k, width, x[k])
+                total += sum;
             }
             const real mean = total * share;
             for (int64_t s = 0; s < places; s++) {
                 const real *restrict x = CELL(0, n, s, g);
-#pragma omp simd reduction(+ : squares)
-                for (int64_t k = 0; k < width; k++) squares += (x[k] - mean) * (x[k] - mean);
+                SUM(sum, k, width, (x[k] - mean) * (x[k] - mean))
+                squares += sum;
             }
             const real inverse = R(1) / SQRT(squares * share + epsilon);
             DATA(4)[n * groups + g] = mean;
@@ -155,12 +155,10 @@ LOOP FN(group_gradient_share)(const Call *c, int64_t part, int64_t parts) {
                     dweight[k] += dy[k] * (x[k] - mean) * inverse;
                     dshift[k] += dy[k];
                 }
-#pragma omp simd reduction(+ : along, level)
-                for (int64_t k = 0; k < width; k++) {
-                    const real slope = dy[k] * gamma[k];
-                    level += slope;
-                    along += slope * (x[k] - mean);
-                }
+                SUM(slopes, k, width, dy[k] * gamma[k])
+                SUM(moments, k, width, dy[k] * gamma[k] * (x[k] - mean))
+                level += slopes;
+                along += moments;
             }
             if (!c->a[2].data) continue;
             level *= share;
@@ -189,9 +187,8 @@ BY_ROWS(rms_norm, SIZE(0, 0), 2 * c->a[0].size) {
     const int64_t width = SIZE(0, 1);
     for (int64_t n = low; n < high; n++) {
         const real *x = ROW(0, n);
-        real *y = ROW(1, n), squares = 0;
-#pragma omp simd reduction(+ : squares)
-        for (int64_t k = 0; k < width; k++) squares += x[k] * x[k];
+        real *y = ROW(1, n);
+        SUM(squares, k, width, x[k] * x[k])
         const real inverse = R(1) / SQRT(squares / R(width) + R(c->f[0]));
         DATA(3)[n] = inverse;
         EACH(k, 0, width) y[k] = x[k] * inverse * gamma[k];
@@ -211,10 +208,8 @@ LOOP FN(rms_gradient_share)(const Call *c, int64_t part, int64_t parts) {
         const real inverse = DATA(4)[n];
         EACH(k, 0, width) dgamma[k] += dy[k] * x[k] * inverse;
         if (!c->a[2].data) continue;
-        real along = 0;
-#pragma omp simd reduction(+ : along)
-        for (int64_t k = 0; k < width; k++) along += dy[k] * gamma[k] * x[k];
-        along *= inverse * inverse / R(width);
+        SUM(sum, k, width, dy[k] * gamma[k] * x[k])
+        const real along = sum * inverse * inverse / R(width);
         real *restrict dx = ROW(2, n);
         EACH(k, 0, width) dx[k] = inverse * (dy[k] * gamma[k] - x[k] * along);
     }

@@ -57,7 +57,7 @@ LOOP FN(product_of)(const FN(Rows) *a, int64_t rows, Matrix b, int add, real *ou
 
 /* The rows of a matrix. */
 SMALL FN(Rows) FN(rows_of_matrix)(Matrix a) {
-    return (FN(Rows)){a.data, larger(a.rows, 1), a.row_step, 0, 1, 0, 1, 0, larger(a.columns, 1), a.column_step, NULL};
+    return (FN(Rows)){a.data, larger(a.rows, 1), a.row_step, 0, 1, 0, 1, 0, larger(a.columns, 1), a.column_step, NULL, 0, 0};
 }
 
 /* out = a b, or added to it */

@@ -4,7 +4,12 @@
 #define FEWEST_ROWS (2 * TALL) /* of a share */
 #define WORTH 1000000          /* multiplications of a walk from which threads pay */
 
-/* out = sigma(a + b); not inlined, which keeps the library small */
+/* not inlined, which keeps the library small: out = tanh(out) */
+__attribute__((noinline)) LOOP FN(tanhs)(real *restrict out, int64_t size) {
+    EACH(k, 0, size) out[k] = FN(tanh)(out[k]);
+}
+
+/* out = sigma(a + b) */
 __attribute__((noinline)) LOOP FN(sigmoids)(const real *restrict a, const real *restrict b, real *restrict out, int64_t size) {
     EACH(k, 0, size) out[k] = FN(sigmoid)(a[k] + b[k]);
 }
@@ -43,14 +48,12 @@ LOOP FN(lstm_step)(const Call *c, int64_t t, int64_t n) {
     real *restrict cell = ROW3(4, t + 1, n), *restrict squashed = ROW3(6, t, n), *restrict h = ROW3(3, t + 1, n);
     FN(sigmoids)(zx, zh, i, width);
     FN(sigmoids)(zx + width, zh + width, f, width);
-    EACH(k, 0, width) g[k] = FN(tanh)(zx[2 * width + k] + zh[2 * width + k]);
+    EACH(k, 0, width) g[k] = zx[2 * width + k] + zh[2 * width + k];
+    FN(tanhs)(g, width);
     FN(sigmoids)(zx + 3 * width, zh + 3 * width, o, width);
-    EACH(k, 0, width) {
-        const real new = f[k] * before[k] + i[k] * g[k], flat = FN(tanh)(new);
-        cell[k] = new;
-        squashed[k] = flat;
-        h[k] = o[k] * flat;
-    }
+    EACH(k, 0, width) cell[k] = squashed[k] = f[k] * before[k] + i[k] * g[k];
+    FN(tanhs)(squashed, width);
+    EACH(k, 0, width) h[k] = o[k] * squashed[k];
 }
 
 LOOP FN(lstm_walk_share)(const Call *c, int64_t part, int64_t parts) {
@@ -123,11 +126,9 @@ LOOP FN(gru_step)(const Call *c, int64_t t, int64_t n) {
     FN(sigmoids)(zx + width, zh + width, r, width);
     EACH(k, 0, width) inner[k] = zh[2 * width + k];
     if (bias) EACH(k, 0, width) inner[k] += bias[k];
-    EACH(k, 0, width) {
-        const real new = FN(tanh)(zx[2 * width + k] + r[k] * inner[k]);
-        candidate[k] = new;
-        h[k] = (before[k] - new) * z[k] + new;
-    }
+    EACH(k, 0, width) candidate[k] = zx[2 * width + k] + r[k] * inner[k];
+    FN(tanhs)(candidate, width);
+    EACH(k, 0, width) h[k] = (before[k] - candidate[k]) * z[k] + candidate[k];
 }
 
 LOOP FN(gru_walk_share)(const Call *c, int64_t part, int64_t parts) {
@@ -200,11 +201,8 @@ BY_ROWS(gru_mix, SIZE(0, 0), 8 * c->a[0].size) {
     for (int64_t n = low; n < high; n++) {
         const real *restrict z = ROW(0, n), *restrict before = ROW(2, n);
         real *restrict candidate = ROW(1, n), *restrict h = ROW(3, n);
-        EACH(k, 0, SIZE(0, 1)) {
-            const real new = FN(tanh)(candidate[k]);
-            candidate[k] = new;
-            h[k] = (before[k] - new) * z[k] + new;
-        }
+        FN(tanhs)(candidate, SIZE(0, 1));
+        EACH(k, 0, SIZE(0, 1)) h[k] = (before[k] - candidate[k]) * z[k] + candidate[k];
     }
 }
 

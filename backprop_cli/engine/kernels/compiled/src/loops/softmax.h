@@ -1,15 +1,21 @@
 /* Softmax over rows, and the cross-entropy of one class a row. */
 
-SMALL void FN(softmax_row)(const real *x, real *y, int64_t size) {
-    real largest = x[0], total = 0;
+SMALL real FN(largest)(const real *x, int64_t size) {
+    real lanes[LANES], largest = x[0];
+    const int64_t whole = size / LANES * LANES;
+    EACH(i, 0, LANES) lanes[i] = largest;
+    for (int64_t k = 0; k < whole; k += LANES) EACH(i, 0, LANES) lanes[i] = x[k + i] > lanes[i] ? x[k + i] : lanes[i];
+    for (int64_t half = LANES / 2; half > 0; half /= 2)
+        EACH(i, 0, half) lanes[i] = lanes[i + half] > lanes[i] ? lanes[i + half] : lanes[i];
 #pragma omp simd reduction(max : largest)
-    for (int64_t k = 1; k < size; k++) largest = x[k] > largest ? x[k] : largest;
-#pragma omp simd reduction(+ : total)
-    for (int64_t k = 0; k < size; k++) {
-        const real value = FN(exp)(x[k] - largest);
-        y[k] = value;
-        total += value;
-    }
+    for (int64_t k = whole; k < size; k++) largest = x[k] > largest ? x[k] : largest;
+    return lanes[0] > largest ? lanes[0] : largest;
+}
+
+/* not inlined, which keeps the library small */
+__attribute__((noinline)) LOOP FN(softmax_row)(const real *x, real *y, int64_t size) {
+    const real largest = FN(largest)(x, size);
+    SUM(total, k, size, y[k] = FN(exp)(x[k] - largest))
     const real inverse = R(1) / total;
     EACH(k, 0, size) y[k] *= inverse;
 }

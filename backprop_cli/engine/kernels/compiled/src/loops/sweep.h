@@ -80,10 +80,11 @@ LOOP FN(sweep)(const FN(Rows) *a, int64_t first, int64_t last, const real *b, in
         int64_t count = all;
         if (many && all == a->length) FN(gather_nonzero)(a, from, b_step, together, terms, &count);
         if (count < all)
-            run = (FN(Rows)){together, 1, 0, 0, 1, 0, 1, 0, count, TALL, terms};
+            run = (FN(Rows)){together, 1, 0, 0, 1, 0, 1, 0, count, TALL, terms, 0, 0};
         else if (many && a->step != 1) {
             FN(gather_terms)(a, from, together);
-            run = (FN(Rows)){together, 1, 0, 0, 1, 0, 1, 0, all, TALL, NULL};
+            run.data = together, run.step = TALL;
+            run.inner_hop = run.length * TALL, run.outer_hop = run.inner * run.inner_hop;
         }
         for (int64_t i = 0; i < TALL && run.data == together; i++) from[i] = together + i;
         for (int64_t j = 0; j < columns; j += WIDTH) {

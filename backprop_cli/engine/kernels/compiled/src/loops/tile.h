@@ -5,7 +5,6 @@
  * side by side, the last one filled up with zeros. Each number of the result is one sum in order of its terms, DEPTH of
  * them at a time, so it has the same bits wherever the work is cut. */
 
-#define LANES ((int64_t)(VECTOR / sizeof(real)))
 #define WIDTH (2 * LANES)
 #define SHORT 4
 #define MANY 4      /* panels from which it pays to gather terms, and to look for zeros: */
@@ -21,6 +20,7 @@ typedef struct {
     int64_t across, right, down;
     int64_t outer, outer_hop, inner, inner_hop, length, step;
     const int64_t *terms; /* where they are in b, if they are only some: numbers from its beginning; else NULL */
+    int64_t skip, outer_skip; /* numbers of b that are passed after a run, and besides after `inner` runs */
 } FN(Rows);
 
 #define EVERY(i, size) _Pragma("GCC unroll 8") for (int i = 0; i < (size); i++)
@@ -36,8 +36,8 @@ SMALL void FN(tile)(const FN(Rows) *some, const real *const *a, const real *b, i
         EVERY(v, vectors) w[v] = *(const FN(Vector) *)(b + some->terms[k] + v * LANES);
         EVERY(i, tall) EVERY(v, vectors) sums[i][v] += a[i][at] * w[v];
     }
-    for (int64_t o = 0; !some->terms && o < some->outer; o++)
-        for (int64_t r = 0; r < some->inner; r++) {
+    for (int64_t o = 0; !some->terms && o < some->outer; o++, b += some->outer_skip)
+        for (int64_t r = 0; r < some->inner; r++, b += some->skip) {
             const int64_t start = o * some->outer_hop + r * some->inner_hop;
             const real *const last = b + some->length * b_step;
             for (int64_t at = start; b != last; at += step, b += b_step) {
