@@ -59,16 +59,17 @@ def check_network(
         network.store.state[...] = states
         return network.loss(network.forward(x, training, copy=False), target, weight)
 
-    for gradient in network.gradients.values():
-        gradient[...] = np.nan
-    loss()
-    network.backward()
-    pairs: dict[str, tuple[Array, Array]] = {
-        parameter: (values, network.gradients[parameter].copy())
-        for parameter, values in network.parameters.items()
-        if not network.store.entries[parameter].frozen  # the graph may skip these
-        and layer in (None, parameter.partition(".")[0])
-    }
+    with network.store.written_whole():
+        for gradient in network.gradients.values():
+            gradient[...] = np.nan
+        loss()
+        network.backward()
+        pairs: dict[str, tuple[Array, Array]] = {
+            parameter: (values, network.gradients[parameter].copy())
+            for parameter, values in network.parameters.items()
+            if not network.store.entries[parameter].frozen  # the graph may skip these
+            and layer in (None, parameter.partition(".")[0])
+        }
     if network.input_gradient and layer is None:
         pairs["input"] = (x, network.input_gradients.copy())
     return compare(loss, pairs, name=name, case=case, tolerance=tolerance, elements=elements)

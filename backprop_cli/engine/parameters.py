@@ -7,7 +7,8 @@ weight decay is a slice of that.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -105,9 +106,9 @@ class ParameterStore:
             self.tables[name] = Table(name, w, gradient, touched)
         return touched
 
-    def follow(self, names: Iterable[str]) -> None:
+    def follow(self, names: Collection[str]) -> None:
         """From now on list the rows of these tables that a batch looks up, and no others'. Nothing else may write their
-        gradients."""
+        gradients, which are 0 now."""
         self.followed = [self.tables[name] for name in names]
         for table in self.tables.values():
             table.touched[0, 0] = NOT_ASKED
@@ -115,6 +116,16 @@ class ParameterStore:
             table.g[...] = 0
             table.touched[:, 0] = 0
         self.rest = [(self.values[span], self.gradients[span]) for span in self.around(names)]
+
+    @contextmanager
+    def written_whole(self) -> Iterator[None]:
+        """Inside, gradients are written whole, and others may write them, too; then rows are followed as before."""
+        names = [table.name for table in self.followed]
+        self.follow(())
+        try:
+            yield
+        finally:
+            self.follow(names)
 
     def around(self, names: Iterable[str]) -> list[slice]:
         """The trained part of the vectors without these parameters."""

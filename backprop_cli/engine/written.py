@@ -26,7 +26,8 @@ def unwritten(network: Network, x: Array, target: Array, *, training: bool = Tru
     Random numbers and running statistics are put back."""
     random, state = network.rng.bit_generator.state, network.store.state.copy()
     try:
-        return next(_missing(network, x, target, training), None)
+        with network.store.written_whole():
+            return next(_missing(network, x, target, training), None)
     finally:
         network.rng.bit_generator.state = random
         network.store.state[...] = state

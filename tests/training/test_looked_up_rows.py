@@ -10,8 +10,10 @@ import pytest
 from backprop_cli.data.batches import Batches
 from backprop_cli.data.dataset import Split
 from backprop_cli.engine import kernels
+from backprop_cli.engine.gradcheck import check_network
 from backprop_cli.engine.graph import INPUT, Network, Node
 from backprop_cli.engine.optimizers.sgd import LARGE_TABLE
+from backprop_cli.engine.written import unwritten
 from backprop_cli.errors import BuildError, DivergedError
 from backprop_cli.registry import make
 from backprop_cli.training.loop import Loop
@@ -153,6 +155,24 @@ def test_a_weight_made_infinite_ends_the_next_step_which_does_not_look_it_up(whi
     split.x[...] = row - 1
     with pytest.raises(DivergedError, match=r"weight is NaN or infinite at step 2"):
         next(walk)
+
+
+@pytest.mark.parametrize("which", KERNELS)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=["sgd", "adam"])
+def test_checks_that_write_gradients_leave_a_training_as_it_was(optimizer: dict[str, Any], which: str) -> None:
+    """As those of a plugin's layers, which come when the optimizer has its tables."""
+    checked, plain = training(optimizer, which), training(optimizer, which)
+    x, y = next(iter(plain.train.epoch(1)))
+    x, y = x.copy(), y.copy()
+    plain.run()
+    for _ in range(3):
+        checked.run_epoch()
+    weights = checked.network.store.values.copy()
+    assert unwritten(checked.network, x, y) is None
+    assert np.isfinite(check_network(checked.network, x, y, name="rows", elements=2).max_relative_error)
+    assert checked.network.store.values.tobytes() == weights.tobytes()
+    checked.run()
+    assert checked.network.store.values.tobytes() == plain.network.store.values.tobytes()
 
 
 @pytest.mark.parametrize(
