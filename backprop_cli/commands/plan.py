@@ -105,6 +105,7 @@ def _step(prepared: Prepared, rows: int, alone: bool) -> float:
     options = prepared.config.trainer
     least_rows = max(node.layer.least_rows or 1 for node in prepared.network.nodes)
     before, options.batch_size = options.batch_size, max(rows, least_rows)
+    prepared.network.store.summed = not alone  # which decides whether rows of embeddings are updated alone
     try:
         loop, _ = training(prepared)
         with limited(prepared.network, rows):
