@@ -61,7 +61,7 @@ def outputs(network: Network) -> Layers:
 
 
 def moments(y: Array) -> tuple[float, float]:
-    """Mean and standard deviation, in float64. NumPy's functions for them take six times as long for small layers."""
+    """Mean and standard deviation, in float64. NumPy's functions for them take twice to four times as long."""
     mean = float(np.add.reduce(y, axis=None, dtype=np.float64)) / y.size
     apart = np.subtract(y, mean, dtype=np.float64)
     return mean, math.sqrt(float(np.vdot(apart, apart)) / y.size)
