@@ -94,7 +94,7 @@ class GRU(Recurrent):
             self.inner[steps],
             self.z[steps],
             self.dzh[steps],
-            self.Ut,
+            self.turned,
             self.product,
             self.dzrn,
             self.work,
@@ -117,7 +117,7 @@ class GRU(Recurrent):
         r = self.zrn[t, 1]
         _, dr, dn = self.dzrn
         self.kernels.gru_unmix(dh, self.zrn[t], h, self.dzrn, self.work)
-        self.kernels.matmul(dn, self.Ut[width:], self.product)
+        self.kernels.matmul(dn, self.turned[width:], self.product)
         np.multiply(self.product, h, out=dr)
         np.multiply(self.product, r, out=self.product)
         np.add(dh, self.product, out=dh)
@@ -125,7 +125,7 @@ class GRU(Recurrent):
         np.multiply(self.work, r, out=self.work)
         np.multiply(dr, self.work, out=dr)
         np.copyto(by_gate(self.z[t], 3), self.dzrn)
-        self.kernels.matmul(self.z[t, :, :width], self.Ut[:width], self.product)
+        self.kernels.matmul(self.z[t, :, :width], self.turned[:width], self.product)
         np.add(dh, self.product, out=dh)
 
     def onnx_form(self) -> tuple[str, list[int], dict[str, Any]]:

@@ -114,7 +114,7 @@ class LSTM(Recurrent):
             self.c[steps],
             self.tanh_c[steps],
             self.z[steps],
-            self.Ut,
+            self.turned,
             self.work,
             self.slopes,
             steps.start == 0 and not self.learns_start,

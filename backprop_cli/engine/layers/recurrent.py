@@ -67,7 +67,7 @@ class Recurrent(Layer):
     rows: Array = slot()  # x̃ = [x, 1], time first
     kernel: Array = slot()  # W̃ = [W; b]
     dkernel: Array = slot()
-    Ut: Array = slot()  # Uᵀ, contiguous: products with it are a quarter faster
+    Ut: Array = slot()  # Uᵀ, contiguous: NumPy's products with it are a quarter faster
     z: Array = slot()  # forward: x̃ W̃; backward: dL/dz
     zh: Array = slot()
     h: Array = slot()
@@ -177,7 +177,8 @@ class Recurrent(Layer):
         raise NotImplementedError  # every recurrent layer has its own
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
-        np.copyto(self.Ut, self.U.T)
+        if self.kernels.which == "numpy":
+            np.copyto(self.Ut, self.U.T)
         self.carry[...] = 0
         dys = self._in_order(dy) if self.return_sequences else None
         if dys is None:
@@ -194,6 +195,11 @@ class Recurrent(Layer):
         if dx is not None:
             self.kernels.matmul(_flat(self.z), self.W.T, _flat(self.dxs))
             np.copyto(self._in_order(dx), self.dxs)
+
+    @property
+    def turned(self) -> Array:
+        """Uᵀ, for the walk back."""
+        return self.Ut if self.kernels.which == "numpy" else self.U.T
 
     def _go_back_masked(self, steps: int, dys: Array | None) -> None:
         """What was left out passes the gradient on to the step before."""

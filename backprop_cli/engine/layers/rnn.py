@@ -66,4 +66,4 @@ class RNN(Recurrent):
             np.greater(h, 0, out=self.work)
         np.multiply(dh, self.work, out=self.z[t])
         if t or self.learns_start:
-            self.kernels.matmul(self.z[t], self.Ut, dh)
+            self.kernels.matmul(self.z[t], self.turned, dh)

@@ -11,7 +11,7 @@ LOOP FN(gather_terms)(const FN(Rows) *a, const real *const *from, real *restrict
             int64_t at = o * a->outer_hop + r * a->inner_hop;
             const real *restrict together = from[0];
             for (int64_t k = 0; adjacent && k < a->length; k++, at += step, to += TALL)
-                EACH(i, 0, TALL) to[i] = together[at + i];
+                __builtin_memcpy(to, together + at, TALL * sizeof(real)); /* a loop became a call for each */
             for (int64_t k = 0; !adjacent && k < a->length; k++, at += step, to += TALL) EVERY(i, TALL) to[i] = from[i][at];
         }
 }
