@@ -49,7 +49,7 @@ class Rows(Sequence[Row]):
             return ""
         changing, form = [], []
         for name, values in self.columns.items():
-            kinds = {*map(type, values)}
+            kinds = {int} if isinstance(values, range) else {*map(type, values)}
             if not kinds <= {int, float} or not math.isfinite(sum(values)):
                 return "".join(f"{dumps(row)}\n" for row in self)
             key, first = json.dumps(name), values[0]

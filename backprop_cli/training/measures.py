@@ -56,7 +56,7 @@ def outputs(network: Network) -> Layers:
         if activation.dies:
             layers[node.name]["dead"] = float(1 - active(y).mean())
         elif flat is not None:
-            layers[node.name]["saturated"] = float(flat.mean())
+            layers[node.name]["saturated"] = np.count_nonzero(flat) / flat.size
     return layers
 
 
@@ -86,7 +86,7 @@ def trained(network: Network) -> dict[str, list[slice]]:
 
 def norms(vector: Array, parts: dict[str, list[slice]]) -> dict[str, float]:
     """‖v‖₂ of each layer's parts of a flat vector."""
-    return {name: float(np.hypot.reduce([norm(vector[span]) for span in spans])) for name, spans in parts.items()}
+    return {name: math.hypot(*(norm(vector[span]) for span in spans)) for name, spans in parts.items()}
 
 
 def ratio(a: float, b: float) -> float:

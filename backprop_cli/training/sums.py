@@ -12,7 +12,7 @@ import numpy as np
 
 from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.graph import Network
-from backprop_cli.engine.metrics.base import Metric, counted
+from backprop_cli.engine.metrics.base import Metric, counted, means
 
 
 class Answers(Protocol):
@@ -79,7 +79,7 @@ class Sums:
 
     def results(self, epochs: Array) -> dict[str, list[float]]:
         """`result` of epochs that are over, from the totals of each: those of `arrays`, one after the other."""
-        columns = {"loss": [total / count if count else math.nan for total, count in epochs[:, :2].tolist()]}
+        columns = {"loss": means(epochs)}
         first = 2
         for metric in self.metrics:
             columns[metric.key] = metric.results(epochs[:, first : first + metric.totals.size])

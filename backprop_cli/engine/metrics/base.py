@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -106,13 +105,22 @@ class Metric(Scratch):
     def results(self, totals: Array) -> list[float]:
         """`result` of each of these totals, where `reset` comes next."""
         if type(self).result is Metric.result:
-            return [total / count if count else math.nan for total, count in totals[:, :2].tolist()]
+            return means(totals)
         results = []
         for row in totals:
             self.totals[...] = row
             results.append(self.result())
         self.reset()
         return results
+
+
+def means(totals: Array) -> list[float]:
+    """Sum / count of each row, whose first two numbers they are; NaN where nothing counts."""
+    sums, counts = totals[:, 0], totals[:, 1]
+    mean = np.full(len(totals), np.nan)
+    np.divide(sums, counts, out=mean, where=counts != 0)
+    values: list[float] = mean.tolist()
+    return values
 
 
 def tell(metrics: Sequence[Metric], reading: Reading, logits: bool) -> None:

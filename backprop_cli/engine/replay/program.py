@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import operator
 from collections.abc import Sequence
 from enum import IntEnum, auto
 from functools import cache
@@ -149,6 +150,7 @@ class Program:
         self._made = ctypes.c_int64()
         self._run = library().bp_replay
         self._where = ctypes.addressof(self._array), ctypes.byref(self._made)
+        self._totals: tuple[list[Array], Any] = ([], None)
 
     def __len__(self) -> int:
         return len(self._array)
@@ -166,7 +168,10 @@ class Program:
         whole epoch, its totals and the seconds until its end, and whether a step did not go on: that epoch is then made
         in part. The totals are 0 after each epoch."""
         rows = np.empty((epochs, sum(total.size for total in totals) + 1))
-        parts = (Total * len(totals))(*(Total(address(total), total.size) for total in totals))
+        known, parts = self._totals
+        if len(known) != len(totals) or any(map(operator.is_not, known, totals)):
+            parts = (Total * len(totals))(*(Total(address(total), total.size) for total in totals))
+            self._totals = list(totals), parts
         whole = library().bp_replay_epochs(
             *(self._where[0], len(self), steps, epochs, int(1e6 * patience)),
             *(parts, len(parts), address(rows), self._where[1]),

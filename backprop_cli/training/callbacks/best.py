@@ -76,11 +76,15 @@ class Best(Callback):
 
     def _best(self, rows: Rows) -> int:
         """The number, from 1, of the best row; 0 where none is better than all before."""
-        column = self.sign * np.array(rows.columns[self.monitor], np.float64)
-        column[: max(0, self.since - int(rows.columns["epoch"][0]))] = inf
-        column[~np.isfinite(column)] = inf
-        best = int(column.argmin())
-        return best + 1 if column[best] < (inf if self.value is None else self.sign * self.value) else 0
+        early = max(0, self.since - int(rows.columns["epoch"][0]))
+        choices = rows.columns[self.monitor][early:]
+        if not choices:
+            return 0
+        if not isfinite(sum(choices)):
+            choices = [value if isfinite(value) else inf * self.sign for value in choices]
+        best = min(choices) if self.sign > 0 else max(choices)
+        better = self.sign * best < (inf if self.value is None else self.sign * self.value)
+        return early + choices.index(best) + 1 if better else 0
 
     def _stop(self, rows: Rows) -> tuple[float | None, int, int]:
         """`reference` and `waited` after these rows, or after the one that ends training, with its number; 0 if none

@@ -149,6 +149,7 @@ def replacements(reference: dict[str, Callable[..., Any]]) -> dict[str, Callable
     return bound | {name: _sum(lib, name, reference[name]) for name in SUMS}
 
 
+@cache
 def argument_types(reference: Callable[..., Any]) -> list[Any]:
     """Those of the function in C: as the reference's are annotated."""
     return [TYPES[annotation] for name, annotation in reference.__annotations__.items() if name != "return"]
