@@ -15,6 +15,7 @@ from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.kernels import compiled
 
 AXES, OPERANDS, CORE = 6, 4, 8  # as in src/replay.c, like all below
+LINKS = 8  # kernels of a chain at most, as in src/chain.c
 
 
 class Kind(IntEnum):
@@ -45,6 +46,8 @@ class Kind(IntEnum):
     WRITE_I64 = auto()
     IF = auto()
     UNLESS = auto()
+    CHAIN = auto()
+    NOTHING = auto()
 
 
 class Operation(ctypes.Structure):
@@ -121,6 +124,18 @@ class Total(ctypes.Structure):
     _fields_ = [("at", ctypes.c_void_p), ("count", ctypes.c_int64)]
 
 
+class Chain(ctypes.Structure):
+    """Kernels that follow each other on every image; see src/chain.c."""
+
+    _fields_ = [
+        ("count", ctypes.c_int64),
+        ("images", ctypes.c_int64),
+        ("block", ctypes.c_int64),
+        ("calls", ctypes.c_void_p * LINKS),
+        ("links", ctypes.c_void_p * LINKS),
+    ]
+
+
 @cache
 def library() -> ctypes.CDLL:
     """The library of kernels, with what replaying needs."""
@@ -136,6 +151,7 @@ def library() -> ctypes.CDLL:
     lib.bp_replay.restype = lib.bp_replay_epochs.restype = ctypes.c_int64
     for function in (lib.bp_record, lib.bp_run):
         function.argtypes, function.restype = [ctypes.c_void_p], None
+    lib.bp_link.argtypes, lib.bp_link.restype = [ctypes.c_void_p, ctypes.c_void_p], ctypes.c_int64
     for function in (lib.bp_call_size, lib.bp_call_numbers):
         function.restype = ctypes.c_int64
     return lib

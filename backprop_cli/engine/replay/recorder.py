@@ -13,6 +13,7 @@ import numpy as np
 from backprop_cli.engine import kernels
 from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.kernels import compiled
+from backprop_cli.engine.replay.chains import Linked, linked
 from backprop_cli.engine.replay.numbers import Number
 from backprop_cli.engine.replay.program import Draw, Kind, address, cell, library
 from backprop_cli.engine.replay.tape import Tape
@@ -25,6 +26,10 @@ class StepRecorder(Tape):
     """The tape of one step."""
 
     _marks = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linked: dict[int, Linked] = {}  # kernels' calls that can be part of a chain, by address
 
     def number(self, value: float) -> Number:
         """One that comes from outside, into its `place`, for each step."""
@@ -75,6 +80,9 @@ class StepRecorder(Tape):
                 reference(*arguments)
                 return
             self.keep.append(given)
+            known = linked(name, given, call)
+            if known is not None:
+                self.linked[ctypes.addressof(call)] = known
             for mark, number in marks:
                 self._place(call, mark, number)
             self.add(Kind.KERNEL, None, call)

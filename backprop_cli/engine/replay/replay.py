@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from backprop_cli.engine.arrays import Array
+from backprop_cli.engine.replay.chains import join
 from backprop_cli.engine.replay.epochs import Epochs
 from backprop_cli.engine.replay.numbers import Number
 from backprop_cli.engine.replay.program import Kind, Operation, Program
@@ -23,6 +24,7 @@ from backprop_cli.engine.replay.recorder import StepRecorder
 from backprop_cli.engine.replay.snapshot import snapshot
 from backprop_cli.engine.replay.stages import Stage, foreign
 from backprop_cli.engine.replay.standins import Standins
+from backprop_cli.engine.replay.tape import DECIDING
 from backprop_cli.errors import BpError
 
 WARM = 2  # steps before one is recorded: what is made at its first use is there then
@@ -136,7 +138,7 @@ class Replay(Epochs):
         """Make a program of what was recorded."""
         starts = [*(stage.first for stage in self.stages), len(recorder.operations)]
         self._recorded = [recorder.operations[a:b] for a, b in pairwise(starts)]
-        self._keep = recorder.keep
+        self._keep, self._linked = recorder.keep, recorder.linked
         self._number = self._loss if isinstance(self._loss, Number) else None
         if self._number is not None:
             self._loss = self._number.value
@@ -146,15 +148,20 @@ class Replay(Epochs):
         """The operations of all stages, without those of an owner that has a stage which could not be recorded."""
         partly = {id(stage.owner): stage.why for stage in self.stages if stage.why}
         operations: list[Operation] = []
+        cuts: set[int] = set()  # where a stage by Python comes, or one begins or ends that may stop
         for stage, own in zip(self.stages, self._recorded, strict=True):
             stage.why = stage.why or partly.get(id(stage.owner), "")
             stage.first = len(operations)
             operations += [] if stage.why else own
+            if stage.why or any(operation.kind in DECIDING for operation in own):
+                cuts |= {stage.first, len(operations)}
         replayed = {id(stage.owner) for stage in self.stages if not stage.why}
         self._held = [(metric, metric.totals) for metric in self.training.metrics if id(metric) in replayed]
         known = not next(stage for stage in self.stages if stage.name == "loss").why
         self._loss_place = self._number.place if self._number is not None and known else None
-        self._program = Program(operations, self._keep)
+        cuts.add(self.stages[-1].first)  # which Python may be asked to make
+        joined, chains = join(operations, cuts, self._linked)
+        self._program = Program(joined, [*self._keep, *chains])
         if not operations:
             self.off = f"no part of a step can be recorded: {self.stages[0].why}"
 

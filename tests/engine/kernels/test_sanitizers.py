@@ -22,7 +22,8 @@ FLAGS = [
     "-fno-sanitize-recover=undefined",
 ]
 #: every kernel; then every layer, optimizer, loss and metric in steps that are recorded and replayed
-TESTS = ["tests/engine/kernels", "tests/training/test_replay.py", "tests/training/test_short_epochs.py"]
+NAMES = ("replay", "chains", "short_epochs")
+TESTS = ["tests/engine/kernels", *(f"tests/training/test_{name}.py" for name in NAMES)]
 
 
 @pytest.mark.slow

@@ -44,6 +44,22 @@ struct Call {
 typedef void Share(const Call *, int64_t part, int64_t parts);
 void bp_share(Share *work, const Call *call, int64_t parts);
 
+/* ---- kernels that work image by image, of which several can follow each other on each (chain.c) ---- */
+
+/* Images low to high - 1 of `total`, which are of this share of SHARES. */
+typedef void Images(const Call *, int64_t part, int64_t low, int64_t high, int64_t total);
+
+typedef struct {
+    Run *begin, *end; /* before the first image and after the last, or NULL */
+    Images *images;
+    int64_t (*at_once)(const Call *); /* images that belong together, or 0 if this call cannot be cut; NULL: 1 */
+} Link;
+
+extern const Link *bp_links[2]; /* by kernel, float32 and float64; `images` is NULL where there is none */
+
+typedef struct Chain Chain;
+void bp_run_chain(const Chain *chain);
+
 static inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 

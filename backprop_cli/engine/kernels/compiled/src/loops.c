@@ -27,6 +27,7 @@
 #include "processors.h"
 
 Run *const *bp_loops[2];
+const Link *bp_links[2];
 
 /* Choose the loops for this processor, at most of this level: 0 for any, 1 AVX2, 2 AVX-512. Returns the level. */
 int64_t bp_start(int64_t most) {
@@ -40,10 +41,12 @@ int64_t bp_start(int64_t most) {
     level = smaller(level, most);
     bp_loops[0] = level == 2 ? loops_f32_avx512 : level == 1 ? loops_f32_avx2 : loops_f32_any;
     bp_loops[1] = level == 2 ? loops_f64_avx512 : level == 1 ? loops_f64_avx2 : loops_f64_any;
+    bp_links[0] = level == 2 ? links_f32_avx512 : level == 1 ? links_f32_avx2 : links_f32_any;
+    bp_links[1] = level == 2 ? links_f64_avx512 : level == 1 ? links_f64_avx2 : links_f64_any;
 #else
     (void)most;
-    bp_loops[0] = loops_f32_any;
-    bp_loops[1] = loops_f64_any;
+    bp_loops[0] = loops_f32_any, bp_links[0] = links_f32_any;
+    bp_loops[1] = loops_f64_any, bp_links[1] = links_f64_any;
 #endif
     return level;
 }

@@ -3,6 +3,7 @@
 #include "loops/elementary.h"
 #include "loops/elementwise.h"
 #include "loops/matrix.h"
+#include "loops/vector.h"
 #include "loops/tile.h"
 #include "loops/sweep.h"
 #include "loops/pack.h"
@@ -23,4 +24,5 @@
 #include "loops/optimizer.h"
 #include "loops/rows.h"
 #include "loops/answers.h"
+#include "loops/links.h"
 #include "loops/end.h"

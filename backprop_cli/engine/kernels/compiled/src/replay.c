@@ -21,6 +21,7 @@ enum {
     READ_F32, READ_F64, READ_I64, READ_U64, READ_BOOL,     /* out: double, a: memory */
     WRITE_F32, WRITE_F64, WRITE_I64,                       /* out: memory, a: double */
     IF, UNLESS,                                            /* go on only if a is not 0, or is 0 */
+    CHAIN, NOTHING,                                        /* a: a chain of kernels; what is part of one */
 };
 
 typedef struct {
@@ -175,6 +176,8 @@ static int run(const Operation *op) {
     case WRITE_I64: *(int64_t *)op->out = (int64_t)*a; break;
     case IF: return *a == 0;
     case UNLESS: return *a != 0;
+    case CHAIN: bp_run_chain(op->a); break;
+    case NOTHING: break;
     }
     return 0;
 }

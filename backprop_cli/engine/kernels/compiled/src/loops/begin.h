@@ -6,6 +6,7 @@
 #define FN(name) FN__(name, TYPE, PROCESSOR)
 #define R(number) ((real)(number))
 #define LOOP TARGET static void
+#define LOOP_OF(type) TARGET static type
 #define SMALL TARGET static inline __attribute__((always_inline))
 
 /* A loop whose turns do not depend on each other: arrays are the same or apart. */
@@ -53,6 +54,19 @@
             bp_share(FN(name##_share), c, parts);                                                                   \
     }                                                                                                               \
     LOOP FN(name##_rows)(const Call *c, int64_t low, int64_t high)
+
+/* A kernel over images in SHARES: what comes first, name_images for each share, what comes last. */
+#define BY_IMAGES(name, count, first, last)                                                                         \
+    LOOP FN(name##_share)(const Call *c, int64_t part, int64_t parts) {                                             \
+        int64_t low, high;                                                                                          \
+        cut((count), part, parts, &low, &high);                                                                     \
+        if (low < high) FN(name##_images)(c, part, low, high, (count));                                             \
+    }                                                                                                               \
+    LOOP FN(name)(const Call *c) {                                                                                  \
+        first;                                                                                                      \
+        bp_share(FN(name##_share), c, SHARES);                                                                      \
+        last;                                                                                                       \
+    }
 
 SMALL void FN(add_lanes)(real *lanes) {
     for (int64_t half = LANES / 2; half > 0; half /= 2) EACH(i, 0, half) lanes[i] += lanes[i + half];

@@ -65,11 +65,10 @@ LOOP FN(convolve_image)(const Axis *axis, FN(Rows) rows, int64_t high, int64_t w
 }
 
 /* x, W, z, memory, padded or NULL */
-LOOP FN(convolve_share)(const Call *c, int64_t part, int64_t parts) {
-    int64_t first, last;
+LOOP FN(convolve_images)(const Call *c, int64_t part, int64_t low, int64_t high, int64_t total) {
     const int64_t places = c->rows.out * c->columns.out;
-    cut(SIZE(0, 0), part, parts, &first, &last);
-    for (int64_t n = first; n < last; n++) {
+    (void)total;
+    for (int64_t n = low; n < high; n++) {
         const FN(Image) image = FN(framed)(c, &c->a[0], &c->a[4], n, part);
         const FN(Rows) rows = FN(windows)(c, image, SIZE(0, 3), c->rows.stride, c->columns.stride);
         FN(convolve_image)(&c->rows, rows, c->rows.out, c->columns.out, c->rows.stride, c->rows.before, c->rows.size,
@@ -77,8 +76,9 @@ LOOP FN(convolve_share)(const Call *c, int64_t part, int64_t parts) {
     }
 }
 
-LOOP FN(convolve)(const Call *c) {
+LOOP FN(convolve_begin)(const Call *c) {
     const FN(Rows) shape = FN(windows)(c, (FN(Image)){DATA(0), 0}, SIZE(0, 3), 1, 1);
     FN(pack_all)(&shape, FN(matrix)(&c->a[1]), DATA(3));
-    bp_share(FN(convolve_share), c, SHARES);
 }
+
+BY_IMAGES(convolve, SIZE(0, 0), FN(convolve_begin)(c), )

@@ -41,13 +41,12 @@ SMALL View FN(slopes)(const Call *c, int64_t *size, int64_t *row) {
 SMALL int64_t FN(packed)(int64_t depth, int64_t columns) { return depth * FN(panels)(columns) * WIDTH; }
 
 /* delta, W, dx, memory, padded or NULL */
-LOOP FN(turned_share)(const Call *c, int64_t part, int64_t parts) {
+LOOP FN(turned_images)(const Call *c, int64_t part, int64_t first, int64_t last) {
     const Axis *h = &c->rows, *w = &c->columns;
     const int64_t channels = SIZE(2, 3), filters = SIZE(0, 1);
-    int64_t first, last, size, row;
+    int64_t size, row;
     const View slopes = FN(slopes)(c, &size, &row);
     real *frame = DATA(3) + FN(packed)(SIZE(1, 0) / channels * filters, channels) + part * size;
-    cut(SIZE(2, 0), part, parts, &first, &last);
     for (int64_t n = first; n < last; n++) {
         const int64_t above = (h->kernel - 1) * h->dilation - h->before, left = (w->kernel - 1) * w->dilation - w->before;
         const FN(Image) image = FN(image)(&slopes, n, frame, size, row, above, left);
@@ -75,14 +74,12 @@ LOOP FN(put_back)(const Call *c, const real *dcols, int64_t channels, int64_t ro
 }
 
 /* Otherwise the shares of all windows are a product, of as many images at once as there is room for. */
-LOOP FN(scattered_share)(const Call *c, int64_t part, int64_t parts) {
+LOOP FN(scattered_images)(const Call *c, int64_t part, int64_t first, int64_t last) {
     const View *dx = &c->a[2], *padded = &c->a[4];
     const int64_t channels = SIZE(2, 3), places = c->rows.out * c->columns.out, depth = SIZE(1, 0);
     const int64_t high = c->rows.size + c->rows.before + c->rows.after, left = c->columns.before * channels;
     const int64_t slot = c->a[3].size / SHARES, at_once = slot / (places * depth);
     real *memory = DATA(3) + part * slot;
-    int64_t first, last;
-    cut(SIZE(2, 0), part, parts, &first, &last);
     for (int64_t n = first; n < last; n++) {
         if ((n - first) % at_once == 0) {
             const int64_t size = smaller(at_once, last - n) * places;
@@ -103,12 +100,17 @@ LOOP FN(scattered_share)(const Call *c, int64_t part, int64_t parts) {
     }
 }
 
-LOOP FN(input_gradient)(const Call *c) {
-    if (!FN(turns)(c)) {
-        bp_share(FN(scattered_share), c, SHARES);
-        return;
-    }
-    const FN(Rows) shape = FN(windows)(c, (FN(Image)){DATA(0), 0}, SIZE(0, 1), 1, 1);
-    FN(pack_turned)(&shape, &c->a[1], SIZE(2, 3), DATA(3));
-    bp_share(FN(turned_share), c, SHARES);
+LOOP FN(input_gradient_images)(const Call *c, int64_t part, int64_t low, int64_t high, int64_t total) {
+    (void)total;
+    (FN(turns)(c) ? FN(turned_images) : FN(scattered_images))(c, part, low, high);
 }
+
+LOOP FN(input_gradient_begin)(const Call *c) {
+    const FN(Rows) shape = FN(windows)(c, (FN(Image)){DATA(0), 0}, SIZE(0, 1), 1, 1);
+    if (FN(turns)(c)) FN(pack_turned)(&shape, &c->a[1], SIZE(2, 3), DATA(3));
+}
+
+/* What is scattered goes through frames, which the gradient by the kernel uses, too. */
+LOOP_OF(int64_t) FN(input_gradient_at_once)(const Call *c) { return FN(turns)(c); }
+
+BY_IMAGES(input_gradient, SIZE(2, 0), FN(input_gradient_begin)(c), )

@@ -83,14 +83,17 @@ LOOP FN(gradient_by_numbers)(const Call *c, const FN(Images) *images, int add, r
 
 /* x, delta, dW, memory, padded or NULL, partial (SHARES, kh*kw*C, O). As many images at once as there are frames for, or as
  * have about DEPTH positions. */
-LOOP FN(kernel_gradient_share)(const Call *c, int64_t part, int64_t parts) {
+LOOP_OF(int64_t) FN(kernel_gradient_at_once)(const Call *c) {
+    return c->a[4].data ? c->a[4].shape[0] / SHARES : larger(1, DEPTH / (c->rows.out * c->columns.out));
+}
+
+LOOP FN(kernel_gradient_images)(const Call *c, int64_t part, int64_t low, int64_t high, int64_t total) {
     const View *x = &c->a[0], *padded = &c->a[4];
-    const int64_t places = c->rows.out * c->columns.out;
-    const int64_t at_once = padded->data ? padded->shape[0] / SHARES : larger(1, DEPTH / places);
+    const int64_t places = c->rows.out * c->columns.out, at_once = FN(kernel_gradient_at_once)(c);
     int64_t first, last;
-    cut(SIZE(0, 0), part, parts, &first, &last);
-    for (int64_t n = first; n < last; n += at_once) {
-        const int64_t count = smaller(at_once, last - n);
+    cut(total, part, SHARES, &first, &last);
+    for (int64_t n = low; n < high; n += at_once) {
+        const int64_t count = smaller(at_once, high - n);
         FN(Images) images = {FN(framed)(c, x, padded, n, part * at_once), count, padded->data ? padded->step[0] : x->step[0],
                              FN(plain)(ROW(1, n * places), count * places, SIZE(2, 1), c->a[1].step[0])};
         for (int64_t i = 1; i < count && padded->data; i++) FN(framed)(c, x, padded, n + i, part * at_once + i);
@@ -113,12 +116,13 @@ BY_ROWS(turn_sums, SIZE(2, 0) / LANES, c->a[2].size) {
         }
 }
 
-LOOP FN(kernel_gradient)(const Call *c) {
+LOOP FN(kernel_gradient_end)(const Call *c) {
     const int64_t n = SIZE(0, 0), share = (n + SHARES - 1) / SHARES;
-    bp_share(FN(kernel_gradient_share), c, SHARES);
     if (FN(by_filters)(c))
         FN(turn_sums)(c);
     else
         for (int64_t i = 0; i < SIZE(2, 0); i++)
             FN(add_up)(DATA(5) + i * c->a[5].step[1], c->a[5].step[0], n ? (n + share - 1) / share : 0, ROW(2, i), SIZE(2, 1));
 }
+
+BY_IMAGES(kernel_gradient, SIZE(0, 0), , FN(kernel_gradient_end)(c))

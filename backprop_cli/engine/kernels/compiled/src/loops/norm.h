@@ -71,12 +71,11 @@ LOOP FN(batch_slopes_share)(const Call *c, int64_t part, int64_t parts) {
         }
 }
 
-LOOP FN(batch_input_share)(const Call *c, int64_t part, int64_t parts) {
-    int64_t low, high;
+LOOP FN(batch_norm_gradient_images)(const Call *c, int64_t part, int64_t low, int64_t high, int64_t total) {
     const int64_t width = SIZE(0, 2);
     const real *restrict along = (real *)c->work, *restrict level = along + width;
     const real *restrict mean = DATA(3), *restrict scale = DATA(5);
-    cut(SIZE(0, 0), part, parts, &low, &high);
+    (void)part, (void)total;
     for (int64_t n = low; n < high; n++)
         for (int64_t s = 0; s < SIZE(0, 1); s++) {
             const real *restrict x = ROW3(0, n, s), *restrict dy = ROW3(1, n, s);
@@ -85,7 +84,14 @@ LOOP FN(batch_input_share)(const Call *c, int64_t part, int64_t parts) {
         }
 }
 
-LOOP FN(batch_norm_gradient)(const Call *c) {
+LOOP FN(batch_input_share)(const Call *c, int64_t part, int64_t parts) {
+    int64_t low, high;
+    cut(SIZE(0, 0), part, parts, &low, &high);
+    FN(batch_norm_gradient_images)(c, part, low, high, SIZE(0, 0));
+}
+
+/* The sums over all images. */
+LOOP FN(batch_norm_gradient_begin)(const Call *c) {
     const int64_t width = SIZE(0, 2);
     const int64_t parts = smaller(FN(batch_parts)(c), larger(1, SIZE(0, 0) * SIZE(0, 1) / 2));
     const real *inverse = DATA(4), share = c->flag ? R(1.0 / (double)(SIZE(0, 0) * SIZE(0, 1))) : R(0);
@@ -98,6 +104,12 @@ LOOP FN(batch_norm_gradient)(const Call *c) {
         along[k] = dgamma[k] * inverse[k] * share;
         level[k] = dbeta[k] * share;
     }
+}
+
+LOOP_OF(int64_t) FN(batch_norm_gradient_at_once)(const Call *c) { return c->a[2].data != NULL; }
+
+LOOP FN(batch_norm_gradient)(const Call *c) {
+    FN(batch_norm_gradient_begin)(c);
     if (c->a[2].data) bp_share(FN(batch_input_share), c, shares_of(SIZE(0, 0), c->a[0].size));
 }
 

@@ -36,7 +36,11 @@ BY_ROWS(max_pool, SIZE(0, 0), c->a[0].size) {
                     const real *restrict p = AT(0, n, 2 * oh, 2 * ow), *restrict q = p + c->a[0].step[2];
                     const real *restrict r = p + c->a[0].step[1], *restrict s = r + c->a[0].step[2];
                     real *restrict y = AT(1, n, oh, ow);
-                    EACH(k, 0, channels)
+                    int64_t whole = 0;
+                    for (; whole + LANES <= channels; whole += LANES)
+                        STORE(y + whole) = FN(winners)(FN(winners)(LOAD(p + whole), LOAD(q + whole)),
+                                                       FN(winners)(LOAD(r + whole), LOAD(s + whole)));
+                    for (int64_t k = whole; k < channels; k++)
                         y[k] = FN(winner)(FN(winner)(p[k], q[k]), FN(winner)(r[k], s[k]));
                 }
         return;
@@ -69,7 +73,18 @@ LOOP FN(one_of_four)(const Call *c, int64_t low, int64_t high) {
                 const real *restrict r = p + c->a[0].step[1];
                 real *restrict dp = AT(3, n, 2 * oh, 2 * ow), *restrict dq = dp + right;
                 real *restrict dr = dp + down, *restrict ds = dr + right;
-                EACH(k, 0, channels) {
+                int64_t whole = 0;
+                for (; whole + LANES <= channels; whole += LANES) {
+                    const FN(Vector) most = LOAD(best + whole), given = LOAD(dy + whole);
+                    const FN(Mask) in_p = LOAD(p + whole) == most, in_q = LOAD(q + whole) == most;
+                    const FN(Mask) in_r = LOAD(r + whole) == most;
+                    const FN(Vector) but_p = FN(except)(in_p, given), but_q = FN(except)(in_q, but_p);
+                    STORE(dp + whole) = FN(where)(in_p, given);
+                    STORE(dq + whole) = FN(where)(in_q, but_p);
+                    STORE(dr + whole) = FN(where)(in_r, but_q);
+                    STORE(ds + whole) = FN(except)(in_r, but_q);
+                }
+                for (int64_t k = whole; k < channels; k++) {
                     const real from_p = p[k] == best[k] ? dy[k] : R(0), but_p = p[k] == best[k] ? R(0) : dy[k];
                     const real from_q = q[k] == best[k] ? but_p : R(0), but_q = q[k] == best[k] ? R(0) : but_p;
                     dp[k] = from_p;

@@ -73,5 +73,4 @@ LOOP FN(product)(Matrix a, Matrix b, int add, Matrix out) {
 #undef ALIASED
 #undef FEW
 #undef FEWEST
-#undef EVERY
 #undef SAMPLE

@@ -11,8 +11,6 @@
 #define SAMPLE 32   /* among so many first terms */
 #define DEPTH 512   /* terms at once: what is read of a and b stays in the caches */
 
-typedef real FN(Vector) __attribute__((vector_size(VECTOR), aligned(_Alignof(real)), may_alias));
-
 /* The left operand. Row m begins at (m / across) * down + (m % across) * right; its terms are `outer` times `inner`
  * runs of `length` numbers, `step` apart. */
 typedef struct {
@@ -22,8 +20,6 @@ typedef struct {
     const int64_t *terms; /* where they are in b, if they are only some: numbers from its beginning; else NULL */
     int64_t skip, outer_skip; /* numbers of b that are passed after a run, and besides after `inner` runs */
 } FN(Rows);
-
-#define EVERY(i, size) _Pragma("GCC unroll 8") for (int i = 0; i < (size); i++)
 
 /* `rows` x `columns` of out, or added to it: a[i], the rows, b a panel with `b_step` from one term to the next. */
 SMALL void FN(tile)(const FN(Rows) *some, const real *const *a, const real *b, int64_t b_step, real *out, int64_t out_step,
