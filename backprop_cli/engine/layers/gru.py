@@ -163,8 +163,8 @@ class GRU(Recurrent):
             self.kernels.matmul(h.T, dzh, self.dU)
             if self.bias:
                 np.copyto(self.dbU, self.db)
-                np.sum(dzh[:, width:], axis=0, out=self.dbU[width:])
+                self.kernels.bias_gradient(dzh[:, width:], self.dbU[width:])
         else:
             dz = self.z.reshape(rows, -1)
-            np.matmul(h.T, dz[:, :width], out=self.dU[:, :width])
-            np.matmul(self.inner.reshape(rows, -1).T, dz[:, width:], out=self.dU[:, width:])
+            self.kernels.matmul(h.T, dz[:, :width], self.dU[:, :width])
+            self.kernels.matmul(self.inner.reshape(rows, -1).T, dz[:, width:], self.dU[:, width:])

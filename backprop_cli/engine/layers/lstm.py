@@ -50,12 +50,12 @@ class LSTM(Recurrent):
     ] = True
 
     gates = 4
+    gates_in_z = True
     acts_as = "tanh"
     states = ("h", "c")
 
     c: Array = slot()
     tanh_c: Array = slot()
-    ifgo: Array = slot()  # (T, 4, N, H)
     work: Array = slot()
     slopes: Array = slot()
 
@@ -73,7 +73,6 @@ class LSTM(Recurrent):
         shape = super().build(*shapes)
         steps = shapes[0][0]
         self.workspace("tanh_c", (steps, self.units), axis=1)
-        self.workspace("ifgo", (steps, 4, self.units), axis=2)
         self.workspace("work", (4, self.units), axis=1, temporary=True)
         self.workspace("slopes", (4, self.units), axis=1, temporary=True)
         return shape
@@ -89,7 +88,6 @@ class LSTM(Recurrent):
             self.zh,
             self.h[states],
             self.c[states],
-            self.ifgo[steps],
             self.tanh_c[steps],
             steps.start == 0 and not self.learns_start,
         )
@@ -110,10 +108,9 @@ class LSTM(Recurrent):
             dys,
             dh,
             dc,
-            self.ifgo[steps],
+            self.z[steps],
             self.c[steps],
             self.tanh_c[steps],
-            self.z[steps],
             self.turned,
             self.work,
             self.slopes,

@@ -52,6 +52,7 @@ class Recurrent(Layer):
     heeds_mask = True
 
     gates: ClassVar[int] = 1  # blocks of H columns in W, U and b
+    gates_in_z: ClassVar[bool] = False  # whether the walk leaves its gates in z until it comes back
     states: ClassVar[tuple[str, ...]] = ("h",)  # each (T + 1, N, H)
 
     W: Array = slot()
@@ -68,7 +69,7 @@ class Recurrent(Layer):
     kernel: Array = slot()  # W̃ = [W; b]
     dkernel: Array = slot()
     Ut: Array = slot()  # Uᵀ, contiguous: NumPy's products with it are a quarter faster
-    z: Array = slot()  # forward: x̃ W̃; backward: dL/dz
+    z: Array = slot()  # forward: x̃ W̃, perhaps the gates made of it; backward: dL/dz
     zh: Array = slot()
     h: Array = slot()
     carry: Array = slot()  # dL/dstate, one for each of `states`
@@ -95,7 +96,7 @@ class Recurrent(Layer):
         self.workspace("kernel", (augmented, width), per_sample=False, temporary=True)
         self.workspace("dkernel", (augmented, width), per_sample=False, temporary=True)
         self.workspace("Ut", (width, self.units), per_sample=False, temporary=True)
-        self.workspace("z", (steps, width), axis=1, temporary=True)
+        self.workspace("z", (steps, width), axis=1, temporary=not self.gates_in_z)
         self.workspace("zh", (width,), temporary=True)
         for state in self.states:
             self.workspace(state, (steps + 1, self.units), axis=1)

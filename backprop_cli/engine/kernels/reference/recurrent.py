@@ -1,7 +1,7 @@
 """The walks of an LSTM and a GRU through time, and the gates of a GRU for one time step.
 
-Projections come as rows, (N, G H), the way the matrix products give them; gates are kept apart,
-(G, N, H), so that every pass runs over contiguous memory. σ(a) = (1 + tanh(a/2)) / 2 throughout.
+Projections come as rows, (N, G H), the way the matrix products give them. An LSTM's gates take their places, so that
+less memory is written; those of a GRU are kept apart, (G, N, H). σ(a) = (1 + tanh(a/2)) / 2 throughout.
 """
 
 from __future__ import annotations
@@ -23,50 +23,49 @@ def by_gate(rows: Array, gates: int) -> Array:
     return rows.reshape(len(rows), gates, -1).transpose(1, 0, 2)
 
 
-def lstm_walk(z: Array, U: Array, zh: Array, h: Array, c: Array, gates: Array, tanh_c: Array, from_zero: bool) -> None:
-    """From h[0] and c[0] through the steps z (T, N, 4H): gates (T, 4, N, H) = σ or tanh(z_t + h[t] U), then
-    c[t + 1], h[t + 1]. `from_zero` says that h[0] is zero; zh (N, 4H) is scratch memory."""
+def lstm_walk(z: Array, U: Array, zh: Array, h: Array, c: Array, tanh_c: Array, from_zero: bool) -> None:
+    """From h[0] and c[0] through the steps: z (T, N, 4H), the projections, becomes the gates, σ or tanh(z_t + h[t] U),
+    then c[t + 1], h[t + 1]. `from_zero` says that h[0] is zero; zh (N, 4H) is scratch memory."""
     for t in range(len(z)):
         if t == 0 and from_zero:
             zh[...] = 0
         else:
             np.dot(h[t], U, out=zh)
-        _forward(z[t], zh, c[t], gates[t], c[t + 1], tanh_c[t], h[t + 1])
+        _forward(z[t], zh, c[t], c[t + 1], tanh_c[t], h[t + 1])
 
 
 def lstm_walk_back(
     dys: Array | None,
     dh: Array,
     dc: Array,
-    gates: Array,
+    z: Array,
     c: Array,
     tanh_c: Array,
-    z: Array,
     Ut: Array,
     work: Array,
     slopes: Array,
     from_zero: bool,
 ) -> None:
-    """Back through the same steps: z becomes dL/dz, and dh and dc, the gradients of the last states, become those
-    of the first, except dh where that state is zero anyway. dys (T, N, H) are the gradients of each h[t + 1].
+    """Back through the same steps: z, the gates, becomes dL/dz, and dh and dc, the gradients of the last states, become
+    those of the first, except dh where that state is zero anyway. dys (T, N, H) are the gradients of each h[t + 1].
     work, slopes (4, N, H) are scratch memory."""
     for t in reversed(range(len(z))):
         if dys is not None:
             np.add(dh, dys[t], out=dh)
-        _backward(dh, dc, gates[t], c[t], tanh_c[t], z[t], work, slopes)
+        _backward(dh, dc, z[t], c[t], tanh_c[t], work, slopes)
         if t > 0 or not from_zero:
             np.dot(z[t], Ut, out=dh)
 
 
-def _forward(zx: Array, zh: Array, c_before: Array, gates: Array, c: Array, tanh_c: Array, h: Array) -> None:
-    """i, f, o = σ(z), g = tanh(z) into gates (4, N, H) in the order i, f, g, o;
-    c = f ⊙ c_before + i ⊙ g,  h = o ⊙ tanh c,  where z = zx + zh."""
-    scale = _SCALE[gates.dtype]
-    np.add(by_gate(zx, 4), by_gate(zh, 4), out=gates)
+def _forward(z: Array, zh: Array, c_before: Array, c: Array, tanh_c: Array, h: Array) -> None:
+    """i, f, o = σ(z + zh), g = tanh(z + zh) in place of z (N, 4H), in the order i, f, g, o;
+    c = f ⊙ c_before + i ⊙ g,  h = o ⊙ tanh c."""
+    scale, gates = _SCALE[z.dtype], by_gate(z, 4)
+    np.add(z, zh, out=z)
     np.multiply(gates, scale, out=gates)
-    np.tanh(gates, out=gates)
+    np.tanh(z, out=z)
     np.multiply(gates, scale, out=gates)
-    np.add(gates, _SHIFT[gates.dtype], out=gates)
+    np.add(gates, _SHIFT[z.dtype], out=gates)
     i, f, g, o = gates
     np.multiply(i, g, out=h)  # h is scratch until the last line
     np.multiply(f, c_before, out=c)
@@ -75,10 +74,9 @@ def _forward(zx: Array, zh: Array, c_before: Array, gates: Array, c: Array, tanh
     np.multiply(o, tanh_c, out=h)
 
 
-def _backward(
-    dh: Array, dc: Array, gates: Array, c_before: Array, tanh_c: Array, dz: Array, work: Array, slopes: Array
-) -> None:
-    """dL/dz (N, 4H) of one step into dz; dc becomes dL/dc of the step before. work, slopes (4, N, H)."""
+def _backward(dh: Array, dc: Array, z: Array, c_before: Array, tanh_c: Array, work: Array, slopes: Array) -> None:
+    """dL/dz (N, 4H) of one step in place of its gates; dc becomes dL/dc of the step before. work, slopes (4, N, H)."""
+    gates = by_gate(z, 4)
     i, f, g, o = gates
     di, df, dg, do = work
     np.multiply(tanh_c, tanh_c, out=di)
@@ -95,7 +93,7 @@ def _backward(
     np.subtract(gates[:2], slopes[:2], out=slopes[:2])
     np.subtract(1, slopes[2], out=slopes[2])
     np.subtract(o, slopes[3], out=slopes[3])
-    np.multiply(work, slopes, out=by_gate(dz, 4))
+    np.multiply(work, slopes, out=gates)
 
 
 def gru_gates(zx: Array, zh: Array, gates: Array) -> None:

@@ -305,22 +305,22 @@ int bp_avg_pool_gradient(Object dy, Object dx, Object dmiddle, Object scale, con
 
 /* ---- time -------------------------------------------------------------------------------------------------------- */
 
-int bp_lstm_walk(Object z, Object U, Object zh, Object h, Object c, Object gates, Object tanh_c, int64_t from_zero) {
+int bp_lstm_walk(Object z, Object U, Object zh, Object h, Object c, Object tanh_c, int64_t from_zero) {
     Call call;
-    const int type = TAKE("tnq kq nq snk snk t4nk tnk", z, U, zh, h, c, gates, tanh_c);
+    const int type = TAKE("tnq kq nq snk snk tnk", z, U, zh, h, c, tanh_c);
     const View *a = call.a;
-    if (!type || a[3].shape[0] != a[0].shape[0] + 1 || a[0].shape[2] != 4 * a[3].shape[2] || a[5].shape[1] != 4) return 1;
+    if (!type || a[3].shape[0] != a[0].shape[0] + 1 || a[0].shape[2] != 4 * a[3].shape[2]) return 1;
     call.flag = from_zero;
     return go(&call, ID_lstm_walk, type);
 }
 
-int bp_lstm_walk_back(Object dys, Object dh, Object dc, Object gates, Object c, Object tanh_c, Object z, Object Ut,
-                      Object work_, Object slopes, int64_t from_zero) {
+int bp_lstm_walk_back(Object dys, Object dh, Object dc, Object z, Object c, Object tanh_c, Object Ut, Object work_,
+                      Object slopes, int64_t from_zero) {
     Call call;
     (void)work_, (void)slopes;
-    const int type = TAKE("?tnk nk nk t4nk snk tnk tnq *qk", dys, dh, dc, gates, c, tanh_c, z, Ut);
+    const int type = TAKE("?tnk nk nk tnq snk tnk *qk", dys, dh, dc, z, c, tanh_c, Ut);
     const View *a = call.a;
-    if (!type || a[4].shape[0] < a[6].shape[0] || a[6].shape[2] != 4 * a[1].shape[1] || a[3].shape[1] != 4) return 1;
+    if (!type || a[4].shape[0] < a[3].shape[0] || a[3].shape[2] != 4 * a[1].shape[1]) return 1;
     call.flag = from_zero;
     return go(&call, ID_lstm_walk_back, type);
 }

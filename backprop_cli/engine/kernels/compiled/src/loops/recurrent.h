@@ -1,5 +1,5 @@
 /* The walks of an LSTM and a GRU through time, and the gates of a GRU for one step. Rows of the batch do not depend on each other: each share
- * of them walks on its own. Gates are kept apart, (4, N, H) in the order i, f, g, o. */
+ * of them walks on its own. An LSTM's gates, in the order i, f, g, o, take the places of their arguments. */
 
 #define FEWEST_ROWS (2 * TALL) /* of a share */
 #define WORTH 1000000          /* multiplications of a walk from which threads pay */
@@ -9,8 +9,8 @@ __attribute__((noinline)) LOOP FN(tanhs)(real *restrict out, int64_t size) {
     EACH(k, 0, size) out[k] = FN(tanh)(out[k]);
 }
 
-/* out = sigma(a + b) */
-__attribute__((noinline)) LOOP FN(sigmoids)(const real *restrict a, const real *restrict b, real *restrict out, int64_t size) {
+/* out = sigma(a + b); out may be a */
+__attribute__((noinline)) LOOP FN(sigmoids)(const real *a, const real *restrict b, real *out, int64_t size) {
     EACH(k, 0, size) out[k] = FN(sigmoid)(a[k] + b[k]);
 }
 
@@ -39,18 +39,17 @@ SMALL int64_t FN(walk_parts)(int64_t steps, int64_t rows, int64_t weights) {
     return steps * rows * weights >= WORTH ? larger(1, smaller(SHARES, rows / FEWEST_ROWS)) : 1;
 }
 
-/* z (T, N, 4H), U, zh (N, 4H), h (T + 1, N, H), c, gates (T, 4, N, H), tanh c (T, N, H); flag: h[0] is zero */
+/* z (T, N, 4H), which becomes the gates, U, zh (N, 4H), h (T + 1, N, H), c, tanh c (T, N, H); flag: h[0] is zero */
 LOOP FN(lstm_step)(const Call *c, int64_t t, int64_t n) {
     const int64_t width = SIZE(3, 2);
-    const real *restrict zx = ROW3(0, t, n), *restrict zh = ROW(2, n), *restrict before = ROW3(4, t, n);
-    real *restrict i = ROW3(5, t, 0) + n * c->a[5].step[2], *restrict f = i + c->a[5].step[1];
-    real *restrict g = f + c->a[5].step[1], *restrict o = g + c->a[5].step[1];
-    real *restrict cell = ROW3(4, t + 1, n), *restrict squashed = ROW3(6, t, n), *restrict h = ROW3(3, t + 1, n);
-    FN(sigmoids)(zx, zh, i, width);
-    FN(sigmoids)(zx + width, zh + width, f, width);
-    EACH(k, 0, width) g[k] = zx[2 * width + k] + zh[2 * width + k];
+    const real *restrict zh = ROW(2, n), *restrict before = ROW3(4, t, n);
+    real *restrict i = ROW3(0, t, n), *restrict f = i + width, *restrict g = f + width, *restrict o = g + width;
+    real *restrict cell = ROW3(4, t + 1, n), *restrict squashed = ROW3(5, t, n), *restrict h = ROW3(3, t + 1, n);
+    FN(sigmoids)(i, zh, i, width);
+    FN(sigmoids)(f, zh + width, f, width);
+    EACH(k, 0, width) g[k] += zh[2 * width + k];
     FN(tanhs)(g, width);
-    FN(sigmoids)(zx + 3 * width, zh + 3 * width, o, width);
+    FN(sigmoids)(o, zh + 3 * width, o, width);
     EACH(k, 0, width) cell[k] = squashed[k] = f[k] * before[k] + i[k] * g[k];
     FN(tanhs)(squashed, width);
     EACH(k, 0, width) h[k] = o[k] * squashed[k];
@@ -76,21 +75,21 @@ LOOP FN(lstm_walk)(const Call *c) {
     bp_share(FN(lstm_walk_share), &mine, FN(walk_parts)(SIZE(0, 0), SIZE(2, 0), c->a[1].size));
 }
 
-/* dys (T, N, H) or NULL, dh (N, H), dc, gates, c, tanh c, dz (T, N, 4H), U^T (4H, H); flag: h[0] is zero */
+/* dys (T, N, H) or NULL, dh (N, H), dc, z (T, N, 4H), which turns from gates to dz, c, tanh c, U^T (4H, H); flag: h[0] is
+ * zero */
 LOOP FN(lstm_step_back)(const Call *c, int64_t t, int64_t n) {
     const int64_t width = SIZE(1, 1);
-    const real *restrict i = ROW3(3, t, 0) + n * c->a[3].step[2], *restrict f = i + c->a[3].step[1];
-    const real *restrict g = f + c->a[3].step[1], *restrict o = g + c->a[3].step[1];
     const real *restrict before = ROW3(4, t, n), *restrict squashed = ROW3(5, t, n), *restrict dh = ROW(1, n);
-    real *restrict cell = ROW(2, n), *restrict di = ROW3(6, t, n), *restrict df = di + width;
-    real *restrict dg = df + width, *restrict d_o = dg + width;
+    real *restrict cell = ROW(2, n), *restrict input = ROW3(3, t, n), *restrict forget = input + width;
+    real *restrict candidate = forget + width, *restrict output = candidate + width;
     EACH(k, 0, width) {
-        const real slope = cell[k] + dh[k] * o[k] * (1 - squashed[k] * squashed[k]);
-        d_o[k] = dh[k] * squashed[k] * (o[k] - o[k] * o[k]);
-        di[k] = slope * g[k] * (i[k] - i[k] * i[k]);
-        dg[k] = slope * i[k] * (1 - g[k] * g[k]);
-        df[k] = slope * before[k] * (f[k] - f[k] * f[k]);
-        cell[k] = slope * f[k];
+        const real i = input[k], f = forget[k], g = candidate[k], o = output[k];
+        const real slope = cell[k] + dh[k] * o * (1 - squashed[k] * squashed[k]);
+        output[k] = dh[k] * squashed[k] * (o - o * o);
+        input[k] = slope * g * (i - i * i);
+        candidate[k] = slope * i * (1 - g * g);
+        forget[k] = slope * before[k] * (f - f * f);
+        cell[k] = slope * f;
     }
 }
 
@@ -98,21 +97,21 @@ LOOP FN(lstm_walk_back_share)(const Call *c, int64_t part, int64_t parts) {
     int64_t low, high;
     cut(SIZE(1, 0), part, parts, &low, &high);
     if (low >= high) return;
-    const Matrix dh = FN(rows_of)(FN(matrix)(&c->a[1]), low, high), Ut = FN(matrix)(&c->a[7]);
-    for (int64_t t = SIZE(6, 0) - 1; t >= 0; t--) {
+    const Matrix dh = FN(rows_of)(FN(matrix)(&c->a[1]), low, high), Ut = FN(matrix)(&c->a[6]);
+    for (int64_t t = SIZE(3, 0) - 1; t >= 0; t--) {
         for (int64_t n = low; n < high; n++) {
             if (c->a[0].data) FN(add_row)(ROW3(0, t, n), ROW(1, n), SIZE(1, 1));
             FN(lstm_step_back)(c, t, n);
         }
         if (t > 0 || !c->flag)
-            FN(walk_product)(c, FN(plain)(ROW3(6, t, low), high - low, SIZE(6, 2), c->a[6].step[1]), Ut, dh);
+            FN(walk_product)(c, FN(plain)(ROW3(3, t, low), high - low, SIZE(3, 2), c->a[3].step[1]), Ut, dh);
     }
 }
 
 LOOP FN(lstm_walk_back)(const Call *c) {
     Call mine = *c;
-    mine.work = (void *)FN(walk_weights)(FN(matrix)(&c->a[7]));
-    bp_share(FN(lstm_walk_back_share), &mine, FN(walk_parts)(SIZE(6, 0), SIZE(1, 0), c->a[7].size));
+    mine.work = (void *)FN(walk_weights)(FN(matrix)(&c->a[6]));
+    bp_share(FN(lstm_walk_back_share), &mine, FN(walk_parts)(SIZE(3, 0), SIZE(1, 0), c->a[6].size));
 }
 
 /* z (T, N, 3H), U, bias or NULL, zh (N, 3H), h (T + 1, N, H), gates (T, 3, N, H) in the order z, r, n, inner (T, N, H) */
