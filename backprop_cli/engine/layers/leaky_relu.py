@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import numpy as np
 from annotated_types import Interval
 
 from backprop_cli.engine.arrays import Array, Shape
@@ -37,14 +36,11 @@ class LeakyReLU(Activation):
         return shapes[0]
 
     def forward(self, x: Array, y: Array, training: bool) -> None:
-        np.multiply(x, self.negative_slope, out=self.slope)
-        np.maximum(x, self.slope, out=y)
+        self.kernels.leaky_relu(x, y, self.negative_slope, self.slope)
 
     def onnx(self, graph: OnnxGraph, x: str) -> str:
         return graph.add("LeakyRelu", x, alpha=float(self.negative_slope))
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         if dx is not None:
-            np.greater(y, 0, out=self.slope)
-            np.maximum(self.slope, self.negative_slope, out=self.slope)
-            np.multiply(dy, self.slope, out=dx)
+            self.kernels.leaky_relu_gradient(y, dy, dx, self.negative_slope, self.slope)

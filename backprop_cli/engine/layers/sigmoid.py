@@ -33,19 +33,14 @@ class Sigmoid(Activation):
         return np.asarray(np.abs(y - 0.5) > 0.4899)
 
     def forward(self, x: Array, y: Array, training: bool) -> None:
-        np.multiply(x, 0.5, out=y)
-        np.tanh(y, out=y)
-        np.multiply(y, 0.5, out=y)
-        np.add(y, 0.5, out=y)
+        self.kernels.sigmoid(x, y)
 
     def onnx(self, graph: OnnxGraph, x: str) -> str:
         return graph.add("Sigmoid", x)
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         if dx is not None:
-            np.subtract(1, y, out=self.slope)
-            np.multiply(self.slope, y, out=self.slope)
-            np.multiply(dy, self.slope, out=dx)
+            self.kernels.sigmoid_gradient(y, dy, dx, self.slope)
 
     def inverse(self, y: Array, x: Array) -> None:
         """Write x with sigmoid(x) = y: log(y / (1 − y)), kept finite at 0 and 1."""

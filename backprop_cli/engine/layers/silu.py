@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import numpy as np
-
 from backprop_cli.engine.arrays import Array, Shape
 from backprop_cli.engine.layer import Activation, activation
 from backprop_cli.onnx import OnnxGraph
@@ -19,13 +17,13 @@ class SiLU(Activation):
     lowest = -0.279
     initializer = "he_normal"
 
-    sigmoid: Array = slot()
+    share: Array = slot()
     part: Array = slot()
 
     examples = [{"options": {}, "inputs": [(4,)]}, {"options": {}, "inputs": [(2, 1)]}]
 
     def build(self, *shapes: Shape) -> Shape:
-        self.workspace("sigmoid", shapes[0], temporary=True)
+        self.workspace("share", shapes[0], temporary=True)
         self.workspace("part", shapes[0], temporary=True)
         return shapes[0]
 
@@ -34,23 +32,11 @@ class SiLU(Activation):
         return False
 
     def forward(self, x: Array, y: Array, training: bool) -> None:
-        self._sigmoid(x)
-        np.multiply(x, self.sigmoid, out=y)
+        self.kernels.silu(x, y, self.share)
 
     def onnx(self, graph: OnnxGraph, x: str) -> str:
         return graph.add("Mul", x, graph.add("Sigmoid", x))
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         if dx is not None:
-            self._sigmoid(x)
-            np.subtract(1, self.sigmoid, out=self.part)
-            np.multiply(self.part, x, out=self.part)
-            np.add(self.part, 1, out=self.part)
-            np.multiply(self.part, self.sigmoid, out=self.part)
-            np.multiply(dy, self.part, out=dx)
-
-    def _sigmoid(self, x: Array) -> None:
-        np.multiply(x, 0.5, out=self.sigmoid)
-        np.tanh(self.sigmoid, out=self.sigmoid)
-        np.multiply(self.sigmoid, 0.5, out=self.sigmoid)
-        np.add(self.sigmoid, 0.5, out=self.sigmoid)
+            self.kernels.silu_gradient(x, dy, dx, self.share, self.part)

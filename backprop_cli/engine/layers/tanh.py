@@ -31,13 +31,11 @@ class Tanh(Activation):
         return np.asarray(np.abs(y) > 0.98)
 
     def forward(self, x: Array, y: Array, training: bool) -> None:
-        np.tanh(x, out=y)
+        self.kernels.tanh(x, y)
 
     def onnx(self, graph: OnnxGraph, x: str) -> str:
         return graph.add("Tanh", x)
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
         if dx is not None:
-            np.multiply(y, y, out=self.slope)
-            np.subtract(1, self.slope, out=self.slope)
-            np.multiply(dy, self.slope, out=dx)
+            self.kernels.tanh_gradient(y, dy, dx, self.slope)

@@ -370,6 +370,53 @@ def adam_rows(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
 
 
 @case
+def sigmoid(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    x = normal(rng, dtype, n, 20 * k) * 10.0 ** rng.integers(-3, 2)
+    return [x, x if c % 2 else np.empty_like(x)]
+
+
+@case
+def tanh(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    return sigmoid(rng, dtype, n, k, c)
+
+
+@case
+def sigmoid_gradient(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    return [*relu_gradient(rng, dtype, n, k, c)[:3], Scratch((n, k, c), dtype)]
+
+
+@case
+def tanh_gradient(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    return sigmoid_gradient(rng, dtype, n, k, c)
+
+
+@case
+def silu(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    x = normal(rng, dtype, n, 20 * k) * c
+    return [x, np.empty_like(x), Scratch(x.shape, dtype)]
+
+
+@case
+def silu_gradient(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    x, dy = (normal(rng, dtype, n, 20 * k) * c for _ in range(2))
+    return [x, dy, dy if c % 2 else np.empty_like(x), *(Scratch(x.shape, dtype) for _ in range(2))]
+
+
+@case
+def leaky_relu(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    """Every tenth number is NaN, or 0."""
+    x, y = relu(rng, dtype, n, k, c)
+    x[rng.random(x.shape) < 0.1] = rng.choice([np.nan, -0.0, 0.0])
+    return [x, y, float(rng.choice([0, 0.01, 0.3])), Scratch(x.shape, dtype)]
+
+
+@case
+def leaky_relu_gradient(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
+    y, dy, dx, _ = relu_gradient(rng, dtype, n, k, c)
+    return [y, dy, dx, float(rng.choice([0, 0.01, 0.3])), Scratch(y.shape, dtype)]
+
+
+@case
 def gelu(rng: Any, dtype: str, n: int, k: int, c: int) -> list[Any]:
     x = normal(rng, dtype, n, k) * c
     scratch = [Scratch((n, k), dtype) for _ in range(3)]

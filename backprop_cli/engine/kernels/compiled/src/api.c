@@ -45,6 +45,47 @@ int bp_relu_gradient(Object y, Object dy, Object dx, Object positive) {
     return go(&call, ID_relu_gradient, TAKE("^ ^ ^", y, dy, dx));
 }
 
+SIMPLE(sigmoid, (Object x, Object y), "^ ^", x, y)
+SIMPLE(tanh, (Object x, Object y), "^ ^", x, y)
+
+int bp_sigmoid_gradient(Object y, Object dy, Object dx, Object slope) {
+    Call call;
+    (void)slope;
+    return go(&call, ID_sigmoid_gradient, TAKE("^ ^ ^", y, dy, dx));
+}
+
+int bp_tanh_gradient(Object y, Object dy, Object dx, Object slope) {
+    Call call;
+    (void)slope;
+    return go(&call, ID_tanh_gradient, TAKE("^ ^ ^", y, dy, dx));
+}
+
+int bp_silu(Object x, Object y, Object share) {
+    Call call;
+    (void)share;
+    return go(&call, ID_silu, TAKE("^ ^", x, y));
+}
+
+int bp_silu_gradient(Object x, Object dy, Object dx, Object share, Object part) {
+    Call call;
+    (void)share, (void)part;
+    return go(&call, ID_silu_gradient, TAKE("^ ^ ^", x, dy, dx));
+}
+
+int bp_leaky_relu(Object x, Object y, double slope, Object part) {
+    Call call;
+    (void)part;
+    call.f[0] = slope;
+    return go(&call, ID_leaky_relu, TAKE("^ ^", x, y));
+}
+
+int bp_leaky_relu_gradient(Object y, Object dy, Object dx, double slope, Object part) {
+    Call call;
+    (void)part;
+    call.f[0] = slope;
+    return go(&call, ID_leaky_relu_gradient, TAKE("^ ^ ^", y, dy, dx));
+}
+
 SIMPLE(add_bias, (Object z, Object b), "nk k", z, b)
 SIMPLE(add_bias_relu, (Object z, Object b), "nk k", z, b)
 SIMPLE(bias_gradient, (Object dz, Object db), "nk k", dz, db)

@@ -98,6 +98,8 @@ void *bp_memory(size_t bytes);  /* other memory of this thread, until it asks ag
     X(add) X(copy) X(relu) X(relu_gradient)                                                                         \
     X(add_bias) X(add_bias_relu) X(bias_gradient) X(bias_relu_gradient)                                             \
     X(add_channels) X(add_channels_relu) X(sum_channels) X(channels_relu_gradient)                                  \
+    X(sigmoid) X(sigmoid_gradient) X(tanh) X(tanh_gradient) X(silu) X(silu_gradient)                                \
+    X(leaky_relu) X(leaky_relu_gradient)                                                                            \
     X(softmax) X(class_log) X(class_slope) X(gelu) X(gelu_gradient)                                                 \
     X(attention) X(attention_gradient)                                                                              \
     X(batch_statistics) X(batch_norm) X(batch_norm_gradient) X(group_norm) X(group_norm_gradient)                   \

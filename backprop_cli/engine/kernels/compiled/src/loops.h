@@ -2,6 +2,7 @@
 #include "loops/begin.h"
 #include "loops/elementary.h"
 #include "loops/elementwise.h"
+#include "loops/activations.h"
 #include "loops/matrix.h"
 #include "loops/vector.h"
 #include "loops/tile.h"

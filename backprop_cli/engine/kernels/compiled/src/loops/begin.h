@@ -6,6 +6,7 @@
 #define FN(name) FN__(name, TYPE, PROCESSOR)
 #define R(number) ((real)(number))
 #define LOOP TARGET static void
+#define ONCE __attribute__((noinline)) /* keeps the library small where a function is called in several places */
 #define LOOP_OF(type) TARGET static type
 #define SMALL TARGET static inline __attribute__((always_inline))
 
@@ -40,7 +41,7 @@
 
 /* A kernel over rows low to high - 1, which do not depend on each other; many are cut into shares. */
 #define BY_ROWS(name, rows, numbers)                                                                                \
-    LOOP FN(name##_rows)(const Call *c, int64_t low, int64_t high);                                                 \
+    ONCE LOOP FN(name##_rows)(const Call *c, int64_t low, int64_t high);                                            \
     LOOP FN(name##_share)(const Call *c, int64_t part, int64_t parts) {                                             \
         int64_t low, high;                                                                                          \
         cut((rows), part, parts, &low, &high);                                                                      \

@@ -27,7 +27,7 @@ SMALL real FN(exp)(real x) {
     return x < low ? 0.0 : above;
 }
 
-SMALL real FN(tanh)(real x) {
+SMALL real FN(tanh_of)(real x) {
     const real size = ABS(x), square = x * x;
     const real p = (-9.64399179425052238628E-1 * square - 9.92877231001918586564E1) * square - 1.61468768441708447952E3;
     const real q = ((square + 1.12811678491632931402E2) * square + 2.23548839060100448583E3) * square
@@ -61,7 +61,7 @@ SMALL real FN(exp)(real x) {
     return x < low ? 0.0f : above;
 }
 
-SMALL real FN(tanh)(real x) {
+SMALL real FN(tanh_of)(real x) {
     const real end = 7.90531110763549805f; /* from here on it rounds to 1 */
     real inside = x < -end ? -end : x; /* NaN stays */
     inside = inside > end ? end : inside;
@@ -81,4 +81,4 @@ SMALL real FN(tanh)(real x) {
 
 #endif
 
-SMALL real FN(sigmoid)(real x) { return R(0.5) * FN(tanh)(R(0.5) * x) + R(0.5); }
+SMALL real FN(sigmoid_of)(real x) { return R(0.5) * FN(tanh_of)(R(0.5) * x) + R(0.5); }

@@ -10,6 +10,7 @@ static Run *const FN(loops)[COUNT] = {KERNELS(ENTRY)};
 #undef R
 #undef LOOP
 #undef LOOP_OF
+#undef ONCE
 #undef SMALL
 #undef EACH
 #undef EVERY

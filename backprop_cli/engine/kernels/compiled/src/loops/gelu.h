@@ -30,7 +30,7 @@ BY_ROWS(gelu, c->a[0].size, 16 * c->a[0].size) {
     real *restrict share = DATA(1), *restrict y = DATA(2);
     if (c->flag)
         EACH(i, low, high) {
-            const real part = FN(sigmoid)(R(2) * ROOT * x[i] * (R(1) + CUBIC * x[i] * x[i]));
+            const real part = FN(sigmoid_of)(R(2) * ROOT * x[i] * (R(1) + CUBIC * x[i] * x[i]));
             share[i] = part;
             y[i] = x[i] * part;
         }

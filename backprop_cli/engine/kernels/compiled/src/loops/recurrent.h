@@ -4,16 +4,6 @@
 #define FEWEST_ROWS (2 * TALL) /* of a share */
 #define WORTH 1000000          /* multiplications of a walk from which threads pay */
 
-/* not inlined, which keeps the library small: out = tanh(out) */
-__attribute__((noinline)) LOOP FN(tanhs)(real *restrict out, int64_t size) {
-    EACH(k, 0, size) out[k] = FN(tanh)(out[k]);
-}
-
-/* out = sigma(a + b); out may be a */
-__attribute__((noinline)) LOOP FN(sigmoids)(const real *a, const real *restrict b, real *out, int64_t size) {
-    EACH(k, 0, size) out[k] = FN(sigmoid)(a[k] + b[k]);
-}
-
 SMALL void FN(add_row)(const real *restrict more, real *restrict sum, int64_t size) {
     EACH(k, 0, size) sum[k] += more[k];
 }
