@@ -6,3 +6,8 @@ import numpy.typing as npt
 
 Array: TypeAlias = npt.NDArray[Any]
 Shape: TypeAlias = tuple[int, ...]
+
+
+def matrix(a: Array) -> Array:
+    """(…, K) as rows of K numbers."""
+    return a.reshape(-1, a.shape[-1])

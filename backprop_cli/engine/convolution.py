@@ -15,7 +15,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from backprop_cli.engine.arrays import Array, Shape
+from backprop_cli.engine.arrays import Array, Shape, matrix
 from backprop_cli.engine.kernels import PANEL, SHARES
 from backprop_cli.engine.layer import ActivationOption, Initializer, Layer, PositiveInt
 from backprop_cli.engine.window import Axis, Padding, Sizes, axes, checked, sizes_of
@@ -198,7 +198,7 @@ class Convolution(Layer):
             return
         W = self.W.reshape(-1, z.shape[-1])
         for of_x, of_z in self._channel_groups():
-            some, out = x[..., of_x], _matrix(z)[:, of_z]
+            some, out = x[..., of_x], matrix(z)[:, of_z]
             if self._pointwise:
                 self.kernels.matmul(_pixels(some), W[:, of_z], out)
             else:
@@ -213,7 +213,7 @@ class Convolution(Layer):
             return
         dW = self.dW.reshape(-1, delta.shape[-1])
         for of_x, of_z in self._channel_groups():
-            some, slopes = x[..., of_x], _matrix(delta)[:, of_z]
+            some, slopes = x[..., of_x], matrix(delta)[:, of_z]
             if self._pointwise:
                 self.kernels.matmul(_pixels(some).T, slopes, dW[:, of_z])
             else:
@@ -228,7 +228,7 @@ class Convolution(Layer):
             return
         W = self.W.reshape(-1, delta.shape[-1])
         for of_x, of_z in self._channel_groups():
-            slopes, some = _matrix(delta)[:, of_z], dx[..., of_x]
+            slopes, some = matrix(delta)[:, of_z], dx[..., of_x]
             if self._pointwise:
                 self.kernels.matmul(slopes, W[:, of_z].T, _pixels(some))
             else:
@@ -276,10 +276,6 @@ def images(x: Array, height: int) -> Array:
 def places(x: Array) -> Array:
     """All places of an image in one axis."""
     return x.reshape(len(x), -1, x.shape[-1])
-
-
-def _matrix(x: Array) -> Array:
-    return x.reshape(-1, x.shape[-1])
 
 
 def _panels(columns: int) -> int:

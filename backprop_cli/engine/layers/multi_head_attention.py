@@ -6,7 +6,7 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Interval
 
-from backprop_cli.engine.arrays import Array, Shape
+from backprop_cli.engine.arrays import Array, Shape, matrix
 from backprop_cli.engine.layer import Initializer, Layer, PositiveInt, layer
 from backprop_cli.errors import BuildError
 from backprop_cli.onnx import OnnxGraph
@@ -163,7 +163,7 @@ class MultiHeadAttention(Layer):
 
     def backward(self, x: Sequence[Array], y: Array, dy: Array, dx: Sequence[Array | None]) -> None:
         self._affine_gradients(self.o, "o", dy)
-        self.kernels.matmul(_rows(dy), self.Wo.T, _rows(self.do))
+        self.kernels.matmul(matrix(dy), self.Wo.T, matrix(self.do))
         q, k, v, do = (self._split(array) for array in (self.q, self.k, self.v, self.do))
         dq, dk, dv = (self._split(array) for array in (self.dq, self.dk, self.dv))
         scale = q.shape[-1] ** -0.5
@@ -171,12 +171,12 @@ class MultiHeadAttention(Layer):
         for name, source in (("q", x[0]), ("k", x[-1]), ("v", x[-1])):
             self._affine_gradients(source, name, getattr(self, f"d{name}"))
         if dx[0] is not None:
-            self.kernels.matmul(_rows(self.dq), self.Wq.T, _rows(dx[0]))
+            self.kernels.matmul(matrix(self.dq), self.Wq.T, matrix(dx[0]))
         if dx[-1] is not None:
             if len(dx) == 1:
                 self._add(self.dk, self.Wk, dx[-1])
             else:
-                self.kernels.matmul(_rows(self.dk), self.Wk.T, _rows(dx[-1]))
+                self.kernels.matmul(matrix(self.dk), self.Wk.T, matrix(dx[-1]))
             self._add(self.dv, self.Wv, dx[-1])
 
     def _split(self, a: Array) -> Array:
@@ -184,19 +184,19 @@ class MultiHeadAttention(Layer):
         return a.reshape(*a.shape[:2], self.heads, -1).swapaxes(1, 2)
 
     def _affine(self, source: Array, name: str, out: Array) -> None:
-        self.kernels.matmul(_rows(source), getattr(self, f"W{name}"), _rows(out))
+        self.kernels.matmul(matrix(source), getattr(self, f"W{name}"), matrix(out))
         if self.bias:
-            self.kernels.add_bias(_rows(out), getattr(self, f"b{name}"))
+            self.kernels.add_bias(matrix(out), getattr(self, f"b{name}"))
 
     def _affine_gradients(self, source: Array, name: str, delta: Array) -> None:
-        self.kernels.matmul(_rows(source).T, _rows(delta), getattr(self, f"dW{name}"))
+        self.kernels.matmul(matrix(source).T, matrix(delta), getattr(self, f"dW{name}"))
         if self.bias:
-            self.kernels.bias_gradient(_rows(delta), getattr(self, f"db{name}"))
+            self.kernels.bias_gradient(matrix(delta), getattr(self, f"db{name}"))
 
     def _add(self, delta: Array, W: Array, dx: Array) -> None:
         """dx += δ Wᵀ"""
         product = self.beside.reshape(-1)[: dx.size].reshape(dx.shape)
-        self.kernels.add_matmul(_rows(delta), W.T, _rows(dx), _rows(product))
+        self.kernels.add_matmul(matrix(delta), W.T, matrix(dx), matrix(product))
 
     @property
     def _noise(self) -> Array | None:
@@ -212,7 +212,3 @@ class MultiHeadAttention(Layer):
     def flops(self, *shapes: Shape) -> int:
         (steps, width), (seen, memory) = shapes[0], shapes[-1]
         return 4 * steps * width * width + 4 * seen * memory * width + 4 * steps * seen * width
-
-
-def _rows(a: Array) -> Array:
-    return a.reshape(-1, a.shape[-1])

@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 
-from backprop_cli.engine.arrays import Array, Shape
+from backprop_cli.engine.arrays import Array, Shape, matrix
 from backprop_cli.engine.layer import Initializer, Layer, PositiveInt
 from backprop_cli.engine.recurrence import operator, walk
 from backprop_cli.errors import BuildError
@@ -194,7 +194,7 @@ class Recurrent(Layer):
         self._kernel_gradients(x)
         self._recurrent_gradients()
         if dx is not None:
-            self.kernels.matmul(_flat(self.z), self.W.T, _flat(self.dxs))
+            self.kernels.matmul(matrix(self.z), self.W.T, matrix(self.dxs))
             np.copyto(self._in_order(dx), self.dxs)
 
     @property
@@ -227,7 +227,7 @@ class Recurrent(Layer):
         np.copyto(self.kernel[: len(self.W)], self.W)
         if self.bias:
             self.bias_row(self.kernel[-1])
-        self.kernels.matmul(_flat(self.rows), self.kernel, _flat(self.z))
+        self.kernels.matmul(matrix(self.rows), self.kernel, matrix(self.z))
 
     def bias_row(self, out: Array) -> None:
         np.copyto(out, self.b)
@@ -235,7 +235,7 @@ class Recurrent(Layer):
     def _kernel_gradients(self, x: Array) -> None:
         """dW = Σ_t x_tᵀ dz_t,  db = Σ dz."""
         self._augment(x)
-        self.kernels.matmul(_flat(self.rows).T, _flat(self.z), self.dkernel)
+        self.kernels.matmul(matrix(self.rows).T, matrix(self.z), self.dkernel)
         np.copyto(self.dW, self.dkernel[: len(self.W)])
         if self.bias:
             np.copyto(self.db, self.dkernel[-1])
@@ -243,13 +243,8 @@ class Recurrent(Layer):
     def _recurrent_gradients(self) -> None:
         """dU = Σ_t h_{t−1}ᵀ dz_t, the first of which is 0 where h_0 is."""
         first = 0 if self.learns_start else 1
-        self.kernels.matmul(_flat(self.h[first:-1]).T, _flat(self.z[first:]), self.dU)
+        self.kernels.matmul(matrix(self.h[first:-1]).T, matrix(self.z[first:]), self.dU)
 
     def flops(self, *shapes: Shape) -> int:
         (steps, features), width = shapes[0], self.gates * self.units
         return steps * (2 * (features + self.units) * width + 4 * width)
-
-
-def _flat(a: Array) -> Array:
-    """(T, N, K) as (T N, K)."""
-    return a.reshape(-1, a.shape[-1])

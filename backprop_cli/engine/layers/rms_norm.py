@@ -5,7 +5,7 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Gt
 
-from backprop_cli.engine.arrays import Array, Shape
+from backprop_cli.engine.arrays import Array, Shape, matrix
 from backprop_cli.engine.layer import Initializer, Layer, layer
 from backprop_cli.errors import BuildError
 from backprop_cli.onnx import OnnxGraph
@@ -61,7 +61,7 @@ class RMSNorm(Layer):
         return False
 
     def forward(self, x: Array, y: Array, training: bool) -> None:
-        self.kernels.rms_norm(_rows(x), _rows(y), self.gamma, _rows(self.inverse), self.epsilon)
+        self.kernels.rms_norm(matrix(x), matrix(y), self.gamma, matrix(self.inverse), self.epsilon)
 
     def onnx(self, graph: OnnxGraph, x: str) -> str:
         mean = graph.add("ReduceMean", graph.add("Mul", x, x), axes=[-1], keepdims=1)
@@ -69,11 +69,11 @@ class RMSNorm(Layer):
         return graph.add("Mul", graph.add("Div", x, root), self.gamma)
 
     def backward(self, x: Array, y: Array, dy: Array, dx: Array | None) -> None:
-        x, dy, scratch, inverse, moment = (_rows(array) for array in (x, dy, self.scratch, self.inverse, self.moment))
+        x, dy, scratch, inverse, moment = (matrix(array) for array in (x, dy, self.scratch, self.inverse, self.moment))
         self.kernels.rms_norm_gradient(
             x,
             dy,
-            None if dx is None else _rows(dx),
+            None if dx is None else matrix(dx),
             self.gamma,
             inverse,
             self.dgamma,
@@ -84,7 +84,3 @@ class RMSNorm(Layer):
 
     def flops(self, *shapes: Shape) -> int:
         return 4 * int(np.prod(shapes[0]))
-
-
-def _rows(x: Array) -> Array:
-    return x.reshape(-1, x.shape[-1])

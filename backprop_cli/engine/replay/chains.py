@@ -13,8 +13,6 @@ from math import lcm
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-
 from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.kernels import SHARES
 from backprop_cli.engine.replay.program import LINKS, Chain, Kind, Operation, address, library
@@ -87,14 +85,21 @@ def _parts(arguments: Iterator[tuple[str, Any]], images: int) -> Iterator[Part]:
     for role, array in arguments:
         if role == "-" or array is None or not array.size:
             continue
-        low, high = np.lib.array_utils.byte_bounds(array)
+        low, high = _bounds(array)
         yield Part(role, low, high, _step(array, images) if role == "i" else 0)
 
 
 def _step(array: Array, images: int) -> int:
     """Bytes from one image to the next; 0 where images are not one after the other."""
     rows, rest = divmod(len(array), images)
-    return 0 if rest or address(array) != np.lib.array_utils.byte_bounds(array)[0] else rows * array.strides[0]
+    return 0 if rest or address(array) != _bounds(array)[0] else rows * array.strides[0]
+
+
+def _bounds(array: Array) -> tuple[int, int]:
+    """The addresses of the first byte and after the last."""
+    reach = [(size - 1) * step for size, step in zip(array.shape, array.strides, strict=True)]
+    start = address(array)
+    return start + sum(min(0, step) for step in reach), start + sum(max(0, step) for step in reach) + array.itemsize
 
 
 def _apart(a: Linked, b: Linked) -> bool:
