@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import hypothesis
+import numpy.testing  # noqa: F401  # of NumPy 1.26: starts lscpu when it is imported first, in a test that may start nothing
 import pytest
 
 from backprop_cli import registry
