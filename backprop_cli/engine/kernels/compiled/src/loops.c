@@ -3,6 +3,7 @@
 #include "bp.h"
 
 #include <math.h>
+#include <string.h>
 
 #define TYPE f32
 #define WIDE 0
@@ -10,6 +11,7 @@
 #define SQRT sqrtf
 #define LOG logf
 #define ABS fabsf
+#define COPYSIGN copysignf
 #include "processors.h"
 #undef TYPE
 #undef WIDE
@@ -17,6 +19,7 @@
 #undef SQRT
 #undef LOG
 #undef ABS
+#undef COPYSIGN
 
 #define TYPE f64
 #define WIDE 1
@@ -24,6 +27,7 @@
 #define SQRT sqrt
 #define LOG log
 #define ABS fabs
+#define COPYSIGN copysign
 #include "processors.h"
 
 Run *const *bp_loops[2];

@@ -11,10 +11,8 @@
 
 SMALL real FN(exp)(real x) {
     const real magic = 0x1.8p52, low = -708.0, high = 709.0;
-    real inside = x < low ? low : x; /* NaN stays: it compares false */
-    inside = inside > high ? high : inside;
-    const real shifted = inside * 1.4426950408889634 + magic, n = shifted - magic;
-    real r = inside - n * 6.93145751953125E-1;
+    const real shifted = x * 1.4426950408889634 + magic, n = shifted - magic;
+    real r = x - n * 6.93145751953125E-1;
     r = r - n * 1.42860682030941723212E-6;
     const real square = r * r;
     const real p = r * ((1.26177193074810590878E-4 * square + 3.02994407707441961300E-2) * square + 1.0);
@@ -42,10 +40,8 @@ SMALL real FN(tanh_of)(real x) {
 
 SMALL real FN(exp)(real x) {
     const real magic = 0x1.8p23f, low = -87.3f, high = 88.0f;
-    real inside = x < low ? low : x; /* NaN stays: it compares false */
-    inside = inside > high ? high : inside;
-    const real shifted = inside * 1.44269504f + magic, n = shifted - magic;
-    real r = inside - n * 0.693359375f;
+    const real shifted = x * 1.44269504f + magic, n = shifted - magic;
+    real r = x - n * 0.693359375f;
     r = r - n * -2.12194440e-4f;
     real p = 1.9875691500e-4f;
     p = p * r + 1.3981999507e-3f;
@@ -63,8 +59,7 @@ SMALL real FN(exp)(real x) {
 
 SMALL real FN(tanh_of)(real x) {
     const real end = 7.90531110763549805f; /* from here on it rounds to 1 */
-    real inside = x < -end ? -end : x; /* NaN stays */
-    inside = inside > end ? end : inside;
+    const real size = ABS(x), inside = size > end ? end : size; /* NaN stays */
     const real square = inside * inside;
     real above = -2.76076847742355e-16f * square + 2.00018790482477e-13f;
     above = above * square + -8.60467152213735e-11f;
@@ -75,8 +70,8 @@ SMALL real FN(tanh_of)(real x) {
     real below = 1.19825839466702e-06f * square + 1.18534705686654e-04f;
     below = below * square + 2.26843463243900e-03f;
     below = below * square + 4.89352518554385e-03f;
-    const real y = inside * above / below, one = x < 0 ? -1.0f : 1.0f;
-    return ABS(x) > end ? one : y; /* whichever products a compiler joins with sums */
+    const real y = inside * above / below;
+    return COPYSIGN(size > end ? 1.0f : y, x); /* whichever products a compiler joins with sums */
 }
 
 #endif
