@@ -88,7 +88,10 @@ typedef struct {
     int64_t rows, columns, row_step, column_step;
 } Matrix;
 
-enum { PACKED = 1 << 18 };      /* bytes of an operand that are packed at once: they stay in the cache */
+enum {
+    PACKED = 1 << 18,   /* bytes of the right operand that are packed at once: they stay in the cache */
+    GATHERED = 1 << 20, /* bytes of the left operand that are gathered for several shares */
+};
 void *bp_packed(void);          /* memory of this thread for so many */
 void *bp_memory(size_t bytes);  /* other memory of this thread, until it asks again; NULL if there is none */
 

@@ -3,18 +3,20 @@
 
 #include <stdlib.h>
 
+enum { LINE = 64 }; /* bytes: a register that lies in two lines of the cache takes twice as long to read */
+
 void *bp_packed(void) {
-    static _Thread_local char memory[PACKED] __attribute__((aligned(64)));
+    static _Thread_local char memory[PACKED] __attribute__((aligned(LINE)));
     return memory;
 }
 
 void *bp_memory(size_t bytes) {
-    static _Thread_local void *memory;
+    static _Thread_local char *memory;
     static _Thread_local size_t size;
     if (bytes > size) {
         free(memory);
-        memory = malloc(bytes);
+        memory = malloc(bytes + LINE);
         size = memory ? bytes : 0;
     }
-    return memory;
+    return memory ? memory + LINE - (uintptr_t)memory % LINE : NULL;
 }

@@ -8,12 +8,23 @@ SMALL void FN(add_row)(const real *restrict more, real *restrict sum, int64_t si
     EACH(k, 0, size) sum[k] += more[k];
 }
 
-/* The recurrent weights, packed once for all steps and shares into memory of the caller's; NULL if there is none. */
-SMALL const real *FN(walk_weights)(Matrix b) {
-    const FN(Rows) rows = FN(rows_of_matrix)(FN(plain)(b.data, 1, b.rows, b.rows));
-    real *memory = bp_memory((size_t)(b.rows * FN(panels)(b.columns) * WIDTH) * sizeof(real));
-    if (memory) FN(pack_all)(&rows, b, memory);
-    return memory;
+LOOP FN(pack_share)(const Call *c, int64_t part, int64_t parts) {
+    const Matrix b = FN(matrix)(&c->a[0]);
+    int64_t low, high;
+    FN(cut_tiles)(b.columns, WIDTH, part, parts, &low, &high);
+    for (int64_t k = 0, count; low < high && k < b.rows; k += count) {
+        count = smaller(DEPTH, b.rows - k);
+        FN(pack)(FN(columns_of)(FN(rows_of)(b, k, k + count), low, high), count * WIDTH,
+                 (real *)c->work + (k * FN(panels)(b.columns) + low / WIDTH * count) * WIDTH);
+    }
+}
+
+/* The recurrent weights, packed once for all steps and shares, as pack_all does; NULL if there is no memory. */
+SMALL void *FN(walk_weights)(View U) {
+    const int64_t panels = FN(panels)(U.shape[1]);
+    const Call pack = {.a = {U}, .work = bp_memory((size_t)(U.shape[0] * panels * WIDTH) * sizeof(real))};
+    if (pack.work) bp_share(FN(pack_share), &pack, shares_of(panels, U.size));
+    return pack.work;
 }
 
 /* out = rows low to high - 1 of a times the weights. */
@@ -61,7 +72,7 @@ LOOP FN(lstm_walk_share)(const Call *c, int64_t part, int64_t parts) {
 
 LOOP FN(lstm_walk)(const Call *c) {
     Call mine = *c;
-    mine.work = (void *)FN(walk_weights)(FN(matrix)(&c->a[1]));
+    mine.work = FN(walk_weights)(c->a[1]);
     bp_share(FN(lstm_walk_share), &mine, FN(walk_parts)(SIZE(0, 0), SIZE(2, 0), c->a[1].size));
 }
 
@@ -100,7 +111,7 @@ LOOP FN(lstm_walk_back_share)(const Call *c, int64_t part, int64_t parts) {
 
 LOOP FN(lstm_walk_back)(const Call *c) {
     Call mine = *c;
-    mine.work = (void *)FN(walk_weights)(FN(matrix)(&c->a[6]));
+    mine.work = FN(walk_weights)(c->a[6]);
     bp_share(FN(lstm_walk_back_share), &mine, FN(walk_parts)(SIZE(3, 0), SIZE(1, 0), c->a[6].size));
 }
 
@@ -133,7 +144,7 @@ LOOP FN(gru_walk_share)(const Call *c, int64_t part, int64_t parts) {
 
 LOOP FN(gru_walk)(const Call *c) {
     Call mine = *c;
-    mine.work = (void *)FN(walk_weights)(FN(matrix)(&c->a[1]));
+    mine.work = FN(walk_weights)(c->a[1]);
     bp_share(FN(gru_walk_share), &mine, FN(walk_parts)(SIZE(0, 0), SIZE(3, 0), c->a[1].size));
 }
 
@@ -173,7 +184,7 @@ LOOP FN(gru_walk_back_share)(const Call *c, int64_t part, int64_t parts) {
 
 LOOP FN(gru_walk_back)(const Call *c) {
     Call mine = *c;
-    mine.work = (void *)FN(walk_weights)(FN(matrix)(&c->a[7]));
+    mine.work = FN(walk_weights)(c->a[7]);
     bp_share(FN(gru_walk_back_share), &mine, FN(walk_parts)(SIZE(5, 0), SIZE(1, 0), c->a[7].size));
 }
 

@@ -60,14 +60,42 @@ LOOP FN(gather_nonzero)(const FN(Rows) *a, const real *const *from, int64_t b_st
     *count = left;
 }
 
-/* out (rows, columns) = a b for some of the terms, or added to it. b lies in panels, `hop` numbers apart. Terms that are
- * 0, as those of images with much background, of one-hot columns and bags of words, are left out: x + 0 w = x. */
+/* A few rows as tiles read them: where they are, or what is gathered of them, to where `from` points then. Terms that are 0,
+ * as those of images with much background, of one-hot columns and bags of words, are left out: x + 0 w = x. */
+ONCE LOOP_OF(FN(Rows)) FN(gathered)(const FN(Rows) *a, const real **from, int64_t b_step, real *together, int64_t *terms) {
+    FN(Rows) run = *a;
+    const int64_t all = a->outer * a->inner * a->length;
+    int64_t count = all;
+    if (all == a->length) FN(gather_nonzero)(a, from, b_step, together, terms, &count);
+    if (count < all)
+        run = (FN(Rows)){together, 1, 0, 0, 1, 0, 1, 0, count, TALL, terms, 0, 0};
+    else if (a->step != 1) {
+        FN(gather_terms)(a, from, together);
+        run.data = together, run.step = TALL;
+        run.inner_hop = run.length * TALL, run.outer_hop = run.inner * run.inner_hop;
+    }
+    for (int64_t i = 0; i < TALL && run.data == together; i++) from[i] = together + i;
+    return run;
+}
+
+/* out (rows, columns) = these few rows times b, or added to it. */
+ONCE LOOP FN(tiles)(const FN(Rows) *run, const real *const *from, const real *b, int64_t b_step, int64_t hop, real *out,
+                     int64_t out_step, int64_t rows, int64_t columns, int add) {
+    for (int64_t j = 0; j < columns; j += WIDTH) {
+        const int64_t some = smaller(WIDTH, columns - j);
+        const real *panel = b + j / WIDTH * hop;
+        if (rows > SHORT)
+            (some <= LANES ? FN(tall_narrow) : FN(tall_wide))(run, from, panel, b_step, out + j, out_step, rows, some, add);
+        else
+            (some <= LANES ? FN(short_narrow) : FN(short_wide))(run, from, panel, b_step, out + j, out_step, rows, some, add);
+    }
+}
+
+/* out (rows, columns) = a b for some of the terms, or added to it. b lies in panels, `hop` numbers apart. */
 LOOP FN(sweep)(const FN(Rows) *a, int64_t first, int64_t last, const real *b, int64_t b_step, int64_t hop, real *out,
                int64_t out_step, int64_t columns, int add) {
     real together[TALL * DEPTH];
     int64_t terms[DEPTH];
-    const int64_t all = a->outer * a->inner * a->length;
-    const int many = columns >= MANY * WIDTH;
     int64_t down = first / a->across, right = first % a->across;
     for (int64_t m = first; m < last; m += TALL) {
         const int64_t rows = smaller(TALL, last - m);
@@ -76,26 +104,7 @@ LOOP FN(sweep)(const FN(Rows) *a, int64_t first, int64_t last, const real *b, in
             from[i] = i < rows ? a->data + down * a->down + right * a->right : from[0];
             if (i < rows && ++right == a->across) right = 0, down++;
         }
-        FN(Rows) run = *a;
-        int64_t count = all;
-        if (many && all == a->length) FN(gather_nonzero)(a, from, b_step, together, terms, &count);
-        if (count < all)
-            run = (FN(Rows)){together, 1, 0, 0, 1, 0, 1, 0, count, TALL, terms, 0, 0};
-        else if (many && a->step != 1) {
-            FN(gather_terms)(a, from, together);
-            run.data = together, run.step = TALL;
-            run.inner_hop = run.length * TALL, run.outer_hop = run.inner * run.inner_hop;
-        }
-        for (int64_t i = 0; i < TALL && run.data == together; i++) from[i] = together + i;
-        for (int64_t j = 0; j < columns; j += WIDTH) {
-            const int64_t some = smaller(WIDTH, columns - j);
-            real *to = out + (m - first) * out_step + j;
-            const real *panel = b + j / WIDTH * hop;
-            if (rows > SHORT)
-                (some <= LANES ? FN(tall_narrow) : FN(tall_wide))(&run, from, panel, b_step, to, out_step, rows, some, add);
-            else
-                (some <= LANES ? FN(short_narrow) : FN(short_wide))(&run, from, panel, b_step, to, out_step, rows, some,
-                                                                    add);
-        }
+        const FN(Rows) run = columns >= MANY * WIDTH ? FN(gathered)(a, from, b_step, together, terms) : *a;
+        FN(tiles)(&run, from, b, b_step, hop, out + (m - first) * out_step, out_step, rows, columns, add);
     }
 }
