@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -55,15 +56,16 @@ class BpTask(Task):
         self.loop, best = build.training(self.prepared)
         self.loop.callbacks.remove(best)
         self.epochs = XOR_EPOCHS if workload.family == "xor" else 1
+        self._threads = ExitStack()  # once for all rounds, as a training does it once
+        self._threads.enter_context(limited(self.prepared.network, self.loop.train.batch_size))
         self.about_kernels = kernels
 
     def round(self) -> None:
-        with limited(self.prepared.network, self.loop.train.batch_size):
-            if self.epochs == 1:
-                self.loop.run_epoch()
-                return
-            self.loop.options.epochs = self.loop.epoch - 1 + self.epochs
-            self.loop.run()
+        if self.epochs == 1:
+            self.loop.run_epoch()
+            return
+        self.loop.options.epochs = self.loop.epoch - 1 + self.epochs
+        self.loop.run()
 
     def accuracy(self) -> float:
         from backprop_cli.registry import make

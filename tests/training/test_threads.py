@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from backprop_cli.engine.replay import running
 from backprop_cli.training.callbacks import threads as module
 
 
@@ -25,9 +26,12 @@ def test_the_fastest_number_is_found_and_trials_cost_less_than_a_twentieth(
 
     monkeypatch.setattr(module, "set_threads", choose)
     callback, loop, steps, used = module.Threads(), SimpleNamespace(step=0), 0, {1: 0, 2: 0}
-    at_once = max(1, int(1e-3 / step))  # as replayed steps are told of
     while now < max(60.0, 100 * step):
         callback.step(loop, 0.0)  # type: ignore[arg-type]  # no more of a loop is asked for
+        heard = callback.next_step(loop) - loop.step  # type: ignore[arg-type]
+        assert heard >= 1
+        seconds = min(max(running.SECONDS, now / running.SHARE), running.LATER)  # of steps that are replayed in one go
+        at_once = int(min(heard, max(1, seconds / step)))
         now += at_once * step * (1 if chosen == fast else factor)
         used[chosen] += at_once
         steps += at_once

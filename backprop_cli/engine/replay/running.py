@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 
 from backprop_cli.engine.replay.stages import MOST, Stage, Steps
 
-SECONDS = 0.004  # that steps are made in one go, until signals are looked at
+SECONDS = 0.004  # that steps are made in one go, until signals are looked at,
+SHARE, LATER = (
+    50,
+    0.02,
+)  # or this part of the time since the first of them, up to so many: Python costs more than its calls
 
 
 class Running(Steps):
     """Steps whose program is there."""
+
+    _began = 0.0  # on the clock, with the first of them
 
     def _some(self, until: float) -> None:
         """As many steps as nobody has to hear of, for some milliseconds."""
@@ -25,8 +33,10 @@ class Running(Steps):
             self._single(hand=last if by_hand else None)
             training.count(1)
             return
+        now = time.perf_counter()
+        self._began = self._began or now
         self._supply(plain)
-        steps, stopped = program.run(0, len(program), plain, SECONDS)
+        steps, stopped = program.run(0, len(program), plain, min(max(SECONDS, (now - self._began) / SHARE), LATER))
         self._passed(steps)
         training.count(steps)
         if self._loss_place is not None:

@@ -36,10 +36,14 @@ class Threads(Callback):
         self._round = -1  # of a trial; -1 before the first
         self._first, self._began = 0, 0.0  # step and time at which this round began
         self._least: dict[int, float] = {}  # threads -> seconds of a step, in the best round
+        self._usual = inf  # seconds of a step, as far as it is known
         self._steps, self._spent = 0, 0.0  # steps and seconds of a trial
 
     def next_step(self, loop: Loop) -> float:
-        return inf  # whenever it is, time is looked at
+        """The end of a round, if it can be told; else whenever it is, time is looked at."""
+        if self._round < 0 or self._usual == inf:
+            return inf
+        return loop.step + max(ROUND_STEPS, int(ROUND_SECONDS / self._usual) + 1)
 
     def step(self, loop: Loop, loss: float) -> None:
         if loop.step >= self._next:
@@ -68,6 +72,7 @@ class Threads(Callback):
         else:
             best = min(self._least, key=self._least.__getitem__)
             set_threads(best)
+            self._usual = self._least[best]
             cost = self._spent - self._steps * self._least[best]
             self._next, self._round = step + int(max(SECONDS, TIMES * cost) / self._least[best]), -1
             self._least.clear()
