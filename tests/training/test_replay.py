@@ -18,6 +18,9 @@ from backprop_cli.data.dataset import Split
 from backprop_cli.engine import kernels
 from backprop_cli.engine.battery import _target, around
 from backprop_cli.engine.graph import INPUT, Network, Node
+from backprop_cli.engine.kernels.compiled import set_threads
+from backprop_cli.engine.replay.program import Program
+from backprop_cli.engine.replay.recorder import StepRecorder
 from backprop_cli.errors import DataError, DivergedError
 from backprop_cli.registry import classes, make
 from backprop_cli.training.callbacks.diagnostics import Diagnostics
@@ -365,3 +368,25 @@ def test_every_metric(name: str) -> None:
     call_by_call(loops[1]).run()
     assert loops[0].replay.off == ""
     assert_the_same(*loops)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_large_copies_are_made_in_shares(threads: int) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(61, 29, 31)).astype(np.float32)
+    turned, columns = np.zeros((29, 61, 32), np.float32), np.zeros((61, 29, 31), np.float64)
+    pairs = [(turned[..., :-1], x.swapaxes(0, 1)[::-1]), (columns, x), (np.zeros(x.size, np.float32), x.ravel())]
+    pairs += [(np.zeros((40_000, 2), np.float32), x[0, 0, :2]), (np.zeros((1, 50_000), np.float32), x[:1, 0, :1])]
+    recorder = StepRecorder()
+    for to, source in pairs:
+        recorder.copy(to, source)
+        to[...] = -1
+    program = Program(recorder.operations, recorder.keep)
+    before = set_threads(threads)
+    try:
+        program.run(0, len(program))
+    finally:
+        set_threads(before)
+    for to, source in pairs:
+        np.testing.assert_array_equal(to, np.broadcast_to(source, to.shape))
+    assert not turned[..., -1].any()

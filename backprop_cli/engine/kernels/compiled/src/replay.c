@@ -110,7 +110,7 @@ static void copy_line(int64_t kind, char *to, const char *from, int64_t count, i
     switch (kind) { CASTS(LINE_OF) }
 }
 
-static void run_copy(const Copy *copy) {
+static void copy_all(const Copy *copy) {
     int64_t place[AXES] = {0};
     char *to = copy->to;
     const char *from = copy->from;
@@ -126,6 +126,23 @@ static void run_copy(const Copy *copy) {
         }
         if (axis < 0) return;
     }
+}
+
+static void copy_share(const Call *c, int64_t part, int64_t parts) {
+    Copy mine = *(const Copy *)c->work;
+    int64_t low, high;
+    cut(mine.shape[0], part, parts, &low, &high);
+    if (low >= high) return;
+    mine.to += low * mine.to_step[0], mine.from += low * mine.from_step[0];
+    mine.shape[0] = high - low;
+    copy_all(&mine);
+}
+
+static void run_copy(const Copy *copy) {
+    int64_t numbers = 1;
+    for (int64_t axis = 0; axis < copy->axes; axis++) numbers *= copy->shape[axis];
+    const Call mine = {.work = (void *)copy};
+    bp_share(copy_share, &mine, free_shares_of(copy->shape[0], numbers));
 }
 
 /* As `random` of numpy.random.Generator. */

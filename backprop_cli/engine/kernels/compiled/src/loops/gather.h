@@ -17,15 +17,15 @@ BY_ROWS(gather, SIZE(2, 0), c->a[2].size) {
 }
 
 /* source (N, I) of bytes, rows (n,), coming, x (n, I): x = by source + offset */
-LOOP FN(gather_scaled)(const Call *c) {
+BY_ROWS(gather_scaled, SIZE(1, 0), c->a[3].size) {
     const uint8_t *source = c->a[0].data;
     const int64_t *coming = c->a[2].data, step = c->a[0].step[0], width = SIZE(0, 1);
     const real by = R(c->f[0]), offset = R(c->f[1]);
-    for (int64_t n = 0; n < SIZE(2, 0); n++) {
+    for (int64_t n = low; n < smaller(high, SIZE(2, 0)); n++) {
         const uint8_t *row = source + smaller(larger(coming[n], 0), SIZE(0, 0) - 1) * step;
         for (int64_t i = 0; i < width; i += LINE) __builtin_prefetch(row + i, 0, 2);
     }
-    for (int64_t n = 0; n < SIZE(1, 0); n++) {
+    for (int64_t n = low; n < high; n++) {
         const uint8_t *restrict row = source + FN(row_number)(c, n) * step;
         real *restrict x = ROW(3, n);
         EACH(i, 0, width) x[i] = R(row[i]) * by + offset;
