@@ -16,6 +16,7 @@ from backprop_cli.engine.kernels import compiled
 
 AXES, OPERANDS, CORE = 6, 4, 8  # as in src/replay.c, like all below
 LINKS = 8  # kernels of a chain at most, as in src/chain.c
+TOGETHER = 16  # passes that are made block by block at most
 
 
 class Kind(IntEnum):
@@ -48,6 +49,7 @@ class Kind(IntEnum):
     UNLESS = auto()
     CHAIN = auto()
     NOTHING = auto()
+    PASSES = auto()
 
 
 class Operation(ctypes.Structure):
@@ -134,6 +136,18 @@ class Chain(ctypes.Structure):
         ("calls", ctypes.c_void_p * LINKS),
         ("links", ctypes.c_void_p * LINKS),
     ]
+
+
+class Pass(ctypes.Structure):
+    """A NumpyLoop or a CopyCall."""
+
+    _fields_ = [("kind", ctypes.c_int64), ("what", ctypes.c_void_p)]
+
+
+class Passes(ctypes.Structure):
+    """Loops and copies over as many numbers, block by block."""
+
+    _fields_ = [("count", ctypes.c_int64), ("size", ctypes.c_int64), ("passes", Pass * TOGETHER)]
 
 
 @cache

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from backprop_cli.engine.arrays import Array
-from backprop_cli.engine.replay.chains import join
+from backprop_cli.engine.replay import chains, passes
 from backprop_cli.engine.replay.epochs import Epochs
 from backprop_cli.engine.replay.numbers import Number
 from backprop_cli.engine.replay.program import Kind, Operation, Program
@@ -160,8 +160,9 @@ class Replay(Epochs):
         known = not next(stage for stage in self.stages if stage.name == "loss").why
         self._loss_place = self._number.place if self._number is not None and known else None
         cuts.add(self.stages[-1].first)  # which Python may be asked to make
-        joined, chains = join(operations, cuts, self._linked)
-        self._program = Program(joined, [*self._keep, *chains])
+        joined, kept = chains.join(operations, cuts, self._linked)
+        joined, more = passes.join(joined, cuts)
+        self._program = Program(joined, [*self._keep, *kept, *more])
         if not operations:
             self.off = f"no part of a step can be recorded: {self.stages[0].why}"
 

@@ -22,7 +22,7 @@ FLAGS = [
     "-fno-sanitize-recover=undefined",
 ]
 #: every kernel; then every layer, optimizer, loss and metric in steps that are recorded and replayed
-NAMES = ("replay", "chains", "short_epochs")
+NAMES = ("replay", "chains", "passes", "short_epochs")
 TESTS = ["tests/engine/kernels", *(f"tests/training/test_{name}.py" for name in NAMES)]
 
 

@@ -22,6 +22,7 @@ enum {
     WRITE_F32, WRITE_F64, WRITE_I64,                       /* out: memory, a: double */
     IF, UNLESS,                                            /* go on only if a is not 0, or is 0 */
     CHAIN, NOTHING,                                        /* a: a chain of kernels; what is part of one */
+    PASSES,                                                /* a: loops and copies that are made block by block */
 };
 
 typedef struct {
@@ -145,6 +146,46 @@ static void run_copy(const Copy *copy) {
     bp_share(copy_share, &mine, free_shares_of(copy->shape[0], numbers));
 }
 
+enum { TOGETHER = 16, BLOCK = 2048 }; /* passes at most; numbers that stay in the cache from one pass to the next */
+
+/* Loops and copies over as many numbers, each of which depends on those at its own place. */
+typedef struct {
+    int64_t count, size;
+    struct {
+        int64_t kind;
+        const void *what;
+    } pass[TOGETHER];
+} Passes;
+
+static void pass_block(const Passes *passes, int64_t number, int64_t low, int64_t count) {
+    if (passes->pass[number].kind == COPY) {
+        const Copy *copy = passes->pass[number].what;
+        const int64_t down = copy->to_step[0], right = copy->from_step[0];
+        copy_line(copy->kind, copy->to + low * down, copy->from + low * right, count, down, right);
+        return;
+    }
+    const NumpyLoop *loop = passes->pass[number].what;
+    char *at[OPERANDS];
+    const intptr_t dims[] = {count};
+    for (int64_t i = 0; i < loop->operands; i++) at[i] = loop->at[i] + low * loop->steps[i];
+    loop->function(at, dims, loop->steps, loop->data);
+}
+
+static void passes_share(const Call *c, int64_t part, int64_t parts) {
+    const Passes *passes = c->work;
+    int64_t first, last;
+    cut((passes->size + BLOCK - 1) / BLOCK, part, parts, &first, &last);
+    for (int64_t block = first; block < last; block++) {
+        const int64_t low = block * BLOCK, count = smaller(BLOCK, passes->size - low);
+        for (int64_t number = 0; number < passes->count; number++) pass_block(passes, number, low, count);
+    }
+}
+
+static void run_passes(const Passes *passes) {
+    const Call mine = {.work = (void *)passes};
+    bp_share(passes_share, &mine, free_shares_of((passes->size + BLOCK - 1) / BLOCK, passes->size * passes->count));
+}
+
 /* As `random` of numpy.random.Generator. */
 static void run_draw(const Draw *draw) {
     for (int64_t i = 0; i < draw->count; i++)
@@ -195,6 +236,7 @@ static int run(const Operation *op) {
     case UNLESS: return *a != 0;
     case CHAIN: bp_run_chain(op->a); break;
     case NOTHING: break;
+    case PASSES: run_passes(op->a); break;
     }
     return 0;
 }
