@@ -52,6 +52,8 @@ class BpTask(Task):
         splits = self.prepared.dataset.splits
         splits["train"] = Split(splits["train"].x[: len(data.x)], splits["train"].y[: len(data.x)])
         splits["test"] = Split(splits["test"].x[: len(data.x_test)], splits["test"].y[: len(data.x_test)])
+        tested = self.prepared.batches("test").batch_size
+        self.prepared.network.reserve(max(workload.batch, tested))  # at once, as a training does for its validation
         self.loop: Loop
         self.loop, best = build.training(self.prepared)
         self.loop.callbacks.remove(best)

@@ -19,6 +19,7 @@ from backprop_cli.engine import kernels
 from backprop_cli.engine.battery import _target, around
 from backprop_cli.engine.graph import INPUT, Network, Node
 from backprop_cli.engine.kernels.compiled import set_threads
+from backprop_cli.engine.replay import stages
 from backprop_cli.engine.replay.program import Program
 from backprop_cli.engine.replay.recorder import StepRecorder
 from backprop_cli.errors import DataError, DivergedError
@@ -216,6 +217,18 @@ def test_whole_steps_are_replayed() -> None:
             if loop.batch == loop.train.steps_per_epoch:
                 loop.batch, loop.epoch = 0, loop.epoch + 1
         assert by_python(loop) == {}, name
+
+
+def test_what_is_copied_for_the_comparison_decides_not_all_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = training("moons", "trainer.epochs=20")
+    loop.network.reserve(stages.MOST_BYTES // 64)  # as for a validation split in one batch; it is not touched
+    assert loop.network.bytes > stages.MOST_BYTES
+    loop.run_epoch()
+    assert not loop.replay.off
+    monkeypatch.setattr(stages, "MOST_BYTES", 100)
+    loop = training("moons", "trainer.epochs=20")
+    loop.run_epoch()
+    assert loop.replay.off == "a step of so many weights is long beside its calls"
 
 
 class Hears(Callback):

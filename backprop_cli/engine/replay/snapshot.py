@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from backprop_cli.engine.arrays import Array
-from backprop_cli.engine.replay.stages import Training
+
+if TYPE_CHECKING:
+    from backprop_cli.engine.replay.stages import Training
 
 SMALL = 1 << 16  # bytes that are kept as they are
 ROW = 1024  # numbers of 8 bytes

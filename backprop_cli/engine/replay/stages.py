@@ -16,10 +16,11 @@ from backprop_cli.engine.memory import Bindings
 from backprop_cli.engine.metrics.base import Metric
 from backprop_cli.engine.optimizers.base import Optimizer
 from backprop_cli.engine.replay.program import FeedCall, Program, StreamCall, address
+from backprop_cli.engine.replay.snapshot import kept_bytes
 
 MOST = 1000  # steps made in one go
 LEAST = 40  # steps that must still come for it to be worth while
-MOST_BYTES = 1 << 28  # of a training's memory; the steps of larger ones are long beside their calls
+MOST_BYTES = 1 << 28  # that are copied, to make a step in both ways; the steps of larger networks are long beside calls
 OWN = "backprop_cli."  # modules whose layers keep to what the engine asks of them
 
 
@@ -110,9 +111,8 @@ class Steps:
             return "a layer adds a term to the loss"
         if parts_of(network.loss_function):
             return "the loss has parts"
-        held = network.bytes + sum(memory.nbytes for memory in training.optimizer.memory.values())
-        if held > MOST_BYTES:
-            return "a step of so large a network is long beside its calls"
+        if kept_bytes(training) > MOST_BYTES:
+            return "a step of so many weights is long beside its calls"
         if training.total_steps - training.step < LEAST:
             return f"fewer than {LEAST} steps are to come"
         n = training.train.batch_size
