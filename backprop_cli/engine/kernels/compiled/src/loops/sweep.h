@@ -1,6 +1,8 @@
 /* Whole products of packed panels, tile after tile, and what is gathered for them: terms that lie apart, and those that
  * are not 0. */
 
+#define AHEAD 16 /* terms that are fetched before they are read */
+
 /* Terms of a few rows side by side, as one run. */
 LOOP FN(gather_terms)(const FN(Rows) *a, const real *const *from, real *restrict to) {
     int adjacent = 1; /* rows, as of a transposed matrix */
@@ -10,8 +12,10 @@ LOOP FN(gather_terms)(const FN(Rows) *a, const real *const *from, real *restrict
             const int64_t step = a->step;
             int64_t at = o * a->outer_hop + r * a->inner_hop;
             const real *restrict together = from[0];
-            for (int64_t k = 0; adjacent && k < a->length; k++, at += step, to += TALL)
+            for (int64_t k = 0; adjacent && k < a->length; k++, at += step, to += TALL) {
+                __builtin_prefetch(together + at + AHEAD * step, 0, 3);
                 __builtin_memcpy(to, together + at, TALL * sizeof(real)); /* a loop became a call for each */
+            }
             for (int64_t k = 0; !adjacent && k < a->length; k++, at += step, to += TALL) EVERY(i, TALL) to[i] = from[i][at];
         }
 }
@@ -108,3 +112,5 @@ LOOP FN(sweep)(const FN(Rows) *a, int64_t first, int64_t last, const real *b, in
         FN(tiles)(&run, from, b, b_step, hop, out + (m - first) * out_step, out_step, rows, columns, add);
     }
 }
+
+#undef AHEAD
