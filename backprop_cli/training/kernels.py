@@ -30,5 +30,5 @@ def advice(network: Network, batch: int, steps: int) -> str | None:
         return None
     return (
         f"this takes some {seconds / 60:.0f} minutes with NumPy's kernels; compiled ones are up to three times as "
-        f"fast, but {why}; install a C compiler and bp again"
+        f"fast, but {why}"
     )

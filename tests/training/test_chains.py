@@ -63,6 +63,7 @@ def chained(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> list[Chain]:
     return made
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("batch", [1, 3, 16, LARGE])
 @pytest.mark.parametrize(
@@ -97,6 +98,7 @@ def test_chains_leave_the_same_bits(
     assert_the_same(one, other)
 
 
+@pytest.mark.large
 @settings(max_examples=25, deadline=None)
 @given(
     filters=st.integers(1, 40),

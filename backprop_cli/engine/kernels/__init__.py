@@ -47,9 +47,6 @@ def load(which: str) -> SimpleNamespace:
         functions.update({name: getattr(module, name) for name in module.__all__})
     if which == "compiled":
         if missing():
-            raise UsageError(
-                f"trainer.kernels: no compiled kernels here; {missing()}; "
-                "install a C compiler and bp again, or set kernels: numpy"
-            )
+            raise UsageError(f"trainer.kernels: no compiled kernels here: {missing()}; or set kernels: numpy")
         functions.update(compiled.replacements(functions))
     return SimpleNamespace(which=which, **functions)

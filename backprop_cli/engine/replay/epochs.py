@@ -16,8 +16,8 @@ import numpy as np
 from backprop_cli.engine.arrays import Array
 from backprop_cli.engine.metrics.base import Metric
 from backprop_cli.engine.replay.running import SECONDS, Running
-from backprop_cli.engine.replay.snapshot import kept_bytes, snapshot
-from backprop_cli.engine.replay.stages import MOST
+from backprop_cli.engine.replay.snapshot import snapshot
+from backprop_cli.engine.replay.stages import MOST, kept_bytes
 
 LONGEST = 100  # steps of an epoch that is short
 MOST_KEPT = 1 << 20  # bytes that are copied to come back to

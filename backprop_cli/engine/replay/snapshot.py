@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from backprop_cli.engine.arrays import Array
-
-if TYPE_CHECKING:
-    from backprop_cli.engine.replay.stages import Training
+from backprop_cli.engine.replay.stages import Training
 
 SMALL = 1 << 16  # bytes that are kept as they are
 ROW = 1024  # numbers of 8 bytes
@@ -34,14 +31,6 @@ def snapshot(training: Training) -> Callable[[], None]:
         training.epoch, training.batch, training.step, training.rate = position
 
     return restore
-
-
-def kept_bytes(training: Training) -> int:
-    """How much is copied."""
-    store = training.network.store
-    return (
-        store.values.nbytes + store.state.nbytes + sum(vector.nbytes for vector in training.optimizer.memory.values())
-    )
 
 
 def digest(array: Array) -> tuple[bytes, ...]:

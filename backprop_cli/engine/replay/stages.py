@@ -16,7 +16,6 @@ from backprop_cli.engine.memory import Bindings
 from backprop_cli.engine.metrics.base import Metric
 from backprop_cli.engine.optimizers.base import Optimizer
 from backprop_cli.engine.replay.program import FeedCall, Program, StreamCall, address
-from backprop_cli.engine.replay.snapshot import kept_bytes
 
 MOST = 1000  # steps made in one go
 LEAST = 40  # steps that must still come for it to be worth while
@@ -198,3 +197,11 @@ class Steps:
 def foreign(owner: Any) -> bool:
     """Whether it is a plugin's, which may do anything."""
     return not type(owner).__module__.startswith(OWN)
+
+
+def kept_bytes(training: Training) -> int:
+    """How much of a training is copied to come back to."""
+    store = training.network.store
+    return (
+        store.values.nbytes + store.state.nbytes + sum(vector.nbytes for vector in training.optimizer.memory.values())
+    )

@@ -69,10 +69,13 @@ TYPES = MappingProxyType(
 
 @cache
 def _loaded() -> tuple[ctypes.CDLL | None, str]:
-    """The library, ready for use; or None and why not."""
+    """The library, ready for use; or None, why not, and what helps."""
     path = Path(os.environ.get("BP_KERNELS", LIBRARY))
     if not path.exists():
-        return None, "they were not built: there was no C compiler when bp was installed"
+        return (
+            None,
+            "they were not built: there was no C compiler when bp was installed; install a C compiler, then bp again",
+        )
     if path == LIBRARY and build.stale():
         return (
             None,
