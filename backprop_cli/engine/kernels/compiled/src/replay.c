@@ -142,8 +142,13 @@ static void copy_share(const Call *c, int64_t part, int64_t parts) {
 static void run_copy(const Copy *copy) {
     int64_t numbers = 1;
     for (int64_t axis = 0; axis < copy->axes; axis++) numbers *= copy->shape[axis];
+    const int64_t parts = free_shares_of(copy->shape[0], numbers);
+    if (parts == 1) { /* a call takes longer to fill in than a few numbers to copy */
+        copy_all(copy);
+        return;
+    }
     const Call mine = {.work = (void *)copy};
-    bp_share(copy_share, &mine, free_shares_of(copy->shape[0], numbers));
+    bp_share(copy_share, &mine, parts);
 }
 
 enum { TOGETHER = 16, BLOCK = 2048 }; /* passes at most; numbers that stay in the cache from one pass to the next */
