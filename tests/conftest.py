@@ -22,6 +22,7 @@ from typing import Any
 import hypothesis
 import numpy.testing  # noqa: F401  # of NumPy 1.26: starts lscpu when it is imported first, in a test that may start nothing
 import pytest
+import threadpoolctl
 
 from backprop_cli import registry
 from backprop_cli.engine.kernels.compiled import build
@@ -31,6 +32,7 @@ ROOT = Path(__file__).parents[1]
 _UNSHARE = ["unshare", "--map-root-user", "--net"]
 _ALLOWED = subprocess.run([*_UNSHARE, "true"], capture_output=True, check=False).returncode == 0
 NO_NETWORK = _UNSHARE if _ALLOWED else []
+threadpoolctl.threadpool_info()  # an old one starts ldconfig at its first use, in a test that may start nothing
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell leaves it to what it begins in the background,
     signal.signal(signal.SIGINT, signal.default_int_handler)  # and as child processes would inherit it
 # child processes of tests find the package also where it is not installed
