@@ -19,7 +19,7 @@ ALONE = 1 << 15  # of a single loop that is worth several threads
 WORD = 8  # bytes of a single number
 
 #: what works on single numbers only, and may come before passes that it has nothing to do with
-SINGLE = frozenset(range(Kind.NEXT, Kind.EQUAL + 1)) | {Kind.WRITE_F32, Kind.WRITE_F64, Kind.WRITE_I64}
+SINGLE = frozenset(range(Kind.ADD, Kind.EQUAL + 1)) | {Kind.WRITE_F32, Kind.WRITE_F64, Kind.WRITE_I64}
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,9 @@ class Run:
         """Whether it can be part of this; then it is."""
         if self.passes and operation.kind in SINGLE:
             cells = [Place(at, 0, at + WORD, at == operation.out) for at in _pointers(operation)]
-            if operation.kind != Kind.NEXT and all(cell.apart(place) for cell in cells for place in self.places):
-                self.before.append(operation)
-                return True
-            return False
+            free = all(cell.apart(place) for cell in cells for place in self.places)
+            self.before += [operation] if free else []
+            return free
         size, places = _places(operation)
         if size < LEAST or (self.passes and size != self.size) or len(self.passes) == TOGETHER:
             return False
